@@ -1,0 +1,80 @@
+// Package outputs is what a stack tells the world about itself: the stack
+// outputs that the program exports and that every command of mlflow-sso reads.
+//
+// The program writes these keys and the tool reads them, so both use the names
+// declared here and a renamed key cannot leave one of them behind.
+package outputs
+
+// Stack is every output of a stack. Values that are secret in the state arrive
+// here in clear: never print a Password.
+type Stack struct {
+	// Deployment is the prefix of every container, network and volume name.
+	Deployment string   `json:"deployment"`
+	MLflow     MLflow   `json:"mlflow"`
+	Keycloak   Keycloak `json:"keycloak"`
+	Realm      Realm    `json:"realm"`
+	Postgres   Service  `json:"postgres"`
+	Redis      Service  `json:"redis"`
+	// DemoUsers is empty unless the stack asks for them (`realm.demoUsers`).
+	DemoUsers []User `json:"demoUsers"`
+}
+
+// Service is a container that is reached on the private network only.
+type Service struct {
+	// Container is the name of the container on the Docker host.
+	Container string `json:"container"`
+}
+
+// MLflow is the tracking server.
+type MLflow struct {
+	Container string `json:"container"`
+	// URL is the address in the browser, without a trailing slash.
+	URL string `json:"url"`
+}
+
+// Keycloak is the identity provider.
+type Keycloak struct {
+	Container string `json:"container"`
+	// URL is the address in the browser, without a trailing slash.
+	URL string `json:"url"`
+	// AdminURL is where the admin API answers on this host.
+	AdminURL string `json:"adminUrl"`
+	// Admin is the person who may open the admin console.
+	Admin Login `json:"admin"`
+	// Provider is the service account that the program itself uses, in realm master.
+	Provider Client `json:"provider"`
+}
+
+// Realm is the realm that MLflow's users live in.
+type Realm struct {
+	Name string `json:"name"`
+	// Issuer is the public issuer URL that tokens carry.
+	Issuer string `json:"issuer"`
+	// DiscoveryURL is the discovery document as MLflow fetches it, on the private network.
+	DiscoveryURL string `json:"discoveryUrl"`
+	// ClientID is the OpenID Connect client of MLflow.
+	ClientID   string `json:"clientId"`
+	AdminGroup string `json:"adminGroup"`
+	UserGroup  string `json:"userGroup"`
+}
+
+// Login is a person's user name and password.
+type Login struct {
+	Username string `json:"username"`
+	Password string `json:"password"`
+}
+
+// Client is a service account: an OpenID Connect client and its secret.
+type Client struct {
+	ID     string `json:"id"`
+	Secret string `json:"secret"`
+}
+
+// User is a demo user of the realm.
+type User struct {
+	Username string `json:"username"`
+	Email    string `json:"email"`
+	Password string `json:"password"`
+	// Group is the group that the user is in; empty for the one who is in none.
+	Group string `json:"group"`
+}
