@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes, the same for every command.
+const (
+	exitOK      = 0 // the command did what it says
+	exitFailed  = 1 // a step or a check failed
+	exitMisused = 2 // the arguments make no sense
+)
+
+// usageError marks a mistake in the arguments.
+type usageError struct{ error }
+
+func run(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+
+	root := newRootCommand()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	_, _ = fmt.Fprintf(stderr, "error: %v\n", err)
+	var misuse usageError
+	if errors.As(err, &misuse) {
+		return exitMisused
+	}
+	return exitFailed
+}
+
+func newRootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "mlflow-sso",
+		Short: "MLflow with single sign-on on your own Docker host",
+		Long: `mlflow-sso prepares a machine, brings a stack up, proves that people can log in,
+and takes the stack down again.
+
+Exit codes: 0 success, 1 a step or a check failed, 2 the arguments make no sense.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand()
+	return root
+}
