@@ -1,0 +1,53 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+)
+
+// State is the condition of a container as a person would ask for it.
+type State struct {
+	// Status is created, running, paused, restarting, removing, exited or dead.
+	Status string
+	// Health is starting, healthy or unhealthy; empty without a health check.
+	Health string
+	// ExitCode is the last one of a container that has ended.
+	ExitCode int
+	// OOMKilled says that the kernel ended it for want of memory.
+	OOMKilled bool
+	// LastCheck is what the latest health check printed.
+	LastCheck string
+}
+
+// Ready reports whether the container runs and its health check, if it has
+// one, passes.
+func (s State) Ready() bool {
+	return s.Status == container.StateRunning && (s.Health == "" || s.Health == container.Healthy)
+}
+
+// Ended reports whether the container has run and will not run again by itself.
+func (s State) Ended() bool {
+	return s.Status == container.StateExited || s.Status == container.StateDead
+}
+
+// State looks at a container. A name that does not exist gives ErrNoContainer.
+func (e *Engine) State(ctx context.Context, name string) (State, error) {
+	seen, err := e.api.ContainerInspect(ctx, name)
+	if errdefs.IsNotFound(err) {
+		return State{}, fmt.Errorf("container %s: %w", name, ErrNoContainer)
+	}
+	if err != nil {
+		return State{}, fmt.Errorf("inspect container %s: %w", name, err)
+	}
+	state := State{Status: seen.State.Status, ExitCode: seen.State.ExitCode, OOMKilled: seen.State.OOMKilled}
+	if health := seen.State.Health; health != nil && health.Status != container.NoHealthcheck {
+		state.Health = health.Status
+		if n := len(health.Log); n > 0 {
+			state.LastCheck = health.Log[n-1].Output
+		}
+	}
+	return state, nil
+}

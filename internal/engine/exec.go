@@ -1,0 +1,157 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/pkg/stdcopy"
+)
+
+// ErrNoContainer is wrapped when a container of the given name does not exist,
+// ErrNotRunning when it exists but does not run.
+var (
+	ErrNoContainer = errors.New("no such container")
+	ErrNotRunning  = errors.New("container is not running")
+)
+
+// Result is what a command inside a container left behind.
+type Result struct {
+	Stdout, Stderr string
+	// ExitCode is the command's own; 0 is success.
+	ExitCode int
+}
+
+// Err is nil when the command succeeded; otherwise it names the exit code and
+// the end of what the command wrote to standard error. It never repeats standard
+// output, where a command may have printed something confidential.
+func (r Result) Err() error {
+	if r.ExitCode == 0 {
+		return nil
+	}
+	said := strings.TrimSpace(r.Stderr)
+	if said == "" {
+		return fmt.Errorf("exit code %d and nothing on standard error", r.ExitCode)
+	}
+	const keep = 400
+	if len(said) > keep {
+		said = "…" + strings.ToValidUTF8(said[len(said)-keep:], "")
+	}
+	return fmt.Errorf("exit code %d: %s", r.ExitCode, said)
+}
+
+// ExecOption changes how a command runs.
+type ExecOption func(*execution)
+
+type execution struct {
+	container.ExecOptions
+	input  io.Reader
+	output io.Writer
+}
+
+// Stdin feeds the command's standard input: the way to hand over a secret,
+// which in the command itself would show in the process list.
+func Stdin(r io.Reader) ExecOption {
+	return func(x *execution) { x.input, x.AttachStdin = r, true }
+}
+
+// Stdout sends the command's standard output to w as it comes, instead of
+// collecting it in Result.Stdout: for output too large to hold in memory.
+func Stdout(w io.Writer) ExecOption {
+	return func(x *execution) { x.output = w }
+}
+
+// Exec runs cmd (not through a shell) in a running container, as the
+// container's own user and with its environment, and waits for its end. A
+// command that ran and failed is no error here: see Result.ExitCode and
+// Result.Err. When ctx ends first, Exec returns ctx's error; the command itself
+// is not stopped, the engine has no call for that.
+func (e *Engine) Exec(ctx context.Context, name string, cmd []string, options ...ExecOption) (Result, error) {
+	run := execution{ExecOptions: container.ExecOptions{Cmd: cmd, AttachStdout: true, AttachStderr: true}}
+	for _, option := range options {
+		option(&run)
+	}
+	result, err := e.exec(ctx, name, run)
+	if err != nil {
+		return Result{}, fmt.Errorf("run %s in container %s: %w", program(cmd), name, err)
+	}
+	return result, nil
+}
+
+// program is the part of a command that an error may show: never the arguments.
+func program(cmd []string) string {
+	if len(cmd) == 0 {
+		return "an empty command"
+	}
+	return cmd[0]
+}
+
+func (e *Engine) exec(ctx context.Context, name string, run execution) (Result, error) {
+	created, err := e.api.ContainerExecCreate(ctx, name, run.ExecOptions)
+	switch {
+	case errdefs.IsNotFound(err):
+		return Result{}, fmt.Errorf("%w; bring the stack up first", ErrNoContainer)
+	case errdefs.IsConflict(err):
+		return Result{}, fmt.Errorf("%w: %w; look at `docker logs %s`", ErrNotRunning, err, name)
+	case err != nil:
+		return Result{}, err
+	}
+	stream, err := e.api.ContainerExecAttach(ctx, created.ID, container.ExecAttachOptions{})
+	if err != nil {
+		return Result{}, err
+	}
+	defer stream.Close()
+	// A hijacked connection knows nothing of ctx: closing it ends the copies.
+	defer context.AfterFunc(ctx, stream.Close)()
+
+	if run.input != nil {
+		go func() {
+			// A command that stops reading early breaks this pipe; its exit
+			// code tells more than the write error would.
+			_, _ = io.Copy(stream.Conn, run.input)
+			_ = stream.CloseWrite()
+		}()
+	}
+	var stdout, stderr bytes.Buffer
+	sink := io.Writer(&stdout)
+	if run.output != nil {
+		sink = run.output
+	}
+	_, err = stdcopy.StdCopy(sink, &stderr, stream.Reader)
+	if ctx.Err() != nil {
+		return Result{}, context.Cause(ctx)
+	}
+	if err != nil {
+		return Result{}, fmt.Errorf("read its output: %w", err)
+	}
+	code, err := e.exitCode(ctx, created.ID)
+	if err != nil {
+		return Result{}, err
+	}
+	return Result{Stdout: stdout.String(), Stderr: stderr.String(), ExitCode: code}, nil
+}
+
+// exitCode asks for the end of a command whose streams have closed. The engine
+// may report it as running for a moment longer.
+func (e *Engine) exitCode(ctx context.Context, id string) (int, error) {
+	for {
+		state, err := e.api.ContainerExecInspect(ctx, id)
+		if err != nil {
+			return 0, fmt.Errorf("read its exit code: %w", err)
+		}
+		if !state.Running {
+			return state.ExitCode, nil
+		}
+		select {
+		case <-ctx.Done():
+			return 0, context.Cause(ctx)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
