@@ -1,0 +1,166 @@
+// Package credentials makes every credential of a stack out of one random
+// secret.
+//
+// It makes one resource, the root: 32 random bytes that exist only in the
+// stack's encrypted state. A credential is HKDF-SHA256 of the root with the
+// credential's label and generation. So a credential is never typed, never
+// stored twice, cannot differ between two places, and turns when its generation
+// is raised. Every value handed out is a secret output.
+package credentials
+
+import (
+	"crypto/hkdf"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/pulumi/pulumi-random/sdk/v4/go/random"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-sso/mlflow-sso/components/internal/child"
+)
+
+// TypeToken is the component's type in the state.
+const TypeToken = "mlflow-sso:credentials:Credentials"
+
+// Label names a credential. Labels are part of the derivation: renaming one
+// changes its value.
+type Label string
+
+// The credentials of a stack.
+const (
+	PostgresSuperuser  Label = "postgres/superuser"
+	PostgresMLflow     Label = "postgres/mlflow"
+	PostgresMLflowAuth Label = "postgres/mlflow-auth"
+	PostgresKeycloak   Label = "postgres/keycloak"
+	Redis              Label = "redis/default"
+	// KeycloakAdmin is the person who opens the admin console.
+	KeycloakAdmin Label = "keycloak/admin"
+	// KeycloakProvider is the service account that this program uses.
+	KeycloakProvider Label = "keycloak/provider"
+	// MLflowClient is the secret of the OpenID Connect client.
+	MLflowClient Label = "mlflow/client-secret"
+	// MLflowSession signs session cookies.
+	MLflowSession Label = "mlflow/secret-key"
+	// MLflowSessionTokens encrypts the tokens that a session keeps.
+	MLflowSessionTokens Label = "mlflow/session-token-key"
+	// MLflowGateway encrypts the API keys that people store in MLflow.
+	MLflowGateway Label = "mlflow/gateway-key"
+	DemoAdmin     Label = "demo/admin"
+	DemoMember    Label = "demo/member"
+	DemoOutsider  Label = "demo/outsider"
+)
+
+// Labels are all labels, in a fixed order.
+func Labels() []Label {
+	return []Label{
+		PostgresSuperuser, PostgresMLflow, PostgresMLflowAuth, PostgresKeycloak, Redis,
+		KeycloakAdmin, KeycloakProvider, MLflowClient, MLflowSession, MLflowSessionTokens, MLflowGateway,
+		DemoAdmin, DemoMember, DemoOutsider,
+	}
+}
+
+// LabelList is all labels as one text, for messages.
+func LabelList() string {
+	texts := make([]string, 0, len(Labels()))
+	for _, label := range Labels() {
+		texts = append(texts, string(label))
+	}
+	return strings.Join(texts, ", ")
+}
+
+// Args say how the root is kept and which credentials have turned.
+type Args struct {
+	// Generations is the generation of each credential, 1 where absent.
+	Generations map[Label]int
+	// Protect refuses to delete the root.
+	Protect bool
+}
+
+// Validate reports every mistake in the arguments at once.
+func (a *Args) Validate() error {
+	if a == nil {
+		return errors.New("args: got none, want Args")
+	}
+	var errs []error
+	for _, label := range slices.Sorted(maps.Keys(a.Generations)) {
+		if !slices.Contains(Labels(), label) {
+			errs = append(errs, fmt.Errorf("args: Generations has %q, want one of %s", label, LabelList()))
+		}
+		if n := a.Generations[label]; n < 1 {
+			errs = append(errs, fmt.Errorf("args: Generations[%s] is %d, want 1 or more", label, n))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Credentials is the root and what is derived from it.
+type Credentials struct {
+	pulumi.ResourceState
+
+	root        pulumi.StringOutput
+	generations map[Label]int
+}
+
+// New makes the root secret. With an error from args nothing is registered.
+func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Credentials, error) {
+	if err := args.Validate(); err != nil {
+		return nil, fmt.Errorf("credentials %q: %w", name, err)
+	}
+	c := &Credentials{generations: maps.Clone(args.Generations)}
+	if err := ctx.RegisterComponentResource(TypeToken, name, c, opts...); err != nil {
+		return nil, fmt.Errorf("credentials %q: %w", name, err)
+	}
+	root, err := random.NewRandomBytes(ctx, name+"-root", &random.RandomBytesArgs{
+		Length: pulumi.Int(rootLength),
+	}, child.Options(c, child.Protected(args.Protect)...)...)
+	if err != nil {
+		return nil, fmt.Errorf("credentials %q: root: %w", name, err)
+	}
+	// The provider marks its result as secret; a provider that did not would put every credential in clear.
+	c.root = pulumi.ToSecret(root.Base64).(pulumi.StringOutput)
+	if err := ctx.RegisterResourceOutputs(c, pulumi.Map{}); err != nil {
+		return nil, fmt.Errorf("credentials %q: %w", name, err)
+	}
+	return c, nil
+}
+
+// Password is the credential as 43 characters that need no escaping in a URL, a
+// shell or a connection string. It carries 256 bits.
+func (c *Credentials) Password(label Label) pulumi.StringOutput {
+	return c.derive(label, base64.RawURLEncoding)
+}
+
+// FernetKey is the credential in the form that Python's Fernet wants.
+func (c *Credentials) FernetKey(label Label) pulumi.StringOutput {
+	return c.derive(label, base64.URLEncoding)
+}
+
+func (c *Credentials) derive(label Label, encoding *base64.Encoding) pulumi.StringOutput {
+	generation := max(c.generations[label], 1)
+	return c.root.ApplyT(func(root string) (string, error) {
+		key, err := Derive(root, label, generation)
+		if err != nil {
+			return "", err
+		}
+		return encoding.EncodeToString(key), nil
+	}).(pulumi.StringOutput)
+}
+
+// rootLength is the length of the root and of each credential, in bytes.
+const rootLength = 32
+
+// Derive is the credential itself, 32 bytes: HKDF-SHA256 (RFC 5869) of the
+// root, which is in base64, with "mlflow-sso/v1/<label>/<generation>" as info.
+func Derive(root string, label Label, generation int) ([]byte, error) {
+	secret, err := base64.StdEncoding.DecodeString(root)
+	if err != nil || len(secret) != rootLength {
+		// The text is not repeated: it may be the secret with one wrong character.
+		return nil, fmt.Errorf("root secret: got %d characters that are not %d bytes in base64", len(root), rootLength)
+	}
+	return hkdf.Key(sha256.New, secret, nil, fmt.Sprintf("mlflow-sso/v1/%s/%d", label, generation), rootLength)
+}

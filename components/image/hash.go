@@ -1,0 +1,52 @@
+package image
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Hash is a SHA-256, in hexadecimal, of all that goes into a built image: the
+// base's name, and of every file in the folder the path, whether it may be
+// executed, and the content. Times and owners do not count, so two clones of
+// one commit have one hash.
+func Hash(folder, base string) (string, error) {
+	sum := sha256.New()
+	_, _ = fmt.Fprintf(sum, "base %q\n", base) // a hash never fails to write
+	files := 0
+	// WalkDir goes in lexical order, the same on every machine.
+	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(folder, path)
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		if !info.Mode().IsRegular() {
+			return fmt.Errorf("%s: got %s, want regular files only", name, info.Mode().Type())
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		files++
+		_, _ = fmt.Fprintf(sum, "file %q %t %d\n", filepath.ToSlash(name), info.Mode()&0o111 != 0, len(content))
+		_, _ = sum.Write(content)
+		return nil
+	})
+	if err != nil {
+		return "", fmt.Errorf("build context %s: %w", folder, err)
+	}
+	if files == 0 {
+		return "", fmt.Errorf("build context %s: got no file, want at least a Dockerfile", folder)
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}

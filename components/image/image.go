@@ -1,0 +1,108 @@
+// Package image provides the image of a service: built from its folder under
+// images/, or taken from a registry where the operator names one.
+//
+// A built image is named after a hash of all that goes into it, so that an
+// edited Dockerfile shows in a preview as a new image and a new container.
+package image
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/pulumi/pulumi-docker/sdk/v4/go/docker"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-sso/mlflow-sso/components/internal/child"
+)
+
+// TypeToken is the component's type in the state.
+const TypeToken = "mlflow-sso:image:Image"
+
+// Args say where the image comes from.
+type Args struct {
+	// Deployment is the prefix of a built image's name.
+	Deployment string
+	// Service is the name of the folder under Folder, and of the image.
+	Service string
+	// Folder holds a folder per service. It is read when the component is made.
+	Folder string
+	// Base is the image that a built one starts from.
+	Base string
+	// Reference is an image of a registry to use in place of a built one; empty builds.
+	Reference string
+}
+
+// Validate reports every mistake in the arguments at once.
+func (a *Args) Validate() error {
+	if a == nil {
+		return errors.New("args: got none, want Args")
+	}
+	var errs []error
+	if a.Deployment == "" {
+		errs = append(errs, errors.New(`args: Deployment is "", want a name`))
+	}
+	if a.Service == "" {
+		errs = append(errs, errors.New(`args: Service is "", want a name`))
+	}
+	if a.Reference == "" && (a.Folder == "" || a.Base == "") {
+		errs = append(errs, fmt.Errorf("args: Folder is %q and Base %q, want both to build, or a Reference", a.Folder, a.Base))
+	}
+	return errors.Join(errs...)
+}
+
+// Image is the image of a service.
+type Image struct {
+	pulumi.ResourceState
+
+	// ID is the image's own ID on the Docker host, which changes with its content.
+	ID pulumi.StringOutput
+}
+
+// New builds or pulls the image. With an error from args, or a folder that
+// cannot be read, nothing is registered.
+func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Image, error) {
+	if err := args.Validate(); err != nil {
+		return nil, fmt.Errorf("image %q: %w", name, err)
+	}
+	remote, err := args.remoteImage()
+	if err != nil {
+		return nil, fmt.Errorf("image %q: %w", name, err)
+	}
+	i := &Image{}
+	if err := ctx.RegisterComponentResource(TypeToken, name, i, opts...); err != nil {
+		return nil, fmt.Errorf("image %q: %w", name, err)
+	}
+	made, err := docker.NewRemoteImage(ctx, name+"-image", remote, child.Options(i)...)
+	if err != nil {
+		return nil, fmt.Errorf("image %q: %w", name, err)
+	}
+	i.ID = made.ImageId
+	if err := ctx.RegisterResourceOutputs(i, pulumi.Map{"id": i.ID}); err != nil {
+		return nil, fmt.Errorf("image %q: %w", name, err)
+	}
+	return i, nil
+}
+
+func (a *Args) remoteImage() (*docker.RemoteImageArgs, error) {
+	if a.Reference != "" {
+		// An image that somebody else named is not ours to delete.
+		return &docker.RemoteImageArgs{Name: pulumi.String(a.Reference), KeepLocally: pulumi.Bool(true)}, nil
+	}
+	context := a.Folder + "/" + a.Service
+	digest, err := Hash(context, a.Base)
+	if err != nil {
+		return nil, err
+	}
+	return &docker.RemoteImageArgs{
+		Name: pulumi.Sprintf("%s/%s:%s", a.Deployment, a.Service, digest[:12]),
+		Build: &docker.RemoteImageBuildArgs{
+			Context:   pulumi.String(context),
+			BuildArgs: pulumi.ToStringMap(map[string]string{"BASE": a.Base}),
+			// The host's own network: package registries are reached as the host reaches them.
+			NetworkMode: pulumi.String("host"),
+			// Layers of a failed build are of no use to anyone.
+			Remove: pulumi.Bool(true), ForceRemove: pulumi.Bool(true),
+		},
+		Triggers: pulumi.ToStringMap(map[string]string{"context": digest}),
+	}, nil
+}

@@ -1,0 +1,196 @@
+// Package container makes containers, all in one way.
+//
+// Every container has a health check and is ready only when it passes, a memory
+// limit without swap, bounded logs, no capabilities, no way to new privileges,
+// time to stop in peace, and labels that say whose it is. Only the ports that
+// are asked for are published, and only on 127.0.0.1.
+package container
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/pulumi/pulumi-docker/sdk/v4/go/docker"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-sso/mlflow-sso/components/internal/child"
+)
+
+// Args say what a container runs and what it may use. Plain values decide the
+// shape; inputs only flow through.
+type Args struct {
+	// Deployment is the prefix of the container's name.
+	Deployment string
+	// Component is the rest of its name and its alias on every network.
+	Component string
+	// Image is an image ID or a reference with a digest.
+	Image pulumi.StringInput
+	// Env is the environment.
+	Env map[string]pulumi.StringInput
+	// Networks are the names of the networks to join.
+	Networks []pulumi.StringInput
+	// Volumes maps a path in the container to the name of a volume.
+	Volumes map[string]pulumi.StringInput
+	// Publish maps a port of 127.0.0.1 on the host to one of the container.
+	Publish map[int]int
+	// MemoryMB is the memory limit in MiB. There is no swap beyond it.
+	MemoryMB int
+	// Tmpfs are the paths that are writable and forgotten, with mount options.
+	Tmpfs map[string]string
+	// Restart is Docker's restart policy.
+	Restart string
+	// StartSeconds is how long the first healthy answer may take.
+	StartSeconds int
+	// StopSeconds is how long the container may take to stop before it is killed.
+	StopSeconds int
+}
+
+// Validate reports every mistake in the arguments at once.
+func (a *Args) Validate() error {
+	if a == nil {
+		return errors.New("args: got none, want Args")
+	}
+	var errs []error
+	require := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf("args: "+format, args...))
+		}
+	}
+	require(a.Deployment != "", `Deployment is "", want a name`)
+	require(a.Component != "", `Component is "", want a name`)
+	require(a.Image != nil, "Image is missing, want an image")
+	require(len(a.Networks) > 0, "Networks is empty, want at least one: the default bridge is shared with strangers")
+	require(a.MemoryMB > 0, "MemoryMB is %d, want more than 0", a.MemoryMB)
+	require(a.Restart != "", `Restart is "", want a restart policy`)
+	require(a.StartSeconds > 0, "StartSeconds is %d, want more than 0", a.StartSeconds)
+	require(a.StopSeconds > 0, "StopSeconds is %d, want more than 0: 0 kills at once", a.StopSeconds)
+	return errors.Join(errs...)
+}
+
+// Label is a Docker label.
+type Label struct{ Key, Value string }
+
+// Keys of the labels on everything a stack makes on the Docker host.
+const (
+	LabelDeployment = "mlflow-sso.deployment"
+	LabelComponent  = "mlflow-sso.component"
+)
+
+// Labels say whose a container, network or volume is.
+func Labels(deployment, component string) []Label {
+	return []Label{{LabelComponent, component}, {LabelDeployment, deployment}}
+}
+
+// loopback is the only address of the host that anything is published on.
+const loopback = "127.0.0.1"
+
+// New makes a container under parent and waits until it is healthy. The
+// container is stopped and made again when anything about it changes: Docker
+// applies hardly any change in place, and its provider would skip the rest in
+// silence.
+func New(ctx *pulumi.Context, name string, args *Args, parent pulumi.Resource, opts ...pulumi.ResourceOption) (*docker.Container, error) {
+	if err := args.Validate(); err != nil {
+		return nil, fmt.Errorf("container %q: %w", name, err)
+	}
+	opts = append(opts,
+		pulumi.DeleteBeforeReplace(true), // name and ports can be had only once
+		// "#initerror": a container that never got healthy is made again, not waited for in vain.
+		pulumi.ReplaceOnChanges([]string{"healthcheck", "tmpfs", "init", "#initerror"}),
+	)
+	made, err := docker.NewContainer(ctx, name, args.spec(), child.Options(parent, opts...)...)
+	if err != nil {
+		return nil, fmt.Errorf("container %q: %w", name, err)
+	}
+	return made, nil
+}
+
+func (a *Args) spec() *docker.ContainerArgs {
+	start := time.Duration(a.StartSeconds) * time.Second
+	return &docker.ContainerArgs{
+		Name:     pulumi.String(a.Deployment + "-" + a.Component),
+		Hostname: pulumi.String(a.Component),
+		Image:    a.Image,
+		Envs:     a.envs(),
+		Labels:   a.labels(),
+		Init:     pulumi.Bool(true), // reaps what health checks and workers leave behind
+		Restart:  pulumi.String(a.Restart),
+
+		NetworksAdvanced: a.networks(),
+		Ports:            a.ports(),
+		Mounts:           a.mounts(),
+
+		Wait:                pulumi.Bool(true),
+		WaitTimeout:         pulumi.Int(a.StartSeconds),
+		StopTimeout:         pulumi.Int(a.StopSeconds),
+		DestroyGraceSeconds: pulumi.Int(a.StopSeconds),
+		Healthcheck: &docker.ContainerHealthcheckArgs{
+			Tests:    pulumi.ToStringArray([]string{"CMD", "healthcheck"}),
+			Interval: pulumi.String("2s"),
+			Timeout:  pulumi.String("5s"),
+			Retries:  pulumi.Int(5),
+			// Within the start period a failed check counts for nothing; the first passed one ends it.
+			// The provider compares durations as texts, in the form that Go prints.
+			StartPeriod: pulumi.String(start.String()),
+		},
+
+		Memory:       pulumi.Int(a.MemoryMB),
+		MemorySwap:   pulumi.Int(a.MemoryMB),
+		ReadOnly:     pulumi.Bool(true),
+		Tmpfs:        pulumi.ToStringMap(a.Tmpfs),
+		Capabilities: &docker.ContainerCapabilitiesArgs{Drops: pulumi.ToStringArray([]string{"ALL"})},
+		SecurityOpts: pulumi.ToStringArray([]string{"no-new-privileges:true"}),
+		LogDriver:    pulumi.String("json-file"),
+		LogOpts:      pulumi.ToStringMap(map[string]string{"max-size": "10m", "max-file": "3"}),
+	}
+}
+
+// envs are the environment in a fixed order, so that two runs make one graph.
+func (a *Args) envs() pulumi.StringArray {
+	var envs pulumi.StringArray
+	for _, name := range slices.Sorted(maps.Keys(a.Env)) {
+		envs = append(envs, pulumi.Sprintf("%s=%s", name, a.Env[name]))
+	}
+	return envs
+}
+
+func (a *Args) labels() docker.ContainerLabelArray {
+	var labels docker.ContainerLabelArray
+	for _, l := range Labels(a.Deployment, a.Component) {
+		labels = append(labels, docker.ContainerLabelArgs{Label: pulumi.String(l.Key), Value: pulumi.String(l.Value)})
+	}
+	return labels
+}
+
+func (a *Args) networks() docker.ContainerNetworksAdvancedArray {
+	var networks docker.ContainerNetworksAdvancedArray
+	for _, network := range a.Networks {
+		networks = append(networks, docker.ContainerNetworksAdvancedArgs{
+			Name: network, Aliases: pulumi.ToStringArray([]string{a.Component}),
+		})
+	}
+	return networks
+}
+
+func (a *Args) ports() docker.ContainerPortArray {
+	var ports docker.ContainerPortArray
+	for _, external := range slices.Sorted(maps.Keys(a.Publish)) {
+		ports = append(ports, docker.ContainerPortArgs{
+			Ip: pulumi.String(loopback), External: pulumi.Int(external),
+			Internal: pulumi.Int(a.Publish[external]), Protocol: pulumi.String("tcp"),
+		})
+	}
+	return ports
+}
+
+func (a *Args) mounts() docker.ContainerMountArray {
+	var mounts docker.ContainerMountArray
+	for _, target := range slices.Sorted(maps.Keys(a.Volumes)) {
+		mounts = append(mounts, docker.ContainerMountArgs{
+			Type: pulumi.String("volume"), Source: a.Volumes[target], Target: pulumi.String(target),
+		})
+	}
+	return mounts
+}

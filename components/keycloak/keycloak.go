@@ -1,0 +1,175 @@
+// Package keycloak makes the identity provider's server.
+//
+// It serves browsers at its public address and MLflow at its internal one, and
+// tells each of them its own: the issuer and the pages that a browser opens are
+// public, the endpoints that a service calls are where the service asked. Its
+// data lives in Postgres, its container keeps nothing.
+//
+// At the first start on an empty database it makes two identities in realm
+// master: a person for the admin console, and a service account for this
+// program. Later starts leave both as they are.
+package keycloak
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-sso/mlflow-sso/components/address"
+	"github.com/mlflow-sso/mlflow-sso/components/internal/container"
+	"github.com/mlflow-sso/mlflow-sso/components/postgres"
+)
+
+// TypeToken is the component's type in the state.
+const TypeToken = "mlflow-sso:keycloak:Server"
+
+const (
+	port = 8080
+	// AdminUsername is the person who opens the admin console.
+	AdminUsername = "admin"
+	// ProviderClientID is the service account that this program uses.
+	ProviderClientID = "mlflow-sso"
+)
+
+// Args say how the server runs.
+type Args struct {
+	// Deployment is the prefix of the container's name.
+	Deployment string
+	// Image keeps the contract of images/keycloak.
+	Image pulumi.StringInput
+	// Edge and Data are the names of the two networks.
+	Edge, Data pulumi.StringInput
+	// MemoryMB limits the container's memory, in MiB. Java takes its heap from it.
+	MemoryMB int
+	// Restart is Docker's restart policy.
+	Restart string
+	// Port is where the server is published on 127.0.0.1 of the host.
+	Port int
+	// Public is what a browser sees.
+	Public address.Public
+	// Database keeps everything.
+	Database postgres.Database
+	// AdminPassword is of the person who opens the admin console.
+	AdminPassword pulumi.StringInput
+	// ProviderSecret is of the service account that this program uses.
+	ProviderSecret pulumi.StringInput
+}
+
+// Validate reports every mistake in the arguments at once. What only the
+// container needs is checked there.
+func (a *Args) Validate() error {
+	if a == nil {
+		return errors.New("args: got none, want Args")
+	}
+	var errs []error
+	require := func(ok bool, problem string) {
+		if !ok {
+			errs = append(errs, errors.New("args: "+problem))
+		}
+	}
+	require(a.Edge != nil && a.Data != nil, "Edge or Data is missing, want both networks")
+	require(a.Port > 0, "Port is 0, want where to publish")
+	require(!a.Public.IsZero(), "Public is missing, want what a browser sees")
+	require(!a.Database.IsZero(), "Database is missing, want a database")
+	require(a.AdminPassword != nil, "AdminPassword is missing, want a password")
+	require(a.ProviderSecret != nil, "ProviderSecret is missing, want a secret")
+	return errors.Join(append(errs, a.container().Validate())...)
+}
+
+// Admin is what this program needs to manage what stands inside Keycloak.
+type Admin struct {
+	// URL is where the admin API answers on this host.
+	URL string
+	// ClientID and Secret are of a service account in realm master.
+	ClientID string
+	Secret   pulumi.StringOutput
+	// Ready is there when the API answers.
+	Ready pulumi.Resource
+}
+
+// IsZero says whether there is no access.
+func (a Admin) IsZero() bool { return a.Ready == nil || a.URL == "" }
+
+// Server is the identity provider's server.
+type Server struct {
+	pulumi.ResourceState
+
+	// Container is the name of the container.
+	Container pulumi.StringOutput
+	// Public is what a browser sees, Internal what a service on the network calls.
+	Public   address.Public
+	Internal address.Internal
+	// Admin is how to manage it.
+	Admin Admin
+}
+
+// New makes the server. With an error from args nothing is registered.
+func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Server, error) {
+	if err := args.Validate(); err != nil {
+		return nil, fmt.Errorf("keycloak %q: %w", name, err)
+	}
+	s := &Server{Public: args.Public}
+	if err := ctx.RegisterComponentResource(TypeToken, name, s, opts...); err != nil {
+		return nil, fmt.Errorf("keycloak %q: %w", name, err)
+	}
+	spec := args.container()
+	made, err := container.New(ctx, name+"-container", spec, s, pulumi.DependsOn([]pulumi.Resource{args.Database.Ready}))
+	if err != nil {
+		return nil, fmt.Errorf("keycloak %q: %w", name, err)
+	}
+	s.Container = made.Name
+	s.Internal = address.Internal{Host: spec.Component, Port: port}
+	s.Admin = Admin{
+		URL:      "http://127.0.0.1:" + strconv.Itoa(args.Port),
+		ClientID: ProviderClientID,
+		Secret:   pulumi.ToSecret(args.ProviderSecret).(pulumi.StringOutput),
+		Ready:    made,
+	}
+	if err := ctx.RegisterResourceOutputs(s, pulumi.Map{
+		"container": s.Container, "public": pulumi.String(s.Public.String()), "internal": pulumi.String(s.Internal.String()),
+	}); err != nil {
+		return nil, fmt.Errorf("keycloak %q: %w", name, err)
+	}
+	return s, nil
+}
+
+func (a *Args) container() *container.Args {
+	env := map[string]pulumi.StringInput{
+		"KC_DB_URL_HOST":     pulumi.String(a.Database.Address.Host),
+		"KC_DB_URL_PORT":     pulumi.String(strconv.Itoa(a.Database.Address.Port)),
+		"KC_DB_URL_DATABASE": pulumi.String(a.Database.Name),
+		"KC_DB_USERNAME":     pulumi.String(a.Database.Name),
+		"KC_DB_PASSWORD":     a.Database.Password,
+		// A full URL: the port is part of it, and without it the next setting is refused.
+		"KC_HOSTNAME": pulumi.String(a.Public.String()),
+		// A service is told the endpoints where it asked, not those of the browser.
+		"KC_HOSTNAME_BACKCHANNEL_DYNAMIC": pulumi.String("true"),
+		// TLS ends in front of the container; inside the private network there is none.
+		"KC_HTTP_ENABLED":                  pulumi.String("true"),
+		"KC_BOOTSTRAP_ADMIN_USERNAME":      pulumi.String(AdminUsername),
+		"KC_BOOTSTRAP_ADMIN_PASSWORD":      a.AdminPassword,
+		"KC_BOOTSTRAP_ADMIN_CLIENT_ID":     pulumi.String(ProviderClientID),
+		"KC_BOOTSTRAP_ADMIN_CLIENT_SECRET": a.ProviderSecret,
+	}
+	if a.Public.TLS() {
+		// Without the proxy's headers Keycloak takes every form for a forged one.
+		env["KC_PROXY_HEADERS"] = pulumi.String("xforwarded")
+	}
+	return &container.Args{
+		Deployment: a.Deployment,
+		Component:  "keycloak",
+		Image:      a.Image,
+		Env:        env,
+		Networks:   []pulumi.StringInput{a.Data, a.Edge},
+		Publish:    map[int]int{a.Port: port},
+		MemoryMB:   a.MemoryMB,
+		Tmpfs:      map[string]string{"/tmp": "size=256m", "/run": "size=16m"},
+		Restart:    a.Restart,
+		// The first start makes the schema, which takes minutes on a busy machine.
+		StartSeconds: 300,
+		// Keycloak gives open requests 10 s.
+		StopSeconds: 30,
+	}
+}

@@ -1,0 +1,180 @@
+// Package postgres makes the database server of a stack, with one database and
+// one role for each service that needs one.
+//
+// The container is the source of truth for passwords: its entrypoint sets every
+// role's password at every start, before it listens. So a password that turned
+// cannot differ between the server and a client, and no client sees the server
+// with the old one. The server is reached on the data network only, publishes
+// nothing, and keeps its data in a volume that outlives the container.
+package postgres
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-sso/mlflow-sso/components/address"
+	"github.com/mlflow-sso/mlflow-sso/components/internal/container"
+)
+
+// TypeToken is the component's type in the state.
+const TypeToken = "mlflow-sso:postgres:Server"
+
+const (
+	port = 5432
+	home = "/var/lib/postgresql"
+)
+
+// namePattern keeps names that need quoting, or an environment variable with
+// another spelling, out of the entrypoint.
+var namePattern = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+
+// Args say how the server runs and which databases it has.
+type Args struct {
+	// Deployment is the prefix of the container's and the volume's name.
+	Deployment string
+	// Image keeps the contract of images/postgres.
+	Image pulumi.StringInput
+	// Network is the name of the data network.
+	Network pulumi.StringInput
+	// MemoryMB limits the container's memory, in MiB.
+	MemoryMB int
+	// Restart is Docker's restart policy.
+	Restart string
+	// Superuser is the password of the role postgres.
+	Superuser pulumi.StringInput
+	// Databases maps the name of each database, which is its role's too, to the
+	// role's password.
+	Databases map[string]pulumi.StringInput
+	// Protect refuses to delete the data.
+	Protect bool
+}
+
+// Validate reports every mistake in the arguments at once. What only the
+// container needs is checked there.
+func (a *Args) Validate() error {
+	if a == nil {
+		return errors.New("args: got none, want Args")
+	}
+	var errs []error
+	if a.Network == nil {
+		errs = append(errs, errors.New("args: Network is missing, want the data network"))
+	}
+	if a.Superuser == nil {
+		errs = append(errs, errors.New("args: Superuser is missing, want a password"))
+	}
+	if len(a.Databases) == 0 {
+		errs = append(errs, errors.New("args: Databases is empty, want at least one"))
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.Databases)) {
+		if !namePattern.MatchString(name) {
+			errs = append(errs, fmt.Errorf("args: Databases has %q, want lower-case letters, digits and underscores", name))
+		}
+		if a.Databases[name] == nil {
+			errs = append(errs, fmt.Errorf("args: Databases[%s] has no password", name))
+		}
+	}
+	return errors.Join(append(errs, a.container().Validate())...)
+}
+
+// Database is what a service needs to reach its own database.
+type Database struct {
+	// Address is where the server answers on the data network.
+	Address address.Internal
+	// Name is the name of the database and of the role that owns it.
+	Name string
+	// Password is the role's.
+	Password pulumi.StringOutput
+	// Ready is there when the database accepts connections.
+	Ready pulumi.Resource
+}
+
+// IsZero says whether there is no database.
+func (d Database) IsZero() bool { return d.Ready == nil || d.Name == "" || d.Address.IsZero() }
+
+// URI is the connection string that SQLAlchemy reads, a secret.
+func (d Database) URI() pulumi.StringOutput {
+	return d.Password.ApplyT(func(password string) string {
+		uri := url.URL{
+			Scheme: "postgresql", User: url.UserPassword(d.Name, password),
+			Host: d.Address.String(), Path: d.Name,
+		}
+		return uri.String()
+	}).(pulumi.StringOutput)
+}
+
+// Server is the database server.
+type Server struct {
+	pulumi.ResourceState
+
+	// Container is the name of the container.
+	Container pulumi.StringOutput
+	// Databases are the databases, by name.
+	Databases map[string]Database
+}
+
+// New makes the server. With an error from args nothing is registered.
+func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Server, error) {
+	if err := args.Validate(); err != nil {
+		return nil, fmt.Errorf("postgres %q: %w", name, err)
+	}
+	s := &Server{Databases: map[string]Database{}}
+	if err := ctx.RegisterComponentResource(TypeToken, name, s, opts...); err != nil {
+		return nil, fmt.Errorf("postgres %q: %w", name, err)
+	}
+	data, err := container.NewVolume(ctx, name+"-data", &container.VolumeArgs{
+		Deployment: args.Deployment, Component: "postgres", Data: "postgres-data", Protect: args.Protect,
+	}, s)
+	if err != nil {
+		return nil, fmt.Errorf("postgres %q: %w", name, err)
+	}
+	spec := args.container()
+	spec.Volumes = map[string]pulumi.StringInput{home: data.Name}
+	made, err := container.New(ctx, name+"-container", spec, s)
+	if err != nil {
+		return nil, fmt.Errorf("postgres %q: %w", name, err)
+	}
+	s.Container = made.Name
+	for database, password := range args.Databases {
+		s.Databases[database] = Database{
+			Address:  address.Internal{Host: spec.Component, Port: port},
+			Name:     database,
+			Password: pulumi.ToSecret(password).(pulumi.StringOutput),
+			Ready:    made,
+		}
+	}
+	if err := ctx.RegisterResourceOutputs(s, pulumi.Map{"container": s.Container}); err != nil {
+		return nil, fmt.Errorf("postgres %q: %w", name, err)
+	}
+	return s, nil
+}
+
+func (a *Args) container() *container.Args {
+	names := slices.Sorted(maps.Keys(a.Databases))
+	env := map[string]pulumi.StringInput{
+		"POSTGRES_SUPERUSER_PASSWORD": a.Superuser,
+		"POSTGRES_DATABASES":          pulumi.String(strings.Join(names, " ")),
+	}
+	for _, name := range names {
+		env["POSTGRES_PASSWORD_"+strings.ToUpper(name)] = a.Databases[name]
+	}
+	return &container.Args{
+		Deployment:   a.Deployment,
+		Component:    "postgres",
+		Image:        a.Image,
+		Env:          env,
+		Networks:     []pulumi.StringInput{a.Network},
+		MemoryMB:     a.MemoryMB,
+		Tmpfs:        map[string]string{"/tmp": "size=64m", "/run": "size=16m"},
+		Restart:      a.Restart,
+		StartSeconds: 120,
+		// A fast shutdown writes a checkpoint first.
+		StopSeconds: 60,
+	}
+}

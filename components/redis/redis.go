@@ -1,0 +1,134 @@
+// Package redis makes the cache that MLflow's workers share.
+//
+// The server is reached on the data network only, with a password, and
+// publishes nothing. It keeps nothing on disk: everything in it can be made
+// again, and a cache that survives a restart would survive a revoked permission.
+package redis
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-sso/mlflow-sso/components/address"
+	"github.com/mlflow-sso/mlflow-sso/components/internal/container"
+)
+
+// TypeToken is the component's type in the state.
+const TypeToken = "mlflow-sso:redis:Server"
+
+const port = 6379
+
+// Args say how the server runs.
+type Args struct {
+	// Deployment is the prefix of the container's name.
+	Deployment string
+	// Image keeps the contract of images/redis.
+	Image pulumi.StringInput
+	// Network is the name of the data network.
+	Network pulumi.StringInput
+	// MemoryMB limits the container's memory, in MiB; the cache takes half.
+	MemoryMB int
+	// Restart is Docker's restart policy.
+	Restart string
+	// Password is what a client must present.
+	Password pulumi.StringInput
+}
+
+// Validate reports every mistake in the arguments at once. What only the
+// container needs is checked there.
+func (a *Args) Validate() error {
+	if a == nil {
+		return errors.New("args: got none, want Args")
+	}
+	var errs []error
+	if a.Network == nil {
+		errs = append(errs, errors.New("args: Network is missing, want the data network"))
+	}
+	if a.Password == nil {
+		errs = append(errs, errors.New("args: Password is missing, want a password"))
+	}
+	return errors.Join(append(errs, a.container().Validate())...)
+}
+
+// Endpoint is what a service needs to reach the cache.
+type Endpoint struct {
+	// Address is where the server answers on the data network.
+	Address address.Internal
+	// Password is what a client must present.
+	Password pulumi.StringOutput
+	// Ready is there when the server accepts connections.
+	Ready pulumi.Resource
+}
+
+// IsZero says whether there is no cache.
+func (e Endpoint) IsZero() bool { return e.Ready == nil || e.Address.IsZero() }
+
+// URL is the address in the form that redis-py reads, a secret. Its time-outs,
+// in seconds, keep a stalled cache from stalling every request.
+func (e Endpoint) URL() pulumi.StringOutput {
+	return e.Password.ApplyT(func(password string) string {
+		u := url.URL{
+			Scheme: "redis", User: url.UserPassword("", password), Host: e.Address.String(), Path: "/0",
+			RawQuery: "socket_timeout=2&socket_connect_timeout=2",
+		}
+		return u.String()
+	}).(pulumi.StringOutput)
+}
+
+// Server is the cache server.
+type Server struct {
+	pulumi.ResourceState
+
+	// Container is the name of the container.
+	Container pulumi.StringOutput
+	// Endpoint is how to reach it.
+	Endpoint Endpoint
+}
+
+// New makes the server. With an error from args nothing is registered.
+func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Server, error) {
+	if err := args.Validate(); err != nil {
+		return nil, fmt.Errorf("redis %q: %w", name, err)
+	}
+	s := &Server{}
+	if err := ctx.RegisterComponentResource(TypeToken, name, s, opts...); err != nil {
+		return nil, fmt.Errorf("redis %q: %w", name, err)
+	}
+	spec := args.container()
+	made, err := container.New(ctx, name+"-container", spec, s)
+	if err != nil {
+		return nil, fmt.Errorf("redis %q: %w", name, err)
+	}
+	s.Container = made.Name
+	s.Endpoint = Endpoint{
+		Address:  address.Internal{Host: spec.Component, Port: port},
+		Password: pulumi.ToSecret(args.Password).(pulumi.StringOutput),
+		Ready:    made,
+	}
+	if err := ctx.RegisterResourceOutputs(s, pulumi.Map{"container": s.Container}); err != nil {
+		return nil, fmt.Errorf("redis %q: %w", name, err)
+	}
+	return s, nil
+}
+
+func (a *Args) container() *container.Args {
+	return &container.Args{
+		Deployment: a.Deployment,
+		Component:  "redis",
+		Image:      a.Image,
+		Env: map[string]pulumi.StringInput{
+			"REDIS_PASSWORD":     a.Password,
+			"REDIS_MAXMEMORY_MB": pulumi.String(strconv.Itoa(a.MemoryMB / 2)),
+		},
+		Networks:     []pulumi.StringInput{a.Network},
+		MemoryMB:     a.MemoryMB,
+		Tmpfs:        map[string]string{"/tmp": "size=16m", "/run": "size=16m"},
+		Restart:      a.Restart,
+		StartSeconds: 60,
+		StopSeconds:  10,
+	}
+}

@@ -1,0 +1,124 @@
+// Package config holds every setting of a stack, typed and checked.
+//
+// The settings are loaded once, by [Load], which reports every mistake at once:
+// each with its full key, the value got and the value wanted. Nothing else in
+// the program reads Pulumi's configuration, and nothing asks for the stack's
+// name: two stacks differ in their settings alone.
+//
+// Defaults are those of a cheap stack for development on one machine.
+package config
+
+import (
+	"time"
+
+	"github.com/mlflow-sso/mlflow-sso/components/address"
+	"github.com/mlflow-sso/mlflow-sso/components/credentials"
+)
+
+// Namespace is the project's name, the part of a key before the colon.
+const Namespace = "mlflow-sso"
+
+// Config is every setting of a stack. Each field's json tag is its key in the
+// stack file.
+type Config struct {
+	// Name is the prefix of every container, network, volume and image name.
+	// Two stacks on one host need two names.
+	Name string `json:"name"`
+	// ProtectData refuses to delete the data volumes and the root secret.
+	ProtectData bool `json:"protectData"`
+	// RestartPolicy is Docker's: what happens when a container ends.
+	RestartPolicy string `json:"restartPolicy"`
+
+	MLflow      MLflow      `json:"mlflow"`
+	Keycloak    Keycloak    `json:"keycloak"`
+	Postgres    Postgres    `json:"postgres"`
+	Redis       Redis       `json:"redis"`
+	Realm       Realm       `json:"realm"`
+	Images      Images      `json:"images"`
+	Credentials Credentials `json:"credentials"`
+}
+
+// MLflow sets the tracking server.
+type MLflow struct {
+	// PublicURL is what a browser sees.
+	PublicURL address.Public `json:"publicURL"`
+	// Port is where the server is published, on 127.0.0.1 of the Docker host.
+	Port int `json:"port"`
+	// Workers is the number of server processes.
+	Workers int `json:"workers"`
+	// MemoryMB limits the container's memory, in MiB.
+	MemoryMB int `json:"memoryMB"`
+	// DefaultPermission is what a member may do with what nobody granted:
+	// READ, USE, EDIT, MANAGE or NO_PERMISSIONS.
+	DefaultPermission string `json:"defaultPermission"`
+}
+
+// Keycloak sets the identity provider.
+type Keycloak struct {
+	// PublicURL is what a browser sees.
+	PublicURL address.Public `json:"publicURL"`
+	// Port is where the server is published, on 127.0.0.1 of the Docker host.
+	Port int `json:"port"`
+	// MemoryMB limits the container's memory, in MiB. Java takes its heap from it.
+	MemoryMB int `json:"memoryMB"`
+}
+
+// Postgres sets the database server.
+type Postgres struct {
+	// MemoryMB limits the container's memory, in MiB.
+	MemoryMB int `json:"memoryMB"`
+}
+
+// Redis sets the permission cache.
+type Redis struct {
+	// MemoryMB limits the container's memory, in MiB; the cache takes half.
+	MemoryMB int `json:"memoryMB"`
+}
+
+// Realm sets what stands inside Keycloak.
+type Realm struct {
+	// SSLRequired is none, external or all: from whom Keycloak demands https.
+	SSLRequired string `json:"sslRequired"`
+	// AccessTokenLifespan is how long a login at MLflow lasts.
+	AccessTokenLifespan time.Duration `json:"accessTokenLifespan"`
+	// PasswordPolicy is Keycloak's own notation.
+	PasswordPolicy string `json:"passwordPolicy"`
+	// DemoUsers makes three people with derived passwords: an admin, a member,
+	// and one who is in no group. For stacks on localhost only.
+	DemoUsers bool `json:"demoUsers"`
+}
+
+// Images says where the images come from. A service whose entry is empty is
+// built from images/<service>; else the entry is a registry's image, with its
+// digest, that keeps the contract in images/README.md.
+type Images struct {
+	// Base is the image that the built ones start from.
+	Base     string `json:"base"`
+	Postgres string `json:"postgres"`
+	Redis    string `json:"redis"`
+	Keycloak string `json:"keycloak"`
+	MLflow   string `json:"mlflow"`
+}
+
+// Credentials turns credentials.
+type Credentials struct {
+	// Generations maps a credential's label to its generation, 1 where absent.
+	// Raising it makes a new value.
+	Generations map[credentials.Label]int `json:"generations"`
+}
+
+func defaults() *Config {
+	return &Config{
+		RestartPolicy: "unless-stopped",
+		MLflow:        MLflow{Port: 5000, Workers: 2, MemoryMB: 2048, DefaultPermission: "NO_PERMISSIONS"},
+		Keycloak:      Keycloak{Port: 8080, MemoryMB: 1024},
+		Postgres:      Postgres{MemoryMB: 512},
+		Redis:         Redis{MemoryMB: 128},
+		Realm: Realm{
+			SSLRequired:         "external",
+			AccessTokenLifespan: 10 * time.Hour,
+			PasswordPolicy:      "length(12) and notUsername(undefined) and notEmail(undefined) and passwordHistory(3)",
+		},
+		Images: Images{Base: "mlflow-sso/base:trixie"},
+	}
+}

@@ -1,0 +1,141 @@
+package config
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// Load reads and checks the settings of the stack. The error joins every
+// mistake there is; with an error there is no configuration.
+func Load(ctx *pulumi.Context) (*Config, error) {
+	c := defaults()
+	d := &decoder{}
+
+	value := reflect.ValueOf(c).Elem()
+	known := make([]string, value.NumField())
+	for i := range value.NumField() {
+		known[i] = key(value.Type().Field(i))
+		path := Namespace + ":" + known[i]
+		text, set := ctx.GetConfig(path)
+		switch {
+		case !set:
+		case ctx.IsConfigSecret(path):
+			d.fail(path, "is encrypted, want it in clear: no setting of a stack is a secret, every credential is derived")
+		default:
+			d.decode(path, topLevel(text, value.Field(i).Type()), value.Field(i))
+		}
+	}
+	d.unknown(Namespace+":", setKeys(), known)
+
+	// Rules between settings only make sense of settings that could be read.
+	if err := errors.Join(d.errs...); err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	if err := c.Validate(); err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	return c, nil
+}
+
+// topLevel turns a value as Pulumi keeps it into JSON: a text stands there
+// without its quotes, everything else is JSON already.
+func topLevel(text string, kind reflect.Type) json.RawMessage {
+	if kind.Kind() != reflect.String {
+		return json.RawMessage(text)
+	}
+	quoted, _ := json.Marshal(text) // a string always marshals
+	return quoted
+}
+
+// setKeys are the keys of this project that the stack sets. Pulumi's context
+// can only be asked for a key whose name is known, so they are read where the
+// context itself gets them from.
+func setKeys() []string {
+	var all map[string]string
+	if json.Unmarshal([]byte(os.Getenv(pulumi.EnvConfig)), &all) != nil {
+		return nil
+	}
+	var keys []string
+	for full := range all {
+		if name, ours := strings.CutPrefix(full, Namespace+":"); ours {
+			keys = append(keys, name)
+		}
+	}
+	return keys
+}
+
+// key is a field's name in the stack file.
+func key(field reflect.StructField) string { return field.Tag.Get("json") }
+
+// decoder reads JSON into a struct and keeps every mistake, where
+// encoding/json stops at the first and names neither key nor value.
+type decoder struct{ errs []error }
+
+func (d *decoder) fail(path, format string, args ...any) {
+	d.errs = append(d.errs, fmt.Errorf("%s: "+format, append([]any{path}, args...)...))
+}
+
+func (d *decoder) decode(path string, raw json.RawMessage, into reflect.Value) {
+	if read, special := readers[into.Type()]; special {
+		if err := read(raw, into); err != nil {
+			d.fail(path, "%w", err)
+		}
+		return
+	}
+	switch into.Kind() {
+	case reflect.Struct:
+		var members map[string]json.RawMessage
+		if err := json.Unmarshal(raw, &members); err != nil {
+			d.fail(path, "got %s, want an object", raw)
+			return
+		}
+		known := make([]string, into.NumField())
+		for i := range into.NumField() {
+			known[i] = key(into.Type().Field(i))
+			if member, set := members[known[i]]; set {
+				d.decode(path+"."+known[i], member, into.Field(i))
+			}
+		}
+		names := make([]string, 0, len(members))
+		for name := range members {
+			names = append(names, name)
+		}
+		d.unknown(path+".", names, known)
+	default:
+		if err := json.Unmarshal(raw, into.Addr().Interface()); err != nil || string(raw) == "null" {
+			d.fail(path, "got %s, want %s", raw, wanted(into.Type()))
+		}
+	}
+}
+
+// unknown reports the names that no field has.
+func (d *decoder) unknown(prefix string, got, known []string) {
+	slices.Sort(got)
+	for _, name := range got {
+		if !slices.Contains(known, name) {
+			d.fail(prefix+name, "unknown setting, want one of %s", strings.Join(known, ", "))
+		}
+	}
+}
+
+func wanted(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int:
+		return "a whole number"
+	case reflect.String:
+		return "a text"
+	case reflect.Map:
+		return "an object of " + wanted(t.Elem()) + " each"
+	default:
+		return "a value of type " + t.String()
+	}
+}

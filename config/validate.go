@@ -1,0 +1,149 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mlflow-sso/mlflow-sso/components/address"
+	"github.com/mlflow-sso/mlflow-sso/components/credentials"
+)
+
+var (
+	namePattern  = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+	imagePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._:/-]*(@sha256:[0-9a-f]{64})?$`)
+
+	restartPolicies = []string{"no", "on-failure", "unless-stopped", "always"}
+	permissions     = []string{"READ", "USE", "EDIT", "MANAGE", "NO_PERMISSIONS"}
+	sslRequirements = []string{"none", "external", "all"}
+)
+
+const maxNameLength = 40
+
+// Validate reports every value that is out of bounds and every pair of values
+// that cannot be true together.
+func (c *Config) Validate() error {
+	v := &validation{}
+	v.values(c)
+	v.addresses(c)
+	v.generations(c.Credentials.Generations)
+	return errors.Join(v.errs...)
+}
+
+type validation struct{ errs []error }
+
+func (v *validation) fail(key, format string, args ...any) {
+	v.errs = append(v.errs, fmt.Errorf("%s:%s: "+format, append([]any{Namespace, key}, args...)...))
+}
+
+func (v *validation) oneOf(key, got string, want []string) {
+	if !slices.Contains(want, got) {
+		v.fail(key, "got %q, want one of %s", got, strings.Join(want, ", "))
+	}
+}
+
+func (v *validation) between(key string, got, least, most int) {
+	if got < least || got > most {
+		v.fail(key, "got %d, want %d to %d", got, least, most)
+	}
+}
+
+func (v *validation) values(c *Config) {
+	if !namePattern.MatchString(c.Name) || len(c.Name) > maxNameLength {
+		v.fail("name", "got %q, want lower-case words joined by hyphens, at most %d characters", c.Name, maxNameLength)
+	}
+	v.oneOf("restartPolicy", c.RestartPolicy, restartPolicies)
+
+	v.between("mlflow.port", c.MLflow.Port, 1, 65535)
+	v.between("mlflow.workers", c.MLflow.Workers, 1, 64)
+	// A worker takes about 300 MiB, the process that starts them as much again.
+	v.between("mlflow.memoryMB", c.MLflow.MemoryMB, 512+350*c.MLflow.Workers, 1<<20)
+	v.oneOf("mlflow.defaultPermission", c.MLflow.DefaultPermission, permissions)
+
+	v.between("keycloak.port", c.Keycloak.Port, 1, 65535)
+	v.between("keycloak.memoryMB", c.Keycloak.MemoryMB, 750, 1<<20)
+	v.between("postgres.memoryMB", c.Postgres.MemoryMB, 256, 1<<20)
+	v.between("redis.memoryMB", c.Redis.MemoryMB, 32, 1<<20)
+
+	v.oneOf("realm.sslRequired", c.Realm.SSLRequired, sslRequirements)
+	if d := c.Realm.AccessTokenLifespan; d < 5*time.Minute || d > 24*time.Hour || d%time.Second != 0 {
+		v.fail("realm.accessTokenLifespan", "got %s, want 5m to 24h in whole seconds", d)
+	}
+	if c.Realm.PasswordPolicy == "" {
+		v.fail("realm.passwordPolicy", `got "", want a policy such as "length(12)"`)
+	}
+
+	for _, image := range []struct{ key, got string }{
+		{"base", c.Images.Base}, {"postgres", c.Images.Postgres}, {"redis", c.Images.Redis},
+		{"keycloak", c.Images.Keycloak}, {"mlflow", c.Images.MLflow},
+	} {
+		if image.got != "" && !imagePattern.MatchString(image.got) {
+			v.fail("images."+image.key, "got %q, want an image reference, best with its digest", image.got)
+		}
+	}
+	if c.Images.Base == "" {
+		v.fail("images.base", `got "", want the image that the built ones start from`)
+	}
+}
+
+func (v *validation) addresses(c *Config) {
+	services := []struct {
+		key    string
+		public address.Public
+		port   int
+	}{
+		{"mlflow", c.MLflow.PublicURL, c.MLflow.Port},
+		{"keycloak", c.Keycloak.PublicURL, c.Keycloak.Port},
+	}
+	for _, s := range services {
+		switch {
+		case s.public.IsZero():
+			v.fail(s.key+".publicURL", `got nothing, want the address in the browser, such as "http://localhost:%d"`, s.port)
+		case s.public.Loopback() && s.public.Port() != s.port:
+			v.fail(s.key+".publicURL", "got %q while %s.port is %d, want the same port: on this machine the browser connects to the published port itself",
+				s.public, s.key, s.port)
+		case !s.public.Loopback() && !s.public.TLS():
+			v.fail(s.key+".publicURL", "got %q, want https: only an address on localhost may be plain http", s.public)
+		}
+	}
+	if c.MLflow.Port == c.Keycloak.Port {
+		v.fail("keycloak.port", "got %d, which mlflow.port has too, want another", c.Keycloak.Port)
+	}
+
+	mlflow, keycloak := c.MLflow.PublicURL, c.Keycloak.PublicURL
+	if mlflow.IsZero() || keycloak.IsZero() {
+		return
+	}
+	if mlflow.TLS() != keycloak.TLS() {
+		v.fail("keycloak.publicURL", "got %q while mlflow.publicURL is %q, want the same scheme", keycloak, mlflow)
+	}
+	if !keycloak.TLS() && c.Realm.SSLRequired != "none" {
+		v.fail("realm.sslRequired", "got %q while keycloak.publicURL is %q, want none: Keycloak would answer \"HTTPS required\"",
+			c.Realm.SSLRequired, keycloak)
+	}
+	// Keycloak judges each request by itself, and MLflow's come in plain http on the private network.
+	if keycloak.TLS() && c.Realm.SSLRequired != "external" {
+		v.fail("realm.sslRequired", "got %q while keycloak.publicURL is %q, want external: none lets passwords travel in clear, all refuses MLflow's own calls",
+			c.Realm.SSLRequired, keycloak)
+	}
+	if c.Realm.DemoUsers && (!mlflow.Loopback() || !keycloak.Loopback()) {
+		v.fail("realm.demoUsers", "got true while the stack is public (%s), want false: demo users are for localhost only", mlflow)
+	}
+}
+
+func (v *validation) generations(generations map[credentials.Label]int) {
+	for _, label := range slices.Sorted(maps.Keys(generations)) {
+		key := fmt.Sprintf("credentials.generations.%s", label)
+		if !slices.Contains(credentials.Labels(), label) {
+			v.fail(key, "unknown credential, want one of %s", credentials.LabelList())
+			continue
+		}
+		if n := generations[label]; n < 1 {
+			v.fail(key, "got %d, want 1 or more", n)
+		}
+	}
+}
