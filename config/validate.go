@@ -11,6 +11,8 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/components/address"
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
+	"github.com/mlflow-sso/mlflow-sso/components/mlflow"
+	"github.com/mlflow-sso/mlflow-sso/components/realm"
 )
 
 var (
@@ -18,8 +20,6 @@ var (
 	imagePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._:/-]*(@sha256:[0-9a-f]{64})?$`)
 
 	restartPolicies = []string{"no", "on-failure", "unless-stopped", "always"}
-	permissions     = []string{"READ", "USE", "EDIT", "MANAGE", "NO_PERMISSIONS"}
-	sslRequirements = []string{"none", "external", "all"}
 )
 
 const maxNameLength = 40
@@ -62,14 +62,14 @@ func (v *validation) values(c *Config) {
 	v.between("mlflow.workers", c.MLflow.Workers, 1, 64)
 	// A worker takes about 300 MiB, the process that starts them as much again.
 	v.between("mlflow.memoryMB", c.MLflow.MemoryMB, 512+350*c.MLflow.Workers, 1<<20)
-	v.oneOf("mlflow.defaultPermission", c.MLflow.DefaultPermission, permissions)
+	v.oneOf("mlflow.defaultPermission", c.MLflow.DefaultPermission, mlflow.Permissions())
 
 	v.between("keycloak.port", c.Keycloak.Port, 1, 65535)
 	v.between("keycloak.memoryMB", c.Keycloak.MemoryMB, 750, 1<<20)
 	v.between("postgres.memoryMB", c.Postgres.MemoryMB, 256, 1<<20)
 	v.between("redis.memoryMB", c.Redis.MemoryMB, 32, 1<<20)
 
-	v.oneOf("realm.sslRequired", c.Realm.SSLRequired, sslRequirements)
+	v.oneOf("realm.sslRequired", c.Realm.SSLRequired, realm.SSLRequirements())
 	if d := c.Realm.AccessTokenLifespan; d < 5*time.Minute || d > 24*time.Hour || d%time.Second != 0 {
 		v.fail("realm.accessTokenLifespan", "got %s, want 5m to 24h in whole seconds", d)
 	}
@@ -114,12 +114,12 @@ func (v *validation) addresses(c *Config) {
 		v.fail("keycloak.port", "got %d, which mlflow.port has too, want another", c.Keycloak.Port)
 	}
 
-	mlflow, keycloak := c.MLflow.PublicURL, c.Keycloak.PublicURL
-	if mlflow.IsZero() || keycloak.IsZero() {
+	application, keycloak := c.MLflow.PublicURL, c.Keycloak.PublicURL
+	if application.IsZero() || keycloak.IsZero() {
 		return
 	}
-	if mlflow.TLS() != keycloak.TLS() {
-		v.fail("keycloak.publicURL", "got %q while mlflow.publicURL is %q, want the same scheme", keycloak, mlflow)
+	if application.TLS() != keycloak.TLS() {
+		v.fail("keycloak.publicURL", "got %q while mlflow.publicURL is %q, want the same scheme", keycloak, application)
 	}
 	if !keycloak.TLS() && c.Realm.SSLRequired != "none" {
 		v.fail("realm.sslRequired", "got %q while keycloak.publicURL is %q, want none: Keycloak would answer \"HTTPS required\"",
@@ -130,8 +130,8 @@ func (v *validation) addresses(c *Config) {
 		v.fail("realm.sslRequired", "got %q while keycloak.publicURL is %q, want external: none lets passwords travel in clear, all refuses MLflow's own calls",
 			c.Realm.SSLRequired, keycloak)
 	}
-	if c.Realm.DemoUsers && (!mlflow.Loopback() || !keycloak.Loopback()) {
-		v.fail("realm.demoUsers", "got true while the stack is public (%s), want false: demo users are for localhost only", mlflow)
+	if c.Realm.DemoUsers && (!application.Loopback() || !keycloak.Loopback()) {
+		v.fail("realm.demoUsers", "got true while the stack is public (%s), want false: demo users are for localhost only", application)
 	}
 }
 

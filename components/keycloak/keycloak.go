@@ -103,6 +103,8 @@ type Server struct {
 	Internal address.Internal
 	// Admin is how to manage it.
 	Admin Admin
+	// AdminPassword is of the person who opens the admin console.
+	AdminPassword pulumi.StringOutput
 }
 
 // New makes the server. With an error from args nothing is registered.
@@ -121,6 +123,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	}
 	s.Container = made.Name
 	s.Internal = address.Internal{Host: spec.Component, Port: port}
+	s.AdminPassword = pulumi.ToSecret(args.AdminPassword).(pulumi.StringOutput)
 	s.Admin = Admin{
 		URL:      "http://127.0.0.1:" + strconv.Itoa(args.Port),
 		ClientID: ProviderClientID,

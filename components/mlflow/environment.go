@@ -1,0 +1,81 @@
+package mlflow
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// environment is everything that the server is told. The plugin takes any text
+// for a list or a truth value and falls back to a default in silence, so all
+// values are written by code.
+func (a *Args) environment() map[string]pulumi.StringInput {
+	return map[string]pulumi.StringInput{
+		"MLFLOW_BACKEND_STORE_URI":     a.Backend.URI(),
+		"MLFLOW_ARTIFACTS_DESTINATION": pulumi.String(artifactPath),
+		"MLFLOW_WORKERS":               pulumi.String(strconv.Itoa(a.Workers)),
+		// The job runner takes 1.4 GiB and calls back without credentials.
+		"MLFLOW_SERVER_ENABLE_JOB_EXECUTION":  no,
+		"MLFLOW_DISABLE_TELEMETRY":            yes,
+		"MLFLOW_SERVER_ALLOWED_HOSTS":         pulumi.String(strings.Join(a.allowedHosts(), ",")),
+		"MLFLOW_SERVER_CORS_ALLOWED_ORIGINS":  pulumi.String(a.Public.String()),
+		"MLFLOW_CRYPTO_KEK_PASSPHRASE":        a.GatewayKey, // the default is the same everywhere
+		"OIDC_USERS_DB_URI":                   a.Auth.URI(),
+		"OIDC_CLIENT_ID":                      pulumi.String(a.OIDC.ID),
+		"OIDC_CLIENT_SECRET":                  a.OIDC.Secret,
+		"OIDC_DISCOVERY_URL":                  pulumi.String(a.OIDC.DiscoveryURL),
+		"OIDC_ISSUER":                         pulumi.String(a.OIDC.Issuer),
+		"OIDC_AUDIENCE":                       pulumi.String(a.OIDC.ID),
+		"OIDC_REDIRECT_URI":                   pulumi.String(a.OIDC.RedirectURI),
+		"OIDC_SCOPE":                          pulumi.String("openid profile email"),
+		"OIDC_CODE_CHALLENGE":                 pulumi.String("S256"),
+		"OIDC_GROUPS_ATTRIBUTE":               pulumi.String(a.OIDC.GroupsClaim),
+		"OIDC_GROUP_NAME":                     pulumi.String(a.OIDC.UserGroup),
+		"OIDC_ADMIN_GROUP_NAME":               pulumi.String(a.OIDC.AdminGroup),
+		"OIDC_PROVISION_ON_BEARER_AUTH":       no,
+		"OIDC_TRUST_BEARER_GROUP_CLAIMS":      no,
+		"SECRET_KEY":                          a.SessionKey,
+		"SESSION_TOKEN_ENCRYPTION_KEY":        a.SessionTokenKey,
+		"SESSION_COOKIE_NAME":                 pulumi.String(a.cookieName()),
+		"SESSION_COOKIE_SECURE":               pulumi.String(strconv.FormatBool(a.Public.TLS())),
+		"SESSION_COOKIE_SAMESITE":             pulumi.String("lax"),
+		"DEFAULT_MLFLOW_PERMISSION":           pulumi.String(a.DefaultPermission),
+		"AUTOMATIC_LOGIN_REDIRECT":            yes,
+		"DEFAULT_LANDING_PAGE_IS_PERMISSIONS": no,
+		"CACHE_BACKEND":                       pulumi.String("redis"),
+		"CACHE_REDIS_URL":                     a.Cache.URL(),
+	}
+}
+
+const (
+	yes = pulumi.String("true")
+	no  = pulumi.String("false")
+)
+
+// allowedHosts are the Host headers that are answered: the browser's, the
+// private network's, and this host's own. Setting them replaces a default that
+// lets every private address through and no public name.
+func (a *Args) allowedHosts() []string {
+	hosts := []string{a.Public.Host()}
+	for _, host := range []string{
+		"mlflow", fmt.Sprintf("mlflow:%d", port),
+		fmt.Sprintf("localhost:%d", a.Port), fmt.Sprintf("127.0.0.1:%d", a.Port), fmt.Sprintf("127.0.0.1:%d", port),
+	} {
+		if !slices.Contains(hosts, host) {
+			hosts = append(hosts, host)
+		}
+	}
+	return hosts
+}
+
+// cookieName binds the cookie to the very host where a browser can prove it:
+// the prefix is refused over plain http.
+func (a *Args) cookieName() string {
+	if a.Public.TLS() {
+		return "__Host-mlflow"
+	}
+	return "mlflow"
+}

@@ -1,0 +1,165 @@
+// Package mlflow makes the tracking server with the single sign-on plugin.
+//
+// Its environment is built from what the other components hand over and from
+// nothing else, so the server cannot be told an address, a name or a password
+// that the other side does not have. Hardly anything makes the plugin refuse to
+// start: a misspelt permission shows only when a member's request fails. So
+// every value that has a fixed set is checked here, before a container exists.
+package mlflow
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-sso/mlflow-sso/components/address"
+	"github.com/mlflow-sso/mlflow-sso/components/internal/container"
+	"github.com/mlflow-sso/mlflow-sso/components/postgres"
+	"github.com/mlflow-sso/mlflow-sso/components/realm"
+	"github.com/mlflow-sso/mlflow-sso/components/redis"
+)
+
+// TypeToken is the component's type in the state.
+const TypeToken = "mlflow-sso:mlflow:Server"
+
+// Where the plugin expects a browser back from Keycloak.
+const (
+	RedirectPath = "/callback"
+	LogoutPath   = "/oidc/ui/auth"
+)
+
+const (
+	port         = 5000
+	artifactPath = "/mlflow/artifacts"
+)
+
+// Permissions are what the plugin knows, and all it knows.
+func Permissions() []string { return []string{"READ", "USE", "EDIT", "MANAGE", "NO_PERMISSIONS"} }
+
+// Args say how the server runs and whom it works with.
+type Args struct {
+	// Deployment is the prefix of the container's and the volume's name.
+	Deployment string
+	// Image keeps the contract of images/mlflow.
+	Image pulumi.StringInput
+	// Edge and Data are the names of the two networks.
+	Edge, Data pulumi.StringInput
+	// MemoryMB limits the container's memory, in MiB.
+	MemoryMB int
+	// Restart is Docker's restart policy.
+	Restart string
+	// Port is where the server is published on 127.0.0.1 of the host.
+	Port int
+	// Public is what a browser sees.
+	Public address.Public
+	// Workers is the number of server processes.
+	Workers int
+	// DefaultPermission is what a member may do with what nobody granted.
+	DefaultPermission string
+	// Backend keeps runs and models, Auth keeps people, permissions and sessions.
+	Backend, Auth postgres.Database
+	// Cache keeps permissions for a short time.
+	Cache redis.Endpoint
+	// OIDC is how people log in.
+	OIDC realm.OIDCClient
+	// SessionKey signs session cookies.
+	SessionKey pulumi.StringInput
+	// SessionTokenKey encrypts the tokens that a session keeps; in Fernet's form.
+	SessionTokenKey pulumi.StringInput
+	// GatewayKey encrypts the API keys that people store in MLflow.
+	GatewayKey pulumi.StringInput
+	// Protect refuses to delete the artifacts.
+	Protect bool
+}
+
+// Validate reports every mistake in the arguments at once. What only the
+// container needs is checked there.
+func (a *Args) Validate() error {
+	if a == nil {
+		return errors.New("args: got none, want Args")
+	}
+	var errs []error
+	require := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf("args: "+format, args...))
+		}
+	}
+	require(a.Edge != nil && a.Data != nil, "Edge or Data is missing, want both networks")
+	require(a.Port > 0, "Port is %d, want where to publish", a.Port)
+	require(!a.Public.IsZero(), "Public is missing, want what a browser sees")
+	require(a.Workers > 0, "Workers is %d, want more than 0", a.Workers)
+	require(slices.Contains(Permissions(), a.DefaultPermission), "DefaultPermission is %q, want one of %s",
+		a.DefaultPermission, strings.Join(Permissions(), ", "))
+	require(!a.Backend.IsZero(), "Backend is missing, want a database")
+	require(!a.Auth.IsZero(), "Auth is missing, want a database")
+	require(a.Backend.Name != a.Auth.Name, "Backend and Auth are both %q, want two databases: each has its own migrations", a.Auth.Name)
+	require(!a.Cache.IsZero(), "Cache is missing, want a cache")
+	require(!a.OIDC.IsZero(), "OIDC is missing, want a client")
+	require(a.OIDC.AdminGroup != a.OIDC.UserGroup, "OIDC has %q for both groups, want two: every member would be an administrator", a.OIDC.UserGroup)
+	require(a.SessionKey != nil && a.SessionTokenKey != nil && a.GatewayKey != nil,
+		"SessionKey, SessionTokenKey or GatewayKey is missing, want all three")
+	return errors.Join(append(errs, a.container().Validate())...)
+}
+
+// Server is the tracking server.
+type Server struct {
+	pulumi.ResourceState
+
+	// Container is the name of the container.
+	Container pulumi.StringOutput
+	// Public is what a browser sees.
+	Public address.Public
+	// Ready is there when the server answers.
+	Ready pulumi.Resource
+}
+
+// New makes the server. With an error from args nothing is registered.
+func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Server, error) {
+	if err := args.Validate(); err != nil {
+		return nil, fmt.Errorf("mlflow %q: %w", name, err)
+	}
+	s := &Server{Public: args.Public}
+	if err := ctx.RegisterComponentResource(TypeToken, name, s, opts...); err != nil {
+		return nil, fmt.Errorf("mlflow %q: %w", name, err)
+	}
+	artifacts, err := container.NewVolume(ctx, name+"-artifacts", &container.VolumeArgs{
+		Deployment: args.Deployment, Component: "mlflow", Data: "mlflow-artifacts", Protect: args.Protect,
+	}, s)
+	if err != nil {
+		return nil, fmt.Errorf("mlflow %q: %w", name, err)
+	}
+	spec := args.container()
+	spec.Volumes = map[string]pulumi.StringInput{artifactPath: artifacts.Name}
+	// Not on the realm: the plugin reads about the issuer at the first login, not at start.
+	made, err := container.New(ctx, name+"-container", spec, s,
+		pulumi.DependsOn([]pulumi.Resource{args.Backend.Ready, args.Auth.Ready, args.Cache.Ready}))
+	if err != nil {
+		return nil, fmt.Errorf("mlflow %q: %w", name, err)
+	}
+	s.Container, s.Ready = made.Name, made
+	if err := ctx.RegisterResourceOutputs(s, pulumi.Map{
+		"container": s.Container, "public": pulumi.String(s.Public.String()),
+	}); err != nil {
+		return nil, fmt.Errorf("mlflow %q: %w", name, err)
+	}
+	return s, nil
+}
+
+func (a *Args) container() *container.Args {
+	return &container.Args{
+		Deployment:   a.Deployment,
+		Component:    "mlflow",
+		Image:        a.Image,
+		Env:          a.environment(),
+		Networks:     []pulumi.StringInput{a.Data, a.Edge},
+		Publish:      map[int]int{a.Port: port},
+		MemoryMB:     a.MemoryMB,
+		Tmpfs:        map[string]string{"/tmp": "size=1024m", "/run": "size=16m"},
+		Restart:      a.Restart,
+		StartSeconds: 300,
+		StopSeconds:  30,
+	}
+}

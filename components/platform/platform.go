@@ -1,0 +1,221 @@
+// Package platform puts a stack together out of the other components. It is the
+// only package that knows them all, and holds nothing but the wiring: which
+// connection goes to whom.
+//
+// Keycloak and MLflow start at the same time, as soon as their databases are
+// ready; the realm is made when Keycloak answers.
+package platform
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-sso/mlflow-sso/components/credentials"
+	"github.com/mlflow-sso/mlflow-sso/components/image"
+	"github.com/mlflow-sso/mlflow-sso/components/internal/child"
+	"github.com/mlflow-sso/mlflow-sso/components/keycloak"
+	"github.com/mlflow-sso/mlflow-sso/components/mlflow"
+	"github.com/mlflow-sso/mlflow-sso/components/network"
+	"github.com/mlflow-sso/mlflow-sso/components/postgres"
+	"github.com/mlflow-sso/mlflow-sso/components/realm"
+	"github.com/mlflow-sso/mlflow-sso/components/redis"
+	"github.com/mlflow-sso/mlflow-sso/config"
+)
+
+// TypeToken is the component's type in the state.
+const TypeToken = "mlflow-sso:platform:Platform"
+
+// The databases of a stack.
+const (
+	mlflowDatabase   = "mlflow"
+	authDatabase     = "mlflow_auth"
+	keycloakDatabase = "keycloak"
+)
+
+// Args are the settings of the stack and where the images' folders are.
+type Args struct {
+	// Config is checked by its loader.
+	Config *config.Config
+	// Images is the folder with a folder per service.
+	Images string
+}
+
+// Validate reports every mistake in the arguments at once.
+func (a *Args) Validate() error {
+	if a == nil || a.Config == nil {
+		return errors.New("args: got no Config, want one")
+	}
+	return nil
+}
+
+// Platform is the whole stack.
+type Platform struct {
+	pulumi.ResourceState
+
+	config      *config.Config
+	credentials *credentials.Credentials
+	network     *network.Network
+	images      map[string]pulumi.StringOutput
+	postgres    *postgres.Server
+	redis       *redis.Server
+	keycloak    *keycloak.Server
+	realm       *realm.Realm
+	mlflow      *mlflow.Server
+}
+
+// New makes the stack. With an error from args nothing is registered.
+func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Platform, error) {
+	if err := args.Validate(); err != nil {
+		return nil, fmt.Errorf("platform %q: %w", name, err)
+	}
+	p := &Platform{config: args.Config}
+	if err := ctx.RegisterComponentResource(TypeToken, name, p, opts...); err != nil {
+		return nil, fmt.Errorf("platform %q: %w", name, err)
+	}
+	steps := []func(*pulumi.Context, ...pulumi.ResourceOption) error{
+		p.makeCredentials, p.makeNetwork, p.imagesFrom(args.Images),
+		p.makePostgres, p.makeRedis, p.makeKeycloak, p.makeRealm, p.makeMLflow,
+	}
+	for _, step := range steps {
+		if err := step(ctx, child.Options(p)...); err != nil {
+			return nil, fmt.Errorf("platform %q: %w", name, err)
+		}
+	}
+	if err := ctx.RegisterResourceOutputs(p, pulumi.Map{}); err != nil {
+		return nil, fmt.Errorf("platform %q: %w", name, err)
+	}
+	return p, nil
+}
+
+func (p *Platform) makeCredentials(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
+	p.credentials, err = credentials.New(ctx, "credentials", &credentials.Args{
+		Generations: p.config.Credentials.Generations, Protect: p.config.ProtectData,
+	}, opts...)
+	return err
+}
+
+func (p *Platform) makeNetwork(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
+	p.network, err = network.New(ctx, "network", &network.Args{Deployment: p.config.Name}, opts...)
+	return err
+}
+
+func (p *Platform) imagesFrom(folder string) func(*pulumi.Context, ...pulumi.ResourceOption) error {
+	return func(ctx *pulumi.Context, opts ...pulumi.ResourceOption) error {
+		c := p.config.Images
+		p.images = map[string]pulumi.StringOutput{}
+		for _, service := range []struct{ name, reference string }{
+			{"postgres", c.Postgres}, {"redis", c.Redis}, {"keycloak", c.Keycloak}, {"mlflow", c.MLflow},
+		} {
+			made, err := image.New(ctx, service.name, &image.Args{
+				Deployment: p.config.Name, Service: service.name, Folder: folder, Base: c.Base, Reference: service.reference,
+			}, opts...)
+			if err != nil {
+				return err
+			}
+			p.images[service.name] = made.ID
+		}
+		return nil
+	}
+}
+
+func (p *Platform) makePostgres(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
+	p.postgres, err = postgres.New(ctx, "postgres", &postgres.Args{
+		Deployment: p.config.Name,
+		Image:      p.images["postgres"],
+		Network:    p.network.Data,
+		MemoryMB:   p.config.Postgres.MemoryMB,
+		Restart:    p.config.RestartPolicy,
+		Superuser:  p.credentials.Password(credentials.PostgresSuperuser),
+		Databases: map[string]pulumi.StringInput{
+			mlflowDatabase:   p.credentials.Password(credentials.PostgresMLflow),
+			authDatabase:     p.credentials.Password(credentials.PostgresMLflowAuth),
+			keycloakDatabase: p.credentials.Password(credentials.PostgresKeycloak),
+		},
+		Protect: p.config.ProtectData,
+	}, opts...)
+	return err
+}
+
+func (p *Platform) makeRedis(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
+	p.redis, err = redis.New(ctx, "redis", &redis.Args{
+		Deployment: p.config.Name,
+		Image:      p.images["redis"],
+		Network:    p.network.Data,
+		MemoryMB:   p.config.Redis.MemoryMB,
+		Restart:    p.config.RestartPolicy,
+		Password:   p.credentials.Password(credentials.Redis),
+	}, opts...)
+	return err
+}
+
+func (p *Platform) makeKeycloak(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
+	p.keycloak, err = keycloak.New(ctx, "keycloak", &keycloak.Args{
+		Deployment:     p.config.Name,
+		Image:          p.images["keycloak"],
+		Edge:           p.network.Edge,
+		Data:           p.network.Data,
+		MemoryMB:       p.config.Keycloak.MemoryMB,
+		Restart:        p.config.RestartPolicy,
+		Port:           p.config.Keycloak.Port,
+		Public:         p.config.Keycloak.PublicURL,
+		Database:       p.postgres.Databases[keycloakDatabase],
+		AdminPassword:  p.credentials.Password(credentials.KeycloakAdmin),
+		ProviderSecret: p.credentials.Password(credentials.KeycloakProvider),
+	}, opts...)
+	return err
+}
+
+func (p *Platform) makeRealm(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
+	p.realm, err = realm.New(ctx, "realm", &realm.Args{
+		Admin:               p.keycloak.Admin,
+		Public:              p.keycloak.Public,
+		Internal:            p.keycloak.Internal,
+		Application:         p.config.MLflow.PublicURL,
+		RedirectPath:        mlflow.RedirectPath,
+		LogoutPath:          mlflow.LogoutPath,
+		ClientSecret:        p.credentials.Password(credentials.MLflowClient),
+		SSLRequired:         p.config.Realm.SSLRequired,
+		AccessTokenLifespan: p.config.Realm.AccessTokenLifespan,
+		PasswordPolicy:      p.config.Realm.PasswordPolicy,
+		Users:               p.demoUsers(),
+	}, opts...)
+	return err
+}
+
+// demoUsers are one person for each way a login can end.
+func (p *Platform) demoUsers() []realm.User {
+	if !p.config.Realm.DemoUsers {
+		return nil
+	}
+	return []realm.User{
+		{Username: "demo-admin", FirstName: "Ada", LastName: "Admin", Group: realm.AdminGroup, Password: p.credentials.Password(credentials.DemoAdmin)},
+		{Username: "demo-member", FirstName: "Mel", LastName: "Member", Group: realm.UserGroup, Password: p.credentials.Password(credentials.DemoMember)},
+		{Username: "demo-outsider", FirstName: "Otto", LastName: "Outsider", Password: p.credentials.Password(credentials.DemoOutsider)},
+	}
+}
+
+func (p *Platform) makeMLflow(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
+	p.mlflow, err = mlflow.New(ctx, "mlflow", &mlflow.Args{
+		Deployment:        p.config.Name,
+		Image:             p.images["mlflow"],
+		Edge:              p.network.Edge,
+		Data:              p.network.Data,
+		MemoryMB:          p.config.MLflow.MemoryMB,
+		Restart:           p.config.RestartPolicy,
+		Port:              p.config.MLflow.Port,
+		Public:            p.config.MLflow.PublicURL,
+		Workers:           p.config.MLflow.Workers,
+		DefaultPermission: p.config.MLflow.DefaultPermission,
+		Backend:           p.postgres.Databases[mlflowDatabase],
+		Auth:              p.postgres.Databases[authDatabase],
+		Cache:             p.redis.Endpoint,
+		OIDC:              p.realm.Client,
+		SessionKey:        p.credentials.Password(credentials.MLflowSession),
+		SessionTokenKey:   p.credentials.FernetKey(credentials.MLflowSessionTokens),
+		GatewayKey:        p.credentials.Password(credentials.MLflowGateway),
+		Protect:           p.config.ProtectData,
+	}, opts...)
+	return err
+}

@@ -1,0 +1,73 @@
+package platform
+
+import (
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-sso/mlflow-sso/components/keycloak"
+	"github.com/mlflow-sso/mlflow-sso/components/realm"
+	"github.com/mlflow-sso/mlflow-sso/config"
+)
+
+// ImagesFolder is where the images' folders are, from the project's own folder,
+// in which Pulumi runs the program.
+const ImagesFolder = "images"
+
+// Program is the whole Pulumi program: settings, stack, outputs.
+func Program(ctx *pulumi.Context) error {
+	settings, err := config.Load(ctx)
+	if err != nil {
+		return err
+	}
+	p, err := New(ctx, "platform", &Args{Config: settings, Images: ImagesFolder})
+	if err != nil {
+		return err
+	}
+	for name, value := range p.outputs() {
+		ctx.Export(name, value)
+	}
+	return nil
+}
+
+// outputs are what package outputs of the tool reads, key by key.
+func (p *Platform) outputs() pulumi.Map {
+	users := pulumi.Array{}
+	for _, user := range p.realm.Users {
+		users = append(users, pulumi.Map{
+			"username": pulumi.String(user.Username),
+			"email":    pulumi.String(user.Email()),
+			"password": user.Password,
+			"group":    pulumi.String(user.Group),
+		})
+	}
+	return pulumi.Map{
+		"deployment": pulumi.String(p.config.Name),
+		"mlflow": pulumi.Map{
+			"container": p.mlflow.Container,
+			"url":       pulumi.String(p.mlflow.Public.String()),
+		},
+		"keycloak": pulumi.Map{
+			"container": p.keycloak.Container,
+			"url":       pulumi.String(p.keycloak.Public.String()),
+			"adminUrl":  pulumi.String(p.keycloak.Admin.URL),
+			"admin": pulumi.Map{
+				"username": pulumi.String(keycloak.AdminUsername),
+				"password": p.keycloak.AdminPassword,
+			},
+			"provider": pulumi.Map{
+				"id":     pulumi.String(p.keycloak.Admin.ClientID),
+				"secret": p.keycloak.Admin.Secret,
+			},
+		},
+		"realm": pulumi.Map{
+			"name":         pulumi.String(realm.Name),
+			"issuer":       pulumi.String(p.realm.Client.Issuer),
+			"discoveryUrl": pulumi.String(p.realm.Client.DiscoveryURL),
+			"clientId":     pulumi.String(p.realm.Client.ID),
+			"adminGroup":   pulumi.String(p.realm.Client.AdminGroup),
+			"userGroup":    pulumi.String(p.realm.Client.UserGroup),
+		},
+		"postgres":  pulumi.Map{"container": p.postgres.Container},
+		"redis":     pulumi.Map{"container": p.redis.Container},
+		"demoUsers": users,
+	}
+}

@@ -1,0 +1,248 @@
+// Package realm makes what stands inside Keycloak: the realm that MLflow's
+// users live in, MLflow's client, the two groups, and the mappers that put a
+// person's groups into the tokens.
+//
+// The plugin in MLflow knows people by their e-mail address, so the realm makes
+// sure that an address belongs to one person and stays with that person: no two
+// people share one, nobody registers alone, and nobody edits their own address
+// or user name. Group names reach MLflow exactly as MLflow compares them,
+// because one value makes the group and the comparison.
+package realm
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pulumi/pulumi-keycloak/sdk/v6/go/keycloak"
+	"github.com/pulumi/pulumi-keycloak/sdk/v6/go/keycloak/openid"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-sso/mlflow-sso/components/address"
+	"github.com/mlflow-sso/mlflow-sso/components/internal/child"
+	keycloakserver "github.com/mlflow-sso/mlflow-sso/components/keycloak"
+)
+
+// TypeToken is the component's type in the state.
+const TypeToken = "mlflow-sso:realm:Realm"
+
+// Names inside Keycloak. Each is also what MLflow is told.
+const (
+	Name        = "mlflow"
+	ClientID    = "mlflow"
+	AdminGroup  = "mlflow-admins"
+	UserGroup   = "mlflow-users"
+	GroupsClaim = "groups"
+)
+
+// SSLRequirements are from whom Keycloak can demand https: nobody, everybody but
+// private addresses, everybody.
+func SSLRequirements() []string { return []string{"none", "external", "all"} }
+
+// User is a person whom the realm starts with.
+type User struct {
+	// Username is in lower case.
+	Username string
+	// FirstName and LastName are shown in Keycloak's pages.
+	FirstName, LastName string
+	// Group is the group the person is in; empty for none.
+	Group string
+	// Password is the first one; the person may change it.
+	Password pulumi.StringOutput
+}
+
+// Email is the address by which MLflow knows the person. Its domain is reserved
+// and receives no mail.
+func (u User) Email() string { return u.Username + "@example.com" }
+
+// Args say what the realm is like.
+type Args struct {
+	// Admin is how to reach Keycloak's admin API.
+	Admin keycloakserver.Admin
+	// Public is what a browser sees of Keycloak, Internal what MLflow calls.
+	Public   address.Public
+	Internal address.Internal
+	// Application is what a browser sees of MLflow.
+	Application address.Public
+	// RedirectPath and LogoutPath are where MLflow expects a browser back from
+	// Keycloak, each with a leading slash.
+	RedirectPath, LogoutPath string
+	// ClientSecret is MLflow's.
+	ClientSecret pulumi.StringInput
+	// SSLRequired is none, external or all.
+	SSLRequired string
+	// AccessTokenLifespan is how long a login lasts: the session in MLflow ends with it.
+	AccessTokenLifespan time.Duration
+	// PasswordPolicy is in Keycloak's notation.
+	PasswordPolicy string
+	// Users are people whom the realm starts with.
+	Users []User
+}
+
+// Validate reports every mistake in the arguments at once.
+func (a *Args) Validate() error {
+	if a == nil {
+		return errors.New("args: got none, want Args")
+	}
+	var errs []error
+	require := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf("args: "+format, args...))
+		}
+	}
+	require(!a.Admin.IsZero(), "Admin is missing, want access to Keycloak")
+	require(!a.Public.IsZero() && !a.Internal.IsZero(), "Public or Internal is missing, want both addresses of Keycloak")
+	require(!a.Application.IsZero(), "Application is missing, want the address of MLflow in the browser")
+	for _, path := range []string{a.RedirectPath, a.LogoutPath} {
+		require(strings.HasPrefix(path, "/") && !strings.Contains(path, "*"),
+			"RedirectPath or LogoutPath is %q, want an exact path with a leading slash", path)
+	}
+	require(a.ClientSecret != nil, "ClientSecret is missing, want a secret")
+	require(slices.Contains(SSLRequirements(), a.SSLRequired), "SSLRequired is %q, want one of %s",
+		a.SSLRequired, strings.Join(SSLRequirements(), ", "))
+	require(a.AccessTokenLifespan >= time.Minute, "AccessTokenLifespan is %s, want at least a minute", a.AccessTokenLifespan)
+	require(a.PasswordPolicy != "", `PasswordPolicy is "", want a policy`)
+	for _, user := range a.Users {
+		require(user.Username != "" && user.Username == strings.ToLower(user.Username), "Users has %q, want a lower-case name", user.Username)
+		require(slices.Contains([]string{"", AdminGroup, UserGroup}, user.Group), "Users has %q in group %q, want %s, %s or none",
+			user.Username, user.Group, AdminGroup, UserGroup)
+	}
+	return errors.Join(errs...)
+}
+
+// OIDCClient is what MLflow needs to let people log in. It depends on no
+// resource inside Keycloak, so MLflow starts while the realm is still made.
+type OIDCClient struct {
+	// ID and Secret are the client's.
+	ID     string
+	Secret pulumi.StringOutput
+	// Issuer is in every token, and public.
+	Issuer string
+	// DiscoveryURL is where MLflow reads about the issuer, on the private network.
+	DiscoveryURL string
+	// RedirectURI is where Keycloak sends the browser back to.
+	RedirectURI string
+	// GroupsClaim is the claim that carries a person's groups.
+	GroupsClaim string
+	// AdminGroup and UserGroup let a person in, as administrator or as member.
+	AdminGroup, UserGroup string
+}
+
+// IsZero says whether there is no client.
+func (c OIDCClient) IsZero() bool { return c.ID == "" || c.Issuer == "" || c.DiscoveryURL == "" }
+
+// Realm is what stands inside Keycloak.
+type Realm struct {
+	pulumi.ResourceState
+
+	// Client is what MLflow needs.
+	Client OIDCClient
+	// Users are the people whom the realm starts with.
+	Users []User
+}
+
+// New makes the realm. With an error from args nothing is registered.
+func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Realm, error) {
+	if err := args.Validate(); err != nil {
+		return nil, fmt.Errorf("realm %q: %w", name, err)
+	}
+	issuer := "/realms/" + Name
+	r := &Realm{Users: args.Users, Client: OIDCClient{
+		ID:           ClientID,
+		Secret:       pulumi.ToSecret(args.ClientSecret).(pulumi.StringOutput),
+		Issuer:       args.Public.At(issuer),
+		DiscoveryURL: args.Internal.At(issuer + "/.well-known/openid-configuration"),
+		RedirectURI:  args.Application.At(args.RedirectPath),
+		GroupsClaim:  GroupsClaim,
+		AdminGroup:   AdminGroup,
+		UserGroup:    UserGroup,
+	}}
+	if err := ctx.RegisterComponentResource(TypeToken, name, r, opts...); err != nil {
+		return nil, fmt.Errorf("realm %q: %w", name, err)
+	}
+	b := &builder{ctx: ctx, name: name, args: args, component: r}
+	for _, step := range []func() error{b.provider, b.realm, b.profile, b.client, b.mappers, b.groups, b.users} {
+		if err := step(); err != nil {
+			return nil, fmt.Errorf("realm %q: %w", name, err)
+		}
+	}
+	if err := ctx.RegisterResourceOutputs(r, pulumi.Map{"issuer": pulumi.String(r.Client.Issuer)}); err != nil {
+		return nil, fmt.Errorf("realm %q: %w", name, err)
+	}
+	return r, nil
+}
+
+// builder makes the children, one after the other.
+type builder struct {
+	ctx       *pulumi.Context
+	name      string
+	args      *Args
+	component *Realm
+
+	keycloak *keycloak.Provider
+	made     *keycloak.Realm
+	openid   *openid.Client
+	byGroup  map[string]*keycloak.Group
+}
+
+// childOpts are the options of everything inside Keycloak. What is inside goes
+// with its container: taking a stack down asks nothing of a server that is going
+// away as well, and leaves the people in the database where its volume is kept.
+func (b *builder) childOpts() []pulumi.ResourceOption {
+	return child.Options(b.component, pulumi.Provider(b.keycloak), pulumi.DeletedWith(b.args.Admin.Ready))
+}
+
+func (b *builder) provider() (err error) {
+	b.keycloak, err = keycloak.NewProvider(b.ctx, b.name+"-keycloak", &keycloak.ProviderArgs{
+		Url:          pulumi.String(b.args.Admin.URL),
+		ClientId:     pulumi.String(b.args.Admin.ClientID),
+		ClientSecret: b.args.Admin.Secret, // the provider does not mark it secret by itself; it is one
+		// A preview must not need a Keycloak that runs.
+		InitialLogin: pulumi.Bool(false),
+		// Making a realm on a cold server can pass the default of 5 s, and would then be made but not known.
+		ClientTimeout: pulumi.Int(60),
+	}, child.Options(b.component)...)
+	if err != nil {
+		return fmt.Errorf("provider: %w", err)
+	}
+	return nil
+}
+
+func (b *builder) realm() (err error) {
+	day := pulumi.String(b.args.AccessTokenLifespan.String())
+	b.made, err = keycloak.NewRealm(b.ctx, b.name+"-realm", &keycloak.RealmArgs{
+		Realm:       pulumi.String(Name),
+		Enabled:     pulumi.Bool(true),
+		DisplayName: pulumi.String("MLflow"),
+		SslRequired: pulumi.String(b.args.SSLRequired),
+
+		// MLflow knows people by their address: see the package's own words.
+		DuplicateEmailsAllowed: pulumi.Bool(false),
+		RegistrationAllowed:    pulumi.Bool(false),
+		EditUsernameAllowed:    pulumi.Bool(false),
+		LoginWithEmailAllowed:  pulumi.Bool(true),
+		ResetPasswordAllowed:   pulumi.Bool(false), // it needs a mail server
+
+		PasswordPolicy: pulumi.String(b.args.PasswordPolicy),
+		SecurityDefenses: &keycloak.RealmSecurityDefensesArgs{
+			BruteForceDetection: &keycloak.RealmSecurityDefensesBruteForceDetectionArgs{
+				MaxLoginFailures:             pulumi.Int(10),
+				WaitIncrementSeconds:         pulumi.Int(60),
+				MaxFailureWaitSeconds:        pulumi.Int(900),
+				FailureResetTimeSeconds:      pulumi.Int(43200),
+				QuickLoginCheckMilliSeconds:  pulumi.Int(1000),
+				MinimumQuickLoginWaitSeconds: pulumi.Int(60),
+			},
+		},
+
+		// No token outlives the session at Keycloak, so both last as long.
+		SsoSessionIdleTimeout: day,
+		SsoSessionMaxLifespan: day,
+	}, append(b.childOpts(), pulumi.DependsOn([]pulumi.Resource{b.args.Admin.Ready}))...)
+	if err != nil {
+		return fmt.Errorf("realm: %w", err)
+	}
+	return nil
+}

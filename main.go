@@ -1,0 +1,13 @@
+// Command mlflow-sso as a Pulumi program: MLflow with single sign-on, and all it
+// needs, on one Docker host. `pulumi up` runs it.
+package main
+
+import (
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-sso/mlflow-sso/components/platform"
+)
+
+func main() {
+	pulumi.Run(platform.Program)
+}
