@@ -1,0 +1,204 @@
+// Package browser is an HTTP client that treats cookies, redirects and forms
+// the way a person's web browser does, so that a scripted login fails where a
+// person's would and succeeds where a person's would.
+//
+// Two things set it apart from net/http's own client. A cookie marked Secure is
+// kept and sent for http://localhost, which browsers count as a secure context
+// and Go's jar does not; on any other plain http host it is refused, as browsers
+// refuse it, and the refusal can be read back. And every redirect on the way to
+// a page is remembered, so that a caller can look at the request that a login
+// made of the identity provider. Scripts are not run and SameSite is ignored.
+package browser
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+const (
+	defaultTimeout = 30 * time.Second
+	maxRedirects   = 20      // what Chrome and Firefox allow
+	maxBody        = 8 << 20 // bytes of a page; MLflow's and Keycloak's are far below
+)
+
+// ErrRedirectLoop is wrapped when a page redirects more than twenty times.
+var ErrRedirectLoop = errors.New("too many redirects")
+
+// Browser is one person's browser: its cookies belong to nobody else. It is
+// not safe for concurrent use.
+type Browser struct {
+	client  *http.Client
+	cookies *jar
+}
+
+// Option changes a new Browser.
+type Option func(*http.Client, *http.Transport)
+
+// RootCAs makes the browser trust the authorities of pool and no others.
+// Begin with x509.SystemCertPool to add to the machine's own.
+func RootCAs(pool *x509.CertPool) Option {
+	return func(_ *http.Client, t *http.Transport) {
+		t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	}
+}
+
+// Timeout bounds every single request, redirects counted one by one. The
+// default is thirty seconds.
+func Timeout(d time.Duration) Option {
+	return func(c *http.Client, _ *http.Transport) { c.Timeout = d }
+}
+
+// New opens a browser that has no cookies.
+func New(options ...Option) *Browser {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	client := &http.Client{
+		Transport: transport,
+		Timeout:   defaultTimeout,
+		// Redirects are followed by load, which keeps a record of them.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	for _, option := range options {
+		option(client, transport)
+	}
+	cookies := newJar()
+	client.Jar = cookies
+	return &Browser{client: client, cookies: cookies}
+}
+
+// Close gives up the browser's idle connections.
+func (b *Browser) Close() { b.client.CloseIdleConnections() }
+
+// Copy is another browser that holds the same cookies as this one now holds
+// for site: what somebody has who copied them. Later changes do not reach it.
+func (b *Browser) Copy(site *url.URL) *Browser {
+	client := *b.client
+	cookies := newJar()
+	cookies.put(site, b.cookies.Cookies(site))
+	client.Jar = cookies
+	return &Browser{client: &client, cookies: cookies}
+}
+
+// Refused lists the cookies that this browser did not accept, and why, oldest
+// first. A login that works for nobody often shows here.
+func (b *Browser) Refused() []string { return b.cookies.refusals() }
+
+// Open navigates to an address as if it was typed in: redirects are followed.
+func (b *Browser) Open(ctx context.Context, address string) (*Page, error) {
+	return b.load(ctx, request{method: http.MethodGet, url: address, header: navigation()})
+}
+
+// Fetch is a request as a page's script makes it: with the cookies, asking for
+// JSON, not following redirects. A nil header is allowed.
+func (b *Browser) Fetch(ctx context.Context, method, address string, header http.Header, body []byte) (*Page, error) {
+	merged := http.Header{"Accept": {"application/json"}, "Sec-Fetch-Dest": {"empty"}}
+	for name, values := range header {
+		merged[http.CanonicalHeaderKey(name)] = values
+	}
+	if body != nil && merged.Get("Content-Type") == "" {
+		merged.Set("Content-Type", "application/json")
+	}
+	return b.send(ctx, request{method: method, url: address, header: merged, body: body})
+}
+
+// navigation is what tells a server that a person opens a page.
+func navigation() http.Header {
+	return http.Header{
+		"Accept":          {"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"},
+		"Accept-Language": {"en"},
+		"Sec-Fetch-Dest":  {"document"},
+		"Sec-Fetch-Mode":  {"navigate"},
+	}
+}
+
+type request struct {
+	method, url string
+	header      http.Header
+	body        []byte
+}
+
+// load follows redirects until something else answers.
+func (b *Browser) load(ctx context.Context, r request) (*Page, error) {
+	var hops []Hop
+	for {
+		page, err := b.send(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		page.Hops = hops
+		next, err := page.redirect()
+		if err != nil || next == nil {
+			return page, err
+		}
+		hops = append(hops, Hop{Method: r.method, URL: page.URL, Status: page.Status, Location: next})
+		if len(hops) > maxRedirects {
+			return nil, fmt.Errorf("%w: %d, the last from %s to %s", ErrRedirectLoop, len(hops), Bare(page.URL), Bare(next))
+		}
+		r = r.redirected(page.Status, next)
+	}
+}
+
+// redirected is the request that a browser makes after a redirect: 307 and 308
+// repeat the method and the body, the others turn a form post into a GET.
+func (r request) redirected(status int, to *url.URL) request {
+	r.url = to.String()
+	if status == http.StatusTemporaryRedirect || status == http.StatusPermanentRedirect || r.method == http.MethodHead {
+		return r
+	}
+	r.method, r.body = http.MethodGet, nil
+	r.header = r.header.Clone()
+	r.header.Del("Content-Type")
+	r.header.Del("Origin")
+	return r
+}
+
+func (b *Browser) send(ctx context.Context, r request) (*Page, error) {
+	sent, err := http.NewRequestWithContext(ctx, r.method, r.url, bytes.NewReader(r.body))
+	if err != nil {
+		return nil, fmt.Errorf("address: %w", withoutQuery(err))
+	}
+	sent.Header = r.header.Clone()
+	answer, err := b.client.Do(sent)
+	if err != nil {
+		return nil, withoutQuery(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(answer.Body, maxBody+1))
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: read the answer: %w", r.method, Bare(sent.URL), err)
+	}
+	if len(body) > maxBody {
+		return nil, fmt.Errorf("%s %s: the answer is longer than %d bytes", r.method, Bare(sent.URL), maxBody)
+	}
+	return &Page{URL: sent.URL, Status: answer.StatusCode, Header: answer.Header, Body: body}, nil
+}
+
+// withoutQuery takes the query out of the address that net/http puts in its
+// errors: on the way through a login it carries codes and tokens.
+func withoutQuery(err error) error {
+	var failed *url.Error
+	if !errors.As(err, &failed) {
+		return err
+	}
+	shown := "an address that is none"
+	if u, parseErr := url.Parse(failed.URL); parseErr == nil {
+		shown = Bare(u)
+	}
+	return fmt.Errorf("%s %s: %w", failed.Op, shown, failed.Err)
+}
+
+// Bare is an address without user, query and fragment: the part that may be
+// printed.
+func Bare(u *url.URL) string {
+	if u == nil {
+		return "no address"
+	}
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+}

@@ -1,0 +1,113 @@
+package browser
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strings"
+	"sync"
+
+	"golang.org/x/net/publicsuffix"
+)
+
+// jar is net/http's cookie jar with the browser's idea of a secure context.
+//
+// The jar underneath implements RFC 6265 (domain, path, expiry, host-only) and
+// takes only https for secure. This one shows it a localhost address as https,
+// and refuses beforehand what a browser would refuse: a Secure cookie from an
+// insecure page, and a __Host- or __Secure- name without what the name promises.
+type jar struct {
+	kept *cookiejar.Jar
+
+	mu      sync.Mutex
+	refused []string
+}
+
+func newJar() *jar {
+	// The only error of New is a nil-options one that does not exist.
+	kept, err := cookiejar.New(&cookiejar.Options{PublicSuffixList: publicsuffix.List})
+	if err != nil {
+		panic(err)
+	}
+	return &jar{kept: kept}
+}
+
+// SetCookies implements http.CookieJar.
+func (j *jar) SetCookies(u *url.URL, cookies []*http.Cookie) {
+	accepted := make([]*http.Cookie, 0, len(cookies))
+	for _, cookie := range cookies {
+		if reason := refusal(u, cookie); reason != "" {
+			j.mu.Lock()
+			j.refused = append(j.refused, fmt.Sprintf("cookie %s of %s: %s", cookie.Name, u.Host, reason))
+			j.mu.Unlock()
+			continue
+		}
+		accepted = append(accepted, cookie)
+	}
+	j.kept.SetCookies(asSecure(u), accepted)
+}
+
+// Cookies implements http.CookieJar.
+func (j *jar) Cookies(u *url.URL) []*http.Cookie { return j.kept.Cookies(asSecure(u)) }
+
+// put stores cookies that were read from another jar, which knows no more than
+// their names and values: for the whole host, until the browser closes.
+func (j *jar) put(u *url.URL, cookies []*http.Cookie) {
+	for _, cookie := range cookies {
+		cookie.Path = "/"
+	}
+	j.kept.SetCookies(asSecure(u), cookies)
+}
+
+func (j *jar) refusals() []string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return append([]string(nil), j.refused...)
+}
+
+// refusal says why a browser would not take a cookie; empty when it would.
+func refusal(u *url.URL, cookie *http.Cookie) string {
+	secure := secureContext(u)
+	host := hasPrefixFold(cookie.Name, "__Host-")
+	switch {
+	case cookie.Secure && !secure:
+		return "it is Secure and the page came over plain http"
+	case (host || hasPrefixFold(cookie.Name, "__Secure-")) && !cookie.Secure:
+		return "its name demands Secure"
+	case host && (cookie.Domain != "" || cookie.Path != "/"):
+		return "its name demands Path=/ and no Domain"
+	}
+	return ""
+}
+
+func hasPrefixFold(s, prefix string) bool {
+	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
+}
+
+// secureContext reports whether a browser treats the page as one that nobody
+// on the way could have read: https, or a loopback address.
+func secureContext(u *url.URL) bool {
+	return u.Scheme == "https" || loopback(u.Hostname())
+}
+
+func loopback(host string) bool {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// asSecure is the address with the scheme that the jar underneath takes for
+// secure. Cookies do not know ports, so nothing else changes.
+func asSecure(u *url.URL) *url.URL {
+	if u.Scheme != "http" || !loopback(u.Hostname()) {
+		return u
+	}
+	shown := *u
+	shown.Scheme = "https"
+	return &shown
+}
