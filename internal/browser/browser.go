@@ -2,12 +2,11 @@
 // the way a person's web browser does, so that a scripted login fails where a
 // person's would and succeeds where a person's would.
 //
-// Two things set it apart from net/http's own client. A cookie marked Secure is
-// kept and sent for http://localhost, which browsers count as a secure context
-// and Go's jar does not; on any other plain http host it is refused, as browsers
-// refuse it, and the refusal can be read back. And every redirect on the way to
-// a page is remembered, so that a caller can look at the request that a login
-// made of the identity provider. Scripts are not run and SameSite is ignored.
+// Cookies marked Secure travel over plain http to loopback addresses, which
+// browsers count as secure, and to no other plain http host: there they are
+// refused, and the refusal can be read back. Every redirect on the way to a page
+// is remembered, so that a caller can look at the request that a login made of
+// the identity provider. Scripts are not run and SameSite is ignored.
 package browser
 
 import (

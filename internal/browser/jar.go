@@ -12,12 +12,13 @@ import (
 	"golang.org/x/net/publicsuffix"
 )
 
-// jar is net/http's cookie jar with the browser's idea of a secure context.
+// jar is net/http's cookie jar plus what browsers refuse.
 //
 // The jar underneath implements RFC 6265 (domain, path, expiry, host-only) and
-// takes only https for secure. This one shows it a localhost address as https,
-// and refuses beforehand what a browser would refuse: a Secure cookie from an
-// insecure page, and a __Host- or __Secure- name without what the name promises.
+// sends Secure cookies to https and to loopback addresses. It stores anything,
+// though; this one refuses beforehand, and remembers, what a browser would
+// refuse: a Secure cookie from an insecure page, and a __Host- or __Secure- name
+// without what the name promises.
 type jar struct {
 	kept *cookiejar.Jar
 
@@ -46,11 +47,11 @@ func (j *jar) SetCookies(u *url.URL, cookies []*http.Cookie) {
 		}
 		accepted = append(accepted, cookie)
 	}
-	j.kept.SetCookies(asSecure(u), accepted)
+	j.kept.SetCookies(u, accepted)
 }
 
 // Cookies implements http.CookieJar.
-func (j *jar) Cookies(u *url.URL) []*http.Cookie { return j.kept.Cookies(asSecure(u)) }
+func (j *jar) Cookies(u *url.URL) []*http.Cookie { return j.kept.Cookies(u) }
 
 // put stores cookies that were read from another jar, which knows no more than
 // their names and values: for the whole host, until the browser closes.
@@ -58,7 +59,7 @@ func (j *jar) put(u *url.URL, cookies []*http.Cookie) {
 	for _, cookie := range cookies {
 		cookie.Path = "/"
 	}
-	j.kept.SetCookies(asSecure(u), cookies)
+	j.kept.SetCookies(u, cookies)
 }
 
 func (j *jar) refusals() []string {
@@ -99,15 +100,4 @@ func loopback(host string) bool {
 	}
 	ip := net.ParseIP(host)
 	return ip != nil && ip.IsLoopback()
-}
-
-// asSecure is the address with the scheme that the jar underneath takes for
-// secure. Cookies do not know ports, so nothing else changes.
-func asSecure(u *url.URL) *url.URL {
-	if u.Scheme != "http" || !loopback(u.Hostname()) {
-		return u
-	}
-	shown := *u
-	shown.Scheme = "https"
-	return &shown
 }
