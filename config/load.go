@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"reflect"
 	"slices"
@@ -12,9 +13,25 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// Load reads and checks the settings of the stack. The error joins every
-// mistake there is; with an error there is no configuration.
+// Load reads and checks the settings of the stack that Pulumi runs.
 func Load(ctx *pulumi.Context) (*Config, error) {
+	return Parse(Source{Keys: setKeys(), Get: ctx.GetConfig, IsSecret: ctx.IsConfigSecret})
+}
+
+// Source is where settings come from. Keys are full, "mlflow-sso:name".
+type Source struct {
+	// Keys are the keys that are set, this project's and others'.
+	Keys []string
+	// Get is the value of a key and whether it is set: a text as it is,
+	// everything else as JSON.
+	Get func(key string) (string, bool)
+	// IsSecret says whether the value is kept encrypted.
+	IsSecret func(key string) bool
+}
+
+// Parse reads and checks settings. The error joins every mistake there is; with
+// an error there is no configuration.
+func Parse(source Source) (*Config, error) {
 	c := defaults()
 	d := &decoder{}
 
@@ -23,16 +40,22 @@ func Load(ctx *pulumi.Context) (*Config, error) {
 	for i := range value.NumField() {
 		known[i] = key(value.Type().Field(i))
 		path := Namespace + ":" + known[i]
-		text, set := ctx.GetConfig(path)
+		text, set := source.Get(path)
 		switch {
 		case !set:
-		case ctx.IsConfigSecret(path):
+		case source.IsSecret(path):
 			d.fail(path, "is encrypted, want it in clear: no setting of a stack is a secret, every credential is derived")
 		default:
 			d.decode(path, topLevel(text, value.Field(i).Type()), value.Field(i))
 		}
 	}
-	d.unknown(Namespace+":", setKeys(), known)
+	var ours []string
+	for _, full := range source.Keys {
+		if name, is := strings.CutPrefix(full, Namespace+":"); is {
+			ours = append(ours, name)
+		}
+	}
+	d.unknown(Namespace+":", ours, known)
 
 	// Rules between settings only make sense of settings that could be read.
 	if err := errors.Join(d.errs...); err != nil {
@@ -54,21 +77,15 @@ func topLevel(text string, kind reflect.Type) json.RawMessage {
 	return quoted
 }
 
-// setKeys are the keys of this project that the stack sets. Pulumi's context
-// can only be asked for a key whose name is known, so they are read where the
-// context itself gets them from.
+// setKeys are the keys that the stack sets. Pulumi's context can only be asked
+// for a key whose name is known, so they are read where the context itself gets
+// them from.
 func setKeys() []string {
 	var all map[string]string
 	if json.Unmarshal([]byte(os.Getenv(pulumi.EnvConfig)), &all) != nil {
 		return nil
 	}
-	var keys []string
-	for full := range all {
-		if name, ours := strings.CutPrefix(full, Namespace+":"); ours {
-			keys = append(keys, name)
-		}
-	}
-	return keys
+	return slices.Collect(maps.Keys(all))
 }
 
 // key is a field's name in the stack file.
