@@ -128,6 +128,9 @@ func (b *Browser) load(ctx context.Context, r request) (*Page, error) {
 	var hops []Hop
 	for {
 		page, err := b.send(ctx, r)
+		if err != nil && len(hops) > 0 {
+			return nil, fmt.Errorf("sent on by %s: %w", Bare(hops[len(hops)-1].URL), err)
+		}
 		if err != nil {
 			return nil, err
 		}
