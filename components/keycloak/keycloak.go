@@ -145,6 +145,8 @@ func (a *Args) container() *container.Args {
 		"KC_DB_URL_DATABASE": pulumi.String(a.Database.Name),
 		"KC_DB_USERNAME":     pulumi.String(a.Database.Name),
 		"KC_DB_PASSWORD":     a.Database.Password,
+		// The default of 100 is all that the database server gives to everybody.
+		"KC_DB_POOL_MAX_SIZE": pulumi.String("20"),
 		// A full URL: the port is part of it, and without it the next setting is refused.
 		"KC_HOSTNAME": pulumi.String(a.Public.String()),
 		// A service is told the endpoints where it asked, not those of the browser.
@@ -168,7 +170,7 @@ func (a *Args) container() *container.Args {
 		Networks:   []pulumi.StringInput{a.Data, a.Edge},
 		Publish:    map[int]int{a.Port: port},
 		MemoryMB:   a.MemoryMB,
-		Tmpfs:      map[string]string{"/tmp": "size=256m", "/run": "size=16m"},
+		Tmpfs:      map[string]string{"/tmp": "size=256m"},
 		Restart:    a.Restart,
 		// The first start makes the schema, which takes minutes on a busy machine.
 		StartSeconds: 300,

@@ -157,7 +157,7 @@ func (a *Args) container() *container.Args {
 		Networks:     []pulumi.StringInput{a.Data, a.Edge},
 		Publish:      map[int]int{a.Port: port},
 		MemoryMB:     a.MemoryMB,
-		Tmpfs:        map[string]string{"/tmp": "size=1024m", "/run": "size=16m"},
+		Tmpfs:        map[string]string{"/tmp": "size=1024m"},
 		Restart:      a.Restart,
 		StartSeconds: 300,
 		StopSeconds:  30,

@@ -171,7 +171,7 @@ func (a *Args) container() *container.Args {
 		Env:          env,
 		Networks:     []pulumi.StringInput{a.Network},
 		MemoryMB:     a.MemoryMB,
-		Tmpfs:        map[string]string{"/tmp": "size=64m", "/run": "size=16m"},
+		Tmpfs:        map[string]string{"/tmp": "size=64m"},
 		Restart:      a.Restart,
 		StartSeconds: 120,
 		// A fast shutdown writes a checkpoint first.

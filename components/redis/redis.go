@@ -126,7 +126,7 @@ func (a *Args) container() *container.Args {
 		},
 		Networks:     []pulumi.StringInput{a.Network},
 		MemoryMB:     a.MemoryMB,
-		Tmpfs:        map[string]string{"/tmp": "size=16m", "/run": "size=16m"},
+		Tmpfs:        map[string]string{"/tmp": "size=16m"},
 		Restart:      a.Restart,
 		StartSeconds: 60,
 		StopSeconds:  10,
