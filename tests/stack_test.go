@@ -1,0 +1,152 @@
+// Package tests checks the whole program without Docker and without Pulumi's
+// engine: what it asks for is recorded from the real stack files and compared
+// with what must hold.
+package tests
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/components/credentials"
+	"github.com/mlflow-sso/mlflow-sso/components/platform"
+	"github.com/mlflow-sso/mlflow-sso/config"
+	"github.com/mlflow-sso/mlflow-sso/tests/recorder"
+)
+
+// Types of resources that the tests ask for.
+const (
+	containerType = "docker:index/container:Container"
+	imageType     = "docker:index/remoteImage:RemoteImage"
+	networkType   = "docker:index/network:Network"
+	volumeType    = "docker:index/volume:Volume"
+	rootType      = "random:index/randomBytes:RandomBytes"
+	providerType  = "pulumi:providers:keycloak"
+	realmType     = "keycloak:index/realm:Realm"
+	clientType    = "keycloak:openid/client:Client"
+	groupType     = "keycloak:index/group:Group"
+	userType      = "keycloak:index/user:User"
+	mapperType    = "keycloak:openid/groupMembershipProtocolMapper:GroupMembershipProtocolMapper"
+)
+
+// here is this package's folder; tests change the working folder.
+var here, _ = os.Getwd()
+
+func inRepository(name string) string { return filepath.Join(here, "..", name) }
+
+// fakeRoot is the root secret of every recorded stack: 32 bytes that are easy to
+// recognise, in base64.
+var fakeRoot = base64.StdEncoding.EncodeToString([]byte("fake root secret of 32 bytes ..."))
+
+// stacks are the stack files of the repository.
+var stacks = []string{"dev", "prod"}
+
+// forEachStack runs a test with the recording of each stack file.
+func forEachStack(t *testing.T, test func(t *testing.T, stack string, r *recorder.Recording)) {
+	t.Helper()
+	for _, stack := range stacks {
+		t.Run(stack, func(t *testing.T) {
+			r, err := run(t, stack)
+			require.NoError(t, err)
+			test(t, stack, r)
+		})
+	}
+}
+
+// run records the real program with a real stack file.
+func run(t *testing.T, stack string, options ...recorder.Option) (*recorder.Recording, error) {
+	t.Helper()
+	values, secretKeys, err := recorder.StackFile(inRepository("Pulumi.yaml"), inRepository("Pulumi."+stack+".yaml"))
+	require.NoError(t, err)
+	return runWith(t, values, append(options, recorder.Config(values, secretKeys...))...)
+}
+
+// runWith records the real program with settings of the test's own.
+func runWith(t *testing.T, values map[string]string, options ...recorder.Option) (*recorder.Recording, error) {
+	t.Helper()
+	// The program builds from "images" below its folder: here these are stand-ins.
+	t.Chdir(filepath.Join(here, "testdata"))
+	return recorder.Run(t, platform.Program, append([]recorder.Option{
+		recorder.Config(values),
+		recorder.Compute(rootType, func(string, resource.PropertyMap) resource.PropertyMap {
+			return resource.PropertyMap{"base64": resource.NewProperty(fakeRoot)}
+		}),
+		recorder.Compute(imageType, func(name string, _ resource.PropertyMap) resource.PropertyMap {
+			sum := sha256.Sum256([]byte(name))
+			return resource.PropertyMap{"imageId": resource.NewProperty("sha256:" + hex.EncodeToString(sum[:]))}
+		}),
+	}, options...)...)
+}
+
+// settings are the typed settings of a stack file.
+func settings(t *testing.T, stack string) *config.Config {
+	t.Helper()
+	c, err := config.LoadFile(inRepository("Pulumi.yaml"), inRepository("Pulumi."+stack+".yaml"))
+	require.NoError(t, err)
+	return c
+}
+
+// password and fernet are a credential of a recorded stack in its two forms.
+func password(t *testing.T, label credentials.Label) string {
+	t.Helper()
+	return base64.RawURLEncoding.EncodeToString(derive(t, label))
+}
+
+func fernet(t *testing.T, label credentials.Label) string {
+	t.Helper()
+	return base64.URLEncoding.EncodeToString(derive(t, label))
+}
+
+func derive(t *testing.T, label credentials.Label) []byte {
+	t.Helper()
+	key, err := credentials.Derive(fakeRoot, label, 1)
+	require.NoError(t, err)
+	return key
+}
+
+// environment is what a container is told, by name.
+func environment(t *testing.T, container recorder.Resource) map[string]recorder.Leaf {
+	t.Helper()
+	all := map[string]recorder.Leaf{}
+	for _, leaf := range container.Leaves() {
+		if !strings.HasPrefix(leaf.Path, "envs[") {
+			continue
+		}
+		name, value, ok := strings.Cut(leaf.Text(), "=")
+		require.True(t, ok, "got the variable %q of %s, want NAME=value", leaf.Path, container.Name)
+		require.NotContains(t, all, name, "%s is told %s twice", container.Name, name)
+		leaf.Value = value
+		all[name] = leaf
+	}
+	require.NotEmpty(t, all, "%s is told nothing", container.Name)
+	return all
+}
+
+// service is the container of a component.
+func service(t *testing.T, r *recorder.Recording, component string) recorder.Resource {
+	t.Helper()
+	return r.Get(t, containerType, component+"-container")
+}
+
+// told is one variable of a component's container. The test ends where there is none.
+func told(t *testing.T, r *recorder.Recording, component, name string) recorder.Leaf {
+	t.Helper()
+	leaf, ok := environment(t, service(t, r, component))[name]
+	require.True(t, ok, "%s is not told %s", component, name)
+	return leaf
+}
+
+// input is one scalar input of a resource. The test ends where there is none.
+func input(t *testing.T, made recorder.Resource, path string) recorder.Leaf {
+	t.Helper()
+	leaf, ok := made.Input(path)
+	require.True(t, ok, "%s has no %s", made.Key(), path)
+	return leaf
+}
