@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/report"
+	"github.com/mlflow-sso/mlflow-sso/internal/verify"
+)
+
+// outputsOf reads the outputs of a stack, secrets in clear.
+type outputsOf func(ctx context.Context, stackName string) (outputs.Stack, error)
+
+// fromFileOnly stands in for reading a stack's outputs from Pulumi.
+func fromFileOnly(context.Context, string) (outputs.Stack, error) {
+	return outputs.Stack{}, usageError{errors.New("--outputs is missing: " + howToWrite + " to a file, or pipe them in with --outputs -")}
+}
+
+// errChecks says that a command did its work and found something wrong.
+var errChecks = errors.New("not every check passed")
+
+func newVerifyCommand(ofStack outputsOf) *cobra.Command {
+	var stackName, file, format string
+	command := &cobra.Command{
+		Use:   "verify",
+		Short: "Prove that the right people can log in and the wrong ones cannot",
+		Long: `verify logs in to a running stack the way a browser does: as an administrator, as a
+member, and as somebody who may not. It tries what an attacker would try, too, each
+time next to the same request made properly.
+
+A stack without demo users gets three temporary people for the time of the run. Nothing
+of a run stays behind. Exit code 1 when a check failed or could not run.`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if format != "table" && format != "json" {
+				return usageError{fmt.Errorf("--output is %q, want table or json", format)}
+			}
+			stack, err := stackToVerify(cmd, ofStack, stackName, file)
+			if err != nil {
+				return err
+			}
+			docker, err := engine.Open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer func() { _ = docker.Close() }()
+			done, err := verifyStack(cmd, stack, docker, format)
+			if err == nil && !done.OK() {
+				err = errChecks
+			}
+			return err
+		},
+	}
+	flags := command.Flags()
+	flags.StringVar(&stackName, "stack", "dev", "the `NAME` of the stack")
+	flags.StringVar(&file, "outputs", "", "read the stack's outputs from this `FILE` (- is standard input), as\npulumi stack output --json --show-secrets writes them, and leave Pulumi alone")
+	flags.StringVar(&format, "output", "table", "`FORMAT` of the report, table or json")
+	return command
+}
+
+// noArguments makes a stray argument a mistake in the arguments.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError{fmt.Errorf("%s takes no arguments, got %q", cmd.CommandPath(), args)}
+	}
+	return nil
+}
+
+func stackToVerify(cmd *cobra.Command, ofStack outputsOf, name, file string) (outputs.Stack, error) {
+	switch file {
+	case "":
+		return ofStack(cmd.Context(), name)
+	case "-":
+		return readOutputs(cmd.InOrStdin(), "standard input")
+	}
+	opened, err := os.Open(file)
+	if err != nil {
+		return outputs.Stack{}, fmt.Errorf("read the stack's outputs: %w", err)
+	}
+	defer func() { _ = opened.Close() }()
+	return readOutputs(opened, file)
+}
+
+const howToWrite = "write them with `pulumi stack output --json --show-secrets`"
+
+// readOutputs reads what Pulumi writes. Errors do not repeat what was read.
+func readOutputs(r io.Reader, source string) (outputs.Stack, error) {
+	var stack outputs.Stack
+	raw, err := io.ReadAll(r)
+	if err != nil {
+		return stack, fmt.Errorf("read the stack's outputs from %s: %w", source, err)
+	}
+	if strings.Contains(string(raw), `"[secret]"`) {
+		return stack, fmt.Errorf("the outputs in %s hide their secrets; %s", source, howToWrite)
+	}
+	if err := json.Unmarshal(raw, &stack); err != nil {
+		return stack, fmt.Errorf("%s holds no outputs of a stack: %w; %s", source, err, howToWrite)
+	}
+	if stack.Deployment == "" || stack.MLflow.URL == "" || stack.Realm.Issuer == "" {
+		return stack, fmt.Errorf("%s holds no deployment, mlflow.url or realm.issuer, so the stack is not up; bring it up, then %s", source, howToWrite)
+	}
+	return stack, nil
+}
+
+// verifyStack runs the checks and writes the report, a table row by row.
+func verifyStack(cmd *cobra.Command, stack outputs.Stack, docker *engine.Engine, format string) (report.Report, error) {
+	out := cmd.OutOrStdout()
+	names := verify.Names()
+	waiting := newImpatience(cmd.ErrOrStderr(), names)
+	defer waiting.stop()
+	if format == "json" {
+		done := verify.Run(cmd.Context(), stack, docker, func(report.Check) { waiting.next() })
+		return done, report.WriteJSON(out, done)
+	}
+	table := report.NewTable(out, verify.Title(stack), names, report.Colour(out))
+	done := verify.Run(cmd.Context(), stack, docker, func(c report.Check) {
+		table.Row(c)
+		waiting.next()
+	})
+	return done, table.End(done)
+}
+
+// impatience tells a person on standard error which check they are waiting for.
+type impatience struct {
+	mu    sync.Mutex
+	names []string
+	began time.Time
+	done  chan struct{}
+}
+
+// patience is how long a check may be silent.
+const patience = 8 * time.Second
+
+func newImpatience(w io.Writer, names []string) *impatience {
+	i := &impatience{names: names, began: time.Now(), done: make(chan struct{})}
+	go func() {
+		ticker := time.NewTicker(patience)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-i.done:
+				return
+			case <-ticker.C:
+				if text := i.say(time.Now()); text != "" {
+					_, _ = fmt.Fprintln(w, text)
+				}
+			}
+		}
+	}()
+	return i
+}
+
+func (i *impatience) next() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if len(i.names) > 0 {
+		i.names = i.names[1:]
+	}
+	i.began = time.Now()
+}
+
+// say is empty while the check that runs has not run for long.
+func (i *impatience) say(now time.Time) string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	ran := now.Sub(i.began)
+	if len(i.names) == 0 || ran < patience/2 {
+		return ""
+	}
+	return fmt.Sprintf("%s has been running for %s", i.names[0], ran.Round(time.Second))
+}
+
+func (i *impatience) stop() { close(i.done) }
