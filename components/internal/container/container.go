@@ -17,6 +17,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/mlflow-sso/mlflow-sso/components/internal/child"
+	"github.com/mlflow-sso/mlflow-sso/internal/label"
 )
 
 // Args say what a container runs and what it may use. Plain values decide the
@@ -73,15 +74,9 @@ func (a *Args) Validate() error {
 // Label is a Docker label.
 type Label struct{ Key, Value string }
 
-// Keys of the labels on everything a stack makes on the Docker host.
-const (
-	LabelDeployment = "mlflow-sso.deployment"
-	LabelComponent  = "mlflow-sso.component"
-)
-
 // Labels say whose a container, network or volume is.
 func Labels(deployment, component string) []Label {
-	return []Label{{LabelComponent, component}, {LabelDeployment, deployment}}
+	return []Label{{label.Component, component}, {label.Deployment, deployment}}
 }
 
 // loopback is the only address of the host that anything is published on.
