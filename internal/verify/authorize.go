@@ -117,8 +117,12 @@ type pkce struct{ verifier, challenge string }
 
 func newPKCE() pkce {
 	verifier := random()
+	return pkce{verifier: verifier, challenge: challengeOf(verifier)}
+}
+
+func challengeOf(verifier string) string {
 	sum := sha256.Sum256([]byte(verifier))
-	return pkce{verifier: verifier, challenge: base64.RawURLEncoding.EncodeToString(sum[:])}
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // random is 256 bits that nobody guesses, in base64url.

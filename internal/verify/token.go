@@ -159,7 +159,7 @@ func forge(token string, header map[string]any, change map[string]any, sign func
 			return "", errors.New("the token's claims are not base64url")
 		}
 		var all map[string]any
-		if err := json.Unmarshal(raw, &all); err != nil {
+		if err := json.Unmarshal(raw, &all); err != nil || all == nil {
 			return "", errors.New("the token's claims are no JSON object")
 		}
 		for name, value := range change {
@@ -168,6 +168,9 @@ func forge(token string, header map[string]any, change map[string]any, sign func
 		if parts[1], err = encodeSegment(all); err != nil {
 			return "", err
 		}
+	}
+	if parts[2] == "" {
+		return "", errors.New("the token has no signature")
 	}
 	parts[2] = sign(parts[2])
 	return strings.Join(parts, "."), nil

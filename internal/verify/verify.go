@@ -118,6 +118,9 @@ func runOne(ctx context.Context, c check, passed map[string]bool, places *string
 	switch {
 	case errors.As(err, &m):
 		done.Got, done.Wanted = m.got, m.wanted
+		if text := err.Error(); text != m.Error() {
+			done.Reason = text // it says more than the two sides: which step it was
+		}
 		if m.next != "" {
 			done.Next = places.Replace(m.next)
 		}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
+)
+
+const someOutputs = `{"deployment":"d","mlflow":{"url":"http://localhost:5000"},"realm":{"issuer":"http://localhost:8080/realms/mlflow"},
+	"keycloak":{"admin":{"username":"admin","password":"hidden"}}}`
+
+func TestOutputsAreReadOnlyWhenTheyTellEverything(t *testing.T) {
+	stack, err := readOutputs(strings.NewReader(someOutputs), "here")
+	require.NoError(t, err)
+	require.Equal(t, "hidden", stack.Keycloak.Admin.Password)
+
+	for text, wanted := range map[string]string{
+		`{"deployment":"d","keycloak":"[secret]"}`: "--show-secrets",
+		`{}`:                    "the stack is not up",
+		``:                      "no outputs",
+		`{"deployment": hidden`: "no outputs",
+	} {
+		_, err := readOutputs(strings.NewReader(text), "here")
+		require.ErrorContains(t, err, wanted)
+		require.ErrorContains(t, err, "here")
+	}
+}
+
+// stackGiven runs the choice of a stack alone, without a Docker daemon.
+func stackGiven(t *testing.T, file, input string) (outputs.Stack, error) {
+	t.Helper()
+	command := newVerifyCommand(nil)
+	command.SetContext(t.Context())
+	command.SetIn(strings.NewReader(input))
+	return stackToVerify(command, func(_ context.Context, name string) (outputs.Stack, error) {
+		return outputs.Stack{Deployment: "from pulumi: " + name}, nil
+	}, "dev", file)
+}
+
+func TestAFileOfOutputsComesBeforePulumi(t *testing.T) {
+	stack, err := stackGiven(t, "", "")
+	require.NoError(t, err)
+	require.Equal(t, "from pulumi: dev", stack.Deployment)
+
+	stack, err = stackGiven(t, "-", someOutputs)
+	require.NoError(t, err)
+	require.Equal(t, "d", stack.Deployment)
+
+	path := filepath.Join(t.TempDir(), "outputs.json")
+	require.NoError(t, os.WriteFile(path, []byte(someOutputs), 0o600))
+	stack, err = stackGiven(t, path, "")
+	require.NoError(t, err)
+	require.Equal(t, "d", stack.Deployment)
+
+	_, err = stackGiven(t, path+".none", "")
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestArgumentsThatMakeNoSenseAreMisuse(t *testing.T) {
+	for _, args := range [][]string{{"verify", "prod"}, {"verify", "--output", "yaml"}, {"verify", "--nonsense"}} {
+		var stdout, stderr bytes.Buffer
+		require.Equal(t, exitMisused, run(args, &stdout, &stderr), "%q", args)
+		require.Empty(t, stdout.String())
+		require.Contains(t, stderr.String(), "error: ")
+	}
+}
+
+func TestOnlyALongCheckIsTalkedAbout(t *testing.T) {
+	began := time.Now()
+	i := &impatience{names: []string{"containers", "cleanup"}, began: began}
+
+	require.Empty(t, i.say(began.Add(time.Second)))
+	require.Equal(t, "containers has been running for 20s", i.say(began.Add(20*time.Second)))
+	i.next()
+	require.Empty(t, i.say(time.Now()))
+	require.Contains(t, i.say(time.Now().Add(time.Minute)), "cleanup")
+	i.next()
+	i.next()
+	require.Empty(t, i.say(time.Now().Add(time.Minute)))
+}
