@@ -53,6 +53,10 @@ func (p *proof) submit(ctx context.Context, b *browser.Browser, page *browser.Pa
 	out.returned = page.Through(func(u *url.URL) bool {
 		return browser.Bare(u) == p.authorize.Get("redirect_uri") && u.Query().Has("code")
 	}) != nil
+	if out.returned {
+		// Whatever MLflow makes of it, there is a session now that has to end.
+		p.sessions = append(p.sessions, b)
+	}
 	if at(page.URL, p.stack.MLflow.URL, refusedPath) {
 		out.refusal = page.URL.Query().Get("error")
 	}
@@ -115,7 +119,6 @@ func (p *proof) signIn(ctx context.Context, who *person, admin bool) error {
 	if err := judgeArrival(out, b, p.stack.MLflow.URL); err != nil {
 		return err
 	}
-	// Whatever follows, there is a session now that has to end.
 	who.browser = b
 	if err := p.expectSearch(ctx, b, nil, http.StatusOK, "after the login"); err != nil {
 		return err
@@ -155,8 +158,6 @@ func (p *proof) checkLoginOutsider(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// A session at Keycloak, or even one at MLflow, has to end.
-	p.outsider.browser = b
 	if err := judgeOutsider(out); err != nil {
 		return "", err
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/browser"
 )
@@ -40,7 +41,6 @@ func (p *proof) checkLogout(ctx context.Context) (string, error) {
 	if _, err := loginForm(page); err != nil {
 		return "", fmt.Errorf("after the logout: %w", err)
 	}
-	p.member.browser = nil
 	return "a copied cookie is worth nothing afterwards, and Keycloak asks for the password again", nil
 }
 
@@ -58,6 +58,7 @@ func (p *proof) leave(ctx context.Context, b *browser.Browser) error {
 	if !at(page.URL, p.stack.MLflow.URL, refusedPath) || page.Status != http.StatusOK {
 		return differs(describe(page)+" after the logout", "200 at "+p.stack.MLflow.URL+refusedPath)
 	}
+	p.ended(b)
 	return nil
 }
 
@@ -68,7 +69,9 @@ func (p *proof) signOut(ctx context.Context, b *browser.Browser) error {
 		return err
 	}
 	if status == http.StatusOK {
-		return p.leave(ctx, b)
+		if err := p.leave(ctx, b); err == nil || ctx.Err() != nil {
+			return err
+		}
 	}
 	page, err := b.Open(ctx, p.public.EndSession+"?"+url.Values{"client_id": {p.stack.Realm.ClientID}}.Encode())
 	if err != nil {
@@ -83,26 +86,23 @@ func (p *proof) signOut(ctx context.Context, b *browser.Browser) error {
 	if page.Status != http.StatusOK {
 		return differs(describe(page)+" after the logout at Keycloak", "200")
 	}
+	p.ended(b)
 	return nil
+}
+
+func (p *proof) ended(b *browser.Browser) {
+	p.sessions = slices.DeleteFunc(p.sessions, func(other *browser.Browser) bool { return other == b })
 }
 
 // checkCleanup ends every session that is left and deletes the people that were
 // made for this run.
 func (p *proof) checkCleanup(ctx context.Context) (string, error) {
 	var errs []error
-	sessions := 0
-	for _, who := range []*person{p.admin, p.member, p.outsider} {
-		if who == nil || who.browser == nil {
-			continue
-		}
-		if err := p.signOut(ctx, who.browser); err != nil {
-			errs = append(errs, fmt.Errorf("end the session of %s: %w", who.username, err))
-			continue
-		}
-		who.browser = nil
-		sessions++
+	left := len(p.sessions)
+	for _, b := range slices.Clone(p.sessions) {
+		errs = append(errs, p.signOut(ctx, b))
 	}
-	said := fmt.Sprintf("%d sessions ended", sessions)
+	said := fmt.Sprintf("%d sessions ended", left-len(p.sessions))
 	if p.temporary != nil {
 		people, err := p.temporary.remove(ctx)
 		errs = append(errs, err)

@@ -29,7 +29,8 @@ type proof struct {
 	// token is an access token of member, signed by Keycloak.
 	token string
 
-	browsers []*browser.Browser
+	// browsers are all that were opened, sessions those that Keycloak knows.
+	browsers, sessions []*browser.Browser
 }
 
 func newProof(stack outputs.Stack, docker *engine.Engine) *proof {

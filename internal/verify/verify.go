@@ -104,10 +104,10 @@ func runOne(ctx context.Context, c check, passed map[string]bool, places *string
 	if c.always {
 		ctx, limit = context.WithoutCancel(ctx), cleanupTimeout
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	within, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	began := time.Now()
-	detail, err := c.run(ctx)
+	detail, err := c.run(within)
 	done.Took = time.Since(began)
 	if err == nil {
 		done.Status, done.Detail = report.Passed, detail
@@ -126,7 +126,9 @@ func runOne(ctx context.Context, c check, passed map[string]bool, places *string
 		}
 	case errors.Is(err, errNotRun):
 		done.Status, done.Reason = report.NotRun, err.Error()
-	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil:
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		done.Status, done.Reason, done.Next = report.NotRun, "interrupted", ""
+	case errors.Is(err, context.DeadlineExceeded) && within.Err() != nil:
 		done.Reason = fmt.Sprintf("not done within %s: %v", limit, err)
 	default:
 		done.Reason = err.Error()
