@@ -34,6 +34,7 @@ const (
 	groupType     = "keycloak:index/group:Group"
 	userType      = "keycloak:index/user:User"
 	mapperType    = "keycloak:openid/groupMembershipProtocolMapper:GroupMembershipProtocolMapper"
+	audienceType  = "keycloak:openid/audienceProtocolMapper:AudienceProtocolMapper"
 )
 
 // here is this package's folder; tests change the working folder.
@@ -65,7 +66,8 @@ func run(t *testing.T, stack string, options ...recorder.Option) (*recorder.Reco
 	t.Helper()
 	values, secretKeys, err := recorder.StackFile(inRepository("Pulumi.yaml"), inRepository("Pulumi."+stack+".yaml"))
 	require.NoError(t, err)
-	return runWith(t, values, append(options, recorder.Config(values, secretKeys...))...)
+	require.Empty(t, secretKeys, "no setting is a secret")
+	return runWith(t, values, options...)
 }
 
 // runWith records the real program with settings of the test's own.
@@ -73,8 +75,12 @@ func runWith(t *testing.T, values map[string]string, options ...recorder.Option)
 	t.Helper()
 	// The program builds from "images" below its folder: here these are stand-ins.
 	t.Chdir(filepath.Join(here, "testdata"))
-	return recorder.Run(t, platform.Program, append([]recorder.Option{
-		recorder.Config(values),
+	return recorder.Run(t, platform.Program, append(providers(), append(options, recorder.Config(values))...)...)
+}
+
+// providers answer with what the real ones would compute.
+func providers() []recorder.Option {
+	return []recorder.Option{
 		recorder.Compute(rootType, func(string, resource.PropertyMap) resource.PropertyMap {
 			return resource.PropertyMap{"base64": resource.NewProperty(fakeRoot)}
 		}),
@@ -82,7 +88,7 @@ func runWith(t *testing.T, values map[string]string, options ...recorder.Option)
 			sum := sha256.Sum256([]byte(name))
 			return resource.PropertyMap{"imageId": resource.NewProperty("sha256:" + hex.EncodeToString(sum[:]))}
 		}),
-	}, options...)...)
+	}
 }
 
 // settings are the typed settings of a stack file.

@@ -21,8 +21,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// ErrInjected is what a refused resource fails with. It names no resource, so
-// that a name in an error comes from the program.
+// ErrInjected is what a refused resource fails with. The error names the
+// resource and its parent, as the engine's own messages do.
 var ErrInjected = errors.New("injected failure")
 
 // Option changes a run.
@@ -129,11 +129,6 @@ func (m *monitor) NewResource(args pulumi.MockResourceArgs) (string, resource.Pr
 		return "", nil, fmt.Errorf("got a read of %s, want registrations only", args.TypeToken)
 	}
 	m.seen[args.TypeToken]++
-	for _, refuse := range m.refuse {
-		if refuse(args.TypeToken, args.Name, m.seen[args.TypeToken]) {
-			return "", nil, ErrInjected
-		}
-	}
 	// The inputs in args have lost what is unknown; those of the request have not.
 	inputs, err := plugin.UnmarshalProperties(args.RegisterRPC.GetObject(), plugin.MarshalOptions{
 		KeepUnknowns: true, KeepSecrets: true, KeepResources: true,
@@ -142,6 +137,11 @@ func (m *monitor) NewResource(args pulumi.MockResourceArgs) (string, resource.Pr
 		return "", nil, fmt.Errorf("inputs of %s: %w", args.Name, err)
 	}
 	made := newResource(args.RegisterRPC, inputs)
+	for _, refuse := range m.refuse {
+		if refuse(made.Type, made.Name, m.seen[made.Type]) {
+			return "", nil, fmt.Errorf("%s under %q: %w", made.Key(), made.Parent, ErrInjected)
+		}
+	}
 	if m.urns[made.Key()] {
 		m.errs = append(m.errs, fmt.Errorf("got %s twice, want one resource of a type and name", made.Key()))
 	}

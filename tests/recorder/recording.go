@@ -71,3 +71,14 @@ func (r *Recording) JSON() ([]byte, error) {
 	}
 	return out.Bytes(), nil
 }
+
+// ClearOutputs are the stack's outputs with their secrets in clear, as a tool
+// that knows the passphrase reads them.
+func (r *Recording) ClearOutputs() map[string]any {
+	return resource.NewProperty(r.outputs).MapRepl(nil, func(value resource.PropertyValue) (any, bool) {
+		if value.IsSecret() {
+			return value.SecretValue().Element.V, true
+		}
+		return nil, false
+	}).(map[string]any)
+}

@@ -1,0 +1,189 @@
+package tests
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/components/platform"
+	"github.com/mlflow-sso/mlflow-sso/config"
+	"github.com/mlflow-sso/mlflow-sso/tests/recorder"
+)
+
+const platformKey = "mlflow-sso:platform:Platform::platform"
+
+func TestEveryResourceIsUnderItsComponent(t *testing.T) {
+	forEachStack(t, func(t *testing.T, _ string, r *recorder.Recording) {
+		for _, made := range r.Resources {
+			switch {
+			case made.Key() == platformKey:
+				require.Empty(t, made.Parent)
+			case !made.Custom:
+				require.Equal(t, platformKey, made.Parent, "of component %s", made.Key())
+			default:
+				// "mlflow-sso:redis:Server::redis" owns "redis-container".
+				require.True(t, strings.HasPrefix(made.Parent, "mlflow-sso:"), "%s has parent %q, want a component", made.Key(), made.Parent)
+				_, component, _ := strings.Cut(made.Parent, "::")
+				require.True(t, strings.HasPrefix(made.Name, component+"-"), "%s is under %s, want a name that begins with %q", made.Key(), made.Parent, component+"-")
+			}
+		}
+	})
+}
+
+// A new name is a new resource: these would lose data, or log everybody out.
+func TestNamesOfWhatHoldsDataNeverChange(t *testing.T) {
+	forEachStack(t, func(t *testing.T, stack string, r *recorder.Recording) {
+		for key, parent := range map[string]string{
+			rootType + "::credentials-root":   "mlflow-sso:credentials:Credentials::credentials",
+			volumeType + "::postgres-data":    "mlflow-sso:postgres:Server::postgres",
+			volumeType + "::mlflow-artifacts": "mlflow-sso:mlflow:Server::mlflow",
+			realmType + "::realm-realm":       "mlflow-sso:realm:Realm::realm",
+			clientType + "::realm-client":     "mlflow-sso:realm:Realm::realm",
+		} {
+			token, name, _ := strings.Cut(key, "::")
+			require.Equal(t, parent, r.Get(t, token, name).Parent, "of %s", key)
+		}
+		deployment := settings(t, stack).Name
+		require.Equal(t, deployment+"-postgres-data", input(t, r.Get(t, volumeType, "postgres-data"), "name").Value)
+		require.Equal(t, deployment+"-mlflow-artifacts", input(t, r.Get(t, volumeType, "mlflow-artifacts"), "name").Value)
+	})
+}
+
+func TestDataIsProtectedWhereAskedForAndNowhereElse(t *testing.T) {
+	data := []string{volumeType + "::mlflow-artifacts", volumeType + "::postgres-data", rootType + "::credentials-root"}
+	want := map[string][]string{"dev": nil, "prod": data}
+	forEachStack(t, func(t *testing.T, stack string, r *recorder.Recording) {
+		var protected []string
+		for _, made := range r.Resources {
+			if made.Protect {
+				protected = append(protected, made.Key())
+			}
+		}
+		slices.Sort(protected)
+		require.Equal(t, want[stack], protected)
+		require.Len(t, r.OfType(t, volumeType), 2, "a new volume: does it hold data that wants protection?")
+	})
+}
+
+func TestNothingDependsOnAComponent(t *testing.T) {
+	forEachStack(t, func(t *testing.T, _ string, r *recorder.Recording) {
+		for _, made := range r.Resources {
+			for _, needed := range made.DependsOn {
+				require.False(t, strings.HasPrefix(needed, "mlflow-sso:"), "%s depends on %s, want on the resource itself: which children count is a race", made.Key(), needed)
+			}
+		}
+	})
+}
+
+func TestMLflowStartsWithoutWaitingForKeycloak(t *testing.T) {
+	forEachStack(t, func(t *testing.T, _ string, r *recorder.Recording) {
+		needed := needs(r, containerType+"::mlflow-container")
+		require.Contains(t, needed, containerType+"::postgres-container")
+		require.Contains(t, needed, containerType+"::redis-container")
+		for _, key := range needed {
+			require.NotContains(t, key, "keycloak", "MLflow would start only after Keycloak")
+		}
+	})
+}
+
+func TestEverythingInsideKeycloakNamesItsProviderAndGoesWithItsContainer(t *testing.T) {
+	forEachStack(t, func(t *testing.T, _ string, r *recorder.Recording) {
+		checked := 0
+		for _, made := range r.Resources {
+			if !strings.HasPrefix(made.Type, "keycloak:") {
+				continue
+			}
+			checked++
+			require.Equal(t, providerType+"::realm-keycloak", made.Provider, "of %s", made.Key())
+			require.Equal(t, containerType+"::keycloak-container", made.DeletedWith, "of %s", made.Key())
+			require.Contains(t, needs(r, made.Key()), containerType+"::keycloak-container", "%s would be made before Keycloak answers", made.Key())
+		}
+		require.Greater(t, checked, 5)
+	})
+}
+
+func TestKeycloakProviderNeedsNoKeycloakInAPreview(t *testing.T) {
+	forEachStack(t, func(t *testing.T, _ string, r *recorder.Recording) {
+		provider := r.Get(t, providerType, "realm-keycloak")
+		// The provider's own settings travel as texts.
+		require.Equal(t, "false", input(t, provider, "initialLogin").Text())
+		require.Equal(t, "60", input(t, provider, "clientTimeout").Text())
+	})
+}
+
+// What has a fixed name can be there only once, so the old one goes first.
+func TestWhatHasAFixedNameIsDeletedBeforeItIsReplaced(t *testing.T) {
+	forEachStack(t, func(t *testing.T, _ string, r *recorder.Recording) {
+		for _, made := range slices.Concat(r.OfType(t, containerType), r.OfType(t, networkType)) {
+			require.True(t, made.DeleteBeforeReplace, "of %s", made.Key())
+		}
+	})
+}
+
+func TestOptionsOfThePlatformNeverReachItsChildren(t *testing.T) {
+	c := settings(t, "dev")
+	t.Chdir("testdata")
+	r, err := recorder.Run(t, func(ctx *pulumi.Context) error {
+		var other pulumi.ResourceState
+		if err := ctx.RegisterComponentResource("test:index:Other", "other", &other); err != nil {
+			return err
+		}
+		_, err := platform.New(ctx, "platform", &platform.Args{Config: c, Images: platform.ImagesFolder},
+			pulumi.Aliases([]pulumi.Alias{{Name: pulumi.String("former")}}), pulumi.DependsOn([]pulumi.Resource{&other}),
+			pulumi.IgnoreChanges([]string{"everything"}))
+		return err
+	}, providers()...)
+	require.NoError(t, err)
+	aliased := 0
+	for _, made := range r.Resources {
+		if made.Key() == platformKey {
+			aliased = len(made.Aliases)
+			continue
+		}
+		require.Empty(t, made.IgnoreChanges, "of %s", made.Key())
+		for _, alias := range made.Aliases {
+			// The parent's former name is in the children's aliases, each with a name of its own.
+			require.NotContains(t, alias, `name:"former"`, "of %s", made.Key())
+		}
+	}
+	require.Equal(t, 1, aliased, "the recorder saw no alias at all: this test tests nothing")
+}
+
+func TestSettingsOfTheStackFilesReachTheContainers(t *testing.T) {
+	forEachStack(t, func(t *testing.T, stack string, r *recorder.Recording) {
+		c := settings(t, stack)
+		for component, memory := range memoryOf(c) {
+			made := service(t, r, component)
+			require.EqualValues(t, memory, input(t, made, "memory").Value, "of %s", component)
+			require.Equal(t, c.RestartPolicy, input(t, made, "restart").Value, "of %s", component)
+			require.Equal(t, c.Name+"-"+component, input(t, made, "name").Value)
+		}
+	})
+}
+
+func memoryOf(c *config.Config) map[string]int {
+	return map[string]int{
+		"postgres": c.Postgres.MemoryMB, "redis": c.Redis.MemoryMB, "keycloak": c.Keycloak.MemoryMB, "mlflow": c.MLflow.MemoryMB,
+	}
+}
+
+// needs is everything that must be there before a resource, in any number of steps.
+func needs(r *recorder.Recording, key string) []string {
+	direct := map[string][]string{}
+	for _, made := range r.Resources {
+		direct[made.Key()] = made.DependsOn
+	}
+	var all []string
+	for next := direct[key]; len(next) > 0; {
+		first := next[0]
+		next = next[1:]
+		if !slices.Contains(all, first) {
+			all = append(all, first)
+			next = append(slices.Clone(next), direct[first]...)
+		}
+	}
+	return all
+}
