@@ -132,6 +132,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		return nil, fmt.Errorf("mlflow %q: %w", name, err)
 	}
 	spec := args.container()
+	spec.Env = args.environment() // not in container: Validate has no database or cache to take it from
 	spec.Volumes = map[string]pulumi.StringInput{artifactPath: artifacts.Name}
 	// Not on the realm: the plugin reads about the issuer at the first login, not at start.
 	made, err := container.New(ctx, name+"-container", spec, s,
@@ -153,7 +154,6 @@ func (a *Args) container() *container.Args {
 		Deployment:   a.Deployment,
 		Component:    "mlflow",
 		Image:        a.Image,
-		Env:          a.environment(),
 		Networks:     []pulumi.StringInput{a.Data, a.Edge},
 		Publish:      map[int]int{a.Port: port},
 		MemoryMB:     a.MemoryMB,
