@@ -173,6 +173,18 @@ func TestClaimsAreExactlyTheMembers(t *testing.T) {
 	}
 }
 
+// Keycloak tells a right password for an account that is not set up from a
+// wrong one, both with invalid_grant.
+func TestOnlyAWrongPasswordIsARefusal(t *testing.T) {
+	require.NoError(t, judgeMasterRefusal(400, "invalid_grant: Invalid user credentials"))
+	require.NoError(t, judgeMasterRefusal(401, "invalid_grant: Invalid user credentials"))
+
+	differsAbout(t, judgeMasterRefusal(200, ""), "200")
+	differsAbout(t, judgeMasterRefusal(400, "invalid_grant: Account is not fully set up"), "not fully set up")
+	differsAbout(t, judgeMasterRefusal(400, "unauthorized_client: x"), "unauthorized_client")
+	differsAbout(t, judgeMasterRefusal(500, "invalid_grant: Invalid user credentials"), "500")
+}
+
 func TestOnlyDecisionsAboutThePersonCountAsTheirs(t *testing.T) {
 	keys, mine := judgeCacheKeys("p:permissions_v2:experiment:0:mel@example.com\np:permissions_v2:experiment:0:mel%40example.com:x\n"+
 		"p:permissions_v2:experiment:0:ada@example.com\np:other:mel@example.com\n", "Mel@example.com")

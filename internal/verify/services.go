@@ -49,7 +49,7 @@ func (p *proof) checkPermissionCache(ctx context.Context) (string, error) {
 	if mine == 0 {
 		return "", differs(fmt.Sprintf("%d decisions in Redis, none about the member (redis-cli says %q)", keys, firstLine(out)), "at least one about the member")
 	}
-	return fmt.Sprintf("Redis holds %d decisions about permissions, %d about the member", keys, mine), nil
+	return fmt.Sprintf("decisions about permissions in Redis: %d, about the member: %d", keys, mine), nil
 }
 
 // judgeCacheKeys counts the decisions among the lines of a scan, and those that
@@ -117,8 +117,8 @@ func (p *proof) checkDefaultPasswords(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if status != http.StatusUnauthorized || said != "invalid_grant" {
-			return "", differs(fmt.Sprintf("%d %s for %s with the password %s at Keycloak", status, said, login[0], login[1]), "401 invalid_grant")
+		if err := judgeMasterRefusal(status, said); err != nil {
+			return "", fmt.Errorf("%s with the password %s at Keycloak: %w", login[0], login[1], err)
 		}
 	}
 	admin := p.stack.Keycloak.Admin
@@ -133,8 +133,20 @@ func (p *proof) checkDefaultPasswords(ctx context.Context) (string, error) {
 	return "MLflow and Keycloak refuse the passwords they are known for, and take proper ones", nil
 }
 
+// badCredentials is what Keycloak says to a wrong password. It says something
+// else when the password is right and the account cannot be used for now.
+const badCredentials = "invalid_grant: Invalid user credentials"
+
+// judgeMasterRefusal demands that the password was what was wrong.
+func judgeMasterRefusal(status int, said string) error {
+	if status >= 400 && status < 500 && said == badCredentials {
+		return nil
+	}
+	return differs(fmt.Sprintf("%d %s", status, said), "a refusal, "+badCredentials)
+}
+
 // masterLogin asks Keycloak for a token as its own command line does. It
-// returns the status and the name of the error.
+// returns the status and the error, empty for none.
 func (p *proof) masterLogin(ctx context.Context, username, password string) (int, string, error) {
 	form := url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {username}, "password": {password}}
 	page, err := p.newBrowser().Fetch(ctx, http.MethodPost, p.stack.Keycloak.AdminURL+"/realms/master/protocol/openid-connect/token",
@@ -143,12 +155,16 @@ func (p *proof) masterLogin(ctx context.Context, username, password string) (int
 		return 0, "", err
 	}
 	var answer struct {
-		Error string `json:"error"`
+		Error       string `json:"error"`
+		Description string `json:"error_description"`
 	}
 	if err := page.JSON(&answer); err != nil {
 		return 0, "", err
 	}
-	return page.Status, answer.Error, nil
+	if answer.Error == "" {
+		return page.Status, "", nil
+	}
+	return page.Status, answer.Error + ": " + answer.Description, nil
 }
 
 // properBasic makes a personal token of the member, uses it and deletes it: it
