@@ -1,0 +1,18 @@
+package progress
+
+import "time"
+
+// clock is the time, which a test makes itself.
+type clock interface {
+	Now() time.Time
+	Ticker(every time.Duration) (ticks <-chan time.Time, stop func())
+}
+
+type wallClock struct{}
+
+func (wallClock) Now() time.Time { return time.Now() }
+
+func (wallClock) Ticker(every time.Duration) (<-chan time.Time, func()) {
+	ticker := time.NewTicker(every)
+	return ticker.C, ticker.Stop
+}
