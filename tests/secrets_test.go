@@ -63,6 +63,9 @@ func findings(t *testing.T, r *recorder.Recording) []finding {
 		for _, leaf := range made.Leaves() {
 			look(made.Name, leaf)
 		}
+		for _, leaf := range made.Registered() {
+			look("outputs of "+made.Name, leaf)
+		}
 	}
 	for _, leaf := range r.Outputs() {
 		look("output", leaf)

@@ -13,17 +13,21 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
-	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
 // ErrInjected is what a refused resource fails with. The error names the
 // resource and its parent, as the engine's own messages do.
 var ErrInjected = errors.New("injected failure")
+
+// The names of what runs: a program must not care.
+const (
+	projectName = "project"
+	stackName   = "stack"
+)
 
 // Option changes a run.
 type Option func(*monitor)
@@ -65,7 +69,10 @@ func Compute(token string, outputs func(name string, inputs resource.PropertyMap
 // parallel.
 func Run(t testing.TB, program pulumi.RunFunc, options ...Option) (*Recording, error) {
 	t.Helper()
-	m := &monitor{seen: map[string]int{}, urns: map[string]bool{}, compute: map[string]computed{}}
+	m := &monitor{
+		resources: map[resource.URN]*Resource{}, seen: map[string]int{},
+		compute: map[string]func(string, resource.PropertyMap) resource.PropertyMap{},
+	}
 	for _, option := range options {
 		option(m)
 	}
@@ -81,93 +88,21 @@ func Run(t testing.TB, program pulumi.RunFunc, options ...Option) (*Recording, e
 	}
 	t.Setenv(pulumi.EnvConfig, string(encoded))
 
-	var outputs resource.PropertyMap
-	err = pulumi.RunErr(func(ctx *pulumi.Context) error {
-		if err := program(ctx); err != nil {
-			return err
-		}
-		var err error
-		outputs, err = exports(t.Context(), ctx.GetCurrentExportMap())
-		return err
-	}, pulumi.WithMocks("project", "stack", m), func(info *pulumi.RunInfo) {
+	address, stop, err := m.serve()
+	if err != nil {
+		return nil, err
+	}
+	err = pulumi.RunErr(program, func(info *pulumi.RunInfo) {
+		info.Project, info.Stack, info.MonitorAddr, info.EngineAddr = projectName, stackName, address, address
 		info.Config, info.ConfigSecretKeys, info.DryRun = m.config, m.secretKeys, m.dryRun
 	})
-	m.mutex.Lock()
-	defer m.mutex.Unlock()
-	slices.SortFunc(m.resources, func(a, b Resource) int { return strings.Compare(a.Key(), b.Key()) })
-	return &Recording{Resources: m.resources, outputs: outputs}, errors.Join(append(m.errs, err)...)
-}
-
-type computed func(name string, inputs resource.PropertyMap) resource.PropertyMap
-
-// monitor is what the program talks to in place of the engine.
-type monitor struct {
-	config     map[string]string
-	secretKeys []string
-	dryRun     bool
-	refuse     []func(typ, name string, nth int) bool
-	compute    map[string]computed
-
-	mutex     sync.Mutex
-	resources []Resource
-	seen      map[string]int
-	urns      map[string]bool
-	errs      []error
-}
-
-// Call refuses: a program that asks a provider at run time cannot be previewed
-// without one.
-func (m *monitor) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
-	return nil, fmt.Errorf("got a call of %s, want none: only registrations are recorded", args.Token)
-}
-
-// NewResource records a registration and answers it.
-func (m *monitor) NewResource(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
-	m.mutex.Lock()
-	defer m.mutex.Unlock()
-	if args.RegisterRPC == nil {
-		return "", nil, fmt.Errorf("got a read of %s, want registrations only", args.TypeToken)
+	if stopped := stop(); stopped != nil {
+		return nil, errors.Join(err, stopped)
 	}
-	m.seen[args.TypeToken]++
-	// The inputs in args have lost what is unknown; those of the request have not.
-	inputs, err := plugin.UnmarshalProperties(args.RegisterRPC.GetObject(), plugin.MarshalOptions{
-		KeepUnknowns: true, KeepSecrets: true, KeepResources: true,
-	})
-	if err != nil {
-		return "", nil, fmt.Errorf("inputs of %s: %w", args.Name, err)
+	r := &Recording{outputs: m.outputs}
+	for _, made := range m.resources {
+		r.Resources = append(r.Resources, *made)
 	}
-	made := newResource(args.RegisterRPC, inputs)
-	for _, refuse := range m.refuse {
-		if refuse(made.Type, made.Name, m.seen[made.Type]) {
-			return "", nil, fmt.Errorf("%s under %q: %w", made.Key(), made.Parent, ErrInjected)
-		}
-	}
-	if m.urns[made.Key()] {
-		m.errs = append(m.errs, fmt.Errorf("got %s twice, want one resource of a type and name", made.Key()))
-	}
-	m.urns[made.Key()] = true
-	m.resources = append(m.resources, made)
-	return m.answer(made)
-}
-
-// answer is the ID and the outputs that a provider would give.
-func (m *monitor) answer(made Resource) (string, resource.PropertyMap, error) {
-	if !made.Custom {
-		return "", resource.PropertyMap{}, nil
-	}
-	outputs, id := made.inputs.Copy(), ""
-	if !m.dryRun {
-		id = made.Name + "-id"
-		if compute := m.compute[made.Type]; compute != nil {
-			for key, value := range compute(made.Name, made.inputs) {
-				outputs[key] = value
-			}
-		}
-	}
-	for _, key := range made.SecretOutputs {
-		if value, set := outputs[resource.PropertyKey(key)]; set && !value.IsSecret() {
-			outputs[resource.PropertyKey(key)] = resource.MakeSecret(value)
-		}
-	}
-	return id, outputs, nil
+	slices.SortFunc(r.Resources, func(a, b Resource) int { return strings.Compare(a.Key(), b.Key()) })
+	return r, errors.Join(append(m.errs, err)...)
 }

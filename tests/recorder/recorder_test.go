@@ -86,12 +86,27 @@ func TestOutputsKeepApartWhatIsSecret(t *testing.T) {
 	require.True(t, r.Output(t, "server.list[1]").Secret)
 }
 
+func TestOutputsOfComponentsAreRecorded(t *testing.T) {
+	r, err := Run(t, func(ctx *pulumi.Context) error {
+		var c pulumi.ResourceState
+		if err := ctx.RegisterComponentResource("test:index:Component", "c", &c); err != nil {
+			return err
+		}
+		return ctx.RegisterResourceOutputs(&c, pulumi.Map{"open": pulumi.String("a"), "hidden": pulumi.ToSecret(clear)})
+	})
+	require.NoError(t, err)
+	made := r.Get(t, "test:index:Component", "c")
+	require.Equal(t, map[string]any{"open": "a", "hidden": Secret}, made.Outputs)
+	require.Equal(t, []Leaf{{Path: "hidden", Value: clear, Secret: true}, {Path: "open", Value: "a"}}, made.Registered())
+}
+
 func TestPreviewLeavesUnknownWhatAProviderComputes(t *testing.T) {
 	r, err := Run(t, program, withRoot(), DryRun())
 	require.NoError(t, err)
 	leaf, ok := r.Get(t, containerType, "server").Input("envs[0]")
 	require.True(t, ok)
 	require.True(t, leaf.Unknown)
+	require.True(t, leaf.Secret, "what is unknown is still a secret")
 	require.True(t, r.Output(t, "server.token").Unknown)
 	require.Equal(t, "data", r.Output(t, "server.name").Value, "an input is known in a preview too")
 }

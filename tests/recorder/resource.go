@@ -25,15 +25,17 @@ type Resource struct {
 	Aliases             []string `json:"aliases,omitempty"`
 	// Inputs are for reading: a secret is "[secret]", an unknown value "[unknown]".
 	Inputs map[string]any `json:"inputs,omitempty"`
+	// Outputs are what a component registered, for reading too.
+	Outputs map[string]any `json:"outputs,omitempty"`
 
-	inputs resource.PropertyMap
+	inputs, outputs resource.PropertyMap
 }
 
 // Key is what other resources call this one: "type::name".
 func (r Resource) Key() string { return r.Type + "::" + r.Name }
 
-func newResource(rpc *pulumirpc.RegisterResourceRequest, inputs resource.PropertyMap) Resource {
-	made := Resource{
+func newResource(rpc *pulumirpc.RegisterResourceRequest, inputs resource.PropertyMap) *Resource {
+	made := &Resource{
 		Type:                rpc.GetType(),
 		Name:                rpc.GetName(),
 		Parent:              key(rpc.GetParent()),
@@ -46,7 +48,7 @@ func newResource(rpc *pulumirpc.RegisterResourceRequest, inputs resource.Propert
 		ReplaceOnChanges:    slices.Sorted(slices.Values(rpc.GetReplaceOnChanges())),
 		IgnoreChanges:       slices.Sorted(slices.Values(rpc.GetIgnoreChanges())),
 		SecretOutputs:       slices.Sorted(slices.Values(rpc.GetAdditionalSecretOutputs())),
-		Inputs:              map[string]any{},
+		Inputs:              readableMap(inputs),
 		inputs:              inputs,
 	}
 	for _, urn := range rpc.GetDependencies() {
@@ -57,9 +59,6 @@ func newResource(rpc *pulumirpc.RegisterResourceRequest, inputs resource.Propert
 		made.Aliases = append(made.Aliases, alias.String())
 	}
 	made.Aliases = append(made.Aliases, rpc.GetAliasURNs()...)
-	for name, value := range inputs {
-		made.Inputs[string(name)] = readable(value)
-	}
 	return made
 }
 

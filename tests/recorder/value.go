@@ -1,7 +1,6 @@
 package recorder
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"regexp"
@@ -9,8 +8,6 @@ import (
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
-	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
-	"github.com/pulumi/pulumi/sdk/v3/go/pulumi/internals"
 )
 
 // What stands in a recording in place of a value.
@@ -57,6 +54,9 @@ func (r Resource) Leaves() []Leaf { return leaves("", resource.NewProperty(r.inp
 
 // Input is the scalar at a path; ok says whether there is one.
 func (r Resource) Input(path string) (leaf Leaf, ok bool) { return at(r.Leaves(), path) }
+
+// Registered are all scalars of a component's outputs, by path.
+func (r Resource) Registered() []Leaf { return leaves("", resource.NewProperty(r.outputs), false) }
 
 // Has says whether there is anything at a path or below it.
 func (r Resource) Has(path string) bool {
@@ -116,11 +116,7 @@ func readable(value resource.PropertyValue) any {
 	case value.IsComputed() || value.IsOutput():
 		return Unknown
 	case value.IsObject():
-		object := map[string]any{}
-		for name, member := range value.ObjectValue() {
-			object[string(name)] = readable(member)
-		}
-		return object
+		return readableMap(value.ObjectValue())
 	case value.IsArray():
 		array := []any{}
 		for _, element := range value.ArrayValue() {
@@ -132,47 +128,10 @@ func readable(value resource.PropertyValue) any {
 	}
 }
 
-// exports are the stack's outputs, once everything they wait for is there.
-func exports(ctx context.Context, all map[string]pulumi.Input) (resource.PropertyMap, error) {
-	made := resource.PropertyMap{}
-	for name, input := range all {
-		value, err := await(ctx, input)
-		if err != nil {
-			return nil, fmt.Errorf("output %s: %w", name, err)
-		}
-		made[resource.PropertyKey(name)] = value
+func readableMap(values resource.PropertyMap) map[string]any {
+	object := map[string]any{}
+	for name, value := range values {
+		object[string(name)] = readable(value)
 	}
-	return made, nil
-}
-
-// await goes down to each element by itself: one secret in a map makes the whole
-// map a secret, and it would be lost which one it was.
-func await(ctx context.Context, input pulumi.Input) (resource.PropertyValue, error) {
-	switch input := input.(type) {
-	case pulumi.Map:
-		object, err := exports(ctx, input)
-		return resource.NewProperty(object), err
-	case pulumi.Array:
-		array := []resource.PropertyValue{}
-		for i, element := range input {
-			value, err := await(ctx, element)
-			if err != nil {
-				return resource.PropertyValue{}, fmt.Errorf("[%d]: %w", i, err)
-			}
-			array = append(array, value)
-		}
-		return resource.NewProperty(array), nil
-	}
-	got, err := internals.UnsafeAwaitOutput(ctx, pulumi.ToOutput(input))
-	if err != nil {
-		return resource.PropertyValue{}, err
-	}
-	value := resource.NewPropertyValue(got.Value)
-	if !got.Known {
-		value = resource.MakeComputed(resource.NewProperty(""))
-	}
-	if got.Secret {
-		value = resource.MakeSecret(value)
-	}
-	return value, nil
+	return object
 }
