@@ -134,12 +134,8 @@ func (m *monitor) record(urn resource.URN, made *Resource) (string, resource.Pro
 		}
 	}
 	for _, key := range made.SecretOutputs {
-		value, set := outputs[resource.PropertyKey(key)]
-		switch {
-		case set && !value.IsSecret():
+		if value, set := outputs[resource.PropertyKey(key)]; set && !value.IsSecret() {
 			outputs[resource.PropertyKey(key)] = resource.MakeSecret(value)
-		case !set && m.dryRun:
-			outputs[resource.PropertyKey(key)] = resource.MakeSecret(resource.MakeComputed(resource.NewProperty("")))
 		}
 	}
 	return id, outputs, nil

@@ -30,7 +30,7 @@ func program(ctx *pulumi.Context) error {
 	}
 	made, err := docker.NewContainer(ctx, "server", &docker.ContainerArgs{
 		Image: pulumi.String("image"),
-		Envs:  pulumi.StringArray{pulumi.Sprintf("TOKEN=%s", root.Base64), pulumi.String("MODE=fast")},
+		Envs:  pulumi.StringArray{pulumi.Sprintf("TOKEN=%s", pulumi.ToSecret(root.Base64)), pulumi.String("MODE=fast")},
 		Name:  volume.Name,
 	}, pulumi.DeletedWith(volume), pulumi.DependsOn([]pulumi.Resource{volume}),
 		pulumi.IgnoreChanges([]string{"b", "a"}), pulumi.ReplaceOnChanges([]string{"envs"}), pulumi.DeleteBeforeReplace(true))
