@@ -127,8 +127,8 @@ func (p *proof) checkDefaultPasswords(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if status != http.StatusOK {
-		return "", differsNext(fmt.Sprintf("%d %s for %s with the stack's own password at Keycloak (control)", status, said, admin.Username),
-			"200", "the password was changed in Keycloak and the stack does not know it: set it back to the one of the stack's output keycloak.admin")
+		return "", differsNext(fmt.Sprintf("%d (%s) for %s with the stack's own password at Keycloak", status, said, admin.Username), "200, the control",
+			 "the password was changed in Keycloak and the stack does not know it: set it back to the one of the stack's output keycloak.admin")
 	}
 	return "MLflow and Keycloak refuse the passwords they are known for, and take proper ones", nil
 }
@@ -142,7 +142,7 @@ func judgeMasterRefusal(status int, said string) error {
 	if status >= 400 && status < 500 && said == badCredentials {
 		return nil
 	}
-	return differs(fmt.Sprintf("%d %s", status, said), "a refusal, "+badCredentials)
+	return differs(strings.TrimSpace(fmt.Sprintf("%d %s", status, said)), "a refusal, "+badCredentials)
 }
 
 // masterLogin asks Keycloak for a token as its own command line does. It

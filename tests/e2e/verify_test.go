@@ -259,3 +259,57 @@ func TestADemoUserWithAnotherPasswordFailsTheProof(t *testing.T) {
 	require.Equal(t, []string{"login-admin"}, fallen(got, report.Failed))
 	require.Equal(t, []string{"admin-route"}, fallen(got, report.NotRun))
 }
+
+func TestALogoutThatDoesNotComeBackFailsTheProof(t *testing.T) {
+	stack := runningStack(t)
+	changeClient(t, stack, func(c *gocloak.Client) { (*c.Attributes)["post.logout.redirect.uris"] = "-" })
+
+	require.Contains(t, fallen(prove(t, stack), report.Failed), "logout")
+}
+
+// userID is somebody's id in a realm of Keycloak.
+func userID(t *testing.T, stack outputs.Stack, realm, username string) string {
+	t.Helper()
+	client, token := keycloakAdmin(t, stack)
+	found, err := client.GetUsers(t.Context(), token, realm, gocloak.GetUsersParams{Username: &username, Exact: gocloak.BoolP(true)})
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	return gocloak.PString(found[0].ID)
+}
+
+func TestAnOutsiderWhoIsLetInFailsTheProof(t *testing.T) {
+	stack, docker := runningStack(t), openEngine(t)
+	at := slices.IndexFunc(stack.DemoUsers, func(u outputs.User) bool { return u.Group == "" })
+	require.GreaterOrEqual(t, at, 0)
+	outsider := stack.DemoUsers[at]
+	id := userID(t, stack, stack.Realm.Name, outsider.Username)
+	client, token := keycloakAdmin(t, stack)
+	group, err := client.GetGroupByPath(t.Context(), token, stack.Realm.Name, stack.Realm.UserGroup)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		ctx := context.Background()
+		client, token := keycloakAdmin(t, stack)
+		require.NoError(t, client.DeleteUserFromGroup(ctx, token, stack.Realm.Name, id, *group.ID))
+		script := "import sys; from mlflow_oidc_auth.store import store; store.delete_user(sys.argv[1])"
+		gone, err := docker.Exec(ctx, stack.MLflow.Container, []string{"python", "-c", script, outsider.Email})
+		require.NoError(t, err)
+		require.NoError(t, gone.Err())
+	})
+	require.NoError(t, client.AddUserToGroup(t.Context(), token, stack.Realm.Name, id, *group.ID))
+
+	require.Equal(t, []string{"login-outsider"}, fallen(prove(t, stack), report.Failed))
+}
+
+func TestAKeycloakWithItsTutorialPasswordFailsTheProof(t *testing.T) {
+	stack := runningStack(t)
+	admin := stack.Keycloak.Admin
+	id := userID(t, stack, "master", admin.Username)
+	set := func(ctx context.Context, password string) error {
+		client, token := keycloakAdmin(t, stack)
+		return client.SetPassword(ctx, token, id, "master", password, false)
+	}
+	t.Cleanup(func() { require.NoError(t, set(context.Background(), admin.Password)) })
+	require.NoError(t, set(t.Context(), "admin"))
+
+	require.Equal(t, []string{"default-passwords"}, fallen(prove(t, stack), report.Failed))
+}
