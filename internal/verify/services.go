@@ -128,7 +128,7 @@ func (p *proof) checkDefaultPasswords(ctx context.Context) (string, error) {
 	}
 	if status != http.StatusOK {
 		return "", differsNext(fmt.Sprintf("%d (%s) for %s with the stack's own password at Keycloak", status, said, admin.Username), "200, the control",
-			 "the password was changed in Keycloak and the stack does not know it: set it back to the one of the stack's output keycloak.admin")
+			"the password was changed in Keycloak and the stack does not know it: set it back to the one of the stack's output keycloak.admin")
 	}
 	return "MLflow and Keycloak refuse the passwords they are known for, and take proper ones", nil
 }
