@@ -1,0 +1,41 @@
+package sdkmatch
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi-terraform-bridge/v3/pkg/tfbridge"
+	"github.com/stretchr/testify/require"
+)
+
+var update = flag.Bool("update", false, "write testdata/differences.txt anew, and fail")
+
+// Require fails unless the differences between plugin and SDK are those written
+// down in testdata/differences.txt: what only one of them knows because the
+// Terraform provider that can be had here is older or newer than the SDK's. A
+// line of each kind that resemble one another is a name that was mapped wrongly.
+func Require(t *testing.T, info tfbridge.ProviderInfo, sdk map[string]Arguments) {
+	t.Helper()
+	onlySDK, onlyPlugin, err := Compare(info, sdk)
+	require.NoError(t, err)
+	var found strings.Builder
+	for _, property := range onlySDK {
+		_, _ = fmt.Fprintln(&found, "only in the SDK:", property)
+	}
+	for _, property := range onlyPlugin {
+		_, _ = fmt.Fprintln(&found, "only in the plugin:", property)
+	}
+	golden := filepath.Join("testdata", "differences.txt")
+	if *update {
+		require.NoError(t, os.MkdirAll("testdata", 0o755))
+		require.NoError(t, os.WriteFile(golden, []byte(found.String()), 0o644))
+		t.Fatalf("%s is written; look at what changed and run the test without -update", golden)
+	}
+	want, err := os.ReadFile(golden)
+	require.NoError(t, err)
+	require.Equal(t, string(want), found.String())
+}
