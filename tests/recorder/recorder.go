@@ -32,10 +32,11 @@ const (
 // Option changes a run.
 type Option func(*monitor)
 
-// Config sets the configuration, with full keys, and which of them are encrypted.
-func Config(values map[string]string, secretKeys ...string) Option {
-	return func(m *monitor) { m.config, m.secretKeys = values, secretKeys }
-}
+// Config sets the configuration, with full keys.
+func Config(values map[string]string) Option { return func(m *monitor) { m.config = values } }
+
+// Encrypted says which values of the configuration are encrypted.
+func Encrypted(keys ...string) Option { return func(m *monitor) { m.secretKeys = keys } }
 
 // DryRun runs a preview: what only a provider knows is unknown.
 func DryRun() Option { return func(m *monitor) { m.dryRun = true } }

@@ -167,7 +167,7 @@ func TestRunIgnoresWhatThePulumiCommandLeftInTheEnvironment(t *testing.T) {
 		require.Equal(t, "from the test", value)
 		require.True(t, ctx.IsConfigSecret("project:key"))
 		return nil
-	}, Config(map[string]string{"project:key": "from the test"}, "project:key"))
+	}, Config(map[string]string{"project:key": "from the test"}), Encrypted("project:key"))
 	require.NoError(t, err)
 }
 

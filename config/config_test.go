@@ -1,0 +1,192 @@
+package config
+
+import (
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/components/credentials"
+)
+
+// localhost and public are the least settings of two stacks that are right.
+func localhost() map[string]string {
+	return map[string]string{
+		"mlflow-sso:name":     "some-stack",
+		"mlflow-sso:mlflow":   `{"publicURL":"http://localhost:5000"}`,
+		"mlflow-sso:keycloak": `{"publicURL":"http://localhost:8080"}`,
+		"mlflow-sso:realm":    `{"sslRequired":"none"}`,
+	}
+}
+
+func public() map[string]string {
+	return map[string]string{
+		"mlflow-sso:name":     "some-stack",
+		"mlflow-sso:mlflow":   `{"publicURL":"https://mlflow.example.com"}`,
+		"mlflow-sso:keycloak": `{"publicURL":"https://auth.example.com"}`,
+	}
+}
+
+func parse(values map[string]string, secret ...string) (*Config, error) {
+	return Parse(Source{
+		Keys:     slices.Collect(maps.Keys(values)),
+		Get:      func(key string) (string, bool) { text, set := values[key]; return text, set },
+		IsSecret: func(key string) bool { return slices.Contains(secret, key) },
+	})
+}
+
+func TestLeastSettingsGiveTheDocumentedDefaults(t *testing.T) {
+	c, err := parse(localhost())
+	require.NoError(t, err)
+	require.Equal(t, "some-stack", c.Name)
+	require.False(t, c.ProtectData)
+	require.Equal(t, "unless-stopped", c.RestartPolicy)
+	require.Equal(t, 5000, c.MLflow.Port)
+	require.Equal(t, "http://localhost:5000", c.MLflow.PublicURL.String())
+	require.Equal(t, 2, c.MLflow.Workers)
+	require.Equal(t, "NO_PERMISSIONS", c.MLflow.DefaultPermission)
+	require.Equal(t, 10*time.Hour, c.Realm.AccessTokenLifespan)
+	require.False(t, c.Realm.DemoUsers, "people with known names are only made on request")
+	require.Equal(t, "mlflow-sso/base:trixie", c.Images.Base)
+
+	_, err = parse(public())
+	require.NoError(t, err)
+}
+
+func TestSettingsAreReadAsTheyAreWritten(t *testing.T) {
+	values := public()
+	values["mlflow-sso:protectData"] = "true"
+	values["mlflow-sso:realm"] = `{"accessTokenLifespan":"90m","passwordPolicy":"length(20)"}`
+	values["mlflow-sso:credentials"] = `{"generations":{"redis/default":3}}`
+	values["mlflow-sso:images"] = `{"redis":"registry.example.com/redis@sha256:` + digest + `"}`
+	values["docker:host"] = "unix:///var/run/docker.sock"
+	c, err := parse(values)
+	require.NoError(t, err)
+	require.True(t, c.ProtectData)
+	require.Equal(t, 90*time.Minute, c.Realm.AccessTokenLifespan)
+	require.Equal(t, "length(20)", c.Realm.PasswordPolicy)
+	require.Equal(t, "external", c.Realm.SSLRequired, "a member that is not set keeps its default")
+	require.Equal(t, map[credentials.Label]int{credentials.Redis: 3}, c.Credentials.Generations)
+	require.Equal(t, "registry.example.com/redis@sha256:"+digest, c.Images.Redis)
+}
+
+const digest = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+// Each mistake is named by its full key, what was got, and what is wanted.
+func TestEveryMistakeNamesItsKeyWhatWasGotAndWhatIsWanted(t *testing.T) {
+	for name, test := range map[string]struct {
+		start func() map[string]string
+		key   string
+		value string
+		want  []string
+	}{
+		"name missing":        {localhost, "name", "", []string{"mlflow-sso:name", `got ""`, "lower-case words"}},
+		"name in capitals":    {localhost, "name", "Stack", []string{"mlflow-sso:name", `got "Stack"`, "lower-case words"}},
+		"name too long":       {localhost, "name", "a2345678901234567890123456789012345678901", []string{"mlflow-sso:name", "at most 40"}},
+		"name ends badly":     {localhost, "name", "stack-", []string{"mlflow-sso:name", `got "stack-"`}},
+		"bool":                {localhost, "protectData", `"yes"`, []string{"mlflow-sso:protectData", `got "yes"`, "want true or false"}},
+		"bool as a number":    {localhost, "protectData", "1", []string{"mlflow-sso:protectData", "got 1", "want true or false"}},
+		"restart":             {localhost, "restartPolicy", "sometimes", []string{"mlflow-sso:restartPolicy", `got "sometimes"`, "unless-stopped"}},
+		"object expected":     {localhost, "postgres", "512", []string{"mlflow-sso:postgres", "got 512", "want an object"}},
+		"list for an object":  {localhost, "postgres", "[]", []string{"mlflow-sso:postgres", "got []", "want an object"}},
+		"broken JSON":         {localhost, "redis", "{", []string{"mlflow-sso:redis", "got {", "want an object"}},
+		"whole number":        {localhost, "postgres", `{"memoryMB":"much"}`, []string{"mlflow-sso:postgres.memoryMB", `got "much"`, "want a whole number"}},
+		"fraction":            {localhost, "postgres", `{"memoryMB":512.5}`, []string{"mlflow-sso:postgres.memoryMB", "got 512.5", "want a whole number"}},
+		"nothing":             {localhost, "postgres", `{"memoryMB":null}`, []string{"mlflow-sso:postgres.memoryMB", "got null", "want a whole number"}},
+		"too little":          {localhost, "postgres", `{"memoryMB":1}`, []string{"mlflow-sso:postgres.memoryMB", "got 1", "want 256 to"}},
+		"memory per worker":   {localhost, "mlflow", `{"publicURL":"http://localhost:5000","workers":8}`, []string{"mlflow-sso:mlflow.memoryMB", "got 2048", "want 3312 to"}},
+		"workers":             {localhost, "mlflow", `{"publicURL":"http://localhost:5000","workers":0}`, []string{"mlflow-sso:mlflow.workers", "got 0", "want 1 to 64"}},
+		"port":                {localhost, "keycloak", `{"publicURL":"http://localhost:8080","port":70000}`, []string{"mlflow-sso:keycloak.port", "got 70000", "want 1 to 65535"}},
+		"Java needs memory":   {localhost, "keycloak", `{"publicURL":"http://localhost:8080","memoryMB":128}`, []string{"mlflow-sso:keycloak.memoryMB", "got 128", "want 750 to"}},
+		"cache":               {localhost, "redis", `{"memoryMB":8}`, []string{"mlflow-sso:redis.memoryMB", "got 8", "want 32 to"}},
+		"permission":          {localhost, "mlflow", `{"publicURL":"http://localhost:5000","defaultPermission":"WRITE"}`, []string{"mlflow-sso:mlflow.defaultPermission", `got "WRITE"`, "NO_PERMISSIONS"}},
+		"text for a URL":      {localhost, "mlflow", `{"publicURL":5000}`, []string{"mlflow-sso:mlflow.publicURL", "got 5000", "want a text"}},
+		"URL with a path":     {localhost, "mlflow", `{"publicURL":"http://localhost:5000/ui"}`, []string{"mlflow-sso:mlflow.publicURL", `got "http://localhost:5000/ui"`, "want an origin"}},
+		"container's name":    {localhost, "keycloak", `{"publicURL":"http://keycloak:8080"}`, []string{"mlflow-sso:keycloak.publicURL", `"keycloak"`, "browser cannot resolve"}},
+		"URL missing":         {localhost, "mlflow", `{}`, []string{"mlflow-sso:mlflow.publicURL", "got nothing", "http://localhost:5000"}},
+		"two ports":           {localhost, "mlflow", `{"publicURL":"http://localhost:5001"}`, []string{"mlflow-sso:mlflow.publicURL", `got "http://localhost:5001"`, "mlflow.port is 5000"}},
+		"same port":           {localhost, "keycloak", `{"publicURL":"http://localhost:5000","port":5000}`, []string{"mlflow-sso:keycloak.port", "got 5000", "want another"}},
+		"public without TLS":  {public, "mlflow", `{"publicURL":"http://mlflow.example.com"}`, []string{"mlflow-sso:mlflow.publicURL", `got "http://mlflow.example.com"`, "want https"}},
+		"two schemes":         {localhost, "mlflow", `{"publicURL":"https://mlflow.example.com"}`, []string{"mlflow-sso:keycloak.publicURL", `got "http://localhost:8080"`, "want the same scheme"}},
+		"HTTPS required":      {localhost, "realm", `{"sslRequired":"external"}`, []string{"mlflow-sso:realm.sslRequired", `got "external"`, "want none", "HTTPS required"}},
+		"TLS not demanded":    {public, "realm", `{"sslRequired":"none"}`, []string{"mlflow-sso:realm.sslRequired", `got "none"`, "want external"}},
+		"TLS inside":          {public, "realm", `{"sslRequired":"all"}`, []string{"mlflow-sso:realm.sslRequired", `got "all"`, "want external"}},
+		"unknown requirement": {public, "realm", `{"sslRequired":"maybe"}`, []string{"mlflow-sso:realm.sslRequired", `got "maybe"`, "none, external, all"}},
+		"demo users outside":  {public, "realm", `{"demoUsers":true}`, []string{"mlflow-sso:realm.demoUsers", "got true", "want false"}},
+		"duration":            {localhost, "realm", `{"sslRequired":"none","accessTokenLifespan":"a day"}`, []string{"mlflow-sso:realm.accessTokenLifespan", `got "a day"`, `"10h"`}},
+		"duration too long":   {localhost, "realm", `{"sslRequired":"none","accessTokenLifespan":"240h"}`, []string{"mlflow-sso:realm.accessTokenLifespan", "got 240h0m0s", "want 5m to 24h"}},
+		"no policy":           {localhost, "realm", `{"sslRequired":"none","passwordPolicy":""}`, []string{"mlflow-sso:realm.passwordPolicy", `got ""`, "length(12)"}},
+		"image":               {localhost, "images", `{"redis":"not an image"}`, []string{"mlflow-sso:images.redis", `got "not an image"`, "want an image reference"}},
+		"no base":             {localhost, "images", `{"base":""}`, []string{"mlflow-sso:images.base", `got ""`, "start from"}},
+		"unknown credential":  {localhost, "credentials", `{"generations":{"redis/other":2}}`, []string{"mlflow-sso:credentials.generations.redis/other", "redis/default"}},
+		"generation":          {localhost, "credentials", `{"generations":{"redis/default":0}}`, []string{"mlflow-sso:credentials.generations.redis/default", "got 0", "want 1 or more"}},
+		"generation's type":   {localhost, "credentials", `{"generations":{"redis/default":"two"}}`, []string{"mlflow-sso:credentials.generations", `"two"`, "want an object of a whole number each"}},
+		"unknown key":         {localhost, "protectdata", "true", []string{"mlflow-sso:protectdata", "unknown setting", "protectData"}},
+		"unknown member":      {localhost, "postgres", `{"memory":512}`, []string{"mlflow-sso:postgres.memory", "unknown setting", "memoryMB"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			values := test.start()
+			values["mlflow-sso:"+test.key] = test.value
+			if test.key == "name" && test.value == "" {
+				delete(values, "mlflow-sso:name")
+			}
+			c, err := parse(values)
+			require.Nil(t, c, "a configuration with a mistake in it must not be used")
+			for _, want := range append(test.want, "configuration: ") {
+				require.ErrorContains(t, err, want)
+			}
+		})
+	}
+}
+
+func TestAllMistakesAreReportedAtOnce(t *testing.T) {
+	values := localhost()
+	values["mlflow-sso:protectData"] = "maybe"
+	values["mlflow-sso:postgres"] = `{"memoryMB":"much","colour":"blue"}`
+	values["mlflow-sso:nothing"] = "x"
+	_, err := parse(values)
+	for _, key := range []string{"protectData", "postgres.memoryMB", "postgres.colour", "nothing"} {
+		require.ErrorContains(t, err, "mlflow-sso:"+key+": ")
+	}
+
+	values = localhost()
+	values["mlflow-sso:name"] = "No"
+	values["mlflow-sso:restartPolicy"] = "no way"
+	values["mlflow-sso:redis"] = `{"memoryMB":1}`
+	_, err = parse(values)
+	for _, key := range []string{"name", "restartPolicy", "redis.memoryMB"} {
+		require.ErrorContains(t, err, "mlflow-sso:"+key+": ")
+	}
+}
+
+func TestEncryptedSettingIsRefusedAndNotRepeated(t *testing.T) {
+	values := localhost()
+	values["mlflow-sso:name"] = "hidden-value"
+	_, err := parse(values, "mlflow-sso:name")
+	require.ErrorContains(t, err, "mlflow-sso:name: is encrypted, want it in clear")
+	require.NotContains(t, err.Error(), "hidden-value")
+}
+
+func TestKeysOfOthersAreLeftAlone(t *testing.T) {
+	values := localhost()
+	values["docker:host"], values["mlflow-sso-other:name"] = "x", "y"
+	_, err := parse(values)
+	require.NoError(t, err)
+}
+
+func FuzzNoTextMakesTheDecoderPanicOrLetsAMistakeThrough(f *testing.F) {
+	for _, seed := range []string{"{}", "[]", "null", `{"memoryMB":512}`, `{"memoryMB":{}}`, `{"memoryMB":1e3}`, "{", ""} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		values := localhost()
+		values["mlflow-sso:postgres"] = text
+		c, err := parse(values)
+		require.Equal(t, err != nil, c == nil)
+		if c != nil {
+			require.GreaterOrEqual(t, c.Postgres.MemoryMB, 256)
+		}
+	})
+}

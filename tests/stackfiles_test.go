@@ -1,0 +1,165 @@
+package tests
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
+	"github.com/stretchr/testify/require"
+	"gopkg.in/yaml.v3"
+
+	"github.com/mlflow-sso/mlflow-sso/config"
+	"github.com/mlflow-sso/mlflow-sso/tests/recorder"
+)
+
+// declared are the settings of the project file, without the project's name.
+func declared(t *testing.T) map[string]workspace.ProjectConfigType {
+	t.Helper()
+	project, err := workspace.LoadProject(inRepository("Pulumi.yaml"))
+	require.NoError(t, err)
+	require.Equal(t, config.Namespace, string(project.Name))
+	all := map[string]workspace.ProjectConfigType{}
+	for key, setting := range project.Config {
+		name, ours := strings.CutPrefix(key, config.Namespace+":")
+		require.True(t, ours, "Pulumi.yaml declares %s, want a key that begins with %s:", key, config.Namespace)
+		all[name] = setting
+	}
+	return all
+}
+
+// fields are the settings that the program reads, and their types.
+func fields() map[string]reflect.Type {
+	all := map[string]reflect.Type{}
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[config.Config]()) {
+		all[field.Tag.Get("json")] = field.Type
+	}
+	return all
+}
+
+func TestEveryDeclaredSettingIsReadAndEveryReadOneIsDeclared(t *testing.T) {
+	require.Equal(t, slices.Sorted(maps.Keys(fields())), slices.Sorted(maps.Keys(declared(t))))
+	types := map[reflect.Kind]string{reflect.String: "string", reflect.Bool: "boolean", reflect.Int: "integer", reflect.Struct: "object"}
+	for name, setting := range declared(t) {
+		require.Equal(t, types[fields()[name].Kind()], setting.TypeName(), "of %s", name)
+		require.NotEmpty(t, setting.Description, "of %s", name)
+		require.False(t, setting.Secret, "%s: no setting is a secret", name)
+		if setting.TypeName() != "object" {
+			continue
+		}
+		for _, member := range reflect.VisibleFields(fields()[name]) {
+			require.Contains(t, setting.Description, member.Tag.Get("json"), "Pulumi.yaml does not describe a member of %s", name)
+		}
+	}
+}
+
+// The default is in the project file for people and in package config for the
+// program: a difference would show only when one of them is left out.
+func TestDefaultsOfTheProjectFileAreThoseOfTheProgram(t *testing.T) {
+	values, _, err := recorder.StackFile(inRepository("Pulumi.yaml"), inRepository("Pulumi.dev.yaml"))
+	require.NoError(t, err)
+	parse := func(values map[string]string) *config.Config {
+		c, err := config.Parse(config.Source{
+			Keys:     slices.Collect(maps.Keys(values)),
+			Get:      func(key string) (string, bool) { text, set := values[key]; return text, set },
+			IsSecret: func(string) bool { return false },
+		})
+		require.NoError(t, err)
+		return c
+	}
+	with := parse(values)
+	for name, setting := range declared(t) {
+		if value, own := values[config.Namespace+":"+name]; setting.Default != nil && own && value == defaultText(t, setting.Default) {
+			delete(values, config.Namespace+":"+name)
+		}
+	}
+	require.Equal(t, with, parse(values))
+}
+
+func defaultText(t *testing.T, value any) string {
+	t.Helper()
+	if text, ok := value.(string); ok {
+		return text
+	}
+	encoded, err := json.Marshal(value)
+	require.NoError(t, err)
+	return string(encoded)
+}
+
+func TestStackFilesSetOnlyDeclaredSettingsOfTheDeclaredType(t *testing.T) {
+	files, err := filepath.Glob(inRepository("Pulumi.*.yaml"))
+	require.NoError(t, err)
+	checked := 0
+	for _, file := range files {
+		stack := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "Pulumi."), ".yaml")
+		if !slices.Contains(stacks, stack) {
+			continue // a stack of somebody's own
+		}
+		checked++
+		content, err := os.ReadFile(file)
+		require.NoError(t, err)
+		var read struct {
+			Config map[string]any `yaml:"config"`
+		}
+		require.NoError(t, yaml.Unmarshal(content, &read))
+		require.NotEmpty(t, read.Config)
+		for key, value := range read.Config {
+			name, ours := strings.CutPrefix(key, config.Namespace+":")
+			setting, known := declared(t)[name]
+			require.True(t, ours && known, "%s sets %s, which Pulumi.yaml does not declare", filepath.Base(file), key)
+			require.True(t, workspace.ValidateConfigValue(setting.TypeName(), setting.Items, value),
+				"%s: got %v for %s, want a value of type %s", filepath.Base(file), value, key, setting.TypeName())
+		}
+	}
+	require.Equal(t, len(stacks), checked)
+}
+
+func TestStackFilesCanStandOnOneHost(t *testing.T) {
+	dev, prod := settings(t, "dev"), settings(t, "prod")
+	require.NotEqual(t, dev.Name, prod.Name)
+	ports := []int{dev.MLflow.Port, dev.Keycloak.Port, prod.MLflow.Port, prod.Keycloak.Port}
+	slices.Sort(ports)
+	require.Len(t, slices.Compact(ports), 4)
+}
+
+// A mistake stops the program before the engine hears of anything.
+func TestMistakeInTheSettingsRegistersNothing(t *testing.T) {
+	right, _, err := recorder.StackFile(inRepository("Pulumi.yaml"), inRepository("Pulumi.dev.yaml"))
+	require.NoError(t, err)
+	for name, test := range map[string]struct {
+		set  map[string]string
+		want []string
+	}{
+		"bad value":   {map[string]string{"mlflow-sso:restartPolicy": "sometimes"}, []string{`mlflow-sso:restartPolicy: got "sometimes"`}},
+		"bad type":    {map[string]string{"mlflow-sso:protectData": "maybe"}, []string{"mlflow-sso:protectData: got maybe, want true or false"}},
+		"bad member":  {map[string]string{"mlflow-sso:redis": `{"memoryMB":"x"}`}, []string{`mlflow-sso:redis.memoryMB: got "x"`}},
+		"unknown key": {map[string]string{"mlflow-sso:protectdata": "true"}, []string{"mlflow-sso:protectdata: unknown setting"}},
+		"several": {
+			map[string]string{"mlflow-sso:colour": "blue", "mlflow-sso:protectData": "maybe", "mlflow-sso:redis": "[]"},
+			[]string{"mlflow-sso:colour: ", "mlflow-sso:protectData: ", "mlflow-sso:redis: "},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			values := maps.Clone(right)
+			maps.Copy(values, test.set)
+			r, err := runWith(t, values)
+			for _, want := range test.want {
+				require.ErrorContains(t, err, want)
+			}
+			require.Empty(t, r.Resources)
+		})
+	}
+}
+
+func TestNoSettingMayBeEncrypted(t *testing.T) {
+	values, _, err := recorder.StackFile(inRepository("Pulumi.yaml"), inRepository("Pulumi.dev.yaml"))
+	require.NoError(t, err)
+	r, err := runWith(t, values, recorder.Encrypted("mlflow-sso:name"))
+	require.ErrorContains(t, err, "mlflow-sso:name: is encrypted")
+	require.Empty(t, r.Resources)
+}
