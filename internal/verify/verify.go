@@ -118,8 +118,9 @@ func runOne(ctx context.Context, c check, passed map[string]bool, places *string
 	switch {
 	case errors.As(err, &m):
 		done.Got, done.Wanted = m.got, m.wanted
-		if text := err.Error(); text != m.Error() {
-			done.Reason = text // it says more than the two sides: which step it was
+		// What is in front of the two sides says which step it was.
+		if step, more := strings.CutSuffix(err.Error(), m.Error()); step != "" || !more {
+			done.Reason = strings.TrimSuffix(step, ": ")
 		}
 		if m.next != "" {
 			done.Next = places.Replace(m.next)

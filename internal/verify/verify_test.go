@@ -72,7 +72,7 @@ func TestAMismatchShowsBothSidesEvenWhenWrapped(t *testing.T) {
 
 	require.Equal(t, "200", got.Checks[0].Got)
 	require.Equal(t, "401", got.Checks[0].Wanted)
-	require.Contains(t, got.Checks[0].Reason, "control")
+	require.Equal(t, "control", got.Checks[0].Reason)
 	require.Equal(t, "look", got.Checks[0].Next)
 }
 
