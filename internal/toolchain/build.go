@@ -1,0 +1,128 @@
+package toolchain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/progress"
+)
+
+// inputs are what a part would be built from now.
+func (b *builder) inputs(ctx context.Context, p part) (record, error) {
+	hash, err := hashSources(b.sources(p), b.arguments(p, "")...)
+	if err != nil {
+		return record{}, err
+	}
+	compiler, err := findGo()
+	if err != nil {
+		return record{Inputs: hash}, nil // enough to know that nothing has to be built
+	}
+	ask := b.command(ctx, b.sources(p), compiler, "version")
+	said, err := ask.Output()
+	if err != nil {
+		return record{}, fmt.Errorf("%s version: %w", compiler, err)
+	}
+	return record{Inputs: hash, Go: strings.TrimSpace(string(said))}, nil
+}
+
+func (b *builder) sources(p part) string { return filepath.Join(b.root, "bootstrap", p.source) }
+
+func (b *builder) arguments(p part, output string) []string {
+	link := "-s -w"
+	if p.set != "" {
+		link += " -X " + p.set + "=v" + p.version
+	}
+	// The sources may be a checkout that git refuses to look at, so no VCS stamp.
+	return []string{"build", "-v", "-trimpath", "-buildvcs=false", "-ldflags=" + link, "-o", output, p.target}
+}
+
+// build compiles a part into a file in the toolchain, and gives its path.
+func (b *builder) build(ctx context.Context, s *progress.Step, p part, compiler string) (string, error) {
+	if compiler == "" {
+		_, err := findGo()
+		return "", err
+	}
+	goCommand, err := findGo()
+	if err != nil {
+		return "", err
+	}
+	output := filepath.Join(b.home.Toolchain(), "."+filepath.Base(p.source)+".build")
+	build := b.command(ctx, b.sources(p), goCommand, b.arguments(p, output)...)
+	build.Stdout, build.Stderr = s.Writer(), s.Writer()
+	if err := build.Run(); err != nil {
+		_ = os.Remove(output)
+		if ctx.Err() != nil {
+			return "", context.Cause(ctx)
+		}
+		return "", fmt.Errorf("go build in %s: %w; a module that cannot be fetched means that GOPROXY (now %s) "+
+			"is not reachable or does not have it", b.sources(p), err, proxy())
+	}
+	return output, nil
+}
+
+func proxy() string {
+	if set := os.Getenv("GOPROXY"); set != "" {
+		return set
+	}
+	return "Go's default"
+}
+
+// findGo gives the go command.
+func findGo() (string, error) {
+	if found, err := exec.LookPath("go"); err == nil {
+		return found, nil
+	}
+	const usual = "/usr/local/go/bin/go"
+	if _, err := os.Stat(usual); err == nil {
+		return usual, nil
+	}
+	return "", errors.New("no go on PATH, and the toolchain has to be built; install Go 1.26 or later (https://go.dev/dl) " +
+		"and put it on PATH, or install Pulumi 3.219 or later")
+}
+
+// command is a command with the environment of the toolchain, which is ended
+// gently when ctx ends.
+func (b *builder) command(ctx context.Context, dir, program string, arguments ...string) *exec.Cmd {
+	command := exec.CommandContext(ctx, program, arguments...)
+	command.Dir = dir
+	command.Env = environment(os.Environ(), b.home.Toolchain(), b.home.Pulumi())
+	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
+	command.WaitDelay = 10 * time.Second
+	return command
+}
+
+// environment is what builds and installations run in: the caller's, without
+// what would change what is built. Where there is no home directory, Go's caches
+// go to the toolchain.
+func environment(caller []string, toolchain, pulumiHome string) []string {
+	given := map[string]string{}
+	for _, pair := range caller {
+		name, value, _ := strings.Cut(pair, "=")
+		given[name] = value
+	}
+	flags := "-mod=readonly"
+	env := append([]string(nil), caller...)
+	set := func(name, value string) { env = append(env, name+"="+value) } // the last one counts
+	if given["HOME"] == "" {
+		if given["GOPATH"] == "" {
+			set("GOPATH", filepath.Join(toolchain, "go"))
+			flags += " -modcacherw" // so that the home can be removed like any directory
+		}
+		if given["GOCACHE"] == "" && given["XDG_CACHE_HOME"] == "" {
+			set("GOCACHE", filepath.Join(toolchain, "go-build"))
+		}
+	}
+	set("GOFLAGS", flags)
+	set("GOWORK", "off")
+	set("CGO_ENABLED", "0") // no C compiler is needed
+	set("PULUMI_HOME", pulumiHome)
+	set("PULUMI_SKIP_UPDATE_CHECK", "true")
+	set("PULUMI_IGNORE_AMBIENT_PLUGINS", "true")
+	return env
+}

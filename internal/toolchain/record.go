@@ -1,0 +1,98 @@
+package toolchain
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// record is what a part was built from, kept beside it.
+type record struct {
+	// Inputs is a hash of the sources and of how they are built.
+	Inputs string
+	// Go is the compiler, as `go version` puts it; empty if there is none here.
+	Go string
+	// Size is that of the built file in bytes.
+	Size int64
+}
+
+// stale says why the file at path has to be built (again); empty if it need not.
+// Without a compiler here, one that built it elsewhere is no reason.
+func (r record) stale(kept, path string) string {
+	found, err := os.Stat(path)
+	if err != nil {
+		return "it is not there yet"
+	}
+	text, err := os.ReadFile(kept)
+	if err != nil {
+		return "it is not known what it was built from"
+	}
+	var before record
+	switch err := json.Unmarshal(text, &before); {
+	case err != nil:
+		return "it is not known what it was built from"
+	case before.Inputs != r.Inputs:
+		return "its sources have changed"
+	case r.Go != "" && before.Go != r.Go:
+		return "it was built by " + before.Go
+	case before.Size != found.Size():
+		return "it is not what was built"
+	}
+	return ""
+}
+
+// write keeps the record of the file at path.
+func (r record) write(kept, path string) error {
+	found, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("look at what was built: %w", err)
+	}
+	r.Size = found.Size()
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(kept), 0o700); err != nil {
+		return err
+	}
+	draft := kept + ".new"
+	return errors.Join(os.WriteFile(draft, append(text, '\n'), 0o600), os.Rename(draft, kept))
+}
+
+// forget removes a record, if there is one.
+func forget(kept string) error {
+	if err := os.Remove(kept); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// hashSources is a hash over the go.mod, go.sum and Go files of a directory,
+// without its tests, and over how they are built.
+func hashSources(dir string, how ...string) (string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return "", fmt.Errorf("sources of the toolchain: %w; is this a complete working copy?", err)
+	}
+	sum := sha256.New()
+	_, _ = fmt.Fprintf(sum, "%q\n", how)
+	for _, entry := range entries { // sorted by name
+		name := entry.Name()
+		source := strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go")
+		if entry.IsDir() || !source && name != "go.mod" && name != "go.sum" {
+			continue
+		}
+		content, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			return "", fmt.Errorf("sources of the toolchain: %w", err)
+		}
+		_, _ = fmt.Fprintf(sum, "%q %x\n", name, sha256.Sum256(content))
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
