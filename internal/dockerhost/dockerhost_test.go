@@ -1,0 +1,101 @@
+package dockerhost
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/home"
+	"github.com/mlflow-sso/mlflow-sso/internal/progress"
+	"github.com/stretchr/testify/require"
+)
+
+func TestEnsureNeverStartsAnEngineInPlaceOfTheOneThatDockerHostNames(t *testing.T) {
+	socket := "unix://" + filepath.Join(t.TempDir(), "docker.sock")
+	t.Setenv("DOCKER_HOST", socket)
+	t.Setenv("PATH", t.TempDir())
+	h, err := home.At(t.TempDir())
+	require.NoError(t, err)
+
+	_, err = Ensure(context.Background(), h, progress.New(io.Discard))
+
+	require.ErrorIs(t, err, engine.ErrNoDaemon)
+	require.ErrorContains(t, err, socket)
+	require.NoFileExists(t, filepath.Join(h.Dir(), "dockerd.log"))
+}
+
+func TestAnEngineThatThisUserMayNotUseIsNotStartedAgain(t *testing.T) {
+	t.Setenv("DOCKER_HOST", "")
+
+	require.True(t, ours(fmt.Errorf("%w at unix:///x", engine.ErrNoDaemon)))
+	require.False(t, ours(fmt.Errorf("%w at unix:///x: %w", engine.ErrNoDaemon, syscall.EACCES)))
+	require.False(t, ours(errors.New("another thing")))
+}
+
+// program is a shell script in the place of dockerd.
+func program(t *testing.T, script string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "program")
+	require.NoError(t, os.WriteFile(path, []byte("#!/bin/sh\n"+script+"\n"), 0o755))
+	return path
+}
+
+func TestAnEngineThatGivesUpEndsTheWaitAndItsLogIsInTheError(t *testing.T) {
+	t.Setenv("DOCKER_HOST", "unix://"+filepath.Join(t.TempDir(), "docker.sock"))
+	logFile := filepath.Join(t.TempDir(), "log")
+	script := program(t, "echo failed to mount overlay: operation not permitted >&2; exit 3")
+	began := time.Now()
+
+	var err error
+	_ = progress.New(io.Discard).Step(context.Background(), "x", func(ctx context.Context, s *progress.Step) error {
+		_, err = start(ctx, s, way{
+			start:     func(context.Context, *progress.Step) (<-chan error, error) { return detach(logFile, script) },
+			complaint: func() string { return end(logFile) },
+		})
+		return err
+	})
+
+	require.ErrorContains(t, err, "exit status 3")
+	require.ErrorContains(t, err, "failed to mount overlay")
+	require.Less(t, time.Since(began), patience/2)
+}
+
+func TestADetachedProgramIsNotReachedByAnInterruptOfThisOne(t *testing.T) {
+	logFile := filepath.Join(t.TempDir(), "log")
+	ended, err := detach(logFile, program(t, `echo "$(cut -d " " -f 6 /proc/$$/stat) $$"`))
+	require.NoError(t, err)
+	require.EqualError(t, <-ended, "without an error")
+
+	text, err := os.ReadFile(logFile)
+
+	require.NoError(t, err)
+	var session, process int
+	_, err = fmt.Sscan(string(text), &session, &process)
+	require.NoError(t, err)
+	require.Equal(t, process, session, "it leads a session of its own")
+	found, err := os.Stat(logFile)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), found.Mode().Perm())
+}
+
+func TestTheEndOfALongLogIsKeptAndNotItsBeginning(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	long := make([]byte, 10*keep)
+	for i := range long {
+		long[i] = 'x'
+	}
+	require.NoError(t, os.WriteFile(path, append(append([]byte("first"), long...), "last"...), 0o600))
+
+	text := end(path)
+
+	require.Contains(t, text, "last")
+	require.NotContains(t, text, "first")
+	require.Empty(t, end(filepath.Join(t.TempDir(), "none")))
+}
