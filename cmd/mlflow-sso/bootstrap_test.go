@@ -1,0 +1,52 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/baseimage"
+	"github.com/mlflow-sso/mlflow-sso/internal/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/home"
+	"github.com/mlflow-sso/mlflow-sso/internal/toolchain"
+)
+
+func TestBootstrapRefusesAFormatBeforeItTouchesTheMachine(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv(home.Variable, dir)
+	var stderr bytes.Buffer
+
+	code := run([]string{"bootstrap", "--output", "yaml"}, io.Discard, &stderr)
+
+	require.Equal(t, exitMisused, code)
+	require.Contains(t, stderr.String(), "table or json")
+	require.NoDirExists(t, dir+"/toolchain")
+}
+
+func TestBootstrapTellsEveryPartInBothFormats(t *testing.T) {
+	h, err := home.At(t.TempDir())
+	require.NoError(t, err)
+	ready := machine{
+		home: h, base: baseimage.Reference,
+		docker:    &engine.Engine{Version: "28.0.1", Host: "unix:///run/docker.sock"},
+		toolchain: &toolchain.Toolchain{Parts: []toolchain.Part{{Name: "Pulumi command line", Version: "3.258.0", From: "/usr/bin/pulumi"}}},
+	}
+	var table, text bytes.Buffer
+	require.NoError(t, ready.print(&table, "table"))
+	require.NoError(t, ready.print(&text, "json"))
+
+	for _, want := range []string{"28.0.1", "unix:///run/docker.sock", baseimage.Reference, "3.258.0", "/usr/bin/pulumi", h.Dir()} {
+		require.Contains(t, table.String(), want)
+		require.Contains(t, text.String(), want)
+	}
+	var decoded struct{ Parts []part }
+	require.NoError(t, json.Unmarshal(text.Bytes(), &decoded))
+	require.Len(t, decoded.Parts, 3)
+	for line := range strings.Lines(table.String()) {
+		require.Equal(t, strings.TrimRight(line, " \n"), strings.TrimSuffix(line, "\n"))
+	}
+}
