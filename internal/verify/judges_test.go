@@ -135,6 +135,7 @@ func TestAProfileHasToBeThePersonsOwn(t *testing.T) {
 	differsAbout(t, judgeProfile(read(`{"username":"ada@example.com","groups":[{"group_name":"mlflow-users"}]}`), who, false), "ada")
 	differsAbout(t, judgeProfile(read(`{"username":"mel@example.com","is_admin":true,"groups":[{"group_name":"mlflow-users"}]}`), who, false), "is_admin true")
 	differsAbout(t, judgeProfile(read(`{"username":"mel@example.com","groups":[{"group_name":"mlflow-users"}]}`), who, true), "is_admin false")
+	differsAbout(t, judgeProfile(read(`{"username":"mel@example.com","groups":[{"group_name":"mlflow-users"},{"group_name":"x"}]}`), who, false), "x")
 	differsAbout(t, judgeProfile(read(`{"username":"mel@example.com","groups":[]}`), who, false), "groups")
 	differsAbout(t, judgeProfile(read(`{"username":"mel@example.com","groups":[{"group_name":"/mlflow-users"}]}`), who, false), "/mlflow-users")
 }

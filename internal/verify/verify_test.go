@@ -104,13 +104,13 @@ func TestDemoUsersWithoutOneOfEachKindProveNothing(t *testing.T) {
 	stack := outputs.Stack{
 		Realm: outputs.Realm{AdminGroup: "mlflow-admins", UserGroup: "mlflow-users"},
 		DemoUsers: []outputs.User{
-			{Username: "ada", Group: "mlflow-admins"}, {Username: "otto"}, {Username: "mel", Group: "mlflow-users"}, {Username: "mia", Group: "mlflow-users"},
+			{Username: "ada", Group: "mlflow-admins"}, {Username: "abe", Group: "mlflow-admins"}, {Username: "otto"}, {Username: "mel", Group: "mlflow-users"}, {Username: "mia", Group: "mlflow-users"},
 		},
 	}
 	p := newProof(stack, nil)
 	require.NoError(t, p.chooseDemoUsers())
 	require.Equal(t, []string{"ada", "mel", "otto"}, []string{p.admin.username, p.member.username, p.outsider.username})
 
-	stack.DemoUsers = stack.DemoUsers[:2]
+	stack.DemoUsers = stack.DemoUsers[:3]
 	require.ErrorIs(t, newProof(stack, nil).chooseDemoUsers(), errNotRun)
 }

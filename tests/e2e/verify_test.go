@@ -141,3 +141,21 @@ func keycloakAdmin(t *testing.T, stack outputs.Stack) (*gocloak.GoCloak, string)
 	require.NoError(t, err)
 	return client, token.AccessToken
 }
+
+func TestAProofEndsEverySessionThatItBegan(t *testing.T) {
+	stack := runningStack(t)
+	count := func() (total int) {
+		client, token := keycloakAdmin(t, stack)
+		for _, user := range stack.DemoUsers {
+			sessions, err := client.GetUserSessions(t.Context(), token, stack.Realm.Name, userID(t, stack, stack.Realm.Name, user.Username))
+			require.NoError(t, err)
+			total += len(sessions)
+		}
+		return total
+	}
+	before := count()
+
+	prove(t, stack)
+
+	require.Equal(t, before, count())
+}
