@@ -1,0 +1,231 @@
+package tests
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const module = "github.com/mlflow-sso/mlflow-sso/"
+
+// allowed are the packages of components/ and config/ and which others of them
+// each may import. The import graph is the runtime graph: who is not listed here
+// knows nothing of the other.
+var allowed = map[string][]string{
+	"components/address":            nil,
+	"components/internal/child":     nil,
+	"components/internal/container": {"components/internal/child", "internal/label"},
+	"components/credentials":        {"components/internal/child"},
+	"components/image":              {"components/internal/child"},
+	"components/network":            {"components/internal/child", "components/internal/container"},
+	"components/postgres":           {"components/address", "components/internal/container"},
+	"components/redis":              {"components/address", "components/internal/container"},
+	"components/keycloak":           {"components/address", "components/internal/container", "components/postgres"},
+	"components/realm":              {"components/address", "components/internal/child", "components/keycloak"},
+	"components/mlflow": {
+		"components/address", "components/internal/container", "components/postgres", "components/realm", "components/redis",
+	},
+	"config": {"components/address", "components/credentials", "components/mlflow", "components/realm"},
+	"components/platform": {
+		"components/credentials", "components/image", "components/internal/child", "components/keycloak", "components/mlflow",
+		"components/network", "components/postgres", "components/realm", "components/redis", "config",
+	},
+}
+
+// source is a file that is part of the program, and not a test.
+type source struct {
+	// name is from the repository's folder.
+	name  string
+	lines int
+	text  string
+	file  *ast.File
+	set   *token.FileSet
+}
+
+// sources are the files below folders of the repository.
+func sources(t *testing.T, folders ...string) []source {
+	t.Helper()
+	var all []source
+	for _, folder := range folders {
+		err := filepath.WalkDir(inRepository(folder), func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			set := token.NewFileSet()
+			file, err := parser.ParseFile(set, path, text, parser.ParseComments)
+			if err != nil {
+				return err
+			}
+			name, err := filepath.Rel(inRepository("."), path)
+			all = append(all, source{filepath.ToSlash(name), strings.Count(string(text), "\n"), string(text), file, set})
+			return err
+		})
+		require.NoError(t, err)
+	}
+	require.NotEmpty(t, all)
+	return all
+}
+
+// program is everything that Pulumi runs.
+func program(t *testing.T) []source { t.Helper(); return sources(t, "components", "config", "main.go") }
+
+func imports(t *testing.T, s source) []string {
+	t.Helper()
+	var all []string
+	for _, spec := range s.file.Imports {
+		path, err := strconv.Unquote(spec.Path.Value)
+		require.NoError(t, err)
+		all = append(all, path)
+	}
+	return all
+}
+
+func TestPackagesImportOnlyWhatTheyMayKnow(t *testing.T) {
+	seen := map[string]bool{}
+	for _, s := range sources(t, "components", "config") {
+		folder := filepath.ToSlash(filepath.Dir(s.name))
+		may, known := allowed[folder]
+		require.True(t, known, "%s is a new package: say in this test what it may import", folder)
+		seen[folder] = true
+		for _, path := range imports(t, s) {
+			if own, ours := strings.CutPrefix(path, module); ours {
+				require.Contains(t, may, own, "%s imports %s", s.name, own)
+			}
+		}
+	}
+	require.Len(t, seen, len(allowed), "a package in this test is gone")
+}
+
+func TestOnlyThePlatformKnowsAllComponents(t *testing.T) {
+	for folder, may := range allowed {
+		if folder == "components/platform" {
+			continue
+		}
+		require.NotContains(t, may, "components/platform")
+		require.Less(t, len(may), 7, "%s knows nearly everything", folder)
+	}
+	for _, s := range sources(t, "main.go") {
+		for _, path := range imports(t, s) {
+			if strings.HasPrefix(path, module) {
+				require.Equal(t, module+"components/platform", path)
+			}
+		}
+	}
+}
+
+// Two stacks differ in their files alone.
+func TestNoCodeAsksWhichStackItIs(t *testing.T) {
+	profile := regexp.MustCompile(`(?i)^(dev|development|prod|production|staging)$`)
+	for _, s := range program(t) {
+		ast.Inspect(s.file, func(node ast.Node) bool {
+			switch node := node.(type) {
+			case *ast.SelectorExpr:
+				require.NotContains(t, []string{"Stack", "Project", "Organization"}, node.Sel.Name, "%s", s.set.Position(node.Pos()))
+			case *ast.BasicLit:
+				if text, err := strconv.Unquote(node.Value); node.Kind == token.STRING && err == nil {
+					require.NotRegexp(t, profile, text, "%s", s.set.Position(node.Pos()))
+				}
+			}
+			return true
+		})
+	}
+}
+
+// Which children of a component count as its dependants is a race, so everybody
+// waits for a resource by its own name.
+func TestDependsOnNamesResourcesAndNeverComponents(t *testing.T) {
+	found := 0
+	for _, s := range program(t) {
+		ast.Inspect(s.file, func(node ast.Node) bool {
+			call, is := node.(*ast.CallExpr)
+			if !is || !named(call.Fun, "pulumi", "DependsOn") {
+				return true
+			}
+			list, is := call.Args[0].(*ast.CompositeLit)
+			require.True(t, is, "%s: want the list in place, to be read here", s.set.Position(call.Pos()))
+			for _, element := range list.Elts {
+				found++
+				selector, is := element.(*ast.SelectorExpr)
+				require.True(t, is && selector.Sel.Name == "Ready", "%s: want the field Ready of a connection", s.set.Position(element.Pos()))
+			}
+			return true
+		})
+	}
+	require.Positive(t, found)
+}
+
+// What a caller passes to a component is for the component, not for its children.
+func TestChildrenGetTheirOptionsFromOnePlace(t *testing.T) {
+	for _, s := range program(t) {
+		if s.name == "components/internal/child/child.go" {
+			continue
+		}
+		ast.Inspect(s.file, func(node ast.Node) bool {
+			if call, is := node.(*ast.CallExpr); is {
+				require.False(t, named(call.Fun, "pulumi", "Parent"), "%s: want child.Options", s.set.Position(call.Pos()))
+				require.False(t, named(call.Fun, "pulumi", "Protect"), "%s: want child.Protected", s.set.Position(call.Pos()))
+			}
+			return true
+		})
+	}
+}
+
+// Nothing waits for an output: a preview never has it.
+func TestNoComponentWaitsForAnOutput(t *testing.T) {
+	for _, s := range program(t) {
+		for _, path := range imports(t, s) {
+			require.NotContains(t, []string{"sync", "github.com/pulumi/pulumi/sdk/v3/go/pulumi/internals"}, path, "imported by %s", s.name)
+		}
+		ast.Inspect(s.file, func(node ast.Node) bool {
+			switch node := node.(type) {
+			case *ast.ChanType, *ast.GoStmt, *ast.SelectStmt:
+				t.Errorf("%s: want plain code", s.set.Position(node.Pos()))
+			}
+			return true
+		})
+	}
+}
+
+func named(function ast.Expr, pkg, name string) bool {
+	selector, is := function.(*ast.SelectorExpr)
+	if !is || selector.Sel.Name != name {
+		return false
+	}
+	from, is := selector.X.(*ast.Ident)
+	return is && from.Name == pkg
+}
+
+func TestFilesAreSmall(t *testing.T) {
+	for _, s := range sources(t, "components", "config", "main.go", "cmd", "internal", "tests") {
+		require.Less(t, s.lines, 300, "lines in %s", s.name)
+	}
+	require.Less(t, sources(t, "main.go")[0].lines, 40)
+}
+
+func TestEveryPackageSaysWhatItIs(t *testing.T) {
+	documented, packages := map[string]bool{}, []string{}
+	for _, s := range sources(t, "components", "config", "cmd", "internal", "tests") {
+		folder := filepath.Dir(s.name)
+		packages = append(packages, folder)
+		documented[folder] = documented[folder] || s.file.Doc != nil
+	}
+	slices.Sort(packages)
+	for _, folder := range slices.Compact(packages) {
+		require.True(t, documented[folder], "%s has no package documentation", folder)
+		require.NotContains(t, []string{"utils", "util", "common", "helpers", "misc"}, filepath.Base(folder))
+	}
+}
