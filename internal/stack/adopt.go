@@ -1,0 +1,157 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/Nerzal/gocloak/v13"
+	"github.com/pulumi/pulumi/sdk/v3/go/auto/optimport"
+	"github.com/pulumi/pulumi/sdk/v3/go/auto/optpreview"
+)
+
+const masterRealm = "master"
+
+// adoption finds what stands inside Keycloak and is not in the state: its
+// database outlives its container, and an update can be killed between a change
+// and its record. Making it again would fail, making it anew would lose people.
+type adoption struct {
+	api   *gocloak.GoCloak
+	token string
+	// realm is the name of the stack's realm, clientID the ID of MLflow's client.
+	realm, clientID string
+}
+
+// adopt takes what is there into the state. The next update mends what differs.
+func (s *Stack) adopt(ctx context.Context, step Step) error {
+	told, err := s.Outputs(ctx)
+	if err != nil {
+		return err
+	}
+	watched := newWatch(step)
+	_, err = s.pulumi.Preview(ctx, optpreview.EventStreams(watched.events),
+		optpreview.ErrorProgressStreams(step.Writer()))
+	watched.end(true)
+	if err != nil {
+		return s.because("preview", err, watched.problems)
+	}
+	a := &adoption{api: gocloak.NewClient(told.Keycloak.AdminURL), realm: told.Realm.Name, clientID: told.Realm.ClientID}
+	a.api.RestyClient().SetTimeout(time.Minute)
+	login, err := a.api.LoginClient(ctx, told.Keycloak.Provider.ID, told.Keycloak.Provider.Secret, masterRealm)
+	if err != nil {
+		return s.because("look into Keycloak", err, nil)
+	}
+	a.token = login.AccessToken
+
+	read, err := s.readState(ctx)
+	if err != nil {
+		return err
+	}
+	names, resources := map[string]string{}, []*optimport.ImportResource{}
+	for _, r := range read.snapshot.Resources {
+		names[nameOf(string(r.URN))] = string(r.URN)
+	}
+	for _, c := range watched.creates {
+		id, err := a.find(ctx, c)
+		if err != nil {
+			return fmt.Errorf("look for %s in Keycloak: %w", nameOf(c.urn), err)
+		}
+		if id == "" {
+			continue
+		}
+		resources = append(resources, &optimport.ImportResource{
+			Type: c.kind, Name: nameOf(c.urn), ID: id, Parent: nameOf(c.parent), Provider: nameOf(urnOfReference(c.provider)),
+		})
+	}
+	if len(resources) == 0 {
+		return nil
+	}
+	step.Say("taking over %d things that are in Keycloak already", len(resources))
+	_, err = s.pulumi.ImportResources(ctx, optimport.Resources(resources), optimport.NameTable(names),
+		optimport.Protect(false), optimport.GenerateCode(false),
+		optimport.ErrorProgressStreams(step.Writer()))
+	if err != nil {
+		return s.because("take over what is in Keycloak", err, nil)
+	}
+	return nil
+}
+
+// urnOfReference is the URN in a reference to a provider, "urn::id".
+func urnOfReference(reference string) string {
+	for i := len(reference) - 1; i > 0; i-- {
+		if reference[i] == ':' && reference[i-1] == ':' {
+			return reference[:i-1]
+		}
+	}
+	return reference
+}
+
+// find is the ID under which the provider knows what a resource would make;
+// empty when it is not there, or when making it twice does no harm.
+func (a *adoption) find(ctx context.Context, c created) (string, error) {
+	text := func(name string) string { value, _ := c.inputs[name].(string); return value }
+	switch c.kind {
+	case typeRealm:
+		_, err := a.api.GetRealm(ctx, a.token, text("realm"))
+		return found(text("realm"), err)
+	case "keycloak:openid/client:Client":
+		clients, err := a.api.GetClients(ctx, a.token, a.realm, gocloak.GetClientsParams{ClientID: gocloak.StringP(text("clientId"))})
+		return a.path(idOf(clients, func(*gocloak.Client) bool { return true }, func(c *gocloak.Client) *string { return c.ID }), err)
+	case "keycloak:index/group:Group":
+		groups, err := a.api.GetGroups(ctx, a.token, a.realm, gocloak.GetGroupsParams{Search: gocloak.StringP(text("name")), Exact: gocloak.BoolP(true)})
+		return a.path(idOf(groups, func(g *gocloak.Group) bool { return *g.Name == text("name") }, func(g *gocloak.Group) *string { return g.ID }), err)
+	case "keycloak:index/user:User":
+		users, err := a.api.GetUsers(ctx, a.token, a.realm, gocloak.GetUsersParams{Username: gocloak.StringP(text("username")), Exact: gocloak.BoolP(true)})
+		return a.path(idOf(users, func(*gocloak.User) bool { return true }, func(u *gocloak.User) *string { return u.ID }), err)
+	case "keycloak:openid/groupMembershipProtocolMapper:GroupMembershipProtocolMapper",
+		"keycloak:openid/audienceProtocolMapper:AudienceProtocolMapper":
+		return a.mapper(ctx, text("name"))
+	default:
+		return "", nil
+	}
+}
+
+// mapper looks among those of MLflow's client.
+func (a *adoption) mapper(ctx context.Context, name string) (string, error) {
+	clients, err := a.api.GetClients(ctx, a.token, a.realm, gocloak.GetClientsParams{ClientID: gocloak.StringP(a.clientID)})
+	if err != nil || len(clients) != 1 {
+		return a.path("", err)
+	}
+	if clients[0].ProtocolMappers == nil {
+		return "", nil
+	}
+	for _, m := range *clients[0].ProtocolMappers {
+		if m.Name != nil && *m.Name == name {
+			return a.path("client/"+*clients[0].ID+"/"+*m.ID, nil)
+		}
+	}
+	return "", nil
+}
+
+// path puts the realm in front of an ID, as the provider does.
+func (a *adoption) path(id string, err error) (string, error) {
+	if id == "" {
+		return found("", err)
+	}
+	return found(a.realm+"/"+id, err)
+}
+
+func idOf[T any](all []*T, is func(*T) bool, id func(*T) *string) string {
+	for _, one := range all {
+		if is(one) {
+			return *id(one)
+		}
+	}
+	return ""
+}
+
+// found takes "there is none" for an answer.
+func found(id string, err error) (string, error) {
+	var answer *gocloak.APIError
+	if errors.As(err, &answer) && answer.Code == http.StatusNotFound {
+		return "", nil
+	}
+	return id, err
+}

@@ -1,0 +1,88 @@
+package stack
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/auto"
+	"github.com/pulumi/pulumi/sdk/v3/go/auto/optdestroy"
+)
+
+// Destroy removes everything that the stack made on the Docker host. The data
+// volumes, and the root secret without which nobody could open them, stay,
+// unless data is true: then nothing stays, in the state neither.
+func (s *Stack) Destroy(ctx context.Context, step Step, data bool) (Changes, error) {
+	if err := s.unlock(ctx, step); err != nil {
+		return nil, err
+	}
+	known, err := s.readState(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(known.cutOff()) > 0 {
+		if err := s.forget(ctx, known); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := s.removeLeftOvers(ctx, known, step); err != nil {
+		return nil, err
+	}
+	changes := Changes{}
+	if known.made() {
+		if changes, err = s.destroy(ctx, step, known, data); err != nil {
+			return nil, err
+		}
+	}
+	if !data {
+		return changes, nil
+	}
+	if err := s.pulumi.Workspace().RemoveStack(ctx, s.Name); err != nil {
+		return nil, s.because("removal", err, nil)
+	}
+	if err := os.RemoveAll(s.mirror); err != nil {
+		return nil, fmt.Errorf("removal of stack %q: %w", s.Name, err)
+	}
+	return changes, nil
+}
+
+func (s *Stack) destroy(ctx context.Context, step Step, known *state, data bool) (Changes, error) {
+	watched := newWatch(step)
+	options := []optdestroy.Option{
+		optdestroy.EventStreams(watched.events), optdestroy.SuppressOutputs(), optdestroy.SuppressProgress(), optdestroy.Color("never"),
+		optdestroy.ErrorProgressStreams(step.Writer()), optdestroy.UserAgent("mlflow-sso"),
+		// A container that somebody removed by hand cannot be removed again.
+		optdestroy.Refresh(),
+	}
+	if kept := known.kept(); !data && len(kept) > 0 {
+		options = append(options, optdestroy.Exclude(kept))
+	}
+	result, err := s.pulumi.Destroy(ctx, options...)
+	watched.end(err == nil || !auto.IsConcurrentUpdateError(err))
+	if err != nil {
+		return nil, s.because("removal", err, watched.problems)
+	}
+	return changed(result.Summary.ResourceChanges), nil
+}
+
+// kept are the resources that hold data or open it, with what they are part of.
+func (s *state) kept() []string {
+	parent := map[string]string{}
+	for _, r := range s.snapshot.Resources {
+		parent[string(r.URN)] = string(r.Parent)
+	}
+	var kept []string
+	for _, r := range append(s.of(typeVolume), s.of(typeRoot)...) {
+		for urn := string(r.URN); urn != ""; urn = parent[urn] {
+			if !slices.Contains(kept, urn) {
+				kept = append(kept, urn)
+			}
+		}
+		if r.Provider != "" {
+			kept = append(kept, urnOfReference(r.Provider))
+		}
+	}
+	slices.Sort(kept)
+	return slices.Compact(kept)
+}

@@ -1,0 +1,137 @@
+package stack
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/auto/events"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
+)
+
+// Step is what long work is told on, see package progress.
+type Step interface {
+	// Say tells what is going on now.
+	Say(format string, args ...any)
+	// Writer takes the output of a program that is run.
+	Writer() io.Writer
+}
+
+// watch follows the events of one run of Pulumi.
+type watch struct {
+	events chan events.EngineEvent
+	done   chan struct{}
+
+	mutex    sync.Mutex
+	began    map[string]time.Time
+	creates  []created
+	problems []string
+}
+
+// created is a resource that a run made or, in a preview, would make.
+type created struct {
+	urn, kind, parent, provider string
+	inputs                      map[string]any
+}
+
+// newWatch begins to follow; what happens to resources is told on step.
+func newWatch(step Step) *watch {
+	w := &watch{events: make(chan events.EngineEvent, 64), done: make(chan struct{}), began: map[string]time.Time{}}
+	go func() {
+		defer close(w.done)
+		for event := range w.events {
+			w.take(event.EngineEvent, step)
+		}
+	}()
+	return w
+}
+
+// end waits for the last event. Pulumi closes the channel when a run ends; it
+// does not when the run could not begin.
+func (w *watch) end(began bool) {
+	if !began {
+		return
+	}
+	select {
+	case <-w.done:
+	case <-time.After(5 * time.Second):
+	}
+}
+
+func (w *watch) take(event apitype.EngineEvent, step Step) {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	switch {
+	case event.ResourcePreEvent != nil:
+		w.begin(event.ResourcePreEvent.Metadata, step)
+	case event.ResOutputsEvent != nil && !event.ResOutputsEvent.Planning:
+		w.finish(event.ResOutputsEvent.Metadata, step)
+	case event.DiagnosticEvent != nil && event.DiagnosticEvent.Severity == "error":
+		w.problems = append(w.problems, problem(event.DiagnosticEvent))
+	}
+}
+
+func (w *watch) begin(m apitype.StepEventMetadata, step Step) {
+	verb, is := verbs[m.Op]
+	if !is || m.New != nil && !m.New.Custom {
+		return
+	}
+	w.began[m.URN] = time.Now()
+	if m.Op == apitype.OpCreate && m.New != nil {
+		w.creates = append(w.creates, created{urn: m.URN, kind: m.Type, parent: m.New.Parent, provider: m.New.Provider, inputs: m.New.Inputs})
+	}
+	step.Say("%s %s", verb, nameOf(m.URN))
+}
+
+func (w *watch) finish(m apitype.StepEventMetadata, step Step) {
+	began, is := w.began[m.URN]
+	if !is {
+		return
+	}
+	delete(w.began, m.URN)
+	waiting := slices.Sorted(func(yield func(string) bool) {
+		for urn := range w.began {
+			if !yield(nameOf(urn)) {
+				return
+			}
+		}
+	})
+	text := fmt.Sprintf("%s done in %.1fs", nameOf(m.URN), time.Since(began).Seconds())
+	if len(waiting) > 0 {
+		text += ", waiting for " + strings.Join(waiting, ", ")
+	}
+	step.Say("%s", text)
+}
+
+// verbs are for the operations that take time.
+var verbs = map[apitype.OpType]string{
+	apitype.OpCreate: "making", apitype.OpUpdate: "changing", apitype.OpDelete: "removing",
+	apitype.OpReplace: "replacing", apitype.OpCreateReplacement: "making anew", apitype.OpDeleteReplaced: "removing the old",
+}
+
+// nameOf is the part of a URN that a person gave.
+func nameOf(urn string) string { return urn[strings.LastIndex(urn, "::")+2:] }
+
+// problem is an error that Pulumi reports, in one line, with whose it is.
+func problem(d *apitype.DiagnosticEvent) string {
+	text := strings.TrimSpace(uncoloured(d.Message))
+	if d.URN == "" || strings.HasSuffix(d.URN, "::pulumi:pulumi:Stack") {
+		return text
+	}
+	return nameOf(d.URN) + ": " + text
+}
+
+// uncoloured is a text without Pulumi's marks for colours, "<{%reset%}>".
+func uncoloured(text string) string {
+	for {
+		begin := strings.Index(text, "<{%")
+		end := strings.Index(text, "%}>")
+		if begin < 0 || end < begin {
+			return text
+		}
+		text = text[:begin] + text[end+3:]
+	}
+}

@@ -1,0 +1,241 @@
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/volume"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/label"
+)
+
+// health is what an update has to do more than usual.
+type health struct {
+	// refresh says that containers are not as the state has them.
+	refresh bool
+	// adopt says that Keycloak may hold what the state does not know.
+	adopt bool
+}
+
+// heal clears up behind an update that was cut off, and refuses to go on where
+// something on the host belongs to another stack.
+func (s *Stack) heal(ctx context.Context, step Step) (health, error) {
+	if err := s.unlock(ctx, step); err != nil {
+		return health{}, err
+	}
+	known, err := s.readState(ctx)
+	if err != nil {
+		return health{}, err
+	}
+	kept, err := s.volumes(ctx, known)
+	if err != nil {
+		return health{}, err
+	}
+	left, err := s.removeLeftOvers(ctx, known, step)
+	if err != nil {
+		return health{}, err
+	}
+	down, err := s.anyDown(ctx, known)
+	if err != nil {
+		return health{}, err
+	}
+	cut := len(known.cutOff())
+	if cut > 0 {
+		step.Say("an earlier update was cut off at %d resources: going on from there", cut)
+		if err := s.forget(ctx, known); err != nil {
+			return health{}, err
+		}
+	}
+	return health{
+		refresh: left || down || cut > 0,
+		adopt:   kept && (len(known.of(typeRealm)) == 0 || cut > 0),
+	}, nil
+}
+
+// lock is what Pulumi writes for as long as an update runs.
+type lock struct {
+	Pid      int    `json:"pid"`
+	Hostname string `json:"hostname"`
+	Username string `json:"username"`
+}
+
+// lockPoll is how often the end of another update is looked for.
+const lockPoll = time.Second
+
+// unlock removes the lock of an update whose process is gone, and waits for one
+// that still runs on this machine: a kill of this tool does not end it. Locks of
+// other machines are reported.
+func (s *Stack) unlock(ctx context.Context, step Step) error {
+	here, err := os.Hostname()
+	if err != nil {
+		return fmt.Errorf("name of this machine: %w", err)
+	}
+	for {
+		held, err := s.lock()
+		switch {
+		case err != nil || held == nil:
+			return err
+		case held.Hostname != "" && held.Hostname != here:
+			return fmt.Errorf("another update of stack %q is running: process %d of %s on %s; wait for its end, or, if that machine is gone, run `pulumi cancel`",
+				s.Name, held.Pid, held.Username, held.Hostname)
+		case !alive(held.Pid):
+			step.Say("the update that held the lock is gone: unlocking")
+			if err := s.pulumi.Cancel(ctx); err != nil {
+				return s.because("unlock", err, nil)
+			}
+			return nil
+		}
+		step.Say("waiting for another update of this stack, process %d, to end", held.Pid)
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(lockPoll):
+		}
+	}
+}
+
+// lock is who holds the stack; nil when nobody does, or when the state is not in
+// a folder on this machine. One that was half written, when the disk filled up,
+// locks as well and is nobody's.
+func (s *Stack) lock() (*lock, error) {
+	folder, is := strings.CutPrefix(s.backend(), "file://")
+	if !is {
+		return nil, nil
+	}
+	paths, err := filepath.Glob(filepath.Join(folder, ".pulumi", "locks", "organization", "*", s.Name, "*.json"))
+	if err != nil || len(paths) == 0 {
+		return nil, err
+	}
+	content, err := os.ReadFile(paths[0])
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lock of stack %q: %w", s.Name, err)
+	}
+	var held lock
+	_ = json.Unmarshal(content, &held)
+	return &held, nil
+}
+
+func (s *Stack) backend() string {
+	if backend := os.Getenv("PULUMI_BACKEND_URL"); backend != "" {
+		return backend
+	}
+	return "file://" + s.Home.State()
+}
+
+// alive says whether a process exists and is a Pulumi: numbers are used again.
+func alive(pid int) bool {
+	if pid <= 0 || errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+		return false
+	}
+	name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	return err != nil || strings.HasPrefix(string(name), "pulumi")
+}
+
+// ours selects what carries the deployment's name.
+func (s *Stack) ours() filters.Args {
+	return filters.NewArgs(filters.Arg("label", label.Deployment+"="+s.Config.Name))
+}
+
+// volumes says whether the stack has data from before. Data that was not made
+// with this stack's root secret cannot be opened with it, so it is refused.
+func (s *Stack) volumes(ctx context.Context, known *state) (bool, error) {
+	found, err := s.Docker.API().VolumeList(ctx, volume.ListOptions{Filters: s.ours()})
+	if err != nil {
+		return false, fmt.Errorf("list volumes: %w", err)
+	}
+	for _, v := range found.Volumes {
+		if known.has(typeVolume, v.Name) || known.cutOffOf(typeVolume) {
+			continue
+		}
+		return false, fmt.Errorf("volume %s holds data of a deployment named %q that is not in this state, and is encrypted or locked with another root secret: "+
+			"point MLFLOW_SSO_HOME or PULUMI_BACKEND_URL at the state that it belongs to, choose another `name` in the stack file, "+
+			"or, if nobody needs it, remove it with `docker volume rm %s`", v.Name, s.Config.Name, v.Name)
+	}
+	return len(found.Volumes) > 0, nil
+}
+
+// removeLeftOvers removes containers and networks that an update made but could
+// not write down. A container is ours only if it is on a network that the state
+// knows: one of the same name may belong to another stack.
+func (s *Stack) removeLeftOvers(ctx context.Context, known *state, step Step) (bool, error) {
+	api := s.Docker.API()
+	containers, err := api.ContainerList(ctx, container.ListOptions{All: true, Filters: s.ours()})
+	if err != nil {
+		return false, fmt.Errorf("list containers: %w", err)
+	}
+	removed := false
+	for _, c := range containers {
+		name := strings.TrimPrefix(strings.Join(c.Names, " "), "/")
+		if known.has(typeContainer, c.ID) {
+			continue
+		}
+		if !onNetworkOf(known, c) {
+			return false, fmt.Errorf("container %s is of a deployment named %q that is not in this state: "+
+				"point MLFLOW_SSO_HOME or PULUMI_BACKEND_URL at the state that it belongs to, or choose another `name` in the stack file", name, s.Config.Name)
+		}
+		step.Say("removing container %s, which an update that was cut off left behind", name)
+		if err := api.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true}); err != nil {
+			return false, fmt.Errorf("remove container %s: %w", name, err)
+		}
+		removed = true
+	}
+	networks, err := api.NetworkList(ctx, network.ListOptions{Filters: s.ours()})
+	if err != nil {
+		return false, fmt.Errorf("list networks: %w", err)
+	}
+	for _, n := range networks {
+		if known.has(typeNetwork, n.ID) {
+			continue
+		}
+		step.Say("removing network %s, which an update that was cut off left behind", n.Name)
+		// Docker refuses where a container is on it, which then belongs to somebody else.
+		if err := api.NetworkRemove(ctx, n.ID); err != nil {
+			return false, fmt.Errorf("remove network %s: %w", n.Name, err)
+		}
+		removed = true
+	}
+	return removed, nil
+}
+
+func onNetworkOf(known *state, c container.Summary) bool {
+	if c.NetworkSettings == nil {
+		return false
+	}
+	for _, endpoint := range c.NetworkSettings.Networks {
+		if known.has(typeNetwork, endpoint.NetworkID) {
+			return true
+		}
+	}
+	return false
+}
+
+// anyDown says whether a container that the state knows does not run.
+func (s *Stack) anyDown(ctx context.Context, known *state) (bool, error) {
+	running, err := s.Docker.API().ContainerList(ctx, container.ListOptions{Filters: s.ours()})
+	if err != nil {
+		return false, fmt.Errorf("list containers: %w", err)
+	}
+	up := map[string]bool{}
+	for _, c := range running {
+		up[c.ID] = true
+	}
+	for _, id := range known.ids(typeContainer) {
+		if !up[id] {
+			return true, nil
+		}
+	}
+	return false, nil
+}

@@ -1,0 +1,43 @@
+package stack
+
+import (
+	"bytes"
+	"context"
+	"strings"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/pkg/stdcopy"
+)
+
+// withLogs adds to a problem with a container what the container said last: the
+// provider only tells that it did not get healthy.
+func (s *Stack) withLogs(ctx context.Context, problems []string) []string {
+	for i, p := range problems {
+		name, is := containerIn(p)
+		if !is {
+			continue
+		}
+		if said := s.lastLines(ctx, s.Config.Name+"-"+name); said != "" {
+			problems[i] = p + "\nthe container's last lines:\n" + said
+		}
+	}
+	return problems
+}
+
+func containerIn(problem string) (string, bool) {
+	resource, _, _ := strings.Cut(problem, ":")
+	return strings.CutSuffix(resource, "-container")
+}
+
+func (s *Stack) lastLines(ctx context.Context, name string) string {
+	stream, err := s.Docker.API().ContainerLogs(ctx, name, container.LogsOptions{ShowStdout: true, ShowStderr: true, Tail: "8"})
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = stream.Close() }()
+	var both bytes.Buffer
+	if _, err := stdcopy.StdCopy(&both, &both, stream); err != nil {
+		return ""
+	}
+	return strings.TrimSpace(both.String())
+}

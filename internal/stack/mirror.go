@@ -1,0 +1,44 @@
+package stack
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
+)
+
+const projectFile = "Pulumi.yaml"
+
+// writeMirror copies the project file and the stack file to where Pulumi may
+// write. The copy of the project says where the program is. The copy of the
+// stack file keeps what Pulumi has added to it: the salt of the encryption.
+func (s *Stack) writeMirror() error {
+	if err := os.MkdirAll(s.mirror, 0o700); err != nil {
+		return fmt.Errorf("stack %q: %w", s.Name, err)
+	}
+	project, err := workspace.LoadProject(filepath.Join(s.Repository, projectFile))
+	if err != nil {
+		return fmt.Errorf("project file: %w", err)
+	}
+	project.Main = s.Repository
+	if err := project.Save(filepath.Join(s.mirror, projectFile)); err != nil {
+		return fmt.Errorf("copy of the project file: %w", err)
+	}
+	wanted, err := workspace.LoadProjectStack(nil, project, s.File)
+	if err != nil {
+		return fmt.Errorf("stack file: %w", err)
+	}
+	target := filepath.Join(s.mirror, "Pulumi."+s.Name+".yaml")
+	if _, err := os.Stat(target); err == nil && wanted.EncryptionSalt == "" {
+		before, err := workspace.LoadProjectStack(nil, project, target)
+		if err != nil {
+			return fmt.Errorf("copy of the stack file: %w", err)
+		}
+		wanted.EncryptionSalt = before.EncryptionSalt
+	}
+	if err := wanted.Save(target); err != nil {
+		return fmt.Errorf("copy of the stack file: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,118 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/image"
+	"golang.org/x/sys/unix"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/label"
+)
+
+// The room, in bytes, that the Docker host's disk must have: to build the images
+// where there are none, and to go on with them.
+const (
+	roomToBuild = 6 << 30
+	roomToRun   = 1 << 30
+)
+
+// preflight finds what would stop an update half way, before it begins. Only a
+// Docker host on this very machine can be looked at that way.
+func (s *Stack) preflight(ctx context.Context) error {
+	if !strings.HasPrefix(s.Docker.Host, "unix://") {
+		return nil
+	}
+	return errors.Join(s.portsFree(ctx), s.roomLeft(ctx))
+}
+
+func (s *Stack) portsFree(ctx context.Context) error {
+	published, err := s.published(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, p := range []struct {
+		key  string
+		port int
+	}{{"mlflow", s.Config.MLflow.Port}, {"keycloak", s.Config.Keycloak.Port}} {
+		holder, is := published[p.port]
+		switch {
+		case is && holder.Labels[label.Deployment] == s.Config.Name:
+		case is:
+			errs = append(errs, fmt.Errorf("port %d is taken by the container %s: stop it, or set another %s.port, and its publicURL, in the stack file",
+				p.port, strings.TrimPrefix(strings.Join(holder.Names, " "), "/"), p.key))
+		default:
+			if err := bindable(p.port); err != nil {
+				errs = append(errs, fmt.Errorf("port %d on 127.0.0.1 cannot be had (%w): stop the program that listens there (`ss -ltnp 'sport = :%d'` names it), "+
+					"or set another %s.port, and its publicURL, in the stack file", p.port, err, p.port, p.key))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// published are the running containers by the ports that they publish.
+func (s *Stack) published(ctx context.Context) (map[int]container.Summary, error) {
+	running, err := s.Docker.API().ContainerList(ctx, container.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("list containers: %w", err)
+	}
+	published := map[int]container.Summary{}
+	for _, c := range running {
+		for _, port := range c.Ports {
+			if port.PublicPort > 0 {
+				published[int(port.PublicPort)] = c
+			}
+		}
+	}
+	return published, nil
+}
+
+// bindable tries to listen on the port, as Docker will.
+func bindable(port int) error {
+	listener, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err == nil {
+		return listener.Close()
+	}
+	var system *os.SyscallError
+	if errors.As(err, &system) {
+		return system.Err
+	}
+	return err
+}
+
+func (s *Stack) roomLeft(ctx context.Context) error {
+	info, err := s.Docker.API().Info(ctx)
+	if err != nil {
+		return fmt.Errorf("ask the Docker daemon: %w", err)
+	}
+	built, err := s.Docker.API().ImageList(ctx, image.ListOptions{
+		Filters: filters.NewArgs(filters.Arg("reference", s.Config.Name+"/*")),
+	})
+	if err != nil {
+		return fmt.Errorf("list images: %w", err)
+	}
+	want := uint64(roomToBuild)
+	if len(built) > 0 {
+		want = roomToRun
+	}
+	var disk unix.Statfs_t
+	if err := unix.Statfs(info.DockerRootDir, &disk); err != nil {
+		return nil //nolint:nilerr // a folder that cannot be looked at is no reason to stop
+	}
+	if free := disk.Bavail * uint64(disk.Bsize); free < want {
+		return fmt.Errorf("the disk of %s has %s free, want %s: make room (`docker system df` shows what Docker keeps)",
+			info.DockerRootDir, gigabytes(free), gigabytes(want))
+	}
+	return nil
+}
+
+func gigabytes(bytes uint64) string { return fmt.Sprintf("%.1f GiB", float64(bytes)/(1<<30)) }

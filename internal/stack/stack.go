@@ -1,0 +1,139 @@
+// Package stack drives one stack of the program through Pulumi: it brings it up,
+// tells its outputs, and takes it down.
+//
+// It works on a copy of the project file and the stack file, because Pulumi
+// writes into both beside its state; the repository stays as it is. An update
+// that was cut off, by a kill or by a machine that went down, is cleared up
+// before the next one: nobody has to know Pulumi's repair commands, and nothing
+// that holds data is ever removed to get there.
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/auto"
+
+	"github.com/mlflow-sso/mlflow-sso/config"
+	"github.com/mlflow-sso/mlflow-sso/internal/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/home"
+	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
+)
+
+// ErrNotUp is wrapped when a command needs a stack that was never brought up.
+var ErrNotUp = errors.New("the stack is not up")
+
+// Options say which stack, and with what it is driven.
+type Options struct {
+	// Name is the stack's: its settings are in Pulumi.<name>.yaml.
+	Name string
+	// File is the stack file; empty for Pulumi.<name>.yaml in Repository.
+	File string
+	// Repository is the folder of the program.
+	Repository string
+	// Home is where the state is.
+	Home home.Home
+	// PulumiRoot is where Pulumi is: bin/pulumi, and its language host beside it.
+	PulumiRoot string
+	// PulumiHome is where Pulumi's plugins are.
+	PulumiHome string
+	// Environment is what Pulumi and the program need beside the caller's own
+	// variables, such as where a compiler may keep its cache.
+	Environment map[string]string
+	// Docker is the host that the stack is on.
+	Docker *engine.Engine
+}
+
+// Stack is one stack.
+type Stack struct {
+	Options
+	// Config are the settings in the stack file.
+	Config *config.Config
+
+	mirror string
+	pulumi auto.Stack
+}
+
+// Open checks the settings and finds the stack in the state, or makes an empty
+// one there. Nothing on the Docker host is touched.
+func Open(ctx context.Context, options Options) (*Stack, error) {
+	if options.File == "" {
+		options.File = filepath.Join(options.Repository, "Pulumi."+options.Name+".yaml")
+	}
+	if _, err := os.Stat(options.File); err != nil {
+		return nil, fmt.Errorf("stack %q: no stack file %s; the stacks are those with a file Pulumi.<stack>.yaml", options.Name, options.File)
+	}
+	settings, err := config.LoadFile(filepath.Join(options.Repository, projectFile), options.File)
+	if err != nil {
+		return nil, err
+	}
+	s := &Stack{Options: options, Config: settings, mirror: options.Home.Stack(options.Name)}
+	if err := s.writeMirror(); err != nil {
+		return nil, err
+	}
+	environment, err := s.environment()
+	if err != nil {
+		return nil, err
+	}
+	command, err := auto.NewPulumiCommand(&auto.PulumiCommandOptions{Root: options.PulumiRoot})
+	if err != nil {
+		return nil, fmt.Errorf("pulumi in %s: %w", options.PulumiRoot, err)
+	}
+	s.pulumi, err = auto.UpsertStackLocalSource(ctx, options.Name, s.mirror,
+		auto.Pulumi(command), auto.PulumiHome(options.PulumiHome), auto.EnvVars(environment))
+	if err != nil {
+		return nil, fmt.Errorf("stack %q: %w", options.Name, explain(err, nil))
+	}
+	return s, nil
+}
+
+// environment is what Pulumi is told beside the caller's own variables, which
+// win: a team has its own state and its own passphrase.
+func (s *Stack) environment() (map[string]string, error) {
+	environment := map[string]string{
+		"PULUMI_SKIP_UPDATE_CHECK": "1",
+	}
+	for name, value := range s.Environment {
+		environment[name] = value
+	}
+	if os.Getenv("PULUMI_BACKEND_URL") == "" {
+		environment["PULUMI_BACKEND_URL"] = "file://" + s.Home.State()
+	}
+	_, typed := os.LookupEnv("PULUMI_CONFIG_PASSPHRASE")
+	if !typed && os.Getenv("PULUMI_CONFIG_PASSPHRASE_FILE") == "" {
+		if err := s.Home.EnsurePassphrase(); err != nil {
+			return nil, err
+		}
+		environment["PULUMI_CONFIG_PASSPHRASE_FILE"] = s.Home.Passphrase()
+	}
+	return environment, nil
+}
+
+// Outputs are what the stack tells about itself, secrets in clear. ErrNotUp is
+// wrapped when there are none.
+func (s *Stack) Outputs(ctx context.Context) (outputs.Stack, error) {
+	var told outputs.Stack
+	values, err := s.pulumi.Outputs(ctx)
+	if err != nil {
+		return told, fmt.Errorf("outputs of stack %q: %w", s.Name, explain(err, nil))
+	}
+	if len(values) == 0 {
+		return told, fmt.Errorf("stack %q: %w; bring it up with `mlflow-sso up --stack %s`", s.Name, ErrNotUp, s.Name)
+	}
+	plain := map[string]any{}
+	for name, value := range values {
+		plain[name] = value.Value
+	}
+	encoded, err := json.Marshal(plain)
+	if err != nil {
+		return told, fmt.Errorf("outputs of stack %q: %w", s.Name, err)
+	}
+	if err := json.Unmarshal(encoded, &told); err != nil {
+		return told, fmt.Errorf("outputs of stack %q are not what this version writes: %w; run `mlflow-sso up --stack %s`", s.Name, err, s.Name)
+	}
+	return told, nil
+}

@@ -1,0 +1,95 @@
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
+)
+
+// Types of the resources that need more care than others.
+const (
+	typeContainer = "docker:index/container:Container"
+	typeNetwork   = "docker:index/network:Network"
+	typeVolume    = "docker:index/volume:Volume"
+	typeRoot      = "random:index/randomBytes:RandomBytes"
+	typeRealm     = "keycloak:index/realm:Realm"
+)
+
+// state is what Pulumi has written down about the stack.
+type state struct {
+	whole    apitype.UntypedDeployment
+	snapshot apitype.DeploymentV3
+}
+
+func (s *Stack) readState(ctx context.Context) (*state, error) {
+	whole, err := s.pulumi.Export(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("state of stack %q: %w", s.Name, explain(err, nil))
+	}
+	read := &state{whole: whole}
+	if len(whole.Deployment) == 0 {
+		return read, nil
+	}
+	if err := json.Unmarshal(whole.Deployment, &read.snapshot); err != nil {
+		return nil, fmt.Errorf("state of stack %q: %w", s.Name, err)
+	}
+	return read, nil
+}
+
+// of are the resources of a type.
+func (s *state) of(kind string) []apitype.ResourceV3 {
+	var found []apitype.ResourceV3
+	for _, r := range s.snapshot.Resources {
+		if string(r.Type) == kind && !r.Delete {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+// ids are the provider's own names for the resources of a type.
+func (s *state) ids(kind string) []string {
+	var ids []string
+	for _, r := range s.of(kind) {
+		ids = append(ids, string(r.ID))
+	}
+	return ids
+}
+
+// has says whether the state knows a resource of the type by that ID.
+func (s *state) has(kind, id string) bool { return slices.Contains(s.ids(kind), id) }
+
+// made says whether anything was ever made for the stack that still is there.
+func (s *state) made() bool {
+	return slices.ContainsFunc(s.snapshot.Resources, func(r apitype.ResourceV3) bool { return r.Custom && !strings.HasPrefix(string(r.Type), "pulumi:") })
+}
+
+// cutOff are the operations that had begun when an update was killed.
+func (s *state) cutOff() []apitype.OperationV2 { return s.snapshot.PendingOperations }
+
+// cutOffOf says whether an operation on a resource of the type was cut off.
+func (s *state) cutOffOf(kind string) bool {
+	return slices.ContainsFunc(s.cutOff(), func(o apitype.OperationV2) bool { return string(o.Resource.Type) == kind })
+}
+
+// forget writes the state without the operations that were cut off.
+func (s *Stack) forget(ctx context.Context, read *state) error {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(read.whole.Deployment, &members); err != nil {
+		return fmt.Errorf("state of stack %q: %w", s.Name, err)
+	}
+	delete(members, "pending_operations")
+	encoded, err := json.Marshal(members)
+	if err != nil {
+		return fmt.Errorf("state of stack %q: %w", s.Name, err)
+	}
+	read.whole.Deployment = encoded
+	if err := s.pulumi.Import(ctx, read.whole); err != nil {
+		return fmt.Errorf("state of stack %q: %w", s.Name, explain(err, nil))
+	}
+	return nil
+}

@@ -1,0 +1,95 @@
+package stack
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/auto"
+	"github.com/pulumi/pulumi/sdk/v3/go/auto/optup"
+)
+
+// Changes are how many resources an update made, changed, replaced and removed,
+// by Pulumi's names of these. What stayed as it was does not count.
+type Changes map[string]int
+
+// changed leaves out what Pulumi counts as the same.
+func changed(counts *map[string]int) Changes {
+	changes := Changes{}
+	if counts != nil {
+		maps.Copy(changes, *counts)
+	}
+	delete(changes, "same")
+	return changes
+}
+
+// String is such as "3 created, 1 changed".
+func (c Changes) String() string {
+	if len(c) == 0 {
+		return "no change"
+	}
+	words := map[string]string{"create": "created", "update": "changed", "replace": "replaced", "delete": "removed", "import": "taken over"}
+	var parts []string
+	for _, op := range slices.Sorted(maps.Keys(c)) {
+		word, is := words[op]
+		if !is {
+			word = op
+		}
+		parts = append(parts, fmt.Sprintf("%d %s", c[op], word))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (c Changes) add(more Changes) {
+	for op, n := range more {
+		c[op] += n
+	}
+}
+
+// Up brings the stack up, or to what its settings say now. What an earlier
+// update that was cut off has left is cleared up first.
+func (s *Stack) Up(ctx context.Context, step Step) (Changes, error) {
+	if err := s.preflight(ctx); err != nil {
+		return nil, fmt.Errorf("stack %q: %w", s.Name, err)
+	}
+	found, err := s.heal(ctx, step)
+	if err != nil {
+		return nil, err
+	}
+	total := Changes{}
+	if found.adopt {
+		step.Say("there is data from before: Keycloak first")
+		done, err := s.update(ctx, step, found.refresh, optup.Exclude([]string{"urn:pulumi:" + s.Name + "::**$keycloak:**"}))
+		if err != nil {
+			return nil, err
+		}
+		total.add(done)
+		if err := s.adopt(ctx, step); err != nil {
+			return nil, err
+		}
+		found.refresh = false
+	}
+	done, err := s.update(ctx, step, found.refresh)
+	if err != nil {
+		return nil, err
+	}
+	total.add(done)
+	return total, nil
+}
+
+func (s *Stack) update(ctx context.Context, step Step, refresh bool, options ...optup.Option) (Changes, error) {
+	watched := newWatch(step)
+	options = append(options, optup.EventStreams(watched.events), optup.SuppressOutputs(), optup.SuppressProgress(), optup.Color("never"),
+		optup.ErrorProgressStreams(step.Writer()), optup.UserAgent("mlflow-sso"))
+	if refresh {
+		options = append(options, optup.Refresh())
+	}
+	result, err := s.pulumi.Up(ctx, options...)
+	watched.end(err == nil || !auto.IsConcurrentUpdateError(err))
+	if err != nil {
+		return nil, s.because("update", err, s.withLogs(ctx, watched.problems))
+	}
+	return changed(result.Summary.ResourceChanges), nil
+}
