@@ -43,17 +43,13 @@ func (b *builder) arguments(p part, output string) []string {
 }
 
 // build compiles a part into a file in the toolchain, and gives its path.
-func (b *builder) build(ctx context.Context, s *progress.Step, p part, compiler string) (string, error) {
-	if compiler == "" {
-		_, err := findGo()
-		return "", err
-	}
-	goCommand, err := findGo()
+func (b *builder) build(ctx context.Context, s *progress.Step, p part) (string, error) {
+	compiler, err := findGo()
 	if err != nil {
 		return "", err
 	}
 	output := filepath.Join(b.home.Toolchain(), "."+filepath.Base(p.source)+".build")
-	build := b.command(ctx, b.sources(p), goCommand, b.arguments(p, output)...)
+	build := b.command(ctx, b.sources(p), compiler, b.arguments(p, output)...)
 	build.Stdout, build.Stderr = s.Writer(), s.Writer()
 	if err := build.Run(); err != nil {
 		_ = os.Remove(output)

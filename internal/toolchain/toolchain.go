@@ -146,13 +146,13 @@ func (b *builder) make(ctx context.Context, p part, into string, place func(cont
 		if err != nil {
 			return err
 		}
-		if reason := wanted.stale(b.recordOf(p), into); reason == "" {
+		reason := wanted.stale(b.recordOf(p), into)
+		if reason == "" {
 			s.Skip("already there: %s", into)
 			return nil
-		} else {
-			s.Say("building: %s", reason)
 		}
-		built, err := b.build(ctx, s, p, wanted.Go)
+		s.Say("building, since %s", reason)
+		built, err := b.build(ctx, s, p)
 		if err != nil {
 			return err
 		}
