@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -55,8 +56,17 @@ func ParsePublic(text string) (Public, error) {
 	} else if strings.HasSuffix(u.Host, ":") {
 		return Public{}, fmt.Errorf("got %q with an empty port, %s", text, want)
 	}
-	return Public{scheme: u.Scheme, host: u.Host}, nil
+	p := Public{scheme: u.Scheme, host: u.Host}
+	// What the parser lets through or puts right on its own is no origin either.
+	if _, err := netip.ParseAddr(host); (err != nil && !hostPattern.MatchString(host)) || p.String() != text {
+		return Public{}, fmt.Errorf("got %q, %s", text, want)
+	}
+	return p, nil
 }
+
+// hostPattern is a name of words of letters, digits and hyphens, and no dot at
+// either end.
+var hostPattern = regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]+)*$`)
 
 // IsZero says whether there is no address.
 func (p Public) IsZero() bool { return p.host == "" }

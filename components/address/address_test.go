@@ -64,6 +64,13 @@ func TestPublicAddressIsRefusedWithWhatWasGotAndWhatIsWanted(t *testing.T) {
 		"https://a.example.com:443":  "want it left out",
 		"http://local host:5000":     "want an origin",
 		"http:localhost":             "want an origin",
+		"HTTP://localhost:5000":      "want an origin",
+		"http://.":                   "want an origin",
+		"http://example.com.":        "want an origin",
+		"http://a..b":                "want an origin",
+		"http://a_b.example.com":     "want an origin",
+		"http://a.example.com,b.c":   "want an origin",
+		"http://%65xample.com":       "want an origin",
 	} {
 		t.Run(text, func(t *testing.T) {
 			p, err := ParsePublic(text)
