@@ -20,18 +20,14 @@ import (
 )
 
 // outputsOf reads the outputs of a stack, secrets in clear.
-type outputsOf func(ctx context.Context, stackName string) (outputs.Stack, error)
-
-// fromFileOnly stands in for reading a stack's outputs from Pulumi.
-func fromFileOnly(context.Context, string) (outputs.Stack, error) {
-	return outputs.Stack{}, usageError{errors.New("--outputs is missing: " + howToWrite + " to a file, or pipe them in with --outputs -")}
-}
+type outputsOf func(ctx context.Context, which chosen) (outputs.Stack, error)
 
 // errChecks says that a command did its work and found something wrong.
 var errChecks = errors.New("not every check passed")
 
 func newVerifyCommand(ofStack outputsOf) *cobra.Command {
-	var stackName, file, format string
+	var which chosen
+	var file, format string
 	command := &cobra.Command{
 		Use:   "verify",
 		Short: "Prove that the right people can log in and the wrong ones cannot",
@@ -41,32 +37,40 @@ time next to the same request made properly.
 
 A stack without demo users gets three temporary people for the time of the run. Nothing
 of a run stays behind. Exit code 1 when a check failed or could not run.`,
+		Example: `  mlflow-sso verify
+  mlflow-sso verify --stack prod --output json
+  pulumi stack output --json --show-secrets | mlflow-sso verify --outputs -`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if format != "table" && format != "json" {
 				return usageError{fmt.Errorf("--output is %q, want table or json", format)}
 			}
-			stack, err := stackToVerify(cmd, ofStack, stackName, file)
+			stack, err := stackToVerify(cmd, ofStack, which, file)
 			if err != nil {
 				return err
 			}
-			docker, err := engine.Open(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer func() { _ = docker.Close() }()
-			done, err := verifyStack(cmd, stack, docker, format)
-			if err == nil && !done.OK() {
-				err = errChecks
-			}
-			return err
+			return verifyOutputs(cmd, stack, format)
 		},
 	}
 	flags := command.Flags()
-	flags.StringVar(&stackName, "stack", "dev", "the `NAME` of the stack")
+	which.flags(flags)
 	flags.StringVar(&file, "outputs", "", "read the stack's outputs from this `FILE` (- is standard input), as\npulumi stack output --json --show-secrets writes them, and leave Pulumi alone")
 	flags.StringVar(&format, "output", "table", "`FORMAT` of the report, table or json")
 	return command
+}
+
+// verifyOutputs runs the checks against a stack and tells their outcome.
+func verifyOutputs(cmd *cobra.Command, told outputs.Stack, format string) (err error) {
+	docker, err := engine.Open(cmd.Context())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, docker.Close()) }()
+	done, err := verifyStack(cmd, told, docker, format)
+	if err == nil && !done.OK() {
+		err = errChecks
+	}
+	return err
 }
 
 // noArguments makes a stray argument a mistake in the arguments.
@@ -77,10 +81,10 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-func stackToVerify(cmd *cobra.Command, ofStack outputsOf, name, file string) (outputs.Stack, error) {
+func stackToVerify(cmd *cobra.Command, ofStack outputsOf, which chosen, file string) (outputs.Stack, error) {
 	switch file {
 	case "":
-		return ofStack(cmd.Context(), name)
+		return ofStack(cmd.Context(), which)
 	case "-":
 		return readOutputs(cmd.InOrStdin(), "standard input")
 	}

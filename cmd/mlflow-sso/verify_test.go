@@ -40,9 +40,9 @@ func stackGiven(t *testing.T, file, input string) (outputs.Stack, error) {
 	command := newVerifyCommand(nil)
 	command.SetContext(t.Context())
 	command.SetIn(strings.NewReader(input))
-	return stackToVerify(command, func(_ context.Context, name string) (outputs.Stack, error) {
-		return outputs.Stack{Deployment: "from pulumi: " + name}, nil
-	}, "dev", file)
+	return stackToVerify(command, func(_ context.Context, which chosen) (outputs.Stack, error) {
+		return outputs.Stack{Deployment: "from pulumi: " + which.name}, nil
+	}, chosen{name: "dev"}, file)
 }
 
 func TestAFileOfOutputsComesBeforePulumi(t *testing.T) {

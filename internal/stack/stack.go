@@ -58,19 +58,31 @@ type Stack struct {
 	pulumi auto.Stack
 }
 
+// Settings reads and checks the settings of a stack: those of file, or of
+// Pulumi.<name>.yaml in the repository where file is empty.
+func Settings(repository, name, file string) (*config.Config, error) {
+	file = stackFile(repository, name, file)
+	if _, err := os.Stat(file); err != nil {
+		return nil, fmt.Errorf("stack %q: no stack file %s; the stacks are those with a file Pulumi.<stack>.yaml", name, file)
+	}
+	return config.LoadFile(filepath.Join(repository, projectFile), file)
+}
+
+func stackFile(repository, name, file string) string {
+	if file != "" {
+		return file
+	}
+	return filepath.Join(repository, "Pulumi."+name+".yaml")
+}
+
 // Open checks the settings and finds the stack in the state, or makes an empty
 // one there. Nothing on the Docker host is touched.
 func Open(ctx context.Context, options Options) (*Stack, error) {
-	if options.File == "" {
-		options.File = filepath.Join(options.Repository, "Pulumi."+options.Name+".yaml")
-	}
-	if _, err := os.Stat(options.File); err != nil {
-		return nil, fmt.Errorf("stack %q: no stack file %s; the stacks are those with a file Pulumi.<stack>.yaml", options.Name, options.File)
-	}
-	settings, err := config.LoadFile(filepath.Join(options.Repository, projectFile), options.File)
+	settings, err := Settings(options.Repository, options.Name, options.File)
 	if err != nil {
 		return nil, err
 	}
+	options.File = stackFile(options.Repository, options.Name, options.File)
 	s := &Stack{Options: options, Config: settings, mirror: options.Home.Stack(options.Name)}
 	if err := s.writeMirror(); err != nil {
 		return nil, err
@@ -81,7 +93,7 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 	}
 	command, err := auto.NewPulumiCommand(&auto.PulumiCommandOptions{Root: options.PulumiRoot})
 	if err != nil {
-		return nil, fmt.Errorf("pulumi in %s: %w", options.PulumiRoot, err)
+		return nil, fmt.Errorf("pulumi in %s: %w; `mlflow-sso bootstrap` puts it there", options.PulumiRoot, err)
 	}
 	s.pulumi, err = auto.UpsertStackLocalSource(ctx, options.Name, s.mirror,
 		auto.Pulumi(command), auto.PulumiHome(options.PulumiHome), auto.EnvVars(environment))

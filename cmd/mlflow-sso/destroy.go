@@ -1,0 +1,101 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/home"
+	"github.com/mlflow-sso/mlflow-sso/internal/progress"
+	"github.com/mlflow-sso/mlflow-sso/internal/repository"
+	"github.com/mlflow-sso/mlflow-sso/internal/stack"
+	"github.com/mlflow-sso/mlflow-sso/internal/toolchain"
+)
+
+func newDestroyCommand() *cobra.Command {
+	var which chosen
+	var data, sure bool
+	command := &cobra.Command{
+		Use:   "destroy",
+		Short: "Take a stack down; its data stays unless --data is given",
+		Long: `destroy removes the containers, networks and images that the stack made. Its data volumes,
+and the root secret without which nobody could open them, stay: the next up goes on with
+them. With --data they are removed too, and nothing of the stack is left. What is protected
+by the setting protectData is never removed.`,
+		Example: `  mlflow-sso destroy
+  mlflow-sso destroy --stack dev --data --yes`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if data && !sure {
+				if err := confirm(cmd, which.name); err != nil {
+					return err
+				}
+			}
+			return destroy(cmd, which, data)
+		},
+	}
+	which.flags(command.Flags())
+	command.Flags().BoolVar(&data, "data", false, "remove the databases, the artifacts and the root secret too, for good")
+	command.Flags().BoolVar(&sure, "yes", false, "do not ask whether --data is meant")
+	return command
+}
+
+// confirm lets a person type the stack's name before its data is gone.
+func confirm(cmd *cobra.Command, name string) error {
+	in, ok := cmd.InOrStdin().(*os.File)
+	if !ok || !term.IsTerminal(int(in.Fd())) {
+		return usageError{errors.New("--data removes all data for good and there is nobody to ask: add --yes if it is meant")}
+	}
+	_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "All runs, models, artifacts and people of stack %s will be gone for good.\nType the stack's name to go on: ", name)
+	typed, err := bufio.NewReader(in).ReadString('\n')
+	if err != nil {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	if strings.TrimSpace(typed) != name {
+		return fmt.Errorf("got %q, want %q: nothing was removed", strings.TrimSpace(typed), name)
+	}
+	return nil
+}
+
+func destroy(cmd *cobra.Command, which chosen, data bool) (err error) {
+	root, err := repository.Find(".")
+	if err != nil {
+		return err
+	}
+	if _, err := stack.Settings(root, which.name, which.file); err != nil {
+		return err
+	}
+	at, err := home.Open()
+	if err != nil {
+		return err
+	}
+	// Not started for this: where no daemon runs, nothing of the stack runs either.
+	docker, err := engine.Open(cmd.Context())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, docker.Close()) }()
+	log := progress.New(cmd.ErrOrStderr())
+	tools, err := toolchain.Ensure(cmd.Context(), at, root, log)
+	if err != nil {
+		return err
+	}
+	s, err := which.on(cmd.Context(), &machine{home: at, docker: docker, toolchain: tools})
+	if err != nil {
+		return err
+	}
+	return log.Step(cmd.Context(), "stack "+which.name, func(ctx context.Context, step *progress.Step) error {
+		changes, err := s.Destroy(ctx, step, data)
+		if err == nil {
+			step.Say("%s", changes)
+		}
+		return err
+	})
+}

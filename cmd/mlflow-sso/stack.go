@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/pflag"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/home"
+	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/repository"
+	"github.com/mlflow-sso/mlflow-sso/internal/stack"
+	"github.com/mlflow-sso/mlflow-sso/internal/toolchain"
+)
+
+// chosen is the stack that a command works on.
+type chosen struct{ name, file string }
+
+func (c *chosen) flags(flags *pflag.FlagSet) {
+	flags.StringVar(&c.name, "stack", "dev", "the `NAME` of the stack")
+	flags.StringVar(&c.file, "file", "", "the stack `FILE` with its settings (default Pulumi.<stack>.yaml)")
+}
+
+// on opens the stack on a machine that is ready.
+func (c *chosen) on(ctx context.Context, m *machine) (*stack.Stack, error) {
+	root, err := repository.Find(".")
+	if err != nil {
+		return nil, err
+	}
+	return stack.Open(ctx, stack.Options{
+		Name: c.name, File: c.file, Repository: root, Home: m.home, Docker: m.docker,
+		PulumiRoot: m.toolchain.Root, PulumiHome: m.toolchain.PulumiHome, Environment: m.toolchain.Environment,
+	})
+}
+
+// outputsInState reads what a stack tells about itself, from the state alone:
+// nothing is installed or started for it.
+func outputsInState(ctx context.Context, which chosen) (outputs.Stack, error) {
+	at, err := home.Open()
+	if err != nil {
+		return outputs.Stack{}, err
+	}
+	docker, err := engine.Open(ctx)
+	if err != nil {
+		return outputs.Stack{}, err
+	}
+	defer func() { _ = docker.Close() }()
+	s, err := which.on(ctx, &machine{home: at, docker: docker, toolchain: toolchain.Installed(at)})
+	if err != nil {
+		return outputs.Stack{}, err
+	}
+	return s.Outputs(ctx)
+}

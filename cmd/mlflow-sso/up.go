@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/progress"
+	"github.com/mlflow-sso/mlflow-sso/internal/repository"
+	"github.com/mlflow-sso/mlflow-sso/internal/stack"
+)
+
+func newUpCommand() *cobra.Command {
+	var which chosen
+	var unproved bool
+	command := &cobra.Command{
+		Use:   "up",
+		Short: "Bring a stack up, or to what its settings say now, and prove its logins",
+		Long: `up makes this machine ready as far as it is not (see bootstrap), brings the stack up, and
+proves that the right people can log in and the wrong ones cannot (see verify).
+
+It may be run again at any time: what is as the settings say stays as it is, and what an
+earlier run that was cut off has left is cleared up. Data is never removed.
+
+Progress is on standard error, the proof and the addresses on standard output.`,
+		Example: `  mlflow-sso up
+  mlflow-sso up --stack prod
+  mlflow-sso up --stack lab --file ~/lab/Pulumi.lab.yaml`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			told, err := up(cmd, which)
+			if err != nil || unproved {
+				return err
+			}
+			if err := verifyOutputs(cmd, told, "table"); err != nil {
+				return err
+			}
+			return printAddresses(cmd.OutOrStdout(), which, told)
+		},
+	}
+	which.flags(command.Flags())
+	command.Flags().BoolVar(&unproved, "no-verify", false, "bring the stack up without proving its logins")
+	return command
+}
+
+func up(cmd *cobra.Command, which chosen) (told outputs.Stack, err error) {
+	root, err := repository.Find(".")
+	if err != nil {
+		return told, err
+	}
+	// A mistake in the settings should show before a machine is made ready for minutes.
+	settings, err := stack.Settings(root, which.name, which.file)
+	if err != nil {
+		return told, err
+	}
+	log := progress.New(cmd.ErrOrStderr())
+	ready, err := prepare(cmd.Context(), log, settings.Images.Base)
+	if err != nil {
+		return told, err
+	}
+	defer func() { err = errors.Join(err, ready.docker.Close()) }()
+	s, err := which.on(cmd.Context(), ready)
+	if err != nil {
+		return told, err
+	}
+	err = log.Step(cmd.Context(), "stack "+which.name, func(ctx context.Context, step *progress.Step) error {
+		changes, err := s.Up(ctx, step)
+		if err != nil {
+			return err
+		}
+		step.Say("%s", changes)
+		told, err = s.Outputs(ctx)
+		return err
+	})
+	return told, err
+}
+
+// printAddresses tells where to go, and how to get the passwords, which are not
+// shown here: this output ends up in logs.
+func printAddresses(w io.Writer, which chosen, told outputs.Stack) error {
+	_, err := fmt.Fprintf(w, `
+MLflow            %s
+Keycloak          %s
+Keycloak console  %s/admin/
+
+Passwords         mlflow-sso passwords --stack %s
+Take it down      mlflow-sso destroy --stack %s
+`, told.MLflow.URL, told.Keycloak.URL, told.Keycloak.AdminURL, which.name, which.name)
+	return err
+}
