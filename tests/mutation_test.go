@@ -1,0 +1,158 @@
+//go:build mutation
+
+package tests
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A mutation is a mistake that somebody could make, and the test that must turn
+// red for it.
+type mutation struct {
+	name, file string
+	// from is replaced with to. Blanks stand for any white space, so that a line
+	// may be aligned anew.
+	from, to string
+	// red is the test that fails. Where it is "compiler" there is no test: the
+	// mistake does not build.
+	red string
+}
+
+const compiler = "compiler"
+
+var mutations = []mutation{
+	{"the groups claim has the full path", "components/realm/inside.go", `FullPath: pulumi.Bool(false),`, ``, "TestEleven11GroupNamesAreTheSameOnBothSides"},
+	{
+		"public and internal address are swapped", "components/platform/platform.go",
+		`Public: p.keycloak.Public, Internal: p.keycloak.Internal,`, `Public: p.keycloak.Internal, Internal: p.keycloak.Public,`, compiler,
+	},
+	{"the issuer is internal", "components/realm/realm.go", `args.Public.At(issuer)`, `args.Internal.At(issuer)`, "TestEleven04BrowsersAreOnlyEverSentToPublicAddresses"},
+	{"discovery is public", "components/realm/realm.go", `args.Internal.At(issuer +`, `args.Public.At(issuer +`, "TestEleven05MLflowAsksKeycloakOnThePrivateNetwork"},
+	{
+		"Postgres is published", "components/postgres/postgres.go",
+		`Networks: []pulumi.StringInput{a.Network},`, `Networks: []pulumi.StringInput{a.Network}, Publish: map[int]int{port: port},`,
+		"TestOnlyMLflowAndKeycloakArePublishedAndOnlyOnThisMachine",
+	},
+	{"ports are open to other machines", "components/internal/container/container.go", `const loopback = "127.0.0.1"`, `const loopback = "0.0.0.0"`, "TestOnlyMLflowAndKeycloakArePublishedAndOnlyOnThisMachine"},
+	{"no memory limit", "components/internal/container/container.go", `Memory: pulumi.Int(a.MemoryMB),`, ``, "TestNoContainerTakesMoreMemoryThanItsLimit"},
+	{"no secret is marked", "components/credentials/credentials.go", `pulumi.ToSecret(root.Base64).(`, `pulumi.Unsecret(root.Base64).(`, "TestNoCredentialIsEverUnmarked"},
+	{"a container is replaced while the old one is there", "components/internal/container/container.go", `pulumi.DeleteBeforeReplace(true),`, ``, "TestWhatHasAFixedNameIsDeletedBeforeItIsReplaced"},
+	{
+		"the session cookie travels in clear", "components/mlflow/environment.go",
+		`"SESSION_COOKIE_SECURE": pulumi.String(strconv.FormatBool(a.Public.TLS())),`, `"SESSION_COOKIE_SECURE": no,`,
+		"TestEleven08SessionsAreSharedByAllWorkersAndOutliveThem",
+	},
+	{"the scopes are misspelt", "components/mlflow/environment.go", `"OIDC_SCOPE":`, `"OIDC_SCOPES":`, "TestEleven07ScopesAreSpeltAsThePluginReadsThem"},
+	{"the group has another name", "components/mlflow/environment.go", `pulumi.String(a.OIDC.UserGroup)`, `pulumi.String("/" + a.OIDC.UserGroup)`, "TestEleven11GroupNamesAreTheSameOnBothSides"},
+	{"data is not protected", "components/internal/container/volume.go", `child.Protected(args.Protect)...`, `child.Protected(false)...`, "TestDataIsProtectedWhereAskedForAndNowhereElse"},
+	{"the health check is curl", "components/internal/container/container.go", `{"CMD", "healthcheck"}`, `{"CMD", "curl"}`, "TestEleven02HealthChecksNeedNothingThatAnImageMayLack"},
+}
+
+// Each test must turn red for the mistake that it is there for.
+func TestEveryMistakeTurnsATestRed(t *testing.T) {
+	start := time.Now()
+	progress := func(format string, args ...any) {
+		_, _ = fmt.Fprintf(os.Stderr, "%5.0fs  %s\n", time.Since(start).Seconds(), fmt.Sprintf(format, args...))
+	}
+	folder := copyOfTheModule(t)
+
+	var all []string
+	for _, m := range mutations {
+		if m.red != compiler {
+			all = append(all, m.red)
+		}
+	}
+	progress("without a mistake: want green")
+	out, err := test(t, folder, all...)
+	require.NoError(t, err, "the tests are red without a mistake:\n%s", out)
+
+	for i, m := range mutations {
+		progress("%d of %d: %s", i+1, len(mutations), m.name)
+		t.Run(m.name, func(t *testing.T) {
+			undo := apply(t, folder, m)
+			defer undo()
+			if m.red == compiler {
+				out, err := test(t, folder, "TestGraphIsTheOneThatWasReviewed")
+				require.Error(t, err)
+				require.Contains(t, out, "[build failed]", "it was to be refused by the compiler")
+				require.Contains(t, out, "cannot use")
+				return
+			}
+			out, err := test(t, folder, m.red)
+			require.Error(t, err, "%s does not notice", m.red)
+			require.Contains(t, out, "--- FAIL: "+m.red, "something else failed:\n%s", out)
+		})
+	}
+	progress("done")
+}
+
+// test runs tests of this package in a copy, with the build cache of all.
+func test(t *testing.T, folder string, names ...string) (string, error) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "test", "-vet=off", "-count=1", "-run", "^("+strings.Join(names, "|")+")$", "./tests")
+	cmd.Dir = folder
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// apply makes a mistake in a copy. A text that is not there exactly once fails
+// the test: it would prove nothing.
+func apply(t *testing.T, folder string, m mutation) (undo func()) {
+	t.Helper()
+	path := filepath.Join(folder, filepath.FromSlash(m.file))
+	before, err := os.ReadFile(path)
+	require.NoError(t, err)
+	pattern := regexp.MustCompile(strings.ReplaceAll(regexp.QuoteMeta(m.from), " ", `\s+`))
+	require.Len(t, pattern.FindAll(before, -1), 1, "%s has changed: want this in it exactly once: %s", m.file, m.from)
+	after := pattern.ReplaceAllLiteral(before, []byte(m.to))
+	require.NoError(t, os.WriteFile(path, after, 0o600))
+	return func() { require.NoError(t, os.WriteFile(path, before, 0o600)) }
+}
+
+// copyOfTheModule is all that the tests of this package read and build.
+func copyOfTheModule(t *testing.T) string {
+	t.Helper()
+	folder := t.TempDir()
+	needed := []string{"go.mod", "go.sum", "main.go", "Pulumi.yaml", "components", "config", "images", "internal", "tests"}
+	for _, stack := range stacks {
+		needed = append(needed, "Pulumi."+stack+".yaml")
+	}
+	for _, name := range needed {
+		require.NoError(t, filepath.WalkDir(inRepository(name), func(path string, entry fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			relative, err := filepath.Rel(inRepository("."), path)
+			if err != nil {
+				return err
+			}
+			to := filepath.Join(folder, relative)
+			if entry.IsDir() {
+				if entry.Name() == "e2e" || entry.Name() == "bench" {
+					return fs.SkipDir
+				}
+				return os.MkdirAll(to, 0o755)
+			}
+			info, err := entry.Info()
+			if err != nil || !info.Mode().IsRegular() {
+				return err
+			}
+			content, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(to, content, info.Mode().Perm()|0o600)
+		}))
+	}
+	return folder
+}
