@@ -97,7 +97,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-const keep = 3000 // characters of a log
+const keep = 8000 // bytes of a log
 
 // end is the end of a log file, as part of an error; empty if there is none.
 func end(path string) string {
@@ -119,8 +119,15 @@ func said(program string, arguments ...string) string {
 	return quote(program+" "+strings.Join(arguments, " "), text)
 }
 
+// quote leaves out what is only chatter.
 func quote(source string, text []byte) string {
-	text = bytes.TrimSpace(text)
+	var lines [][]byte
+	for line := range bytes.Lines(text) {
+		if !bytes.Contains(line, []byte(" level=info ")) {
+			lines = append(lines, line)
+		}
+	}
+	text = bytes.TrimSpace(bytes.Join(lines, nil))
 	if len(text) == 0 {
 		return ""
 	}
