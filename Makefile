@@ -1,0 +1,96 @@
+# Everything that a person or a CI job does here. `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+STACK ?= dev
+# Go where it usually is, for a shell whose PATH does not name it.
+export PATH := $(PATH):/usr/local/go/bin
+# A machine without a home directory has no place for Go's caches either.
+ifeq ($(HOME),)
+export GOPATH ?= $(CURDIR)/.state/go
+export GOCACHE ?= $(CURDIR)/.state/go-build
+export GOFLAGS ?= -modcacherw
+endif
+export GOWORK := off
+
+bin := bin
+tool := $(bin)/mlflow-sso
+lint := $(bin)/golangci-lint
+modules := . bootstrap/pulumi bootstrap/language-go $(wildcard bootstrap/plugins/*) tools
+# Our own Go files: of the folders that hold none, nothing.
+sources := cmd components config internal tests main.go
+
+.PHONY: help
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.PHONY: up
+up: $(tool) ## make this machine ready, bring the stack up and prove its logins (STACK=dev)
+	$(tool) up --stack $(STACK)
+
+.PHONY: test
+test: format vet lint unit mutation ## all checks that need neither Docker nor Pulumi
+
+.PHONY: verify
+verify: $(tool) ## prove the logins of a stack that is up
+	$(tool) verify --stack $(STACK)
+
+.PHONY: passwords
+passwords: $(tool) ## show who can log in where
+	@$(tool) passwords --stack $(STACK)
+
+.PHONY: destroy
+destroy: $(tool) ## take the stack down; DATA=1 removes its data too
+	$(tool) destroy --stack $(STACK) $(if $(DATA),--data --yes)
+
+.PHONY: e2e
+e2e: $(tool) ## the tests on real stacks of their own, beside one that is up
+	go test -tags e2e -count=1 -timeout 50m -v ./tests/e2e
+
+.PHONY: bench
+bench: $(tool) ## start-up time beside its lower bound, time of an update without change, idle memory
+	go test -tags bench -count=1 -timeout 60m -v ./tests/bench
+
+.PHONY: format
+format: $(lint) ## formatting, without changing anything
+	@test -z "$$(gofmt -l $(sources) bootstrap | tee /dev/stderr)" || { echo "not formatted: make fix" >&2; exit 1; }
+	$(lint) fmt --diff
+	@for module in $(modules); do (cd $$module && go mod verify >/dev/null) || exit 1; done
+
+.PHONY: fix
+fix: $(lint) ## format everything
+	$(lint) fmt
+
+.PHONY: vet
+vet: ## the compiler's own doubts, with every build tag
+	go vet -tags e2e,bench,mutation ./...
+
+.PHONY: lint
+lint: $(lint) ## the linters of .golangci.yml
+	$(lint) config verify
+	$(lint) run
+
+.PHONY: unit
+unit: ## all tests that need neither Docker nor Pulumi
+	go test -race -shuffle=on -count=1 ./...
+
+.PHONY: mutation
+mutation: ## break the program on purpose: each break must turn a test red
+	go test -tags mutation -count=1 -timeout 20m -run Mutation ./tests
+
+.PHONY: golden
+golden: ## write the golden files anew; fails, so that nobody takes it for a test
+	go test ./tests/... ./internal/... -update
+
+.PHONY: lock
+lock: ## write the lock of MLflow's Python packages anew
+	images/lock
+
+$(tool): $(shell find cmd components config internal -name '*.go') go.mod go.sum
+	@echo "building $@" >&2
+	@go build -trimpath -buildvcs=false -o $@ ./cmd/mlflow-sso
+
+$(lint): tools/go.mod tools/go.sum
+	@echo "building $@: some minutes, once" >&2
+	@cd tools && go build -mod=readonly -trimpath -buildvcs=false -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
