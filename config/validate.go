@@ -78,8 +78,11 @@ func (v *validation) values(c *Config) {
 	}
 
 	for _, image := range []struct{ key, got string }{
-		{"base", c.Images.Base}, {"postgres", c.Images.Postgres}, {"redis", c.Images.Redis},
-		{"keycloak", c.Images.Keycloak}, {"mlflow", c.Images.MLflow},
+		{"base", c.Images.Base},
+		{"postgres", c.Images.Postgres},
+		{"redis", c.Images.Redis},
+		{"keycloak", c.Images.Keycloak},
+		{"mlflow", c.Images.MLflow},
 	} {
 		if image.got != "" && !imagePattern.MatchString(image.got) {
 			v.fail("images."+image.key, "got %q, want an image reference, best with its digest", image.got)

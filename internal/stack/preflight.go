@@ -50,7 +50,7 @@ func (s *Stack) portsFree(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("port %d is taken by the container %s: stop it, or set another %s.port, and its publicURL, in the stack file",
 				p.port, strings.TrimPrefix(strings.Join(holder.Names, " "), "/"), p.key))
 		default:
-			if err := bindable(p.port); err != nil {
+			if err := bindable(ctx, p.port); err != nil {
 				errs = append(errs, fmt.Errorf("port %d on 127.0.0.1 cannot be had (%w): stop the program that listens there (`ss -ltnp 'sport = :%d'` names it), "+
 					"or set another %s.port, and its publicURL, in the stack file", p.port, err, p.port, p.key))
 			}
@@ -77,8 +77,8 @@ func (s *Stack) published(ctx context.Context) (map[int]container.Summary, error
 }
 
 // bindable tries to listen on the port, as Docker will.
-func bindable(port int) error {
-	listener, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+func bindable(ctx context.Context, port int) error {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err == nil {
 		return listener.Close()
 	}
