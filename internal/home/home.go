@@ -37,7 +37,7 @@ func At(dir string) (Home, error) {
 	}
 	h := Home{dir: filepath.Clean(dir)}
 	if err := makeTop(h.dir); err != nil {
-		return Home{}, fmt.Errorf("home directory: %w; or set %s to another path", err, Variable)
+		return Home{}, fmt.Errorf("home directory: %w, or set %s to another path", err, Variable)
 	}
 	for _, private := range []string{h.Toolchain(), h.Bin(), h.Pulumi(), h.State(), h.Stacks()} {
 		if err := makePrivate(private); err != nil {
