@@ -48,7 +48,7 @@ func TestFailureOfAnyResourceNamesItsComponentAndStopsWhatNeedsIt(t *testing.T) 
 // What fails before anything is asked of the engine names the component in the
 // program's own words, and registers nothing of it.
 func TestComponentWithoutArgumentsNamesItselfAndRegistersNothing(t *testing.T) {
-	for name, make := range map[string]func(*pulumi.Context) error{
+	for name, build := range map[string]func(*pulumi.Context) error{
 		"credentials": func(ctx *pulumi.Context) error { _, err := credentials.New(ctx, "mine", nil); return err },
 		"image":       func(ctx *pulumi.Context) error { _, err := image.New(ctx, "mine", nil); return err },
 		"keycloak":    func(ctx *pulumi.Context) error { _, err := keycloak.New(ctx, "mine", nil); return err },
@@ -60,7 +60,7 @@ func TestComponentWithoutArgumentsNamesItselfAndRegistersNothing(t *testing.T) {
 		"redis":       func(ctx *pulumi.Context) error { _, err := redis.New(ctx, "mine", nil); return err },
 	} {
 		t.Run(name, func(t *testing.T) {
-			r, err := recorder.Run(t, make)
+			r, err := recorder.Run(t, build)
 			require.ErrorContains(t, err, name+` "mine": args: got no`)
 			require.Empty(t, r.Resources)
 		})
@@ -70,8 +70,8 @@ func TestComponentWithoutArgumentsNamesItselfAndRegistersNothing(t *testing.T) {
 // Empty arguments are the zero values of everything: each missing one is named.
 func TestComponentWithEmptyArgumentsNamesEachThatIsMissing(t *testing.T) {
 	for name, test := range map[string]struct {
-		make func(*pulumi.Context) error
-		want []string
+		build func(*pulumi.Context) error
+		want  []string
 	}{
 		"credentials": {func(ctx *pulumi.Context) error {
 			_, err := credentials.New(ctx, "mine", &credentials.Args{Generations: map[credentials.Label]int{"nobody": 0}})
@@ -107,7 +107,7 @@ func TestComponentWithEmptyArgumentsNamesEachThatIsMissing(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r, err := recorder.Run(t, test.make)
+			r, err := recorder.Run(t, test.build)
 			require.Error(t, err)
 			for _, want := range append(test.want, name+` "mine"`) {
 				require.ErrorContains(t, err, want)

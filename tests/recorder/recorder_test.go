@@ -15,7 +15,7 @@ const (
 	rootType      = "random:index/randomBytes:RandomBytes"
 	volumeType    = "docker:index/volume:Volume"
 	containerType = "docker:index/container:Container"
-	clear         = "in the clear"
+	hidden        = "in the clear"
 )
 
 // program makes a secret and a container that is told it.
@@ -43,7 +43,7 @@ func program(ctx *pulumi.Context) error {
 
 func withRoot() Option {
 	return Compute(rootType, func(string, resource.PropertyMap) resource.PropertyMap {
-		return resource.PropertyMap{"base64": resource.NewProperty(clear), "hex": resource.NewProperty(clear)}
+		return resource.PropertyMap{"base64": resource.NewProperty(hidden), "hex": resource.NewProperty(hidden)}
 	})
 }
 
@@ -66,12 +66,12 @@ func TestSecretsAreNeverShownButCanBeAskedFor(t *testing.T) {
 	require.NoError(t, err)
 	shown, err := r.JSON()
 	require.NoError(t, err)
-	require.NotContains(t, string(shown), clear)
+	require.NotContains(t, string(shown), hidden)
 	require.Contains(t, string(shown), `"TOKEN=[secret]"`)
 
 	secret, ok := r.Get(t, containerType, "server").Input("envs[0]")
 	require.True(t, ok)
-	require.Equal(t, Leaf{Path: "envs[0]", Value: "TOKEN=" + clear, Secret: true}, secret)
+	require.Equal(t, Leaf{Path: "envs[0]", Value: "TOKEN=" + hidden, Secret: true}, secret)
 	plain, ok := r.Get(t, containerType, "server").Input("envs[1]")
 	require.True(t, ok)
 	require.False(t, plain.Secret)
@@ -92,12 +92,12 @@ func TestOutputsOfComponentsAreRecorded(t *testing.T) {
 		if err := ctx.RegisterComponentResource("test:index:Component", "c", &c); err != nil {
 			return err
 		}
-		return ctx.RegisterResourceOutputs(&c, pulumi.Map{"open": pulumi.String("a"), "hidden": pulumi.ToSecret(clear)})
+		return ctx.RegisterResourceOutputs(&c, pulumi.Map{"open": pulumi.String("a"), "hidden": pulumi.ToSecret(hidden)})
 	})
 	require.NoError(t, err)
 	made := r.Get(t, "test:index:Component", "c")
 	require.Equal(t, map[string]any{"open": "a", "hidden": Secret}, made.Outputs)
-	require.Equal(t, []Leaf{{Path: "hidden", Value: clear, Secret: true}, {Path: "open", Value: "a"}}, made.Registered())
+	require.Equal(t, []Leaf{{Path: "hidden", Value: hidden, Secret: true}, {Path: "open", Value: "a"}}, made.Registered())
 }
 
 func TestPreviewLeavesUnknownWhatAProviderComputes(t *testing.T) {
