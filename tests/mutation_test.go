@@ -58,8 +58,9 @@ var mutations = []mutation{
 	{"the health check is curl", "components/internal/container/container.go", `{"CMD", "healthcheck"}`, `{"CMD", "curl"}`, "TestEleven02HealthChecksNeedNothingThatAnImageMayLack"},
 }
 
-// Each test must turn red for the mistake that it is there for.
-func TestEveryMistakeTurnsATestRed(t *testing.T) {
+// Each test must turn red for the mistake that it is there for. Run with -v: it
+// takes minutes and says where it is.
+func TestMutationsEachTurnATestRed(t *testing.T) {
 	start := time.Now()
 	progress := func(format string, args ...any) {
 		_, _ = fmt.Fprintf(os.Stderr, "%5.0fs  %s\n", time.Since(start).Seconds(), fmt.Sprintf(format, args...))
