@@ -29,6 +29,8 @@ type watch struct {
 	began    map[string]time.Time
 	creates  []created
 	problems []string
+	// differences are what a preview would change.
+	differences []Difference
 }
 
 // created is a resource that a run made or, in a preview, would make.
@@ -67,6 +69,9 @@ func (w *watch) take(event apitype.EngineEvent, step Step) {
 	switch {
 	case event.ResourcePreEvent != nil:
 		w.begin(event.ResourcePreEvent.Metadata, step)
+		if event.ResourcePreEvent.Planning {
+			w.differs(event.ResourcePreEvent.Metadata)
+		}
 	case event.ResOutputsEvent != nil && !event.ResOutputsEvent.Planning:
 		w.finish(event.ResOutputsEvent.Metadata, step)
 	case event.DiagnosticEvent != nil && event.DiagnosticEvent.Severity == "error":

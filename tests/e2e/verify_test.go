@@ -5,7 +5,6 @@ package e2e
 import (
 	"context"
 	"encoding/json"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -17,21 +16,6 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/report"
 	"github.com/mlflow-sso/mlflow-sso/internal/verify"
 )
-
-// runningStack is the stack whose outputs, as `pulumi stack output --json
-// --show-secrets` writes them, are in the file MLFLOW_SSO_E2E_OUTPUTS.
-func runningStack(t *testing.T) outputs.Stack {
-	t.Helper()
-	path := os.Getenv("MLFLOW_SSO_E2E_OUTPUTS")
-	if path == "" {
-		t.Skip("MLFLOW_SSO_E2E_OUTPUTS names no file")
-	}
-	raw, err := os.ReadFile(path)
-	require.NoError(t, err)
-	var stack outputs.Stack
-	require.NoError(t, json.Unmarshal(raw, &stack))
-	return stack
-}
 
 func prove(t *testing.T, stack outputs.Stack) report.Report {
 	t.Helper()

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/home"
+	"github.com/mlflow-sso/mlflow-sso/internal/progress"
+	"github.com/mlflow-sso/mlflow-sso/internal/stack"
+	"github.com/mlflow-sso/mlflow-sso/internal/toolchain"
+)
+
+// errDrift says that a stack is not as its program wants it.
+var errDrift = errors.New("there is drift; `mlflow-sso up` mends it")
+
+func newDriftCommand() *cobra.Command {
+	var which chosen
+	command := &cobra.Command{
+		Use:   "drift",
+		Short: "Compare what there is with what the program wants, without changing anything",
+		Long: `drift looks at every container, network, volume and image of a stack and at everything that
+the program made inside Keycloak, and names what an update would change. Exit code 1 when
+there is such a thing.`,
+		Example: `  mlflow-sso drift --stack prod`,
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			found, err := drift(cmd, which)
+			if err != nil {
+				return err
+			}
+			for _, difference := range found {
+				if _, err := fmt.Fprintln(cmd.OutOrStdout(), difference); err != nil {
+					return err
+				}
+			}
+			if len(found) > 0 {
+				return errDrift
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), "no drift")
+			return err
+		},
+	}
+	which.flags(command.Flags())
+	return command
+}
+
+func drift(cmd *cobra.Command, which chosen) (found []stack.Difference, err error) {
+	at, err := home.Open()
+	if err != nil {
+		return nil, err
+	}
+	docker, err := engine.Open(cmd.Context())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, docker.Close()) }()
+	s, err := which.on(cmd.Context(), &machine{home: at, docker: docker, toolchain: toolchain.Installed(at)})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.Outputs(cmd.Context()); err != nil {
+		return nil, err
+	}
+	err = progress.New(cmd.ErrOrStderr()).Step(cmd.Context(), "stack "+which.name, func(ctx context.Context, step *progress.Step) error {
+		found, err = s.Drift(ctx, step)
+		return err
+	})
+	return found, err
+}

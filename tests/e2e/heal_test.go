@@ -1,0 +1,102 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// killed starts an update and kills it, with Pulumi and its plugins, at the first
+// moment that something is there.
+func killed(t *testing.T, l *lab, when string, there func() bool) {
+	t.Helper()
+	command := l.command(t.Context(), "up", "--no-verify")
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	require.NoError(t, command.Start())
+	ended := make(chan error, 1)
+	go func() { ended <- command.Wait() }()
+	deadline := time.After(10 * time.Minute)
+	for !there() {
+		select {
+		case err := <-ended:
+			require.FailNow(t, "the update ended before "+when, "%v", err)
+		case <-deadline:
+			require.FailNow(t, "never came: "+when)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	family := descendants(t, command.Process.Pid)
+	require.Greater(t, len(family), 1, "no pulumi to kill")
+	for _, pid := range family {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	<-ended
+	t.Logf("killed %d processes when %s", len(family), when)
+}
+
+// descendants are a process and all that it started.
+func descendants(t *testing.T, pid int) []int {
+	t.Helper()
+	children := map[int][]int{}
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	require.NoError(t, err)
+	for _, path := range stats {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			continue // it has ended
+		}
+		id, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		require.NoError(t, err)
+		// The name, in brackets, may hold anything.
+		rest := strings.Fields(string(content[strings.LastIndexByte(string(content), ')')+1:]))
+		parent, err := strconv.Atoi(rest[1])
+		require.NoError(t, err)
+		children[parent] = append(children[parent], id)
+	}
+	family := []int{pid}
+	for i := 0; i < len(family); i++ {
+		family = append(family, children[family[i]]...)
+	}
+	return family
+}
+
+func TestAnUpdateThatIsKilledAtAnyPointIsHealedByTheNext(t *testing.T) {
+	l := ownLab(t)
+	api := openEngine(t).API()
+	exists := func(component string) func() bool {
+		return func() bool {
+			_, err := api.ContainerInspect(t.Context(), l.name+"-"+component)
+			return err == nil
+		}
+	}
+	inKeycloak := func(path string) func() bool {
+		return func() bool {
+			answer, err := http.Get(fmt.Sprintf("http://localhost:%d%s", l.keycloak, path))
+			if err != nil {
+				return false
+			}
+			_ = answer.Body.Close()
+			return answer.StatusCode == http.StatusOK
+		}
+	}
+
+	killed(t, l, "a network is there", func() bool { return len(things(t, l.name)["networks"]) > 0 })
+	killed(t, l, "Postgres is there", exists("postgres"))
+	killed(t, l, "Keycloak is there, and not ready", exists("keycloak"))
+	killed(t, l, "the realm is there", inKeycloak("/realms/mlflow"))
+
+	got := l.must(t, "up")
+
+	require.Contains(t, got.stdout, "21 passed")
+	require.Contains(t, l.must(t, "up", "--no-verify").stderr, "no change")
+}

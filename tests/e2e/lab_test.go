@@ -1,0 +1,196 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/repository"
+)
+
+// lab is a stack of a test's own: own name, own ports, own stack file. It is
+// driven through the tool, as a person does.
+type lab struct {
+	name, file string
+	mlflow     int
+	keycloak   int
+	root, tool string
+	env        []string
+}
+
+// newLab writes the stack file; nothing is up yet.
+func newLab(folder string) (*lab, error) {
+	root, err := repository.Find(".")
+	if err != nil {
+		return nil, err
+	}
+	random := make([]byte, 3)
+	_, _ = rand.Read(random)
+	l := &lab{name: "e2e-" + hex.EncodeToString(random), root: root, tool: filepath.Join(root, "bin", "mlflow-sso")}
+	if _, err := os.Stat(l.tool); err != nil {
+		return nil, fmt.Errorf("the tool is not built: run `make e2e`: %w", err)
+	}
+	ports, err := freePorts(2)
+	if err != nil {
+		return nil, err
+	}
+	l.mlflow, l.keycloak = ports[0], ports[1]
+	l.file = filepath.Join(folder, "Pulumi."+l.name+".yaml")
+	return l, os.WriteFile(l.file, fmt.Appendf(nil, `config:
+  mlflow-sso:name: %[1]s
+  mlflow-sso:mlflow:
+    publicURL: http://localhost:%[2]d
+    port: %[2]d
+  mlflow-sso:keycloak:
+    publicURL: http://localhost:%[3]d
+    port: %[3]d
+  mlflow-sso:realm:
+    sslRequired: none
+    demoUsers: true
+`, l.name, l.mlflow, l.keycloak), 0o600)
+}
+
+// freePorts are ports that nobody listens on. Another program may take one
+// before it is used; the test then says so.
+func freePorts(n int) ([]int, error) {
+	ports := make([]int, 0, n)
+	for range n {
+		listener, err := net.Listen("tcp4", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = listener.Close() }()
+		ports = append(ports, listener.Addr().(*net.TCPAddr).Port)
+	}
+	return ports, nil
+}
+
+// ended is how a run of the tool ended.
+type ended struct {
+	stdout, stderr string
+	code           int
+}
+
+// command is the tool with the lab's stack.
+func (l *lab) command(ctx context.Context, verb string, more ...string) *exec.Cmd {
+	command := exec.CommandContext(ctx, l.tool, append([]string{verb, "--stack", l.name, "--file", l.file}, more...)...)
+	command.Dir = l.root
+	command.Env = append(os.Environ(), l.env...)
+	return command
+}
+
+func (l *lab) run(ctx context.Context, verb string, more ...string) (ended, error) {
+	command := l.command(ctx, verb, more...)
+	var stdout, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &stderr
+	err := command.Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		err = nil
+	}
+	return ended{stdout.String(), stderr.String(), command.ProcessState.ExitCode()}, err
+}
+
+// must runs the tool and demands success.
+func (l *lab) must(t *testing.T, verb string, more ...string) ended {
+	t.Helper()
+	got, err := l.run(t.Context(), verb, more...)
+	require.NoError(t, err)
+	require.Zero(t, got.code, "%s\n%s", got.stderr, got.stdout)
+	return got
+}
+
+// outputs are read from the state, as every command does.
+func (l *lab) outputs(ctx context.Context) (told outputs.Stack, err error) {
+	command := exec.CommandContext(ctx, filepath.Join(l.root, "bin", "mlflow-sso"), "outputs", "--stack", l.name, "--file", l.file)
+	command.Dir, command.Env = l.root, append(os.Environ(), l.env...)
+	raw, err := command.Output()
+	if err != nil {
+		return told, fmt.Errorf("outputs of %s: %w", l.name, err)
+	}
+	return told, json.Unmarshal(raw, &told)
+}
+
+// ownLab is a lab for one test, gone with everything afterwards.
+func ownLab(t *testing.T, env ...string) *lab {
+	t.Helper()
+	l, err := newLab(t.TempDir())
+	require.NoError(t, err)
+	l.env = env
+	t.Cleanup(func() {
+		got, err := l.run(context.Background(), "destroy", "--data", "--yes")
+		require.NoError(t, err)
+		require.Zero(t, got.code, got.stderr)
+	})
+	return l
+}
+
+// shared is one stack for all tests that leave it as they found it.
+var shared struct {
+	once sync.Once
+	lab  *lab
+	told outputs.Stack
+	err  error
+}
+
+func sharedLab(t *testing.T) *lab {
+	t.Helper()
+	shared.once.Do(func() {
+		folder, err := os.MkdirTemp("", "mlflow-sso-e2e-")
+		if err != nil {
+			shared.err = err
+			return
+		}
+		if shared.lab, shared.err = newLab(folder); shared.err != nil {
+			return
+		}
+		got, err := shared.lab.run(context.Background(), "up")
+		if err == nil && got.code != 0 {
+			err = fmt.Errorf("up ended with %d:\n%s\n%s", got.code, got.stderr, got.stdout)
+		}
+		if err == nil {
+			shared.told, err = shared.lab.outputs(context.Background())
+		}
+		shared.err = err
+	})
+	require.NoError(t, shared.err)
+	return shared.lab
+}
+
+// runningStack are the outputs of the shared stack.
+func runningStack(t *testing.T) outputs.Stack {
+	t.Helper()
+	sharedLab(t)
+	told := shared.told
+	told.DemoUsers = append([]outputs.User(nil), told.DemoUsers...)
+	return told
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if shared.lab != nil {
+		got, err := shared.lab.run(context.Background(), "destroy", "--data", "--yes")
+		if err != nil || got.code != 0 {
+			_, _ = fmt.Fprintln(os.Stderr, "the shared stack could not be removed:", err, strings.TrimSpace(got.stderr))
+			code = 1
+		}
+		_ = os.RemoveAll(filepath.Dir(shared.lab.file))
+	}
+	os.Exit(code)
+}

@@ -1,0 +1,157 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"testing"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/volume"
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/browser"
+	"github.com/mlflow-sso/mlflow-sso/internal/label"
+	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
+)
+
+// things are what a deployment has on the Docker host, by kind.
+func things(t *testing.T, deployment string) map[string][]string {
+	t.Helper()
+	api := openEngine(t).API()
+	ours := filters.NewArgs(filters.Arg("label", label.Deployment+"="+deployment))
+	found := map[string][]string{}
+	containers, err := api.ContainerList(t.Context(), container.ListOptions{All: true, Filters: ours})
+	require.NoError(t, err)
+	for _, c := range containers {
+		found["containers"] = append(found["containers"], c.Names...)
+	}
+	networks, err := api.NetworkList(t.Context(), network.ListOptions{Filters: ours})
+	require.NoError(t, err)
+	for _, n := range networks {
+		found["networks"] = append(found["networks"], n.Name)
+	}
+	volumes, err := api.VolumeList(t.Context(), volume.ListOptions{Filters: ours})
+	require.NoError(t, err)
+	for _, v := range volumes.Volumes {
+		found["volumes"] = append(found["volumes"], v.Name)
+	}
+	images, err := api.ImageList(t.Context(), image.ListOptions{Filters: filters.NewArgs(filters.Arg("reference", deployment+"/*"))})
+	require.NoError(t, err)
+	for _, i := range images {
+		found["images"] = append(found["images"], i.RepoTags...)
+	}
+	return found
+}
+
+// signIn is a browser in which a demo user has logged in at MLflow.
+func signIn(t *testing.T, told outputs.Stack, username string) *browser.Browser {
+	t.Helper()
+	b := browser.New()
+	t.Cleanup(b.Close)
+	page, err := b.Open(t.Context(), told.MLflow.URL+"/login")
+	require.NoError(t, err)
+	form := page.FormWith("username", "password")
+	require.NotNil(t, form, "no login form at %s", browser.Bare(page.URL))
+	for _, user := range told.DemoUsers {
+		if user.Username == username {
+			require.NoError(t, form.Set("username", user.Username))
+			require.NoError(t, form.Set("password", user.Password))
+		}
+	}
+	page, err = b.Submit(t.Context(), form)
+	require.NoError(t, err)
+	require.Contains(t, browser.Bare(page.URL), told.MLflow.URL)
+	return b
+}
+
+// call is a request to MLflow's API.
+func call(t *testing.T, b *browser.Browser, told outputs.Stack, path string, body, into any) {
+	t.Helper()
+	encoded, err := json.Marshal(body)
+	require.NoError(t, err)
+	page, err := b.Fetch(t.Context(), http.MethodPost, told.MLflow.URL+"/api/2.0/mlflow/"+path, nil, encoded)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, page.Status, "%s", page.Body)
+	require.NoError(t, page.JSON(into))
+}
+
+func TestASecondUpAndARefreshFindNothingToChange(t *testing.T) {
+	l := sharedLab(t)
+
+	got := l.must(t, "up", "--no-verify")
+	require.Contains(t, got.stderr, "no change")
+
+	got = l.must(t, "drift")
+	require.Contains(t, got.stdout, "no drift")
+}
+
+// A container that somebody stopped is the simplest drift, and shows that the
+// test above can fail.
+func TestAStoppedContainerIsDriftAndUpMendsIt(t *testing.T) {
+	l := sharedLab(t)
+	docker := openEngine(t)
+	require.NoError(t, docker.API().ContainerStop(t.Context(), l.name+"-redis", container.StopOptions{}))
+	t.Cleanup(func() { l.must(t, "up") })
+
+	got, err := l.run(t.Context(), "drift")
+	require.NoError(t, err)
+	require.Equal(t, 1, got.code)
+	require.Contains(t, got.stdout, "redis-container")
+}
+
+func TestDestroyKeepsTheDataAndTheNextUpGoesOnWithIt(t *testing.T) {
+	l := ownLab(t)
+	l.must(t, "up", "--no-verify")
+	told, err := l.outputs(t.Context())
+	require.NoError(t, err)
+	admin := signIn(t, told, "demo-admin")
+	var created struct {
+		ID string `json:"experiment_id"`
+	}
+	call(t, admin, told, "experiments/create", map[string]string{"name": "kept"}, &created)
+
+	l.must(t, "destroy")
+
+	left := things(t, l.name)
+	require.ElementsMatch(t, []string{l.name + "-postgres-data", l.name + "-mlflow-artifacts"}, left["volumes"])
+	delete(left, "volumes")
+	require.Empty(t, left)
+
+	got := l.must(t, "up")
+	require.Contains(t, got.stdout, "21 passed")
+	again, err := l.outputs(t.Context())
+	require.NoError(t, err)
+	require.True(t, told.Keycloak.Admin == again.Keycloak.Admin, "a credential has changed")
+	var found struct {
+		Experiment struct {
+			ID string `json:"experiment_id"`
+		} `json:"experiment"`
+	}
+	page, err := signIn(t, again, "demo-admin").Fetch(t.Context(), http.MethodGet, again.MLflow.URL+"/api/2.0/mlflow/experiments/get-by-name?experiment_name=kept", nil, nil)
+	require.NoError(t, err)
+	require.NoError(t, page.JSON(&found))
+	require.Equal(t, created.ID, found.Experiment.ID)
+	require.Contains(t, l.must(t, "up", "--no-verify").stderr, "no change")
+
+	l.must(t, "destroy", "--data", "--yes")
+
+	require.Empty(t, things(t, l.name))
+	_, err = l.outputs(context.Background())
+	require.Error(t, err)
+}
+
+func TestDataIsNeverRemovedWithoutBeingAsked(t *testing.T) {
+	l := sharedLab(t)
+
+	got, err := l.run(t.Context(), "destroy", "--data") // nobody is there to type the name
+
+	require.NoError(t, err)
+	require.Equal(t, 2, got.code)
+	require.Len(t, things(t, l.name)["containers"], 4)
+}

@@ -1,0 +1,81 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/pkg/stdcopy"
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/home"
+)
+
+func TestNoCredentialIsInALabelACommandALogOrTheState(t *testing.T) {
+	l := sharedLab(t)
+	told := runningStack(t)
+	requireAllPassed(t, prove(t, told)) // so that the logs have something to tell
+	api := openEngine(t).API()
+	secrets := map[string]string{"Keycloak's administrator": told.Keycloak.Admin.Password, "the service account": told.Keycloak.Provider.Secret}
+	for _, user := range told.DemoUsers {
+		secrets[user.Username] = user.Password
+	}
+	places := map[string][]byte{}
+	for _, component := range []string{"postgres", "redis", "keycloak", "mlflow"} {
+		name := l.name + "-" + component
+		seen, err := api.ContainerInspect(t.Context(), name)
+		require.NoError(t, err)
+		for _, pair := range seen.Config.Env {
+			// What the containers are told is where the other credentials can be learnt.
+			if key, value, _ := bytes.Cut([]byte(pair), []byte("=")); len(value) == 43 {
+				secrets[name+" "+string(key)] = string(value)
+			}
+		}
+		seen.Config.Env = nil
+		places["inspection of "+name], err = json.Marshal(seen)
+		require.NoError(t, err)
+		stream, err := api.ContainerLogs(t.Context(), name, container.LogsOptions{ShowStdout: true, ShowStderr: true})
+		require.NoError(t, err)
+		var said bytes.Buffer
+		_, err = stdcopy.StdCopy(&said, &said, stream)
+		require.NoError(t, err)
+		require.NoError(t, stream.Close())
+		require.NotEmpty(t, said.Bytes())
+		places["log of "+name] = said.Bytes()
+	}
+	commands, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	require.NoError(t, err)
+	for _, path := range commands {
+		if content, err := os.ReadFile(path); err == nil {
+			places[path] = content
+		}
+	}
+	at, err := home.Open()
+	require.NoError(t, err)
+	require.NoError(t, filepath.WalkDir(at.State(), func(path string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		file, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = file.Close() }()
+		places[path], err = io.ReadAll(file)
+		return err
+	}))
+
+	require.Greater(t, len(secrets), 10)
+	for who, secret := range secrets {
+		require.Len(t, secret, 43, who)
+		for where, content := range places {
+			require.False(t, bytes.Contains(content, []byte(secret)), "the credential of %s is in %s", who, where)
+		}
+	}
+}
