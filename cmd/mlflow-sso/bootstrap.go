@@ -8,6 +8,8 @@ import (
 	"io"
 	"text/tabwriter"
 
+	"github.com/spf13/cobra"
+
 	"github.com/mlflow-sso/mlflow-sso/internal/baseimage"
 	"github.com/mlflow-sso/mlflow-sso/internal/dockerhost"
 	"github.com/mlflow-sso/mlflow-sso/internal/engine"
@@ -15,7 +17,6 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/progress"
 	"github.com/mlflow-sso/mlflow-sso/internal/repository"
 	"github.com/mlflow-sso/mlflow-sso/internal/toolchain"
-	"github.com/spf13/cobra"
 )
 
 // machine is one that is ready to run stacks.

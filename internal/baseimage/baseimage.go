@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/containerd/errdefs"
+
 	"github.com/mlflow-sso/mlflow-sso/internal/debian"
 	"github.com/mlflow-sso/mlflow-sso/internal/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/progress"

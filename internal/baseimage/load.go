@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"github.com/docker/docker/api/types/image"
+
 	"github.com/mlflow-sso/mlflow-sso/internal/debian"
 	"github.com/mlflow-sso/mlflow-sso/internal/engine"
 )

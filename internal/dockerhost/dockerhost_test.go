@@ -11,10 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/mlflow-sso/mlflow-sso/internal/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/home"
 	"github.com/mlflow-sso/mlflow-sso/internal/progress"
-	"github.com/stretchr/testify/require"
 )
 
 func TestEnsureNeverStartsAnEngineInPlaceOfTheOneThatDockerHostNames(t *testing.T) {

@@ -115,7 +115,8 @@ func TestTwoHomesNeverShareAPassphrase(t *testing.T) {
 		return string(text)
 	}
 
-	require.False(t, read() == read()) // not NotEqual, which would print them
+	one, other := read(), read()
+	require.False(t, one == other) // not NotEqual, which would print them
 }
 
 func TestAPassphraseThatOthersMayReadOrThatIsEmptyIsRefused(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,9 +20,9 @@ func (b *builder) inputs(ctx context.Context, p part) (record, error) {
 	if err != nil {
 		return record{}, err
 	}
-	compiler, err := findGo()
-	if err != nil {
-		return record{Inputs: hash}, nil // enough to know that nothing has to be built
+	compiler, missing := findGo()
+	if missing != nil { // it may be that nothing has to be built
+		return record{Inputs: hash}, nil //nolint:nilerr // build says so if it has to be
 	}
 	ask := b.command(ctx, b.sources(p), compiler, "version")
 	said, err := ask.Output()
@@ -93,6 +94,9 @@ func (b *builder) command(ctx context.Context, dir, program string, arguments ..
 	return command
 }
 
+// onPath reports whether a directory is one of a PATH.
+func onPath(path, dir string) bool { return slices.Contains(filepath.SplitList(path), dir) }
+
 // environment is what builds and installations run in: the caller's, without
 // what would change what is built. Where there is no home directory, Go's caches
 // go to the toolchain.
@@ -113,6 +117,9 @@ func environment(caller []string, toolchain, pulumiHome string) []string {
 		if given["GOCACHE"] == "" && given["XDG_CACHE_HOME"] == "" {
 			set("GOCACHE", filepath.Join(toolchain, "go-build"))
 		}
+	}
+	if compiler, err := findGo(); err == nil && !onPath(given["PATH"], filepath.Dir(compiler)) {
+		set("PATH", filepath.Dir(compiler)+string(os.PathListSeparator)+given["PATH"]) // Pulumi looks for it there
 	}
 	set("GOFLAGS", flags)
 	set("GOWORK", "off")

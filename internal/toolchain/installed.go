@@ -20,11 +20,11 @@ func findInstalled(ctx context.Context, bin string) (installed, bool) {
 	if err != nil {
 		return installed{}, false
 	}
-	real, err := filepath.EvalSymlinks(command)
-	if err != nil || within(bin, command) || within(bin, real) {
+	file, err := filepath.EvalSymlinks(command)
+	if err != nil || within(bin, command) || within(bin, file) {
 		return installed{}, false
 	}
-	host := filepath.Join(filepath.Dir(real), languageHost.program)
+	host := filepath.Join(filepath.Dir(file), languageHost.program)
 	if _, err := os.Stat(host); err != nil {
 		if host, err = exec.LookPath(languageHost.program); err != nil || within(bin, host) {
 			return installed{}, false

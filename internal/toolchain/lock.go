@@ -7,8 +7,9 @@ import (
 	"os"
 	"time"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/progress"
 	"golang.org/x/sys/unix"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/progress"
 )
 
 // lock waits until no other process holds the file, and holds it until unlock.

@@ -7,8 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/repository"
 	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/repository"
 )
 
 func read(t *testing.T, path ...string) string {
@@ -74,6 +75,17 @@ func TestEnvironmentNeverNeedsAHomeDirectoryAndAlwaysObeysGoSum(t *testing.T) {
 	require.Equal(t, "local", last(with, "GOTOOLCHAIN"))
 	require.Equal(t, "https://p.example", last(with, "GOPROXY"))
 	require.Equal(t, "/t/pulumi", last(with, "PULUMI_HOME"))
+}
+
+func TestEnvironmentHasTheCompilerOnPathSincePulumiLooksForItThere(t *testing.T) {
+	dir := t.TempDir()
+	put(t, filepath.Join(dir, "go"), "#!/bin/sh\n")
+	t.Setenv("PATH", dir)
+
+	require.Contains(t, environment([]string{"PATH=/usr/bin"}, "/t", "/t/pulumi"), "PATH="+dir+":/usr/bin")
+	for _, pair := range environment([]string{"PATH=/usr/bin:" + dir}, "/t", "/t/pulumi")[1:] {
+		require.False(t, strings.HasPrefix(pair, "PATH="), pair)
+	}
 }
 
 func put(t *testing.T, path, content string) {

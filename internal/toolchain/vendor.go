@@ -28,7 +28,7 @@ type release struct {
 // published is the archive for this machine; false if none is pinned for it.
 // The sums are those of pulumi/homebrew-tap, Formula/pulumi.rb at commit 18f79b6.
 func published() (release, bool) {
-	platform, sum := "", ""
+	var platform, sum string
 	switch runtime.GOOS + "/" + runtime.GOARCH {
 	case "linux/amd64":
 		platform, sum = "linux-x64", "b6cf2de0243fece40f386bc7ae6a5194c39e15891c79f66cc6c8905bea8c6479"

@@ -13,9 +13,10 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/mlflow-sso/mlflow-sso/internal/home"
 	"github.com/mlflow-sso/mlflow-sso/internal/progress"
-	"github.com/stretchr/testify/require"
 )
 
 // served is an archive with the given files behind an address, and the builder
