@@ -75,9 +75,14 @@ lint: $(lint) ## the linters of .golangci.yml
 unit: ## all tests that need neither Docker nor Pulumi
 	go test -race -shuffle=on -count=1 ./...
 
+.PHONY: plugins
+plugins: ## compare the plugins that are built here with what the SDK takes, name by name
+	for plugin in docker keycloak random; do \
+	  (cd bootstrap/plugins/$$plugin && CGO_ENABLED=0 go test -mod=readonly -trimpath -count=1 ./...); done
+
 .PHONY: mutation
 mutation: ## break the program on purpose: each break must turn a test red
-	go test -tags mutation -count=1 -timeout 20m -run Mutation ./tests
+	go test -tags mutation -count=1 -timeout 20m -v -run Mutation ./tests
 
 .PHONY: golden
 golden: ## write the golden files anew; fails, so that nobody takes it for a test

@@ -78,18 +78,24 @@ func (s *state) cutOffOf(kind string) bool {
 
 // forget writes the state without the operations that were cut off.
 func (s *Stack) forget(ctx context.Context, read *state) error {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(read.whole.Deployment, &members); err != nil {
-		return fmt.Errorf("state of stack %q: %w", s.Name, err)
-	}
-	delete(members, "pending_operations")
-	encoded, err := json.Marshal(members)
+	rest, err := withoutCutOff(read.whole.Deployment)
 	if err != nil {
 		return fmt.Errorf("state of stack %q: %w", s.Name, err)
 	}
-	read.whole.Deployment = encoded
+	read.whole.Deployment = rest
 	if err := s.pulumi.Import(ctx, read.whole); err != nil {
-		return fmt.Errorf("state of stack %q: %w", s.Name, explain(err, nil))
+		return s.because("repair of the state", err, nil)
 	}
 	return nil
+}
+
+// withoutCutOff keeps every member as it is, also those that this version of the
+// SDK does not know.
+func withoutCutOff(deployment json.RawMessage) (json.RawMessage, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(deployment, &members); err != nil {
+		return nil, err
+	}
+	delete(members, "pending_operations")
+	return json.Marshal(members)
 }

@@ -1,0 +1,207 @@
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/auto/events"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/home"
+)
+
+const project = "name: mlflow-sso\nruntime: go\nmain: .\n"
+
+// repositoryWith is a folder with a project file and a stack file.
+func repositoryWith(t *testing.T, stackFile string) string {
+	t.Helper()
+	root := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(root, projectFile), []byte(project), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(root, "Pulumi.lab.yaml"), []byte(stackFile), 0o600))
+	return root
+}
+
+func mirrored(t *testing.T, root string) *Stack {
+	t.Helper()
+	h, err := home.At(filepath.Join(root, "home"))
+	require.NoError(t, err)
+	s := &Stack{Options: Options{Name: "lab", Repository: root, File: filepath.Join(root, "Pulumi.lab.yaml"), Home: h}, mirror: h.Stack("lab")}
+	require.NoError(t, s.writeMirror())
+	return s
+}
+
+func TestTheMirrorRunsTheProgramInTheRepository(t *testing.T) {
+	root := repositoryWith(t, "config:\n  mlflow-sso:name: lab\n")
+
+	s := mirrored(t, root)
+
+	copied, err := workspace.LoadProject(filepath.Join(s.mirror, projectFile))
+	require.NoError(t, err)
+	require.Equal(t, root, copied.Main)
+	original, err := os.ReadFile(filepath.Join(root, projectFile))
+	require.NoError(t, err)
+	require.Equal(t, project, string(original))
+}
+
+func TestTheMirrorKeepsTheSaltAndTakesEveryChangeOfTheSettings(t *testing.T) {
+	root := repositoryWith(t, "config:\n  mlflow-sso:name: lab\n")
+	s := mirrored(t, root)
+	target := filepath.Join(s.mirror, "Pulumi.lab.yaml")
+	require.NoError(t, os.WriteFile(target, []byte("encryptionsalt: v1:salt\nconfig:\n  mlflow-sso:name: old\n"), 0o600))
+	require.NoError(t, os.WriteFile(s.File, []byte("config:\n  mlflow-sso:name: new\n"), 0o600))
+
+	require.NoError(t, s.writeMirror())
+
+	content, err := os.ReadFile(target)
+	require.NoError(t, err)
+	require.Contains(t, string(content), "encryptionsalt: v1:salt")
+	require.Contains(t, string(content), "mlflow-sso:name: new")
+	require.NotContains(t, string(content), "old")
+	untouched, err := os.ReadFile(s.File)
+	require.NoError(t, err)
+	require.NotContains(t, string(untouched), "encryptionsalt")
+}
+
+func TestAStackWithoutAFileIsRefusedByName(t *testing.T) {
+	_, err := Settings(repositoryWith(t, ""), "prdo", "")
+
+	require.ErrorContains(t, err, `"prdo"`)
+	require.ErrorContains(t, err, "Pulumi.prdo.yaml")
+}
+
+func TestKnownErrorsAreExplainedWithTheNextStep(t *testing.T) {
+	for reported, wanted := range map[string]string{
+		"error: could not decrypt: incorrect passphrase":                     "PULUMI_CONFIG_PASSPHRASE",
+		"Bind for 127.0.0.1:5000 failed: port is already allocated":          "mlflow.port",
+		"write /x: no space left on device":                                  "the disk is full",
+		"Cannot connect to the Docker daemon at unix:///var/run/docker.sock": "start it",
+		`The container name "/a-redis" is already in use by container "12"`:  "choose another `name`",
+		"error initializing keycloak provider: 401 Unauthorized":             "destroy --data",
+		"resource platform cannot be deleted\nbecause it is protected.":      "protectData",
+		"something that nobody has seen before":                              "Pulumi reports",
+	} {
+		err := explain(errors.New("failed to run update: exit status 255"), []string{reported})
+		require.ErrorContains(t, err, wanted)
+		require.ErrorContains(t, err, "\n")
+		require.NotContains(t, err.Error(), "exit status 255", "Pulumi's own noise")
+	}
+}
+
+func TestAnErrorWithoutProblemsKeepsWhatWasPrinted(t *testing.T) {
+	err := explain(errors.New("code: 255\nstdout: a lot\nstderr: error: <{%fg 1%}>no such thing<{%reset%}>\n"), nil)
+
+	require.ErrorContains(t, err, "no such thing")
+	require.NotContains(t, err.Error(), "<{%")
+}
+
+func TestOnlyResourcesThatChangedAreCounted(t *testing.T) {
+	require.Equal(t, "no change", changed(&map[string]int{"same": 39}).String())
+	require.Equal(t, "no change", changed(nil).String())
+	require.Equal(t, "3 created, 1 changed", changed(&map[string]int{"same": 4, "create": 3, "update": 1}).String())
+}
+
+func TestALockCountsOnlyWhileItsProcessIsAPulumi(t *testing.T) {
+	require.False(t, alive(0))
+	require.False(t, alive(1<<22+1), "no process has that number")
+	require.False(t, alive(os.Getpid()), "this process is no pulumi")
+}
+
+func TestTheLockOfAStackIsFoundInItsState(t *testing.T) {
+	s := mirrored(t, repositoryWith(t, ""))
+	t.Setenv("PULUMI_BACKEND_URL", "")
+	held, err := s.lock()
+	require.NoError(t, err)
+	require.Nil(t, held)
+	folder := filepath.Join(s.Home.State(), ".pulumi", "locks", "organization", "mlflow-sso", "lab")
+	require.NoError(t, os.MkdirAll(folder, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "1.json"), []byte(`{"pid":7,"username":"ada","hostname":"there"}`), 0o600))
+
+	held, err = s.lock()
+
+	require.NoError(t, err)
+	require.Equal(t, &lock{Pid: 7, Username: "ada", Hostname: "there"}, held)
+	require.ErrorContains(t, s.unlock(context.Background(), silent{}), "process 7 of ada on there")
+}
+
+type silent struct{}
+
+func (silent) Say(string, ...any) {}
+func (silent) Writer() io.Writer  { return io.Discard }
+
+func urn(kind, name string) resource.URN {
+	return resource.URN("urn:pulumi:lab::mlflow-sso::" + kind + "::" + name)
+}
+
+func TestWhatHoldsDataIsKeptWithAllItIsPartOf(t *testing.T) {
+	provider := urn("pulumi:providers:docker", "default_4_11_2")
+	known := state{snapshot: apitype.DeploymentV3{Resources: []apitype.ResourceV3{
+		{URN: urn("pulumi:pulumi:Stack", "lab"), Type: "pulumi:pulumi:Stack"},
+		{URN: provider, Type: "pulumi:providers:docker", Custom: true},
+		{URN: urn("a:b:Server", "postgres"), Type: "a:b:Server", Parent: urn("pulumi:pulumi:Stack", "lab")},
+		{URN: urn(typeVolume, "data"), Type: typeVolume, Custom: true, Parent: urn("a:b:Server", "postgres"), Provider: string(provider) + "::id"},
+		{URN: urn(typeContainer, "server"), Type: typeContainer, Custom: true, Parent: urn("a:b:Server", "postgres"), Provider: string(provider) + "::id"},
+	}}}
+
+	require.ElementsMatch(t, []string{
+		string(urn("pulumi:pulumi:Stack", "lab")), string(provider),
+		string(urn("a:b:Server", "postgres")), string(urn(typeVolume, "data")),
+	}, known.kept())
+	require.True(t, known.made())
+	require.False(t, (&state{}).made())
+}
+
+func TestAResourceThatIsToBeDeletedIsNotKnown(t *testing.T) {
+	known := state{snapshot: apitype.DeploymentV3{Resources: []apitype.ResourceV3{
+		{URN: urn(typeContainer, "a"), Type: tokens.Type(typeContainer), ID: "old", Delete: true},
+		{URN: urn(typeContainer, "a"), Type: tokens.Type(typeContainer), ID: "new"},
+	}}}
+
+	require.Equal(t, []string{"new"}, known.ids(typeContainer))
+	require.False(t, known.has(typeContainer, "old"))
+}
+
+func TestEventsBecomeProblemsCreationsAndDifferences(t *testing.T) {
+	w := newWatch(silent{})
+	step := func(op apitype.OpType, name string, planning bool) events.EngineEvent {
+		state := &apitype.StepEventStateMetadata{Custom: true, Inputs: map[string]any{"name": name}}
+		return events.EngineEvent{EngineEvent: apitype.EngineEvent{ResourcePreEvent: &apitype.ResourcePreEvent{
+			Planning: planning,
+			Metadata: apitype.StepEventMetadata{Op: op, URN: string(urn("k:g:Group", name)), Type: "k:g:Group", New: state, Diffs: []string{"b", "a"}},
+		}}}
+	}
+	w.events <- step(apitype.OpCreate, "made", false)
+	w.events <- step(apitype.OpSame, "same", true)
+	w.events <- step(apitype.OpUpdate, "changed", true)
+	w.events <- events.EngineEvent{EngineEvent: apitype.EngineEvent{DiagnosticEvent: &apitype.DiagnosticEvent{
+		Severity: "error", URN: string(urn("k:g:Group", "bad")), Message: "<{%reset%}>it broke\n",
+	}}}
+	w.events <- events.EngineEvent{EngineEvent: apitype.EngineEvent{DiagnosticEvent: &apitype.DiagnosticEvent{Severity: "info", Message: "chatter"}}}
+	close(w.events)
+	w.end(true)
+
+	require.Equal(t, []string{"bad: it broke"}, w.problems)
+	require.Len(t, w.creates, 1)
+	require.Equal(t, "made", w.creates[0].inputs["name"])
+	require.Equal(t, []Difference{{"changed", "update", []string{"a", "b"}}}, w.differences)
+	require.Equal(t, `changed: would be changed for ["a" "b"]`, w.differences[0].String())
+}
+
+func TestForgettingLeavesEverythingButWhatWasCutOff(t *testing.T) {
+	members := map[string]json.RawMessage{}
+	whole, err := withoutCutOff(json.RawMessage(`{"manifest":{"x":1},"resources":[{"urn":"u"}],"pending_operations":[{"type":"creating"}]}`))
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(whole, &members))
+
+	require.NotContains(t, members, "pending_operations")
+	require.JSONEq(t, `[{"urn":"u"}]`, string(members["resources"]))
+	require.JSONEq(t, `{"x":1}`, string(members["manifest"]))
+}
