@@ -111,7 +111,7 @@ func shortened(err error) string {
 	return strings.TrimSpace(text)
 }
 
-// because names the stack and the operation in front of a cause.
-func (s *Stack) because(what string, err error, problems []string) error {
-	return fmt.Errorf("%s of stack %q: %w", what, s.Name, explain(err, problems))
+// because names the operation in front of a cause; the caller names the stack.
+func (*Stack) because(what string, err error, problems []string) error {
+	return fmt.Errorf("%s: %w", what, explain(err, problems))
 }

@@ -42,7 +42,7 @@ func (s *Stack) Destroy(ctx context.Context, step Step, data bool) (Changes, err
 		return nil, s.because("removal", err, nil)
 	}
 	if err := os.RemoveAll(s.mirror); err != nil {
-		return nil, fmt.Errorf("removal of stack %q: %w", s.Name, err)
+		return nil, fmt.Errorf("removal: %w", err)
 	}
 	return changes, nil
 }

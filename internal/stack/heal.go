@@ -86,8 +86,8 @@ func (s *Stack) unlock(ctx context.Context, step Step) error {
 		case err != nil || held == nil:
 			return err
 		case held.Hostname != "" && held.Hostname != here:
-			return fmt.Errorf("another update of stack %q is running: process %d of %s on %s; wait for its end, or, if that machine is gone, run `pulumi cancel`",
-				s.Name, held.Pid, held.Username, held.Hostname)
+			return fmt.Errorf("another update is running: process %d of %s on %s; wait for its end, or, if that machine is gone, run `pulumi cancel`",
+				held.Pid, held.Username, held.Hostname)
 		case !alive(held.Pid):
 			step.Say("the update that held the lock is gone: unlocking")
 			if err := s.pulumi.Cancel(ctx); err != nil {
@@ -121,7 +121,7 @@ func (s *Stack) lock() (*lock, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("lock of stack %q: %w", s.Name, err)
+		return nil, fmt.Errorf("lock: %w", err)
 	}
 	var held lock
 	_ = json.Unmarshal(content, &held)

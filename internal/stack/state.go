@@ -28,14 +28,14 @@ type state struct {
 func (s *Stack) readState(ctx context.Context) (*state, error) {
 	whole, err := s.pulumi.Export(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("state of stack %q: %w", s.Name, explain(err, nil))
+		return nil, fmt.Errorf("state: %w", explain(err, nil))
 	}
 	read := &state{whole: whole}
 	if len(whole.Deployment) == 0 {
 		return read, nil
 	}
 	if err := json.Unmarshal(whole.Deployment, &read.snapshot); err != nil {
-		return nil, fmt.Errorf("state of stack %q: %w", s.Name, err)
+		return nil, fmt.Errorf("state: %w", err)
 	}
 	return read, nil
 }
@@ -80,7 +80,7 @@ func (s *state) cutOffOf(kind string) bool {
 func (s *Stack) forget(ctx context.Context, read *state) error {
 	rest, err := withoutCutOff(read.whole.Deployment)
 	if err != nil {
-		return fmt.Errorf("state of stack %q: %w", s.Name, err)
+		return fmt.Errorf("state: %w", err)
 	}
 	read.whole.Deployment = rest
 	if err := s.pulumi.Import(ctx, read.whole); err != nil {

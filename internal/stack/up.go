@@ -52,7 +52,7 @@ func (c Changes) add(more Changes) {
 // update that was cut off has left is cleared up first.
 func (s *Stack) Up(ctx context.Context, step Step) (Changes, error) {
 	if err := s.preflight(ctx); err != nil {
-		return nil, fmt.Errorf("stack %q: %w", s.Name, err)
+		return nil, err
 	}
 	found, err := s.heal(ctx, step)
 	if err != nil {
