@@ -1,0 +1,95 @@
+//go:build bench
+
+// Package bench takes the figures of docs/performance.md on this machine: how
+// long a stack takes to its first login beside a lower bound for that, what an
+// update without a change costs, and how much memory an idle stack holds.
+//
+// No figure makes the test fail, for a busy machine is no mistake of the program.
+// What does is a result that is wrong: a login that ends elsewhere, an update
+// that changes something, drift. Everything that is made here is removed again,
+// also after a failure or an interrupt.
+//
+//	MLFLOW_SSO_BENCH_ROUNDS  how often each start-up is measured; 3 if not set
+//	MLFLOW_SSO_BENCH_JSON    a file that gets the figures as JSON
+package bench
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	variableRounds = "MLFLOW_SSO_BENCH_ROUNDS"
+	variableJSON   = "MLFLOW_SSO_BENCH_JSON"
+
+	defaultRounds = 3
+	// timeToCleanUp is kept back from the time that the test may take.
+	timeToCleanUp = 5 * time.Minute
+)
+
+// The figures are taken in one test because they share what takes minutes to
+// make: the images, and the stack that is idle and up to date.
+func TestFigures(t *testing.T) {
+	ctx := interruptible(t)
+	m := openMachine(ctx, t)
+	f := newFigures(rounds(t))
+
+	m.warmUp(ctx, t, f)
+	m.startUps(ctx, t, f)
+
+	require.NoError(t, f.print(os.Stdout))
+	if file := os.Getenv(variableJSON); file != "" {
+		require.NoError(t, f.writeJSON(file))
+	}
+}
+
+// interruptible is a context that ends early enough to clean up: at an interrupt,
+// and before the test's own time is over.
+func interruptible(t *testing.T) context.Context {
+	ctx, stop := signal.NotifyContext(t.Context(), os.Interrupt, syscall.SIGTERM)
+	t.Cleanup(stop)
+	if end, is := t.Deadline(); is {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, end.Add(-timeToCleanUp))
+		t.Cleanup(cancel)
+	}
+	return ctx
+}
+
+func rounds(t *testing.T) int {
+	text := os.Getenv(variableRounds)
+	if text == "" {
+		return defaultRounds
+	}
+	n, err := strconv.Atoi(text)
+	require.NoError(t, err, variableRounds)
+	require.Positive(t, n, variableRounds)
+	return n
+}
+
+// startUps measures the tool and the lower bound in turn, A B B A A B, so that
+// what else the machine does and what it has cached weighs on both alike.
+func (m *machine) startUps(ctx context.Context, t *testing.T, f *figures) {
+	var copied *blueprint
+	for round := range f.Rounds {
+		pair := &pair{}
+		up := func() { copied = m.measureUp(ctx, t, &pair.Up) }
+		byHand := func() { m.measureByHand(ctx, t, copied, &pair.ByHand) }
+		if round%2 == 0 {
+			up()
+			byHand()
+		} else {
+			byHand()
+			up()
+		}
+		pair.Ratio = pair.Up.Seconds / pair.ByHand.Seconds
+		f.Pairs = append(f.Pairs, pair)
+	}
+}

@@ -1,0 +1,73 @@
+//go:build bench
+
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/image"
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/label"
+	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
+)
+
+// keepImages gives the images of a stack a second name, under which they stay
+// when the stack is destroyed. The name goes at the end.
+func (m *machine) keepImages(ctx context.Context, t *testing.T, deployment string) {
+	running, err := m.docker.API().ContainerList(ctx, container.ListOptions{
+		Filters: filters.NewArgs(filters.Arg("label", label.Deployment+"="+deployment)),
+	})
+	require.NoError(t, err)
+	require.Len(t, running, 4)
+	for _, c := range running {
+		service := c.Labels[label.Component]
+		name := "mlflow-sso-bench/" + service + ":warm"
+		require.NoError(t, m.docker.API().ImageTag(ctx, c.ImageID, name))
+		m.images[service] = name
+		t.Cleanup(func() {
+			_, err := m.docker.API().ImageRemove(context.Background(), name, image.RemoveOptions{PruneChildren: true})
+			require.NoError(t, err)
+		})
+	}
+}
+
+// memory is what each container of a stack holds, in MiB: without the file cache
+// that the kernel can take back at once, as `docker stats` shows it.
+func (m *machine) memory(ctx context.Context, told outputs.Stack) (map[string]float64, error) {
+	held := map[string]float64{}
+	for _, name := range []string{told.Postgres.Container, told.Redis.Container, told.Keycloak.Container, told.MLflow.Container} {
+		bytes, err := m.memoryOf(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		held[strings.TrimPrefix(name, told.Deployment+"-")] = float64(bytes) / (1 << 20)
+	}
+	return held, nil
+}
+
+func (m *machine) memoryOf(ctx context.Context, name string) (held uint64, err error) {
+	answer, err := m.docker.API().ContainerStatsOneShot(ctx, name)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, answer.Body.Close()) }()
+	var stats container.StatsResponse
+	if err := json.NewDecoder(answer.Body).Decode(&stats); err != nil {
+		return 0, err
+	}
+	idle, is := stats.MemoryStats.Stats["inactive_file"] // cgroups version 2
+	if !is {
+		idle = stats.MemoryStats.Stats["total_inactive_file"]
+	}
+	if stats.MemoryStats.Usage == 0 || idle > stats.MemoryStats.Usage {
+		return 0, errors.New("memory of " + name + ": the engine tells none; does the kernel account for memory?")
+	}
+	return stats.MemoryStats.Usage - idle, nil
+}

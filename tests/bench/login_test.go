@@ -1,0 +1,58 @@
+//go:build bench
+
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/browser"
+	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
+)
+
+const searchPath = "/api/2.0/mlflow/experiments/search"
+
+// login lets the demo administrator log in as a person does, and then ask MLflow
+// for something that only somebody who is logged in may have. It returns when
+// the answer is there.
+func login(ctx context.Context, told outputs.Stack) error {
+	for _, user := range told.DemoUsers {
+		if user.Group == told.Realm.AdminGroup {
+			return loginAs(ctx, told, user)
+		}
+	}
+	return fmt.Errorf("first login: no demo user in %s", told.Realm.AdminGroup)
+}
+
+func loginAs(ctx context.Context, told outputs.Stack, user outputs.User) error {
+	b := browser.New()
+	defer b.Close()
+	page, err := b.Open(ctx, told.MLflow.URL+"/")
+	if err != nil {
+		return fmt.Errorf("first login: %w", err)
+	}
+	form := page.FormWith("username", "password")
+	if form == nil {
+		return fmt.Errorf("first login: got %d at %s, want a login form", page.Status, browser.Bare(page.URL))
+	}
+	if err := errors.Join(form.Set("username", user.Username), form.Set("password", user.Password)); err != nil {
+		return fmt.Errorf("first login: %w", err)
+	}
+	if page, err = b.Submit(ctx, form); err != nil {
+		return fmt.Errorf("first login: %w", err)
+	}
+	if at := browser.Bare(page.URL); page.Status != http.StatusOK || !strings.HasPrefix(at, told.MLflow.URL+"/") {
+		return fmt.Errorf("first login: got %d at %s, want 200 at %s", page.Status, at, told.MLflow.URL)
+	}
+	answer, err := b.Fetch(ctx, http.MethodPost, told.MLflow.URL+searchPath, nil, []byte(`{"max_results":1}`))
+	if err != nil {
+		return fmt.Errorf("first call: %w", err)
+	}
+	if answer.Status != http.StatusOK {
+		return fmt.Errorf("first call: got %d, want 200", answer.Status)
+	}
+	return nil
+}

@@ -1,0 +1,144 @@
+//go:build bench
+
+package bench
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"gopkg.in/yaml.v3"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/baseimage"
+	"github.com/mlflow-sso/mlflow-sso/internal/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/home"
+	"github.com/mlflow-sso/mlflow-sso/internal/progress"
+	"github.com/mlflow-sso/mlflow-sso/internal/repository"
+	"github.com/mlflow-sso/mlflow-sso/internal/stack"
+	"github.com/mlflow-sso/mlflow-sso/internal/toolchain"
+)
+
+// machine is what the measurements share.
+type machine struct {
+	root   string
+	home   home.Home
+	docker *engine.Engine
+	tools  *toolchain.Toolchain
+	log    *progress.Log
+
+	// run is part of the name of everything that is made.
+	run string
+	// mlflowPort and keycloakPort are free ones of 127.0.0.1. All stacks have the
+	// same, one after the other: addresses are part of a container's environment.
+	mlflowPort, keycloakPort int
+	// images are what the measured stacks run, by service.
+	images map[string]string
+	// files holds the stack files.
+	files string
+}
+
+func openMachine(ctx context.Context, t *testing.T) *machine {
+	m := &machine{
+		log: progress.New(os.Stderr), run: "bench-" + strings.ToLower(rand.Text()[:6]),
+		images: map[string]string{}, files: t.TempDir(),
+	}
+	var err error
+	m.root, err = repository.Find(".")
+	require.NoError(t, err)
+	m.home, err = home.Open()
+	require.NoError(t, err)
+	m.docker, err = engine.Open(ctx)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = m.docker.Close() })
+	require.NoError(t, baseimage.Ensure(ctx, m.docker, m.log, baseimage.Reference))
+	m.tools, err = toolchain.Ensure(ctx, m.home, m.root, m.log)
+	require.NoError(t, err)
+	m.mlflowPort = freePort(t)
+	for m.keycloakPort = freePort(t); m.keycloakPort == m.mlflowPort; {
+		m.keycloakPort = freePort(t)
+	}
+	return m
+}
+
+// freePort is below the range from which the kernel takes ports for connections
+// of its own choice: those come and go between two rounds.
+func freePort(t *testing.T) int {
+	for range 100 {
+		n, err := rand.Int(rand.Reader, big.NewInt(10000))
+		require.NoError(t, err)
+		port := 20000 + int(n.Int64())
+		if listener, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			require.NoError(t, listener.Close())
+			return port
+		}
+	}
+	require.FailNow(t, "no free port from 20000 to 29999")
+	return 0
+}
+
+// stackFile writes the settings of a stack like `dev`, with the images where
+// there are any.
+func (m *machine) stackFile(t *testing.T, name string) string {
+	localhost := func(port int) map[string]any {
+		return map[string]any{"publicURL": fmt.Sprintf("http://localhost:%d", port), "port": port}
+	}
+	settings := map[string]any{
+		"mlflow-sso:name":     name,
+		"mlflow-sso:mlflow":   localhost(m.mlflowPort),
+		"mlflow-sso:keycloak": localhost(m.keycloakPort),
+		"mlflow-sso:realm":    map[string]any{"sslRequired": "none", "demoUsers": true},
+	}
+	if len(m.images) > 0 {
+		settings["mlflow-sso:images"] = m.images
+	}
+	content, err := yaml.Marshal(map[string]any{"config": settings})
+	require.NoError(t, err)
+	file := filepath.Join(m.files, "Pulumi."+name+".yaml")
+	require.NoError(t, os.WriteFile(file, content, 0o600))
+	return file
+}
+
+// openStack opens a stack that is destroyed, with its data, at the end at the
+// latest.
+func (m *machine) openStack(ctx context.Context, t *testing.T, name string) *stack.Stack {
+	options := stack.Options{
+		Name: name, File: m.stackFile(t, name), Repository: m.root, Home: m.home, Docker: m.docker,
+		PulumiRoot: m.tools.Root, PulumiHome: m.tools.PulumiHome, Environment: m.tools.Environment,
+	}
+	made, err := stack.Open(ctx, options)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		if _, err := os.Stat(m.home.Stack(name)); os.IsNotExist(err) {
+			return // destroyed
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), timeToCleanUp)
+		defer cancel()
+		require.NoError(t, m.destroy(ctx, made))
+	})
+	return made
+}
+
+func (m *machine) destroy(ctx context.Context, s *stack.Stack) error {
+	return m.log.Step(ctx, "take "+s.Name+" down", func(ctx context.Context, step *progress.Step) error {
+		_, err := s.Destroy(ctx, step, true)
+		return err
+	})
+}
+
+// pause waits, unless ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(d):
+		return nil
+	}
+}

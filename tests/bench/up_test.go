@@ -1,0 +1,117 @@
+//go:build bench
+
+package bench
+
+import (
+	"context"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/label"
+	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/progress"
+	"github.com/mlflow-sso/mlflow-sso/internal/stack"
+)
+
+// idleTime is how long the stack is left alone before its memory is read.
+const idleTime = time.Minute
+
+// warmUp brings a stack up that builds its images, and takes on it the figures
+// of a stack that runs: memory, an update without a change, drift.
+func (m *machine) warmUp(ctx context.Context, t *testing.T, f *figures) {
+	s := m.openStack(ctx, t, m.run+"-warm")
+	require.NoError(t, m.log.Step(ctx, "warm up: images, and a stack that is not timed", func(ctx context.Context, step *progress.Step) error {
+		_, err := s.Up(ctx, step)
+		return err
+	}))
+	m.keepImages(ctx, t, s.Config.Name)
+	told, err := s.Outputs(ctx)
+	require.NoError(t, err)
+	require.NoError(t, login(ctx, told))
+	require.NoError(t, m.log.Step(ctx, "leave it alone, then read its memory", func(ctx context.Context, _ *progress.Step) error {
+		if err := pause(ctx, idleTime); err != nil {
+			return err
+		}
+		f.Memory, err = m.memory(ctx, told)
+		return err
+	}))
+	m.measureUnchanged(ctx, t, s, f)
+	require.NoError(t, m.destroy(ctx, s))
+}
+
+// measureUnchanged times updates that have nothing to do, and demands that they
+// do nothing.
+func (m *machine) measureUnchanged(ctx context.Context, t *testing.T, s *stack.Stack, f *figures) {
+	for range f.Rounds {
+		require.NoError(t, m.log.Step(ctx, "update without a change", func(ctx context.Context, step *progress.Step) error {
+			began := time.Now()
+			changes, err := s.Up(ctx, step)
+			f.Unchanged = append(f.Unchanged, time.Since(began).Seconds())
+			require.Empty(t, changes, "the second update of an unchanged stack")
+			return err
+		}))
+	}
+	require.NoError(t, m.log.Step(ctx, "the whole command without a change", func(ctx context.Context, step *progress.Step) error {
+		command := exec.CommandContext(ctx, filepath.Join(m.root, "bin", "mlflow-sso"), "up", "--no-verify", "--stack", s.Name, "--file", s.File)
+		command.Dir, command.Stderr = m.root, step.Writer()
+		began := time.Now()
+		err := command.Run()
+		f.UnchangedCommand = time.Since(began).Seconds()
+		return err
+	}))
+	require.NoError(t, m.log.Step(ctx, "look for drift", func(ctx context.Context, step *progress.Step) error {
+		began := time.Now()
+		drift, err := s.Drift(ctx, step)
+		f.Refresh = time.Since(began).Seconds()
+		require.Empty(t, drift, "what a refresh would change in the state")
+		return err
+	}))
+}
+
+// measureUp times a stack from the start of the update to the first login, and
+// takes it down again. The measured thing is package stack's Up: what the command
+// does before it, and what that costs, is in the figures of an update without a
+// change. It returns what is needed to start the same containers by hand.
+func (m *machine) measureUp(ctx context.Context, t *testing.T, into *startUp) *blueprint {
+	s := m.openStack(ctx, t, m.run)
+	var copied *blueprint
+	require.NoError(t, m.log.Step(ctx, "up", func(ctx context.Context, step *progress.Step) error {
+		into.Load = load()
+		line := newTimeline()
+		stop := watchContainers(ctx, m.docker, label.Deployment+"="+s.Config.Name, line)
+		told, err := m.timedUp(ctx, s, step, line)
+		into.Seconds = line.now()
+		stop()
+		if err != nil {
+			return err
+		}
+		into.Parts = line.finished()
+		step.Say("first login after %.1fs", into.Seconds)
+		copied, err = m.takeBlueprint(ctx, told)
+		return err
+	}))
+	require.NoError(t, m.destroy(ctx, s))
+	return copied
+}
+
+func (m *machine) timedUp(ctx context.Context, s *stack.Stack, step *progress.Step, line *timeline) (told outputs.Stack, err error) {
+	err = line.during("update, all of it", func() error {
+		_, err := s.Up(ctx, watched{step, line})
+		return err
+	})
+	if err != nil {
+		return told, err
+	}
+	err = line.during("outputs", func() error {
+		told, err = s.Outputs(ctx)
+		return err
+	})
+	if err != nil {
+		return told, err
+	}
+	return told, line.during("first login", func() error { return login(ctx, told) })
+}
