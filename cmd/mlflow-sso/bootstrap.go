@@ -66,8 +66,9 @@ func newBootstrapCommand() *cobra.Command {
 from exists, and that Pulumi and its plugins are there. What is there already is used and
 left alone, so a second run takes seconds.
 
-Installing Docker and making the image need root on a Debian machine. Pulumi is built from
-the Go module proxy unless it is installed already, which takes some minutes once. All
+Installing Docker and making the image need root on a Debian machine. Pulumi is taken
+from its vendor, or, where that is out of reach, built from the Go module proxy, which
+takes some minutes once; one that is installed already is used. All
 that is made goes to $MLFLOW_SSO_HOME, else $XDG_DATA_HOME/mlflow-sso, else
 ~/.local/share/mlflow-sso.
 

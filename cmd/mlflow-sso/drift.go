@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/home"
 	"github.com/mlflow-sso/mlflow-sso/internal/progress"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
@@ -15,7 +14,7 @@ import (
 )
 
 // errDrift says that a stack is not as its program wants it.
-var errDrift = errors.New("there is drift; `mlflow-sso up` mends it")
+var errDrift = errors.New("there is drift; `mlflow-sso up --refresh` mends it")
 
 func newDriftCommand() *cobra.Command {
 	var which chosen
@@ -53,12 +52,7 @@ func drift(cmd *cobra.Command, which chosen) (found []stack.Difference, err erro
 	if err != nil {
 		return nil, err
 	}
-	docker, err := engine.Open(cmd.Context())
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, docker.Close()) }()
-	s, err := which.on(cmd.Context(), &machine{home: at, docker: docker, toolchain: toolchain.Installed(at)})
+	s, err := which.found(cmd.Context(), &machine{home: at, toolchain: toolchain.Installed(at)})
 	if err != nil {
 		return nil, err
 	}

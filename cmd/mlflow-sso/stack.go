@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/home"
 	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/repository"
@@ -21,31 +20,40 @@ func (c *chosen) flags(flags *pflag.FlagSet) {
 	flags.StringVar(&c.file, "file", "", "the stack `FILE` with its settings (default Pulumi.<stack>.yaml)")
 }
 
-// on opens the stack on a machine that is ready.
+// on opens the stack, an empty one where there was none, on a machine that is ready.
 func (c *chosen) on(ctx context.Context, m *machine) (*stack.Stack, error) {
-	root, err := repository.Find(".")
+	options, err := c.options(m)
 	if err != nil {
 		return nil, err
 	}
-	return stack.Open(ctx, stack.Options{
+	return stack.Open(ctx, options)
+}
+
+// found opens a stack that is in the state.
+func (c *chosen) found(ctx context.Context, m *machine) (*stack.Stack, error) {
+	options, err := c.options(m)
+	if err != nil {
+		return nil, err
+	}
+	return stack.Find(ctx, options)
+}
+
+func (c *chosen) options(m *machine) (stack.Options, error) {
+	root, err := repository.Find(".")
+	return stack.Options{
 		Name: c.name, File: c.file, Repository: root, Home: m.home, Docker: m.docker,
 		PulumiRoot: m.toolchain.Root, PulumiHome: m.toolchain.PulumiHome, Environment: m.toolchain.Environment,
-	})
+	}, err
 }
 
 // outputsInState reads what a stack tells about itself, from the state alone:
-// nothing is installed or started for it.
+// nothing is installed or started for it, and no service is asked.
 func outputsInState(ctx context.Context, which chosen) (outputs.Stack, error) {
 	at, err := home.Open()
 	if err != nil {
 		return outputs.Stack{}, err
 	}
-	docker, err := engine.Open(ctx)
-	if err != nil {
-		return outputs.Stack{}, err
-	}
-	defer func() { _ = docker.Close() }()
-	s, err := which.on(ctx, &machine{home: at, docker: docker, toolchain: toolchain.Installed(at)})
+	s, err := which.found(ctx, &machine{home: at, toolchain: toolchain.Installed(at)})
 	if err != nil {
 		return outputs.Stack{}, err
 	}

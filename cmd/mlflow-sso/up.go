@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +17,7 @@ import (
 
 func newUpCommand() *cobra.Command {
 	var which chosen
-	var unproved bool
+	var refresh, unproved bool
 	command := &cobra.Command{
 		Use:   "up",
 		Short: "Bring a stack up, or to what its settings say now, and prove its logins",
@@ -29,10 +30,11 @@ earlier run that was cut off has left is cleared up. Data is never removed.
 Progress is on standard error, the proof and the addresses on standard output.`,
 		Example: `  mlflow-sso up
   mlflow-sso up --stack prod
+  mlflow-sso up --refresh     # mends what drift shows
   mlflow-sso up --stack lab --file ~/lab/Pulumi.lab.yaml`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			told, err := up(cmd, which)
+			told, err := up(cmd, which, refresh)
 			if err != nil || unproved {
 				return err
 			}
@@ -43,11 +45,12 @@ Progress is on standard error, the proof and the addresses on standard output.`,
 		},
 	}
 	which.flags(command.Flags())
+	command.Flags().BoolVar(&refresh, "refresh", false, "look first at what there is, and set back what was changed by hand")
 	command.Flags().BoolVar(&unproved, "no-verify", false, "bring the stack up without proving its logins")
 	return command
 }
 
-func up(cmd *cobra.Command, which chosen) (told outputs.Stack, err error) {
+func up(cmd *cobra.Command, which chosen, refresh bool) (told outputs.Stack, err error) {
 	root, err := repository.Find(".")
 	if err != nil {
 		return told, err
@@ -68,7 +71,7 @@ func up(cmd *cobra.Command, which chosen) (told outputs.Stack, err error) {
 		return told, err
 	}
 	err = log.Step(cmd.Context(), "stack "+which.name, func(ctx context.Context, step *progress.Step) error {
-		changes, err := s.Up(ctx, step)
+		changes, err := s.Up(ctx, step, refresh)
 		if err != nil {
 			return err
 		}
@@ -83,12 +86,12 @@ func up(cmd *cobra.Command, which chosen) (told outputs.Stack, err error) {
 // shown here: this output ends up in logs.
 func printAddresses(w io.Writer, which chosen, told outputs.Stack) error {
 	_, err := fmt.Fprintf(w, `
-MLflow            %s
-Keycloak          %s
-Keycloak console  %s/admin/
+MLflow            %[1]s
+Keycloak          %[2]s
+Keycloak console  %[3]s/admin/
 
-Passwords         mlflow-sso passwords --stack %s
-Take it down      mlflow-sso destroy --stack %s
-`, told.MLflow.URL, told.Keycloak.URL, told.Keycloak.AdminURL, which.name, which.name)
+Passwords         %[4]s passwords --stack %[5]s
+Take it down      %[4]s destroy --stack %[5]s
+`, told.MLflow.URL, told.Keycloak.URL, told.Keycloak.AdminURL, os.Args[0], which.name)
 	return err
 }

@@ -108,7 +108,7 @@ func (s *Stack) unlock(ctx context.Context, step Step) error {
 // a folder on this machine. One that was half written, when the disk filled up,
 // locks as well and is nobody's.
 func (s *Stack) lock() (*lock, error) {
-	folder, is := strings.CutPrefix(s.backend(), "file://")
+	folder, is := s.stateFolder()
 	if !is {
 		return nil, nil
 	}
@@ -126,13 +126,6 @@ func (s *Stack) lock() (*lock, error) {
 	var held lock
 	_ = json.Unmarshal(content, &held)
 	return &held, nil
-}
-
-func (s *Stack) backend() string {
-	if backend := os.Getenv("PULUMI_BACKEND_URL"); backend != "" {
-		return backend
-	}
-	return "file://" + s.Home.State()
 }
 
 // alive says whether a process exists and is a Pulumi: numbers are used again.

@@ -30,12 +30,15 @@ func (s *Stack) writeMirror() error {
 		return fmt.Errorf("stack file: %w", err)
 	}
 	target := filepath.Join(s.mirror, "Pulumi."+s.Name+".yaml")
-	if _, err := os.Stat(target); err == nil && wanted.EncryptionSalt == "" {
+	if _, err := os.Stat(target); err == nil {
 		before, err := workspace.LoadProjectStack(nil, project, target)
 		if err != nil {
 			return fmt.Errorf("copy of the stack file: %w", err)
 		}
-		wanted.EncryptionSalt = before.EncryptionSalt
+		// Not the one in the stack file: a plain `pulumi` has put it there, for a state of its own.
+		if before.EncryptionSalt != "" {
+			wanted.EncryptionSalt = before.EncryptionSalt
+		}
 	}
 	if err := wanted.Save(target); err != nil {
 		return fmt.Errorf("copy of the stack file: %w", err)

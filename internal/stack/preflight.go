@@ -24,13 +24,17 @@ const (
 	roomToRun   = 1 << 30
 )
 
+// roomOfState is what the state and its history grow by in many updates, in bytes.
+const roomOfState = 32 << 20
+
 // preflight finds what would stop an update half way, before it begins. Only a
 // Docker host on this very machine can be looked at that way.
 func (s *Stack) preflight(ctx context.Context) error {
-	if !strings.HasPrefix(s.Docker.Host, "unix://") {
-		return nil
+	err := s.roomForState()
+	if strings.HasPrefix(s.Docker.Host, "unix://") {
+		err = errors.Join(err, s.portsFree(ctx), s.roomLeft(ctx))
 	}
-	return errors.Join(s.portsFree(ctx), s.roomLeft(ctx))
+	return err
 }
 
 func (s *Stack) portsFree(ctx context.Context) error {
@@ -104,15 +108,31 @@ func (s *Stack) roomLeft(ctx context.Context) error {
 	if len(built) > 0 {
 		want = roomToRun
 	}
+	return roomIn(info.DockerRootDir, want, "`docker system df` shows what Docker keeps")
+}
+
+func (s *Stack) roomForState() error {
+	folder, is := s.stateFolder()
+	if !is {
+		return nil
+	}
+	return roomIn(folder, roomOfState, "the state of the stacks is there")
+}
+
+func roomIn(folder string, want uint64, hint string) error {
 	var disk unix.Statfs_t
-	if err := unix.Statfs(info.DockerRootDir, &disk); err != nil {
+	if err := unix.Statfs(folder, &disk); err != nil {
 		return nil //nolint:nilerr // a folder that cannot be looked at is no reason to stop
 	}
 	if free := disk.Bavail * uint64(disk.Bsize); free < want {
-		return fmt.Errorf("the disk of %s has %s free, want %s: make room (`docker system df` shows what Docker keeps)",
-			info.DockerRootDir, gigabytes(free), gigabytes(want))
+		return fmt.Errorf("the disk is full: %s has %s free, want %s: make room, and run this again (%s)", folder, size(free), size(want), hint)
 	}
 	return nil
 }
 
-func gigabytes(bytes uint64) string { return fmt.Sprintf("%.1f GiB", float64(bytes)/(1<<30)) }
+func size(bytes uint64) string {
+	if bytes < 1<<30 {
+		return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20))
+	}
+	return fmt.Sprintf("%.1f GiB", float64(bytes)/(1<<30))
+}

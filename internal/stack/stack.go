@@ -44,7 +44,7 @@ type Options struct {
 	// Environment is what Pulumi and the program need beside the caller's own
 	// variables, such as where a compiler may keep its cache.
 	Environment map[string]string
-	// Docker is the host that the stack is on.
+	// Docker is the host that the stack is on; nil to read the state alone.
 	Docker *engine.Engine
 }
 
@@ -78,6 +78,26 @@ func stackFile(repository, name, file string) string {
 // Open checks the settings and finds the stack in the state, or makes an empty
 // one there. Nothing on the Docker host is touched.
 func Open(ctx context.Context, options Options) (*Stack, error) {
+	return open(ctx, options, auto.UpsertStackLocalSource)
+}
+
+// Find is Open for a stack that is there; ErrNotUp is wrapped when it is not.
+func Find(ctx context.Context, options Options) (*Stack, error) {
+	s, err := open(ctx, options, auto.SelectStackLocalSource)
+	if auto.IsSelectStack404Error(errors.Unwrap(err)) {
+		return nil, notUp(options.Name)
+	}
+	return s, err
+}
+
+func notUp(name string) error {
+	return fmt.Errorf("stack %q: %w; bring it up with `mlflow-sso up --stack %s`", name, ErrNotUp, name)
+}
+
+// source finds a stack in the state.
+type source func(ctx context.Context, name, folder string, options ...auto.LocalWorkspaceOption) (auto.Stack, error)
+
+func open(ctx context.Context, options Options, in source) (*Stack, error) {
 	settings, err := Settings(options.Repository, options.Name, options.File)
 	if err != nil {
 		return nil, err
@@ -85,6 +105,9 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 	options.File = stackFile(options.Repository, options.Name, options.File)
 	s := &Stack{Options: options, Config: settings, mirror: options.Home.Stack(options.Name)}
 	if err := s.writeMirror(); err != nil {
+		return nil, err
+	}
+	if err := s.mendAttributes(); err != nil {
 		return nil, err
 	}
 	environment, err := s.environment()
@@ -95,7 +118,7 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pulumi in %s: %w; `mlflow-sso bootstrap` puts it there", options.PulumiRoot, err)
 	}
-	s.pulumi, err = auto.UpsertStackLocalSource(ctx, options.Name, s.mirror,
+	s.pulumi, err = in(ctx, options.Name, s.mirror,
 		auto.Pulumi(command), auto.PulumiHome(options.PulumiHome), auto.EnvVars(environment))
 	if err != nil {
 		return nil, fmt.Errorf("stack %q: %w", options.Name, explain(err, nil))
@@ -108,12 +131,10 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 func (s *Stack) environment() (map[string]string, error) {
 	environment := map[string]string{
 		"PULUMI_SKIP_UPDATE_CHECK": "1",
+		"PULUMI_BACKEND_URL":       s.backend(),
 	}
 	for name, value := range s.Environment {
 		environment[name] = value
-	}
-	if os.Getenv("PULUMI_BACKEND_URL") == "" {
-		environment["PULUMI_BACKEND_URL"] = "file://" + s.Home.State()
 	}
 	_, typed := os.LookupEnv("PULUMI_CONFIG_PASSPHRASE")
 	if !typed && os.Getenv("PULUMI_CONFIG_PASSPHRASE_FILE") == "" {
@@ -134,7 +155,7 @@ func (s *Stack) Outputs(ctx context.Context) (outputs.Stack, error) {
 		return told, fmt.Errorf("outputs of stack %q: %w", s.Name, explain(err, nil))
 	}
 	if len(values) == 0 {
-		return told, fmt.Errorf("stack %q: %w; bring it up with `mlflow-sso up --stack %s`", s.Name, ErrNotUp, s.Name)
+		return told, notUp(s.Name)
 	}
 	plain := map[string]any{}
 	for name, value := range values {

@@ -57,7 +57,7 @@ func TestTheMirrorKeepsTheSaltAndTakesEveryChangeOfTheSettings(t *testing.T) {
 	s := mirrored(t, root)
 	target := filepath.Join(s.mirror, "Pulumi.lab.yaml")
 	require.NoError(t, os.WriteFile(target, []byte("encryptionsalt: v1:salt\nconfig:\n  mlflow-sso:name: old\n"), 0o600))
-	require.NoError(t, os.WriteFile(s.File, []byte("config:\n  mlflow-sso:name: new\n"), 0o600))
+	require.NoError(t, os.WriteFile(s.File, []byte("encryptionsalt: v1:of another state\nconfig:\n  mlflow-sso:name: new\n"), 0o600))
 
 	require.NoError(t, s.writeMirror())
 
@@ -68,7 +68,7 @@ func TestTheMirrorKeepsTheSaltAndTakesEveryChangeOfTheSettings(t *testing.T) {
 	require.NotContains(t, string(content), "old")
 	untouched, err := os.ReadFile(s.File)
 	require.NoError(t, err)
-	require.NotContains(t, string(untouched), "encryptionsalt")
+	require.NotContains(t, string(untouched), "v1:salt")
 }
 
 func TestAStackWithoutAFileIsRefusedByName(t *testing.T) {
@@ -130,6 +130,49 @@ func TestTheLockOfAStackIsFoundInItsState(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, &lock{Pid: 7, Username: "ada", Hostname: "there"}, held)
 	require.ErrorContains(t, s.unlock(context.Background(), silent{}), "process 7 of ada on there")
+}
+
+func TestAttributesThatWereCutOffAreRemovedAndOthersStay(t *testing.T) {
+	s := mirrored(t, repositoryWith(t, ""))
+	t.Setenv("PULUMI_BACKEND_URL", "file://"+s.Home.State())
+	folder := filepath.Join(s.Home.State(), ".pulumi", "stacks", "mlflow-sso")
+	require.NoError(t, os.MkdirAll(folder, 0o700))
+	for name, content := range map[string]string{"lab.json": "", "lab.json.attrs": "", "lab.json.bak.attrs": `{"a":1}`, "other.json.attrs": ""} {
+		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600))
+	}
+
+	require.NoError(t, s.mendAttributes())
+
+	left, err := filepath.Glob(filepath.Join(folder, "*"))
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{
+		filepath.Join(folder, "lab.json"), filepath.Join(folder, "lab.json.bak.attrs"), filepath.Join(folder, "other.json.attrs"),
+	}, left)
+}
+
+func TestTheStateFolderIsKnownOnlyWhenItIsOnThisMachine(t *testing.T) {
+	s := mirrored(t, repositoryWith(t, ""))
+	for backend, wanted := range map[string]string{
+		"":                       s.Home.State(),
+		"file:///srv/state":      "/srv/state",
+		"file:///srv/state?x=1":  "/srv/state",
+		"file://~":               "",
+		"s3://bucket":            "",
+		"https://api.pulumi.com": "",
+	} {
+		t.Setenv("PULUMI_BACKEND_URL", backend)
+		folder, is := s.stateFolder()
+		require.Equal(t, wanted != "", is, backend)
+		if is {
+			require.Equal(t, wanted, folder)
+		}
+	}
+}
+
+func TestAFullDiskIsSeenBeforeAnythingBegins(t *testing.T) {
+	require.NoError(t, roomIn(t.TempDir(), 1, ""))
+	require.ErrorContains(t, roomIn(t.TempDir(), 1<<62, "hint"), "the disk is full")
+	require.NoError(t, roomIn("/does/not/exist", 1<<62, ""))
 }
 
 type silent struct{}

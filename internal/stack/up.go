@@ -49,8 +49,9 @@ func (c Changes) add(more Changes) {
 }
 
 // Up brings the stack up, or to what its settings say now. What an earlier
-// update that was cut off has left is cleared up first.
-func (s *Stack) Up(ctx context.Context, step Step) (Changes, error) {
+// update that was cut off has left is cleared up first. With refresh, what
+// somebody has changed by hand is set back, too.
+func (s *Stack) Up(ctx context.Context, step Step, refresh bool) (Changes, error) {
 	if err := s.preflight(ctx); err != nil {
 		return nil, err
 	}
@@ -58,6 +59,7 @@ func (s *Stack) Up(ctx context.Context, step Step) (Changes, error) {
 	if err != nil {
 		return nil, err
 	}
+	found.refresh = found.refresh || refresh
 	total := Changes{}
 	if found.adopt {
 		step.Say("there is data from before: Keycloak first")
@@ -69,7 +71,7 @@ func (s *Stack) Up(ctx context.Context, step Step) (Changes, error) {
 		if err := s.adopt(ctx, step); err != nil {
 			return nil, err
 		}
-		found.refresh = false
+		found.refresh = refresh
 	}
 	done, err := s.update(ctx, step, found.refresh)
 	if err != nil {

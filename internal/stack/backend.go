@@ -1,0 +1,59 @@
+package stack
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// backend is where Pulumi keeps the state: where the caller says, else a folder
+// in the home directory. There Pulumi's storage library is told not to keep
+// attributes beside its files: it does not write these in one piece, and cannot
+// read the state any more when it was killed in between.
+func (s *Stack) backend() string {
+	if backend := os.Getenv("PULUMI_BACKEND_URL"); backend != "" {
+		return backend
+	}
+	return "file://" + s.Home.State() + "?metadata=skip"
+}
+
+// stateFolder is the folder with the state; false where the state is elsewhere.
+func (s *Stack) stateFolder() (string, bool) {
+	path, is := strings.CutPrefix(s.backend(), "file://")
+	path, _, _ = strings.Cut(path, "?")
+	return path, is && filepath.IsAbs(path)
+}
+
+// mendAttributes removes attributes that were cut off while they were written, in
+// a state that somebody keeps without the setting above. Nothing reads them but
+// the library, which is content with none.
+func (s *Stack) mendAttributes() error {
+	folder, is := s.stateFolder()
+	if !is {
+		return nil
+	}
+	var errs []error
+	for _, pattern := range []string{
+		filepath.Join(folder, ".pulumi", "stacks", "*", s.Name+".json*.attrs"),
+		filepath.Join(folder, ".pulumi", "locks", "organization", "*", s.Name, "*.attrs"),
+	} {
+		paths, err := filepath.Glob(pattern)
+		if err != nil {
+			return fmt.Errorf("state: %w", err)
+		}
+		for _, path := range paths {
+			content, err := os.ReadFile(path)
+			if err == nil && !json.Valid(content) {
+				err = os.Remove(path)
+			}
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				errs = append(errs, fmt.Errorf("state: %w", err))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
