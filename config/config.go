@@ -77,7 +77,7 @@ type Redis struct {
 
 // Realm sets what stands inside Keycloak.
 type Realm struct {
-	// SSLRequired is none, external or all: from whom Keycloak demands https.
+	// SSLRequired is none or external: from whom Keycloak demands https.
 	SSLRequired string `json:"sslRequired"`
 	// AccessTokenLifespan is how long a login at MLflow lasts.
 	AccessTokenLifespan time.Duration `json:"accessTokenLifespan"`
@@ -103,7 +103,7 @@ type Images struct {
 // Credentials turns credentials.
 type Credentials struct {
 	// Generations maps a credential's label to its generation, 1 where absent.
-	// Raising it makes a new value.
+	// Raising it makes a new value, for those that can be turned in place.
 	Generations map[credentials.Label]int `json:"generations"`
 }
 

@@ -130,7 +130,7 @@ func (v *validation) addresses(c *Config) {
 	}
 	// Keycloak judges each request by itself, and MLflow's come in plain http on the private network.
 	if keycloak.TLS() && c.Realm.SSLRequired != "external" {
-		v.fail("realm.sslRequired", "got %q while keycloak.publicURL is %q, want external: none lets passwords travel in clear, all refuses MLflow's own calls",
+		v.fail("realm.sslRequired", "got %q while keycloak.publicURL is %q, want external: none lets passwords travel in clear",
 			c.Realm.SSLRequired, keycloak)
 	}
 	if c.Realm.DemoUsers && (!application.Loopback() || !keycloak.Loopback()) {
@@ -145,8 +145,11 @@ func (v *validation) generations(generations map[credentials.Label]int) {
 			v.fail(key, "unknown credential, want one of %s", credentials.LabelList())
 			continue
 		}
-		if n := generations[label]; n < 1 {
+		switch n := generations[label]; {
+		case n < 1:
 			v.fail(key, "got %d, want 1 or more", n)
+		case n > 1 && !slices.Contains(credentials.Turnable(), label):
+			v.fail(key, "got %d, want 1: its service takes it at the first start only, so another value would lock somebody out", n)
 		}
 	}
 }

@@ -64,6 +64,16 @@ func Labels() []Label {
 	}
 }
 
+// Turnable are the labels whose generation may be raised: at the next update
+// both sides of each have the new value. The others are taken by a service once,
+// or encrypt what would be unreadable afterwards.
+func Turnable() []Label {
+	return []Label{
+		PostgresSuperuser, PostgresMLflow, PostgresMLflowAuth, PostgresKeycloak, Redis,
+		MLflowClient, MLflowSession, MLflowSessionTokens,
+	}
+}
+
 // LabelList is all labels as one text, for messages.
 func LabelList() string {
 	texts := make([]string, 0, len(Labels()))

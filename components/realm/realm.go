@@ -37,9 +37,10 @@ const (
 	GroupsClaim = "groups"
 )
 
-// SSLRequirements are from whom Keycloak can demand https: nobody, everybody but
-// private addresses, everybody.
-func SSLRequirements() []string { return []string{"none", "external", "all"} }
+// SSLRequirements are from whom Keycloak may demand https: from nobody, or from
+// everybody but private addresses. To demand it from all would shut MLflow out,
+// which asks on the private network.
+func SSLRequirements() []string { return []string{"none", "external"} }
 
 // User is a person whom the realm starts with.
 type User struct {
@@ -71,7 +72,7 @@ type Args struct {
 	RedirectPath, LogoutPath string
 	// ClientSecret is MLflow's.
 	ClientSecret pulumi.StringInput
-	// SSLRequired is none, external or all.
+	// SSLRequired is none or external.
 	SSLRequired string
 	// AccessTokenLifespan is how long a login lasts: the session in MLflow ends with it.
 	AccessTokenLifespan time.Duration

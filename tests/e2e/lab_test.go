@@ -107,10 +107,11 @@ func (l *lab) run(ctx context.Context, verb string, more ...string) (ended, erro
 	return ended{stdout.String(), stderr.String(), command.ProcessState.ExitCode()}, err
 }
 
-// must runs the tool and demands success.
+// must runs the tool and demands success, at the end of a test, too, when the
+// test's own context has ended.
 func (l *lab) must(t *testing.T, verb string, more ...string) ended {
 	t.Helper()
-	got, err := l.run(t.Context(), verb, more...)
+	got, err := l.run(context.WithoutCancel(t.Context()), verb, more...)
 	require.NoError(t, err)
 	require.Zero(t, got.code, "%s\n%s", got.stderr, got.stdout)
 	return got

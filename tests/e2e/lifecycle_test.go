@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/Nerzal/gocloak/v13"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
@@ -103,6 +104,27 @@ func TestAStoppedContainerIsDriftAndUpMendsIt(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, got.code)
 	require.Contains(t, got.stdout, "redis-container")
+}
+
+func TestAChangeByHandInKeycloakIsDriftAndUpWithRefreshMendsIt(t *testing.T) {
+	l := sharedLab(t)
+	told := runningStack(t)
+	client, token := keycloakAdmin(t, told)
+	mappers := *oidcClient(t, told).ProtocolMappers
+	for _, m := range mappers {
+		if gocloak.PString(m.Name) == "groups" {
+			require.NoError(t, client.DeleteClientProtocolMapper(t.Context(), token, told.Realm.Name, *oidcClient(t, told).ID, *m.ID))
+		}
+	}
+	t.Cleanup(func() { l.must(t, "up", "--refresh") })
+
+	got, err := l.run(t.Context(), "drift")
+	require.NoError(t, err)
+	require.Equal(t, 1, got.code)
+	require.Contains(t, got.stdout, "realm-groups-mapper")
+
+	require.Contains(t, l.must(t, "up", "--refresh").stdout, "21 passed")
+	require.Contains(t, l.must(t, "drift").stdout, "no drift")
 }
 
 func TestDestroyKeepsTheDataAndTheNextUpGoesOnWithIt(t *testing.T) {
