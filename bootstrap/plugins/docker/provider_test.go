@@ -3,8 +3,9 @@ package main
 import (
 	"testing"
 
-	"github.com/mlflow-sso/mlflow-sso/bootstrap/plugins/sdkmatch"
 	"github.com/pulumi/pulumi-docker/sdk/v4/go/docker"
+
+	"github.com/mlflow-sso/mlflow-sso/bootstrap/plugins/sdkmatch"
 )
 
 // sdk is what the SDK takes for each resource, by token.

@@ -3,11 +3,12 @@ package main
 import (
 	"testing"
 
-	"github.com/mlflow-sso/mlflow-sso/bootstrap/plugins/sdkmatch"
 	"github.com/pulumi/pulumi-keycloak/sdk/v6/go/keycloak"
 	"github.com/pulumi/pulumi-keycloak/sdk/v6/go/keycloak/authentication"
 	"github.com/pulumi/pulumi-keycloak/sdk/v6/go/keycloak/oidc"
 	"github.com/pulumi/pulumi-keycloak/sdk/v6/go/keycloak/openid"
+
+	"github.com/mlflow-sso/mlflow-sso/bootstrap/plugins/sdkmatch"
 )
 
 // sdk is what the SDK takes for each resource, by token.
