@@ -31,14 +31,18 @@ func (m *machine) measureByHand(ctx context.Context, t *testing.T, from *bluepri
 	t.Cleanup(func() { require.NoError(t, m.removeByHand(context.Background())) })
 	require.NoError(t, m.log.Step(ctx, "by hand", func(ctx context.Context, step *progress.Step) error {
 		into.Load = load()
-		line := newTimeline()
+		line, used := newTimeline(), m.processorClock(labelByHand+"="+m.run)
 		err := m.startByHand(ctx, from, line)
 		if err == nil {
 			err = line.during("first login", func() error { return login(ctx, from.told) })
 		}
 		into.Seconds = line.now()
+		if err != nil {
+			return err
+		}
 		into.Parts = line.finished()
 		step.Say("first login after %.1fs", into.Seconds)
+		into.CPU, err = used(ctx)
 		return err
 	}))
 	require.NoError(t, m.removeByHand(ctx))

@@ -54,8 +54,9 @@ type pair struct {
 type startUp struct {
 	Seconds float64 `json:"seconds"`
 	// Load is the machine's own at the beginning, as many as want a CPU.
-	Load  string `json:"load"`
-	Parts []mark `json:"parts"`
+	Load  string    `json:"load"`
+	CPU   processor `json:"cpuSeconds"`
+	Parts []mark    `json:"parts"`
 }
 
 func newFigures(rounds int) *figures {
@@ -109,6 +110,12 @@ func (f *figures) print(w io.Writer) error {
 		line("%d\t%.1fs\t%.1fs\t%.2f\t%s, %s", i+1, p.Up.Seconds, p.ByHand.Seconds, p.Ratio, p.Up.Load, p.ByHand.Load)
 	}
 	line("median\t%.1fs\t%.1fs\t%.2f\taim: at most %.2f, %s", median(up), median(byHand), median(ratios), aimRatio, verdict(median(ratios), aimRatio))
+
+	line("\nCPU SECONDS\tup: containers\tPulumi\tothers\tby hand: containers\tothers")
+	for i, p := range f.Pairs {
+		up, byHand := p.Up.CPU, p.ByHand.CPU
+		line("round %d\t%.1f\t%.1f\t%.1f\t%.1f\t%.1f", i+1, up.Containers, up.Pulumi, up.Others, byHand.Containers, byHand.Others)
+	}
 
 	f.printParts(line, "UP, part by part", func(p *pair) []mark { return p.Up.Parts })
 	f.printParts(line, "BY HAND, part by part", func(p *pair) []mark { return p.ByHand.Parts })

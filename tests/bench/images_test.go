@@ -4,7 +4,6 @@ package bench
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -52,14 +51,9 @@ func (m *machine) memory(ctx context.Context, told outputs.Stack) (map[string]fl
 	return held, nil
 }
 
-func (m *machine) memoryOf(ctx context.Context, name string) (held uint64, err error) {
-	answer, err := m.docker.API().ContainerStatsOneShot(ctx, name)
+func (m *machine) memoryOf(ctx context.Context, name string) (uint64, error) {
+	stats, err := m.statistics(ctx, name)
 	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, answer.Body.Close()) }()
-	var stats container.StatsResponse
-	if err := json.NewDecoder(answer.Body).Decode(&stats); err != nil {
 		return 0, err
 	}
 	idle, is := stats.MemoryStats.Stats["inactive_file"] // cgroups version 2

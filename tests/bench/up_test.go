@@ -80,9 +80,10 @@ func (m *machine) measureUp(ctx context.Context, t *testing.T, into *startUp) *b
 	s := m.openStack(ctx, t, m.run)
 	var copied *blueprint
 	require.NoError(t, m.log.Step(ctx, "up", func(ctx context.Context, step *progress.Step) error {
+		labelled := label.Deployment + "=" + s.Config.Name
 		into.Load = load()
-		line := newTimeline()
-		stop := watchContainers(ctx, m.docker, label.Deployment+"="+s.Config.Name, line)
+		line, used := newTimeline(), m.processorClock(labelled)
+		stop := watchContainers(ctx, m.docker, labelled, line)
 		told, err := m.timedUp(ctx, s, step, line)
 		into.Seconds = line.now()
 		stop()
@@ -91,6 +92,9 @@ func (m *machine) measureUp(ctx context.Context, t *testing.T, into *startUp) *b
 		}
 		into.Parts = line.finished()
 		step.Say("first login after %.1fs", into.Seconds)
+		if into.CPU, err = used(ctx); err != nil {
+			return err
+		}
 		copied, err = m.takeBlueprint(ctx, told)
 		return err
 	}))
