@@ -78,7 +78,7 @@ func (s *Stack) Up(ctx context.Context, step Step, refresh bool) (Changes, error
 		return nil, err
 	}
 	total.add(done)
-	return total, nil
+	return total, s.settle(ctx, step)
 }
 
 func (s *Stack) update(ctx context.Context, step Step, refresh bool, options ...optup.Option) (Changes, error) {

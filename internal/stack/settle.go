@@ -1,0 +1,55 @@
+package stack
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/engine"
+)
+
+// A container that Pulumi makes is healthy before Pulumi goes on. One that was
+// stopped and only started again is not waited for.
+const (
+	settleWithin = 5 * time.Minute
+	settlePoll   = 500 * time.Millisecond
+)
+
+// settle waits until every container of the stack is ready.
+func (s *Stack) settle(ctx context.Context, step Step) error {
+	ctx, cancel := context.WithTimeout(ctx, settleWithin)
+	defer cancel()
+	for _, component := range []string{"postgres", "redis", "keycloak", "mlflow"} {
+		if err := s.ready(ctx, step, s.Config.Name+"-"+component); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Stack) ready(ctx context.Context, step Step, name string) error {
+	for {
+		state, err := s.Docker.State(ctx, name)
+		switch {
+		case ctx.Err() != nil:
+			return s.notReady(ctx, name, state)
+		case err != nil:
+			return err
+		case state.Ready():
+			return nil
+		}
+		step.Say("waiting for container %s, which is %s %s", name, state.Status, state.Health)
+		select {
+		case <-ctx.Done():
+			return s.notReady(ctx, name, state)
+		case <-time.After(settlePoll):
+		}
+	}
+}
+
+func (s *Stack) notReady(ctx context.Context, name string, state engine.State) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return fmt.Errorf("container %s is %s %s and did not get ready within %s; its last lines:\n%s",
+		name, state.Status, state.Health, settleWithin, s.lastLines(ctx, name))
+}
