@@ -12,7 +12,6 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -22,6 +21,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/mlflow-sso/mlflow-sso/components/internal/child"
+	"github.com/mlflow-sso/mlflow-sso/components/internal/mistakes"
 )
 
 // TypeToken is the component's type in the state.
@@ -94,18 +94,15 @@ type Args struct {
 // Validate reports every mistake in the arguments at once.
 func (a *Args) Validate() error {
 	if a == nil {
-		return errors.New("args: got none, want Args")
+		return mistakes.None()
 	}
-	var errs []error
+	var m mistakes.List
 	for _, label := range slices.Sorted(maps.Keys(a.Generations)) {
-		if !slices.Contains(Labels(), label) {
-			errs = append(errs, fmt.Errorf("args: Generations has %q, want one of %s", label, LabelList()))
-		}
-		if n := a.Generations[label]; n < 1 {
-			errs = append(errs, fmt.Errorf("args: Generations[%s] is %d, want 1 or more", label, n))
-		}
+		n := a.Generations[label]
+		m.Unless(slices.Contains(Labels(), label), "Generations has %q, want one of %s", label, LabelList())
+		m.Unless(n >= 1, "Generations[%s] is %d, want 1 or more", label, n)
 	}
-	return errors.Join(errs...)
+	return m.Err()
 }
 
 // Credentials is the root and what is derived from it.

@@ -6,13 +6,13 @@
 package image
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/pulumi/pulumi-docker/sdk/v4/go/docker"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/mlflow-sso/mlflow-sso/components/internal/child"
+	"github.com/mlflow-sso/mlflow-sso/components/internal/mistakes"
 )
 
 // TypeToken is the component's type in the state.
@@ -35,19 +35,13 @@ type Args struct {
 // Validate reports every mistake in the arguments at once.
 func (a *Args) Validate() error {
 	if a == nil {
-		return errors.New("args: got none, want Args")
+		return mistakes.None()
 	}
-	var errs []error
-	if a.Deployment == "" {
-		errs = append(errs, errors.New(`args: Deployment is "", want a name`))
-	}
-	if a.Service == "" {
-		errs = append(errs, errors.New(`args: Service is "", want a name`))
-	}
-	if a.Reference == "" && (a.Folder == "" || a.Base == "") {
-		errs = append(errs, fmt.Errorf("args: Folder is %q and Base %q, want both to build, or a Reference", a.Folder, a.Base))
-	}
-	return errors.Join(errs...)
+	var m mistakes.List
+	m.Unless(a.Deployment != "", `Deployment is "", want a name`)
+	m.Unless(a.Service != "", `Service is "", want a name`)
+	m.Unless(a.Reference != "" || a.Folder != "" && a.Base != "", "Folder is %q and Base %q, want both to build, or a Reference", a.Folder, a.Base)
+	return m.Err()
 }
 
 // Image is the image of a service.

@@ -11,7 +11,6 @@
 package keycloak
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 
@@ -19,6 +18,7 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/components/address"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/container"
+	"github.com/mlflow-sso/mlflow-sso/components/internal/mistakes"
 	"github.com/mlflow-sso/mlflow-sso/components/postgres"
 )
 
@@ -61,21 +61,16 @@ type Args struct {
 // container needs is checked there.
 func (a *Args) Validate() error {
 	if a == nil {
-		return errors.New("args: got none, want Args")
+		return mistakes.None()
 	}
-	var errs []error
-	require := func(ok bool, problem string) {
-		if !ok {
-			errs = append(errs, errors.New("args: "+problem))
-		}
-	}
-	require(a.Edge != nil && a.Data != nil, "Edge or Data is missing, want both networks")
-	require(a.Port > 0, "Port is 0, want where to publish")
-	require(!a.Public.IsZero(), "Public is missing, want what a browser sees")
-	require(!a.Database.IsZero(), "Database is missing, want a database")
-	require(a.AdminPassword != nil, "AdminPassword is missing, want a password")
-	require(a.ProviderSecret != nil, "ProviderSecret is missing, want a secret")
-	return errors.Join(append(errs, a.container().Validate())...)
+	var m mistakes.List
+	m.Unless(a.Edge != nil && a.Data != nil, "Edge or Data is missing, want both networks")
+	m.Unless(a.Port > 0, "Port is 0, want where to publish")
+	m.Unless(!a.Public.IsZero(), "Public is missing, want what a browser sees")
+	m.Unless(!a.Database.IsZero(), "Database is missing, want a database")
+	m.Unless(a.AdminPassword != nil, "AdminPassword is missing, want a password")
+	m.Unless(a.ProviderSecret != nil, "ProviderSecret is missing, want a secret")
+	return m.Err(a.container().Validate())
 }
 
 // Admin is what this program needs to manage what stands inside Keycloak.

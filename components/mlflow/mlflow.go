@@ -8,7 +8,6 @@
 package mlflow
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/components/address"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/container"
+	"github.com/mlflow-sso/mlflow-sso/components/internal/mistakes"
 	"github.com/mlflow-sso/mlflow-sso/components/postgres"
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
 	"github.com/mlflow-sso/mlflow-sso/components/redis"
@@ -79,29 +79,24 @@ type Args struct {
 // container needs is checked there.
 func (a *Args) Validate() error {
 	if a == nil {
-		return errors.New("args: got none, want Args")
+		return mistakes.None()
 	}
-	var errs []error
-	require := func(ok bool, format string, args ...any) {
-		if !ok {
-			errs = append(errs, fmt.Errorf("args: "+format, args...))
-		}
-	}
-	require(a.Edge != nil && a.Data != nil, "Edge or Data is missing, want both networks")
-	require(a.Port > 0, "Port is %d, want where to publish", a.Port)
-	require(!a.Public.IsZero(), "Public is missing, want what a browser sees")
-	require(a.Workers > 0, "Workers is %d, want more than 0", a.Workers)
-	require(slices.Contains(Permissions(), a.DefaultPermission), "DefaultPermission is %q, want one of %s",
+	var m mistakes.List
+	m.Unless(a.Edge != nil && a.Data != nil, "Edge or Data is missing, want both networks")
+	m.Unless(a.Port > 0, "Port is %d, want where to publish", a.Port)
+	m.Unless(!a.Public.IsZero(), "Public is missing, want what a browser sees")
+	m.Unless(a.Workers > 0, "Workers is %d, want more than 0", a.Workers)
+	m.Unless(slices.Contains(Permissions(), a.DefaultPermission), "DefaultPermission is %q, want one of %s",
 		a.DefaultPermission, strings.Join(Permissions(), ", "))
-	require(!a.Backend.IsZero(), "Backend is missing, want a database")
-	require(!a.Auth.IsZero(), "Auth is missing, want a database")
-	require(a.Backend.Name != a.Auth.Name, "Backend and Auth are both %q, want two databases: each has its own migrations", a.Auth.Name)
-	require(!a.Cache.IsZero(), "Cache is missing, want a cache")
-	require(!a.OIDC.IsZero(), "OIDC is missing, want a client")
-	require(a.OIDC.AdminGroup != a.OIDC.UserGroup, "OIDC has %q for both groups, want two: every member would be an administrator", a.OIDC.UserGroup)
-	require(a.SessionKey != nil && a.SessionTokenKey != nil && a.GatewayKey != nil,
+	m.Unless(!a.Backend.IsZero(), "Backend is missing, want a database")
+	m.Unless(!a.Auth.IsZero(), "Auth is missing, want a database")
+	m.Unless(a.Backend.Name != a.Auth.Name, "Backend and Auth are both %q, want two databases: each has its own migrations", a.Auth.Name)
+	m.Unless(!a.Cache.IsZero(), "Cache is missing, want a cache")
+	m.Unless(!a.OIDC.IsZero(), "OIDC is missing, want a client")
+	m.Unless(a.OIDC.AdminGroup != a.OIDC.UserGroup, "OIDC has %q for both groups, want two: every member would be an administrator", a.OIDC.UserGroup)
+	m.Unless(a.SessionKey != nil && a.SessionTokenKey != nil && a.GatewayKey != nil,
 		"SessionKey, SessionTokenKey or GatewayKey is missing, want all three")
-	return errors.Join(append(errs, a.container().Validate())...)
+	return m.Err(a.container().Validate())
 }
 
 // Server is the tracking server.

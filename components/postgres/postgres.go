@@ -9,7 +9,6 @@
 package postgres
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -21,6 +20,7 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/components/address"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/container"
+	"github.com/mlflow-sso/mlflow-sso/components/internal/mistakes"
 )
 
 // TypeToken is the component's type in the state.
@@ -60,27 +60,17 @@ type Args struct {
 // container needs is checked there.
 func (a *Args) Validate() error {
 	if a == nil {
-		return errors.New("args: got none, want Args")
+		return mistakes.None()
 	}
-	var errs []error
-	if a.Network == nil {
-		errs = append(errs, errors.New("args: Network is missing, want the data network"))
-	}
-	if a.Superuser == nil {
-		errs = append(errs, errors.New("args: Superuser is missing, want a password"))
-	}
-	if len(a.Databases) == 0 {
-		errs = append(errs, errors.New("args: Databases is empty, want at least one"))
-	}
+	var m mistakes.List
+	m.Unless(a.Network != nil, "Network is missing, want the data network")
+	m.Unless(a.Superuser != nil, "Superuser is missing, want a password")
+	m.Unless(len(a.Databases) > 0, "Databases is empty, want at least one")
 	for _, name := range slices.Sorted(maps.Keys(a.Databases)) {
-		if !namePattern.MatchString(name) {
-			errs = append(errs, fmt.Errorf("args: Databases has %q, want lower-case letters, digits and underscores", name))
-		}
-		if a.Databases[name] == nil {
-			errs = append(errs, fmt.Errorf("args: Databases[%s] has no password", name))
-		}
+		m.Unless(namePattern.MatchString(name), "Databases has %q, want lower-case letters, digits and underscores", name)
+		m.Unless(a.Databases[name] != nil, "Databases[%s] has no password, want one", name)
 	}
-	return errors.Join(append(errs, a.container().Validate())...)
+	return m.Err(a.container().Validate())
 }
 
 // Database is what a service needs to reach its own database.

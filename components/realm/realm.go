@@ -10,7 +10,6 @@
 package realm
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,6 +21,7 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/components/address"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/child"
+	"github.com/mlflow-sso/mlflow-sso/components/internal/mistakes"
 	keycloakserver "github.com/mlflow-sso/mlflow-sso/components/keycloak"
 )
 
@@ -85,32 +85,27 @@ type Args struct {
 // Validate reports every mistake in the arguments at once.
 func (a *Args) Validate() error {
 	if a == nil {
-		return errors.New("args: got none, want Args")
+		return mistakes.None()
 	}
-	var errs []error
-	require := func(ok bool, format string, args ...any) {
-		if !ok {
-			errs = append(errs, fmt.Errorf("args: "+format, args...))
-		}
-	}
-	require(!a.Admin.IsZero(), "Admin is missing, want access to Keycloak")
-	require(!a.Public.IsZero() && !a.Internal.IsZero(), "Public or Internal is missing, want both addresses of Keycloak")
-	require(!a.Application.IsZero(), "Application is missing, want the address of MLflow in the browser")
+	var m mistakes.List
+	m.Unless(!a.Admin.IsZero(), "Admin is missing, want access to Keycloak")
+	m.Unless(!a.Public.IsZero() && !a.Internal.IsZero(), "Public or Internal is missing, want both addresses of Keycloak")
+	m.Unless(!a.Application.IsZero(), "Application is missing, want the address of MLflow in the browser")
 	for _, path := range []string{a.RedirectPath, a.LogoutPath} {
-		require(strings.HasPrefix(path, "/") && !strings.Contains(path, "*"),
+		m.Unless(strings.HasPrefix(path, "/") && !strings.Contains(path, "*"),
 			"RedirectPath or LogoutPath is %q, want an exact path with a leading slash", path)
 	}
-	require(a.ClientSecret != nil, "ClientSecret is missing, want a secret")
-	require(slices.Contains(SSLRequirements(), a.SSLRequired), "SSLRequired is %q, want one of %s",
+	m.Unless(a.ClientSecret != nil, "ClientSecret is missing, want a secret")
+	m.Unless(slices.Contains(SSLRequirements(), a.SSLRequired), "SSLRequired is %q, want one of %s",
 		a.SSLRequired, strings.Join(SSLRequirements(), ", "))
-	require(a.AccessTokenLifespan >= time.Minute, "AccessTokenLifespan is %s, want at least a minute", a.AccessTokenLifespan)
-	require(a.PasswordPolicy != "", `PasswordPolicy is "", want a policy`)
+	m.Unless(a.AccessTokenLifespan >= time.Minute, "AccessTokenLifespan is %s, want at least a minute", a.AccessTokenLifespan)
+	m.Unless(a.PasswordPolicy != "", `PasswordPolicy is "", want a policy`)
 	for _, user := range a.Users {
-		require(user.Username != "" && user.Username == strings.ToLower(user.Username), "Users has %q, want a lower-case name", user.Username)
-		require(slices.Contains([]string{"", AdminGroup, UserGroup}, user.Group), "Users has %q in group %q, want %s, %s or none",
+		m.Unless(user.Username != "" && user.Username == strings.ToLower(user.Username), "Users has %q, want a lower-case name", user.Username)
+		m.Unless(slices.Contains([]string{"", AdminGroup, UserGroup}, user.Group), "Users has %q in group %q, want %s, %s or none",
 			user.Username, user.Group, AdminGroup, UserGroup)
 	}
-	return errors.Join(errs...)
+	return m.Err()
 }
 
 // OIDCClient is what MLflow needs to let people log in. It depends on no

@@ -6,7 +6,6 @@
 package redis
 
 import (
-	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/components/address"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/container"
+	"github.com/mlflow-sso/mlflow-sso/components/internal/mistakes"
 )
 
 // TypeToken is the component's type in the state.
@@ -42,16 +42,12 @@ type Args struct {
 // container needs is checked there.
 func (a *Args) Validate() error {
 	if a == nil {
-		return errors.New("args: got none, want Args")
+		return mistakes.None()
 	}
-	var errs []error
-	if a.Network == nil {
-		errs = append(errs, errors.New("args: Network is missing, want the data network"))
-	}
-	if a.Password == nil {
-		errs = append(errs, errors.New("args: Password is missing, want a password"))
-	}
-	return errors.Join(append(errs, a.container().Validate())...)
+	var m mistakes.List
+	m.Unless(a.Network != nil, "Network is missing, want the data network")
+	m.Unless(a.Password != nil, "Password is missing, want a password")
+	return m.Err(a.container().Validate())
 }
 
 // Endpoint is what a service needs to reach the cache.

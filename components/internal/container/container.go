@@ -7,7 +7,6 @@
 package container
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,6 +16,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/mlflow-sso/mlflow-sso/components/internal/child"
+	"github.com/mlflow-sso/mlflow-sso/components/internal/mistakes"
 	"github.com/mlflow-sso/mlflow-sso/internal/label"
 )
 
@@ -52,23 +52,18 @@ type Args struct {
 // Validate reports every mistake in the arguments at once.
 func (a *Args) Validate() error {
 	if a == nil {
-		return errors.New("args: got none, want Args")
+		return mistakes.None()
 	}
-	var errs []error
-	require := func(ok bool, format string, args ...any) {
-		if !ok {
-			errs = append(errs, fmt.Errorf("args: "+format, args...))
-		}
-	}
-	require(a.Deployment != "", `Deployment is "", want a name`)
-	require(a.Component != "", `Component is "", want a name`)
-	require(a.Image != nil, "Image is missing, want an image")
-	require(len(a.Networks) > 0, "Networks is empty, want at least one: the default bridge is shared with strangers")
-	require(a.MemoryMB > 0, "MemoryMB is %d, want more than 0", a.MemoryMB)
-	require(a.Restart != "", `Restart is "", want a restart policy`)
-	require(a.StartSeconds > 0, "StartSeconds is %d, want more than 0", a.StartSeconds)
-	require(a.StopSeconds > 0, "StopSeconds is %d, want more than 0: 0 kills at once", a.StopSeconds)
-	return errors.Join(errs...)
+	var m mistakes.List
+	m.Unless(a.Deployment != "", `Deployment is "", want a name`)
+	m.Unless(a.Component != "", `Component is "", want a name`)
+	m.Unless(a.Image != nil, "Image is missing, want an image")
+	m.Unless(len(a.Networks) > 0, "Networks is empty, want at least one: the default bridge is shared with strangers")
+	m.Unless(a.MemoryMB > 0, "MemoryMB is %d, want more than 0", a.MemoryMB)
+	m.Unless(a.Restart != "", `Restart is "", want a restart policy`)
+	m.Unless(a.StartSeconds > 0, "StartSeconds is %d, want more than 0", a.StartSeconds)
+	m.Unless(a.StopSeconds > 0, "StopSeconds is %d, want more than 0: 0 kills at once", a.StopSeconds)
+	return m.Err()
 }
 
 // Label is a Docker label.
