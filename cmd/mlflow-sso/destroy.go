@@ -76,6 +76,10 @@ func destroy(cmd *cobra.Command, which chosen, data bool) (err error) {
 	if err != nil {
 		return err
 	}
+	if !stack.MayExist(at, which.name) {
+		_, err := fmt.Fprintf(cmd.ErrOrStderr(), "stack %s was never brought up from %s: there is nothing to remove\n", which.name, at.Dir())
+		return err
+	}
 	// Not started for this: where no daemon runs, nothing of the stack runs either.
 	docker, err := engine.Open(cmd.Context())
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/home"
 )
 
 // backend is where Pulumi keeps the state: where the caller says, else a folder
@@ -26,6 +28,18 @@ func (s *Stack) stateFolder() (string, bool) {
 	path, is := strings.CutPrefix(s.backend(), "file://")
 	path, _, _ = strings.Cut(path, "?")
 	return path, is && filepath.IsAbs(path)
+}
+
+// MayExist says whether the state has a stack of that name, as far as that can be
+// told without Pulumi: a state that is not in a folder on this machine may.
+func MayExist(h home.Home, name string) bool {
+	s := Stack{Options: Options{Home: h, Name: name}}
+	folder, is := s.stateFolder()
+	if !is {
+		return true
+	}
+	found, err := filepath.Glob(filepath.Join(folder, ".pulumi", "stacks", "*", name+".json*"))
+	return err != nil || len(found) > 0
 }
 
 // mendAttributes removes attributes that were cut off while they were written, in

@@ -169,6 +169,20 @@ func TestTheStateFolderIsKnownOnlyWhenItIsOnThisMachine(t *testing.T) {
 	}
 }
 
+func TestAStackThatIsNotInTheStateIsKnownWithoutPulumi(t *testing.T) {
+	h, err := home.At(filepath.Join(t.TempDir(), "home"))
+	require.NoError(t, err)
+	t.Setenv("PULUMI_BACKEND_URL", "")
+	require.False(t, MayExist(h, "lab"))
+	folder := filepath.Join(h.State(), ".pulumi", "stacks", "mlflow-sso")
+	require.NoError(t, os.MkdirAll(folder, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "lab.json"), nil, 0o600))
+	require.True(t, MayExist(h, "lab"))
+	require.False(t, MayExist(h, "la"))
+	t.Setenv("PULUMI_BACKEND_URL", "s3://bucket")
+	require.True(t, MayExist(h, "other"))
+}
+
 func TestAFullDiskIsSeenBeforeAnythingBegins(t *testing.T) {
 	require.NoError(t, roomIn(t.TempDir(), 1, ""))
 	require.ErrorContains(t, roomIn(t.TempDir(), 1<<62, "hint"), "the disk is full")
