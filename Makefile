@@ -11,6 +11,7 @@ ifeq ($(HOME),)
 export GOPATH ?= $(CURDIR)/.state/go
 export GOCACHE ?= $(CURDIR)/.state/go-build
 export GOFLAGS ?= -modcacherw
+export GOLANGCI_LINT_CACHE ?= $(CURDIR)/.state/golangci-lint
 endif
 export GOWORK := off
 
