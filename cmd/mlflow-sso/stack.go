@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"os"
 
 	"github.com/spf13/pflag"
 
@@ -40,9 +41,13 @@ func (c *chosen) found(ctx context.Context, m *machine) (*stack.Stack, error) {
 
 func (c *chosen) options(m *machine) (stack.Options, error) {
 	root, err := repository.Find(".")
+	if err != nil {
+		return stack.Options{}, err
+	}
+	program, err := os.Executable()
 	return stack.Options{
 		Name: c.name, File: c.file, Repository: root, Home: m.home, Docker: m.docker,
-		PulumiRoot: m.toolchain.Root, PulumiHome: m.toolchain.PulumiHome, Environment: m.toolchain.Environment,
+		PulumiRoot: m.toolchain.Root, PulumiHome: m.toolchain.PulumiHome, Environment: m.toolchain.Environment, Program: program,
 	}, err
 }
 

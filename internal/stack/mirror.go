@@ -1,7 +1,9 @@
 package stack
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -9,6 +11,33 @@ import (
 )
 
 const projectFile = "Pulumi.yaml"
+
+// edited says whether something that the program is compiled from is newer than
+// Program, which then is not the program any more.
+func (s *Stack) edited() bool {
+	program, err := os.Stat(s.Program)
+	if err != nil {
+		return true
+	}
+	for _, name := range []string{"go.mod", "go.sum", "cmd", "components", "config", "internal"} {
+		err := filepath.WalkDir(filepath.Join(s.Repository, name), func(_ string, entry fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			source, err := entry.Info()
+			if err == nil && !entry.IsDir() && source.ModTime().After(program.ModTime()) {
+				return errEdited
+			}
+			return err
+		})
+		if err != nil {
+			return true
+		}
+	}
+	return false
+}
+
+var errEdited = errors.New("a source is newer than the program")
 
 // writeMirror copies the project file and the stack file to where Pulumi may
 // write. The copy of the project says where the program is. The copy of the
@@ -22,6 +51,9 @@ func (s *Stack) writeMirror() error {
 		return fmt.Errorf("project file: %w", err)
 	}
 	project.Main = s.Repository
+	if s.Program != "" && !s.edited() {
+		project.Runtime.SetOption("binary", s.Program)
+	}
 	if err := project.Save(filepath.Join(s.mirror, projectFile)); err != nil {
 		return fmt.Errorf("copy of the project file: %w", err)
 	}

@@ -41,6 +41,9 @@ type Options struct {
 	PulumiRoot string
 	// PulumiHome is where Pulumi's plugins are.
 	PulumiHome string
+	// Program is a binary that runs the program when Pulumi starts it; empty to
+	// compile the program in Repository.
+	Program string
 	// Environment is what Pulumi and the program need beside the caller's own
 	// variables, such as where a compiler may keep its cache.
 	Environment map[string]string
@@ -56,6 +59,8 @@ type Stack struct {
 
 	mirror string
 	pulumi auto.Stack
+	// told are the outputs of the last update; nil before one.
+	told auto.OutputMap
 }
 
 // Settings reads and checks the settings of a stack: those of file, or of
@@ -150,7 +155,10 @@ func (s *Stack) environment() (map[string]string, error) {
 // wrapped when there are none.
 func (s *Stack) Outputs(ctx context.Context) (outputs.Stack, error) {
 	var told outputs.Stack
-	values, err := s.pulumi.Outputs(ctx)
+	values, err := s.told, error(nil)
+	if values == nil {
+		values, err = s.pulumi.Outputs(ctx)
+	}
 	if err != nil {
 		return told, fmt.Errorf("outputs of stack %q: %w", s.Name, explain(err, nil))
 	}

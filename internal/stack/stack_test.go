@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/events"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
@@ -69,6 +70,33 @@ func TestTheMirrorKeepsTheSaltAndTakesEveryChangeOfTheSettings(t *testing.T) {
 	untouched, err := os.ReadFile(s.File)
 	require.NoError(t, err)
 	require.NotContains(t, string(untouched), "v1:salt")
+}
+
+func TestAProgramThatIsOlderThanItsSourcesIsNotRun(t *testing.T) {
+	root := repositoryWith(t, "config:\n  mlflow-sso:name: lab\n")
+	for _, name := range []string{"go.mod", "go.sum", "cmd/a.go", "components/b/b.go", "config/c.go", "internal/d/d.go"} {
+		path := filepath.Join(root, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
+		require.NoError(t, os.WriteFile(path, nil, 0o600))
+	}
+	s := mirrored(t, root)
+	s.Program = filepath.Join(root, "program")
+	binary := func() any {
+		require.NoError(t, s.writeMirror())
+		copied, err := workspace.LoadProject(filepath.Join(s.mirror, projectFile))
+		require.NoError(t, err)
+		return copied.Runtime.Options()["binary"]
+	}
+	require.Nil(t, binary(), "there is none")
+
+	require.NoError(t, os.WriteFile(s.Program, nil, 0o700))
+	later := time.Now().Add(time.Minute)
+	require.NoError(t, os.Chtimes(s.Program, later, later))
+	require.Equal(t, s.Program, binary())
+
+	later = later.Add(time.Minute)
+	require.NoError(t, os.Chtimes(filepath.Join(root, "components/b/b.go"), later, later))
+	require.Nil(t, binary(), "a source was edited")
 }
 
 func TestAStackWithoutAFileIsRefusedByName(t *testing.T) {

@@ -93,5 +93,6 @@ func (s *Stack) update(ctx context.Context, step Step, refresh bool, options ...
 	if err != nil {
 		return nil, s.because("update", err, s.withLogs(ctx, watched.problems))
 	}
+	s.told = result.Outputs
 	return changed(result.Summary.ResourceChanges), nil
 }

@@ -112,6 +112,7 @@ func (m *machine) openStack(ctx context.Context, t *testing.T, name string) *sta
 	options := stack.Options{
 		Name: name, File: m.stackFile(t, name), Repository: m.root, Home: m.home, Docker: m.docker,
 		PulumiRoot: m.tools.Root, PulumiHome: m.tools.PulumiHome, Environment: m.tools.Environment,
+		Program: filepath.Join(m.root, "bin", "mlflow-sso"),
 	}
 	made, err := stack.Open(ctx, options)
 	require.NoError(t, err)
