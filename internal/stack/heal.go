@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -161,33 +162,19 @@ func (s *Stack) volumes(ctx context.Context, known *state) (bool, error) {
 }
 
 // removeLeftOvers removes containers and networks that an update made but could
-// not write down. A container is ours only if it is on a network that the state
-// knows: one of the same name may belong to another stack.
+// not write down. They are ours if the state knows a network of the deployment:
+// another stack of the same name has networks of its own. A container cannot be
+// judged by its own network, which it joins only after it was made.
 func (s *Stack) removeLeftOvers(ctx context.Context, known *state, step Step) (bool, error) {
 	api := s.Docker.API()
-	containers, err := api.ContainerList(ctx, container.ListOptions{All: true, Filters: s.ours()})
-	if err != nil {
-		return false, fmt.Errorf("list containers: %w", err)
-	}
-	removed := false
-	for _, c := range containers {
-		name := strings.TrimPrefix(strings.Join(c.Names, " "), "/")
-		if known.has(typeContainer, c.ID) {
-			continue
-		}
-		if !onNetworkOf(known, c) {
-			return false, fmt.Errorf("container %s is of a deployment named %q that is not in this state: "+
-				"point MLFLOW_SSO_HOME or PULUMI_BACKEND_URL at the state that it belongs to, or choose another `name` in the stack file", name, s.Config.Name)
-		}
-		step.Say("removing container %s, which an update that was cut off left behind", name)
-		if err := api.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true}); err != nil {
-			return false, fmt.Errorf("remove container %s: %w", name, err)
-		}
-		removed = true
-	}
 	networks, err := api.NetworkList(ctx, network.ListOptions{Filters: s.ours()})
 	if err != nil {
 		return false, fmt.Errorf("list networks: %w", err)
+	}
+	own := slices.ContainsFunc(networks, func(n network.Summary) bool { return known.has(typeNetwork, n.ID) })
+	removed, err := s.removeContainers(ctx, known, own, step)
+	if err != nil {
+		return false, err
 	}
 	for _, n := range networks {
 		if known.has(typeNetwork, n.ID) {
@@ -203,16 +190,27 @@ func (s *Stack) removeLeftOvers(ctx context.Context, known *state, step Step) (b
 	return removed, nil
 }
 
-func onNetworkOf(known *state, c container.Summary) bool {
-	if c.NetworkSettings == nil {
-		return false
+func (s *Stack) removeContainers(ctx context.Context, known *state, own bool, step Step) (removed bool, err error) {
+	containers, err := s.Docker.API().ContainerList(ctx, container.ListOptions{All: true, Filters: s.ours()})
+	if err != nil {
+		return false, fmt.Errorf("list containers: %w", err)
 	}
-	for _, endpoint := range c.NetworkSettings.Networks {
-		if known.has(typeNetwork, endpoint.NetworkID) {
-			return true
+	for _, c := range containers {
+		name := strings.TrimPrefix(strings.Join(c.Names, " "), "/")
+		if known.has(typeContainer, c.ID) {
+			continue
 		}
+		if !own {
+			return false, fmt.Errorf("container %s is of a deployment named %q that is not in this state: "+
+				"point MLFLOW_SSO_HOME or PULUMI_BACKEND_URL at the state that it belongs to, or choose another `name` in the stack file", name, s.Config.Name)
+		}
+		step.Say("removing container %s, which an update that was cut off left behind", name)
+		if err := s.Docker.API().ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true}); err != nil {
+			return false, fmt.Errorf("remove container %s: %w", name, err)
+		}
+		removed = true
 	}
-	return false
+	return removed, nil
 }
 
 // anyDown says whether a container that the state knows does not run.

@@ -13,7 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/docker/docker/api/types/container"
 	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/label"
 )
 
 // killed starts an update and kills it, with Pulumi and its plugins, at the first
@@ -93,7 +96,14 @@ func TestAnUpdateThatIsKilledAtAnyPointIsHealedByTheNext(t *testing.T) {
 	killed(t, l, "a network is there", func() bool { return len(things(t, l.name)["networks"]) > 0 })
 	killed(t, l, "Postgres is there", exists("postgres"))
 	killed(t, l, "Keycloak is there, and not ready", exists("keycloak"))
+	killed(t, l, "MLflow is there, and not ready", exists("mlflow"))
 	killed(t, l, "the realm is there", inKeycloak("/realms/mlflow"))
+	// What Docker does between making a container and giving it its networks takes
+	// milliseconds: a container without any stands for a kill in between.
+	require.NoError(t, api.ContainerRemove(t.Context(), l.name+"-redis", container.RemoveOptions{Force: true}))
+	_, err := api.ContainerCreate(t.Context(), &container.Config{Image: baseImage(), Labels: map[string]string{label.Deployment: l.name}},
+		&container.HostConfig{NetworkMode: "none"}, nil, nil, l.name+"-redis")
+	require.NoError(t, err)
 
 	got := l.must(t, "up")
 
