@@ -29,7 +29,8 @@ func killed(t *testing.T, l *lab, when string, there func() bool) {
 	ended := make(chan error, 1)
 	go func() { ended <- command.Wait() }()
 	deadline := time.After(10 * time.Minute)
-	for !there() {
+	// Something may be there from the update before: Pulumi has to be at work.
+	for !there() || len(descendants(t, command.Process.Pid)) == 1 {
 		select {
 		case err := <-ended:
 			require.FailNow(t, "the update ended before "+when, "%v", err)
