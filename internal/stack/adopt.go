@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/Nerzal/gocloak/v13"
@@ -33,15 +34,15 @@ func (s *Stack) adopt(ctx context.Context, step Step) error {
 	watched := newWatch(step)
 	_, err = s.pulumi.Preview(ctx, optpreview.EventStreams(watched.events),
 		optpreview.ErrorProgressStreams(step.Writer()))
-	watched.end(true)
+	watched.end()
 	if err != nil {
-		return s.because("preview", err, watched.problems)
+		return because("preview", err, watched.problems)
 	}
 	a := &adoption{api: gocloak.NewClient(told.Keycloak.AdminURL), realm: told.Realm.Name, clientID: told.Realm.ClientID}
 	a.api.RestyClient().SetTimeout(time.Minute)
 	login, err := a.api.LoginClient(ctx, told.Keycloak.Provider.ID, told.Keycloak.Provider.Secret, masterRealm)
 	if err != nil {
-		return s.because("look into Keycloak", err, nil)
+		return because("look into Keycloak", err, nil)
 	}
 	a.token = login.AccessToken
 
@@ -73,17 +74,15 @@ func (s *Stack) adopt(ctx context.Context, step Step) error {
 		optimport.Protect(false), optimport.GenerateCode(false),
 		optimport.ErrorProgressStreams(step.Writer()))
 	if err != nil {
-		return s.because("take over what is in Keycloak", err, nil)
+		return because("take over what is in Keycloak", err, nil)
 	}
 	return nil
 }
 
 // urnOfReference is the URN in a reference to a provider, "urn::id".
 func urnOfReference(reference string) string {
-	for i := len(reference) - 1; i > 0; i-- {
-		if reference[i] == ':' && reference[i-1] == ':' {
-			return reference[:i-1]
-		}
+	if end := strings.LastIndex(reference, "::"); end >= 0 {
+		return reference[:end]
 	}
 	return reference
 }
@@ -132,10 +131,10 @@ func (a *adoption) mapper(ctx context.Context, name string) (string, error) {
 
 // path puts the realm in front of an ID, as the provider does.
 func (a *adoption) path(id string, err error) (string, error) {
-	if id == "" {
-		return found("", err)
+	if id != "" {
+		id = a.realm + "/" + id
 	}
-	return found(a.realm+"/"+id, err)
+	return found(id, err)
 }
 
 func idOf[T any](all []*T, is func(*T) bool, id func(*T) *string) string {

@@ -112,6 +112,6 @@ func shortened(err error) string {
 }
 
 // because names the operation in front of a cause; the caller names the stack.
-func (*Stack) because(what string, err error, problems []string) error {
+func because(what string, err error, problems []string) error {
 	return fmt.Errorf("%s: %w", what, explain(err, problems))
 }

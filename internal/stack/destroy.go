@@ -6,7 +6,6 @@ import (
 	"os"
 	"slices"
 
-	"github.com/pulumi/pulumi/sdk/v3/go/auto"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optdestroy"
 )
 
@@ -14,17 +13,12 @@ import (
 // volumes, and the root secret without which nobody could open them, stay,
 // unless data is true: then nothing stays, in the state neither.
 func (s *Stack) Destroy(ctx context.Context, step Step, data bool) (Changes, error) {
-	if err := s.unlock(ctx, step); err != nil {
-		return nil, err
-	}
-	known, err := s.readState(ctx)
+	known, err := s.lookIn(ctx, step)
 	if err != nil {
 		return nil, err
 	}
-	if len(known.cutOff()) > 0 {
-		if err := s.forget(ctx, known); err != nil {
-			return nil, err
-		}
+	if err := s.forget(ctx, known); err != nil {
+		return nil, err
 	}
 	if _, err := s.removeLeftOvers(ctx, known, step); err != nil {
 		return nil, err
@@ -39,7 +33,7 @@ func (s *Stack) Destroy(ctx context.Context, step Step, data bool) (Changes, err
 		return changes, nil
 	}
 	if err := s.pulumi.Workspace().RemoveStack(ctx, s.Name); err != nil {
-		return nil, s.because("removal", err, nil)
+		return nil, because("removal", err, nil)
 	}
 	if err := os.RemoveAll(s.mirror); err != nil {
 		return nil, fmt.Errorf("removal: %w", err)
@@ -59,9 +53,9 @@ func (s *Stack) destroy(ctx context.Context, step Step, known *state, data bool)
 		options = append(options, optdestroy.Exclude(kept))
 	}
 	result, err := s.pulumi.Destroy(ctx, options...)
-	watched.end(err == nil || !auto.IsConcurrentUpdateError(err))
+	watched.end()
 	if err != nil {
-		return nil, s.because("removal", err, watched.problems)
+		return nil, because("removal", err, watched.problems)
 	}
 	return changed(result.Summary.ResourceChanges), nil
 }
@@ -75,9 +69,7 @@ func (s *state) kept() []string {
 	var kept []string
 	for _, r := range append(s.of(typeVolume), s.of(typeRoot)...) {
 		for urn := string(r.URN); urn != ""; urn = parent[urn] {
-			if !slices.Contains(kept, urn) {
-				kept = append(kept, urn)
-			}
+			kept = append(kept, urn)
 		}
 		if r.Provider != "" {
 			kept = append(kept, urnOfReference(r.Provider))

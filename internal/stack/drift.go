@@ -21,15 +21,11 @@ type Difference struct {
 
 // String is such as "redis-container: would be created".
 func (d Difference) String() string {
-	words := map[string]string{"create": "created", "update": "changed", "replace": "replaced", "delete": "removed"}
-	word, is := words[d.Operation]
-	if !is {
-		word = d.Operation
-	}
+	text := fmt.Sprintf("%s: would be %s", d.Resource, outcome(d.Operation))
 	if len(d.Properties) == 0 {
-		return fmt.Sprintf("%s: would be %s", d.Resource, word)
+		return text
 	}
-	return fmt.Sprintf("%s: would be %s for %q", d.Resource, word, d.Properties)
+	return fmt.Sprintf("%s for %q", text, d.Properties)
 }
 
 // Drift compares what there is, on the host and in Keycloak, with what the
@@ -38,9 +34,9 @@ func (s *Stack) Drift(ctx context.Context, step Step) ([]Difference, error) {
 	watched := newWatch(step)
 	_, err := s.pulumi.Preview(ctx, optpreview.Refresh(), optpreview.EventStreams(watched.events),
 		optpreview.ErrorProgressStreams(step.Writer()), optpreview.SuppressProgress(), optpreview.Color("never"))
-	watched.end(true)
+	watched.end()
 	if err != nil {
-		return nil, s.because("comparison", err, watched.problems)
+		return nil, because("comparison", err, watched.problems)
 	}
 	return watched.differences, nil
 }

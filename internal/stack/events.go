@@ -5,7 +5,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/events"
@@ -25,7 +24,7 @@ type watch struct {
 	events chan events.EngineEvent
 	done   chan struct{}
 
-	mutex    sync.Mutex
+	// What follows is written by one goroutine, and read after end.
 	began    map[string]time.Time
 	creates  []created
 	problems []string
@@ -52,11 +51,8 @@ func newWatch(step Step) *watch {
 }
 
 // end waits for the last event. Pulumi closes the channel when a run ends; it
-// does not when the run could not begin.
-func (w *watch) end(began bool) {
-	if !began {
-		return
-	}
+// does not when the run could not begin, which is not waited for long.
+func (w *watch) end() {
 	select {
 	case <-w.done:
 	case <-time.After(5 * time.Second):
@@ -64,8 +60,6 @@ func (w *watch) end(began bool) {
 }
 
 func (w *watch) take(event apitype.EngineEvent, step Step) {
-	w.mutex.Lock()
-	defer w.mutex.Unlock()
 	switch {
 	case event.ResourcePreEvent != nil:
 		w.begin(event.ResourcePreEvent.Metadata, step)
@@ -97,15 +91,13 @@ func (w *watch) finish(m apitype.StepEventMetadata, step Step) {
 		return
 	}
 	delete(w.began, m.URN)
-	waiting := slices.Sorted(func(yield func(string) bool) {
-		for urn := range w.began {
-			if !yield(nameOf(urn)) {
-				return
-			}
-		}
-	})
 	text := fmt.Sprintf("%s done in %.1fs", nameOf(m.URN), time.Since(began).Seconds())
-	if len(waiting) > 0 {
+	if len(w.began) > 0 {
+		var waiting []string
+		for urn := range w.began {
+			waiting = append(waiting, nameOf(urn))
+		}
+		slices.Sort(waiting)
 		text += ", waiting for " + strings.Join(waiting, ", ")
 	}
 	step.Say("%s", text)
@@ -115,6 +107,18 @@ func (w *watch) finish(m apitype.StepEventMetadata, step Step) {
 var verbs = map[apitype.OpType]string{
 	apitype.OpCreate: "making", apitype.OpUpdate: "changing", apitype.OpDelete: "removing",
 	apitype.OpReplace: "replacing", apitype.OpCreateReplacement: "making anew", apitype.OpDeleteReplaced: "removing the old",
+}
+
+// outcome is what an operation does, said afterwards; by its own name where
+// there is no better word.
+func outcome(operation string) string {
+	word, is := map[string]string{
+		"create": "created", "update": "changed", "replace": "replaced", "delete": "removed", "import": "taken over",
+	}[operation]
+	if !is {
+		return operation
+	}
+	return word
 }
 
 // nameOf is the part of a URN that a person gave.

@@ -31,10 +31,7 @@ type health struct {
 // heal clears up behind an update that was cut off, and refuses to go on where
 // something on the host belongs to another stack.
 func (s *Stack) heal(ctx context.Context, step Step) (health, error) {
-	if err := s.unlock(ctx, step); err != nil {
-		return health{}, err
-	}
-	known, err := s.readState(ctx)
+	known, err := s.lookIn(ctx, step)
 	if err != nil {
 		return health{}, err
 	}
@@ -53,9 +50,9 @@ func (s *Stack) heal(ctx context.Context, step Step) (health, error) {
 	cut := len(known.cutOff())
 	if cut > 0 {
 		step.Say("an earlier update was cut off at %d resources: going on from there", cut)
-		if err := s.forget(ctx, known); err != nil {
-			return health{}, err
-		}
+	}
+	if err := s.forget(ctx, known); err != nil {
+		return health{}, err
 	}
 	return health{
 		refresh: left || down || cut > 0,
@@ -92,7 +89,7 @@ func (s *Stack) unlock(ctx context.Context, step Step) error {
 		case !alive(held.Pid):
 			step.Say("the update that held the lock is gone: unlocking")
 			if err := s.pulumi.Cancel(ctx); err != nil {
-				return s.because("unlock", err, nil)
+				return because("unlock", err, nil)
 			}
 			return nil
 		}
@@ -196,7 +193,7 @@ func (s *Stack) removeContainers(ctx context.Context, known *state, own bool, st
 		return false, fmt.Errorf("list containers: %w", err)
 	}
 	for _, c := range containers {
-		name := strings.TrimPrefix(strings.Join(c.Names, " "), "/")
+		name := nameOfContainer(c)
 		if known.has(typeContainer, c.ID) {
 			continue
 		}

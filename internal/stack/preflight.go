@@ -52,7 +52,7 @@ func (s *Stack) portsFree(ctx context.Context) error {
 		case is && holder.Labels[label.Deployment] == s.Config.Name:
 		case is:
 			errs = append(errs, fmt.Errorf("port %d is taken by the container %s: stop it, or set another %s.port, and its publicURL, in the stack file",
-				p.port, strings.TrimPrefix(strings.Join(holder.Names, " "), "/"), p.key))
+				p.port, nameOfContainer(holder), p.key))
 		default:
 			if err := bindable(ctx, p.port); err != nil {
 				errs = append(errs, fmt.Errorf("port %d on 127.0.0.1 cannot be had (%w): stop the program that listens there (`ss -ltnp 'sport = :%d'` names it), "+

@@ -17,10 +17,14 @@ const (
 
 // settle waits until every container of the stack is ready.
 func (s *Stack) settle(ctx context.Context, step Step) error {
+	told, err := s.Outputs(ctx)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, settleWithin)
 	defer cancel()
-	for _, component := range []string{"postgres", "redis", "keycloak", "mlflow"} {
-		if err := s.ready(ctx, step, s.Config.Name+"-"+component); err != nil {
+	for _, name := range []string{told.Postgres.Container, told.Redis.Container, told.Keycloak.Container, told.MLflow.Container} {
+		if err := s.ready(ctx, step, name); err != nil {
 			return err
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 
@@ -103,11 +104,11 @@ func notUp(name string) error {
 type source func(ctx context.Context, name, folder string, options ...auto.LocalWorkspaceOption) (auto.Stack, error)
 
 func open(ctx context.Context, options Options, in source) (*Stack, error) {
+	options.File = stackFile(options.Repository, options.Name, options.File)
 	settings, err := Settings(options.Repository, options.Name, options.File)
 	if err != nil {
 		return nil, err
 	}
-	options.File = stackFile(options.Repository, options.Name, options.File)
 	s := &Stack{Options: options, Config: settings, mirror: options.Home.Stack(options.Name)}
 	if err := s.writeMirror(); err != nil {
 		return nil, err
@@ -134,13 +135,8 @@ func open(ctx context.Context, options Options, in source) (*Stack, error) {
 // environment is what Pulumi is told beside the caller's own variables, which
 // win: a team has its own state and its own passphrase.
 func (s *Stack) environment() (map[string]string, error) {
-	environment := map[string]string{
-		"PULUMI_SKIP_UPDATE_CHECK": "1",
-		"PULUMI_BACKEND_URL":       s.backend(),
-	}
-	for name, value := range s.Environment {
-		environment[name] = value
-	}
+	environment := map[string]string{"PULUMI_BACKEND_URL": s.backend()}
+	maps.Copy(environment, s.Environment)
 	_, typed := os.LookupEnv("PULUMI_CONFIG_PASSPHRASE")
 	if !typed && os.Getenv("PULUMI_CONFIG_PASSPHRASE_FILE") == "" {
 		if err := s.Home.EnsurePassphrase(); err != nil {
@@ -155,12 +151,12 @@ func (s *Stack) environment() (map[string]string, error) {
 // wrapped when there are none.
 func (s *Stack) Outputs(ctx context.Context) (outputs.Stack, error) {
 	var told outputs.Stack
-	values, err := s.told, error(nil)
+	values := s.told
 	if values == nil {
-		values, err = s.pulumi.Outputs(ctx)
-	}
-	if err != nil {
-		return told, fmt.Errorf("outputs of stack %q: %w", s.Name, explain(err, nil))
+		var err error
+		if values, err = s.pulumi.Outputs(ctx); err != nil {
+			return told, fmt.Errorf("outputs of stack %q: %w", s.Name, explain(err, nil))
+		}
 	}
 	if len(values) == 0 {
 		return told, notUp(s.Name)

@@ -271,7 +271,7 @@ func TestEventsBecomeProblemsCreationsAndDifferences(t *testing.T) {
 	}}}
 	w.events <- events.EngineEvent{EngineEvent: apitype.EngineEvent{DiagnosticEvent: &apitype.DiagnosticEvent{Severity: "info", Message: "chatter"}}}
 	close(w.events)
-	w.end(true)
+	w.end()
 
 	require.Equal(t, []string{"bad: it broke"}, w.problems)
 	require.Len(t, w.creates, 1)

@@ -25,6 +25,14 @@ type state struct {
 	snapshot apitype.DeploymentV3
 }
 
+// lookIn reads the state once nobody else writes it.
+func (s *Stack) lookIn(ctx context.Context, step Step) (*state, error) {
+	if err := s.unlock(ctx, step); err != nil {
+		return nil, err
+	}
+	return s.readState(ctx)
+}
+
 func (s *Stack) readState(ctx context.Context) (*state, error) {
 	whole, err := s.pulumi.Export(ctx)
 	if err != nil {
@@ -76,15 +84,19 @@ func (s *state) cutOffOf(kind string) bool {
 	return slices.ContainsFunc(s.cutOff(), func(o apitype.OperationV2) bool { return string(o.Resource.Type) == kind })
 }
 
-// forget writes the state without the operations that were cut off.
+// forget writes the state without the operations that were cut off, if there
+// are any.
 func (s *Stack) forget(ctx context.Context, read *state) error {
+	if len(read.cutOff()) == 0 {
+		return nil
+	}
 	rest, err := withoutCutOff(read.whole.Deployment)
 	if err != nil {
 		return fmt.Errorf("state: %w", err)
 	}
 	read.whole.Deployment = rest
 	if err := s.pulumi.Import(ctx, read.whole); err != nil {
-		return s.because("repair of the state", err, nil)
+		return because("repair of the state", err, nil)
 	}
 	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pulumi/pulumi/sdk/v3/go/auto"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optup"
 )
 
@@ -30,14 +29,9 @@ func (c Changes) String() string {
 	if len(c) == 0 {
 		return "no change"
 	}
-	words := map[string]string{"create": "created", "update": "changed", "replace": "replaced", "delete": "removed", "import": "taken over"}
 	var parts []string
 	for _, op := range slices.Sorted(maps.Keys(c)) {
-		word, is := words[op]
-		if !is {
-			word = op
-		}
-		parts = append(parts, fmt.Sprintf("%d %s", c[op], word))
+		parts = append(parts, fmt.Sprintf("%d %s", c[op], outcome(op)))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -89,9 +83,9 @@ func (s *Stack) update(ctx context.Context, step Step, refresh bool, options ...
 		options = append(options, optup.Refresh())
 	}
 	result, err := s.pulumi.Up(ctx, options...)
-	watched.end(err == nil || !auto.IsConcurrentUpdateError(err))
+	watched.end()
 	if err != nil {
-		return nil, s.because("update", err, s.withLogs(ctx, watched.problems))
+		return nil, because("update", err, s.withLogs(ctx, watched.problems))
 	}
 	s.told = result.Outputs
 	return changed(result.Summary.ResourceChanges), nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -97,35 +98,45 @@ func (b *builder) command(ctx context.Context, dir, program string, arguments ..
 // onPath reports whether a directory is one of a PATH.
 func onPath(path, dir string) bool { return slices.Contains(filepath.SplitList(path), dir) }
 
-// environment is what builds and installations run in: the caller's, without
-// what would change what is built. Where there is no home directory, Go's caches
-// go to the toolchain.
+// environment is what builds and installations run in: the caller's with the
+// additions, of which the last of a name counts.
 func environment(caller []string, toolchain, pulumiHome string) []string {
+	added := additions(caller, toolchain, pulumiHome)
+	env := slices.Clone(caller)
+	for _, name := range slices.Sorted(maps.Keys(added)) {
+		env = append(env, name+"="+added[name])
+	}
+	return env
+}
+
+// additions keep the caller's environment from changing what is built. Where
+// there is no home directory, Go's caches go to the toolchain.
+func additions(caller []string, toolchain, pulumiHome string) map[string]string {
 	given := map[string]string{}
 	for _, pair := range caller {
 		name, value, _ := strings.Cut(pair, "=")
 		given[name] = value
 	}
 	flags := "-mod=readonly"
-	env := append([]string(nil), caller...)
-	set := func(name, value string) { env = append(env, name+"="+value) } // the last one counts
+	added := map[string]string{
+		"GOWORK":                        "off",
+		"CGO_ENABLED":                   "0", // no C compiler is needed
+		"PULUMI_HOME":                   pulumiHome,
+		"PULUMI_SKIP_UPDATE_CHECK":      "true",
+		"PULUMI_IGNORE_AMBIENT_PLUGINS": "true",
+	}
 	if given["HOME"] == "" {
 		if given["GOPATH"] == "" {
-			set("GOPATH", filepath.Join(toolchain, "go"))
+			added["GOPATH"] = filepath.Join(toolchain, "go")
 			flags += " -modcacherw" // so that the home can be removed like any directory
 		}
 		if given["GOCACHE"] == "" && given["XDG_CACHE_HOME"] == "" {
-			set("GOCACHE", filepath.Join(toolchain, "go-build"))
+			added["GOCACHE"] = filepath.Join(toolchain, "go-build")
 		}
 	}
 	if compiler, err := findGo(); err == nil && !onPath(given["PATH"], filepath.Dir(compiler)) {
-		set("PATH", filepath.Dir(compiler)+string(os.PathListSeparator)+given["PATH"]) // Pulumi looks for it there
+		added["PATH"] = filepath.Dir(compiler) + string(os.PathListSeparator) + given["PATH"] // Pulumi looks for it there
 	}
-	set("GOFLAGS", flags)
-	set("GOWORK", "off")
-	set("CGO_ENABLED", "0") // no C compiler is needed
-	set("PULUMI_HOME", pulumiHome)
-	set("PULUMI_SKIP_UPDATE_CHECK", "true")
-	set("PULUMI_IGNORE_AMBIENT_PLUGINS", "true")
-	return env
+	added["GOFLAGS"] = flags
+	return added
 }

@@ -10,6 +10,7 @@ package toolchain
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/home"
@@ -68,4 +69,10 @@ func Ensure(ctx context.Context, h home.Home, root string, log *progress.Log) (*
 		made.Parts = append(made.Parts, Part{p.name, p.version, fromProxy})
 	}
 	return made, nil
+}
+
+// Installed is the toolchain in the home, as Ensure has left it there: nothing
+// is looked at or built.
+func Installed(h home.Home) *Toolchain {
+	return &Toolchain{Root: h.Toolchain(), PulumiHome: h.Pulumi(), Environment: additions(os.Environ(), h.Toolchain(), h.Pulumi())}
 }
