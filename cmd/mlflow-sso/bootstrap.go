@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +20,7 @@ import (
 
 // machine is one that is ready to run stacks.
 type machine struct {
+	root      string // the repository
 	home      home.Home
 	docker    *engine.Engine
 	toolchain *toolchain.Toolchain
@@ -28,13 +28,10 @@ type machine struct {
 }
 
 // prepare makes this machine ready: Docker, Pulumi with its plugins, and the base
-// image, each only as far as it is missing. The caller closes machine.docker.
-func prepare(ctx context.Context, log *progress.Log, base string) (ready *machine, err error) {
-	root, err := repository.Find(".")
-	if err != nil {
-		return nil, err
-	}
-	ready = &machine{base: base}
+// image, each only as far as it is missing, from the repository at root. The
+// caller closes machine.docker.
+func prepare(ctx context.Context, log *progress.Log, root, base string) (ready *machine, err error) {
+	ready = &machine{root: root, base: base}
 	if ready.home, err = home.Open(); err != nil {
 		return nil, err
 	}
@@ -58,7 +55,8 @@ func prepare(ctx context.Context, log *progress.Log, base string) (ready *machin
 }
 
 func newBootstrapCommand() *cobra.Command {
-	var base, format string
+	var base string
+	var output format
 	command := &cobra.Command{
 		Use:   "bootstrap",
 		Short: "Make this machine ready to run stacks",
@@ -79,19 +77,20 @@ Progress is on standard error, the result on standard output.`,
   mlflow-sso bootstrap --base-image debian:trixie-slim   # as in the stack's images.base`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if format != "table" && format != "json" {
-				return usageError{fmt.Errorf("--output is %q, want table or json", format)}
-			}
-			ready, err := prepare(cmd.Context(), progress.New(cmd.ErrOrStderr()), base)
+			root, err := repository.Find(".")
 			if err != nil {
 				return err
 			}
-			return errors.Join(ready.print(cmd.OutOrStdout(), format), ready.docker.Close())
+			ready, err := prepare(cmd.Context(), progress.New(cmd.ErrOrStderr()), root, base)
+			if err != nil {
+				return err
+			}
+			return errors.Join(ready.print(cmd.OutOrStdout(), output), ready.docker.Close())
 		},
 	}
 	flags := command.Flags()
 	flags.StringVar(&base, "base-image", baseimage.Reference, "the `IMAGE` that the others start from; any but the default is\nyours, and not made here")
-	flags.StringVar(&format, "output", "table", "`FORMAT` of the result, table or json")
+	output.flag(flags)
 	return command
 }
 
@@ -120,11 +119,9 @@ func baseFrom(reference string) string {
 	return "images.base"
 }
 
-func (m *machine) print(w io.Writer, format string) error {
-	if format == "json" {
-		encoder := json.NewEncoder(w)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(struct {
+func (m *machine) print(w io.Writer, output format) error {
+	if output == asJSON {
+		return writeJSON(w, struct {
 			Home  string `json:"home"`
 			Parts []part `json:"parts"`
 		}{m.home.Dir(), m.parts()})

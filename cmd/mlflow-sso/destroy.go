@@ -91,7 +91,7 @@ func destroy(cmd *cobra.Command, which chosen, data bool) (err error) {
 	if err != nil {
 		return err
 	}
-	s, err := which.on(cmd.Context(), &machine{home: at, docker: docker, toolchain: tools})
+	s, err := which.on(cmd.Context(), &machine{root: root, home: at, docker: docker, toolchain: tools})
 	if err != nil {
 		return err
 	}

@@ -7,10 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/home"
 	"github.com/mlflow-sso/mlflow-sso/internal/progress"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
-	"github.com/mlflow-sso/mlflow-sso/internal/toolchain"
 )
 
 // errDrift says that a stack is not as its program wants it.
@@ -48,11 +46,7 @@ there is such a thing.`,
 }
 
 func drift(cmd *cobra.Command, which chosen) (found []stack.Difference, err error) {
-	at, err := home.Open()
-	if err != nil {
-		return nil, err
-	}
-	s, err := which.found(cmd.Context(), &machine{home: at, toolchain: toolchain.Installed(at)})
+	s, err := which.found(cmd.Context())
 	if err != nil {
 		return nil, err
 	}

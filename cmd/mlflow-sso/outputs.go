@@ -1,10 +1,6 @@
 package main
 
-import (
-	"encoding/json"
-
-	"github.com/spf13/cobra"
-)
+import "github.com/spf13/cobra"
 
 func newOutputsCommand() *cobra.Command {
 	var which chosen
@@ -21,9 +17,7 @@ the encrypted state and asks no service.`,
 			if err != nil {
 				return err
 			}
-			encoder := json.NewEncoder(cmd.OutOrStdout())
-			encoder.SetIndent("", "  ")
-			return encoder.Encode(told)
+			return writeJSON(cmd.OutOrStdout(), told)
 		},
 	}
 	which.flags(command.Flags())

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -13,7 +12,7 @@ import (
 
 func newPasswordsCommand() *cobra.Command {
 	var which chosen
-	var format string
+	var output format
 	command := &cobra.Command{
 		Use:   "passwords",
 		Short: "Show who can log in where, with the passwords in clear",
@@ -24,18 +23,15 @@ is the one that the person started with.`,
   mlflow-sso passwords --output json | jq -r '.[] | select(.username == "demo-admin").password'`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if format != "table" && format != "json" {
-				return usageError{fmt.Errorf("--output is %q, want table or json", format)}
-			}
 			told, err := outputsInState(cmd.Context(), which)
 			if err != nil {
 				return err
 			}
-			return printLogins(cmd.OutOrStdout(), logins(told), format)
+			return printLogins(cmd.OutOrStdout(), logins(told), output)
 		},
 	}
 	which.flags(command.Flags())
-	command.Flags().StringVar(&format, "output", "table", "`FORMAT` of the result, table or json")
+	output.flag(command.Flags())
 	return command
 }
 
@@ -62,11 +58,9 @@ func logins(told outputs.Stack) []login {
 	})
 }
 
-func printLogins(w io.Writer, all []login, format string) error {
-	if format == "json" {
-		encoder := json.NewEncoder(w)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(all)
+func printLogins(w io.Writer, all []login, output format) error {
+	if output == asJSON {
+		return writeJSON(w, all)
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "WHERE\tUSERNAME\tPASSWORD\tROLE") // tabwriter tells at Flush

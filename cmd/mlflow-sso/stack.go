@@ -30,9 +30,18 @@ func (c *chosen) on(ctx context.Context, m *machine) (*stack.Stack, error) {
 	return stack.Open(ctx, options)
 }
 
-// found opens a stack that is in the state.
-func (c *chosen) found(ctx context.Context, m *machine) (*stack.Stack, error) {
-	options, err := c.options(m)
+// found opens a stack that is in the state, to read that alone: nothing is
+// installed or started for it.
+func (c *chosen) found(ctx context.Context) (*stack.Stack, error) {
+	root, err := repository.Find(".")
+	if err != nil {
+		return nil, err
+	}
+	at, err := home.Open()
+	if err != nil {
+		return nil, err
+	}
+	options, err := c.options(&machine{root: root, home: at, toolchain: toolchain.Installed(at)})
 	if err != nil {
 		return nil, err
 	}
@@ -40,25 +49,16 @@ func (c *chosen) found(ctx context.Context, m *machine) (*stack.Stack, error) {
 }
 
 func (c *chosen) options(m *machine) (stack.Options, error) {
-	root, err := repository.Find(".")
-	if err != nil {
-		return stack.Options{}, err
-	}
 	program, err := os.Executable()
 	return stack.Options{
-		Name: c.name, File: c.file, Repository: root, Home: m.home, Docker: m.docker,
+		Name: c.name, File: c.file, Repository: m.root, Home: m.home, Docker: m.docker,
 		PulumiRoot: m.toolchain.Root, PulumiHome: m.toolchain.PulumiHome, Environment: m.toolchain.Environment, Program: program,
 	}, err
 }
 
-// outputsInState reads what a stack tells about itself, from the state alone:
-// nothing is installed or started for it, and no service is asked.
+// outputsInState reads what a stack tells about itself; no service is asked.
 func outputsInState(ctx context.Context, which chosen) (outputs.Stack, error) {
-	at, err := home.Open()
-	if err != nil {
-		return outputs.Stack{}, err
-	}
-	s, err := which.found(ctx, &machine{home: at, toolchain: toolchain.Installed(at)})
+	s, err := which.found(ctx)
 	if err != nil {
 		return outputs.Stack{}, err
 	}

@@ -38,7 +38,7 @@ Progress is on standard error, the proof and the addresses on standard output.`,
 			if err != nil || unproved {
 				return err
 			}
-			if err := verifyOutputs(cmd, told, "table"); err != nil {
+			if err := verifyOutputs(cmd, told, asTable); err != nil {
 				return err
 			}
 			return printAddresses(cmd.OutOrStdout(), which, told)
@@ -61,7 +61,7 @@ func up(cmd *cobra.Command, which chosen, refresh bool) (told outputs.Stack, err
 		return told, err
 	}
 	log := progress.New(cmd.ErrOrStderr())
-	ready, err := prepare(cmd.Context(), log, settings.Images.Base)
+	ready, err := prepare(cmd.Context(), log, root, settings.Images.Base)
 	if err != nil {
 		return told, err
 	}

@@ -27,7 +27,8 @@ var errChecks = errors.New("not every check passed")
 
 func newVerifyCommand(ofStack outputsOf) *cobra.Command {
 	var which chosen
-	var file, format string
+	var file string
+	var output format
 	command := &cobra.Command{
 		Use:   "verify",
 		Short: "Prove that the right people can log in and the wrong ones cannot",
@@ -42,31 +43,28 @@ of a run stays behind. Exit code 1 when a check failed or could not run.`,
   pulumi stack output --json --show-secrets | mlflow-sso verify --outputs -`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if format != "table" && format != "json" {
-				return usageError{fmt.Errorf("--output is %q, want table or json", format)}
-			}
 			stack, err := stackToVerify(cmd, ofStack, which, file)
 			if err != nil {
 				return err
 			}
-			return verifyOutputs(cmd, stack, format)
+			return verifyOutputs(cmd, stack, output)
 		},
 	}
 	flags := command.Flags()
 	which.flags(flags)
 	flags.StringVar(&file, "outputs", "", "read the stack's outputs from this `FILE` (- is standard input), as\npulumi stack output --json --show-secrets writes them, and leave Pulumi alone")
-	flags.StringVar(&format, "output", "table", "`FORMAT` of the report, table or json")
+	output.flag(flags)
 	return command
 }
 
 // verifyOutputs runs the checks against a stack and tells their outcome.
-func verifyOutputs(cmd *cobra.Command, told outputs.Stack, format string) (err error) {
+func verifyOutputs(cmd *cobra.Command, told outputs.Stack, output format) (err error) {
 	docker, err := engine.Open(cmd.Context())
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, docker.Close()) }()
-	done, err := verifyStack(cmd, told, docker, format)
+	done, err := verifyStack(cmd, told, docker, output)
 	if err == nil && !done.OK() {
 		err = errChecks
 	}
@@ -118,12 +116,12 @@ func readOutputs(r io.Reader, source string) (outputs.Stack, error) {
 }
 
 // verifyStack runs the checks and writes the report, a table row by row.
-func verifyStack(cmd *cobra.Command, stack outputs.Stack, docker *engine.Engine, format string) (report.Report, error) {
+func verifyStack(cmd *cobra.Command, stack outputs.Stack, docker *engine.Engine, output format) (report.Report, error) {
 	out := cmd.OutOrStdout()
 	names := verify.Names()
 	waiting := newImpatience(cmd.ErrOrStderr(), names)
 	defer waiting.stop()
-	if format == "json" {
+	if output == asJSON {
 		done := verify.Run(cmd.Context(), stack, docker, func(report.Check) { waiting.next() })
 		return done, report.WriteJSON(out, done)
 	}
