@@ -9,6 +9,7 @@
 package config
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/mlflow-sso/mlflow-sso/components/address"
@@ -31,6 +32,7 @@ type Config struct {
 
 	MLflow      MLflow      `json:"mlflow"`
 	Keycloak    Keycloak    `json:"keycloak"`
+	Edge        Edge        `json:"edge"`
 	Postgres    Postgres    `json:"postgres"`
 	Redis       Redis       `json:"redis"`
 	Realm       Realm       `json:"realm"`
@@ -42,7 +44,8 @@ type Config struct {
 type MLflow struct {
 	// PublicURL is what a browser sees.
 	PublicURL address.Public `json:"publicURL"`
-	// Port is where the server is published, on 127.0.0.1 of the Docker host.
+	// Port is where the server is published, on 127.0.0.1 of the Docker host, unless
+	// the edge stands in front of it.
 	Port int `json:"port"`
 	// Workers is the number of server processes.
 	Workers int `json:"workers"`
@@ -57,11 +60,50 @@ type MLflow struct {
 type Keycloak struct {
 	// PublicURL is what a browser sees.
 	PublicURL address.Public `json:"publicURL"`
-	// Port is where the server is published, on 127.0.0.1 of the Docker host.
+	// Port is where the server answers, on 127.0.0.1 of the Docker host. Behind the
+	// edge that is for the admin console and API alone.
 	Port int `json:"port"`
 	// MemoryMB limits the container's memory, in MiB. Java takes its heap from it.
 	MemoryMB int `json:"memoryMB"`
 }
+
+// Edge sets what stands in front of MLflow and Keycloak and ends TLS.
+type Edge struct {
+	// Certificates is none, where there is no edge and both are on localhost; or where
+	// the edge's certificates come from: internal, files or acme.
+	Certificates string `json:"certificates"`
+	// Address is the host's own that is listened on: 0.0.0.0 is all of them.
+	Address netip.Addr `json:"address"`
+	// HTTPPort leads to HTTPSPort, which is the one in both public addresses.
+	HTTPPort  int `json:"httpPort"`
+	HTTPSPort int `json:"httpsPort"`
+	// CertificateFile and KeyFile are for files: absolute paths on this machine of a
+	// chain for both names and of its key, in PEM.
+	CertificateFile string `json:"certificateFile"`
+	KeyFile         string `json:"keyFile"`
+	// ACMEDirectory and ACMEEmail are for acme: the authority's directory, and where it
+	// writes to. ACMERootFile is the absolute path of what a private authority is
+	// trusted by.
+	ACMEDirectory string `json:"acmeDirectory"`
+	ACMEEmail     string `json:"acmeEmail"`
+	ACMERootFile  string `json:"acmeRootFile"`
+	// Subnet is the edge network's: private, and nobody else's on this host.
+	Subnet netip.Prefix `json:"subnet"`
+	// MaxRequestMB is the largest artifact that is taken, in MiB.
+	MaxRequestMB int `json:"maxRequestMB"`
+	// LoginsPerMinute is how many logins one client address may begin, at MLflow and
+	// at Keycloak each; RequestsPerSecond how many requests it may make of MLflow.
+	LoginsPerMinute   int `json:"loginsPerMinute"`
+	RequestsPerSecond int `json:"requestsPerSecond"`
+	// MemoryMB limits the container's memory, in MiB.
+	MemoryMB int `json:"memoryMB"`
+}
+
+// NoEdge is where the services are published themselves, on localhost.
+const NoEdge = "none"
+
+// Stands says whether there is an edge.
+func (e Edge) Stands() bool { return e.Certificates != NoEdge }
 
 // Postgres sets the database server.
 type Postgres struct {
@@ -98,6 +140,7 @@ type Images struct {
 	Redis    string `json:"redis"`
 	Keycloak string `json:"keycloak"`
 	MLflow   string `json:"mlflow"`
+	Edge     string `json:"edge"`
 }
 
 // Credentials turns credentials.
@@ -107,13 +150,45 @@ type Credentials struct {
 	Generations map[credentials.Label]int `json:"generations"`
 }
 
+// Published is a port of the Docker host that a stack listens on.
+type Published struct {
+	// Key is the setting.
+	Key string
+	// Address is the host's own.
+	Address netip.Addr
+	Port    int
+}
+
+// Published are all ports that the stack listens on.
+func (c *Config) Published() []Published {
+	loopback := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	keycloak := Published{"keycloak.port", loopback, c.Keycloak.Port}
+	if c.Edge.Stands() {
+		return []Published{{"edge.httpPort", c.Edge.Address, c.Edge.HTTPPort}, {"edge.httpsPort", c.Edge.Address, c.Edge.HTTPSPort}, keycloak}
+	}
+	return []Published{{"mlflow.port", loopback, c.MLflow.Port}, keycloak}
+}
+
 func defaults() *Config {
 	return &Config{
 		RestartPolicy: "unless-stopped",
 		MLflow:        MLflow{Port: 5000, Workers: 2, MemoryMB: 2048, DefaultPermission: "NO_PERMISSIONS"},
 		Keycloak:      Keycloak{Port: 8080, MemoryMB: 1024},
-		Postgres:      Postgres{MemoryMB: 512},
-		Redis:         Redis{MemoryMB: 128},
+		Edge: Edge{
+			Certificates:  NoEdge,
+			Address:       netip.IPv4Unspecified(),
+			HTTPPort:      80,
+			HTTPSPort:     443,
+			ACMEDirectory: "https://acme-v02.api.letsencrypt.org/directory",
+			Subnet:        netip.MustParsePrefix("10.213.71.0/24"),
+			MaxRequestMB:  6 << 10,
+			// Teams share an address, and a hyper-parameter search has many clients.
+			LoginsPerMinute:   60,
+			RequestsPerSecond: 1000,
+			MemoryMB:          256,
+		},
+		Postgres: Postgres{MemoryMB: 512},
+		Redis:    Redis{MemoryMB: 128},
 		Realm: Realm{
 			SSLRequired:         "external",
 			AccessTokenLifespan: 10 * time.Hour,

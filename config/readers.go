@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"reflect"
 	"time"
 
@@ -13,6 +14,8 @@ import (
 var readers = map[reflect.Type]func(json.RawMessage, reflect.Value) error{
 	reflect.TypeFor[address.Public](): reader(address.ParsePublic),
 	reflect.TypeFor[time.Duration]():  reader(parseDuration),
+	reflect.TypeFor[netip.Addr]():     reader(parseAddress),
+	reflect.TypeFor[netip.Prefix]():   reader(parseSubnet),
 }
 
 func reader[T any](parse func(string) (T, error)) func(json.RawMessage, reflect.Value) error {
@@ -36,4 +39,20 @@ func parseDuration(text string) (time.Duration, error) {
 		return 0, fmt.Errorf(`got %q, want a duration such as "10h" or "30m"`, text)
 	}
 	return d, nil
+}
+
+func parseAddress(text string) (netip.Addr, error) {
+	address, err := netip.ParseAddr(text)
+	if err != nil || !address.Is4() {
+		return netip.Addr{}, fmt.Errorf(`got %q, want an IPv4 address of this host, or "0.0.0.0" for all`, text)
+	}
+	return address, nil
+}
+
+func parseSubnet(text string) (netip.Prefix, error) {
+	subnet, err := netip.ParsePrefix(text)
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf(`got %q, want a subnet such as "10.213.71.0/24"`, text)
+	}
+	return subnet, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/components/address"
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
+	"github.com/mlflow-sso/mlflow-sso/components/edge"
 	"github.com/mlflow-sso/mlflow-sso/components/mlflow"
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
 )
@@ -30,6 +31,7 @@ func (c *Config) Validate() error {
 	v := &validation{}
 	v.values(c)
 	v.addresses(c)
+	v.edge(c)
 	v.generations(c.Credentials.Generations)
 	return errors.Join(v.errs...)
 }
@@ -83,6 +85,7 @@ func (v *validation) values(c *Config) {
 		{"redis", c.Images.Redis},
 		{"keycloak", c.Images.Keycloak},
 		{"mlflow", c.Images.MLflow},
+		{"edge", c.Images.Edge},
 	} {
 		if image.got != "" && !imagePattern.MatchString(image.got) {
 			v.fail("images."+image.key, "got %q, want an image reference, best with its digest", image.got)
@@ -106,15 +109,24 @@ func (v *validation) addresses(c *Config) {
 		switch {
 		case s.public.IsZero():
 			v.fail(s.key+".publicURL", `got nothing, want the address in the browser, such as "http://localhost:%d"`, s.port)
+		case c.Edge.Stands(): // its own rules are stricter
 		case s.public.Loopback() && s.public.Port() != s.port:
 			v.fail(s.key+".publicURL", "got %q while %s.port is %d, want the same port: on this machine the browser connects to the published port itself",
 				s.public, s.key, s.port)
 		case !s.public.Loopback() && !s.public.TLS():
 			v.fail(s.key+".publicURL", "got %q, want https: only an address on localhost may be plain http", s.public)
+		case s.public.TLS():
+			v.fail(s.key+".publicURL", "got %q while edge.certificates is %s, want %s there: nothing would end TLS",
+				s.public, NoEdge, strings.Join(edge.Sources(), ", "))
 		}
 	}
-	if c.MLflow.Port == c.Keycloak.Port {
-		v.fail("keycloak.port", "got %d, which mlflow.port has too, want another", c.Keycloak.Port)
+	published := c.Published()
+	for i, p := range published {
+		for _, other := range published[:i] {
+			if p.Port == other.Port {
+				v.fail(p.Key, "got %d, which %s has too, want another", p.Port, other.Key)
+			}
+		}
 	}
 
 	application, keycloak := c.MLflow.PublicURL, c.Keycloak.PublicURL

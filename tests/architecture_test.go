@@ -28,18 +28,21 @@ var allowed = map[string][]string{
 	"components/internal/container": {"components/internal/child", "components/internal/mistakes", "internal/label"},
 	"components/credentials":        {"components/internal/child", "components/internal/mistakes"},
 	"components/image":              {"components/internal/child", "components/internal/mistakes"},
-	"components/network":            {"components/internal/child", "components/internal/container"},
+	"components/network":            {"components/internal/child", "components/internal/container", "components/internal/mistakes"},
 	"components/postgres":           {"components/address", "components/internal/container", "components/internal/mistakes"},
 	"components/redis":              {"components/address", "components/internal/container", "components/internal/mistakes"},
 	"components/keycloak":           {"components/address", "components/internal/container", "components/internal/mistakes", "components/postgres"},
+	"components/edge":               {"components/address", "components/internal/container", "components/internal/mistakes", "components/keycloak"},
 	"components/realm":              {"components/address", "components/internal/child", "components/internal/mistakes", "components/keycloak"},
 	"components/mlflow": {
 		"components/address", "components/internal/container", "components/internal/mistakes", "components/postgres",
 		"components/realm", "components/redis",
 	},
-	"config": {"components/address", "components/credentials", "components/mlflow", "components/realm"},
+	"config": {
+		"components/address", "components/credentials", "components/edge", "components/mlflow", "components/network", "components/realm",
+	},
 	"components/platform": {
-		"components/credentials", "components/image", "components/internal/child", "components/keycloak", "components/mlflow",
+		"components/credentials", "components/edge", "components/image", "components/internal/child", "components/keycloak", "components/mlflow",
 		"components/network", "components/postgres", "components/realm", "components/redis", "config",
 	},
 }

@@ -2,6 +2,8 @@ package tests
 
 import (
 	"fmt"
+	"maps"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -47,6 +49,14 @@ func TestNoContainerTakesMoreMemoryThanItsLimit(t *testing.T) {
 	})
 }
 
+func TestNoContainerMakesProcessesWithoutEnd(t *testing.T) {
+	forEachContainer(t, func(t *testing.T, made recorder.Resource) {
+		require.Equal(t, "nproc", input(t, made, "ulimits[0].name").Value)
+		require.Equal(t, input(t, made, "ulimits[0].soft").Value, input(t, made, "ulimits[0].hard").Value)
+		require.LessOrEqual(t, input(t, made, "ulimits[0].hard").Value, 8192.0)
+	})
+}
+
 func TestNoContainerFillsTheDiskWithItsLog(t *testing.T) {
 	forEachContainer(t, func(t *testing.T, made recorder.Resource) {
 		require.Equal(t, "json-file", input(t, made, "logDriver").Value)
@@ -80,7 +90,7 @@ func TestEveryContainerIsGivenTimeToStop(t *testing.T) {
 }
 
 func TestOnlyVolumesKeepDataAndNoFolderOfTheHostIsSeen(t *testing.T) {
-	want := map[string][]string{"postgres-container": {"/var/lib/postgresql"}, "mlflow-container": {"/mlflow/artifacts"}}
+	want := map[string][]string{"postgres-container": {"/var/lib/postgresql"}, "mlflow-container": {"/mlflow/artifacts"}, "edge-container": {"/var/lib/edge"}}
 	forEachContainer(t, func(t *testing.T, made recorder.Resource) {
 		var targets []string
 		for i := 0; made.Has(fmt.Sprintf("mounts[%d]", i)); i++ {
@@ -92,22 +102,50 @@ func TestOnlyVolumesKeepDataAndNoFolderOfTheHostIsSeen(t *testing.T) {
 	})
 }
 
-// Nothing listens on an address that another machine reaches.
-func TestOnlyMLflowAndKeycloakArePublishedAndOnlyOnThisMachine(t *testing.T) {
+// Another machine reaches the edge, where there is one, and nothing else.
+func TestOnlyTheEdgeIsReachedByOtherMachines(t *testing.T) {
 	forEachStack(t, func(t *testing.T, stack string, r *recorder.Recording) {
 		c := settings(t, stack)
-		want := map[string]int{"mlflow-container": c.MLflow.Port, "keycloak-container": c.Keycloak.Port}
+		want := map[string][]string{
+			"mlflow-container":   {fmt.Sprintf("127.0.0.1:%d", c.MLflow.Port)},
+			"keycloak-container": {fmt.Sprintf("127.0.0.1:%d", c.Keycloak.Port)},
+		}
+		if c.Edge.Stands() {
+			want = map[string][]string{"edge-container": {
+				fmt.Sprintf("%s:%d", c.Edge.Address, c.Edge.HTTPPort),
+				fmt.Sprintf("127.0.0.1:%d", c.Keycloak.Port),
+				fmt.Sprintf("%s:%d", c.Edge.Address, c.Edge.HTTPSPort),
+			}}
+		}
 		for _, made := range r.OfType(t, containerType) {
 			require.False(t, made.Has("publishAllPorts"))
-			port, published := want[made.Name]
-			if !published {
-				require.False(t, made.Has("ports"), "%s publishes a port, want none", made.Name)
-				continue
+			var published []string
+			for i := 0; made.Has(fmt.Sprintf("ports[%d]", i)); i++ {
+				at := fmt.Sprintf("ports[%d].", i)
+				published = append(published, input(t, made, at+"ip").Text()+":"+input(t, made, at+"external").Text())
 			}
-			require.False(t, made.Has("ports[1]"), "%s publishes more than one port", made.Name)
-			require.Equal(t, "127.0.0.1", input(t, made, "ports[0].ip").Value, "of %s", made.Name)
-			require.EqualValues(t, port, input(t, made, "ports[0].external").Value, "of %s", made.Name)
+			require.Equal(t, want[made.Name], published, "of %s", made.Name)
 		}
+	})
+}
+
+// Who believes what the edge says of a request, believes it of nobody else.
+func TestServicesBelieveTheEdgesAddressAndNoOther(t *testing.T) {
+	forEachStack(t, func(t *testing.T, stack string, r *recorder.Recording) {
+		trusted := func(component, name string) string {
+			return environment(t, service(t, r, component))[name].Text()
+		}
+		if !settings(t, stack).Edge.Stands() {
+			require.NotContains(t, environment(t, service(t, r, "mlflow")), "TRUSTED_PROXIES", "nobody stands in front")
+			require.NotContains(t, environment(t, service(t, r, "keycloak")), "KC_PROXY_HEADERS", "nobody stands in front")
+			return
+		}
+		address := input(t, service(t, r, "edge"), "networksAdvanced[0].ipv4Address").Text()
+		require.Equal(t, address+"/32", trusted("mlflow", "TRUSTED_PROXIES"))
+		require.Equal(t, address, trusted("keycloak", "KC_PROXY_TRUSTED_ADDRESSES"))
+		require.Equal(t, "xforwarded", trusted("keycloak", "KC_PROXY_HEADERS"))
+		subnet := netip.MustParsePrefix(input(t, r.Get(t, networkType, "network-edge"), "ipamConfigs[0].subnet").Text())
+		require.True(t, subnet.Contains(netip.MustParseAddr(address)))
 	})
 }
 
@@ -116,11 +154,15 @@ func TestDatabasesAreOnTheDataNetworkAlone(t *testing.T) {
 		"postgres": {"data"}, "redis": {"data"}, "keycloak": {"data", "edge"}, "mlflow": {"data", "edge"},
 	}
 	forEachStack(t, func(t *testing.T, stack string, r *recorder.Recording) {
+		want := maps.Clone(want)
+		if settings(t, stack).Edge.Stands() {
+			want["edge"] = []string{"edge"}
+		}
 		deployment := settings(t, stack).Name
 		require.Equal(t, true, input(t, r.Get(t, networkType, "network-data"), "internal").Value, "the data network has a way out")
 		require.Equal(t, false, input(t, r.Get(t, networkType, "network-edge"), "internal").Value, "nothing can be published from an internal network")
 		require.Len(t, r.OfType(t, networkType), 2)
-		require.Len(t, r.OfType(t, containerType), len(want))
+		require.Equal(t, len(want), len(r.OfType(t, containerType)))
 		for component, names := range want {
 			var full []string
 			for _, name := range names {
@@ -157,7 +199,7 @@ func TestEverythingOnTheDockerHostSaysWhoseItIs(t *testing.T) {
 		for _, token := range []string{containerType, networkType, volumeType} {
 			for _, made := range r.OfType(t, token) {
 				require.Equal(t, "mlflow-sso.component", input(t, made, "labels[0].label").Value)
-				require.Contains(t, []any{"postgres", "redis", "keycloak", "mlflow", "network"}, input(t, made, "labels[0].value").Value)
+				require.Contains(t, []any{"postgres", "redis", "keycloak", "mlflow", "edge", "network"}, input(t, made, "labels[0].value").Value)
 				require.Equal(t, "mlflow-sso.deployment", input(t, made, "labels[1].label").Value)
 				require.Equal(t, settings(t, stack).Name, input(t, made, "labels[1].value").Value)
 			}

@@ -54,7 +54,8 @@ func TestNamesOfWhatHoldsDataNeverChange(t *testing.T) {
 
 func TestDataIsProtectedWhereAskedForAndNowhereElse(t *testing.T) {
 	data := []string{volumeType + "::mlflow-artifacts", volumeType + "::postgres-data", rootType + "::credentials-root"}
-	want := map[string][]string{"dev": nil, "prod": data}
+	want := map[string][]string{"dev": nil, "prod": append([]string{volumeType + "::edge-certificates"}, data...)}
+	volumes := map[string]int{"dev": 2, "prod": 3}
 	forEachStack(t, func(t *testing.T, stack string, r *recorder.Recording) {
 		var protected []string
 		for _, made := range r.Resources {
@@ -64,7 +65,7 @@ func TestDataIsProtectedWhereAskedForAndNowhereElse(t *testing.T) {
 		}
 		slices.Sort(protected)
 		require.Equal(t, want[stack], protected)
-		require.Len(t, r.OfType(t, volumeType), 2, "a new volume: does it hold data that wants protection?")
+		require.Len(t, r.OfType(t, volumeType), volumes[stack], "a new volume: does it hold data that wants protection?")
 	})
 }
 
@@ -165,9 +166,13 @@ func TestSettingsOfTheStackFilesReachTheContainers(t *testing.T) {
 }
 
 func memoryOf(c *config.Config) map[string]int {
-	return map[string]int{
+	all := map[string]int{
 		"postgres": c.Postgres.MemoryMB, "redis": c.Redis.MemoryMB, "keycloak": c.Keycloak.MemoryMB, "mlflow": c.MLflow.MemoryMB,
 	}
+	if c.Edge.Stands() {
+		all["edge"] = c.Edge.MemoryMB
+	}
+	return all
 }
 
 // needs is everything that must be there before a resource, in any number of steps.

@@ -40,7 +40,7 @@ var mutations = []mutation{
 	{"discovery is public", "components/realm/realm.go", `args.Internal.At(issuer +`, `args.Public.At(issuer +`, "TestEleven05MLflowAsksKeycloakOnThePrivateNetwork"},
 	{
 		"Postgres is published", "components/postgres/postgres.go",
-		`Networks: []pulumi.StringInput{a.Network},`, `Networks: []pulumi.StringInput{a.Network}, Publish: map[int]int{port: port},`,
+		`Networks: []pulumi.StringInput{a.Network},`, `Networks: []pulumi.StringInput{a.Network}, Publish: []container.Port{{Host: port, Container: port}},`,
 		"TestOnlyMLflowAndKeycloakArePublishedAndOnlyOnThisMachine",
 	},
 	{"ports are open to other machines", "components/internal/container/container.go", `const loopback = "127.0.0.1"`, `const loopback = "0.0.0.0"`, "TestOnlyMLflowAndKeycloakArePublishedAndOnlyOnThisMachine"},

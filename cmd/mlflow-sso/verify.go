@@ -118,7 +118,7 @@ func readOutputs(r io.Reader, source string) (outputs.Stack, error) {
 // verifyStack runs the checks and writes the report, a table row by row.
 func verifyStack(cmd *cobra.Command, stack outputs.Stack, docker *engine.Engine, output format) (report.Report, error) {
 	out := cmd.OutOrStdout()
-	names := verify.Names()
+	names := verify.Names(stack)
 	waiting := newImpatience(cmd.ErrOrStderr(), names)
 	defer waiting.stop()
 	if output == asJSON {

@@ -78,6 +78,14 @@ func (p Public) String() string { return p.scheme + "://" + p.host }
 // header carries it.
 func (p Public) Host() string { return p.host }
 
+// Name is the host without a port, which a certificate is for.
+func (p Public) Name() string {
+	if name, _, err := net.SplitHostPort(p.host); err == nil {
+		return name
+	}
+	return strings.Trim(p.host, "[]")
+}
+
 // At is the URL of a path, which starts with a slash.
 func (p Public) At(path string) string { return p.String() + path }
 
@@ -99,14 +107,10 @@ func (p Public) Port() int {
 // Loopback says whether only browsers on this very machine can reach the
 // address.
 func (p Public) Loopback() bool {
-	host := p.host
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	if host == "localhost" {
+	if p.Name() == "localhost" {
 		return true
 	}
-	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	ip, err := netip.ParseAddr(p.Name())
 	return err == nil && ip.IsLoopback()
 }
 

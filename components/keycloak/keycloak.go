@@ -12,6 +12,7 @@ package keycloak
 
 import (
 	"fmt"
+	"net/netip"
 	"strconv"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -45,8 +46,13 @@ type Args struct {
 	MemoryMB int
 	// Restart is Docker's restart policy.
 	Restart string
-	// Port is where the server is published on 127.0.0.1 of the host.
+	// Port is where the server answers on 127.0.0.1 of the host: published, or, where
+	// something stands in front of it, through that.
 	Port int
+	// Front is the address of what stands in front of the server and ends TLS: the
+	// only one that is believed where a request comes from. The zero value publishes
+	// the server itself.
+	Front netip.Addr
 	// Public is what a browser sees.
 	Public address.Public
 	// Database keeps everything.
@@ -67,6 +73,7 @@ func (a *Args) Validate() error {
 	m.Unless(a.Edge != nil && a.Data != nil, "Edge or Data is missing, want both networks")
 	m.Unless(a.Port > 0, "Port is 0, want where to publish")
 	m.Unless(!a.Public.IsZero(), "Public is missing, want what a browser sees")
+	m.Unless(a.Public.TLS() == a.Front.IsValid(), "Public is %q and Front %q, want https with a front and plain http without", a.Public, a.Front)
 	m.Unless(!a.Database.IsZero(), "Database is missing, want a database")
 	m.Unless(a.AdminPassword != nil, "AdminPassword is missing, want a password")
 	m.Unless(a.ProviderSecret != nil, "ProviderSecret is missing, want a secret")
@@ -80,12 +87,20 @@ type Admin struct {
 	// ClientID and Secret are of a service account in realm master.
 	ClientID string
 	Secret   pulumi.StringOutput
+	// Server is the container, which takes all that is inside with it.
+	Server pulumi.Resource
 	// Ready is there when the API answers.
 	Ready pulumi.Resource
 }
 
 // IsZero says whether there is no access.
-func (a Admin) IsZero() bool { return a.Ready == nil || a.URL == "" }
+func (a Admin) IsZero() bool { return a.Ready == nil || a.Server == nil || a.URL == "" }
+
+// Through is the same access where the API answers only once front is ready.
+func (a Admin) Through(front pulumi.Resource) Admin {
+	a.Ready = front
+	return a
+}
 
 // Server is the identity provider's server.
 type Server struct {
@@ -120,9 +135,10 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	s.Internal = address.Internal{Host: spec.Component, Port: port}
 	s.AdminPassword = pulumi.ToSecret(args.AdminPassword).(pulumi.StringOutput)
 	s.Admin = Admin{
-		URL:      "http://127.0.0.1:" + strconv.Itoa(args.Port),
+		URL:      args.adminURL(),
 		ClientID: ProviderClientID,
 		Secret:   pulumi.ToSecret(args.ProviderSecret).(pulumi.StringOutput),
+		Server:   made,
 		Ready:    made,
 	}
 	if err := ctx.RegisterResourceOutputs(s, pulumi.Map{
@@ -132,6 +148,8 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	}
 	return s, nil
 }
+
+func (a *Args) adminURL() string { return "http://127.0.0.1:" + strconv.Itoa(a.Port) }
 
 func (a *Args) container() *container.Args {
 	env := map[string]pulumi.StringInput{
@@ -153,9 +171,15 @@ func (a *Args) container() *container.Args {
 		"KC_BOOTSTRAP_ADMIN_CLIENT_ID":     pulumi.String(ProviderClientID),
 		"KC_BOOTSTRAP_ADMIN_CLIENT_SECRET": a.ProviderSecret,
 	}
-	if a.Public.TLS() {
-		// Without the proxy's headers Keycloak takes every form for a forged one.
+	var publish []container.Port
+	if a.Front.IsValid() {
+		// Without the headers Keycloak takes every form for a forged one.
 		env["KC_PROXY_HEADERS"] = pulumi.String("xforwarded")
+		env["KC_PROXY_TRUSTED_ADDRESSES"] = pulumi.String(a.Front.String())
+		// The public name does not show the console.
+		env["KC_HOSTNAME_ADMIN"] = pulumi.String(a.adminURL())
+	} else {
+		publish = []container.Port{{Host: a.Port, Container: port}}
 	}
 	return &container.Args{
 		Deployment: a.Deployment,
@@ -163,7 +187,7 @@ func (a *Args) container() *container.Args {
 		Image:      a.Image,
 		Env:        env,
 		Networks:   []pulumi.StringInput{a.Data, a.Edge},
-		Publish:    map[int]int{a.Port: port},
+		Publish:    publish,
 		MemoryMB:   a.MemoryMB,
 		Tmpfs:      map[string]string{"/tmp": "size=256m"},
 		Restart:    a.Restart,

@@ -2,6 +2,7 @@ package mlflow
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,7 +14,7 @@ import (
 // for a list or a truth value and falls back to a default in silence, so all
 // values are written by code.
 func (a *Args) environment() map[string]pulumi.StringInput {
-	return map[string]pulumi.StringInput{
+	env := map[string]pulumi.StringInput{
 		"MLFLOW_BACKEND_STORE_URI":     a.Backend.URI(),
 		"MLFLOW_ARTIFACTS_DESTINATION": pulumi.String(artifactPath),
 		"MLFLOW_WORKERS":               pulumi.String(strconv.Itoa(a.Workers)),
@@ -48,6 +49,10 @@ func (a *Args) environment() map[string]pulumi.StringInput {
 		"CACHE_BACKEND":                       pulumi.String("redis"),
 		"CACHE_REDIS_URL":                     a.Cache.URL(),
 	}
+	if a.Front.IsValid() {
+		env["TRUSTED_PROXIES"] = pulumi.String(netip.PrefixFrom(a.Front, a.Front.BitLen()).String())
+	}
+	return env
 }
 
 const (
@@ -56,14 +61,16 @@ const (
 )
 
 // allowedHosts are the Host headers that are answered: the browser's, the
-// private network's, and this host's own. Setting them replaces a default that
-// lets every private address through and no public name.
+// private network's, the health check's, and this host's own where the server is
+// published on it. Setting them replaces a default that lets every private address
+// through and no public name.
 func (a *Args) allowedHosts() []string {
 	hosts := []string{a.Public.Host()}
-	for _, host := range []string{
-		"mlflow", fmt.Sprintf("mlflow:%d", port),
-		fmt.Sprintf("localhost:%d", a.Port), fmt.Sprintf("127.0.0.1:%d", a.Port), fmt.Sprintf("127.0.0.1:%d", port),
-	} {
+	more := []string{"mlflow", fmt.Sprintf("mlflow:%d", port), fmt.Sprintf("127.0.0.1:%d", port)}
+	if !a.Front.IsValid() {
+		more = append(more, fmt.Sprintf("localhost:%d", a.Port), fmt.Sprintf("127.0.0.1:%d", a.Port))
+	}
+	for _, host := range more {
 		if !slices.Contains(hosts, host) {
 			hosts = append(hosts, host)
 		}

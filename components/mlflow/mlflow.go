@@ -9,6 +9,7 @@ package mlflow
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -36,6 +37,10 @@ const (
 	artifactPath = "/mlflow/artifacts"
 )
 
+// Internal is where a service on the network calls the server. It is known before
+// there is a server, since what stands in front of one is there first.
+func Internal() address.Internal { return address.Internal{Host: "mlflow", Port: port} }
+
 // Permissions are what the plugin knows, and all it knows.
 func Permissions() []string { return []string{"READ", "USE", "EDIT", "MANAGE", "NO_PERMISSIONS"} }
 
@@ -51,8 +56,13 @@ type Args struct {
 	MemoryMB int
 	// Restart is Docker's restart policy.
 	Restart string
-	// Port is where the server is published on 127.0.0.1 of the host.
+	// Port is where the server is published on 127.0.0.1 of the host, unless
+	// something stands in front of it.
 	Port int
+	// Front is the address of what stands in front of the server and ends TLS: the
+	// only one that is believed where a request comes from. The zero value publishes
+	// the server itself.
+	Front netip.Addr
 	// Public is what a browser sees.
 	Public address.Public
 	// Workers is the number of server processes.
@@ -85,6 +95,7 @@ func (a *Args) Validate() error {
 	m.Unless(a.Edge != nil && a.Data != nil, "Edge or Data is missing, want both networks")
 	m.Unless(a.Port > 0, "Port is %d, want where to publish", a.Port)
 	m.Unless(!a.Public.IsZero(), "Public is missing, want what a browser sees")
+	m.Unless(a.Public.TLS() == a.Front.IsValid(), "Public is %q and Front %q, want https with a front and plain http without", a.Public, a.Front)
 	m.Unless(a.Workers > 0, "Workers is %d, want more than 0", a.Workers)
 	m.Unless(slices.Contains(Permissions(), a.DefaultPermission), "DefaultPermission is %q, want one of %s",
 		a.DefaultPermission, strings.Join(Permissions(), ", "))
@@ -145,12 +156,16 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 }
 
 func (a *Args) container() *container.Args {
+	var publish []container.Port
+	if !a.Front.IsValid() {
+		publish = []container.Port{{Host: a.Port, Container: port}}
+	}
 	return &container.Args{
 		Deployment:   a.Deployment,
-		Component:    "mlflow",
+		Component:    Internal().Host,
 		Image:        a.Image,
 		Networks:     []pulumi.StringInput{a.Data, a.Edge},
-		Publish:      map[int]int{a.Port: port},
+		Publish:      publish,
 		MemoryMB:     a.MemoryMB,
 		Tmpfs:        map[string]string{"/tmp": "size=1024m"},
 		Restart:      a.Restart,

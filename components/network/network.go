@@ -1,20 +1,26 @@
 // Package network makes the two private networks of a stack.
 //
 // The edge network is a bridge: the services that a browser reaches are on it,
-// and the host publishes their ports through it. The data network is internal:
+// and the host publishes their ports through it. Where something stands in front
+// of these services, the network has a subnet of the operator's choice and an
+// address in it that is the front's alone, so that a service knows by the address
+// whom to believe. The data network is internal:
 // it has no way out and no published port, and only the services that need the
 // databases are on it.
 package network
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"net/netip"
 
 	"github.com/pulumi/pulumi-docker/sdk/v4/go/docker"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/mlflow-sso/mlflow-sso/components/internal/child"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/container"
+	"github.com/mlflow-sso/mlflow-sso/components/internal/mistakes"
 )
 
 // TypeToken is the component's type in the state.
@@ -24,17 +30,44 @@ const TypeToken = "mlflow-sso:network:Network"
 type Args struct {
 	// Deployment is the prefix of the networks' names.
 	Deployment string
+	// Subnet is the edge network's, where something stands in front of the
+	// services; the zero value leaves the choice to Docker.
+	Subnet netip.Prefix
 }
 
 // Validate reports every mistake in the arguments at once.
 func (a *Args) Validate() error {
 	if a == nil {
-		return errors.New("args: got none, want Args")
+		return mistakes.None()
 	}
-	if a.Deployment == "" {
-		return errors.New(`args: Deployment is "", want a name`)
+	var m mistakes.List
+	m.Unless(a.Deployment != "", `Deployment is "", want a name`)
+	m.Unless(!a.Subnet.IsValid() || CheckSubnet(a.Subnet) == nil, "Subnet is %s, want another: %v", a.Subnet, CheckSubnet(a.Subnet))
+	return m.Err()
+}
+
+// CheckSubnet says what is wrong with a subnet for the edge network; nil when
+// nothing is. Keycloak takes plain http from private addresses only, so it has to
+// be private.
+func CheckSubnet(subnet netip.Prefix) error {
+	switch {
+	case !subnet.IsValid() || !subnet.Addr().Is4() || !subnet.Addr().IsPrivate():
+		return errors.New("want a private IPv4 subnet, within 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16")
+	case subnet != subnet.Masked():
+		return fmt.Errorf("want %s: an address is no subnet", subnet.Masked())
+	case subnet.Bits() < 16 || subnet.Bits() > 28:
+		return fmt.Errorf("got %d bits, want 16 to 28", subnet.Bits())
 	}
 	return nil
+}
+
+// Front is the address that is kept for what stands in front of the services: the
+// last one of the subnet, since Docker gives them out from the first.
+func Front(subnet netip.Prefix) netip.Addr {
+	bytes := subnet.Masked().Addr().As4()
+	last := binary.BigEndian.Uint32(bytes[:]) + 1<<(32-subnet.Bits()) - 2
+	binary.BigEndian.PutUint32(bytes[:], last)
+	return netip.AddrFrom4(bytes)
 }
 
 // Network is the pair of networks.
@@ -45,6 +78,10 @@ type Network struct {
 	Edge pulumi.StringOutput
 	// Data is the name of the network of the databases.
 	Data pulumi.StringOutput
+	// Front is the address on the edge network of what stands in front of the
+	// services, the only one whom they believe where a request comes from; the
+	// zero value where there is no such thing.
+	Front netip.Addr
 }
 
 // New makes the networks. With an error from args nothing is registered.
@@ -56,11 +93,14 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	if err := ctx.RegisterComponentResource(TypeToken, name, n, opts...); err != nil {
 		return nil, fmt.Errorf("network %q: %w", name, err)
 	}
-	edge, err := n.network(ctx, name, "edge", args.Deployment, false)
+	if args.Subnet.IsValid() {
+		n.Front = Front(args.Subnet)
+	}
+	edge, err := n.network(ctx, name, "edge", args.Deployment, args.Subnet)
 	if err != nil {
 		return nil, err
 	}
-	data, err := n.network(ctx, name, "data", args.Deployment, true)
+	data, err := n.network(ctx, name, "data", args.Deployment, netip.Prefix{})
 	if err != nil {
 		return nil, err
 	}
@@ -71,18 +111,24 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	return n, nil
 }
 
-func (n *Network) network(ctx *pulumi.Context, name, role, deployment string, internal bool) (*docker.Network, error) {
+func (n *Network) network(ctx *pulumi.Context, name, role, deployment string, subnet netip.Prefix) (*docker.Network, error) {
 	labels := docker.NetworkLabelArray{}
 	for _, l := range container.Labels(deployment, "network") {
 		labels = append(labels, docker.NetworkLabelArgs{Label: pulumi.String(l.Key), Value: pulumi.String(l.Value)})
 	}
-	made, err := docker.NewNetwork(ctx, name+"-"+role, &docker.NetworkArgs{
+	args := &docker.NetworkArgs{
 		Name:     pulumi.String(deployment + "-" + role),
 		Driver:   pulumi.String("bridge"),
-		Internal: pulumi.Bool(internal),
+		Internal: pulumi.Bool(role == "data"),
 		Labels:   labels,
-		// The name is fixed, so a new network cannot stand beside the old one.
-	}, child.Options(n, pulumi.DeleteBeforeReplace(true))...)
+	}
+	if subnet.IsValid() {
+		args.IpamConfigs = docker.NetworkIpamConfigArray{docker.NetworkIpamConfigArgs{
+			Subnet: pulumi.String(subnet.String()), Gateway: pulumi.String(subnet.Addr().Next().String()),
+		}}
+	}
+	// The name is fixed, so a new network cannot stand beside the old one.
+	made, err := docker.NewNetwork(ctx, name+"-"+role, args, child.Options(n, pulumi.DeleteBeforeReplace(true))...)
 	if err != nil {
 		return nil, fmt.Errorf("network %q: %s: %w", name, role, err)
 	}

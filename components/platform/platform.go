@@ -13,6 +13,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
+	"github.com/mlflow-sso/mlflow-sso/components/edge"
 	"github.com/mlflow-sso/mlflow-sso/components/image"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/child"
 	"github.com/mlflow-sso/mlflow-sso/components/keycloak"
@@ -61,6 +62,7 @@ type Platform struct {
 	postgres    *postgres.Server
 	redis       *redis.Server
 	keycloak    *keycloak.Server
+	edge        *edge.Server // nil where nothing stands in front
 	realm       *realm.Realm
 	mlflow      *mlflow.Server
 }
@@ -76,7 +78,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	}
 	steps := []func(*pulumi.Context, ...pulumi.ResourceOption) error{
 		p.makeCredentials, p.makeNetwork, p.imagesFrom(args.Images),
-		p.makePostgres, p.makeRedis, p.makeKeycloak, p.makeRealm, p.makeMLflow,
+		p.makePostgres, p.makeRedis, p.makeKeycloak, p.makeEdge, p.makeRealm, p.makeMLflow,
 	}
 	for _, step := range steps {
 		if err := step(ctx, child.Options(p)...); err != nil {
@@ -97,7 +99,11 @@ func (p *Platform) makeCredentials(ctx *pulumi.Context, opts ...pulumi.ResourceO
 }
 
 func (p *Platform) makeNetwork(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
-	p.network, err = network.New(ctx, "network", &network.Args{Deployment: p.config.Name}, opts...)
+	args := &network.Args{Deployment: p.config.Name}
+	if p.config.Edge.Stands() {
+		args.Subnet = p.config.Edge.Subnet
+	}
+	p.network, err = network.New(ctx, "network", args, opts...)
 	return err
 }
 
@@ -105,9 +111,12 @@ func (p *Platform) imagesFrom(folder string) func(*pulumi.Context, ...pulumi.Res
 	return func(ctx *pulumi.Context, opts ...pulumi.ResourceOption) error {
 		c := p.config.Images
 		p.images = map[string]pulumi.StringOutput{}
-		for _, service := range []struct{ name, reference string }{
-			{"postgres", c.Postgres}, {"redis", c.Redis}, {"keycloak", c.Keycloak}, {"mlflow", c.MLflow},
-		} {
+		type service struct{ name, reference string }
+		services := []service{{"postgres", c.Postgres}, {"redis", c.Redis}, {"keycloak", c.Keycloak}, {"mlflow", c.MLflow}}
+		if p.config.Edge.Stands() {
+			services = append(services, service{"edge", c.Edge})
+		}
+		for _, service := range services {
 			made, err := image.New(ctx, service.name, &image.Args{
 				Deployment: p.config.Name, Service: service.name, Folder: folder, Base: c.Base, Reference: service.reference,
 			}, opts...)
@@ -159,6 +168,7 @@ func (p *Platform) makeKeycloak(ctx *pulumi.Context, opts ...pulumi.ResourceOpti
 		MemoryMB:       p.config.Keycloak.MemoryMB,
 		Restart:        p.config.RestartPolicy,
 		Port:           p.config.Keycloak.Port,
+		Front:          p.network.Front,
 		Public:         p.config.Keycloak.PublicURL,
 		Database:       p.postgres.Databases[keycloakDatabase],
 		AdminPassword:  p.credentials.Password(credentials.KeycloakAdmin),
@@ -167,9 +177,14 @@ func (p *Platform) makeKeycloak(ctx *pulumi.Context, opts ...pulumi.ResourceOpti
 	return err
 }
 
+// makeRealm reaches Keycloak's admin API as everybody on this host does.
 func (p *Platform) makeRealm(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
+	admin := p.keycloak.Admin
+	if p.edge != nil {
+		admin = admin.Through(p.edge.Ready)
+	}
 	p.realm, err = realm.New(ctx, "realm", &realm.Args{
-		Admin:               p.keycloak.Admin,
+		Admin:               admin,
 		Public:              p.keycloak.Public,
 		Internal:            p.keycloak.Internal,
 		Application:         p.config.MLflow.PublicURL,
@@ -205,6 +220,7 @@ func (p *Platform) makeMLflow(ctx *pulumi.Context, opts ...pulumi.ResourceOption
 		MemoryMB:          p.config.MLflow.MemoryMB,
 		Restart:           p.config.RestartPolicy,
 		Port:              p.config.MLflow.Port,
+		Front:             p.network.Front,
 		Public:            p.config.MLflow.PublicURL,
 		Workers:           p.config.MLflow.Workers,
 		DefaultPermission: p.config.MLflow.DefaultPermission,

@@ -68,6 +68,7 @@ func (p *Platform) outputs() pulumi.Map {
 		},
 		"postgres":  pulumi.Map{"container": p.postgres.Container},
 		"redis":     pulumi.Map{"container": p.redis.Container},
+		"edge":      p.edgeOutputs(),
 		"demoUsers": users,
 	}
 }

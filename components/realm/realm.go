@@ -187,7 +187,7 @@ type builder struct {
 // with its container: taking a stack down asks nothing of a server that is going
 // away as well, and leaves the people in the database where its volume is kept.
 func (b *builder) childOpts() []pulumi.ResourceOption {
-	return child.Options(b.component, pulumi.Provider(b.keycloak), pulumi.DeletedWith(b.args.Admin.Ready))
+	return child.Options(b.component, pulumi.Provider(b.keycloak), pulumi.DeletedWith(b.args.Admin.Server))
 }
 
 func (b *builder) provider() (err error) {

@@ -15,6 +15,8 @@ type Stack struct {
 	Realm      Realm    `json:"realm"`
 	Postgres   Service  `json:"postgres"`
 	Redis      Service  `json:"redis"`
+	// Edge is empty where nothing stands in front of MLflow and Keycloak.
+	Edge Edge `json:"edge"`
 	// DemoUsers is empty unless the stack asks for them (`realm.demoUsers`).
 	DemoUsers []User `json:"demoUsers"`
 }
@@ -24,6 +26,19 @@ type Service struct {
 	// Container is the name of the container on the Docker host.
 	Container string `json:"container"`
 }
+
+// Edge is what stands in front of MLflow and Keycloak and ends TLS.
+type Edge struct {
+	Container string `json:"container"`
+	// HTTPS is host and port where it answers on this machine, whatever the public
+	// names lead to.
+	HTTPS string `json:"https"`
+	// Certificates is where they come from: internal, files or acme.
+	Certificates string `json:"certificates"`
+}
+
+// Stands says whether there is an edge.
+func (e Edge) Stands() bool { return e.Container != "" }
 
 // MLflow is the tracking server.
 type MLflow struct {

@@ -14,6 +14,7 @@ import (
 	"github.com/docker/docker/api/types/image"
 	"golang.org/x/sys/unix"
 
+	"github.com/mlflow-sso/mlflow-sso/config"
 	"github.com/mlflow-sso/mlflow-sso/internal/label"
 )
 
@@ -43,20 +44,17 @@ func (s *Stack) portsFree(ctx context.Context) error {
 		return err
 	}
 	var errs []error
-	for _, p := range []struct {
-		key  string
-		port int
-	}{{"mlflow", s.Config.MLflow.Port}, {"keycloak", s.Config.Keycloak.Port}} {
-		holder, is := published[p.port]
+	for _, p := range s.Config.Published() {
+		holder, is := published[p.Port]
 		switch {
 		case is && holder.Labels[label.Deployment] == s.Config.Name:
 		case is:
-			errs = append(errs, fmt.Errorf("port %d is taken by the container %s: stop it, or set another %s.port, and its publicURL, in the stack file",
-				p.port, nameOfContainer(holder), p.key))
+			errs = append(errs, fmt.Errorf("port %d is taken by the container %s: stop it, or set another %s, and the publicURL with it, in the stack file",
+				p.Port, nameOfContainer(holder), p.Key))
 		default:
-			if err := bindable(ctx, p.port); err != nil {
-				errs = append(errs, fmt.Errorf("port %d on 127.0.0.1 cannot be had (%w): stop the program that listens there (`ss -ltnp 'sport = :%d'` names it), "+
-					"or set another %s.port, and its publicURL, in the stack file", p.port, err, p.port, p.key))
+			if err := bindable(ctx, p); err != nil {
+				errs = append(errs, fmt.Errorf("port %d on %s cannot be had (%w): stop the program that listens there (`ss -ltnp 'sport = :%d'` names it), "+
+					"or set another %s, and the publicURL with it, in the stack file", p.Port, p.Address, err, p.Port, p.Key))
 			}
 		}
 	}
@@ -81,8 +79,8 @@ func (s *Stack) published(ctx context.Context) (map[int]container.Summary, error
 }
 
 // bindable tries to listen on the port, as Docker will.
-func bindable(ctx context.Context, port int) error {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+func bindable(ctx context.Context, p config.Published) error {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp4", net.JoinHostPort(p.Address.String(), strconv.Itoa(p.Port)))
 	if err == nil {
 		return listener.Close()
 	}

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/browser"
 	"github.com/mlflow-sso/mlflow-sso/internal/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/front"
 	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
 )
 
@@ -16,6 +18,9 @@ import (
 type proof struct {
 	stack  outputs.Stack
 	docker *engine.Engine
+
+	// front is the way to the public addresses; nil before the edge was looked at.
+	front *front.Front
 
 	// admin, member and outsider are the people who log in.
 	admin, member, outsider *person
@@ -40,9 +45,9 @@ func newProof(stack outputs.Stack, docker *engine.Engine) *proof {
 // checks are in the order in which they run: what others build on comes first,
 // and what ends sessions comes last.
 func (p *proof) checks() []check {
-	const mlflowLog, keycloakLog = "docker logs --tail 50 {mlflow}", "docker logs --tail 50 {keycloak}"
+	const mlflowLog, keycloakLog, edgeLog = "docker logs --tail 50 {mlflow}", "docker logs --tail 50 {keycloak}", "docker logs --tail 50 {edge}"
 	signedIn := []string{"login-member", "access-token"}
-	return []check{
+	checks := []check{
 		{name: "containers", run: p.checkContainers, next: "docker ps --all, then docker logs of the one that is not healthy"},
 		{name: "discovery", run: p.checkDiscovery, next: keycloakLog},
 		{name: "people", run: p.checkPeople, next: keycloakLog},
@@ -65,18 +70,28 @@ func (p *proof) checks() []check {
 		{name: "logout", run: p.checkLogout, next: mlflowLog, needs: []string{"login-member"}},
 		{name: "cleanup", run: p.checkCleanup, next: "log in to Keycloak's admin console and delete the users whose names begin with " + temporaryPrefix, always: true},
 	}
+	if p.stack.Edge.Stands() {
+		checks[1].needs = []string{"certificate"}
+		checks = slices.Insert(checks, 2, check{name: "closed-paths", run: p.checkClosedPaths, next: edgeLog, needs: []string{"discovery"}})
+		checks = slices.Insert(checks, 1, check{name: "certificate", run: p.checkCertificate, next: edgeLog})
+	}
+	return checks
 }
 
 // containers puts names in the place of {mlflow} and its like.
 func (p *proof) containers() *strings.Replacer {
 	s := p.stack
 	return strings.NewReplacer("{mlflow}", s.MLflow.Container, "{keycloak}", s.Keycloak.Container,
-		"{postgres}", s.Postgres.Container, "{redis}", s.Redis.Container)
+		"{postgres}", s.Postgres.Container, "{redis}", s.Redis.Container, "{edge}", s.Edge.Container)
 }
 
 // newBrowser opens a browser without cookies, which close closes.
 func (p *proof) newBrowser() *browser.Browser {
-	b := browser.New()
+	var options []browser.Option
+	if p.front != nil {
+		options = append(options, p.front.Apply)
+	}
+	b := browser.New(options...)
 	p.browsers = append(p.browsers, b)
 	return b
 }

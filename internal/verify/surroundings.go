@@ -14,11 +14,15 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/engine"
 )
 
-// checkContainers looks at the state of all four.
+// checkContainers looks at the state of all of them.
 func (p *proof) checkContainers(ctx context.Context) (string, error) {
 	s := p.stack
 	var wrong []string
-	for _, name := range []string{s.Postgres.Container, s.Redis.Container, s.Keycloak.Container, s.MLflow.Container} {
+	names, said := []string{s.Postgres.Container, s.Redis.Container, s.Keycloak.Container, s.MLflow.Container}, "postgres, redis, keycloak and mlflow are healthy"
+	if s.Edge.Stands() {
+		names, said = append(names, s.Edge.Container), "postgres, redis, keycloak, mlflow and edge are healthy"
+	}
+	for _, name := range names {
 		state, err := p.docker.State(ctx, name)
 		if errors.Is(err, engine.ErrNoContainer) {
 			wrong = append(wrong, name+" does not exist")
@@ -32,9 +36,9 @@ func (p *proof) checkContainers(ctx context.Context) (string, error) {
 		}
 	}
 	if len(wrong) > 0 {
-		return "", differs(strings.Join(wrong, ", "), "four containers that run and are healthy")
+		return "", differs(strings.Join(wrong, ", "), fmt.Sprintf("%d containers that run and are healthy", len(names)))
 	}
-	return "postgres, redis, keycloak and mlflow are healthy", nil
+	return said, nil
 }
 
 // judgeState says what is wrong with a container; empty when nothing is.

@@ -45,10 +45,10 @@ type check struct {
 	run func(context.Context) (string, error)
 }
 
-// Names are the names of all checks in the order in which they run.
-func Names() []string {
+// Names are the names of all checks of a stack in the order in which they run.
+func Names(stack outputs.Stack) []string {
 	var names []string
-	for _, c := range newProof(outputs.Stack{}, nil).checks() {
+	for _, c := range newProof(stack, nil).checks() {
 		names = append(names, c.name)
 	}
 	return names

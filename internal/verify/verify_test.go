@@ -96,7 +96,7 @@ func TestEveryNeedIsAnEarlierCheck(t *testing.T) {
 		require.NotEmpty(t, c.next, c.name)
 		earlier = append(earlier, c.name)
 	}
-	require.Equal(t, earlier, Names())
+	require.Equal(t, earlier, Names(outputs.Stack{}))
 	require.Equal(t, "cleanup", slices.Clone(earlier)[len(earlier)-1])
 }
 

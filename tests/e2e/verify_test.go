@@ -37,7 +37,7 @@ func fallen(r report.Report, status report.Status) []string {
 
 func requireAllPassed(t *testing.T, r report.Report) {
 	t.Helper()
-	require.Len(t, r.Checks, len(verify.Names()))
+	require.GreaterOrEqual(t, len(r.Checks), len(verify.Names(outputs.Stack{})))
 	require.Empty(t, fallen(r, report.Failed))
 	require.Empty(t, fallen(r, report.NotRun))
 	require.True(t, r.OK())

@@ -1,14 +1,16 @@
 // Package container makes containers, all in one way.
 //
 // Every container has a health check and is ready only when it passes, a memory
-// limit without swap, bounded logs, no capabilities, no way to new privileges,
-// time to stop in peace, and labels that say whose it is. Only the ports that
-// are asked for are published, and only on 127.0.0.1.
+// limit without swap, a limit of processes, bounded logs, no capabilities, no way
+// to new privileges, time to stop in peace, and labels that say whose it is. Only
+// the ports that are asked for are published, and where the caller names no other
+// address, on 127.0.0.1.
 package container
 
 import (
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -33,10 +35,12 @@ type Args struct {
 	Env map[string]pulumi.StringInput
 	// Networks are the names of the networks to join.
 	Networks []pulumi.StringInput
+	// Address is a fixed one on the first network; the zero value takes any.
+	Address netip.Addr
 	// Volumes maps a path in the container to the name of a volume.
 	Volumes map[string]pulumi.StringInput
-	// Publish maps a port of 127.0.0.1 on the host to one of the container.
-	Publish map[int]int
+	// Publish are the ports that are reached from outside of the networks.
+	Publish []Port
 	// MemoryMB is the memory limit in MiB. There is no swap beyond it.
 	MemoryMB int
 	// Tmpfs are the paths that are writable and forgotten, with mount options.
@@ -66,6 +70,14 @@ func (a *Args) Validate() error {
 	return m.Err()
 }
 
+// Port is a port of the host that leads to one of the container.
+type Port struct {
+	// Address is the host's own; the zero value is 127.0.0.1.
+	Address netip.Addr
+	// Host and Container are the two ports.
+	Host, Container int
+}
+
 // Label is a Docker label.
 type Label struct{ Key, Value string }
 
@@ -74,8 +86,13 @@ func Labels(deployment, component string) []Label {
 	return []Label{{label.Component, component}, {label.Deployment, deployment}}
 }
 
-// loopback is the only address of the host that anything is published on.
-const loopback = "127.0.0.1"
+// loopback is the address of the host that no other machine reaches.
+var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+
+// maxProcesses bounds the processes and threads of a container's user, far above
+// what a service needs. Docker's own limit of processes is out of the provider's
+// reach, so it is the kernel's for a user: two stacks on one host share it.
+const maxProcesses = 4096
 
 // New makes a container under parent and waits until it is healthy. The
 // container is stopped and made again when anything about it changes: Docker
@@ -126,8 +143,11 @@ func (a *Args) spec() *docker.ContainerArgs {
 			StartPeriod: pulumi.String(start.String()),
 		},
 
-		Memory:       pulumi.Int(a.MemoryMB),
-		MemorySwap:   pulumi.Int(a.MemoryMB),
+		Memory:     pulumi.Int(a.MemoryMB),
+		MemorySwap: pulumi.Int(a.MemoryMB),
+		Ulimits: docker.ContainerUlimitArray{docker.ContainerUlimitArgs{
+			Name: pulumi.String("nproc"), Soft: pulumi.Int(maxProcesses), Hard: pulumi.Int(maxProcesses),
+		}},
 		ReadOnly:     pulumi.Bool(true),
 		Tmpfs:        pulumi.ToStringMap(a.Tmpfs),
 		Capabilities: &docker.ContainerCapabilitiesArgs{Drops: pulumi.ToStringArray([]string{"ALL"})},
@@ -156,20 +176,29 @@ func (a *Args) labels() docker.ContainerLabelArray {
 
 func (a *Args) networks() docker.ContainerNetworksAdvancedArray {
 	var networks docker.ContainerNetworksAdvancedArray
-	for _, network := range a.Networks {
-		networks = append(networks, docker.ContainerNetworksAdvancedArgs{
+	for i, network := range a.Networks {
+		joined := docker.ContainerNetworksAdvancedArgs{
 			Name: network, Aliases: pulumi.ToStringArray([]string{a.Component}),
-		})
+		}
+		if i == 0 && a.Address.IsValid() {
+			joined.Ipv4Address = pulumi.String(a.Address.String())
+		}
+		networks = append(networks, joined)
 	}
 	return networks
 }
 
 func (a *Args) ports() docker.ContainerPortArray {
 	var ports docker.ContainerPortArray
-	for _, external := range slices.Sorted(maps.Keys(a.Publish)) {
+	// In the order in which Docker tells them, or a refresh shows a difference that is none.
+	for _, port := range slices.SortedFunc(slices.Values(a.Publish), func(x, y Port) int { return x.Container - y.Container }) {
+		address := port.Address
+		if !address.IsValid() {
+			address = loopback
+		}
 		ports = append(ports, docker.ContainerPortArgs{
-			Ip: pulumi.String(loopback), External: pulumi.Int(external),
-			Internal: pulumi.Int(a.Publish[external]), Protocol: pulumi.String("tcp"),
+			Ip: pulumi.String(address.String()), External: pulumi.Int(port.Host),
+			Internal: pulumi.Int(port.Container), Protocol: pulumi.String("tcp"),
 		})
 	}
 	return ports

@@ -1,6 +1,7 @@
 package container
 
 import (
+	"net/netip"
 	"testing"
 
 	"github.com/pulumi/pulumi-docker/sdk/v4/go/docker"
@@ -45,7 +46,7 @@ func TestAllMistakesAreNamedAtOnce(t *testing.T) {
 func TestOrderOfMapsNeverShows(t *testing.T) {
 	a := right()
 	a.Env = map[string]pulumi.StringInput{"C": pulumi.String("3"), "A": pulumi.String("1"), "B": pulumi.String("2")}
-	a.Publish = map[int]int{8081: 2, 8080: 1}
+	a.Publish = []Port{{Host: 8081, Container: 81}, {Host: 8080, Container: 80}}
 	a.Volumes = map[string]pulumi.StringInput{"/b": pulumi.String("b"), "/a": pulumi.String("a")}
 	for range 20 {
 		require.Len(t, a.envs(), 3)
@@ -57,10 +58,12 @@ func TestOrderOfMapsNeverShows(t *testing.T) {
 	}
 }
 
-func TestEveryPortIsPublishedOnThisMachineAlone(t *testing.T) {
+func TestAPortIsPublishedOnThisMachineAloneUnlessItSaysWhereElse(t *testing.T) {
 	a := right()
-	a.Publish = map[int]int{8080: 1, 80: 2}
+	a.Publish = []Port{{Host: 8080, Container: 1}, {Host: 80, Container: 2}, {Address: netip.IPv4Unspecified(), Host: 443, Container: 3}}
+	var addresses []any
 	for _, port := range a.ports() {
-		require.Equal(t, pulumi.String("127.0.0.1"), port.(docker.ContainerPortArgs).Ip)
+		addresses = append(addresses, port.(docker.ContainerPortArgs).Ip)
 	}
+	require.Equal(t, []any{pulumi.String("127.0.0.1"), pulumi.String("127.0.0.1"), pulumi.String("0.0.0.0")}, addresses)
 }
