@@ -17,6 +17,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/mlflow-sso/mlflow-sso/components/edge"
 	"github.com/mlflow-sso/mlflow-sso/internal/engine"
@@ -88,6 +89,14 @@ func Authority(ctx context.Context, stack outputs.Stack, docker *engine.Engine) 
 		return "", fmt.Errorf("read the authority's certificate in %s: %w", stack.Edge.Container, err)
 	}
 	return read.Stdout, nil
+}
+
+// Client is an HTTP client that goes this way.
+func (f *Front) Client() *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	client := &http.Client{Transport: transport, Timeout: 30 * time.Second}
+	f.Apply(client, transport)
+	return client
 }
 
 // Apply makes an HTTP client go this way.

@@ -104,6 +104,9 @@ func (c claims) life() time.Duration { return time.Duration(c.Expires-c.Issued) 
 // checkGroupsClaim reads the member's token, once its signature is known to be
 // by a key that Keycloak publishes.
 func (p *proof) checkGroupsClaim(ctx context.Context) (string, error) {
+	if p.front != nil {
+		ctx = oidc.ClientContext(ctx, p.front.Client())
+	}
 	keys := oidc.NewRemoteKeySet(ctx, p.public.Keys)
 	verifier := oidc.NewVerifier(p.stack.Realm.Issuer, keys, &oidc.Config{ClientID: p.stack.Realm.ClientID})
 	verified, err := verifier.Verify(ctx, p.token)

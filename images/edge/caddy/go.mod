@@ -3,6 +3,9 @@ module github.com/mlflow-sso/mlflow-sso/images/edge/caddy
 
 go 1.26.0
 
+// With which the image is built.
+toolchain go1.26.8
+
 require (
 	github.com/caddyserver/caddy/v2 v2.11.9
 	github.com/mholt/caddy-ratelimit v0.1.0
