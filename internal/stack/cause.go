@@ -22,7 +22,11 @@ var causes = []struct {
 	},
 	{
 		regexp.MustCompile(`port is already allocated|address already in use`),
-		"a port is taken by another program: stop it, or set another mlflow.port or keycloak.port (and the publicURL with it) in the stack file",
+		"a port is taken by another program: stop it, or set another mlflow.port, keycloak.port or edge port (and the publicURL with it) in the stack file",
+	},
+	{
+		regexp.MustCompile(`Pool overlaps with other one`),
+		"edge.subnet has addresses that another network on this host has: set another edge.subnet in the stack file, such as 10.213.72.0/24",
 	},
 	{
 		regexp.MustCompile(`no space left on device`),

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"strconv"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/api/types/network"
 	"golang.org/x/sys/unix"
 
 	"github.com/mlflow-sso/mlflow-sso/config"
@@ -33,7 +35,7 @@ const roomOfState = 32 << 20
 func (s *Stack) preflight(ctx context.Context) error {
 	err := s.roomForState()
 	if strings.HasPrefix(s.Docker.Host, "unix://") {
-		err = errors.Join(err, s.portsFree(ctx), s.roomLeft(ctx))
+		err = errors.Join(err, s.portsFree(ctx), s.subnetFree(ctx), s.roomLeft(ctx))
 	}
 	return err
 }
@@ -59,6 +61,29 @@ func (s *Stack) portsFree(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// subnetFree finds a network of somebody else's that has addresses of the edge's.
+func (s *Stack) subnetFree(ctx context.Context) error {
+	if !s.Config.Edge.Stands() {
+		return nil
+	}
+	networks, err := s.Docker.API().NetworkList(ctx, network.ListOptions{})
+	if err != nil {
+		return fmt.Errorf("list networks: %w", err)
+	}
+	for _, n := range networks {
+		if n.Labels[label.Deployment] == s.Config.Name {
+			continue
+		}
+		for _, pool := range n.IPAM.Config {
+			if other, err := netip.ParsePrefix(pool.Subnet); err == nil && other.Overlaps(s.Config.Edge.Subnet) {
+				return fmt.Errorf("edge.subnet %s overlaps with %s of the Docker network %s: set another edge.subnet in the stack file, "+
+					"such as 10.213.72.0/24", s.Config.Edge.Subnet, other, n.Name)
+			}
+		}
+	}
+	return nil
 }
 
 // published are the running containers by the ports that they publish.

@@ -110,6 +110,7 @@ func TestKnownErrorsAreExplainedWithTheNextStep(t *testing.T) {
 	for reported, wanted := range map[string]string{
 		"error: could not decrypt: incorrect passphrase":                     "PULUMI_CONFIG_PASSPHRASE",
 		"Bind for 127.0.0.1:5000 failed: port is already allocated":          "mlflow.port",
+		"invalid pool request: Pool overlaps with other one on this address": "edge.subnet",
 		"write /x: no space left on device":                                  "the disk is full",
 		"Cannot connect to the Docker daemon at unix:///var/run/docker.sock": "start it",
 		`The container name "/a-redis" is already in use by container "12"`:  "choose another `name`",
