@@ -54,6 +54,7 @@ func TestNoContainerMakesProcessesWithoutEnd(t *testing.T) {
 		require.Equal(t, "nproc", input(t, made, "ulimits[0].name").Value)
 		require.Equal(t, input(t, made, "ulimits[0].soft").Value, input(t, made, "ulimits[0].hard").Value)
 		require.LessOrEqual(t, input(t, made, "ulimits[0].hard").Value, 8192.0)
+		require.Greater(t, input(t, made, "ulimits[0].hard").Value, 0.0, "below zero is no limit")
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,9 +42,19 @@ var mutations = []mutation{
 	{
 		"Postgres is published", "components/postgres/postgres.go",
 		`Networks: []pulumi.StringInput{a.Network},`, `Networks: []pulumi.StringInput{a.Network}, Publish: []container.Port{{Host: port, Container: port}},`,
-		"TestOnlyMLflowAndKeycloakArePublishedAndOnlyOnThisMachine",
+		"TestOnlyTheEdgeIsReachedByOtherMachines",
 	},
-	{"ports are open to other machines", "components/internal/container/container.go", `const loopback = "127.0.0.1"`, `const loopback = "0.0.0.0"`, "TestOnlyMLflowAndKeycloakArePublishedAndOnlyOnThisMachine"},
+	{"ports are open to other machines", "components/internal/container/container.go", `var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})`, `var loopback = netip.AddrFrom4([4]byte{0, 0, 0, 0})`, "TestOnlyTheEdgeIsReachedByOtherMachines"},
+	{
+		"Keycloak is published beside the edge", "components/keycloak/keycloak.go",
+		`env["KC_PROXY_HEADERS"] = pulumi.String("xforwarded")`, `env["KC_PROXY_HEADERS"], publish = pulumi.String("xforwarded"), []container.Port{{Host: a.Port, Container: port}}`,
+		"TestOnlyTheEdgeIsReachedByOtherMachines",
+	},
+	{
+		"MLflow believes everybody about where a request comes from", "components/mlflow/environment.go",
+		`netip.PrefixFrom(a.Front, a.Front.BitLen())`, `netip.PrefixFrom(a.Front, 0)`, "TestServicesBelieveTheEdgesAddressAndNoOther",
+	},
+	{"no limit of processes", "components/internal/container/container.go", `Soft: pulumi.Int(maxProcesses), Hard: pulumi.Int(maxProcesses),`, `Soft: pulumi.Int(-1), Hard: pulumi.Int(-1),`, "TestNoContainerMakesProcessesWithoutEnd"},
 	{"no memory limit", "components/internal/container/container.go", `Memory: pulumi.Int(a.MemoryMB),`, ``, "TestNoContainerTakesMoreMemoryThanItsLimit"},
 	{"no secret is marked", "components/credentials/credentials.go", `pulumi.ToSecret(root.Base64).(`, `pulumi.Unsecret(root.Base64).(`, "TestNoCredentialIsEverUnmarked"},
 	{"a container is replaced while the old one is there", "components/internal/container/container.go", `pulumi.DeleteBeforeReplace(true),`, ``, "TestWhatHasAFixedNameIsDeletedBeforeItIsReplaced"},
@@ -139,7 +150,7 @@ func copyOfTheModule(t *testing.T) string {
 			}
 			to := filepath.Join(folder, relative)
 			if entry.IsDir() {
-				if entry.Name() == "e2e" || entry.Name() == "bench" {
+				if slices.Contains([]string{"tests/e2e", "tests/bench", "tests/edge"}, filepath.ToSlash(relative)) {
 					return fs.SkipDir
 				}
 				return os.MkdirAll(to, 0o755)
