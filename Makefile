@@ -18,7 +18,7 @@ export GOWORK := off
 bin := bin
 tool := $(bin)/mlflow-sso
 lint := $(bin)/golangci-lint
-modules := . bootstrap/pulumi bootstrap/language-go $(wildcard bootstrap/plugins/*) images/edge/caddy tools
+modules := . bootstrap/pulumi bootstrap/language-go $(wildcard bootstrap/plugins/*) images/edge/caddy tests/edge/authority tools
 # The race detector needs a C compiler; a machine with only Go tests without it.
 race := $(if $(shell command -v gcc || command -v cc),-race)
 # Our own Go files: of the folders that hold none, nothing.

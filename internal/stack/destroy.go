@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optdestroy"
 )
@@ -16,6 +17,11 @@ func (s *Stack) Destroy(ctx context.Context, step Step, data bool) (Changes, err
 	known, err := s.lookIn(ctx, step)
 	if err != nil {
 		return nil, err
+	}
+	// Pulumi would refuse too, but only after it has taken down what is not protected.
+	if protected := known.protected(); data && len(protected) > 0 {
+		return nil, fmt.Errorf("removal: `protectData` protects %s: set it to false in the stack file, run `mlflow-sso up --stack %s`, and try again; nothing was removed",
+			strings.Join(protected, ", "), s.Name)
 	}
 	if err := s.forget(ctx, known); err != nil {
 		return nil, err

@@ -245,6 +245,15 @@ func TestWhatHoldsDataIsKeptWithAllItIsPartOf(t *testing.T) {
 	require.False(t, (&state{}).made())
 }
 
+func TestWhatIsProtectedIsNamed(t *testing.T) {
+	known := state{snapshot: apitype.DeploymentV3{Resources: []apitype.ResourceV3{
+		{URN: urn(typeVolume, "data"), Type: typeVolume, Protect: true},
+		{URN: urn(typeVolume, "old"), Type: typeVolume, Protect: true, Delete: true},
+		{URN: urn(typeContainer, "server"), Type: typeContainer},
+	}}}
+	require.Equal(t, []string{"data"}, known.protected())
+}
+
 func TestAResourceThatIsToBeDeletedIsNotKnown(t *testing.T) {
 	known := state{snapshot: apitype.DeploymentV3{Resources: []apitype.ResourceV3{
 		{URN: urn(typeContainer, "a"), Type: tokens.Type(typeContainer), ID: "old", Delete: true},

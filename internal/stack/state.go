@@ -76,6 +76,17 @@ func (s *state) made() bool {
 	return slices.ContainsFunc(s.snapshot.Resources, func(r apitype.ResourceV3) bool { return r.Custom && !strings.HasPrefix(string(r.Type), "pulumi:") })
 }
 
+// protected are the names of what must not be deleted.
+func (s *state) protected() []string {
+	var names []string
+	for _, r := range s.snapshot.Resources {
+		if r.Protect && !r.Delete {
+			names = append(names, r.URN.Name())
+		}
+	}
+	return names
+}
+
 // cutOff are the operations that had begun when an update was killed.
 func (s *state) cutOff() []apitype.OperationV2 { return s.snapshot.PendingOperations }
 

@@ -6,8 +6,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
-	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -32,6 +32,7 @@ const (
 type server struct {
 	// mlflow, keycloak, plain and admin are its addresses.
 	mlflow, keycloak, plain, admin string
+	folder                         string
 	client                         *http.Client
 	backend                        *httptest.Server
 	output                         *output
@@ -69,37 +70,38 @@ func echo() http.Handler {
 	})
 }
 
-var built struct {
-	once sync.Once
-	path string
-	err  error
+// programs is the folder of what is compiled for the tests, each once.
+var programs struct {
+	mu     sync.Mutex
+	folder string
 }
 
-// binary is the server, compiled from the image's own module.
-func binary(t *testing.T) string {
+// program is a command of a module of its own, compiled as its go.sum says.
+func program(t *testing.T, module, command, name string) string {
 	t.Helper()
-	built.once.Do(func() {
-		folder, err := os.MkdirTemp("", "mlflow-sso-edge-")
-		if err != nil {
-			built.err = err
-			return
-		}
-		built.path = filepath.Join(folder, "caddy")
-		command := exec.Command("go", "build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-o", built.path, ".")
-		command.Dir = "../../images/edge/caddy"
-		command.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := command.CombinedOutput(); err != nil {
-			built.err = fmt.Errorf("build the edge's server: %w\n%s", err, out)
-		}
-	})
-	require.NoError(t, built.err)
-	return built.path
+	programs.mu.Lock()
+	defer programs.mu.Unlock()
+	if programs.folder == "" {
+		var err error
+		programs.folder, err = os.MkdirTemp("", "mlflow-sso-edge-")
+		require.NoError(t, err)
+	}
+	path := filepath.Join(programs.folder, name)
+	if _, err := os.Stat(path); err == nil {
+		return path
+	}
+	build := exec.Command("go", "build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-o", path, command)
+	build.Dir = module
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, "build %s: %s", name, out)
+	return path
 }
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if built.path != "" {
-		_ = os.RemoveAll(filepath.Dir(built.path))
+	if programs.folder != "" {
+		_ = os.RemoveAll(programs.folder)
 	}
 	os.Exit(code)
 }
@@ -129,47 +131,70 @@ func freePorts(t *testing.T, n int) []string {
 	return ports
 }
 
-// start runs the server with the image's own configuration; only ports and folders
-// are the test's. more overrides the environment.
+// image is a copy of the image's own files, with folders and ports of the test's.
+func image(t *testing.T, folder string, ports map[string]string) {
+	t.Helper()
+	change := strings.NewReplacer(
+		"http_port 8080", "http_port "+ports["plain"], "https_port 8443", "https_port "+ports["tls"],
+		"http://:8081 {", "http://:"+ports["admin"]+" {", "http://:8090 {", "http://:"+ports["health"]+" {",
+		"/var/lib/edge", folder+"/data", "/etc/edge/", folder+"/", "/tmp/edge", folder+"/memory",
+	)
+	require.NoError(t, os.Mkdir(filepath.Join(folder, "tls"), 0o700))
+	for _, name := range []string{"Caddyfile", "entrypoint", "tls/internal", "tls/files", "tls/acme"} {
+		content, err := os.ReadFile(filepath.Join("../../images/edge", name))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(change.Replace(string(content))), 0o700))
+	}
+	config, err := os.ReadFile(filepath.Join(folder, "Caddyfile"))
+	require.NoError(t, err)
+	for _, port := range ports {
+		require.Contains(t, string(config), port, "the Caddyfile has another port than this test replaces")
+	}
+}
+
+// start runs the image's entrypoint with the image's configuration, and waits until
+// both names are served. more overrides the environment.
 func start(t *testing.T, more map[string]string) *server {
+	t.Helper()
+	s := launch(t, newPorts(t), more)
+	root := filepath.Join(s.folder, "data/pki/authorities/local/root.crt")
+	pool := x509.NewCertPool()
+	require.Eventually(t, func() bool {
+		content, err := os.ReadFile(root)
+		return err == nil && pool.AppendCertsFromPEM(content)
+	}, patience, tick, "no authority: %s", s.log())
+	s.await(t, pool)
+	return s
+}
+
+// newPorts are free ones for each of the server's listeners.
+func newPorts(t *testing.T) map[string]string {
+	t.Helper()
+	p := freePorts(t, 4)
+	return map[string]string{"plain": p[0], "tls": p[1], "admin": p[2], "health": p[3]}
+}
+
+// launch runs the image's entrypoint.
+func launch(t *testing.T, ports, more map[string]string) *server {
 	t.Helper()
 	folder := t.TempDir()
 	backend := httptest.NewServer(echo())
 	t.Cleanup(backend.Close)
-	p := freePorts(t, 4)
-	plain, tlsPort, admin, health := p[0], p[1], p[2], p[3]
-
-	images, err := filepath.Abs("../../images/edge")
-	require.NoError(t, err)
-	config, err := os.ReadFile(filepath.Join(images, "Caddyfile"))
-	require.NoError(t, err)
-	text := string(config)
-	for _, change := range [][2]string{
-		{"http_port 8080", "http_port " + plain}, {"https_port 8443", "https_port " + tlsPort}, {"http://:8081 {", "http://:" + admin + " {"},
-		{"http://:8090 {", "http://:" + health + " {"}, {"/var/lib/edge", folder + "/data"}, {"import tls/", "import " + images + "/tls/"},
-	} {
-		require.Contains(t, text, change[0])
-		text = strings.ReplaceAll(text, change[0], change[1])
-	}
-	file := filepath.Join(folder, "Caddyfile")
-	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
-
+	image(t, folder, ports)
 	s := &server{
-		mlflow: "https://mlflow.edge.test:" + tlsPort, keycloak: "https://auth.edge.test:" + tlsPort,
-		plain: "http://127.0.0.1:" + plain, admin: "http://127.0.0.1:" + admin, backend: backend, output: &output{},
+		folder: folder, mlflow: "https://mlflow.edge.test:" + ports["tls"], keycloak: "https://auth.edge.test:" + ports["tls"],
+		plain: "http://127.0.0.1:" + ports["plain"], admin: "http://127.0.0.1:" + ports["admin"], backend: backend, output: &output{},
 	}
-	behind := backend.Listener.Addr().String()
+	behind, caddy := backend.Listener.Addr().String(), program(t, "../../images/edge/caddy", ".", "caddy")
 	environment := map[string]string{
 		"EDGE_NAME": "test", "EDGE_CERTIFICATES": "internal", "EDGE_REALM": "mlflow", "EDGE_MLFLOW": behind, "EDGE_KEYCLOAK": behind,
-		"EDGE_MLFLOW_HOST": "mlflow.edge.test", "EDGE_MLFLOW_AUTHORITY": "mlflow.edge.test:" + tlsPort,
-		"EDGE_KEYCLOAK_HOST": "auth.edge.test", "EDGE_KEYCLOAK_AUTHORITY": "auth.edge.test:" + tlsPort,
+		"EDGE_MLFLOW_HOST": "mlflow.edge.test", "EDGE_MLFLOW_AUTHORITY": "mlflow.edge.test:" + ports["tls"],
+		"EDGE_KEYCLOAK_HOST": "auth.edge.test", "EDGE_KEYCLOAK_AUTHORITY": "auth.edge.test:" + ports["tls"],
 		"EDGE_MAX_REQUEST_MB": "6144", "EDGE_LOGINS_PER_MINUTE": "1000", "EDGE_REQUESTS_PER_10S": "10000",
-		"HOME": folder, "XDG_DATA_HOME": folder, "XDG_CONFIG_HOME": folder,
+		"HOME": folder, "XDG_DATA_HOME": folder, "XDG_CONFIG_HOME": folder, "PATH": filepath.Dir(caddy) + ":/usr/bin:/bin",
 	}
-	for name, value := range more {
-		environment[name] = value
-	}
-	command := exec.Command(binary(t), "run", "--config", file, "--adapter", "caddyfile")
+	maps.Copy(environment, more)
+	command := exec.Command(filepath.Join(folder, "entrypoint"))
 	for name, value := range environment {
 		command.Env = append(command.Env, name+"="+value)
 	}
@@ -182,25 +207,20 @@ func start(t *testing.T, more map[string]string) *server {
 			t.Logf("the server said:\n%s", s.log())
 		}
 	})
-	s.await(t, filepath.Join(folder, "data/pki/authorities/local/root.crt"), "127.0.0.1:"+tlsPort)
 	return s
 }
 
-// await waits until both names have a certificate, and makes the client.
-func (s *server) await(t *testing.T, root, address string) {
+// await waits until both names have a certificate of the pool's, and makes the
+// client that trusts it.
+func (s *server) await(t *testing.T, pool *x509.CertPool) {
 	t.Helper()
-	pool := x509.NewCertPool()
-	require.Eventually(t, func() bool {
-		content, err := os.ReadFile(root)
-		return err == nil && pool.AppendCertsFromPEM(content)
-	}, patience, tick, "no authority: %s", s.log())
 	s.client = &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
 			TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, ForceAttemptHTTP2: true,
 			DialContext: func(ctx context.Context, network, to string) (net.Conn, error) {
-				if strings.Contains(to, ".edge.test:") {
-					to = address
+				if _, port, found := strings.Cut(to, ".edge.test:"); found {
+					to = "127.0.0.1:" + port
 				}
 				return new(net.Dialer).DialContext(ctx, network, to)
 			},
