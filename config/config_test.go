@@ -152,6 +152,10 @@ func TestEveryMistakeNamesItsKeyWhatWasGotAndWhatIsWanted(t *testing.T) {
 		"fixed credential":    {localhost, "credentials", `{"generations":{"keycloak/admin":2}}`, []string{"mlflow-sso:credentials.generations.keycloak/admin", "got 2", "want 1"}},
 		"generation's type":   {localhost, "credentials", `{"generations":{"redis/default":"two"}}`, []string{"mlflow-sso:credentials.generations", `"two"`, "want an object of a whole number each"}},
 		"unknown key":         {localhost, "protectdata", "true", []string{"mlflow-sso:protectdata", "unknown setting", "protectData"}},
+		"typed password":      {localhost, "keycloak", `{"publicURL":"http://localhost:8080","adminPassword":"admin"}`, []string{"mlflow-sso:keycloak.adminPassword", "no credential is typed"}},
+		"typed secret":        {localhost, "secretKey", "0123456789abcdef", []string{"mlflow-sso:secretKey", "no credential is typed"}},
+		"Postgres published":  {localhost, "postgres", `{"port":5432}`, []string{"mlflow-sso:postgres.port", "databases are never published"}},
+		"Redis published":     {localhost, "redis", `{"publish":true}`, []string{"mlflow-sso:redis.publish", "databases are never published"}},
 		"unknown member":      {localhost, "postgres", `{"memory":512}`, []string{"mlflow-sso:postgres.memory", "unknown setting", "memoryMB"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -132,14 +133,27 @@ func (d *decoder) decode(path string, raw json.RawMessage, into reflect.Value) {
 	}
 }
 
+// credential is what a setting is called by somebody who wants to type one.
+var credential = regexp.MustCompile(`(?i)password|passwd|secret|token|api_?key`)
+
 // unknown reports the names that no field has.
 func (d *decoder) unknown(prefix string, got, known []string) {
 	slices.Sort(got)
 	for _, name := range got {
-		if !slices.Contains(known, name) {
+		switch {
+		case slices.Contains(known, name):
+		case credential.MatchString(name):
+			d.fail(prefix+name, "unknown setting: no credential is typed, each is derived from the stack's random root secret")
+		case strings.HasSuffix(prefix, ":postgres.") && publishing(name), strings.HasSuffix(prefix, ":redis.") && publishing(name):
+			d.fail(prefix+name, "unknown setting: databases are never published, they are reached on the private network alone")
+		default:
 			d.fail(prefix+name, "unknown setting, want one of %s", strings.Join(known, ", "))
 		}
 	}
+}
+
+func publishing(name string) bool {
+	return slices.Contains([]string{"port", "ports", "publish", "published", "expose", "publicURL"}, name)
 }
 
 func wanted(t reflect.Type) string {

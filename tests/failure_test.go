@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
+	"github.com/mlflow-sso/mlflow-sso/components/edge"
 	"github.com/mlflow-sso/mlflow-sso/components/image"
 	"github.com/mlflow-sso/mlflow-sso/components/keycloak"
 	"github.com/mlflow-sso/mlflow-sso/components/mlflow"
@@ -50,6 +51,7 @@ func TestFailureOfAnyResourceNamesItsComponentAndStopsWhatNeedsIt(t *testing.T) 
 func TestComponentWithoutArgumentsNamesItselfAndRegistersNothing(t *testing.T) {
 	for name, build := range map[string]func(*pulumi.Context) error{
 		"credentials": func(ctx *pulumi.Context) error { _, err := credentials.New(ctx, "mine", nil); return err },
+		"edge":        func(ctx *pulumi.Context) error { _, err := edge.New(ctx, "mine", nil); return err },
 		"image":       func(ctx *pulumi.Context) error { _, err := image.New(ctx, "mine", nil); return err },
 		"keycloak":    func(ctx *pulumi.Context) error { _, err := keycloak.New(ctx, "mine", nil); return err },
 		"mlflow":      func(ctx *pulumi.Context) error { _, err := mlflow.New(ctx, "mine", nil); return err },

@@ -9,6 +9,7 @@ package platform
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -48,7 +49,10 @@ func (a *Args) Validate() error {
 	if a == nil || a.Config == nil {
 		return errors.New("args: got no Config, want one")
 	}
-	return nil
+	if a.Config.Images.MLflow != "" {
+		return nil // verify looks into somebody else's image
+	}
+	return mlflow.CheckRequirements(filepath.Join(a.Images, "mlflow", "requirements.txt"))
 }
 
 // Platform is the whole stack.

@@ -207,3 +207,13 @@ func TestOnlyOldPeopleOfOurOwnNameAreStale(t *testing.T) {
 	require.False(t, isStale(made("x-"+temporaryPrefix, 2*time.Hour), now))
 	require.False(t, isStale(&gocloak.User{Username: gocloak.StringP(temporaryPrefix)}, now))
 }
+
+func TestAVersionInTheContainerThatIsTooOldFails(t *testing.T) {
+	_, err := judgeVersions([]string{"3.17.2", "7.12.1"})
+	require.ErrorContains(t, err, "mlflow-oidc-auth 7.12.1")
+	_, err = judgeVersions([]string{"3.17.2"})
+	require.Error(t, err)
+	said, err := judgeVersions([]string{"3.17.2", "11.0.2"})
+	require.NoError(t, err)
+	require.Equal(t, "mlflow 3.17.2, mlflow-oidc-auth 11.0.2", said)
+}

@@ -49,6 +49,7 @@ func (p *proof) checks() []check {
 	signedIn := []string{"login-member", "access-token"}
 	checks := []check{
 		{name: "containers", run: p.checkContainers, next: "docker ps --all, then docker logs of the one that is not healthy"},
+		{name: "versions", run: p.checkVersions, next: "raise it in images/mlflow/requirements.in, `make lock`, and bring the stack up"},
 		{name: "discovery", run: p.checkDiscovery, next: keycloakLog},
 		{name: "people", run: p.checkPeople, next: keycloakLog},
 		{name: "anonymous", run: p.checkAnonymous, next: mlflowLog},
@@ -71,8 +72,8 @@ func (p *proof) checks() []check {
 		{name: "cleanup", run: p.checkCleanup, next: "log in to Keycloak's admin console and delete the users whose names begin with " + temporaryPrefix, always: true},
 	}
 	if p.stack.Edge.Stands() {
-		checks[1].needs = []string{"certificate"}
-		checks = slices.Insert(checks, 2, check{name: "closed-paths", run: p.checkClosedPaths, next: edgeLog, needs: []string{"discovery"}})
+		checks[2].needs = []string{"certificate"}
+		checks = slices.Insert(checks, 3, check{name: "closed-paths", run: p.checkClosedPaths, next: edgeLog, needs: []string{"discovery"}})
 		checks = slices.Insert(checks, 1, check{name: "certificate", run: p.checkCertificate, next: edgeLog})
 	}
 	return checks

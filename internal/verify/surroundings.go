@@ -11,6 +11,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 
+	"github.com/mlflow-sso/mlflow-sso/components/mlflow"
 	"github.com/mlflow-sso/mlflow-sso/internal/engine"
 )
 
@@ -54,6 +55,43 @@ func judgeState(s engine.State) string {
 		return s.Health
 	}
 	return ""
+}
+
+// versionScript prints the versions of packages, line by line.
+const versionScript = `
+import importlib.metadata, sys
+print("\\n".join(importlib.metadata.version(name) for name in sys.argv[1:]))
+`
+
+// checkVersions looks into MLflow's image, which may be somebody else's.
+func (p *proof) checkVersions(ctx context.Context) (string, error) {
+	command := []string{"python", "-c", versionScript}
+	for _, least := range mlflow.Leasts() {
+		command = append(command, least.Package)
+	}
+	result, err := p.docker.Exec(ctx, p.stack.MLflow.Container, command)
+	if err == nil {
+		err = result.Err()
+	}
+	if err != nil {
+		return "", fmt.Errorf("versions inside %s: %w", p.stack.MLflow.Container, err)
+	}
+	return judgeVersions(strings.Fields(result.Stdout))
+}
+
+func judgeVersions(versions []string) (string, error) {
+	leasts := mlflow.Leasts()
+	if len(versions) != len(leasts) {
+		return "", differs(fmt.Sprintf("%d versions", len(versions)), fmt.Sprint(len(leasts)))
+	}
+	var said []string
+	for i, least := range leasts {
+		if err := least.Check(versions[i]); err != nil {
+			return "", differs(least.Package+" "+versions[i], least.Version+" or later: "+least.Why)
+		}
+		said = append(said, least.Package+" "+versions[i])
+	}
+	return strings.Join(said, ", "), nil
 }
 
 // discovery is what the checks read of OpenID Connect's discovery document.

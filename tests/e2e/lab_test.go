@@ -107,6 +107,9 @@ func (l *lab) run(ctx context.Context, verb string, more ...string) (ended, erro
 	return ended{stdout.String(), stderr.String(), command.ProcessState.ExitCode()}, err
 }
 
+// allPassed is the last line of a proof in which nothing failed or was left out.
+const allPassed = `ok  (\d+) checks: (\d+) passed, in `
+
 // must runs the tool and demands success, at the end of a test, too, when the
 // test's own context has ended.
 func (l *lab) must(t *testing.T, verb string, more ...string) ended {
