@@ -79,6 +79,10 @@ func TestComponentWithEmptyArgumentsNamesEachThatIsMissing(t *testing.T) {
 			_, err := credentials.New(ctx, "mine", &credentials.Args{Generations: map[credentials.Label]int{"nobody": 0}})
 			return err
 		}, []string{`"nobody"`, "is 0, want 1 or more"}},
+		"edge": {
+			func(ctx *pulumi.Context) error { _, err := edge.New(ctx, "mine", &edge.Args{}); return err },
+			[]string{"Network", "Address", "Listen", "HTTPPort", "MLflow", "Keycloak", "MLflowAt", "Admin", "Realm", "Certificates", "MaxRequestMB", "LoginsPerMinute", "Deployment", "Image", "MemoryMB", "Restart"},
+		},
 		"image": {
 			func(ctx *pulumi.Context) error { _, err := image.New(ctx, "mine", &image.Args{}); return err },
 			[]string{"Deployment", "Service", "Folder", "Base"},

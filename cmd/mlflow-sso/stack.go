@@ -21,6 +21,14 @@ func (c *chosen) flags(flags *pflag.FlagSet) {
 	flags.StringVar(&c.file, "file", "", "the stack `FILE` with its settings (default Pulumi.<stack>.yaml)")
 }
 
+// asFlags are the flags that choose the same stack, to be shown to a person.
+func (c *chosen) asFlags() string {
+	if c.file == "" {
+		return "--stack " + c.name
+	}
+	return "--stack " + c.name + " --file " + c.file
+}
+
 // on opens the stack, an empty one where there was none, on a machine that is ready.
 func (c *chosen) on(ctx context.Context, m *machine) (*stack.Stack, error) {
 	options, err := c.options(m)

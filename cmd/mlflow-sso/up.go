@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mlflow-sso/mlflow-sso/components/edge"
 	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/progress"
 	"github.com/mlflow-sso/mlflow-sso/internal/repository"
@@ -90,8 +91,11 @@ MLflow            %[1]s
 Keycloak          %[2]s
 Keycloak console  %[3]s/admin/
 
-Passwords         %[4]s passwords --stack %[5]s
-Take it down      %[4]s destroy --stack %[5]s
-`, told.MLflow.URL, told.Keycloak.URL, told.Keycloak.AdminURL, os.Args[0], which.name)
+Passwords         %[4]s passwords %[5]s
+Take it down      %[4]s destroy %[5]s
+`, told.MLflow.URL, told.Keycloak.URL, told.Keycloak.AdminURL, os.Args[0], which.asFlags())
+	if err == nil && told.Edge.Certificates == edge.Internal {
+		_, err = fmt.Fprintf(w, "To be trusted     %s certificate %s > mlflow-ca.pem\n", os.Args[0], which.asFlags())
+	}
 	return err
 }
