@@ -91,8 +91,8 @@ type Edge struct {
 	Subnet netip.Prefix `json:"subnet"`
 	// MaxRequestMB is the largest artifact that is taken, in MiB.
 	MaxRequestMB int `json:"maxRequestMB"`
-	// LoginsPerMinute is how many logins one client address may begin, at MLflow and
-	// at Keycloak each; RequestsPerSecond how many requests it may make of MLflow.
+	// LoginsPerMinute is how many logins one client address may begin;
+	// RequestsPerSecond how many requests it may make of MLflow.
 	LoginsPerMinute   int `json:"loginsPerMinute"`
 	RequestsPerSecond int `json:"requestsPerSecond"`
 	// MemoryMB limits the container's memory, in MiB.

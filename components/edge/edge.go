@@ -164,6 +164,8 @@ func (a *Args) container() *container.Args {
 		"EDGE_REALM":              pulumi.String(a.Realm),
 		"EDGE_MAX_REQUEST_MB":     pulumi.String(strconv.Itoa(a.MaxRequestMB)),
 		"EDGE_LOGINS_PER_MINUTE":  pulumi.String(strconv.Itoa(a.LoginsPerMinute)),
+		// A login is a form that is shown and sent, and sent again after a slip.
+		"EDGE_FORMS_PER_MINUTE": pulumi.String(strconv.Itoa(3 * a.LoginsPerMinute)),
 		// Over a longer while, so that a burst is no offence.
 		"EDGE_REQUESTS_PER_10S": pulumi.String(strconv.Itoa(10 * a.RequestsPerSecond)),
 	}

@@ -136,9 +136,9 @@ func TestANameThatNobodyHereHasReachesNobody(t *testing.T) {
 }
 
 func TestTooManyLoginsAreRefusedAndOthersGoOn(t *testing.T) {
-	s := start(t, map[string]string{"EDGE_LOGINS_PER_MINUTE": "5"})
-	for _, address := range []string{s.mlflow + "/login", s.keycloak + "/realms/mlflow/protocol/openid-connect/auth"} {
-		for i := range 5 {
+	s := start(t, map[string]string{"EDGE_LOGINS_PER_MINUTE": "5", "EDGE_FORMS_PER_MINUTE": "15"})
+	for address, limit := range map[string]int{s.mlflow + "/login": 5, s.keycloak + "/realms/mlflow/protocol/openid-connect/auth": 15} {
+		for i := range limit {
 			require.Equal(t, http.StatusOK, s.status(t, address), "login %d at %s", i+1, address)
 		}
 		answer := s.ask(t, http.MethodGet, address, nil, nil)
