@@ -90,10 +90,21 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 // Find is Open for a stack that is there; ErrNotUp is wrapped when it is not.
 func Find(ctx context.Context, options Options) (*Stack, error) {
 	s, err := open(ctx, options, auto.SelectStackLocalSource)
-	if auto.IsSelectStack404Error(errors.Unwrap(err)) {
+	if isMissing(err) {
 		return nil, notUp(options.Name)
 	}
 	return s, err
+}
+
+// isMissing says whether the state has no stack of that name. The SDK asks the
+// error itself and not what it wraps.
+func isMissing(err error) bool {
+	for ; err != nil; err = errors.Unwrap(err) {
+		if auto.IsSelectStack404Error(err) {
+			return true
+		}
+	}
+	return false
 }
 
 func notUp(name string) error {
