@@ -116,6 +116,7 @@ func TestKnownErrorsAreExplainedWithTheNextStep(t *testing.T) {
 		`The container name "/a-redis" is already in use by container "12"`:  "choose another `name`",
 		"error initializing keycloak provider: 401 Unauthorized":             "destroy --data",
 		"resource platform cannot be deleted\nbecause it is protected.":      "protectData",
+		"unable to replace it\nas it is currently marked for protection.":    "protectData",
 		"something that nobody has seen before":                              "Pulumi reports",
 	} {
 		err := explain(errors.New("failed to run update: exit status 255"), []string{reported})

@@ -14,10 +14,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/stretchr/testify/require"
 
+	"github.com/mlflow-sso/mlflow-sso/internal/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/home"
 )
 
@@ -165,6 +167,16 @@ func seen(t *testing.T, l *lab) map[string]string {
 	return found
 }
 
+// started starts a container again and waits until it is healthy.
+func started(t *testing.T, docker *engine.Engine, name string) {
+	t.Helper()
+	require.NoError(t, docker.API().ContainerStart(context.Background(), name, container.StartOptions{}))
+	require.Eventually(t, func() bool {
+		state, err := docker.State(context.Background(), name)
+		return err == nil && state.Ready()
+	}, 5*time.Minute, time.Second)
+}
+
 func TestAPullRequestShowsExactlyWhatItChangesAndChangesNothing(t *testing.T) {
 	l := ownLab(t)
 	settings, err := os.ReadFile(l.file)
@@ -192,15 +204,6 @@ func TestAPullRequestShowsExactlyWhatItChangesAndChangesNothing(t *testing.T) {
 	require.Contains(t, comment.stdout, "| replaced | `redis-container` | docker Container | **`envs.REDIS_MAXMEMORY_MB`**, `memory`, `memorySwap` |")
 	require.Contains(t, comment.stdout, "\n- memory: 128\n+ memory: 160\n")
 
-	// Nobody has to be there to ask, and nothing is any different afterwards.
-	docker := openEngine(t)
-	require.NoError(t, docker.API().ContainerStop(t.Context(), l.name+"-keycloak", container.StopOptions{}))
-	before := seen(t, l)
-	got = pr.run(t, "bin/mlflow-sso", "preview", "--stack", l.name, "--output", "json", "--exit-code")
-	require.Equal(t, 3, got.code, got.stderr)
-	require.Len(t, read(t, got).Changes, 1)
-	require.Equal(t, before, seen(t, l))
-
 	// What an update would refuse, the preview refuses, and the comment says why.
 	pr.change(t, "memoryMB: 128", "memoryMB: 1")
 	got = pr.preview(t, "markdown")
@@ -209,6 +212,17 @@ func TestAPullRequestShowsExactlyWhatItChangesAndChangesNothing(t *testing.T) {
 	require.Contains(t, got.stdout, "mlflow-sso:redis.memoryMB: got 1, want 32")
 	require.Empty(t, pr.git(t, "status", "--porcelain"))
 	require.Len(t, strings.Split(pr.git(t, "worktree", "list"), "\n"), 1, "the base's worktree is left")
+
+	// Nobody has to be there to ask, and nothing is any different afterwards.
+	pr.change(t, "memoryMB: 128", "memoryMB: 160")
+	docker := openEngine(t)
+	t.Cleanup(func() { started(t, docker, l.name+"-keycloak") })
+	require.NoError(t, docker.API().ContainerStop(t.Context(), l.name+"-keycloak", container.StopOptions{}))
+	before := seen(t, l)
+	got = pr.run(t, filepath.Join(pr.folder, "bin", "mlflow-sso"), "preview", "--stack", l.name, "--output", "json", "--exit-code")
+	require.Equal(t, 3, got.code, got.stderr)
+	require.Len(t, read(t, got).Changes, 1)
+	require.Equal(t, before, seen(t, l))
 }
 
 func TestAChangeThatWouldCostDataIsFlaggedAndWhatIsProtectedRefused(t *testing.T) {
