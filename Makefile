@@ -18,7 +18,8 @@ export GOWORK := off
 bin := bin
 tool := $(bin)/mlflow-sso
 lint := $(bin)/golangci-lint
-modules := . bootstrap/pulumi bootstrap/language-go $(wildcard bootstrap/plugins/*) images/edge/caddy tests/edge/authority tools
+actionlint := $(bin)/actionlint
+modules := . bootstrap/pulumi bootstrap/language-go $(wildcard bootstrap/plugins/*) images/edge/caddy tests/edge/authority tools tools/actionlint
 # The race detector needs a C compiler; a machine with only Go tests without it.
 race := $(if $(shell command -v gcc || command -v cc),-race)
 # Our own Go files: of the folders that hold none, nothing.
@@ -31,6 +32,10 @@ help: ## show this list
 .PHONY: up
 up: $(tool) ## make this machine ready, bring the stack up and prove its logins (STACK=dev)
 	$(tool) up --stack $(STACK)
+
+.PHONY: preview
+preview: $(tool) ## show what `make up` would change, without changing anything
+	$(tool) preview --stack $(STACK)
 
 .PHONY: test
 test: format vet lint unit mutation ## all checks that need neither Docker nor Pulumi
@@ -70,9 +75,10 @@ vet: ## the compiler's own doubts, with every build tag
 	go vet -tags e2e,bench,mutation ./...
 
 .PHONY: lint
-lint: $(lint) ## the linters of .golangci.yml
+lint: $(lint) $(actionlint) ## the linters of .golangci.yml, and the one for workflows
 	$(lint) config verify
 	$(lint) run
+	$(actionlint) .github/workflows/*.yml
 
 .PHONY: unit
 unit: ## all tests that need neither Docker nor Pulumi
@@ -102,3 +108,8 @@ $(tool): $(shell find cmd components config internal -name '*.go') go.mod go.sum
 $(lint): tools/go.mod tools/go.sum
 	@echo "building $@: some minutes, once" >&2
 	@cd tools && go build -mod=readonly -trimpath -buildvcs=false -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+# Where shellcheck is installed it is used too, for the scripts in the workflows.
+$(actionlint): tools/actionlint/go.mod tools/actionlint/go.sum
+	@echo "building $@" >&2
+	@cd tools/actionlint && go build -mod=readonly -trimpath -buildvcs=false -o ../../$@ github.com/rhysd/actionlint/cmd/actionlint

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/progress"
-	"github.com/mlflow-sso/mlflow-sso/internal/stack"
+	"github.com/mlflow-sso/mlflow-sso/internal/report"
 )
 
 // errDrift says that a stack is not as its program wants it.
@@ -45,7 +45,7 @@ there is such a thing.`,
 	return command
 }
 
-func drift(cmd *cobra.Command, which chosen) (found []stack.Difference, err error) {
+func drift(cmd *cobra.Command, which chosen) (found []report.Change, err error) {
 	s, err := which.found(cmd.Context())
 	if err != nil {
 		return nil, err

@@ -2,40 +2,66 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
+	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/spf13/pflag"
 )
 
-// format is how a command writes its result: a table for people, or JSON.
+// format is how a command writes its result: a table for people, JSON, or, where a
+// command says so, Markdown for a comment on GitHub.
 type format string
 
 const (
-	asTable format = "table"
-	asJSON  format = "json"
+	asTable    format = "table"
+	asJSON     format = "json"
+	asMarkdown format = "markdown"
 )
 
-// flag adds --output to a command's flags, for a table unless it is given.
-func (f *format) flag(flags *pflag.FlagSet) {
+// flag adds --output to a command's flags, for a table unless it is given. Table
+// and JSON may be chosen, and more.
+func (f *format) flag(flags *pflag.FlagSet, more ...format) {
 	*f = asTable
-	flags.VarP(f, "output", "", "`FORMAT` of the result, table or json")
+	choice := formatChoice{f, append([]format{asTable, asJSON}, more...)}
+	flags.VarP(choice, "output", "", "`FORMAT` of the result, "+choice.list())
+}
+
+// formatChoice is a flag's value: one format of several.
+type formatChoice struct {
+	chosen *format
+	from   []format
 }
 
 // Set, String and Type make it a flag's value.
-func (f *format) Set(text string) error {
-	switch got := format(text); got {
-	case asTable, asJSON:
-		*f = got
-		return nil
+func (c formatChoice) Set(text string) error {
+	if !slices.Contains(c.from, format(text)) {
+		return fmt.Errorf("want %s", c.list())
 	}
-	return errors.New("want table or json")
+	*c.chosen = format(text)
+	return nil
 }
 
-func (f *format) String() string { return string(*f) }
+func (c formatChoice) String() string {
+	if c.chosen == nil { // pflag asks an empty one
+		return ""
+	}
+	return string(*c.chosen)
+}
 
 // Type is what help calls the value where the usage has no name for it.
-func (f *format) Type() string { return "format" }
+func (c formatChoice) Type() string { return "format" }
+
+// list is such as "table, json or markdown".
+func (c formatChoice) list() string {
+	names := make([]string, len(c.from))
+	for i, f := range c.from {
+		names[i] = string(f)
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " or " + names[last]
+}
 
 // writeJSON writes a result for machines.
 func writeJSON(w io.Writer, result any) error {

@@ -17,6 +17,7 @@ const (
 	exitOK      = 0 // the command did what it says
 	exitFailed  = 1 // a step or a check failed
 	exitMisused = 2 // the arguments make no sense
+	exitChanges = 3 // there are changes, and the arguments ask for this code
 )
 
 // usageError marks a mistake in the arguments.
@@ -36,8 +37,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	_, _ = fmt.Fprintf(stderr, "error: %v\n", err)
 	var misuse usageError
-	if errors.As(err, &misuse) {
+	switch {
+	case errors.As(err, &misuse):
 		return exitMisused
+	case errors.Is(err, errChanges):
+		return exitChanges
 	}
 	return exitFailed
 }
@@ -49,11 +53,12 @@ func newRootCommand() *cobra.Command {
 		Long: `mlflow-sso prepares a machine, brings a stack up, proves that people can log in,
 and takes the stack down again.
 
-Exit codes: 0 success, 1 a step or a check failed, 2 the arguments make no sense.`,
+Exit codes: 0 success, 1 a step or a check failed, 2 the arguments make no sense,
+3 preview --exit-code has found changes.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newUpCommand(), newVerifyCommand(outputsInState), newPasswordsCommand(), newCertificateCommand(outputsInState), newOutputsCommand(), newDriftCommand(), newDestroyCommand(), newBootstrapCommand())
+	root.AddCommand(newUpCommand(), newPreviewCommand(), newVerifyCommand(outputsInState), newPasswordsCommand(), newCertificateCommand(outputsInState), newOutputsCommand(), newDriftCommand(), newDestroyCommand(), newBootstrapCommand())
 	return root
 }

@@ -17,6 +17,9 @@ import (
 // attributes beside its files: it does not write these in one piece, and cannot
 // read the state any more when it was killed in between.
 func (s *Stack) backend() string {
+	if s.elsewhere != "" {
+		return s.elsewhere
+	}
 	if backend := os.Getenv("PULUMI_BACKEND_URL"); backend != "" {
 		return backend
 	}

@@ -46,8 +46,8 @@ var causes = []struct {
 			"bring back that stack's state, or remove the data with `mlflow-sso destroy --data`",
 	},
 	{
-		regexp.MustCompile(`(?i)delete.*protected|is protected`),
-		"something is protected against deletion by `protectData`: set it to false in the stack file, run `mlflow-sso up`, and try again",
+		regexp.MustCompile(`(?i)delete.*protected|is protected|marked for protection`),
+		"something that `protectData` protects would be deleted: set it to false in the stack file, run `mlflow-sso up`, and try again",
 	},
 }
 

@@ -28,8 +28,9 @@ type watch struct {
 	began    map[string]time.Time
 	creates  []created
 	problems []string
-	// differences are what a preview would change.
-	differences []Difference
+	// differences are what a preview would change, same is what it would not, by URN.
+	differences []difference
+	same        map[string]bool
 }
 
 // created is a resource that a run made or, in a preview, would make.
@@ -40,7 +41,7 @@ type created struct {
 
 // newWatch begins to follow; what happens to resources is told on step.
 func newWatch(step Step) *watch {
-	w := &watch{events: make(chan events.EngineEvent, 64), done: make(chan struct{}), began: map[string]time.Time{}}
+	w := &watch{events: make(chan events.EngineEvent, 64), done: make(chan struct{}), began: map[string]time.Time{}, same: map[string]bool{}}
 	go func() {
 		defer close(w.done)
 		for event := range w.events {
@@ -61,12 +62,13 @@ func (w *watch) end() {
 
 func (w *watch) take(event apitype.EngineEvent, step Step) {
 	switch {
+	case event.ResourcePreEvent != nil && event.ResourcePreEvent.Planning:
+		w.plan(event.ResourcePreEvent.Metadata, step)
 	case event.ResourcePreEvent != nil:
 		w.begin(event.ResourcePreEvent.Metadata, step)
-		if event.ResourcePreEvent.Planning {
-			w.differs(event.ResourcePreEvent.Metadata)
-		}
-	case event.ResOutputsEvent != nil && !event.ResOutputsEvent.Planning:
+	case event.ResOutputsEvent != nil && event.ResOutputsEvent.Planning:
+		w.stays(event.ResOutputsEvent.Metadata, step)
+	case event.ResOutputsEvent != nil:
 		w.finish(event.ResOutputsEvent.Metadata, step)
 	case event.DiagnosticEvent != nil && event.DiagnosticEvent.Severity == "error":
 		w.problems = append(w.problems, problem(event.DiagnosticEvent))
@@ -79,9 +81,6 @@ func (w *watch) begin(m apitype.StepEventMetadata, step Step) {
 		return
 	}
 	w.began[m.URN] = time.Now()
-	if m.Op == apitype.OpCreate && m.New != nil {
-		w.creates = append(w.creates, created{urn: m.URN, kind: m.Type, parent: m.New.Parent, provider: m.New.Provider, inputs: m.New.Inputs})
-	}
 	step.Say("%s %s", verb, nameOf(m.URN))
 }
 

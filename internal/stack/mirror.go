@@ -41,7 +41,8 @@ var errEdited = errors.New("a source is newer than the program")
 
 // writeMirror copies the project file and the stack file to where Pulumi may
 // write. The copy of the project says where the program is. The copy of the
-// stack file keeps what Pulumi has added to it: the salt of the encryption.
+// stack file keeps what Pulumi has added to the one in the home: the salt of the
+// encryption.
 func (s *Stack) writeMirror() error {
 	if err := os.MkdirAll(s.mirror, 0o700); err != nil {
 		return fmt.Errorf("stack %q: %w", s.Name, err)
@@ -61,9 +62,9 @@ func (s *Stack) writeMirror() error {
 	if err != nil {
 		return fmt.Errorf("stack file: %w", err)
 	}
-	target := filepath.Join(s.mirror, "Pulumi."+s.Name+".yaml")
-	if _, err := os.Stat(target); err == nil {
-		before, err := workspace.LoadProjectStack(nil, project, target)
+	own := filepath.Join(s.Home.Stack(s.Name), "Pulumi."+s.Name+".yaml")
+	if _, err := os.Stat(own); err == nil {
+		before, err := workspace.LoadProjectStack(nil, project, own)
 		if err != nil {
 			return fmt.Errorf("copy of the stack file: %w", err)
 		}
@@ -72,7 +73,7 @@ func (s *Stack) writeMirror() error {
 			wanted.EncryptionSalt = before.EncryptionSalt
 		}
 	}
-	if err := wanted.Save(target); err != nil {
+	if err := wanted.Save(filepath.Join(s.mirror, "Pulumi."+s.Name+".yaml")); err != nil {
 		return fmt.Errorf("copy of the stack file: %w", err)
 	}
 	return nil

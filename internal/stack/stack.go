@@ -58,10 +58,20 @@ type Stack struct {
 	// Config are the settings in the stack file.
 	Config *config.Config
 
-	mirror string
+	place
 	pulumi auto.Stack
 	// told are the outputs of the last update; nil before one.
 	told auto.OutputMap
+}
+
+// place is where a stack's files are.
+type place struct {
+	// mirror is the folder of the copies for Pulumi.
+	mirror string
+	// scratch is a folder to be removed in the end; empty where there is none.
+	scratch string
+	// elsewhere is a state in place of the stack's own; empty for that.
+	elsewhere string
 }
 
 // Settings reads and checks the settings of a stack: those of file, or of
@@ -84,16 +94,29 @@ func stackFile(repository, name, file string) string {
 // Open checks the settings and finds the stack in the state, or makes an empty
 // one there. Nothing on the Docker host is touched.
 func Open(ctx context.Context, options Options) (*Stack, error) {
-	return open(ctx, options, auto.UpsertStackLocalSource)
+	return open(ctx, options, ownPlace(options), auto.UpsertStackLocalSource)
 }
 
 // Find is Open for a stack that is there; ErrNotUp is wrapped when it is not.
 func Find(ctx context.Context, options Options) (*Stack, error) {
-	s, err := open(ctx, options, auto.SelectStackLocalSource)
-	if auto.IsSelectStack404Error(errors.Unwrap(err)) {
+	s, err := open(ctx, options, ownPlace(options), auto.SelectStackLocalSource)
+	if isMissing(err) {
 		return nil, notUp(options.Name)
 	}
 	return s, err
+}
+
+func ownPlace(options Options) place { return place{mirror: options.Home.Stack(options.Name)} }
+
+// isMissing says whether the state has no stack of that name. The SDK asks the
+// error itself and not what it wraps.
+func isMissing(err error) bool {
+	for ; err != nil; err = errors.Unwrap(err) {
+		if auto.IsSelectStack404Error(err) {
+			return true
+		}
+	}
+	return false
 }
 
 func notUp(name string) error {
@@ -103,13 +126,13 @@ func notUp(name string) error {
 // source finds a stack in the state.
 type source func(ctx context.Context, name, folder string, options ...auto.LocalWorkspaceOption) (auto.Stack, error)
 
-func open(ctx context.Context, options Options, in source) (*Stack, error) {
+func open(ctx context.Context, options Options, at place, in source) (*Stack, error) {
 	options.File = stackFile(options.Repository, options.Name, options.File)
 	settings, err := Settings(options.Repository, options.Name, options.File)
 	if err != nil {
 		return nil, err
 	}
-	s := &Stack{Options: options, Config: settings, mirror: options.Home.Stack(options.Name)}
+	s := &Stack{Options: options, Config: settings, place: at}
 	if err := s.writeMirror(); err != nil {
 		return nil, err
 	}

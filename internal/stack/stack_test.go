@@ -35,7 +35,7 @@ func mirrored(t *testing.T, root string) *Stack {
 	t.Helper()
 	h, err := home.At(filepath.Join(root, "home"))
 	require.NoError(t, err)
-	s := &Stack{Options: Options{Name: "lab", Repository: root, File: filepath.Join(root, "Pulumi.lab.yaml"), Home: h}, mirror: h.Stack("lab")}
+	s := &Stack{Options: Options{Name: "lab", Repository: root, File: filepath.Join(root, "Pulumi.lab.yaml"), Home: h}, place: place{mirror: h.Stack("lab")}}
 	require.NoError(t, s.writeMirror())
 	return s
 }
@@ -116,6 +116,7 @@ func TestKnownErrorsAreExplainedWithTheNextStep(t *testing.T) {
 		`The container name "/a-redis" is already in use by container "12"`:  "choose another `name`",
 		"error initializing keycloak provider: 401 Unauthorized":             "destroy --data",
 		"resource platform cannot be deleted\nbecause it is protected.":      "protectData",
+		"unable to replace it\nas it is currently marked for protection.":    "protectData",
 		"something that nobody has seen before":                              "Pulumi reports",
 	} {
 		err := explain(errors.New("failed to run update: exit status 255"), []string{reported})
@@ -273,7 +274,8 @@ func TestEventsBecomeProblemsCreationsAndDifferences(t *testing.T) {
 			Metadata: apitype.StepEventMetadata{Op: op, URN: string(urn("k:g:Group", name)), Type: "k:g:Group", New: state, Diffs: []string{"b", "a"}},
 		}}}
 	}
-	w.events <- step(apitype.OpCreate, "made", false)
+	w.events <- step(apitype.OpCreate, "made", true)
+	w.events <- step(apitype.OpCreate, "no preview", false)
 	w.events <- step(apitype.OpSame, "same", true)
 	w.events <- step(apitype.OpUpdate, "changed", true)
 	w.events <- events.EngineEvent{EngineEvent: apitype.EngineEvent{DiagnosticEvent: &apitype.DiagnosticEvent{
@@ -286,8 +288,10 @@ func TestEventsBecomeProblemsCreationsAndDifferences(t *testing.T) {
 	require.Equal(t, []string{"bad: it broke"}, w.problems)
 	require.Len(t, w.creates, 1)
 	require.Equal(t, "made", w.creates[0].inputs["name"])
-	require.Equal(t, []Difference{{"changed", "update", []string{"a", "b"}}}, w.differences)
-	require.Equal(t, `changed: would be changed for ["a" "b"]`, w.differences[0].String())
+	found := changes(w.differences)
+	require.Len(t, found, 2)
+	require.Equal(t, "changed: would be changed", found[0].String())
+	require.Equal(t, "made: would be created", found[1].String())
 }
 
 func TestForgettingLeavesEverythingButWhatWasCutOff(t *testing.T) {

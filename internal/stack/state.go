@@ -17,6 +17,7 @@ const (
 	typeVolume    = "docker:index/volume:Volume"
 	typeRoot      = "random:index/randomBytes:RandomBytes"
 	typeRealm     = "keycloak:index/realm:Realm"
+	typeGroup     = "keycloak:index/group:Group"
 )
 
 // state is what Pulumi has written down about the stack.

@@ -1,0 +1,133 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"unicode"
+)
+
+// Outcome is what an update would do with a resource.
+type Outcome string
+
+// The outcomes, the gravest first.
+const (
+	Removed  Outcome = "removed"
+	Replaced Outcome = "replaced"
+	Changed  Outcome = "changed"
+	Created  Outcome = "created"
+)
+
+var outcomes = []Outcome{Removed, Replaced, Changed, Created}
+
+// Change is a resource that an update would not leave as it is.
+type Change struct {
+	// Resource is its name in the program, Kind what it is, such as "docker Container".
+	Resource, Kind string
+	Outcome        Outcome
+	// Why says what forces a replacement.
+	Why string
+	// Properties are those that differ; none where the resource is new or goes.
+	Properties []Property
+	// Loses says which data would be gone; empty where nothing of the kind would.
+	Loses string
+}
+
+// String is such as `redis-container: would be replaced for ["memory"]`.
+func (c Change) String() string {
+	text := fmt.Sprintf("%s: would be %s", c.Resource, c.Outcome)
+	if len(c.Properties) == 0 {
+		return text
+	}
+	names := make([]string, len(c.Properties))
+	for i, p := range c.Properties {
+		names[i] = p.Name
+	}
+	return fmt.Sprintf("%s for %q", text, names)
+}
+
+// Property is one that differs. Old and New are nil where there is none. Whoever
+// fills them puts Secret in place of what is one.
+type Property struct {
+	Name     string
+	Old, New json.RawMessage
+	// Forces says that the resource has to be replaced for it.
+	Forces bool
+}
+
+// What stands for values that cannot be shown.
+var (
+	Secret  = json.RawMessage(`"[secret]"`)
+	Unknown = json.RawMessage(`"[known after the update]"`)
+)
+
+// Preview is what an update of a stack would do.
+type Preview struct {
+	Stack string
+	// Changes are in the order in which they shall be shown.
+	Changes []Change
+	// Same counts the resources that stay as they are.
+	Same int
+}
+
+func (p Preview) count(o Outcome) int {
+	n := 0
+	for _, c := range p.Changes {
+		if c.Outcome == o {
+			n++
+		}
+	}
+	return n
+}
+
+// losses are the changes that would cost data.
+func (p Preview) losses() []Change {
+	var found []Change
+	for _, c := range p.Changes {
+		if c.Loses != "" {
+			found = append(found, c)
+		}
+	}
+	return found
+}
+
+// Summary is such as "1 replaced, 2 created, 36 stay".
+func (p Preview) Summary() string {
+	var parts []string
+	for _, o := range outcomes {
+		if n := p.count(o); n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, o))
+		}
+	}
+	if len(parts) == 0 {
+		parts = append(parts, "no change")
+	}
+	return strings.Join(append(parts, fmt.Sprintf("%d stay", p.Same)), ", ")
+}
+
+// plain is a text in one line, without what would move a cursor or turn the
+// direction of writing.
+func plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, text)
+}
+
+// value is a property's value in one line of at most so many characters.
+func value(raw json.RawMessage, most int) string {
+	switch {
+	case raw == nil:
+		return ""
+	case bytes.Equal(raw, Secret) || bytes.Equal(raw, Unknown):
+		return strings.Trim(string(raw), `"`)
+	}
+	text := []rune(plain(string(raw)))
+	if len(text) > most {
+		return fmt.Sprintf("%s… (%d more characters)", string(text[:most]), len(text)-most)
+	}
+	return string(text)
+}

@@ -1,0 +1,88 @@
+package stack
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/config"
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/report"
+)
+
+func TestOfTheEnvironmentOnlyTheNamesOfVariablesAreTold(t *testing.T) {
+	before := variables(`["KEPT=1","GONE=of-old","PASSWORD=one","URI=a=b"]`)
+	after := variables(`["KEPT=1","NEW=of-new","PASSWORD=two","URI=a=c"]`)
+	other := report.Property{Name: "memory", Old: json.RawMessage("1"), New: json.RawMessage("2")}
+
+	got := named([]report.Property{{Name: "envs[0]"}, {Name: "envs[3]"}, other}, before, after, true)
+
+	require.Equal(t, []report.Property{
+		{Name: "envs.GONE", Old: report.Secret, Forces: true},
+		{Name: "envs.NEW", New: report.Secret, Forces: true},
+		{Name: "envs.PASSWORD", Old: report.Secret, New: report.Secret, Forces: true},
+		{Name: "envs.URI", Old: report.Secret, New: report.Secret, Forces: true},
+		other,
+	}, got)
+}
+
+func TestWhereAnEnvironmentCannotBeReadTheEnginesWordStays(t *testing.T) {
+	engine := []report.Property{{Name: "envs[0]", Old: report.Secret, New: report.Unknown}}
+	for _, unread := range []string{"", "not json", `{"A":"b"}`, `[1]`} {
+		require.Equal(t, engine, named(engine, variables(`["A=1"]`), variables(unread), false))
+		require.Equal(t, engine, named(engine, variables(unread), variables(`["A=1"]`), false))
+	}
+}
+
+func TestThePlanIsOpenedWithTheStacksOwnPassphrase(t *testing.T) {
+	s := mirrored(t, repositoryWith(t, ""))
+	t.Setenv("PULUMI_CONFIG_PASSPHRASE", "a phrase")
+	salt := []byte("12345678")
+	file := filepath.Join(s.mirror, "Pulumi.lab.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("encryptionsalt: v1:"+base64.StdEncoding.EncodeToString(salt)+":v1:x:y\n"), 0o600))
+	encrypted, err := config.NewSymmetricCrypterFromPassphrase("a phrase", salt).EncryptValue(context.Background(), `["A=b"]`)
+	require.NoError(t, err)
+	content, err := json.Marshal(map[string]any{"resourcePlans": map[string]any{
+		"changed": planOf(typeContainer, "updates", map[string]any{resource.SigKey: resource.SecretSig, "ciphertext": encrypted}),
+		"new":     planOf(typeContainer, "adds", map[string]any{resource.SigKey: resource.SecretSig, "ciphertext": "x"}),
+		"plain":   planOf(typeContainer, "updates", []string{"A=b"}),
+		"other":   planOf(typeRealm, "updates", marked()),
+	}})
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "plan.json")
+	require.NoError(t, os.WriteFile(path, content, 0o600))
+
+	found, err := readPlan(path)
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"changed": encrypted, "new": "x"}, found)
+	open, err := s.decrypter()
+	require.NoError(t, err)
+	plain, err := open.DecryptValue(context.Background(), found["changed"])
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"A": "b"}, variables(plain))
+
+	require.NoError(t, os.WriteFile(file, []byte("secretsprovider: awskms://key\nencryptedkey: x\n"), 0o600))
+	open, err = s.decrypter()
+	require.NoError(t, err)
+	require.Nil(t, open, "not a passphrase")
+}
+
+func planOf(kind, where string, value any) map[string]any {
+	return map[string]any{"goal": map[string]any{"type": kind, "inputDiff": map[string]any{where: map[string]any{environment: value}}}}
+}
+
+func TestTheStateTellsTheEnvironmentItHasWrittenDown(t *testing.T) {
+	read := &state{snapshot: apitype.DeploymentV3{Resources: []apitype.ResourceV3{
+		{URN: urn(typeContainer, "c"), Type: typeContainer, Inputs: map[string]any{environment: map[string]any{
+			resource.SigKey: resource.SecretSig, "plaintext": `["A=b"]`,
+		}}},
+	}}}
+	require.Equal(t, map[string]string{"A": "b"}, read.variables(string(urn(typeContainer, "c"))))
+	require.Nil(t, read.variables(string(urn(typeContainer, "other"))))
+}

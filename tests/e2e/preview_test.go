@@ -1,0 +1,279 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/home"
+)
+
+// pullRequest is a repository of a test's own, with the files of this working copy:
+// a base commit that has the lab's stack file, and changes of that on top.
+type pullRequest struct {
+	lab    *lab
+	folder string
+	base   string
+}
+
+// openPullRequest commits the base.
+func openPullRequest(t *testing.T, l *lab) *pullRequest {
+	t.Helper()
+	pr := &pullRequest{lab: l, folder: t.TempDir()}
+	list := exec.Command("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+	list.Dir = l.root
+	names, err := list.Output()
+	require.NoError(t, err)
+	for name := range strings.SplitSeq(strings.TrimSuffix(string(names), "\x00"), "\x00") {
+		info, err := os.Lstat(filepath.Join(l.root, name))
+		if os.IsNotExist(err) {
+			continue // removed, and not committed yet
+		}
+		require.NoError(t, err)
+		require.True(t, info.Mode().IsRegular(), name)
+		content, err := os.ReadFile(filepath.Join(l.root, name))
+		require.NoError(t, err)
+		to := filepath.Join(pr.folder, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(to), 0o755))
+		require.NoError(t, os.WriteFile(to, content, info.Mode().Perm()))
+	}
+	settings, err := os.ReadFile(l.file)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(pr.stackFile(), settings, 0o600))
+	pr.git(t, "init", "--quiet")
+	pr.base = pr.commit(t, "base")
+	return pr
+}
+
+func (pr *pullRequest) stackFile() string {
+	return filepath.Join(pr.folder, "Pulumi."+pr.lab.name+".yaml")
+}
+
+func (pr *pullRequest) git(t *testing.T, arguments ...string) string {
+	t.Helper()
+	command := exec.Command("git", append([]string{"-c", "user.name=e2e", "-c", "user.email=e2e@example.com", "-c", "commit.gpgsign=false"}, arguments...)...)
+	command.Dir = pr.folder
+	out, err := command.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return strings.TrimSpace(string(out))
+}
+
+func (pr *pullRequest) commit(t *testing.T, message string) string {
+	t.Helper()
+	pr.git(t, "add", "--all")
+	pr.git(t, "commit", "--quiet", "--message", message)
+	return pr.git(t, "rev-parse", "HEAD")
+}
+
+// change makes the head the base with one line of the stack file changed.
+func (pr *pullRequest) change(t *testing.T, from, to string) {
+	t.Helper()
+	pr.git(t, "reset", "--quiet", "--hard", pr.base)
+	before, err := os.ReadFile(pr.stackFile())
+	require.NoError(t, err)
+	require.Equal(t, 1, strings.Count(string(before), from), from)
+	require.NoError(t, os.WriteFile(pr.stackFile(), []byte(strings.Replace(string(before), from, to, 1)), 0o600))
+	pr.commit(t, "head")
+	require.Equal(t, "1\t1\t"+filepath.Base(pr.stackFile()), pr.git(t, "diff", "--numstat", pr.base), "want a change of one line")
+}
+
+// preview runs what the workflow runs.
+func (pr *pullRequest) preview(t *testing.T, format string) ended {
+	t.Helper()
+	return pr.run(t, filepath.Join(pr.folder, ".ci", "preview"), pr.base, pr.lab.name, format)
+}
+
+func (pr *pullRequest) run(t *testing.T, program string, arguments ...string) ended {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), program, arguments...)
+	command.Dir, command.Env = pr.folder, append(os.Environ(), pr.lab.env...)
+	var stdout, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &stderr
+	err := command.Run()
+	require.NotNil(t, command.ProcessState, "%v", err)
+	return ended{stdout.String(), stderr.String(), command.ProcessState.ExitCode()}
+}
+
+// told is what `preview --output json` writes.
+type told struct {
+	Stack   string
+	Loses   bool `json:"losesData"`
+	Same    int
+	Changes []struct {
+		Resource, Kind, Outcome, Why, Loses string
+		Properties                          []struct {
+			Name     string
+			Old, New any
+			Forces   bool
+		}
+	}
+}
+
+func (pr *pullRequest) told(t *testing.T) told {
+	t.Helper()
+	got := pr.preview(t, "json")
+	require.Zero(t, got.code, got.stderr)
+	return read(t, got)
+}
+
+func read(t *testing.T, got ended) (read told) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal([]byte(got.stdout), &read), got.stdout)
+	return read
+}
+
+// seen is all that an update could have changed: containers, networks, volumes and
+// images on the host, and the stack's state and copies in the home.
+func seen(t *testing.T, l *lab) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	for kind, names := range things(t, l.name) {
+		found[kind] = fmt.Sprint(names)
+	}
+	docker := openEngine(t)
+	for _, service := range []string{"postgres", "redis", "keycloak", "mlflow"} {
+		inspected, err := docker.API().ContainerInspect(t.Context(), l.name+"-"+service)
+		require.NoError(t, err)
+		found[service] = fmt.Sprint(inspected.ID, inspected.State.StartedAt, inspected.HostConfig.Memory, inspected.Config.Env)
+	}
+	at, err := home.Open()
+	require.NoError(t, err)
+	for _, folder := range []string{at.State(), at.Stacks()} {
+		require.NoError(t, filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || !strings.Contains(path, l.name) {
+				return err
+			}
+			content, err := os.ReadFile(path)
+			found[path] = fmt.Sprintf("%x", sha256.Sum256(content))
+			return err
+		}))
+	}
+	require.Greater(t, len(found), 9)
+	return found
+}
+
+// started starts a container again and waits until it is healthy.
+func started(t *testing.T, docker *engine.Engine, name string) {
+	t.Helper()
+	require.NoError(t, docker.API().ContainerStart(context.Background(), name, container.StartOptions{}))
+	require.Eventually(t, func() bool {
+		state, err := docker.State(context.Background(), name)
+		return err == nil && state.Ready()
+	}, 5*time.Minute, time.Second)
+}
+
+func TestAPullRequestShowsExactlyWhatItChangesAndChangesNothing(t *testing.T) {
+	l := ownLab(t)
+	settings, err := os.ReadFile(l.file)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(l.file, append(settings, "  mlflow-sso:redis:\n    memoryMB: 128\n"...), 0o600))
+	pr := openPullRequest(t, l)
+
+	// The script brings the base up from nothing. Against itself there is nothing to tell.
+	nothing := pr.told(t)
+	require.Empty(t, nothing.Changes)
+	require.Greater(t, nothing.Same, 20)
+	require.Len(t, things(t, l.name)["containers"], 4)
+
+	pr.change(t, "memoryMB: 128", "memoryMB: 160")
+	got := pr.preview(t, "json")
+	require.Zero(t, got.code, got.stderr)
+	require.JSONEq(t, fmt.Sprintf(`{"stack": %q, "losesData": false, "same": %d, "changes": [{
+		"resource": "redis-container", "kind": "docker Container", "outcome": "replaced", "properties": [
+			{"name": "envs.REDIS_MAXMEMORY_MB", "old": "[secret]", "new": "[secret]", "forces": true},
+			{"name": "memory", "old": 128, "new": 160},
+			{"name": "memorySwap", "old": 128, "new": 160}
+		]}]}`, l.name, nothing.Same-1), got.stdout)
+	comment := pr.preview(t, "markdown")
+	require.Zero(t, comment.code, comment.stderr)
+	require.Contains(t, comment.stdout, "| replaced | `redis-container` | docker Container | **`envs.REDIS_MAXMEMORY_MB`**, `memory`, `memorySwap` |")
+	require.Contains(t, comment.stdout, "\n- memory: 128\n+ memory: 160\n")
+
+	// What an update would refuse, the preview refuses, and the comment says why.
+	pr.change(t, "memoryMB: 128", "memoryMB: 1")
+	got = pr.preview(t, "markdown")
+	require.Equal(t, 1, got.code)
+	require.Contains(t, got.stdout, "the change cannot be previewed")
+	require.Contains(t, got.stdout, "mlflow-sso:redis.memoryMB: got 1, want 32")
+	require.Empty(t, pr.git(t, "status", "--porcelain"))
+	require.Len(t, strings.Split(pr.git(t, "worktree", "list"), "\n"), 1, "the base's worktree is left")
+
+	// Nobody has to be there to ask, and nothing is any different afterwards.
+	pr.change(t, "memoryMB: 128", "memoryMB: 160")
+	docker := openEngine(t)
+	t.Cleanup(func() { started(t, docker, l.name+"-keycloak") })
+	require.NoError(t, docker.API().ContainerStop(t.Context(), l.name+"-keycloak", container.StopOptions{}))
+	before := seen(t, l)
+	got = pr.run(t, filepath.Join(pr.folder, "bin", "mlflow-sso"), "preview", "--stack", l.name, "--output", "json", "--exit-code")
+	require.Equal(t, 3, got.code, got.stderr)
+	require.Len(t, read(t, got).Changes, 1)
+	require.Equal(t, before, seen(t, l))
+}
+
+func TestAChangeThatWouldCostDataIsFlaggedAndWhatIsProtectedRefused(t *testing.T) {
+	l := ownLab(t)
+	named := "mlflow-sso:name: " + l.name
+	settings, err := os.ReadFile(l.file)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(l.file, append(settings, "  mlflow-sso:protectData: false\n"...), 0o600))
+	pr := openPullRequest(t, l)
+
+	pr.change(t, named, named+"-b")
+	flagged := pr.told(t)
+	require.True(t, flagged.Loses)
+	var lost []string
+	for _, c := range flagged.Changes {
+		require.Equal(t, "replaced", c.Outcome, c.Resource)
+		if c.Loses != "" {
+			lost = append(lost, c.Resource)
+		}
+	}
+	require.Equal(t, []string{"mlflow-artifacts", "postgres-data"}, lost)
+	require.Contains(t, pr.preview(t, "markdown").stdout, "> **Data would be lost**")
+	require.Len(t, things(t, l.name)["volumes"], 2)
+
+	pr.change(t, "protectData: false", "protectData: true")
+	pr.base = pr.git(t, "rev-parse", "HEAD")
+	t.Cleanup(func() { l.must(t, "up", "--no-verify") }) // with the lab's own file: nothing is protected any more
+	pr.change(t, named, named+"-b")
+	got := pr.preview(t, "markdown")
+	require.Equal(t, 1, got.code)
+	require.Contains(t, got.stdout, "protectData")
+	require.Len(t, things(t, l.name)["volumes"], 2)
+}
+
+func TestAStackThatWasNeverUpIsPreviewedAndStillIsNot(t *testing.T) {
+	l, err := newLab(t.TempDir())
+	require.NoError(t, err)
+
+	got, err := l.run(context.Background(), "preview", "--exit-code")
+	require.NoError(t, err)
+	require.Equal(t, 3, got.code, got.stderr)
+	require.Contains(t, got.stdout, "created   postgres-data")
+	require.NotContains(t, got.stdout, "replaced")
+
+	require.Empty(t, things(t, l.name))
+	at, err := home.Open()
+	require.NoError(t, err)
+	require.NoDirExists(t, at.Stack(l.name))
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(at.Stack(l.name))) }) // whoever looks for outputs makes it
+	got, err = l.run(context.Background(), "outputs")
+	require.NoError(t, err)
+	require.Equal(t, 1, got.code)
+	require.Contains(t, got.stderr, "the stack is not up")
+}
