@@ -3,10 +3,18 @@
 package e2e
 
 import (
+	"context"
+	"crypto/rand"
+	"net"
+	"net/url"
+	"strings"
 	"testing"
 
+	"github.com/Nerzal/gocloak/v13"
 	"github.com/stretchr/testify/require"
 
+	"github.com/mlflow-sso/mlflow-sso/internal/browser"
+	"github.com/mlflow-sso/mlflow-sso/internal/front"
 	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
 )
 
@@ -27,6 +35,7 @@ type site struct {
 func onEveryStack(t *testing.T, test func(t *testing.T, at site)) {
 	t.Helper()
 	t.Run("dev", func(t *testing.T) { test(t, devSite(t)) })
+	t.Run("prod", func(t *testing.T) { test(t, prodSite(t)) })
 }
 
 func devSite(t *testing.T) site {
@@ -35,9 +44,69 @@ func devSite(t *testing.T) site {
 	return site{kind: "dev", told: told, people: told.DemoUsers}
 }
 
-func (s site) member(t *testing.T) outputs.User   { return s.inGroup(t, s.told.Realm.UserGroup) }
-func (s site) admin(t *testing.T) outputs.User    { return s.inGroup(t, s.told.Realm.AdminGroup) }
-func (s site) outsider(t *testing.T) outputs.User { return s.inGroup(t, "") }
+// prodSite is the public stack, with people who are there for one test.
+func prodSite(t *testing.T) site {
+	t.Helper()
+	l := public.up(t)
+	return site{
+		kind: "prod", told: public.told, people: makePeople(t, public.told), hosts: hostsOf(t, public.told),
+		authority: []byte(l.must(t, "certificate").stdout),
+	}
+}
+
+// hostsOf are the public names of a stack, on this machine.
+func hostsOf(t *testing.T, told outputs.Stack) map[string]string {
+	t.Helper()
+	address, _, err := net.SplitHostPort(told.Edge.HTTPS)
+	require.NoError(t, err)
+	hosts := map[string]string{}
+	for _, site := range []string{told.MLflow.URL, told.Keycloak.URL} {
+		u, err := url.Parse(site)
+		require.NoError(t, err)
+		hosts[u.Hostname()] = address
+	}
+	return hosts
+}
+
+// makePeople makes one person for each way a login can end, as an administrator
+// of Keycloak does, and removes them at the end of the test.
+func makePeople(t *testing.T, told outputs.Stack) []outputs.User {
+	t.Helper()
+	var people []outputs.User
+	for _, p := range []struct{ first, last, group string }{
+		{"Ada", "Admin", told.Realm.AdminGroup}, {"Mel", "Member", told.Realm.UserGroup}, {"Otto", "Outsider", ""},
+	} {
+		username := strings.ToLower("e2e-" + p.last + "-" + rand.Text()[:8])
+		who := outputs.User{Username: username, Email: username + "@example.com", Password: rand.Text() + "aA1!", Group: p.group}
+		user := gocloak.User{
+			Username: &who.Username, Email: &who.Email, Enabled: gocloak.BoolP(true), EmailVerified: gocloak.BoolP(true),
+			FirstName: &p.first, LastName: &p.last,
+			Credentials: &[]gocloak.CredentialRepresentation{{Type: gocloak.StringP("password"), Value: &who.Password}},
+		}
+		if p.group != "" {
+			user.Groups = &[]string{"/" + p.group}
+		}
+		client, token := keycloakAdmin(t, told)
+		id, err := client.CreateUser(t.Context(), token, told.Realm.Name, user)
+		require.NoError(t, err)
+		t.Cleanup(func() {
+			client, token := keycloakAdmin(t, told)
+			require.NoError(t, client.DeleteUser(context.Background(), token, told.Realm.Name, id))
+		})
+		people = append(people, who)
+	}
+	return people
+}
+
+func (s site) member(t *testing.T) outputs.User {
+	t.Helper()
+	return s.inGroup(t, s.told.Realm.UserGroup)
+}
+func (s site) admin(t *testing.T) outputs.User {
+	t.Helper()
+	return s.inGroup(t, s.told.Realm.AdminGroup)
+}
+func (s site) outsider(t *testing.T) outputs.User { t.Helper(); return s.inGroup(t, "") }
 
 func (s site) inGroup(t *testing.T, group string) outputs.User {
 	t.Helper()
@@ -50,7 +119,23 @@ func (s site) inGroup(t *testing.T, group string) outputs.User {
 	return outputs.User{}
 }
 
-// visitor is somebody with a new browser, who trusts the stack's authority.
+// front is the way of a program on this machine to the public addresses.
+func (s site) front(t *testing.T) *front.Front {
+	t.Helper()
+	way, err := front.Open(t.Context(), s.told, openEngine(t))
+	require.NoError(t, err)
+	return way
+}
+
+// program is a browser without a screen.
+func (s site) program(t *testing.T) *browser.Browser {
+	t.Helper()
+	b := browser.New(s.front(t).Apply)
+	t.Cleanup(b.Close)
+	return b
+}
+
+// visitor is somebody with a new Chromium, who trusts the stack's authority.
 func (s site) visitor(t *testing.T, name string) *person {
 	t.Helper()
 	return newPerson(t, s.kind+"-"+name, s.hosts, s.authority)
