@@ -36,6 +36,8 @@ type person struct {
 	name     string
 	tab      context.Context
 	pictures int
+	// last is the address that was typed in last.
+	last string
 }
 
 // do is a few steps for which a person has patience.
@@ -50,8 +52,17 @@ func (p *person) open(address string) {
 	p.t.Helper()
 	u, err := url.Parse(address)
 	require.NoError(p.t, err)
-	require.NoError(p.t, p.do(chromedp.Navigate(address)), "%s opens %s", p.name, browser.Bare(u))
+	p.last = address
+	err = p.do(chromedp.Navigate(address))
+	for again := 0; again < 3 && err != nil && strings.Contains(err.Error(), interrupted); again++ {
+		err = p.do(chromedp.Navigate(address))
+	}
+	require.NoError(p.t, err, "%s opens %s", p.name, browser.Bare(u))
 }
+
+// interrupted is what Chromium says when a network of this host came or went, as
+// they do with containers. It has nothing to do with the page: one opens it again.
+const interrupted = "ERR_NETWORK_CHANGED"
 
 // seen is the text that is rendered, as a person reads it; empty while a page
 // is on its way.
@@ -83,6 +94,9 @@ func (p *person) sees(texts ...string) {
 		missing = slices.DeleteFunc(slices.Clone(texts), func(text string) bool { return strings.Contains(seen, text) })
 		if len(missing) == 0 {
 			return
+		}
+		if strings.Contains(seen, interrupted) {
+			p.open(p.last)
 		}
 	}
 	p.t.Fatalf("%s, at %s: got a page without %q for %s, wanted it there; the picture is in %s", p.name, p.at(), missing, patience, album(p.t))
@@ -125,16 +139,13 @@ func (p *person) clicks(text string) {
 // and nothing covers it. A page on its way moves, so it has to stay where it is.
 const findScript = `new Promise(done => {
 	const text = %s;
-	const found = [...document.querySelectorAll("a, button, input[type=submit], [role=button], [role=tab]")].find(e =>
+	const all = [...document.querySelectorAll("a, button, input[type=submit], [role=button], [role=tab]")].filter(e =>
 		(e.innerText || e.value || "").trim() === text && !e.disabled && e.checkVisibility());
-	if (!found) { done([]); return; }
-	found.scrollIntoView({block: "nearest"});
-	const middle = () => { const r = found.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; };
-	const before = middle();
-	setTimeout(() => {
-		const after = middle(), top = document.elementFromPoint(...after);
-		done(top && found.contains(top) && before.every((v, i) => v === after[i]) ? after : []);
-	}, 100);
+	const middle = e => { const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; };
+	const onTop = e => e.contains(document.elementFromPoint(...middle(e)));
+	all.forEach(e => onTop(e) || e.scrollIntoView({block: "nearest"}));
+	const found = all.find(onTop), before = found && middle(found);
+	setTimeout(() => done(found && onTop(found) && before.join() === middle(found).join() ? before : []), 100);
 })`
 
 // album is the folder of the pictures.
