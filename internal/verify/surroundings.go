@@ -60,7 +60,7 @@ func judgeState(s engine.State) string {
 // versionScript prints the versions of packages, line by line.
 const versionScript = `
 import importlib.metadata, sys
-print("\\n".join(importlib.metadata.version(name) for name in sys.argv[1:]))
+print("\n".join(importlib.metadata.version(name) for name in sys.argv[1:]))
 `
 
 // checkVersions looks into MLflow's image, which may be somebody else's.

@@ -28,30 +28,23 @@ import (
 // driven through the tool, as a person does.
 type lab struct {
 	name, file string
-	mlflow     int
-	keycloak   int
-	root, tool string
-	env        []string
+	// mlflow and keycloak are the ports of a stack on localhost.
+	mlflow, keycloak int
+	root, tool       string
+	env              []string
 }
 
-// newLab writes the stack file; nothing is up yet.
+// newLab writes the stack file of a stack on localhost; nothing is up yet.
 func newLab(folder string) (*lab, error) {
-	root, err := repository.Find(".")
+	l, err := nameLab(folder)
 	if err != nil {
 		return nil, err
-	}
-	random := make([]byte, 3)
-	_, _ = rand.Read(random)
-	l := &lab{name: "e2e-" + hex.EncodeToString(random), root: root, tool: filepath.Join(root, "bin", "mlflow-sso")}
-	if _, err := os.Stat(l.tool); err != nil {
-		return nil, fmt.Errorf("the tool is not built: run `make e2e`: %w", err)
 	}
 	ports, err := freePorts(2)
 	if err != nil {
 		return nil, err
 	}
 	l.mlflow, l.keycloak = ports[0], ports[1]
-	l.file = filepath.Join(folder, "Pulumi."+l.name+".yaml")
 	return l, os.WriteFile(l.file, fmt.Appendf(nil, `config:
   mlflow-sso:name: %[1]s
   mlflow-sso:mlflow:
@@ -64,6 +57,22 @@ func newLab(folder string) (*lab, error) {
     sslRequired: none
     demoUsers: true
 `, l.name, l.mlflow, l.keycloak), 0o600)
+}
+
+// nameLab is a lab without a stack file.
+func nameLab(folder string) (*lab, error) {
+	root, err := repository.Find(".")
+	if err != nil {
+		return nil, err
+	}
+	random := make([]byte, 3)
+	_, _ = rand.Read(random)
+	l := &lab{name: "e2e-" + hex.EncodeToString(random), root: root, tool: filepath.Join(root, "bin", "mlflow-sso")}
+	if _, err := os.Stat(l.tool); err != nil {
+		return nil, fmt.Errorf("the tool is not built: run `make e2e`: %w", err)
+	}
+	l.file = filepath.Join(folder, "Pulumi."+l.name+".yaml")
+	return l, nil
 }
 
 // freePorts are ports that nobody listens on. Another program may take one
@@ -145,37 +154,48 @@ func ownLab(t *testing.T, env ...string) *lab {
 	return l
 }
 
-// shared is one stack for all tests that leave it as they found it.
-var shared struct {
+// common is one stack for all tests that leave it as they found it.
+type common struct {
 	once sync.Once
+	make func(folder string) (*lab, error)
 	lab  *lab
 	told outputs.Stack
 	err  error
 }
 
-func sharedLab(t *testing.T) *lab {
+// shared is like the dev stack, public like the prod stack.
+var shared, public = &common{make: newLab}, &common{make: newPublicLab}
+
+// toRemove are the stacks that are up for all tests.
+var toRemove []*lab
+
+// up brings the stack up for the first test that asks for it.
+func (c *common) up(t *testing.T) *lab {
 	t.Helper()
-	shared.once.Do(func() {
+	c.once.Do(func() {
 		folder, err := os.MkdirTemp("", "mlflow-sso-e2e-")
 		if err != nil {
-			shared.err = err
+			c.err = err
 			return
 		}
-		if shared.lab, shared.err = newLab(folder); shared.err != nil {
+		if c.lab, c.err = c.make(folder); c.err != nil {
 			return
 		}
-		got, err := shared.lab.run(context.Background(), "up")
+		toRemove = append(toRemove, c.lab)
+		got, err := c.lab.run(context.Background(), "up")
 		if err == nil && got.code != 0 {
 			err = fmt.Errorf("up ended with %d:\n%s\n%s", got.code, got.stderr, got.stdout)
 		}
 		if err == nil {
-			shared.told, err = shared.lab.outputs(context.Background())
+			c.told, err = c.lab.outputs(context.Background())
 		}
-		shared.err = err
+		c.err = err
 	})
-	require.NoError(t, shared.err)
-	return shared.lab
+	require.NoError(t, c.err)
+	return c.lab
 }
+
+func sharedLab(t *testing.T) *lab { t.Helper(); return shared.up(t) }
 
 // runningStack are the outputs of the shared stack.
 func runningStack(t *testing.T) outputs.Stack {
@@ -188,13 +208,13 @@ func runningStack(t *testing.T) outputs.Stack {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if shared.lab != nil {
-		got, err := shared.lab.run(context.Background(), "destroy", "--data", "--yes")
+	for _, l := range toRemove {
+		got, err := l.run(context.Background(), "destroy", "--data", "--yes")
 		if err != nil || got.code != 0 {
-			_, _ = fmt.Fprintln(os.Stderr, "the shared stack could not be removed:", err, strings.TrimSpace(got.stderr))
+			_, _ = fmt.Fprintln(os.Stderr, "a shared stack could not be removed:", err, strings.TrimSpace(got.stderr))
 			code = 1
 		}
-		_ = os.RemoveAll(filepath.Dir(shared.lab.file))
+		_ = os.RemoveAll(filepath.Dir(l.file))
 	}
 	os.Exit(code)
 }

@@ -1,0 +1,113 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/debian"
+)
+
+// chromium is installed once.
+var chromium struct {
+	once sync.Once
+	err  error
+}
+
+// needChromium makes sure of Debian's Chromium and of certutil, with which
+// authorities are imported into it.
+func needChromium(t *testing.T) {
+	t.Helper()
+	chromium.once.Do(func() {
+		var missing []string
+		for program, in := range map[string]string{"chromium": "chromium", "certutil": "libnss3-tools"} {
+			if _, err := debian.Find(program); err != nil {
+				missing = append(missing, in)
+			}
+		}
+		if len(missing) > 0 {
+			t.Logf("installing %s", strings.Join(missing, " and "))
+			chromium.err = debian.Install(context.Background(), os.Stderr, missing...)
+		}
+	})
+	require.NoError(t, chromium.err)
+}
+
+// newPerson opens a Chromium, which is closed at the end of the test. hosts are
+// names that no name server knows and the addresses behind them. authority is a
+// certificate in PEM that is imported beside those which every Chromium has, if
+// there is one.
+func newPerson(t *testing.T, name string, hosts map[string]string, authority []byte) *person {
+	t.Helper()
+	needChromium(t)
+	program, err := debian.Find("chromium")
+	require.NoError(t, err)
+	home := t.TempDir()
+	if authority != nil {
+		importAuthority(t, home, authority)
+	}
+	options := []chromedp.ExecAllocatorOption{
+		chromedp.ExecPath(program), chromedp.UserDataDir(filepath.Join(home, "profile")), chromedp.Env("HOME=" + home),
+		chromedp.Headless, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.DisableGPU,
+		chromedp.WindowSize(1400, 900),
+		// The tests are root's, whom Chromium's sandbox refuses.
+		chromedp.NoSandbox,
+		chromedp.Flag("disable-dev-shm-usage", true),
+		// What a browser does by itself is no business of these tests.
+		chromedp.Flag("no-proxy-server", true), chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-sync", true), chromedp.Flag("disable-extensions", true),
+		chromedp.Flag("lang", "en-GB"),
+	}
+	if rules := mapping(hosts); rules != "" {
+		options = append(options, chromedp.Flag("host-resolver-rules", rules))
+	}
+	allocator, endBrowser := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(endBrowser)
+	tab, endTab := chromedp.NewContext(allocator, chromedp.WithErrorf(t.Logf))
+	p := &person{t: t, name: name, tab: tab}
+	t.Cleanup(func() {
+		if t.Failed() {
+			p.picture("failed")
+		}
+		endTab()
+	})
+	require.NoError(t, chromedp.Do(tab, chromedp.EmulateViewport(1400, 900)))
+	return p
+}
+
+// mapping is hosts as Chromium's flag wants them.
+func mapping(hosts map[string]string) string {
+	rules := make([]string, 0, len(hosts))
+	for name, address := range hosts {
+		rules = append(rules, "MAP "+name+" "+address)
+	}
+	slices.Sort(rules)
+	return strings.Join(rules, ",")
+}
+
+// importAuthority does what a person does in the settings of their browser.
+// Chromium reads the certificates of its user in this place.
+func importAuthority(t *testing.T, home string, authority []byte) {
+	t.Helper()
+	store := filepath.Join(home, ".pki", "nssdb")
+	require.NoError(t, os.MkdirAll(store, 0o700))
+	file := filepath.Join(home, "authority.crt")
+	require.NoError(t, os.WriteFile(file, authority, 0o600))
+	for _, arguments := range [][]string{
+		{"-N", "--empty-password"},
+		{"-A", "-n", "authority of the stack", "-t", "C,,", "-i", file},
+	} {
+		said, err := debian.Command(t.Context(), "certutil", append([]string{"-d", "sql:" + store}, arguments...)...).CombinedOutput()
+		require.NoError(t, err, "certutil %s: %s", arguments[0], said)
+	}
+}

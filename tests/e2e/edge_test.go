@@ -1,0 +1,310 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"crypto/tls"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/pkg/stdcopy"
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/browser"
+	"github.com/mlflow-sso/mlflow-sso/internal/engine"
+)
+
+// The edge's rules themselves have tests of their own in tests/edge, with
+// stand-ins behind it. Here it stands before the real ones.
+
+// stranger is a client of a public stack without cookies, which follows nothing.
+func stranger(t *testing.T, at site) *http.Client {
+	t.Helper()
+	client := at.front(t).Client()
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	t.Cleanup(client.CloseIdleConnections)
+	return client
+}
+
+// ask sends a request with the path as it stands, and reads the answer.
+func ask(t *testing.T, client *http.Client, site, path string, header http.Header) (*http.Response, string) {
+	t.Helper()
+	u, err := url.Parse(site)
+	require.NoError(t, err)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, site, nil)
+	require.NoError(t, err)
+	request.URL = &url.URL{Scheme: u.Scheme, Host: u.Host, Opaque: "//" + u.Host + path}
+	request.Header = header.Clone()
+	answer, err := client.Do(request)
+	require.NoError(t, err, path)
+	body, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	return answer, string(body)
+}
+
+// Whichever way a path is written, Keycloak never gets to see it as one of its
+// administrators'.
+func TestNoWayOfWritingAPathLeadsToKeycloaksAdministration(t *testing.T) {
+	at := prodSite(t)
+	client := stranger(t, at)
+	realm := "/realms/" + at.told.Realm.Name
+	for _, path := range []string{realm, realm + "/.well-known/openid-configuration", realm + "/protocol/openid-connect/certs"} {
+		answer, _ := ask(t, client, at.told.Keycloak.URL, path, nil)
+		require.Equal(t, http.StatusOK, answer.StatusCode, path)
+	}
+	// The control: there it is.
+	for path, says := range map[string]string{"/admin/master/console/": "Administration Console", "/realms/master": `"realm":"master"`} {
+		answer, body := ask(t, http.DefaultClient, at.told.Keycloak.AdminURL, path, nil)
+		require.Equal(t, http.StatusOK, answer.StatusCode, path)
+		require.Contains(t, body, says)
+	}
+	var targets []string
+	for _, start := range []string{"", realm, "/resources", "/.well-known"} {
+		for _, up := range []string{"", "/..", "/%2e%2e", "/..%2f", "/..;", "/%2e%2e%3b", "/..;x=y", "/.%2e", "//..", "/..//", "/..%5c", "/%252e%252e", "/..%c0%af", "/...."} {
+			for _, end := range []string{"/realms/master", "/admin/master/console/", "/admin/realms", "/health", "/metrics", "/", "/master"} {
+				targets = append(targets, start+up+end, start+up+up+end)
+			}
+		}
+	}
+	for _, target := range targets {
+		if strings.HasPrefix(target, realm+"/") && !strings.Contains(target, "..") && !strings.Contains(target, "%") {
+			continue // a path below the realm as it stands
+		}
+		answer, body := ask(t, client, at.told.Keycloak.URL, target, nil)
+		require.GreaterOrEqual(t, answer.StatusCode, 300, target)
+		require.NotContains(t, body, `"realm":"master"`, target)
+		require.NotContains(t, body, "Administration Console", target)
+		require.NotContains(t, answer.Header.Get("Location"), "/admin", target)
+		require.NotContains(t, answer.Header.Get("Location"), "/master", target)
+	}
+	t.Logf("%d ways", len(targets))
+}
+
+// forged is what a client says to be taken for somebody else.
+func forged() http.Header {
+	header := http.Header{}
+	for name, value := range map[string]string{
+		"X-Forwarded-For": "203.0.113.9", "X-Real-Ip": "203.0.113.9", "Forwarded": "for=203.0.113.9;host=evil.example.com;proto=http",
+		"X-Forwarded-Host": "evil.example.com", "X-Forwarded-Proto": "http", "X-Forwarded-Port": "81", "X-Forwarded-Prefix": "/evil",
+		"X-Forwarded-Server": "evil.example.com", "X-Original-Url": "/evil",
+	} {
+		header.Set(name, value)
+	}
+	return header
+}
+
+func TestNoForgedHeaderReachesARedirectAPageOrKeycloaksEvents(t *testing.T) {
+	at := prodSite(t)
+	client := stranger(t, at)
+	honest, _ := ask(t, client, at.told.MLflow.URL, "/login", nil)
+	lied, _ := ask(t, client, at.told.MLflow.URL, "/login", forged())
+	require.Equal(t, shapeOf(t, honest.Header.Get("Location")), shapeOf(t, lied.Header.Get("Location")))
+	for site, path := range map[string]string{
+		at.told.MLflow.URL:   "/",
+		at.told.Keycloak.URL: "/realms/" + at.told.Realm.Name + "/.well-known/openid-configuration",
+	} {
+		answer, body := ask(t, client, site, path, forged())
+		for _, lie := range []string{"evil", "203.0.113.9", "http://" + strings.TrimPrefix(site, "https://")} {
+			require.NotContains(t, body, lie, path)
+			require.NotContains(t, fmt.Sprint(answer.Header), lie, path)
+		}
+	}
+
+	docker := openEngine(t)
+	b := browser.New(at.front(t).Apply, func(c *http.Client, _ *http.Transport) { c.Transport = liar{c.Transport} })
+	t.Cleanup(b.Close)
+	page, err := b.Open(t.Context(), at.told.MLflow.URL+"/login")
+	require.NoError(t, err)
+	form := page.FormWith("username", "password")
+	require.NotNil(t, form, "no login form at %s", browser.Bare(page.URL))
+	who := at.member(t)
+	require.NoError(t, form.Set("username", who.Username))
+	require.NoError(t, form.Set("password", "not-the-password"))
+	_, err = b.Submit(t.Context(), form)
+	require.NoError(t, err)
+	var event string
+	for line := range strings.Lines(logOf(t, docker, at.told.Keycloak.Container)) {
+		if strings.Contains(line, "LOGIN_ERROR") && strings.Contains(line, who.Username) {
+			event = line
+		}
+	}
+	require.NotEmpty(t, event, "Keycloak says nothing of the login that failed")
+	require.Contains(t, event, "ipAddress=")
+	require.NotContains(t, event, "203.0.113.9")
+	network, err := docker.API().ContainerInspect(t.Context(), at.told.Edge.Container)
+	require.NoError(t, err)
+	for _, of := range network.NetworkSettings.Networks {
+		require.NotContains(t, event, `ipAddress="`+of.IPAddress+`"`, "the edge itself, instead of its client")
+	}
+}
+
+// liar adds forged headers to every request.
+type liar struct{ http.RoundTripper }
+
+func (l liar) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	for name, values := range forged() {
+		r.Header[name] = values
+	}
+	return l.RoundTripper.RoundTrip(r)
+}
+
+// shapeOf is an address without what differs each time.
+func shapeOf(t *testing.T, address string) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	require.NoError(t, err)
+	query := u.Query()
+	for _, once := range []string{"state", "nonce", "code_challenge"} {
+		require.NotEmpty(t, query.Get(once), "%s at %s", once, browser.Bare(u))
+		query.Set(once, "…")
+	}
+	u.RawQuery = query.Encode()
+	return u.String()
+}
+
+// logOf is all that a container has said.
+func logOf(t *testing.T, docker *engine.Engine, name string) string {
+	t.Helper()
+	stream, err := docker.API().ContainerLogs(t.Context(), name, container.LogsOptions{ShowStdout: true, ShowStderr: true})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, stream.Close()) }()
+	var said bytes.Buffer
+	_, err = stdcopy.StdCopy(&said, &said, stream)
+	require.NoError(t, err)
+	return said.String()
+}
+
+func TestEveryPageOfAPublicStackIsInHTTP2AndSaysWhatABrowserShallRefuse(t *testing.T) {
+	at := prodSite(t)
+	client := stranger(t, at)
+	for _, page := range []struct{ site, path string }{
+		{at.told.MLflow.URL, "/"}, {at.told.MLflow.URL, "/oidc/ui/auth"}, {at.told.MLflow.URL, "/api/2.0/mlflow/experiments/search"},
+		{at.told.MLflow.URL, "/metrics"}, {at.told.Keycloak.URL, "/realms/" + at.told.Realm.Name + "/account"}, {at.told.Keycloak.URL, "/admin/"},
+	} {
+		answer, _ := ask(t, client, page.site, page.path, nil)
+		require.Equal(t, 2, answer.ProtoMajor, page.path)
+		require.GreaterOrEqual(t, answer.TLS.Version, uint16(tls.VersionTLS12))
+		require.Regexp(t, `^max-age=\d{8,}`, answer.Header.Get("Strict-Transport-Security"), page.path)
+		for name, want := range map[string]string{"X-Content-Type-Options": "nosniff", "X-Frame-Options": "SAMEORIGIN"} {
+			require.Equal(t, []string{want}, answer.Header.Values(name), "%s of %s", name, page.path)
+		}
+		require.NotEmpty(t, answer.Header.Get("Referrer-Policy"), page.path)
+		require.Empty(t, answer.Header.Get("Server"), page.path)
+	}
+}
+
+func TestEveryCookieOfAPublicStackIsSecureAndOutOfReachOfScripts(t *testing.T) {
+	at := prodSite(t)
+	client := stranger(t, at)
+	login, _ := ask(t, client, at.told.MLflow.URL, "/login", nil)
+	u, err := url.Parse(login.Header.Get("Location"))
+	require.NoError(t, err)
+	form, _ := ask(t, client, at.told.Keycloak.URL, u.RequestURI(), nil)
+	require.Equal(t, http.StatusOK, form.StatusCode)
+
+	ours := login.Cookies()
+	require.Len(t, ours, 1)
+	require.Equal(t, "__Host-mlflow", ours[0].Name)
+	require.Equal(t, "/", ours[0].Path)
+	require.Empty(t, ours[0].Domain)
+	require.Equal(t, http.SameSiteLaxMode, ours[0].SameSite)
+	require.NotEmpty(t, form.Cookies())
+	for _, c := range append(ours, form.Cookies()...) {
+		require.True(t, c.Secure, c.Name)
+		require.True(t, c.HttpOnly || c.Name == "KC_AUTH_SESSION_HASH", c.Name) // Keycloak's own page reads that one
+	}
+}
+
+func TestPlainHTTPIsOnlyTheWayToHTTPS(t *testing.T) {
+	at := prodSite(t)
+	docker := openEngine(t)
+	for _, site := range []string{at.told.MLflow.URL, at.told.Keycloak.URL} {
+		u, err := url.Parse(site)
+		require.NoError(t, err)
+		request := httptest.NewRequest(http.MethodGet, "http://"+plainAddress(t, docker, at)+"/a/path?b=c", nil)
+		request.RequestURI, request.Host = "", u.Hostname()
+		answer, err := http.DefaultTransport.RoundTrip(request)
+		require.NoError(t, err)
+		require.NoError(t, answer.Body.Close())
+		require.Equal(t, http.StatusPermanentRedirect, answer.StatusCode)
+		require.Equal(t, site+"/a/path?b=c", answer.Header.Get("Location"))
+		require.Empty(t, answer.Cookies())
+	}
+}
+
+// plainAddress is where the edge listens in plain http, other than for the console.
+func plainAddress(t *testing.T, docker *engine.Engine, at site) string {
+	t.Helper()
+	for _, address := range published(t, docker, at.told.Deployment)[at.told.Edge.Container] {
+		if address != at.told.Edge.HTTPS && "http://"+address != at.told.Keycloak.AdminURL {
+			return address
+		}
+	}
+	require.Fail(t, "no port in plain http")
+	return ""
+}
+
+//go:embed testdata/flood.py
+var floodScript string
+
+// The flood comes from an address of its own; everybody else goes on, and so does
+// who has a token, from the same address.
+func TestAFloodOfLoginsIsRefusedAndEverybodyElseGoesOn(t *testing.T) {
+	at := prodSite(t)
+	docker := openEngine(t)
+	server, err := docker.API().ContainerInspect(t.Context(), at.told.MLflow.Container)
+	require.NoError(t, err)
+	from := guest(t, docker, server.Image, at.told.Deployment+"-edge")
+	input, err := json.Marshal(map[string]any{"url": at.told.MLflow.URL, "authority": string(at.authority), "edge": "edge", "port": 8443, "logins": 80})
+	require.NoError(t, err)
+
+	result, err := docker.Exec(t.Context(), from, []string{"python", "-c", floodScript}, engine.Stdin(bytes.NewReader(input)))
+
+	require.NoError(t, err)
+	require.NoError(t, result.Err())
+	var got struct {
+		Logins map[string]int
+		API    int
+	}
+	require.NoError(t, json.Unmarshal([]byte(result.Stdout), &got))
+	require.Positive(t, got.Logins["302"], "%v", got.Logins)
+	require.Positive(t, got.Logins["429"], "%v", got.Logins)
+	require.Len(t, got.Logins, 2, "%v", got.Logins)
+	require.Equal(t, http.StatusUnauthorized, got.API, "the API, which does not know this client, but answers")
+	mine, _ := ask(t, stranger(t, at), at.told.MLflow.URL, "/login", nil)
+	require.Equal(t, http.StatusFound, mine.StatusCode)
+	t.Logf("80 logins at once: %v", got.Logins)
+}
+
+func TestARequestThatIsTooLargeIsRefusedAndAnArtifactOfThatSizeIsNot(t *testing.T) {
+	at := prodSite(t)
+	client := stranger(t, at)
+	const size = 65 << 20
+	for path, want := range map[string]int{
+		"/api/2.0/mlflow/runs/log-batch":                http.StatusRequestEntityTooLarge,
+		"/api/2.0/mlflow-artifacts/artifacts/0/too/big": http.StatusUnauthorized, // it gets as far as MLflow, which wants to know who asks
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, at.told.MLflow.URL+path, io.LimitReader(zeros{}, size))
+		require.NoError(t, err)
+		request.ContentLength = size
+		answer, err := client.Do(request)
+		require.NoError(t, err, path)
+		require.NoError(t, answer.Body.Close())
+		require.Equal(t, want, answer.StatusCode, path)
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }

@@ -1,0 +1,86 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+
+	"gopkg.in/yaml.v3"
+)
+
+// newPublicLab writes the stack file of a public stack: Pulumi.prod.yaml itself,
+// but for what it leaves to the operator, what two stacks on one host may not have
+// in common, and what would keep a test from clearing up. Nothing is up yet.
+func newPublicLab(folder string) (*lab, error) {
+	l, err := nameLab(folder)
+	if err != nil {
+		return nil, err
+	}
+	ports, err := freePorts(3)
+	if err != nil {
+		return nil, err
+	}
+	subnet, err := freeSubnet()
+	if err != nil {
+		return nil, err
+	}
+	raw, err := os.ReadFile(filepath.Join(l.root, "Pulumi.prod.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	var file struct {
+		Config map[string]any `yaml:"config"`
+	}
+	if err := yaml.Unmarshal(raw, &file); err != nil {
+		return nil, err
+	}
+	set := func(group string, values map[string]any) {
+		had, _ := file.Config["mlflow-sso:"+group].(map[string]any)
+		for key, value := range had {
+			if _, is := values[key]; !is {
+				values[key] = value
+			}
+		}
+		file.Config["mlflow-sso:"+group] = values
+	}
+	file.Config["mlflow-sso:name"] = l.name
+	file.Config["mlflow-sso:protectData"] = false
+	file.Config["mlflow-sso:restartPolicy"] = "unless-stopped"
+	file.Config["mlflow-sso:edge"] = map[string]any{
+		"certificates": "internal", "address": "127.0.0.1", "httpPort": ports[0], "httpsPort": ports[1], "subnet": subnet.String(),
+	}
+	set("mlflow", map[string]any{"publicURL": fmt.Sprintf("https://mlflow.%s.test:%d", l.name, ports[1])})
+	set("keycloak", map[string]any{"publicURL": fmt.Sprintf("https://auth.%s.test:%d", l.name, ports[1]), "port": ports[2]})
+	text, err := yaml.Marshal(file)
+	if err != nil {
+		return nil, err
+	}
+	return l, os.WriteFile(l.file, text, 0o600)
+}
+
+// freeSubnet is a private network in which this host has no address.
+func freeSubnet() (netip.Prefix, error) {
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		return netip.Prefix{}, err
+	}
+	random := make([]byte, 2)
+next:
+	for range 100 {
+		_, _ = rand.Read(random)
+		subnet := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 128 | random[0], random[1], 0}), 24)
+		for _, taken := range addresses {
+			if other, err := netip.ParsePrefix(taken.String()); err == nil && other.Overlaps(subnet) {
+				continue next
+			}
+		}
+		return subnet, nil
+	}
+	return netip.Prefix{}, errors.New("no subnet in 10.128.0.0/9 is free")
+}
