@@ -29,7 +29,7 @@ func (d Difference) String() string {
 }
 
 // Drift compares what there is, on the host and in Keycloak, with what the
-// program wants, and changes nothing, the state neither.
+// program wants and what the tool sets after it, and changes nothing, the state neither.
 func (s *Stack) Drift(ctx context.Context, step Step) ([]Difference, error) {
 	watched := newWatch(step)
 	_, err := s.pulumi.Preview(ctx, optpreview.Refresh(), optpreview.EventStreams(watched.events),
@@ -38,7 +38,8 @@ func (s *Stack) Drift(ctx context.Context, step Step) ([]Difference, error) {
 	if err != nil {
 		return nil, because("comparison", err, watched.problems)
 	}
-	return watched.differences, nil
+	inMaster, err := s.differsInMaster(ctx, step, watched.differences)
+	return append(watched.differences, inMaster...), err
 }
 
 // differs takes up a step of a preview that would change something.

@@ -51,6 +51,7 @@ func (p *proof) checks() []check {
 		{name: "containers", run: p.checkContainers, next: "docker ps --all, then docker logs of the one that is not healthy"},
 		{name: "versions", run: p.checkVersions, next: "raise it in images/mlflow/requirements.in, `make lock`, and bring the stack up"},
 		{name: "discovery", run: p.checkDiscovery, next: keycloakLog},
+		{name: "realm-master", run: p.checkRealmMaster, next: "`mlflow-sso up` sets it back; " + keycloakLog},
 		{name: "people", run: p.checkPeople, next: keycloakLog},
 		{name: "anonymous", run: p.checkAnonymous, next: mlflowLog},
 		{name: "login-request", run: p.checkLoginRequest, next: mlflowLog, needs: []string{"discovery"}},
