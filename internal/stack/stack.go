@@ -90,10 +90,21 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 // Find is Open for a stack that is there; ErrNotUp is wrapped when it is not.
 func Find(ctx context.Context, options Options) (*Stack, error) {
 	s, err := open(ctx, options, auto.SelectStackLocalSource)
-	if auto.IsSelectStack404Error(errors.Unwrap(err)) {
+	if isNotThere(err) {
 		return nil, notUp(options.Name)
 	}
 	return s, err
+}
+
+// isNotThere looks for that in an error and in all that it wraps: Pulumi's own
+// question sees the outermost alone.
+func isNotThere(err error) bool {
+	for ; err != nil; err = errors.Unwrap(err) {
+		if auto.IsSelectStack404Error(err) {
+			return true
+		}
+	}
+	return false
 }
 
 func notUp(name string) error {
