@@ -37,6 +37,12 @@ func guestUntil(who *gocloak.User) (time.Time, bool) {
 	return until, err == nil
 }
 
+// expired says whether somebody was let in for a while that is over.
+func expired(who *gocloak.User, now time.Time) bool {
+	until, is := guestUntil(who)
+	return is && !now.Before(until)
+}
+
 // Invite makes a person with a name and a password of their own. The caller
 // dismisses them.
 func (r *Realm) Invite(ctx context.Context, until time.Time) (*Guest, error) {
@@ -99,7 +105,7 @@ func (r *Realm) DismissExpired(ctx context.Context) ([]string, error) {
 	}
 	var gone []string
 	for _, who := range all {
-		if until, is := guestUntil(who); !is || time.Now().Before(until) {
+		if !expired(who, time.Now()) {
 			continue
 		}
 		username := gocloak.PString(who.Username)

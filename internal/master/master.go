@@ -5,7 +5,8 @@
 // cannot take it over in the update that makes the server. So the tool sets it
 // after each update, over the admin API and with the program's own service
 // account: what a stranger may try, how long a session lasts, what is remembered,
-// who is in it. Settling a realm that is as it should be changes nothing. What
+// who is in it; and it shuts the doors that Keycloak gives administrators in the
+// stack's own realm, where there are none. Settling a realm that is as it should be changes nothing. What
 // this package does not name stays as somebody set it.
 //
 // A person who is let in carries the time when that ends. Whoever looks after the
@@ -71,6 +72,7 @@ func (r *Realm) aspects() []aspect {
 	return []aspect{
 		{(*session).profile, (*session).mendProfile},
 		{(*session).people, (*session).mendPeople},
+		{(*session).doors, (*session).mendDoors},
 		{(*session).settings, (*session).mendSettings},
 	}
 }

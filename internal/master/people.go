@@ -41,15 +41,14 @@ func judgePeople(all []*gocloak.User, stands bool, now time.Time) []Difference {
 	stood := false
 	for _, who := range all {
 		username := gocloak.PString(who.Username)
-		until, isGuest := guestUntil(who)
 		switch {
 		case username == keycloak.AdminUsername:
 			stood = true
 			if !stands {
 				found = append(found, Difference{person(username), there, away})
 			}
-		case isGuest && !now.Before(until):
-			found = append(found, Difference{person(username), there + " after " + until.Format(time.RFC3339), away})
+		case expired(who, now):
+			found = append(found, Difference{person(username), there + ", though their time is over", away})
 		}
 	}
 	if stands && !stood {

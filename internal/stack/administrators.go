@@ -8,17 +8,17 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/master"
 )
 
-// realmMaster is how progress and differences call the realm of Keycloak's
-// administrators, which the tool sets and not the program.
-const realmMaster = "realm-master"
+// administrators is how progress and differences call what the tool sets inside
+// Keycloak, and not the program: realm master, and who may do what there.
+const administrators = "administrators"
 
-// settleMaster sets realm master once Keycloak is ready, see package master.
-func (s *Stack) settleMaster(ctx context.Context, step Step) (Changes, error) {
+// settleAdministrators does that once Keycloak is ready, see package master.
+func (s *Stack) settleAdministrators(ctx context.Context, step Step) (Changes, error) {
 	told, err := s.Outputs(ctx)
 	if err != nil {
 		return nil, err
 	}
-	step.Say("looking at %s", realmMaster)
+	step.Say("looking at Keycloak's %s", administrators)
 	mended, err := master.Of(told).Settle(ctx)
 	if err != nil {
 		return nil, err
@@ -26,16 +26,16 @@ func (s *Stack) settleMaster(ctx context.Context, step Step) (Changes, error) {
 	if len(mended) == 0 {
 		return Changes{}, nil
 	}
-	step.Say("%s done, set %d things", realmMaster, len(mended))
+	step.Say("%s done, set %d things", administrators, len(mended))
 	return Changes{"update": 1}, nil
 }
 
-// differsInMaster is what settleMaster would set. Where a service is to be made
-// anew that Keycloak needs, there is nobody to ask.
-func (s *Stack) differsInMaster(ctx context.Context, step Step, found []Difference) ([]Difference, error) {
+// differingAdministrators is what settleAdministrators would set. Where a service is
+// to be made anew that Keycloak needs, there is nobody to ask.
+func (s *Stack) differingAdministrators(ctx context.Context, step Step, found []Difference) ([]Difference, error) {
 	needed := []string{"postgres-container", "keycloak-container", "edge-container"}
 	if slices.ContainsFunc(found, func(d Difference) bool { return slices.Contains(needed, d.Resource) }) {
-		step.Say("%s cannot be looked at before the rest is mended", realmMaster)
+		step.Say("%s cannot be looked at before the rest is mended", administrators)
 		return nil, nil
 	}
 	told, err := s.Outputs(ctx)
@@ -51,5 +51,5 @@ func (s *Stack) differsInMaster(ctx context.Context, step Step, found []Differen
 		properties = append(properties, d.What)
 	}
 	slices.SortFunc(properties, strings.Compare)
-	return []Difference{{Resource: realmMaster, Operation: "update", Properties: properties}}, nil
+	return []Difference{{Resource: administrators, Operation: "update", Properties: properties}}, nil
 }

@@ -38,8 +38,8 @@ func (s *Stack) Drift(ctx context.Context, step Step) ([]Difference, error) {
 	if err != nil {
 		return nil, because("comparison", err, watched.problems)
 	}
-	inMaster, err := s.differsInMaster(ctx, step, watched.differences)
-	return append(watched.differences, inMaster...), err
+	more, err := s.differingAdministrators(ctx, step, watched.differences)
+	return append(watched.differences, more...), err
 }
 
 // differs takes up a step of a preview that would change something.

@@ -75,7 +75,7 @@ func (s *Stack) Up(ctx context.Context, step Step, refresh bool) (Changes, error
 	if err := s.settle(ctx, step); err != nil {
 		return nil, err
 	}
-	done, err = s.settleMaster(ctx, step)
+	done, err = s.settleAdministrators(ctx, step)
 	total.add(done)
 	return total, err
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/master"
 )
 
-// checkRealmMaster looks at the realm of Keycloak's administrators: whether it is
-// as the stack wants it, who is in it, and what it calls itself.
-func (p *proof) checkRealmMaster(ctx context.Context) (string, error) {
+// checkAdministrators looks at realm master: whether it is as the stack wants it,
+// who is in it, and what it calls itself.
+func (p *proof) checkAdministrators(ctx context.Context) (string, error) {
 	realm := master.Of(p.stack)
 	expired, err := realm.DismissExpired(ctx)
 	if err != nil {
@@ -28,15 +28,15 @@ func (p *proof) checkRealmMaster(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := judgeRealmMaster(found, strangers); err != nil {
+	if err := judgeAdministrators(found, strangers); err != nil {
 		return "", err
 	}
 	if err := p.masterAddress(ctx); err != nil {
 		return "", err
 	}
-	said := "nobody stands in it"
+	said := "nobody stands in realm master"
 	if admin := p.stack.Keycloak.Admin; admin.Stands() {
-		said = admin.Username + " stands in it"
+		said = admin.Username + " alone stands in realm master"
 	}
 	if len(expired) > 0 {
 		said += fmt.Sprintf("; %d whose time was over are gone", len(expired))
@@ -44,8 +44,8 @@ func (p *proof) checkRealmMaster(ctx context.Context) (string, error) {
 	return said + "; wrong passwords make it wait, sessions are short, and it remembers who did what", nil
 }
 
-// judgeRealmMaster demands that nothing differs and that everybody is known.
-func judgeRealmMaster(found []master.Difference, strangers []string) error {
+// judgeAdministrators demands that nothing differs and that everybody is known.
+func judgeAdministrators(found []master.Difference, strangers []string) error {
 	if len(strangers) > 0 {
 		return differsNext(fmt.Sprintf("administrators that the stack did not make: %q", strangers), "none",
 			"if nobody of you made them, Keycloak is in somebody else's hands; remove them with `mlflow-sso console`, in realm master")
@@ -81,6 +81,21 @@ func (p *proof) masterAddress(ctx context.Context) error {
 		site = k.AdminURL
 	}
 	return judgeDiscovery(d, site+"/realms/master", site, k.AdminURL, "an administrator")
+}
+
+// checkPasswordGrant asks Keycloak for the member's token by name and password alone,
+// at the public address: whoever guesses passwords would rather do that than fill in
+// forms. That the password is right is seen by the login before.
+func (p *proof) checkPasswordGrant(ctx context.Context) (string, error) {
+	const client = "admin-cli" // every realm has it, and it needs no secret
+	status, said, err := p.passwordGrant(ctx, p.stack.Realm.Issuer, client, p.member.username, p.member.password)
+	if err != nil {
+		return "", err
+	}
+	if status != http.StatusUnauthorized || !strings.HasPrefix(said, "invalid_client") {
+		return "", differs(strings.TrimSpace(fmt.Sprintf("%d %s", status, said))+" for a name and a password", "401 invalid_client")
+	}
+	return "Keycloak takes a password in its form alone", nil
 }
 
 const (
@@ -153,11 +168,16 @@ func judgeMasterRefusal(status int, said string) error {
 	return differs(strings.TrimSpace(fmt.Sprintf("%d %s", status, said)), "a refusal, "+badCredentials)
 }
 
-// masterLogin asks Keycloak for a token as its own command line does. It
-// returns the status and the error, empty for none.
+// masterLogin asks realm master for a token as Keycloak's own command line does.
 func (p *proof) masterLogin(ctx context.Context, username, password string) (int, string, error) {
-	form := url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {username}, "password": {password}}
-	page, err := p.newBrowser().Fetch(ctx, http.MethodPost, p.stack.Keycloak.AdminURL+"/realms/master/protocol/openid-connect/token",
+	return p.passwordGrant(ctx, p.stack.Keycloak.AdminURL+"/realms/master", "admin-cli", username, password)
+}
+
+// passwordGrant asks a realm for a token by name and password. It returns the
+// status and the error, empty for none.
+func (p *proof) passwordGrant(ctx context.Context, realm, client, username, password string) (int, string, error) {
+	form := url.Values{"grant_type": {"password"}, "client_id": {client}, "username": {username}, "password": {password}}
+	page, err := p.newBrowser().Fetch(ctx, http.MethodPost, realm+"/protocol/openid-connect/token",
 		http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, []byte(form.Encode()))
 	if err != nil {
 		return 0, "", err
