@@ -158,6 +158,8 @@ func (a *Args) container() *container.Args {
 		"KC_DB_PASSWORD":     a.Database.Password,
 		// The default of 100 is all that the database server gives to everybody.
 		"KC_DB_POOL_MAX_SIZE": pulumi.String("20"),
+		// What waits costs memory; by default there is no end to it.
+		"KC_HTTP_MAX_QUEUED_REQUESTS": pulumi.String("1000"),
 		// A full URL: the port is part of it, and without it the next setting is refused.
 		"KC_HOSTNAME": pulumi.String(a.Public.String()),
 		// A service is told the endpoints where it asked, not those of the browser.
