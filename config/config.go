@@ -65,6 +65,10 @@ type Keycloak struct {
 	Port int `json:"port"`
 	// MemoryMB limits the container's memory, in MiB. Java takes its heap from it.
 	MemoryMB int `json:"memoryMB"`
+	// StandingAdmin keeps a person in realm master who may open the admin console at
+	// any time, with a derived password. Without, `mlflow-sso console` makes one for
+	// as long as it runs.
+	StandingAdmin bool `json:"standingAdmin"`
 }
 
 // Edge sets what stands in front of MLflow and Keycloak and ends TLS.
@@ -125,6 +129,9 @@ type Realm struct {
 	AccessTokenLifespan time.Duration `json:"accessTokenLifespan"`
 	// PasswordPolicy is Keycloak's own notation.
 	PasswordPolicy string `json:"passwordPolicy"`
+	// EventsExpiration is how long Keycloak remembers who logged in and who changed
+	// what, in this realm and in realm master.
+	EventsExpiration time.Duration `json:"eventsExpiration"`
 	// DemoUsers makes three people with derived passwords: an admin, a member,
 	// and one who is in no group. For stacks on localhost only.
 	DemoUsers bool `json:"demoUsers"`
@@ -173,7 +180,7 @@ func defaults() *Config {
 	return &Config{
 		RestartPolicy: "unless-stopped",
 		MLflow:        MLflow{Port: 5000, Workers: 2, MemoryMB: 2048, DefaultPermission: "NO_PERMISSIONS"},
-		Keycloak:      Keycloak{Port: 8080, MemoryMB: 1024},
+		Keycloak:      Keycloak{Port: 8080, MemoryMB: 1024, StandingAdmin: true},
 		Edge: Edge{
 			Certificates:  NoEdge,
 			Address:       netip.IPv4Unspecified(),
@@ -193,6 +200,7 @@ func defaults() *Config {
 			SSLRequired:         "external",
 			AccessTokenLifespan: 10 * time.Hour,
 			PasswordPolicy:      "length(12) and notUsername(undefined) and notEmail(undefined) and passwordHistory(3)",
+			EventsExpiration:    30 * 24 * time.Hour,
 		},
 		Images: Images{Base: "mlflow-sso/base:trixie"},
 	}

@@ -49,6 +49,8 @@ func TestLeastSettingsGiveTheDocumentedDefaults(t *testing.T) {
 	require.Equal(t, 2, c.MLflow.Workers)
 	require.Equal(t, "NO_PERMISSIONS", c.MLflow.DefaultPermission)
 	require.Equal(t, 10*time.Hour, c.Realm.AccessTokenLifespan)
+	require.True(t, c.Keycloak.StandingAdmin)
+	require.Equal(t, 720*time.Hour, c.Realm.EventsExpiration)
 	require.False(t, c.Realm.DemoUsers, "people with known names are only made on request")
 	require.Equal(t, "mlflow-sso/base:trixie", c.Images.Base)
 
@@ -150,6 +152,9 @@ func TestEveryMistakeNamesItsKeyWhatWasGotAndWhatIsWanted(t *testing.T) {
 		"unknown credential":  {localhost, "credentials", `{"generations":{"redis/other":2}}`, []string{"mlflow-sso:credentials.generations.redis/other", "redis/default"}},
 		"generation":          {localhost, "credentials", `{"generations":{"redis/default":0}}`, []string{"mlflow-sso:credentials.generations.redis/default", "got 0", "want 1 or more"}},
 		"fixed credential":    {localhost, "credentials", `{"generations":{"keycloak/admin":2}}`, []string{"mlflow-sso:credentials.generations.keycloak/admin", "got 2", "want 1"}},
+		"standing admin":      {localhost, "keycloak", `{"publicURL":"http://localhost:8080","standingAdmin":"no"}`, []string{"mlflow-sso:keycloak.standingAdmin", `got "no"`, "want true or false"}},
+		"events kept briefly": {public, "realm", `{"eventsExpiration":"1m"}`, []string{"mlflow-sso:realm.eventsExpiration", "got 1m0s", "want 1h to 8784h"}},
+		"events for ever":     {public, "realm", `{"eventsExpiration":"9000h"}`, []string{"mlflow-sso:realm.eventsExpiration", "got 9000h0m0s", "want 1h to 8784h"}},
 		"generation's type":   {localhost, "credentials", `{"generations":{"redis/default":"two"}}`, []string{"mlflow-sso:credentials.generations", `"two"`, "want an object of a whole number each"}},
 		"unknown key":         {localhost, "protectdata", "true", []string{"mlflow-sso:protectdata", "unknown setting", "protectData"}},
 		"typed password":      {localhost, "keycloak", `{"publicURL":"http://localhost:8080","adminPassword":"admin"}`, []string{"mlflow-sso:keycloak.adminPassword", "no credential is typed"}},
@@ -171,6 +176,17 @@ func TestEveryMistakeNamesItsKeyWhatWasGotAndWhatIsWanted(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestNoGenerationIsSetForAPersonWhoDoesNotExist(t *testing.T) {
+	values := localhost()
+	values["mlflow-sso:credentials"] = `{"generations":{"keycloak/admin":1}}`
+	_, err := parse(values)
+	require.NoError(t, err)
+
+	values["mlflow-sso:keycloak"] = `{"publicURL":"http://localhost:8080","standingAdmin":false}`
+	_, err = parse(values)
+	require.ErrorContains(t, err, "mlflow-sso:credentials.generations.keycloak/admin: got 1 while keycloak.standingAdmin is false, want it left out")
 }
 
 func TestAllMistakesAreReportedAtOnce(t *testing.T) {

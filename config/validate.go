@@ -32,7 +32,7 @@ func (c *Config) Validate() error {
 	v.values(c)
 	v.addresses(c)
 	v.edge(c)
-	v.generations(c.Credentials.Generations)
+	v.generations(c)
 	return errors.Join(v.errs...)
 }
 
@@ -77,6 +77,10 @@ func (v *validation) values(c *Config) {
 	}
 	if c.Realm.PasswordPolicy == "" {
 		v.fail("realm.passwordPolicy", `got "", want a policy such as "length(12)"`)
+	}
+	// Keycloak looks every quarter of an hour for what has expired.
+	if d := c.Realm.EventsExpiration; d < time.Hour || d > 366*24*time.Hour || d%time.Second != 0 {
+		v.fail("realm.eventsExpiration", "got %s, want 1h to 8784h (a year) in whole seconds", d)
 	}
 
 	for _, image := range []struct{ key, got string }{
@@ -150,7 +154,8 @@ func (v *validation) addresses(c *Config) {
 	}
 }
 
-func (v *validation) generations(generations map[credentials.Label]int) {
+func (v *validation) generations(c *Config) {
+	generations := c.Credentials.Generations
 	for _, label := range slices.Sorted(maps.Keys(generations)) {
 		key := fmt.Sprintf("credentials.generations.%s", label)
 		if !slices.Contains(credentials.Labels(), label) {
@@ -158,6 +163,8 @@ func (v *validation) generations(generations map[credentials.Label]int) {
 			continue
 		}
 		switch n := generations[label]; {
+		case label == credentials.KeycloakAdmin && !c.Keycloak.StandingAdmin:
+			v.fail(key, "got %d while keycloak.standingAdmin is false, want it left out: there is no such person", n)
 		case n < 1:
 			v.fail(key, "got %d, want 1 or more", n)
 		case n > 1 && !slices.Contains(credentials.Turnable(), label):

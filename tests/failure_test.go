@@ -89,7 +89,7 @@ func TestComponentWithEmptyArgumentsNamesEachThatIsMissing(t *testing.T) {
 		},
 		"keycloak": {
 			func(ctx *pulumi.Context) error { _, err := keycloak.New(ctx, "mine", &keycloak.Args{}); return err },
-			[]string{"Edge", "Data", "Port", "Public", "Database", "AdminPassword", "ProviderSecret", "Deployment", "Image", "MemoryMB", "Restart"},
+			[]string{"Edge", "Data", "Port", "Public", "Database", "ProviderSecret", "Deployment", "Image", "MemoryMB", "Restart"},
 		},
 		"mlflow": {
 			func(ctx *pulumi.Context) error { _, err := mlflow.New(ctx, "mine", &mlflow.Args{}); return err },
@@ -105,7 +105,7 @@ func TestComponentWithEmptyArgumentsNamesEachThatIsMissing(t *testing.T) {
 		},
 		"realm": {
 			func(ctx *pulumi.Context) error { _, err := realm.New(ctx, "mine", &realm.Args{}); return err },
-			[]string{"Admin", "Public", "Internal", "Application", "RedirectPath", "LogoutPath", "ClientSecret", "SSLRequired", "AccessTokenLifespan", "PasswordPolicy"},
+			[]string{"Admin", "Public", "Internal", "Application", "RedirectPath", "LogoutPath", "ClientSecret", "SSLRequired", "AccessTokenLifespan", "PasswordPolicy", "EventsExpiration"},
 		},
 		"redis": {
 			func(ctx *pulumi.Context) error { _, err := redis.New(ctx, "mine", &redis.Args{}); return err },

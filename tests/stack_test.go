@@ -30,6 +30,7 @@ const (
 	rootType      = "random:index/randomBytes:RandomBytes"
 	providerType  = "pulumi:providers:keycloak"
 	realmType     = "keycloak:index/realm:Realm"
+	eventsType    = "keycloak:index/realmEvents:RealmEvents"
 	clientType    = "keycloak:openid/client:Client"
 	groupType     = "keycloak:index/group:Group"
 	userType      = "keycloak:index/user:User"

@@ -16,9 +16,9 @@ func newPasswordsCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "passwords",
 		Short: "Show who can log in where, with the passwords in clear",
-		Long: `passwords shows the demo users of a stack, where it has some, and the person who may open
-Keycloak's admin console. They are read from the encrypted state. A demo user's password
-is the one that the person started with.`,
+		Long: `passwords shows the demo users of a stack and the person who may open Keycloak's admin console
+at any time, where it has these (realm.demoUsers, keycloak.standingAdmin). They are read from
+the encrypted state. A demo user's password is the one that the person started with.`,
 		Example: `  mlflow-sso passwords
   mlflow-sso passwords --output json | jq -r '.[] | select(.username == "demo-admin").password'`,
 		Args: noArguments,
@@ -27,7 +27,11 @@ is the one that the person started with.`,
 			if err != nil {
 				return err
 			}
-			return printLogins(cmd.OutOrStdout(), logins(told), output)
+			all := logins(told)
+			if len(all) == 0 {
+				_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "the stack has no standing passwords; `mlflow-sso console %s` lets a person into Keycloak's admin console\n", which.asFlags())
+			}
+			return printLogins(cmd.OutOrStdout(), all, output)
 		},
 	}
 	which.flags(command.Flags())
@@ -44,7 +48,7 @@ type login struct {
 }
 
 func logins(told outputs.Stack) []login {
-	var all []login
+	all := []login{}
 	roles := map[string]string{told.Realm.AdminGroup: "administrator", told.Realm.UserGroup: "member"}
 	for _, user := range told.DemoUsers {
 		role, is := roles[user.Group]
@@ -53,14 +57,18 @@ func logins(told outputs.Stack) []login {
 		}
 		all = append(all, login{told.MLflow.URL, user.Username, user.Password, role})
 	}
-	return append(all, login{
-		told.Keycloak.AdminURL + "/admin/", told.Keycloak.Admin.Username, told.Keycloak.Admin.Password, "Keycloak's administrator",
-	})
+	if admin := told.Keycloak.Admin; admin.Stands() {
+		all = append(all, login{told.Keycloak.AdminURL + "/admin/", admin.Username, admin.Password, "Keycloak's administrator"})
+	}
+	return all
 }
 
 func printLogins(w io.Writer, all []login, output format) error {
 	if output == asJSON {
 		return writeJSON(w, all)
+	}
+	if len(all) == 0 {
+		return nil
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "WHERE\tUSERNAME\tPASSWORD\tROLE") // tabwriter tells at Flush

@@ -59,6 +59,6 @@ Exit codes: 0 success, 1 a step or a check failed, 2 the arguments make no sense
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newUpCommand(), newPreviewCommand(), newVerifyCommand(outputsInState), newPasswordsCommand(), newCertificateCommand(outputsInState), newOutputsCommand(), newDriftCommand(), newDestroyCommand(), newBootstrapCommand())
+	root.AddCommand(newUpCommand(), newPreviewCommand(), newVerifyCommand(outputsInState), newPasswordsCommand(), newConsoleCommand(outputsInState), newCertificateCommand(outputsInState), newOutputsCommand(), newDriftCommand(), newDestroyCommand(), newBootstrapCommand())
 	return root
 }

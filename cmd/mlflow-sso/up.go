@@ -86,14 +86,18 @@ func up(cmd *cobra.Command, which chosen, refresh bool) (told outputs.Stack, err
 // printAddresses tells where to go, and how to get the passwords, which are not
 // shown here: this output ends up in logs.
 func printAddresses(w io.Writer, which chosen, told outputs.Stack) error {
+	console := told.Keycloak.AdminURL + "/admin/"
+	if !told.Keycloak.Admin.Stands() {
+		console = fmt.Sprintf("%s console %s", os.Args[0], which.asFlags())
+	}
 	_, err := fmt.Fprintf(w, `
 MLflow            %[1]s
 Keycloak          %[2]s
-Keycloak console  %[3]s/admin/
+Keycloak console  %[3]s
 
 Passwords         %[4]s passwords %[5]s
 Take it down      %[4]s destroy %[5]s
-`, told.MLflow.URL, told.Keycloak.URL, told.Keycloak.AdminURL, os.Args[0], which.asFlags())
+`, told.MLflow.URL, told.Keycloak.URL, console, os.Args[0], which.asFlags())
 	if err == nil && told.Edge.Certificates == edge.Internal {
 		_, err = fmt.Fprintf(w, "To be trusted     %s certificate %s > mlflow-ca.pem\n", os.Args[0], which.asFlags())
 	}

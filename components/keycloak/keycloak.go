@@ -5,9 +5,9 @@
 // public, the endpoints that a service calls are where the service asked. Its
 // data lives in Postgres, its container keeps nothing.
 //
-// At the first start on an empty database it makes two identities in realm
-// master: a person for the admin console, and a service account for this
-// program. Later starts leave both as they are.
+// At the first start on an empty database it makes a service account for this
+// program in realm master and, where one is asked for, a person who may open the
+// admin console at any time. Later starts leave both as they are.
 package keycloak
 
 import (
@@ -28,8 +28,6 @@ const TypeToken = "mlflow-sso:keycloak:Server"
 
 const (
 	port = 8080
-	// AdminUsername is the person who opens the admin console.
-	AdminUsername = "admin"
 	// ProviderClientID is the service account that this program uses.
 	ProviderClientID = "mlflow-sso"
 )
@@ -57,7 +55,8 @@ type Args struct {
 	Public address.Public
 	// Database keeps everything.
 	Database postgres.Database
-	// AdminPassword is of the person who opens the admin console.
+	// AdminPassword is of the person who may open the admin console at any time; nil
+	// where there is no such person.
 	AdminPassword pulumi.StringInput
 	// ProviderSecret is of the service account that this program uses.
 	ProviderSecret pulumi.StringInput
@@ -75,7 +74,6 @@ func (a *Args) Validate() error {
 	m.Unless(!a.Public.IsZero(), "Public is missing, want what a browser sees")
 	m.Unless(a.Public.TLS() == a.Front.IsValid(), "Public is %q and Front %q, want https with a front and plain http without", a.Public, a.Front)
 	m.Unless(!a.Database.IsZero(), "Database is missing, want a database")
-	m.Unless(a.AdminPassword != nil, "AdminPassword is missing, want a password")
 	m.Unless(a.ProviderSecret != nil, "ProviderSecret is missing, want a secret")
 	return m.Err(a.container().Validate())
 }
@@ -113,8 +111,8 @@ type Server struct {
 	Internal address.Internal
 	// Admin is how to manage it.
 	Admin Admin
-	// AdminPassword is of the person who opens the admin console.
-	AdminPassword pulumi.StringOutput
+	// Person may open the admin console at any time.
+	Person Person
 }
 
 // New makes the server. With an error from args nothing is registered.
@@ -133,7 +131,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	}
 	s.Container = made.Name
 	s.Internal = address.Internal{Host: spec.Component, Port: port}
-	s.AdminPassword = pulumi.ToSecret(args.AdminPassword).(pulumi.StringOutput)
+	s.Person = args.person()
 	s.Admin = Admin{
 		URL:      args.adminURL(),
 		ClientID: ProviderClientID,
@@ -160,17 +158,18 @@ func (a *Args) container() *container.Args {
 		"KC_DB_PASSWORD":     a.Database.Password,
 		// The default of 100 is all that the database server gives to everybody.
 		"KC_DB_POOL_MAX_SIZE": pulumi.String("20"),
+		// What waits costs memory; by default there is no end to it.
+		"KC_HTTP_MAX_QUEUED_REQUESTS": pulumi.String("1000"),
 		// A full URL: the port is part of it, and without it the next setting is refused.
 		"KC_HOSTNAME": pulumi.String(a.Public.String()),
 		// A service is told the endpoints where it asked, not those of the browser.
 		"KC_HOSTNAME_BACKCHANNEL_DYNAMIC": pulumi.String("true"),
 		// TLS ends in front of the container; inside the private network there is none.
 		"KC_HTTP_ENABLED":                  pulumi.String("true"),
-		"KC_BOOTSTRAP_ADMIN_USERNAME":      pulumi.String(AdminUsername),
-		"KC_BOOTSTRAP_ADMIN_PASSWORD":      a.AdminPassword,
 		"KC_BOOTSTRAP_ADMIN_CLIENT_ID":     pulumi.String(ProviderClientID),
 		"KC_BOOTSTRAP_ADMIN_CLIENT_SECRET": a.ProviderSecret,
 	}
+	a.askForPerson(env)
 	var publish []container.Port
 	if a.Front.IsValid() {
 		// Without the headers Keycloak takes every form for a forged one.

@@ -164,6 +164,10 @@ func (p *Platform) makeRedis(ctx *pulumi.Context, opts ...pulumi.ResourceOption)
 }
 
 func (p *Platform) makeKeycloak(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
+	var password pulumi.StringInput
+	if p.config.Keycloak.StandingAdmin {
+		password = p.credentials.Password(credentials.KeycloakAdmin)
+	}
 	p.keycloak, err = keycloak.New(ctx, "keycloak", &keycloak.Args{
 		Deployment:     p.config.Name,
 		Image:          p.images["keycloak"],
@@ -175,7 +179,7 @@ func (p *Platform) makeKeycloak(ctx *pulumi.Context, opts ...pulumi.ResourceOpti
 		Front:          p.network.Front,
 		Public:         p.config.Keycloak.PublicURL,
 		Database:       p.postgres.Databases[keycloakDatabase],
-		AdminPassword:  p.credentials.Password(credentials.KeycloakAdmin),
+		AdminPassword:  password,
 		ProviderSecret: p.credentials.Password(credentials.KeycloakProvider),
 	}, opts...)
 	return err
@@ -198,6 +202,7 @@ func (p *Platform) makeRealm(ctx *pulumi.Context, opts ...pulumi.ResourceOption)
 		SSLRequired:         p.config.Realm.SSLRequired,
 		AccessTokenLifespan: p.config.Realm.AccessTokenLifespan,
 		PasswordPolicy:      p.config.Realm.PasswordPolicy,
+		EventsExpiration:    p.config.Realm.EventsExpiration,
 		Users:               p.demoUsers(),
 	}, opts...)
 	return err

@@ -3,7 +3,6 @@ package platform
 import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/mlflow-sso/mlflow-sso/components/keycloak"
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
 	"github.com/mlflow-sso/mlflow-sso/config"
 )
@@ -50,8 +49,8 @@ func (p *Platform) outputs() pulumi.Map {
 			"url":       pulumi.String(p.keycloak.Public.String()),
 			"adminUrl":  pulumi.String(p.keycloak.Admin.URL),
 			"admin": pulumi.Map{
-				"username": pulumi.String(keycloak.AdminUsername),
-				"password": p.keycloak.AdminPassword,
+				"username": pulumi.String(p.keycloak.Person.Username),
+				"password": p.keycloak.Person.Password,
 			},
 			"provider": pulumi.Map{
 				"id":     pulumi.String(p.keycloak.Admin.ClientID),
@@ -65,6 +64,8 @@ func (p *Platform) outputs() pulumi.Map {
 			"clientId":     pulumi.String(p.realm.Client.ID),
 			"adminGroup":   pulumi.String(p.realm.Client.AdminGroup),
 			"userGroup":    pulumi.String(p.realm.Client.UserGroup),
+			// In seconds, also for realm master, which the tool sets.
+			"eventsExpiration": pulumi.Int(int(p.config.Realm.EventsExpiration.Seconds())),
 		},
 		"postgres":  pulumi.Map{"container": p.postgres.Container},
 		"redis":     pulumi.Map{"container": p.redis.Container},

@@ -78,6 +78,8 @@ type Args struct {
 	AccessTokenLifespan time.Duration
 	// PasswordPolicy is in Keycloak's notation.
 	PasswordPolicy string
+	// EventsExpiration is how long the realm remembers logins and changes.
+	EventsExpiration time.Duration
 	// Users are people whom the realm starts with.
 	Users []User
 }
@@ -100,6 +102,7 @@ func (a *Args) Validate() error {
 		a.SSLRequired, strings.Join(SSLRequirements(), ", "))
 	m.Unless(a.AccessTokenLifespan >= time.Minute, "AccessTokenLifespan is %s, want at least a minute", a.AccessTokenLifespan)
 	m.Unless(a.PasswordPolicy != "", `PasswordPolicy is "", want a policy`)
+	m.Unless(a.EventsExpiration >= time.Minute, "EventsExpiration is %s, want at least a minute", a.EventsExpiration)
 	for _, user := range a.Users {
 		m.Unless(user.Username != "" && user.Username == strings.ToLower(user.Username), "Users has %q, want a lower-case name", user.Username)
 		m.Unless(slices.Contains([]string{"", AdminGroup, UserGroup}, user.Group), "Users has %q in group %q, want %s, %s or none",
@@ -159,7 +162,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		return nil, fmt.Errorf("realm %q: %w", name, err)
 	}
 	b := &builder{ctx: ctx, name: name, args: args, component: r}
-	for _, step := range []func() error{b.provider, b.realm, b.profile, b.client, b.mappers, b.groups, b.users} {
+	for _, step := range []func() error{b.provider, b.realm, b.events, b.profile, b.client, b.mappers, b.groups, b.users} {
 		if err := step(); err != nil {
 			return nil, fmt.Errorf("realm %q: %w", name, err)
 		}
@@ -232,6 +235,8 @@ func (b *builder) realm() (err error) {
 				MinimumQuickLoginWaitSeconds: pulumi.Int(60),
 			},
 		},
+
+		Attributes: b.adminEventsExpire(),
 
 		// No token outlives the session at Keycloak, so both last as long.
 		SsoSessionIdleTimeout: day,

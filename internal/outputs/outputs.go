@@ -54,7 +54,8 @@ type Keycloak struct {
 	URL string `json:"url"`
 	// AdminURL is where the admin API answers on this host.
 	AdminURL string `json:"adminUrl"`
-	// Admin is the person who may open the admin console.
+	// Admin is the person who may open the admin console at any time; empty where
+	// nobody may (`keycloak.standingAdmin`).
 	Admin Login `json:"admin"`
 	// Provider is the service account that the program itself uses, in realm master.
 	Provider Client `json:"provider"`
@@ -71,6 +72,8 @@ type Realm struct {
 	ClientID   string `json:"clientId"`
 	AdminGroup string `json:"adminGroup"`
 	UserGroup  string `json:"userGroup"`
+	// EventsExpiration is how long Keycloak remembers logins and changes, in seconds.
+	EventsExpiration int `json:"eventsExpiration"`
 }
 
 // Login is a person's user name and password.
@@ -78,6 +81,9 @@ type Login struct {
 	Username string `json:"username"`
 	Password string `json:"password"`
 }
+
+// Stands says whether there is such a person.
+func (l Login) Stands() bool { return l.Username != "" }
 
 // Client is a service account: an OpenID Connect client and its secret.
 type Client struct {

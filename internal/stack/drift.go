@@ -9,12 +9,14 @@ import (
 )
 
 // Drift compares what there is, on the host and in Keycloak, with what the
-// program wants, and changes nothing, the state neither.
+// program wants and what the tool sets after it, and changes nothing, the state neither.
 func (s *Stack) Drift(ctx context.Context, step Step) ([]report.Change, error) {
 	watched, err := s.compare(ctx, step, optpreview.Refresh())
 	if err != nil {
 		return nil, because("comparison", err, watched.problems)
 	}
 	step.Say("compared with what there is")
-	return changes(watched.differences), nil
+	found := changes(watched.differences)
+	more, err := s.differingAdministrators(ctx, step, found)
+	return append(found, more...), err
 }

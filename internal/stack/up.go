@@ -72,7 +72,12 @@ func (s *Stack) Up(ctx context.Context, step Step, refresh bool) (Changes, error
 		return nil, err
 	}
 	total.add(done)
-	return total, s.settle(ctx, step)
+	if err := s.settle(ctx, step); err != nil {
+		return nil, err
+	}
+	done, err = s.settleAdministrators(ctx, step)
+	total.add(done)
+	return total, err
 }
 
 func (s *Stack) update(ctx context.Context, step Step, refresh bool, options ...optup.Option) (Changes, error) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/internal/browser"
 	"github.com/mlflow-sso/mlflow-sso/internal/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/master"
 )
 
 const (
@@ -216,4 +217,12 @@ func TestAVersionInTheContainerThatIsTooOldFails(t *testing.T) {
 	said, err := judgeVersions([]string{"3.17.2", "11.0.2"})
 	require.NoError(t, err)
 	require.Equal(t, "mlflow 3.17.2, mlflow-oidc-auth 11.0.2", said)
+}
+
+func TestAdministratorsAreThoseOfTheStackAndNobodyElse(t *testing.T) {
+	require.NoError(t, judgeAdministrators(nil, nil))
+	differsAbout(t, judgeAdministrators([]master.Difference{{What: "rememberMe", Got: "true", Wanted: "false"}}, nil), "rememberMe true")
+	differsAbout(t, judgeAdministrators(nil, []string{"zoe"}), "zoe")
+	// Somebody who is in it counts more than how it is set.
+	differsAbout(t, judgeAdministrators([]master.Difference{{What: "rememberMe", Got: "true", Wanted: "false"}}, []string{"zoe"}), "zoe")
 }

@@ -112,59 +112,10 @@ func (p *proof) checkDefaultPasswords(ctx context.Context) (string, error) {
 	if err := p.properBasic(ctx); err != nil {
 		return "", fmt.Errorf("control, a personal token as a password: %w", err)
 	}
-	for _, login := range keycloakDefaults {
-		status, said, err := p.masterLogin(ctx, login[0], login[1])
-		if err != nil {
-			return "", err
-		}
-		if err := judgeMasterRefusal(status, said); err != nil {
-			return "", fmt.Errorf("%s with the password %s at Keycloak: %w", login[0], login[1], err)
-		}
-	}
-	admin := p.stack.Keycloak.Admin
-	status, said, err := p.masterLogin(ctx, admin.Username, admin.Password)
-	if err != nil {
+	if err := p.keycloakPasswords(ctx); err != nil {
 		return "", err
 	}
-	if status != http.StatusOK {
-		return "", differsNext(fmt.Sprintf("%d (%s) for %s with the stack's own password at Keycloak", status, said, admin.Username), "200, the control",
-			"the password was changed in Keycloak and the stack does not know it: set it back to the one of the stack's output keycloak.admin")
-	}
 	return "MLflow and Keycloak refuse the passwords they are known for, and take proper ones", nil
-}
-
-// badCredentials is what Keycloak says to a wrong password. It says something
-// else when the password is right and the account cannot be used for now.
-const badCredentials = "invalid_grant: Invalid user credentials"
-
-// judgeMasterRefusal demands that the password was what was wrong.
-func judgeMasterRefusal(status int, said string) error {
-	if status >= 400 && status < 500 && said == badCredentials {
-		return nil
-	}
-	return differs(strings.TrimSpace(fmt.Sprintf("%d %s", status, said)), "a refusal, "+badCredentials)
-}
-
-// masterLogin asks Keycloak for a token as its own command line does. It
-// returns the status and the error, empty for none.
-func (p *proof) masterLogin(ctx context.Context, username, password string) (int, string, error) {
-	form := url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {username}, "password": {password}}
-	page, err := p.newBrowser().Fetch(ctx, http.MethodPost, p.stack.Keycloak.AdminURL+"/realms/master/protocol/openid-connect/token",
-		http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, []byte(form.Encode()))
-	if err != nil {
-		return 0, "", err
-	}
-	var answer struct {
-		Error       string `json:"error"`
-		Description string `json:"error_description"`
-	}
-	if err := page.JSON(&answer); err != nil {
-		return 0, "", err
-	}
-	if answer.Error == "" {
-		return page.Status, "", nil
-	}
-	return page.Status, answer.Error + ": " + answer.Description, nil
 }
 
 // properBasic makes a personal token of the member, uses it and deletes it: it

@@ -1,0 +1,63 @@
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/master"
+	"github.com/mlflow-sso/mlflow-sso/internal/report"
+)
+
+// administrators is how progress and differences call what the tool sets inside
+// Keycloak, and not the program: realm master, and who may do what there.
+const administrators = "administrators"
+
+// settleAdministrators does that once Keycloak is ready, see package master.
+func (s *Stack) settleAdministrators(ctx context.Context, step Step) (Changes, error) {
+	told, err := s.Outputs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	step.Say("looking at Keycloak's %s", administrators)
+	mended, err := master.Of(told).Settle(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(mended) == 0 {
+		return Changes{}, nil
+	}
+	step.Say("%s done, set %d things", administrators, len(mended))
+	return Changes{"update": 1}, nil
+}
+
+// differingAdministrators is what settleAdministrators would set. Where a service is
+// to be made anew that Keycloak needs, there is nobody to ask.
+func (s *Stack) differingAdministrators(ctx context.Context, step Step, found []report.Change) ([]report.Change, error) {
+	needed := []string{"postgres-container", "keycloak-container", "edge-container"}
+	if slices.ContainsFunc(found, func(c report.Change) bool { return slices.Contains(needed, c.Resource) }) {
+		step.Say("%s cannot be looked at before the rest is mended", administrators)
+		return nil, nil
+	}
+	told, err := s.Outputs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	differs, err := master.Of(told).Differences(ctx)
+	if err != nil || len(differs) == 0 {
+		return nil, err
+	}
+	properties := make([]report.Property, 0, len(differs))
+	for _, d := range differs {
+		properties = append(properties, report.Property{Name: d.What, Old: text(d.Got), New: text(d.Wanted)})
+	}
+	slices.SortFunc(properties, func(x, y report.Property) int { return strings.Compare(x.Name, y.Name) })
+	return []report.Change{{Resource: administrators, Kind: "keycloak realm master", Outcome: report.Changed, Properties: properties}}, nil
+}
+
+// text is a value as it stands in JSON.
+func text(value string) json.RawMessage {
+	encoded, _ := json.Marshal(value) // a string always marshals
+	return encoded
+}
