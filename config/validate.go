@@ -32,7 +32,8 @@ func (c *Config) Validate() error {
 	v.values(c)
 	v.addresses(c)
 	v.edge(c)
-	v.generations(c.Credentials.Generations)
+	v.external(c)
+	v.generations(c)
 	return errors.Join(v.errs...)
 }
 
@@ -150,7 +151,8 @@ func (v *validation) addresses(c *Config) {
 	}
 }
 
-func (v *validation) generations(generations map[credentials.Label]int) {
+func (v *validation) generations(c *Config) {
+	generations, replaced := c.Credentials.Generations, c.replaced()
 	for _, label := range slices.Sorted(maps.Keys(generations)) {
 		key := fmt.Sprintf("credentials.generations.%s", label)
 		if !slices.Contains(credentials.Labels(), label) {
@@ -158,6 +160,9 @@ func (v *validation) generations(generations map[credentials.Label]int) {
 			continue
 		}
 		switch n := generations[label]; {
+		case replaced[label] != "":
+			v.fail(key, "got %d while %s is set, want none: nothing derives it there; change the password at that service, and the file with it",
+				n, replaced[label])
 		case n < 1:
 			v.fail(key, "got %d, want 1 or more", n)
 		case n > 1 && !slices.Contains(credentials.Turnable(), label):

@@ -66,8 +66,9 @@ func (p *Platform) outputs() pulumi.Map {
 			"adminGroup":   pulumi.String(p.realm.Client.AdminGroup),
 			"userGroup":    pulumi.String(p.realm.Client.UserGroup),
 		},
-		"postgres":  pulumi.Map{"container": p.postgres.Container},
-		"redis":     pulumi.Map{"container": p.redis.Container},
+		"postgres":  p.postgresOutputs(),
+		"redis":     p.redisOutputs(),
+		"artifacts": p.artifactsOutputs(),
 		"edge":      p.edgeOutputs(),
 		"demoUsers": users,
 	}

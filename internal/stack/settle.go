@@ -23,7 +23,7 @@ func (s *Stack) settle(ctx context.Context, step Step) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, settleWithin)
 	defer cancel()
-	for _, name := range []string{told.Postgres.Container, told.Redis.Container, told.Keycloak.Container, told.MLflow.Container} {
+	for _, name := range told.Containers() {
 		if err := s.ready(ctx, step, name); err != nil {
 			return err
 		}
