@@ -35,6 +35,7 @@ type Config struct {
 	Edge        Edge        `json:"edge"`
 	Postgres    Postgres    `json:"postgres"`
 	Redis       Redis       `json:"redis"`
+	Artifacts   Artifacts   `json:"artifacts"`
 	Realm       Realm       `json:"realm"`
 	Images      Images      `json:"images"`
 	Credentials Credentials `json:"credentials"`
@@ -113,12 +114,22 @@ func (e Edge) Stands() bool { return e.Certificates != NoEdge }
 type Postgres struct {
 	// MemoryMB limits the container's memory, in MiB.
 	MemoryMB int `json:"memoryMB"`
+	// External is a server to use in place of the container; nil makes the container.
+	External *ExternalPostgres `json:"external"`
 }
 
 // Redis sets the permission cache.
 type Redis struct {
 	// MemoryMB limits the container's memory, in MiB; the cache takes half.
 	MemoryMB int `json:"memoryMB"`
+	// External is a server to use in place of the container; nil makes the container.
+	External *ExternalRedis `json:"external"`
+}
+
+// Artifacts sets where files are kept.
+type Artifacts struct {
+	// S3 is a bucket to use in place of the volume; nil makes the volume.
+	S3 *S3 `json:"s3"`
 }
 
 // Realm sets what stands inside Keycloak.

@@ -45,7 +45,7 @@ func Parse(source Source) (*Config, error) {
 		switch {
 		case !set:
 		case source.IsSecret(path):
-			d.fail(path, "is encrypted, want it in clear: no setting of a stack is a secret, every credential is derived")
+			d.fail(path, "is encrypted, want it in clear: no setting of a stack is a secret. %s", howSecrets)
 		default:
 			d.decode(path, topLevel(text, value.Field(i).Type()), value.Field(i))
 		}
@@ -108,10 +108,22 @@ func (d *decoder) decode(path string, raw json.RawMessage, into reflect.Value) {
 		return
 	}
 	switch into.Kind() {
+	case reflect.Pointer:
+		// What may be absent as a whole, with defaults of its own where it is not.
+		fresh := reflect.New(into.Type().Elem())
+		if withDefaults, has := fresh.Interface().(interface{ setDefaults() }); has {
+			withDefaults.setDefaults()
+		}
+		if string(raw) == "null" {
+			d.fail(path, "got null, want an object, or nothing at all")
+			return
+		}
+		d.decode(path, raw, fresh.Elem())
+		into.Set(fresh)
 	case reflect.Struct:
 		var members map[string]json.RawMessage
 		if err := json.Unmarshal(raw, &members); err != nil {
-			d.fail(path, "got %s, want an object", raw)
+			d.fail(path, "got %s, want an object", shown(path, raw))
 			return
 		}
 		known := make([]string, into.NumField())
@@ -128,13 +140,25 @@ func (d *decoder) decode(path string, raw json.RawMessage, into reflect.Value) {
 		d.unknown(path+".", names, known)
 	default:
 		if err := json.Unmarshal(raw, into.Addr().Interface()); err != nil || string(raw) == "null" {
-			d.fail(path, "got %s, want %s", raw, wanted(into.Type()))
+			d.fail(path, "got %s, want %s", shown(path, raw), wanted(into.Type()))
 		}
 	}
 }
 
-// credential is what a setting is called by somebody who wants to type one.
-var credential = regexp.MustCompile(`(?i)password|passwd|secret|token|api_?key`)
+// howSecrets is how a stack comes to a secret.
+const howSecrets = "The credentials of a stack are derived; those of an external service are read from files, " +
+	"which passwordFile, passwordFiles or secretKeyFile name"
+
+// secretName is the name of what may hold a secret, by mistake or by its nature.
+var secretName = regexp.MustCompile(`(?i)password|passwd|secret|token|credential|api_?key`)
+
+// shown is a value that was got, unless it may be a secret that somebody typed.
+func shown(path string, raw json.RawMessage) string {
+	if secretName.MatchString(path[strings.LastIndex(path, ".")+1:]) {
+		return "a value that is not repeated here"
+	}
+	return string(raw)
+}
 
 // unknown reports the names that no field has.
 func (d *decoder) unknown(prefix string, got, known []string) {
@@ -142,8 +166,8 @@ func (d *decoder) unknown(prefix string, got, known []string) {
 	for _, name := range got {
 		switch {
 		case slices.Contains(known, name):
-		case credential.MatchString(name):
-			d.fail(prefix+name, "unknown setting: no credential is typed, each is derived from the stack's random root secret")
+		case secretName.MatchString(name):
+			d.fail(prefix+name, "unknown setting, want one of %s. No secret is typed into a stack file. %s", strings.Join(known, ", "), howSecrets)
 		case strings.HasSuffix(prefix, ":postgres.") && publishing(name), strings.HasSuffix(prefix, ":redis.") && publishing(name):
 			d.fail(prefix+name, "unknown setting: databases are never published, they are reached on the private network alone")
 		default:

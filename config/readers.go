@@ -16,6 +16,7 @@ var readers = map[reflect.Type]func(json.RawMessage, reflect.Value) error{
 	reflect.TypeFor[time.Duration]():  reader(parseDuration),
 	reflect.TypeFor[netip.Addr]():     reader(parseAddress),
 	reflect.TypeFor[netip.Prefix]():   reader(parseSubnet),
+	reflect.TypeFor[SecretFile]():     readSecretFile,
 }
 
 func reader[T any](parse func(string) (T, error)) func(json.RawMessage, reflect.Value) error {

@@ -32,6 +32,7 @@ func (c *Config) Validate() error {
 	v.values(c)
 	v.addresses(c)
 	v.edge(c)
+	v.external(c)
 	v.generations(c)
 	return errors.Join(v.errs...)
 }
@@ -155,7 +156,7 @@ func (v *validation) addresses(c *Config) {
 }
 
 func (v *validation) generations(c *Config) {
-	generations := c.Credentials.Generations
+	generations, replaced := c.Credentials.Generations, c.replaced()
 	for _, label := range slices.Sorted(maps.Keys(generations)) {
 		key := fmt.Sprintf("credentials.generations.%s", label)
 		if !slices.Contains(credentials.Labels(), label) {
@@ -165,6 +166,9 @@ func (v *validation) generations(c *Config) {
 		switch n := generations[label]; {
 		case label == credentials.KeycloakAdmin && !c.Keycloak.StandingAdmin:
 			v.fail(key, "got %d while keycloak.standingAdmin is false, want it left out: there is no such person", n)
+		case replaced[label] != "":
+			v.fail(key, "got %d while %s is set, want none: nothing derives it there; change the password at that service, and the file with it",
+				n, replaced[label])
 		case n < 1:
 			v.fail(key, "got %d, want 1 or more", n)
 		case n > 1 && !slices.Contains(credentials.Turnable(), label):

@@ -93,7 +93,7 @@ func TestComponentWithEmptyArgumentsNamesEachThatIsMissing(t *testing.T) {
 		},
 		"mlflow": {
 			func(ctx *pulumi.Context) error { _, err := mlflow.New(ctx, "mine", &mlflow.Args{}); return err },
-			[]string{"Edge", "Data", "Port", "Public", "Workers", "DefaultPermission", "Backend", "Auth", "Cache", "OIDC", "SessionKey", "SessionTokenKey", "GatewayKey", "Deployment", "Image", "MemoryMB", "Restart"},
+			[]string{"Edge", "Port", "Public", "Workers", "DefaultPermission", "Backend", "Auth", "Cache", "OIDC", "SessionKey", "SessionTokenKey", "GatewayKey", "Deployment", "Image", "MemoryMB", "Restart"},
 		},
 		"network": {
 			func(ctx *pulumi.Context) error { _, err := network.New(ctx, "mine", &network.Args{}); return err },

@@ -66,6 +66,11 @@ var mutations = []mutation{
 	{"the scopes are misspelt", "components/mlflow/environment.go", `"OIDC_SCOPE":`, `"OIDC_SCOPES":`, "TestEleven07ScopesAreSpeltAsThePluginReadsThem"},
 	{"the group has another name", "components/mlflow/environment.go", `pulumi.String(a.OIDC.UserGroup)`, `pulumi.String("/" + a.OIDC.UserGroup)`, "TestEleven11GroupNamesAreTheSameOnBothSides"},
 	{"data is not protected", "components/internal/container/volume.go", `child.Protected(args.Protect)...`, `child.Protected(false)...`, "TestDataIsProtectedWhereAskedForAndNowhereElse"},
+	{"an external database is believed without a look", "components/postgres/external.go", `sslmode=verify-full`, `sslmode=require`, "TestClientsOfAnExternalDatabaseVerifyWhomTheyTalkTo"},
+	{"the name of an external cache is not compared", "components/redis/redis.go", `&ssl_check_hostname=true`, ``, "TestTheClientOfAnExternalCacheVerifiesWhomItTalksToAndKeepsItsKeysApart"},
+	{"stacks share the keys of an external cache", "components/redis/external.go", `Prefix: e.Prefix,`, ``, "TestTheClientOfAnExternalCacheVerifiesWhomItTalksToAndKeepsItsKeysApart"},
+	{"a password from a file is not marked", "components/postgres/external.go", `pulumi.ToSecret(pulumi.String(password)).(pulumi.StringOutput)`, `pulumi.String(password).ToStringOutput()`, "TestEachForeignSecretIsToldToThoseWhoNeedItAndToNobodyElse"},
+	{"MLflow waits for nothing", "components/internal/container/container.go", `return r == nil }`, `return true }`, "TestWhatIsOfTheStackIsStillWaitedFor"},
 	{"the health check is curl", "components/internal/container/container.go", `{"CMD", "healthcheck"}`, `{"CMD", "curl"}`, "TestEleven02HealthChecksNeedNothingThatAnImageMayLack"},
 }
 

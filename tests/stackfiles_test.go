@@ -52,10 +52,26 @@ func TestEveryDeclaredSettingIsReadAndEveryReadOneIsDeclared(t *testing.T) {
 		if setting.TypeName() != "object" {
 			continue
 		}
-		for _, member := range reflect.VisibleFields(fields()[name]) {
-			require.Contains(t, setting.Description, member.Tag.Get("json"), "Pulumi.yaml does not describe a member of %s", name)
+		for _, member := range members(fields()[name]) {
+			require.Contains(t, setting.Description, member, "Pulumi.yaml does not describe a member of %s", name)
 		}
 	}
+}
+
+// members are the keys of an object, and of the objects of ours in it.
+func members(object reflect.Type) []string {
+	var all []string
+	for _, field := range reflect.VisibleFields(object) {
+		all = append(all, field.Tag.Get("json"))
+		kind := field.Type
+		if kind.Kind() == reflect.Pointer {
+			kind = kind.Elem()
+		}
+		if kind.Kind() == reflect.Struct && strings.HasSuffix(kind.PkgPath(), "/config") {
+			all = append(all, members(kind)...)
+		}
+	}
+	return all
 }
 
 // The default is in the project file for people and in package config for the

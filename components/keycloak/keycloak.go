@@ -38,7 +38,8 @@ type Args struct {
 	Deployment string
 	// Image keeps the contract of images/keycloak.
 	Image pulumi.StringInput
-	// Edge and Data are the names of the two networks.
+	// Edge and Data are the names of the two networks. Data is nil where the
+	// database is not on it.
 	Edge, Data pulumi.StringInput
 	// MemoryMB limits the container's memory, in MiB. Java takes its heap from it.
 	MemoryMB int
@@ -69,7 +70,8 @@ func (a *Args) Validate() error {
 		return mistakes.None()
 	}
 	var m mistakes.List
-	m.Unless(a.Edge != nil && a.Data != nil, "Edge or Data is missing, want both networks")
+	m.Unless(a.Edge != nil, "Edge is missing, want the edge network")
+	m.Unless((a.Data != nil) == a.Database.Own(), "Data is there: %t, want it exactly where the database is the stack's: %t", a.Data != nil, a.Database.Own())
 	m.Unless(a.Port > 0, "Port is 0, want where to publish")
 	m.Unless(!a.Public.IsZero(), "Public is missing, want what a browser sees")
 	m.Unless(a.Public.TLS() == a.Front.IsValid(), "Public is %q and Front %q, want https with a front and plain http without", a.Public, a.Front)
@@ -125,7 +127,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		return nil, fmt.Errorf("keycloak %q: %w", name, err)
 	}
 	spec := args.container()
-	made, err := container.New(ctx, name+"-container", spec, s, pulumi.DependsOn([]pulumi.Resource{args.Database.Ready}))
+	made, err := container.New(ctx, name+"-container", spec, s, container.After(args.Database.Ready))
 	if err != nil {
 		return nil, fmt.Errorf("keycloak %q: %w", name, err)
 	}
@@ -170,6 +172,13 @@ func (a *Args) container() *container.Args {
 		"KC_BOOTSTRAP_ADMIN_CLIENT_SECRET": a.ProviderSecret,
 	}
 	a.askForPerson(env)
+	if a.Database.Parameters != "" {
+		env["KC_DB_URL_PROPERTIES"] = pulumi.String("?" + a.Database.Parameters)
+	}
+	networks := []pulumi.StringInput{a.Edge}
+	if a.Data != nil {
+		networks = []pulumi.StringInput{a.Data, a.Edge}
+	}
 	var publish []container.Port
 	if a.Front.IsValid() {
 		// Without the headers Keycloak takes every form for a forged one.
@@ -185,7 +194,7 @@ func (a *Args) container() *container.Args {
 		Component:  "keycloak",
 		Image:      a.Image,
 		Env:        env,
-		Networks:   []pulumi.StringInput{a.Data, a.Edge},
+		Networks:   networks,
 		Publish:    publish,
 		MemoryMB:   a.MemoryMB,
 		Tmpfs:      map[string]string{"/tmp": "size=256m"},

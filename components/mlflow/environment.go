@@ -15,9 +15,8 @@ import (
 // values are written by code.
 func (a *Args) environment() map[string]pulumi.StringInput {
 	env := map[string]pulumi.StringInput{
-		"MLFLOW_BACKEND_STORE_URI":     a.Backend.URI(),
-		"MLFLOW_ARTIFACTS_DESTINATION": pulumi.String(artifactPath),
-		"MLFLOW_WORKERS":               pulumi.String(strconv.Itoa(a.Workers)),
+		"MLFLOW_BACKEND_STORE_URI": a.Backend.URI(),
+		"MLFLOW_WORKERS":           pulumi.String(strconv.Itoa(a.Workers)),
 		// The job runner takes 1.4 GiB and calls back without credentials.
 		"MLFLOW_SERVER_ENABLE_JOB_EXECUTION":  no,
 		"MLFLOW_DISABLE_TELEMETRY":            yes,
@@ -49,6 +48,10 @@ func (a *Args) environment() map[string]pulumi.StringInput {
 		"CACHE_BACKEND":                       pulumi.String("redis"),
 		"CACHE_REDIS_URL":                     a.Cache.URL(),
 	}
+	if a.Cache.Prefix != "" {
+		env["CACHE_KEY_PREFIX"] = pulumi.String(a.Cache.Prefix)
+	}
+	a.artifacts(env)
 	if a.Front.IsValid() {
 		env["TRUSTED_PROXIES"] = pulumi.String(netip.PrefixFrom(a.Front, a.Front.BitLen()).String())
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/postgres"
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
 	"github.com/mlflow-sso/mlflow-sso/components/redis"
+	"github.com/mlflow-sso/mlflow-sso/components/s3"
 )
 
 // TypeToken is the component's type in the state.
@@ -50,7 +51,8 @@ type Args struct {
 	Deployment string
 	// Image keeps the contract of images/mlflow.
 	Image pulumi.StringInput
-	// Edge and Data are the names of the two networks.
+	// Edge and Data are the names of the two networks. Data is nil where neither
+	// databases nor cache are on it.
 	Edge, Data pulumi.StringInput
 	// MemoryMB limits the container's memory, in MiB.
 	MemoryMB int
@@ -73,6 +75,8 @@ type Args struct {
 	Backend, Auth postgres.Database
 	// Cache keeps permissions for a short time.
 	Cache redis.Endpoint
+	// Artifacts is where files are kept; the zero value keeps them in a volume.
+	Artifacts s3.Bucket
 	// OIDC is how people log in.
 	OIDC realm.OIDCClient
 	// SessionKey signs session cookies.
@@ -92,7 +96,9 @@ func (a *Args) Validate() error {
 		return mistakes.None()
 	}
 	var m mistakes.List
-	m.Unless(a.Edge != nil && a.Data != nil, "Edge or Data is missing, want both networks")
+	m.Unless(a.Edge != nil, "Edge is missing, want the edge network")
+	onData := a.Backend.Own() || a.Auth.Own() || a.Cache.Own()
+	m.Unless((a.Data != nil) == onData, "Data is there: %t, want it exactly where a database or the cache is the stack's: %t", a.Data != nil, onData)
 	m.Unless(a.Port > 0, "Port is %d, want where to publish", a.Port)
 	m.Unless(!a.Public.IsZero(), "Public is missing, want what a browser sees")
 	m.Unless(a.Public.TLS() == a.Front.IsValid(), "Public is %q and Front %q, want https with a front and plain http without", a.Public, a.Front)
@@ -131,18 +137,20 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	if err := ctx.RegisterComponentResource(TypeToken, name, s, opts...); err != nil {
 		return nil, fmt.Errorf("mlflow %q: %w", name, err)
 	}
-	artifacts, err := container.NewVolume(ctx, name+"-artifacts", &container.VolumeArgs{
-		Deployment: args.Deployment, Component: "mlflow", Data: "mlflow-artifacts", Protect: args.Protect,
-	}, s)
-	if err != nil {
-		return nil, fmt.Errorf("mlflow %q: %w", name, err)
-	}
 	spec := args.container()
 	spec.Env = args.environment() // not in container: Validate has no database or cache to take it from
-	spec.Volumes = map[string]pulumi.StringInput{artifactPath: artifacts.Name}
+	if args.Artifacts.IsZero() {
+		artifacts, err := container.NewVolume(ctx, name+"-artifacts", &container.VolumeArgs{
+			Deployment: args.Deployment, Component: "mlflow", Data: "mlflow-artifacts", Protect: args.Protect,
+		}, s)
+		if err != nil {
+			return nil, fmt.Errorf("mlflow %q: %w", name, err)
+		}
+		spec.Volumes = map[string]pulumi.StringInput{artifactPath: artifacts.Name}
+	}
 	// Not on the realm: the plugin reads about the issuer at the first login, not at start.
 	made, err := container.New(ctx, name+"-container", spec, s,
-		pulumi.DependsOn([]pulumi.Resource{args.Backend.Ready, args.Auth.Ready, args.Cache.Ready}))
+		container.After(args.Backend.Ready, args.Auth.Ready, args.Cache.Ready))
 	if err != nil {
 		return nil, fmt.Errorf("mlflow %q: %w", name, err)
 	}
@@ -160,11 +168,15 @@ func (a *Args) container() *container.Args {
 	if !a.Front.IsValid() {
 		publish = []container.Port{{Host: a.Port, Container: port}}
 	}
+	networks := []pulumi.StringInput{a.Edge}
+	if a.Data != nil {
+		networks = []pulumi.StringInput{a.Data, a.Edge}
+	}
 	return &container.Args{
 		Deployment:   a.Deployment,
 		Component:    Internal().Host,
 		Image:        a.Image,
-		Networks:     []pulumi.StringInput{a.Data, a.Edge},
+		Networks:     networks,
 		Publish:      publish,
 		MemoryMB:     a.MemoryMB,
 		Tmpfs:        map[string]string{"/tmp": "size=1024m"},

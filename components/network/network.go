@@ -6,7 +6,8 @@
 // address in it that is the front's alone, so that a service knows by the address
 // whom to believe. The data network is internal:
 // it has no way out and no published port, and only the services that need the
-// databases are on it.
+// databases are on it. Where neither databases nor cache are the stack's, there
+// is none: who talks to a service elsewhere goes out through the edge network.
 package network
 
 import (
@@ -33,6 +34,8 @@ type Args struct {
 	// Subnet is the edge network's, where something stands in front of the
 	// services; the zero value leaves the choice to Docker.
 	Subnet netip.Prefix
+	// Data says whether there is a data network.
+	Data bool
 }
 
 // Validate reports every mistake in the arguments at once.
@@ -76,8 +79,8 @@ type Network struct {
 
 	// Edge is the name of the network of what a browser reaches.
 	Edge pulumi.StringOutput
-	// Data is the name of the network of the databases.
-	Data pulumi.StringOutput
+	// Data is the name of the network of the databases; nil where there is none.
+	Data pulumi.StringInput
 	// Front is the address on the edge network of what stands in front of the
 	// services, the only one whom they believe where a request comes from; the
 	// zero value where there is no such thing.
@@ -100,12 +103,16 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	if err != nil {
 		return nil, err
 	}
-	data, err := n.network(ctx, name, "data", args.Deployment, netip.Prefix{})
-	if err != nil {
-		return nil, err
+	n.Edge = edge.Name
+	outputs := pulumi.Map{"edge": n.Edge}
+	if args.Data {
+		data, err := n.network(ctx, name, "data", args.Deployment, netip.Prefix{})
+		if err != nil {
+			return nil, err
+		}
+		n.Data, outputs["data"] = data.Name, data.Name
 	}
-	n.Edge, n.Data = edge.Name, data.Name
-	if err := ctx.RegisterResourceOutputs(n, pulumi.Map{"edge": n.Edge, "data": n.Data}); err != nil {
+	if err := ctx.RegisterResourceOutputs(n, outputs); err != nil {
 		return nil, fmt.Errorf("network %q: %w", name, err)
 	}
 	return n, nil

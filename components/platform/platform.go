@@ -23,6 +23,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/postgres"
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
 	"github.com/mlflow-sso/mlflow-sso/components/redis"
+	"github.com/mlflow-sso/mlflow-sso/components/s3"
 	"github.com/mlflow-sso/mlflow-sso/config"
 )
 
@@ -63,8 +64,11 @@ type Platform struct {
 	credentials *credentials.Credentials
 	network     *network.Network
 	images      map[string]pulumi.StringOutput
-	postgres    *postgres.Server
-	redis       *redis.Server
+	postgres    *postgres.Server // nil where it is not the stack's
+	databases   map[string]postgres.Database
+	redis       *redis.Server // nil where it is not the stack's
+	cache       redis.Endpoint
+	artifacts   s3.Bucket // none where files are in a volume
 	keycloak    *keycloak.Server
 	edge        *edge.Server // nil where nothing stands in front
 	realm       *realm.Realm
@@ -82,7 +86,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	}
 	steps := []func(*pulumi.Context, ...pulumi.ResourceOption) error{
 		p.makeCredentials, p.makeNetwork, p.imagesFrom(args.Images),
-		p.makePostgres, p.makeRedis, p.makeKeycloak, p.makeEdge, p.makeRealm, p.makeMLflow,
+		p.connectElsewhere, p.makePostgres, p.makeRedis, p.makeKeycloak, p.makeEdge, p.makeRealm, p.makeMLflow,
 	}
 	for _, step := range steps {
 		if err := step(ctx, child.Options(p)...); err != nil {
@@ -103,7 +107,7 @@ func (p *Platform) makeCredentials(ctx *pulumi.Context, opts ...pulumi.ResourceO
 }
 
 func (p *Platform) makeNetwork(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
-	args := &network.Args{Deployment: p.config.Name}
+	args := &network.Args{Deployment: p.config.Name, Data: p.config.NeedsDataNetwork()}
 	if p.config.Edge.Stands() {
 		args.Subnet = p.config.Edge.Subnet
 	}
@@ -115,12 +119,19 @@ func (p *Platform) imagesFrom(folder string) func(*pulumi.Context, ...pulumi.Res
 	return func(ctx *pulumi.Context, opts ...pulumi.ResourceOption) error {
 		c := p.config.Images
 		p.images = map[string]pulumi.StringOutput{}
-		type service struct{ name, reference string }
-		services := []service{{"postgres", c.Postgres}, {"redis", c.Redis}, {"keycloak", c.Keycloak}, {"mlflow", c.MLflow}}
-		if p.config.Edge.Stands() {
-			services = append(services, service{"edge", c.Edge})
-		}
-		for _, service := range services {
+		for _, service := range []struct {
+			name, reference string
+			wanted          bool
+		}{
+			{"postgres", c.Postgres, p.config.Postgres.External == nil},
+			{"redis", c.Redis, p.config.Redis.External == nil},
+			{"keycloak", c.Keycloak, true},
+			{"mlflow", c.MLflow, true},
+			{"edge", c.Edge, p.config.Edge.Stands()},
+		} {
+			if !service.wanted {
+				continue
+			}
 			made, err := image.New(ctx, service.name, &image.Args{
 				Deployment: p.config.Name, Service: service.name, Folder: folder, Base: c.Base, Reference: service.reference,
 			}, opts...)
@@ -134,6 +145,9 @@ func (p *Platform) imagesFrom(folder string) func(*pulumi.Context, ...pulumi.Res
 }
 
 func (p *Platform) makePostgres(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
+	if p.config.Postgres.External != nil {
+		return nil
+	}
 	p.postgres, err = postgres.New(ctx, "postgres", &postgres.Args{
 		Deployment: p.config.Name,
 		Image:      p.images["postgres"],
@@ -148,10 +162,16 @@ func (p *Platform) makePostgres(ctx *pulumi.Context, opts ...pulumi.ResourceOpti
 		},
 		Protect: p.config.ProtectData,
 	}, opts...)
+	if err == nil {
+		p.databases = p.postgres.Databases
+	}
 	return err
 }
 
 func (p *Platform) makeRedis(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
+	if p.config.Redis.External != nil {
+		return nil
+	}
 	p.redis, err = redis.New(ctx, "redis", &redis.Args{
 		Deployment: p.config.Name,
 		Image:      p.images["redis"],
@@ -160,6 +180,9 @@ func (p *Platform) makeRedis(ctx *pulumi.Context, opts ...pulumi.ResourceOption)
 		Restart:    p.config.RestartPolicy,
 		Password:   p.credentials.Password(credentials.Redis),
 	}, opts...)
+	if err == nil {
+		p.cache = p.redis.Endpoint
+	}
 	return err
 }
 
@@ -172,13 +195,13 @@ func (p *Platform) makeKeycloak(ctx *pulumi.Context, opts ...pulumi.ResourceOpti
 		Deployment:     p.config.Name,
 		Image:          p.images["keycloak"],
 		Edge:           p.network.Edge,
-		Data:           p.network.Data,
+		Data:           p.dataNetwork(p.databases[keycloakDatabase].Own()),
 		MemoryMB:       p.config.Keycloak.MemoryMB,
 		Restart:        p.config.RestartPolicy,
 		Port:           p.config.Keycloak.Port,
 		Front:          p.network.Front,
 		Public:         p.config.Keycloak.PublicURL,
-		Database:       p.postgres.Databases[keycloakDatabase],
+		Database:       p.databases[keycloakDatabase],
 		AdminPassword:  password,
 		ProviderSecret: p.credentials.Password(credentials.KeycloakProvider),
 	}, opts...)
@@ -225,7 +248,7 @@ func (p *Platform) makeMLflow(ctx *pulumi.Context, opts ...pulumi.ResourceOption
 		Deployment:        p.config.Name,
 		Image:             p.images["mlflow"],
 		Edge:              p.network.Edge,
-		Data:              p.network.Data,
+		Data:              p.dataNetwork(p.databases[mlflowDatabase].Own() || p.cache.Own()),
 		MemoryMB:          p.config.MLflow.MemoryMB,
 		Restart:           p.config.RestartPolicy,
 		Port:              p.config.MLflow.Port,
@@ -233,9 +256,10 @@ func (p *Platform) makeMLflow(ctx *pulumi.Context, opts ...pulumi.ResourceOption
 		Public:            p.config.MLflow.PublicURL,
 		Workers:           p.config.MLflow.Workers,
 		DefaultPermission: p.config.MLflow.DefaultPermission,
-		Backend:           p.postgres.Databases[mlflowDatabase],
-		Auth:              p.postgres.Databases[authDatabase],
-		Cache:             p.redis.Endpoint,
+		Backend:           p.databases[mlflowDatabase],
+		Auth:              p.databases[authDatabase],
+		Cache:             p.cache,
+		Artifacts:         p.artifacts,
 		OIDC:              p.realm.Client,
 		SessionKey:        p.credentials.Password(credentials.MLflowSession),
 		SessionTokenKey:   p.credentials.FernetKey(credentials.MLflowSessionTokens),

@@ -67,8 +67,9 @@ func (p *Platform) outputs() pulumi.Map {
 			// In seconds, also for realm master, which the tool sets.
 			"eventsExpiration": pulumi.Int(int(p.config.Realm.EventsExpiration.Seconds())),
 		},
-		"postgres":  pulumi.Map{"container": p.postgres.Container},
-		"redis":     pulumi.Map{"container": p.redis.Container},
+		"postgres":  p.postgresOutputs(),
+		"redis":     p.redisOutputs(),
+		"artifacts": p.artifactsOutputs(),
 		"edge":      p.edgeOutputs(),
 		"demoUsers": users,
 	}

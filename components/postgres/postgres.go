@@ -6,6 +6,9 @@
 // cannot differ between the server and a client, and no client sees the server
 // with the old one. The server is reached on the data network only, publishes
 // nothing, and keeps its data in a volume that outlives the container.
+//
+// A server that is not the stack's is [External]: its databases are handed on as
+// the same [Database], and nothing is made.
 package postgres
 
 import (
@@ -75,28 +78,36 @@ func (a *Args) Validate() error {
 
 // Database is what a service needs to reach its own database.
 type Database struct {
-	// Address is where the server answers on the data network.
-	Address address.Internal
+	// Address is where the server answers: on the data network, or elsewhere.
+	Address address.Server
 	// Name is the name of the database and of the role that owns it.
 	Name string
 	// Password is the role's.
 	Password pulumi.StringOutput
-	// Ready is there when the database accepts connections.
+	// Parameters say how a client connects, as the query of an address. libpq and
+	// Java's driver know the same ones. Empty on the data network.
+	Parameters string
+	// Ready is there when the database accepts connections; nil where the server is
+	// not the stack's, and is there before it.
 	Ready pulumi.Resource
 }
 
 // IsZero says whether there is no database.
-func (d Database) IsZero() bool { return d.Ready == nil || d.Name == "" || d.Address.IsZero() }
+func (d Database) IsZero() bool { return d.Name == "" || d.Address.IsZero() }
+
+// Own says whether the server is the stack's, on the data network.
+func (d Database) Own() bool { return d.Ready != nil }
 
 // URI is the connection string that SQLAlchemy reads, a secret.
 func (d Database) URI() pulumi.StringOutput {
 	return d.Password.ApplyT(func(password string) string {
-		uri := url.URL{
-			Scheme: "postgresql", User: url.UserPassword(d.Name, password),
-			Host: d.Address.String(), Path: d.Name,
-		}
-		return uri.String()
+		return uri(d.Address, d.Name, password, d.Parameters)
 	}).(pulumi.StringOutput)
+}
+
+func uri(at address.Server, name, password, parameters string) string {
+	u := url.URL{Scheme: "postgresql", User: url.UserPassword(name, password), Host: at.String(), Path: name, RawQuery: parameters}
+	return u.String()
 }
 
 // Server is the database server.
@@ -133,7 +144,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	s.Container = made.Name
 	for database, password := range args.Databases {
 		s.Databases[database] = Database{
-			Address:  address.Internal{Host: spec.Component, Port: port},
+			Address:  address.Server{Host: spec.Component, Port: port},
 			Name:     database,
 			Password: pulumi.ToSecret(password).(pulumi.StringOutput),
 			Ready:    made,

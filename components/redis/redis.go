@@ -3,6 +3,9 @@
 // The server is reached on the data network only, with a password, and
 // publishes nothing. It keeps nothing on disk: everything in it can be made
 // again, and a cache that survives a restart would survive a revoked permission.
+//
+// A server that is not the stack's is [External]: it is handed on as the same
+// [Endpoint], and nothing is made.
 package redis
 
 import (
@@ -52,27 +55,42 @@ func (a *Args) Validate() error {
 
 // Endpoint is what a service needs to reach the cache.
 type Endpoint struct {
-	// Address is where the server answers on the data network.
-	Address address.Internal
+	// Address is where the server answers: on the data network, or elsewhere.
+	Address address.Server
 	// Password is what a client must present.
 	Password pulumi.StringOutput
-	// Ready is there when the server accepts connections.
+	// Prefix begins every key, where others may use the same server. With none a
+	// client takes its own.
+	Prefix string
+	// Ready is there when the server accepts connections; nil where it is not the
+	// stack's, and is there before it.
 	Ready pulumi.Resource
 }
 
 // IsZero says whether there is no cache.
-func (e Endpoint) IsZero() bool { return e.Ready == nil || e.Address.IsZero() }
+func (e Endpoint) IsZero() bool { return e.Address.IsZero() }
 
-// URL is the address in the form that redis-py reads, a secret. Its time-outs,
-// in seconds, keep a stalled cache from stalling every request.
+// Own says whether the server is the stack's, on the data network.
+func (e Endpoint) Own() bool { return e.Ready != nil }
+
+// URL is the address in the form that redis-py reads, a secret.
 func (e Endpoint) URL() pulumi.StringOutput {
-	return e.Password.ApplyT(func(password string) string {
-		u := url.URL{
-			Scheme: "redis", User: url.UserPassword("", password), Host: e.Address.String(), Path: "/0",
-			RawQuery: "socket_timeout=2&socket_connect_timeout=2",
-		}
-		return u.String()
-	}).(pulumi.StringOutput)
+	return e.Password.ApplyT(func(password string) string { return location(e.Address, password) }).(pulumi.StringOutput)
+}
+
+// location has time-outs, in seconds, which keep a stalled cache from stalling
+// every request. The client does not compare the server's name with its
+// certificate unless it is told to.
+func location(at address.Server, password string) string {
+	u := url.URL{
+		Scheme: "redis", User: url.UserPassword("", password), Host: at.String(), Path: "/0",
+		RawQuery: "socket_timeout=2&socket_connect_timeout=2",
+	}
+	if at.TLS {
+		u.Scheme = "rediss"
+		u.RawQuery += "&ssl_cert_reqs=required&ssl_check_hostname=true&ssl_ca_certs=" + address.Authorities
+	}
+	return u.String()
 }
 
 // Server is the cache server.
@@ -101,7 +119,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	}
 	s.Container = made.Name
 	s.Endpoint = Endpoint{
-		Address:  address.Internal{Host: spec.Component, Port: port},
+		Address:  address.Server{Host: spec.Component, Port: port},
 		Password: pulumi.ToSecret(args.Password).(pulumi.StringOutput),
 		Ready:    made,
 	}

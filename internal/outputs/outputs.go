@@ -5,6 +5,8 @@
 // declared here and a renamed key cannot leave one of them behind.
 package outputs
 
+import "slices"
+
 // Stack is every output of a stack. Values that are secret in the state arrive
 // here in clear: never print a Password.
 type Stack struct {
@@ -15,16 +17,39 @@ type Stack struct {
 	Realm      Realm    `json:"realm"`
 	Postgres   Service  `json:"postgres"`
 	Redis      Service  `json:"redis"`
+	// Artifacts is empty where files are in a volume.
+	Artifacts Artifacts `json:"artifacts"`
 	// Edge is empty where nothing stands in front of MLflow and Keycloak.
 	Edge Edge `json:"edge"`
 	// DemoUsers is empty unless the stack asks for them (`realm.demoUsers`).
 	DemoUsers []User `json:"demoUsers"`
 }
 
-// Service is a container that is reached on the private network only.
+// Containers are the names of all containers that the stack has.
+func (s Stack) Containers() []string {
+	all := []string{s.Postgres.Container, s.Redis.Container, s.Keycloak.Container, s.MLflow.Container, s.Edge.Container}
+	return slices.DeleteFunc(all, func(name string) bool { return name == "" })
+}
+
+// Service is a container that is reached on the private network only, or a
+// service that is not the stack's.
 type Service struct {
-	// Container is the name of the container on the Docker host.
+	// Container is the name of the container on the Docker host; empty where there
+	// is none.
 	Container string `json:"container"`
+	// External is host and port of a service that is not the stack's; empty where
+	// there is a container.
+	External string `json:"external"`
+	// TLS says whether connections to External are encrypted and verified.
+	TLS bool `json:"tls"`
+}
+
+// Artifacts is where files are that is not the stack's.
+type Artifacts struct {
+	// URI is such as "s3://bucket/prefix".
+	URI string `json:"uri"`
+	// Endpoint is the service's origin; empty for Amazon's own.
+	Endpoint string `json:"endpoint"`
 }
 
 // Edge is what stands in front of MLflow and Keycloak and ends TLS.

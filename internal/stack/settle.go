@@ -23,11 +23,7 @@ func (s *Stack) settle(ctx context.Context, step Step) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, settleWithin)
 	defer cancel()
-	names := []string{told.Postgres.Container, told.Redis.Container, told.Keycloak.Container, told.MLflow.Container}
-	if told.Edge.Stands() {
-		names = append(names, told.Edge.Container)
-	}
-	for _, name := range names {
+	for _, name := range told.Containers() {
 		if err := s.ready(ctx, step, name); err != nil {
 			return err
 		}

@@ -114,6 +114,12 @@ func New(ctx *pulumi.Context, name string, args *Args, parent pulumi.Resource, o
 	return made, nil
 }
 
+// After makes a container wait for what its connections need. One to a service
+// that is not the stack's has nothing to wait for, and is nil.
+func After(ready ...pulumi.Resource) pulumi.ResourceOption {
+	return pulumi.DependsOn(slices.DeleteFunc(ready, func(r pulumi.Resource) bool { return r == nil }))
+}
+
 func (a *Args) spec() *docker.ContainerArgs {
 	start := time.Duration(a.StartSeconds) * time.Second
 	return &docker.ContainerArgs{

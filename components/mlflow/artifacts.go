@@ -1,0 +1,20 @@
+package mlflow
+
+import (
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// artifacts tell the server where files are kept. It hands them to people itself,
+// from wherever that is: nobody else needs a way there, or a key.
+func (a *Args) artifacts(env map[string]pulumi.StringInput) {
+	if a.Artifacts.IsZero() {
+		env["MLFLOW_ARTIFACTS_DESTINATION"] = pulumi.String(artifactPath)
+		return
+	}
+	env["MLFLOW_ARTIFACTS_DESTINATION"] = pulumi.String(a.Artifacts.URI)
+	env["AWS_ACCESS_KEY_ID"] = pulumi.String(a.Artifacts.AccessKeyID)
+	env["AWS_SECRET_ACCESS_KEY"] = a.Artifacts.SecretKey
+	for name, value := range a.Artifacts.Settings() {
+		env[name] = pulumi.String(value)
+	}
+}

@@ -1,0 +1,74 @@
+package postgres
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-sso/mlflow-sso/components/address"
+	"github.com/mlflow-sso/mlflow-sso/components/internal/mistakes"
+)
+
+// External is a server that is not the stack's. Its operator has made the
+// databases and their roles; nothing there is made, changed or removed from here.
+type External struct {
+	// Address is where containers reach it.
+	Address address.Server
+	// Prefix begins the name of each database, and of its role, which is the same.
+	Prefix string
+	// Passwords maps each database, without the prefix, to its role's password.
+	Passwords map[string]string
+}
+
+// Validate reports every mistake in it at once. No password is repeated.
+func (e External) Validate() error {
+	var m mistakes.List
+	if err := e.Address.CheckExternal(); err != nil {
+		m.Unless(false, "Address: %v", err)
+	}
+	m.Unless(e.Prefix == "" || namePattern.MatchString(e.Prefix), "Prefix is %q, want lower-case letters, digits and underscores", e.Prefix)
+	m.Unless(len(e.Passwords) > 0, "Passwords is empty, want at least one database")
+	owner := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(e.Passwords)) {
+		password := e.Passwords[name]
+		m.Unless(namePattern.MatchString(name), "Passwords has %q, want lower-case letters, digits and underscores", name)
+		m.Unless(password != "", "Passwords[%s] is empty, want a password", name)
+		m.Unless(owner[password] == "", "Passwords[%s] is that of %s too, want another: each service opens its own database alone", name, owner[password])
+		owner[password] = name
+	}
+	return m.Err()
+}
+
+// Connect hands on the databases, by their names without the prefix. With an
+// error there are none.
+func (e External) Connect() (map[string]Database, error) {
+	if err := e.Validate(); err != nil {
+		return nil, fmt.Errorf("external postgres: %w", err)
+	}
+	databases := map[string]Database{}
+	for name, password := range e.Passwords {
+		databases[name] = Database{
+			Address:    e.Address,
+			Name:       e.Prefix + name,
+			Password:   pulumi.ToSecret(pulumi.String(password)).(pulumi.StringOutput),
+			Parameters: e.parameters(),
+		}
+	}
+	return databases, nil
+}
+
+// URI is the connection string of a database, in clear.
+func (e External) URI(name string) string {
+	return uri(e.Address, e.Prefix+name, e.Passwords[name], e.parameters())
+}
+
+// parameters leave nothing to a client's defaults: these encrypt if the server
+// likes to, and believe any certificate.
+func (e External) parameters() string {
+	if !e.Address.TLS {
+		return "sslmode=disable"
+	}
+	return "sslmode=verify-full&sslrootcert=" + address.Authorities
+}

@@ -1,0 +1,195 @@
+package config
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"regexp"
+	"strings"
+
+	"github.com/mlflow-sso/mlflow-sso/components/address"
+	"github.com/mlflow-sso/mlflow-sso/components/credentials"
+	"github.com/mlflow-sso/mlflow-sso/components/s3"
+)
+
+// SecretFile is the absolute path of a file on this machine with the secret of an
+// external service, which its owner alone can read. What was typed here by
+// mistake may be the secret itself, so it is never repeated.
+type SecretFile string
+
+// Read is what is in the file. It is kept nowhere: a caller makes a secret of it
+// at once.
+func (f SecretFile) Read() (string, error) { return credentials.FromFile(string(f)) }
+
+func readSecretFile(raw json.RawMessage, into reflect.Value) error {
+	var text string
+	if err := json.Unmarshal(raw, &text); err != nil {
+		return errors.New("got a value that is not repeated here, want the absolute path of a file")
+	}
+	into.SetString(text)
+	return nil
+}
+
+// ExternalPostgres is a database server that is not the stack's.
+type ExternalPostgres struct {
+	// Host and Port are where containers reach it.
+	Host string `json:"host"`
+	Port int    `json:"port"`
+	// TLS says that connections are encrypted and the server's certificate is
+	// verified; only to a private address may they be neither.
+	TLS bool `json:"tls"`
+	// Prefix begins the names of the databases and their roles: two stacks at one
+	// server need two.
+	Prefix string `json:"prefix"`
+	// PasswordFiles hold the roles' passwords.
+	PasswordFiles PasswordFiles `json:"passwordFiles"`
+}
+
+// PasswordFiles hold a password each, of the role of each database.
+type PasswordFiles struct {
+	MLflow   SecretFile `json:"mlflow"`
+	Auth     SecretFile `json:"mlflow_auth"`
+	Keycloak SecretFile `json:"keycloak"`
+}
+
+func (e *ExternalPostgres) setDefaults() { e.Port, e.TLS = 5432, true }
+
+// Server is where containers reach it.
+func (e *ExternalPostgres) Server() address.Server {
+	return address.Server{Host: e.Host, Port: e.Port, TLS: e.TLS}
+}
+
+// ExternalRedis is a cache server that is not the stack's.
+type ExternalRedis struct {
+	// Host and Port are where containers reach it.
+	Host string `json:"host"`
+	Port int    `json:"port"`
+	// TLS is as that of ExternalPostgres.
+	TLS bool `json:"tls"`
+	// PasswordFile holds the password of the user default.
+	PasswordFile SecretFile `json:"passwordFile"`
+}
+
+func (e *ExternalRedis) setDefaults() { e.Port, e.TLS = 6379, true }
+
+// Server is where containers reach it.
+func (e *ExternalRedis) Server() address.Server {
+	return address.Server{Host: e.Host, Port: e.Port, TLS: e.TLS}
+}
+
+// S3 is a bucket that is not the stack's.
+type S3 struct {
+	// Bucket is its name, Prefix the path of the artifacts in it.
+	Bucket string `json:"bucket"`
+	Prefix string `json:"prefix"`
+	// Endpoint is the service's origin; empty for Amazon's own.
+	Endpoint string `json:"endpoint"`
+	// Region is the bucket's.
+	Region string `json:"region"`
+	// AccessKeyID names the access key, SecretKeyFile holds the key itself.
+	AccessKeyID   string     `json:"accessKeyID"`
+	SecretKeyFile SecretFile `json:"secretKeyFile"`
+}
+
+func (s *S3) setDefaults() { s.Region = "us-east-1" }
+
+// NeedsDataNetwork says whether a database or a cache is the stack's.
+func (c *Config) NeedsDataNetwork() bool {
+	return c.Postgres.External == nil || c.Redis.External == nil
+}
+
+// replaced are the credentials that nothing derives, and the settings because of
+// which nothing does.
+func (c *Config) replaced() map[credentials.Label]string {
+	by := map[credentials.Label]string{}
+	if c.Postgres.External != nil {
+		for _, label := range []credentials.Label{
+			credentials.PostgresSuperuser, credentials.PostgresMLflow, credentials.PostgresMLflowAuth, credentials.PostgresKeycloak,
+		} {
+			by[label] = "postgres.external"
+		}
+	}
+	if c.Redis.External != nil {
+		by[credentials.Redis] = "redis.external"
+	}
+	return by
+}
+
+var databasePrefix = regexp.MustCompile(`^([a-z][a-z0-9_]{0,30})?$`)
+
+// external checks what is in place of containers and volumes, the files with
+// secrets included: they have to be right before anything is made.
+func (v *validation) external(c *Config) {
+	if e := c.Postgres.External; e != nil {
+		v.server("postgres.external", e.Server())
+		if !databasePrefix.MatchString(e.Prefix) {
+			v.fail("postgres.external.prefix", "got %q, want at most 31 lower-case letters, digits and underscores, a letter first", e.Prefix)
+		}
+		v.passwords(e.PasswordFiles)
+	}
+	if e := c.Redis.External; e != nil {
+		v.server("redis.external", e.Server())
+		v.secret("redis.external.passwordFile", e.PasswordFile)
+	}
+	if e := c.Artifacts.S3; e != nil {
+		v.s3(e)
+	}
+}
+
+func (v *validation) server(key string, at address.Server) {
+	if err := at.CheckExternal(); err != nil {
+		v.fail(key, "%w", err)
+	}
+}
+
+// passwords demands a password of its own for each role: a service that was
+// broken into opens its own database alone.
+func (v *validation) passwords(files PasswordFiles) {
+	owner := map[string]string{}
+	for _, role := range []struct {
+		name string
+		file SecretFile
+	}{{"mlflow", files.MLflow}, {"mlflow_auth", files.Auth}, {"keycloak", files.Keycloak}} {
+		key := "postgres.external.passwordFiles." + role.name
+		password := v.secret(key, role.file)
+		if other := owner[password]; password != "" && other != "" {
+			v.fail(key, "holds the password of %s too, want another: each service opens its own database alone", other)
+		}
+		owner[password] = role.name
+	}
+}
+
+// secret is what is in a file; empty where that is a mistake.
+func (v *validation) secret(key string, file SecretFile) string {
+	secret, err := file.Read()
+	if err != nil {
+		v.fail(key, "%w", err)
+	}
+	return secret
+}
+
+func (v *validation) s3(s *S3) {
+	for _, check := range []struct {
+		key, got string
+		err      error
+	}{
+		{"bucket", s.Bucket, s3.CheckBucket(s.Bucket)},
+		{"prefix", s.Prefix, s3.CheckPrefix(s.Prefix)},
+		{"region", s.Region, s3.CheckRegion(s.Region)},
+		{"endpoint", s.Endpoint, s3.CheckEndpoint(s.Endpoint)},
+	} {
+		if check.err == nil {
+			continue
+		}
+		got := fmt.Sprintf("got %q", check.got)
+		if strings.Contains(check.got, "@") {
+			got = "got one with an @ in it"
+		}
+		v.fail("artifacts.s3."+check.key, "%s, %w", got, check.err)
+	}
+	if err := s3.CheckAccessKeyID(s.AccessKeyID); err != nil {
+		v.fail("artifacts.s3.accessKeyID", "got %d characters that are not repeated here, %w", len(s.AccessKeyID), err)
+	}
+	v.secret("artifacts.s3.secretKeyFile", s.SecretKeyFile)
+}
