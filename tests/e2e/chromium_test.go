@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/debian"
@@ -42,11 +43,12 @@ func needChromium(t *testing.T) {
 	require.NoError(t, chromium.err)
 }
 
-// newPerson opens a Chromium, which is closed at the end of the test. hosts are
-// names that no name server knows and the addresses behind them. authority is a
+// newPerson opens a Chromium on a machine of its own, from which nothing but the
+// ports of the stack is reached. It is closed at the end of the test. hosts are names
+// that no name server knows and the addresses behind them. authority is a
 // certificate in PEM that is imported beside those which every Chromium has, if
 // there is one.
-func newPerson(t *testing.T, name string, hosts map[string]string, authority []byte) *person {
+func newPerson(t *testing.T, name string, ports []string, hosts map[string]string, authority []byte) *person {
 	t.Helper()
 	needChromium(t)
 	program, err := debian.Find("chromium")
@@ -68,14 +70,19 @@ func newPerson(t *testing.T, name string, hosts map[string]string, authority []b
 		chromedp.Flag("disable-sync", true), chromedp.Flag("disable-extensions", true),
 		chromedp.Flag("lang", "en-GB"),
 	}
+	options = append(options, chromedp.ModifyCmdFunc(newOwnNetwork(t, ports).starts))
 	if rules := mapping(hosts); rules != "" {
 		options = append(options, chromedp.Flag("host-resolver-rules", rules))
 	}
 	allocator, endBrowser := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(endBrowser)
-	tab, endTab := chromedp.NewContext(allocator, chromedp.WithErrorf(t.Logf))
-	p := &person{t: t, name: name, tab: tab}
+	p := &person{t: t, name: name}
+	tab, endTab := chromedp.NewContext(allocator, chromedp.WithErrorf(t.Logf), chromedp.WithListener(p.hear))
+	p.tab = tab
 	t.Cleanup(func() {
+		p.complaints.Lock()
+		defer p.complaints.Unlock()
+		assert.Empty(t, p.complaints.texts, "Chromium refuses parts of the pages that %s sees", name)
 		if t.Failed() {
 			p.picture("failed")
 		}

@@ -32,6 +32,8 @@ type logged struct {
 	Seconds       map[string]float64
 	PeakMiB       int `json:"peak_mib"`
 	Model         string
+	// Experiment is its name, Page where a browser sees the run.
+	Experiment, Page string
 }
 
 // scientist is somebody with MLflow's Python client on a machine from which the
@@ -133,16 +135,73 @@ func TestTheStockClientReadsBackWhatItLogsByteForByte(t *testing.T) {
 		s := newScientist(t, at, who, member.makesToken(fmt.Sprintf("laptop-%d", time.Now().UnixNano())))
 		member.logsOut(at) // a token outlives the session
 
-		trusts := []string{""}
+		trusts, megabytes := []string{""}, 100
 		if at.authority != nil {
-			trusts = []string{"MLFLOW_TRACKING_SERVER_CERT_PATH", "REQUESTS_CA_BUNDLE"}
+			trusts, megabytes = []string{"MLFLOW_TRACKING_SERVER_CERT_PATH", "REQUESTS_CA_BUNDLE"}, 300
 		}
 		for _, trust := range trusts {
-			got, result := s.logs(t, map[string]any{"trust": trust, "megabytes": 100, "model": true})
+			got, result := s.logs(t, map[string]any{"trust": trust, "megabytes": megabytes, "model": true})
 			requireReadBack(t, got, result)
 			require.NotEmpty(t, got.Read["large.bin"])
 			require.NotEmpty(t, got.Model)
-			t.Logf("%s: 100 MiB, seconds: %v; the client's peak is %d MiB", trust, got.Seconds, got.PeakMiB)
+			t.Logf("%d MiB, %s: seconds %v; the client's peak is %d MiB", megabytes, trust, got.Seconds, got.PeakMiB)
 		}
 	})
+}
+
+func TestWhatTheClientLogsIsSeenInTheBrowserWithItsArtifacts(t *testing.T) {
+	onEveryStack(t, func(t *testing.T, at site) {
+		member := at.visitor(t, "reader")
+		who := at.member(t)
+		member.logsIn(at, who)
+		s := newScientist(t, at, who, member.makesToken(fmt.Sprintf("notebook-%d", time.Now().UnixNano())))
+		trust := ""
+		if at.authority != nil {
+			trust = "MLFLOW_TRACKING_SERVER_CERT_PATH"
+		}
+		got, result := s.logs(t, map[string]any{"trust": trust, "keep": true})
+		requireReadBack(t, got, result)
+
+		member.open(at.told.MLflow.URL + got.Page)
+		member.sees("loss", "0.125", "kind", "größer als", who.Email, "Finished")
+		member.picture("run")
+		member.clicks("Artifacts")
+		member.clicks("note.txt")
+		member.sees("hello")
+		member.picture("text artifact")
+		member.clicks("page.html")
+		member.sees("Path: mlflow-artifacts:/")
+		member.picture("HTML artifact") // a script in a sandbox of its own: no header of the edge forbids it
+		member.deletesExperiment(got.Experiment)
+		member.logsOut(at)
+	})
+}
+
+// The control of all the rest over https.
+func TestAClientThatDoesNotKnowTheAuthorityRefusesToTalk(t *testing.T) {
+	at := prodSite(t)
+	s := newScientist(t, at, at.member(t), "a token that is never sent")
+	// Left alone, the client tries for four minutes before it tells.
+	s.told["environment"].(map[string]string)["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
+
+	_, result := s.logs(t, nil)
+
+	require.Equal(t, 1, result.ExitCode)
+	require.Contains(t, result.Stderr, "CERTIFICATE_VERIFY_FAILED")
+}
+
+func TestABrowserThatDoesNotKnowTheAuthorityShowsNoPage(t *testing.T) {
+	at := prodSite(t)
+	for name, authority := range map[string][]byte{"stranger": nil, "friend": at.authority} {
+		p := newPerson(t, "prod-"+name+"-at-the-door", at.ports(t), at.hosts, authority)
+		err := p.do(chromedp.Navigate(at.told.MLflow.URL))
+		if authority == nil {
+			require.ErrorContains(t, err, "ERR_CERT_AUTHORITY_INVALID")
+			p.sees("Your connection is not private")
+		} else {
+			require.NoError(t, err)
+			p.sees(passwordForm)
+		}
+		p.picture("first sight")
+	}
 }

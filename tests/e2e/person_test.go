@@ -11,9 +11,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
@@ -36,8 +38,23 @@ type person struct {
 	name     string
 	tab      context.Context
 	pictures int
-	// last is the address that was typed in last.
-	last string
+	// complaints are what Chromium holds against the pages' own headers.
+	complaints struct {
+		sync.Mutex
+		texts []string
+	}
+}
+
+// hear listens to what a developer would read in the console: whatever the
+// headers of a page forbid to the page itself is a mistake in the headers.
+func (p *person) hear(event any) {
+	if e, is := event.(*log.EventEntryAdded); is {
+		if e.Entry.Source == log.EntrySourceSecurity || strings.Contains(e.Entry.Text, "Policy") {
+			p.complaints.Lock()
+			defer p.complaints.Unlock()
+			p.complaints.texts = append(p.complaints.texts, e.Entry.Text)
+		}
+	}
 }
 
 // do is a few steps for which a person has patience.
@@ -52,17 +69,8 @@ func (p *person) open(address string) {
 	p.t.Helper()
 	u, err := url.Parse(address)
 	require.NoError(p.t, err)
-	p.last = address
-	err = p.do(chromedp.Navigate(address))
-	for again := 0; again < 3 && err != nil && strings.Contains(err.Error(), interrupted); again++ {
-		err = p.do(chromedp.Navigate(address))
-	}
-	require.NoError(p.t, err, "%s opens %s", p.name, browser.Bare(u))
+	require.NoError(p.t, p.do(chromedp.Navigate(address)), "%s opens %s", p.name, browser.Bare(u))
 }
-
-// interrupted is what Chromium says when a network of this host came or went, as
-// they do with containers. It has nothing to do with the page: one opens it again.
-const interrupted = "ERR_NETWORK_CHANGED"
 
 // seen is the text that is rendered, as a person reads it; empty while a page
 // is on its way.
@@ -95,9 +103,6 @@ func (p *person) sees(texts ...string) {
 		if len(missing) == 0 {
 			return
 		}
-		if strings.Contains(seen, interrupted) {
-			p.open(p.last)
-		}
 	}
 	p.t.Fatalf("%s, at %s: got a page without %q for %s, wanted it there; the picture is in %s", p.name, p.at(), missing, patience, album(p.t))
 }
@@ -119,7 +124,8 @@ func (p *person) writes(field chromedp.CSS, text string) {
 	require.True(p.t, err == nil, "%s, at %s: cannot type into %s", p.name, p.at(), field)
 }
 
-// clicks on a link or a button that reads so, with the mouse, where it is.
+// clicks on what reads so, with the mouse, where it is: a link or a button rather
+// than mere text.
 func (p *person) clicks(text string) {
 	p.t.Helper()
 	find := fmt.Sprintf(findScript, strconv.Quote(text))
@@ -139,8 +145,10 @@ func (p *person) clicks(text string) {
 // and nothing covers it. A page on its way moves, so it has to stay where it is.
 const findScript = `new Promise(done => {
 	const text = %s;
-	const all = [...document.querySelectorAll("a, button, input[type=submit], [role=button], [role=tab]")].filter(e =>
-		(e.innerText || e.value || "").trim() === text && !e.disabled && e.checkVisibility());
+	const reads = e => (e.innerText || e.value || "").trim() === text && !e.disabled && e.checkVisibility();
+	const buttons = [...document.querySelectorAll("a, button, input[type=submit], [role=button], [role=tab]")].filter(reads);
+	const texts = [...document.querySelectorAll("body *")].filter(e => reads(e) && ![...e.children].some(reads));
+	const all = buttons.length ? buttons : texts;
 	const middle = e => { const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; };
 	const onTop = e => e.contains(document.elementFromPoint(...middle(e)));
 	all.forEach(e => onTop(e) || e.scrollIntoView({block: "nearest"}));

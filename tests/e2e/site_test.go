@@ -7,9 +7,9 @@ import (
 	"crypto/rand"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/Nerzal/gocloak/v13"
 	"github.com/stretchr/testify/require"
@@ -139,30 +139,33 @@ func (s site) program(t *testing.T) *browser.Browser {
 // visitor is somebody with a new Chromium, who trusts the stack's authority.
 func (s site) visitor(t *testing.T, name string) *person {
 	t.Helper()
-	return newPerson(t, s.kind+"-"+name, s.hosts, s.authority)
+	return newPerson(t, s.kind+"-"+name, s.ports(t), s.hosts, s.authority)
 }
 
-// logsIn goes to MLflow, is sent to Keycloak's form and fills it in; once more
-// where Chromium itself interrupts that.
+// ports are those of the public addresses.
+func (s site) ports(t *testing.T) []string {
+	t.Helper()
+	var ports []string
+	for _, address := range []string{s.told.MLflow.URL, s.told.Keycloak.URL} {
+		u, err := url.Parse(address)
+		require.NoError(t, err)
+		if !slices.Contains(ports, u.Port()) {
+			ports = append(ports, u.Port())
+		}
+	}
+	return ports
+}
+
+// logsIn goes to MLflow, is sent to Keycloak's form and fills it in.
 func (p *person) logsIn(at site, who outputs.User) {
 	p.t.Helper()
 	p.open(at.told.MLflow.URL)
 	p.sees(passwordForm)
+	require.Contains(p.t, p.at(), at.told.Keycloak.URL)
 	p.picture("login form")
-	for form := p.at(); strings.Contains(p.seen(), passwordForm); p.settles() {
-		require.Contains(p.t, form, at.told.Keycloak.URL)
-		p.writes("#username", who.Username)
-		p.writes("#password", who.Password)
-		p.clicks("Sign In")
-		for deadline := time.Now().Add(patience); p.at() == form && time.Now().Before(deadline); {
-			time.Sleep(glance)
-		}
-		p.settles()
-		if !strings.Contains(p.seen(), interrupted) {
-			return
-		}
-		p.open(at.told.MLflow.URL)
-	}
+	p.writes("#username", who.Username)
+	p.writes("#password", who.Password)
+	p.clicks("Sign In")
 }
 
 // logsOut clicks where everybody clicks, and arrives where there is nothing but

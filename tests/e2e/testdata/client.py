@@ -9,6 +9,7 @@ Standard input is one JSON object:
   experiment   the name of the experiment
   megabytes    the size of the large artifact, 0 for none
   model        whether a model is registered too
+  keep         whether the experiment stays, for somebody who wants to look at it
 
 The last line of standard output is one JSON object with what was written and what
 was read back; the caller compares.
@@ -70,6 +71,7 @@ with mlflow.start_run() as run:
     for step, loss in enumerate((0.5, 0.25, 0.125)):
         mlflow.log_metric("loss", loss, step=step)
     mlflow.log_text("hello", "note.txt")
+    mlflow.log_text("<p id='p'>plain</p><script>p.innerText = 'alive'</script>", "page.html")
     for name in sizes:
         timed("upload " + name, lambda: mlflow.log_artifact(folder / name, "data"))  # noqa: B023
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
@@ -82,6 +84,8 @@ for name in sizes:
     read[name] = digest(path)
 answer = {
     "version": mlflow.__version__,
+    "experiment": told["experiment"],
+    "page": f"/#/experiments/{found.info.experiment_id}/runs/{found.info.run_id}",
     "params": found.data.params,
     "loss": [m.value for m in client.get_metric_history(run.info.run_id, "loss")],
     "note": mlflow.artifacts.load_text(run.info.artifact_uri + "/note.txt"),
@@ -98,5 +102,6 @@ if told.get("model"):
     client.set_registered_model_alias(name, "champion", version.version)
     answer["model"] = client.get_model_version_by_alias(name, "champion").source
     client.delete_registered_model(name)
-client.delete_experiment(found.info.experiment_id)
+if not told.get("keep"):
+    client.delete_experiment(found.info.experiment_id)
 print("\n" + json.dumps(answer))
