@@ -137,7 +137,7 @@ func TestEachWeaknessOfAWorkflowIsNoticed(t *testing.T) {
 // The test on real containers and the workflow run the same steps.
 func TestThePreviewOfAPullRequestIsTheScriptThatIsTested(t *testing.T) {
 	require.Contains(t, workflows(t)["preview.yml"], " .ci/preview HEAD^1 ")
-	tested, err := os.ReadFile(inRepository("tests/e2e/preview_test.go"))
+	tested, err := os.ReadFile(inRepository("tests/e2e/pullrequest_test.go"))
 	require.NoError(t, err)
 	require.Contains(t, string(tested), `".ci", "preview"`)
 }
