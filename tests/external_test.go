@@ -79,20 +79,32 @@ func TestNothingIsMadeOfWhatIsElsewhere(t *testing.T) {
 		containers, volumes, images, networks []string
 	}{
 		{
-			nil, []string{"keycloak", "mlflow", "postgres", "redis"}, []string{"mlflow-artifacts", "postgres-data"},
-			[]string{"keycloak", "mlflow", "postgres", "redis"}, []string{"network-data", "network-edge"},
+			nil,
+			[]string{"keycloak", "mlflow", "postgres", "redis"},
+			[]string{"mlflow-artifacts", "postgres-data"},
+			[]string{"keycloak", "mlflow", "postgres", "redis"},
+			[]string{"network-data", "network-edge"},
 		},
 		{
-			[]string{"postgres"}, []string{"keycloak", "mlflow", "redis"}, []string{"mlflow-artifacts"},
-			[]string{"keycloak", "mlflow", "redis"}, []string{"network-data", "network-edge"},
+			[]string{"postgres"},
+			[]string{"keycloak", "mlflow", "redis"},
+			[]string{"mlflow-artifacts"},
+			[]string{"keycloak", "mlflow", "redis"},
+			[]string{"network-data", "network-edge"},
 		},
 		{
-			[]string{"redis"}, []string{"keycloak", "mlflow", "postgres"}, []string{"mlflow-artifacts", "postgres-data"},
-			[]string{"keycloak", "mlflow", "postgres"}, []string{"network-data", "network-edge"},
+			[]string{"redis"},
+			[]string{"keycloak", "mlflow", "postgres"},
+			[]string{"mlflow-artifacts", "postgres-data"},
+			[]string{"keycloak", "mlflow", "postgres"},
+			[]string{"network-data", "network-edge"},
 		},
 		{
-			[]string{"s3"}, []string{"keycloak", "mlflow", "postgres", "redis"}, []string{"postgres-data"},
-			[]string{"keycloak", "mlflow", "postgres", "redis"}, []string{"network-data", "network-edge"},
+			[]string{"s3"},
+			[]string{"keycloak", "mlflow", "postgres", "redis"},
+			[]string{"postgres-data"},
+			[]string{"keycloak", "mlflow", "postgres", "redis"},
+			[]string{"network-data", "network-edge"},
 		},
 		{allElsewhere, []string{"keycloak", "mlflow"}, nil, []string{"keycloak", "mlflow"}, []string{"network-edge"}},
 	} {

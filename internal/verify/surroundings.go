@@ -85,11 +85,12 @@ func judgeVersions(versions []string) (string, error) {
 		return "", differs(fmt.Sprintf("%d versions", len(versions)), fmt.Sprint(len(leasts)))
 	}
 	var said []string
-	for i, least := range leasts {
-		if err := least.Check(versions[i]); err != nil {
-			return "", differs(least.Package+" "+versions[i], least.Version+" or later: "+least.Why)
+	for i, version := range versions {
+		least := leasts[i]
+		if err := least.Check(version); err != nil {
+			return "", differs(least.Package+" "+version, least.Version+" or later: "+least.Why)
 		}
-		said = append(said, least.Package+" "+versions[i])
+		said = append(said, least.Package+" "+version)
 	}
 	return strings.Join(said, ", "), nil
 }
