@@ -4,7 +4,6 @@
 package edge
 
 import (
-	"bytes"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -15,8 +14,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// answer is what came back, read to its end.
+type answer struct {
+	status, protocol int
+	header           http.Header
+	body             []byte
+}
+
 // ask sends one request as it stands, path included, and follows nothing.
-func (s *server) ask(t *testing.T, method, address string, header http.Header, body io.Reader) *http.Response {
+func (s *server) ask(t *testing.T, method, address string, header http.Header, body io.Reader) answer {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, address, body)
 	require.NoError(t, err)
@@ -26,18 +32,17 @@ func (s *server) ask(t *testing.T, method, address string, header http.Header, b
 			request.Host = values[0]
 		}
 	}
-	answer, err := s.client.Do(request)
+	got, err := s.client.Do(request)
 	require.NoError(t, err)
-	content, err := io.ReadAll(answer.Body)
+	defer func() { require.NoError(t, got.Body.Close()) }()
+	content, err := io.ReadAll(got.Body)
 	require.NoError(t, err)
-	require.NoError(t, answer.Body.Close())
-	answer.Body = io.NopCloser(bytes.NewReader(content))
-	return answer
+	return answer{got.StatusCode, got.ProtoMajor, got.Header, content}
 }
 
 func (s *server) status(t *testing.T, address string) int {
 	t.Helper()
-	return s.ask(t, http.MethodGet, address, nil, nil).StatusCode
+	return s.ask(t, http.MethodGet, address, nil, nil).status
 }
 
 func TestOfKeycloakOnlyTheRealmAndWhatItShowsIsOpen(t *testing.T) {
@@ -85,7 +90,7 @@ func TestWhatAClientSaysAboutItsOriginReachesNobody(t *testing.T) {
 	}
 	for _, address := range []string{s.mlflow + "/x", s.keycloak + "/realms/mlflow", s.admin + "/admin/"} {
 		var seen http.Header
-		require.NoError(t, json.NewDecoder(s.ask(t, http.MethodGet, address, forged, nil).Body).Decode(&seen))
+		require.NoError(t, json.Unmarshal(s.ask(t, http.MethodGet, address, forged, nil).body, &seen))
 		for name, values := range seen {
 			require.NotContains(t, strings.Join(values, " "), "forged", "%s, asked for at %s", name, address)
 		}
@@ -98,39 +103,39 @@ func TestWhatAClientSaysAboutItsOriginReachesNobody(t *testing.T) {
 func TestEveryAnswerSaysThatHTTPSIsHereToStayAndHidesWhatServesIt(t *testing.T) {
 	s := start(t, nil)
 	for _, address := range []string{s.mlflow + "/", s.mlflow + "/metrics", s.keycloak + "/realms/mlflow", s.keycloak + "/admin/"} {
-		answer := s.ask(t, http.MethodGet, address, nil, nil)
-		require.Equal(t, "max-age=31536000", answer.Header.Get("Strict-Transport-Security"), address)
-		require.Equal(t, "nosniff", answer.Header.Get("X-Content-Type-Options"), address)
-		require.Equal(t, "SAMEORIGIN", answer.Header.Get("X-Frame-Options"), address)
-		require.NotEmpty(t, answer.Header.Get("Referrer-Policy"), address)
-		require.Empty(t, answer.Header.Get("Server"), address)
-		require.Empty(t, answer.Header.Get("Via"), address)
-		require.Equal(t, 2, answer.ProtoMajor, "no HTTP/2 at %s", address)
+		got := s.ask(t, http.MethodGet, address, nil, nil)
+		require.Equal(t, "max-age=31536000", got.header.Get("Strict-Transport-Security"), address)
+		require.Equal(t, "nosniff", got.header.Get("X-Content-Type-Options"), address)
+		require.Equal(t, "SAMEORIGIN", got.header.Get("X-Frame-Options"), address)
+		require.NotEmpty(t, got.header.Get("Referrer-Policy"), address)
+		require.Empty(t, got.header.Get("Server"), address)
+		require.Empty(t, got.header.Get("Via"), address)
+		require.Equal(t, 2, got.protocol, "no HTTP/2 at %s", address)
 	}
 }
 
 // Keycloak's pages have a policy of their own, which is stricter.
 func TestAHeaderThatAServiceSetsIsKept(t *testing.T) {
 	s := start(t, nil)
-	answer := s.ask(t, http.MethodGet, s.keycloak+"/realms/mlflow?header=X-Frame-Options&value=DENY", nil, nil)
-	require.Equal(t, []string{"DENY"}, answer.Header.Values("X-Frame-Options"))
+	got := s.ask(t, http.MethodGet, s.keycloak+"/realms/mlflow?header=X-Frame-Options&value=DENY", nil, nil)
+	require.Equal(t, []string{"DENY"}, got.header.Values("X-Frame-Options"))
 }
 
 func TestPlainHTTPLeadsToHTTPSAndNowhereElse(t *testing.T) {
 	s := start(t, nil)
-	answer := s.ask(t, http.MethodGet, s.plain+"/a?b=c", http.Header{"Host": {"mlflow.edge.test"}}, nil)
-	require.Equal(t, http.StatusPermanentRedirect, answer.StatusCode)
-	require.Equal(t, s.mlflow+"/a?b=c", answer.Header.Get("Location"))
-	answer = s.ask(t, http.MethodGet, s.plain+"/", http.Header{"Host": {"auth.edge.test"}}, nil)
-	require.Equal(t, s.keycloak+"/", answer.Header.Get("Location"))
-	require.Equal(t, http.StatusMisdirectedRequest, s.ask(t, http.MethodGet, s.plain+"/", http.Header{"Host": {"evil.example.com"}}, nil).StatusCode)
+	got := s.ask(t, http.MethodGet, s.plain+"/a?b=c", http.Header{"Host": {"mlflow.edge.test"}}, nil)
+	require.Equal(t, http.StatusPermanentRedirect, got.status)
+	require.Equal(t, s.mlflow+"/a?b=c", got.header.Get("Location"))
+	got = s.ask(t, http.MethodGet, s.plain+"/", http.Header{"Host": {"auth.edge.test"}}, nil)
+	require.Equal(t, s.keycloak+"/", got.header.Get("Location"))
+	require.Equal(t, http.StatusMisdirectedRequest, s.ask(t, http.MethodGet, s.plain+"/", http.Header{"Host": {"evil.example.com"}}, nil).status)
 }
 
 func TestANameThatNobodyHereHasReachesNobody(t *testing.T) {
 	s := start(t, nil)
-	require.Equal(t, http.StatusMisdirectedRequest, s.ask(t, http.MethodGet, s.mlflow+"/", http.Header{"Host": {"evil.example.com"}}, nil).StatusCode)
+	require.Equal(t, http.StatusMisdirectedRequest, s.ask(t, http.MethodGet, s.mlflow+"/", http.Header{"Host": {"evil.example.com"}}, nil).status)
 	// A page of somebody else's whose name leads to 127.0.0.1.
-	require.Equal(t, http.StatusMisdirectedRequest, s.ask(t, http.MethodGet, s.admin+"/admin/", http.Header{"Host": {"evil.example.com"}}, nil).StatusCode)
+	require.Equal(t, http.StatusMisdirectedRequest, s.ask(t, http.MethodGet, s.admin+"/admin/", http.Header{"Host": {"evil.example.com"}}, nil).status)
 	require.Equal(t, http.StatusOK, s.status(t, s.admin+"/admin/"))
 	require.Equal(t, http.StatusOK, s.status(t, s.admin+"/realms/master/account"))
 }
@@ -141,9 +146,9 @@ func TestTooManyLoginsAreRefusedAndOthersGoOn(t *testing.T) {
 		for i := range limit {
 			require.Equal(t, http.StatusOK, s.status(t, address), "login %d at %s", i+1, address)
 		}
-		answer := s.ask(t, http.MethodGet, address, nil, nil)
-		require.Equal(t, http.StatusTooManyRequests, answer.StatusCode, address)
-		require.NotEmpty(t, answer.Header.Get("Retry-After"))
+		got := s.ask(t, http.MethodGet, address, nil, nil)
+		require.Equal(t, http.StatusTooManyRequests, got.status, address)
+		require.NotEmpty(t, got.header.Get("Retry-After"))
 	}
 	require.Equal(t, http.StatusTooManyRequests, s.status(t, s.mlflow+"/login/keycloak"), "another way to the same")
 	require.Equal(t, http.StatusOK, s.status(t, s.mlflow+"/api/2.0/mlflow/experiments/search"))
@@ -181,7 +186,7 @@ func TestAnArtifactMayBeLargeAndNothingElseMay(t *testing.T) {
 		{s.keycloak + "/realms/mlflow/protocol/openid-connect/token", mib / 2, http.StatusOK},
 		{s.keycloak + "/realms/mlflow/protocol/openid-connect/token", 2 * mib, http.StatusRequestEntityTooLarge},
 	} {
-		require.Equal(t, test.want, s.ask(t, http.MethodPost, test.address, nil, nothing(test.size)).StatusCode, "%d bytes to %s", test.size, test.address)
+		require.Equal(t, test.want, s.ask(t, http.MethodPost, test.address, nil, nothing(test.size)).status, "%d bytes to %s", test.size, test.address)
 	}
 }
 
