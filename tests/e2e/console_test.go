@@ -135,9 +135,21 @@ func consoleForm(t *testing.T, told outputs.Stack, username, password string) *b
 	return page
 }
 
+// onEveryLab runs a test on each kind of stack, as its operator.
+func onEveryLab(t *testing.T, test func(t *testing.T, l *lab, told outputs.Stack)) {
+	t.Helper()
+	t.Run("dev", func(t *testing.T) { test(t, sharedLab(t), runningStack(t)) })
+	t.Run("prod", func(t *testing.T) {
+		l := public.up(t)
+		test(t, l, public.told)
+	})
+}
+
 func TestAPersonIsInTheConsoleWhileTheCommandRunsAndNoLonger(t *testing.T) {
-	l := sharedLab(t)
-	told := runningStack(t)
+	onEveryLab(t, personIsInTheConsole)
+}
+
+func personIsInTheConsole(t *testing.T, l *lab, told outputs.Stack) {
 	before := administrators(t, told)
 	o := l.console(t, "10m")
 
@@ -158,6 +170,41 @@ func TestAPersonIsInTheConsoleWhileTheCommandRunsAndNoLonger(t *testing.T) {
 	require.Equal(t, 1, strings.Count(o.stdout.String(), o.password))
 	require.NotContains(t, o.stderr.String(), o.password)
 	require.NotContains(t, o.stderr.String(), "failed")
+}
+
+// What the page of the console shows is made by its script, which needs cookies,
+// the addresses in the page and the admin API.
+func TestWhoIsLetInSeesTheConsoleAndThePeopleOfMLflow(t *testing.T) {
+	onEveryLab(t, func(t *testing.T, l *lab, told outputs.Stack) {
+		o := l.console(t, "10m")
+		kind := "dev"
+		if told.Edge.Stands() {
+			kind = "prod"
+		}
+		p := newPerson(t, kind+"-console", nil, nil)
+		console := told.Keycloak.AdminURL + "/admin/"
+		p.open(console)
+		p.sees(passwordForm)
+		p.writes("#username", o.username)
+		p.writes("#password", o.password)
+		p.clicks("Sign In")
+		p.sees("Welcome to Keycloak", o.username)
+		p.picture("welcome")
+		require.True(t, strings.HasSuffix(p.at(), "/admin/master/console/"), p.at())
+		p.open(p.at() + "#/" + told.Realm.Name + "/users")
+		p.sees("Users are the users in the current realm.", "Add user")
+		p.picture("users")
+		p.open(strings.SplitN(p.at(), "#", 2)[0] + "#/" + told.Realm.Name + "/events")
+		p.sees("User events", "Admin events")
+		p.picture("events")
+
+		require.Zero(t, o.ends(t, syscall.SIGINT), o.stderr)
+
+		p.open(console)
+		p.sees(passwordForm)
+		p.doesNotSee(o.username)
+		p.picture("asked for a password again")
+	})
 }
 
 // A terminal that is closed and a connection that breaks are the usual ends of a
