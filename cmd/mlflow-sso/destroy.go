@@ -34,7 +34,7 @@ by the setting protectData is never removed.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if data && !sure {
-				if err := confirm(cmd, which.name); err != nil {
+				if err := confirm(cmd, which); err != nil {
 					return err
 				}
 			}
@@ -47,13 +47,41 @@ by the setting protectData is never removed.`,
 	return command
 }
 
+// stays tells of data that is not the stack's, which no destroy touches; empty
+// where there is none.
+func stays(which chosen) (string, error) {
+	root, err := repository.Find(".")
+	if err != nil {
+		return "", err
+	}
+	settings, err := stack.Settings(root, which.name, which.file)
+	if err != nil {
+		return "", err
+	}
+	places := settings.Elsewhere()
+	if len(places) == 0 {
+		return "", nil
+	}
+	text := "What is elsewhere stays: " + strings.Join(places, "; ") + ".\n"
+	if settings.Postgres.External != nil {
+		text += "Without the stack's root secret nobody gets into that Keycloak: to start anew, make its database anew, too.\n"
+	}
+	return text, nil
+}
+
 // confirm lets a person type the stack's name before its data is gone.
-func confirm(cmd *cobra.Command, name string) error {
+func confirm(cmd *cobra.Command, which chosen) error {
+	name := which.name
 	in, ok := cmd.InOrStdin().(*os.File)
 	if !ok || !term.IsTerminal(int(in.Fd())) {
 		return usageError{errors.New("--data removes all data for good and there is nobody to ask: add --yes if it is meant")}
 	}
-	_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "All runs, models, artifacts and people of stack %s will be gone for good.\nType the stack's name to go on: ", name)
+	elsewhere, err := stays(which)
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "All runs, models, artifacts and people that stack %s has on this host will be gone for good.\n%s"+
+		"Type the stack's name to go on: ", name, elsewhere)
 	typed, err := bufio.NewReader(in).ReadString('\n')
 	if err != nil {
 		return fmt.Errorf("read the answer: %w", err)
@@ -98,7 +126,7 @@ func destroy(cmd *cobra.Command, which chosen, data bool) (err error) {
 	return log.Step(cmd.Context(), "stack "+which.name, func(ctx context.Context, step *progress.Step) error {
 		changes, err := s.Destroy(ctx, step, data)
 		if err == nil {
-			step.Say("%s", changes)
+			step.Say("%s", s.Summary(changes))
 		}
 		return err
 	})

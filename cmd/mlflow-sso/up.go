@@ -76,7 +76,7 @@ func up(cmd *cobra.Command, which chosen, refresh bool) (told outputs.Stack, err
 		if err != nil {
 			return err
 		}
-		step.Say("%s", changes)
+		step.Say("%s", s.Summary(changes))
 		told, err = s.Outputs(ctx)
 		return err
 	})

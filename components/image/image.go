@@ -77,6 +77,20 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	return i, nil
 }
 
+// Name is what Docker calls the image.
+func (a *Args) Name() (string, error) {
+	if a.Reference != "" {
+		return a.Reference, nil
+	}
+	digest, err := Hash(a.Folder+"/"+a.Service, a.Base)
+	if err != nil {
+		return "", err
+	}
+	return a.named(digest), nil
+}
+
+func (a *Args) named(digest string) string { return a.Deployment + "/" + a.Service + ":" + digest[:12] }
+
 func (a *Args) remoteImage() (*docker.RemoteImageArgs, error) {
 	if a.Reference != "" {
 		// An image that somebody else named is not ours to delete.
@@ -88,7 +102,7 @@ func (a *Args) remoteImage() (*docker.RemoteImageArgs, error) {
 		return nil, err
 	}
 	return &docker.RemoteImageArgs{
-		Name: pulumi.Sprintf("%s/%s:%s", a.Deployment, a.Service, digest[:12]),
+		Name: pulumi.String(a.named(digest)),
 		Build: &docker.RemoteImageBuildArgs{
 			Context:   pulumi.String(context),
 			BuildArgs: pulumi.ToStringMap(map[string]string{"BASE": a.Base}),

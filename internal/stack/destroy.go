@@ -12,7 +12,8 @@ import (
 
 // Destroy removes everything that the stack made on the Docker host. The data
 // volumes, and the root secret without which nobody could open them, stay,
-// unless data is true: then nothing stays, in the state neither.
+// unless data is true: then nothing stays, in the state neither. What is at
+// services that are not the stack's is never touched.
 func (s *Stack) Destroy(ctx context.Context, step Step, data bool) (Changes, error) {
 	known, err := s.lookIn(ctx, step)
 	if err != nil {
@@ -35,6 +36,9 @@ func (s *Stack) Destroy(ctx context.Context, step Step, data bool) (Changes, err
 			return nil, err
 		}
 	}
+	for _, place := range s.Config.Elsewhere() {
+		s.stays = append(s.stays, "not touched: "+place)
+	}
 	if !data {
 		return changes, nil
 	}
@@ -44,7 +48,7 @@ func (s *Stack) Destroy(ctx context.Context, step Step, data bool) (Changes, err
 	if err := os.RemoveAll(s.mirror); err != nil {
 		return nil, fmt.Errorf("removal: %w", err)
 	}
-	return changes, nil
+	return changes, s.noteLeft(ctx)
 }
 
 func (s *Stack) destroy(ctx context.Context, step Step, known *state, data bool) (Changes, error) {

@@ -24,8 +24,11 @@ import (
 type health struct {
 	// refresh says that containers are not as the state has them.
 	refresh bool
-	// adopt says that Keycloak may hold what the state does not know.
-	adopt bool
+	// behind says that Keycloak may hold what the state does not know, kept that the
+	// stack's own volumes hold data from before.
+	behind, kept bool
+	// known is the state as it was found.
+	known *state
 }
 
 // heal clears up behind an update that was cut off, and refuses to go on where
@@ -56,7 +59,9 @@ func (s *Stack) heal(ctx context.Context, step Step) (health, error) {
 	}
 	return health{
 		refresh: left || down || cut > 0,
-		adopt:   kept && (len(known.of(typeRealm)) == 0 || cut > 0),
+		behind:  len(known.of(typeRealm)) == 0 || cut > 0,
+		kept:    kept,
+		known:   known,
 	}, nil
 }
 
@@ -147,15 +152,21 @@ func (s *Stack) volumes(ctx context.Context, known *state) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("list volumes: %w", err)
 	}
+	replaced, kept := s.replaced(), false
 	for _, v := range found.Volumes {
+		if slices.Contains(replaced, v.Name) {
+			continue // nobody will open it
+		}
+		kept = true
 		if known.has(typeVolume, v.Name) || known.cutOffOf(typeVolume) {
 			continue
 		}
 		return false, fmt.Errorf("volume %s holds data of a deployment named %q that is not in this state, and is encrypted or locked with another root secret: "+
 			"point MLFLOW_SSO_HOME or PULUMI_BACKEND_URL at the state that it belongs to, choose another `name` in the stack file, "+
-			"or, if nobody needs it, remove it with `docker volume rm %s`", v.Name, s.Config.Name, v.Name)
+			"or, if nobody needs it, also because it is from before its data was moved elsewhere, remove it with `docker volume rm %s`",
+			v.Name, s.Config.Name, v.Name)
 	}
-	return len(found.Volumes) > 0, nil
+	return kept, nil
 }
 
 // removeLeftOvers removes containers and networks that an update made but could

@@ -16,6 +16,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/auto"
 
@@ -62,6 +63,14 @@ type Stack struct {
 	pulumi auto.Stack
 	// told are the outputs of the last update; nil before one.
 	told auto.OutputMap
+	// stays is what an update or a removal has left alone, where that may surprise.
+	stays []string
+}
+
+// Summary is what an update or a removal came to: its changes, and what it has left
+// alone, where that may surprise.
+func (s *Stack) Summary(changes Changes) string {
+	return strings.Join(append([]string{changes.String()}, s.stays...), "; ")
 }
 
 // place is where a stack's files are.

@@ -13,6 +13,7 @@ import (
 // Types of the resources that need more care than others.
 const (
 	typeContainer = "docker:index/container:Container"
+	typeImage     = "docker:index/remoteImage:RemoteImage"
 	typeNetwork   = "docker:index/network:Network"
 	typeVolume    = "docker:index/volume:Volume"
 	typeRoot      = "random:index/randomBytes:RandomBytes"

@@ -53,11 +53,20 @@ func (s *Stack) Up(ctx context.Context, step Step, refresh bool) (Changes, error
 	if err != nil {
 		return nil, err
 	}
+	elsewhere, err := s.tryElsewhere(ctx, step, found.known)
+	if err != nil {
+		return nil, err
+	}
+	released, err := s.release(ctx, found.known)
+	if err != nil {
+		return nil, err
+	}
 	found.refresh = found.refresh || refresh
 	total := Changes{}
-	if found.adopt {
+	switch {
+	case found.behind && (found.kept || elsewhere):
 		step.Say("there is data from before: Keycloak first")
-		done, err := s.update(ctx, step, found.refresh, optup.Exclude([]string{"urn:pulumi:" + s.Name + "::**$keycloak:**"}))
+		done, err := s.update(ctx, step, found.refresh, optup.Exclude(s.insideKeycloak()))
 		if err != nil {
 			return nil, err
 		}
@@ -66,6 +75,16 @@ func (s *Stack) Up(ctx context.Context, step Step, refresh bool) (Changes, error
 			return nil, err
 		}
 		found.refresh = refresh
+	case released && s.Config.Postgres.External != nil:
+		// Keycloak is about to find another database: what the state has of its inside
+		// is looked for there before it is believed.
+		step.Say("the databases have moved: Keycloak first")
+		done, err := s.update(ctx, step, found.refresh, optup.Exclude(s.insideKeycloak()))
+		if err != nil {
+			return nil, err
+		}
+		total.add(done)
+		found.refresh = true
 	}
 	done, err := s.update(ctx, step, found.refresh)
 	if err != nil {
@@ -78,6 +97,11 @@ func (s *Stack) Up(ctx context.Context, step Step, refresh bool) (Changes, error
 	done, err = s.settleAdministrators(ctx, step)
 	total.add(done)
 	return total, err
+}
+
+// insideKeycloak is what stands there, as Pulumi names it.
+func (s *Stack) insideKeycloak() []string {
+	return []string{"urn:pulumi:" + s.Name + "::**$keycloak:**"}
 }
 
 func (s *Stack) update(ctx context.Context, step Step, refresh bool, options ...optup.Option) (Changes, error) {

@@ -10,20 +10,33 @@ import (
 	"time"
 )
 
-// Commands inside the Redis container. The password goes from the container's
-// environment to the client's, so no process list shows it.
+// What is asked of Redis.
 const (
-	scanCommand     = `REDISCLI_AUTH="$REDIS_PASSWORD" exec redis-cli --no-auth-warning --scan --pattern '*permissions_v2*'`
-	pingCommand     = `REDISCLI_AUTH="$REDIS_PASSWORD" exec redis-cli --no-auth-warning PING`
-	stranger        = `unset REDISCLI_AUTH; exec redis-cli PING`
-	wrongPassword   = `REDISCLI_AUTH=password exec redis-cli --no-auth-warning PING`
+	scan            = "scan"
+	ping            = "ping"
+	stranger        = "stranger"
+	wrongPassword   = "wrong"
 	redisStrangerNo = "NOAUTH"
 	redisWrongNo    = "WRONGPASS"
 )
 
-func (p *proof) redis(ctx context.Context, command string) (string, error) {
-	name := p.stack.Redis.Container
-	result, err := p.docker.Exec(ctx, name, []string{"sh", "-c", command})
+// inRedis are the commands inside the Redis container. The password goes from the
+// container's environment to the client's, so no process list shows it.
+var inRedis = map[string]string{
+	scan:          `REDISCLI_AUTH="$REDIS_PASSWORD" exec redis-cli --no-auth-warning --scan --pattern '*permissions_v2*'`,
+	ping:          `REDISCLI_AUTH="$REDIS_PASSWORD" exec redis-cli --no-auth-warning PING`,
+	stranger:      `unset REDISCLI_AUTH; exec redis-cli PING`,
+	wrongPassword: `REDISCLI_AUTH=password exec redis-cli --no-auth-warning PING`,
+}
+
+// redis asks inside the Redis container, or, where Redis is not the stack's, from
+// MLflow's.
+func (p *proof) redis(ctx context.Context, what string) (string, error) {
+	name, command := p.stack.Redis.Container, []string{"sh", "-c", inRedis[what]}
+	if p.stack.Redis.External != "" {
+		name, command = p.stack.MLflow.Container, []string{"python", "-c", redisScript, what}
+	}
+	result, err := p.docker.Exec(ctx, name, command)
 	if err != nil {
 		return "", err
 	}
@@ -41,7 +54,7 @@ func (p *proof) checkPermissionCache(ctx context.Context) (string, error) {
 	if page.Status != http.StatusOK && page.Status != http.StatusForbidden {
 		return "", differs(fmt.Sprintf("%d for the default experiment, asked for by the member", page.Status), "200 or 403, a decision")
 	}
-	out, err := p.redis(ctx, scanCommand)
+	out, err := p.redis(ctx, scan)
 	if err != nil {
 		return "", err
 	}
@@ -81,7 +94,7 @@ func (p *proof) checkRedisPassword(ctx context.Context) (string, error) {
 	for _, attempt := range []struct{ who, command, wanted string }{
 		{"without a password", stranger, redisStrangerNo},
 		{"with the password \"password\"", wrongPassword, redisWrongNo},
-		{"with its password", pingCommand, "PONG"},
+		{"with its password", ping, "PONG"},
 	} {
 		out, err := p.redis(ctx, attempt.command)
 		if err != nil {
@@ -90,6 +103,9 @@ func (p *proof) checkRedisPassword(ctx context.Context) (string, error) {
 		if !strings.Contains(out, attempt.wanted) {
 			return "", differs(fmt.Sprintf("%q from Redis, asked %s", firstLine(out), attempt.who), attempt.wanted)
 		}
+	}
+	if p.stack.Redis.External != "" {
+		return fmt.Sprintf("%s answers only to its password%s", p.stack.Redis.External, inTLS(p.stack.Redis.TLS)), nil
 	}
 	return "Redis answers only to its password", nil
 }

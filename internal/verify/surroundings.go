@@ -17,13 +17,10 @@ import (
 
 // checkContainers looks at the state of all of them.
 func (p *proof) checkContainers(ctx context.Context) (string, error) {
-	s := p.stack
-	var wrong []string
-	names, said := []string{s.Postgres.Container, s.Redis.Container, s.Keycloak.Container, s.MLflow.Container}, "postgres, redis, keycloak and mlflow are healthy"
-	if s.Edge.Stands() {
-		names, said = append(names, s.Edge.Container), "postgres, redis, keycloak, mlflow and edge are healthy"
-	}
+	var wrong, short []string
+	names := p.stack.Containers()
 	for _, name := range names {
+		short = append(short, strings.TrimPrefix(name, p.stack.Deployment+"-"))
 		state, err := p.docker.State(ctx, name)
 		if errors.Is(err, engine.ErrNoContainer) {
 			wrong = append(wrong, name+" does not exist")
@@ -39,7 +36,8 @@ func (p *proof) checkContainers(ctx context.Context) (string, error) {
 	if len(wrong) > 0 {
 		return "", differs(strings.Join(wrong, ", "), fmt.Sprintf("%d containers that run and are healthy", len(names)))
 	}
-	return said, nil
+	last := len(short) - 1
+	return fmt.Sprintf("%s and %s are healthy", strings.Join(short[:last], ", "), short[last]), nil
 }
 
 // judgeState says what is wrong with a container; empty when nothing is.

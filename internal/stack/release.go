@@ -1,0 +1,91 @@
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/docker/docker/api/types/volume"
+)
+
+// replaced are the names of the volumes that the settings have no use for, since
+// what was in them is elsewhere.
+func (s *Stack) replaced() []string {
+	var names []string
+	if s.Config.Postgres.External != nil {
+		names = append(names, s.Config.Name+"-postgres-data")
+	}
+	if s.Config.Artifacts.S3 != nil {
+		names = append(names, s.Config.Name+"-mlflow-artifacts")
+	}
+	return names
+}
+
+// release lets go of such volumes where the state has them: an update would delete
+// them, with data of which nobody can say whether it was moved. They stay on the
+// host, and are not the stack's any more. It returns whether there was one.
+func (s *Stack) release(ctx context.Context, known *state) (bool, error) {
+	var names []string
+	for _, name := range s.replaced() {
+		if known.has(typeVolume, name) {
+			names = append(names, name)
+			s.stays = append(s.stays, fmt.Sprintf("volume %s stays on the host, and is not the stack's any more, since what was in it is to be elsewhere", name))
+		}
+	}
+	if len(names) == 0 {
+		return false, nil
+	}
+	read, err := s.readState(ctx) // known may have been repaired meanwhile
+	if err != nil {
+		return false, err
+	}
+	if read.whole.Deployment, err = retaining(read.whole.Deployment, names); err != nil {
+		return false, fmt.Errorf("state: %w", err)
+	}
+	if err := s.pulumi.Import(ctx, read.whole); err != nil {
+		return false, because("change of the state", err, nil)
+	}
+	return true, nil
+}
+
+// retaining marks volumes as ones that stay when they are removed from the state,
+// and takes away the protection that would keep them in it. Everything else is kept
+// as it is, also what this version of the SDK does not know.
+func retaining(deployment json.RawMessage, names []string) (json.RawMessage, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(deployment, &members); err != nil {
+		return nil, err
+	}
+	var resources []map[string]json.RawMessage
+	if err := json.Unmarshal(members["resources"], &resources); err != nil {
+		return nil, err
+	}
+	for _, resource := range resources {
+		var kind, id string
+		_ = json.Unmarshal(resource["type"], &kind) // one that is no text is none of these
+		_ = json.Unmarshal(resource["id"], &id)
+		if kind == typeVolume && slices.Contains(names, id) {
+			resource["retainOnDelete"] = json.RawMessage("true")
+			delete(resource, "protect")
+		}
+	}
+	encoded, err := json.Marshal(resources)
+	if err != nil {
+		return nil, err
+	}
+	members["resources"] = encoded
+	return json.Marshal(members)
+}
+
+// noteLeft notes the volumes that are left when everything else of the stack is gone.
+func (s *Stack) noteLeft(ctx context.Context) error {
+	found, err := s.Docker.API().VolumeList(ctx, volume.ListOptions{Filters: s.ours()})
+	if err != nil {
+		return fmt.Errorf("list volumes: %w", err)
+	}
+	for _, v := range found.Volumes {
+		s.stays = append(s.stays, fmt.Sprintf("volume %s is from before its data was moved elsewhere, and stays: `docker volume rm %s` removes it", v.Name, v.Name))
+	}
+	return nil
+}
