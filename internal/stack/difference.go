@@ -221,7 +221,7 @@ func readable(value any) any {
 	switch value := value.(type) {
 	case string:
 		if value == plugin.UnknownStringValue {
-			return json.RawMessage(report.Unknown)
+			return report.Unknown
 		}
 	case []any:
 		list := make([]any, len(value))
@@ -231,7 +231,7 @@ func readable(value any) any {
 		return list
 	case map[string]any:
 		if isSecret(value) {
-			return json.RawMessage(report.Secret)
+			return report.Secret
 		}
 		object := map[string]any{}
 		for key, member := range value {

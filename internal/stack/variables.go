@@ -116,7 +116,7 @@ func (s *Stack) passphrase() (string, error) {
 	if file == "" {
 		file = s.Home.Passphrase()
 	}
-	content, err := os.ReadFile(file)
+	content, err := os.ReadFile(file) //nolint:gosec // a file that the operator names is what Pulumi itself reads
 	if err != nil {
 		return "", fmt.Errorf("passphrase: %w", err)
 	}

@@ -59,12 +59,12 @@ func TestNoWayOfWritingAPathLeadsToKeycloaksAdministration(t *testing.T) {
 	client := stranger(t, at)
 	realm := "/realms/" + at.told.Realm.Name
 	for _, path := range []string{realm, realm + "/.well-known/openid-configuration", realm + "/protocol/openid-connect/certs"} {
-		answer, _ := ask(t, client, at.told.Keycloak.URL, path, nil)
+		answer, _ := ask(t, client, at.told.Keycloak.URL, path, nil) //nolint:bodyclose // ask has closed it
 		require.Equal(t, http.StatusOK, answer.StatusCode, path)
 	}
 	// The control: there it is.
 	for path, says := range map[string]string{"/admin/master/console/": "Administration Console", "/realms/master": `"realm":"master"`} {
-		answer, body := ask(t, http.DefaultClient, at.told.Keycloak.AdminURL, path, nil)
+		answer, body := ask(t, http.DefaultClient, at.told.Keycloak.AdminURL, path, nil) //nolint:bodyclose // ask has closed it
 		require.Equal(t, http.StatusOK, answer.StatusCode, path)
 		require.Contains(t, body, says)
 	}
@@ -80,7 +80,7 @@ func TestNoWayOfWritingAPathLeadsToKeycloaksAdministration(t *testing.T) {
 		if strings.HasPrefix(target, realm+"/") && !strings.Contains(target, "..") && !strings.Contains(target, "%") {
 			continue // a path below the realm as it stands
 		}
-		answer, body := ask(t, client, at.told.Keycloak.URL, target, nil)
+		answer, body := ask(t, client, at.told.Keycloak.URL, target, nil) //nolint:bodyclose // ask has closed it
 		require.GreaterOrEqual(t, answer.StatusCode, 300, target)
 		require.NotContains(t, body, `"realm":"master"`, target)
 		require.NotContains(t, body, "Administration Console", target)
@@ -106,14 +106,14 @@ func forged() http.Header {
 func TestNoForgedHeaderReachesARedirectAPageOrKeycloaksEvents(t *testing.T) {
 	at := prodSite(t)
 	client := stranger(t, at)
-	honest, _ := ask(t, client, at.told.MLflow.URL, "/login", nil)
-	lied, _ := ask(t, client, at.told.MLflow.URL, "/login", forged())
+	honest, _ := ask(t, client, at.told.MLflow.URL, "/login", nil)    //nolint:bodyclose // ask has closed it
+	lied, _ := ask(t, client, at.told.MLflow.URL, "/login", forged()) //nolint:bodyclose // ask has closed it
 	require.Equal(t, shapeOf(t, honest.Header.Get("Location")), shapeOf(t, lied.Header.Get("Location")))
 	for site, path := range map[string]string{
 		at.told.MLflow.URL:   "/",
 		at.told.Keycloak.URL: "/realms/" + at.told.Realm.Name + "/.well-known/openid-configuration",
 	} {
-		answer, body := ask(t, client, site, path, forged())
+		answer, body := ask(t, client, site, path, forged()) //nolint:bodyclose // ask has closed it
 		for _, lie := range []string{"evil", "203.0.113.9", "http://" + strings.TrimPrefix(site, "https://")} {
 			require.NotContains(t, body, lie, path)
 			require.NotContains(t, fmt.Sprint(answer.Header), lie, path)
@@ -189,10 +189,14 @@ func TestEveryPageOfAPublicStackIsInHTTP2AndSaysWhatABrowserShallRefuse(t *testi
 	at := prodSite(t)
 	client := stranger(t, at)
 	for _, page := range []struct{ site, path string }{
-		{at.told.MLflow.URL, "/"}, {at.told.MLflow.URL, "/oidc/ui/auth"}, {at.told.MLflow.URL, "/api/2.0/mlflow/experiments/search"},
-		{at.told.MLflow.URL, "/metrics"}, {at.told.Keycloak.URL, "/realms/" + at.told.Realm.Name + "/account"}, {at.told.Keycloak.URL, "/admin/"},
+		{at.told.MLflow.URL, "/"},
+		{at.told.MLflow.URL, "/oidc/ui/auth"},
+		{at.told.MLflow.URL, "/api/2.0/mlflow/experiments/search"},
+		{at.told.MLflow.URL, "/metrics"},
+		{at.told.Keycloak.URL, "/realms/" + at.told.Realm.Name + "/account"},
+		{at.told.Keycloak.URL, "/admin/"},
 	} {
-		answer, _ := ask(t, client, page.site, page.path, nil)
+		answer, _ := ask(t, client, page.site, page.path, nil) //nolint:bodyclose // ask has closed it
 		require.Equal(t, 2, answer.ProtoMajor, page.path)
 		require.GreaterOrEqual(t, answer.TLS.Version, uint16(tls.VersionTLS12))
 		require.Regexp(t, `^max-age=\d{8,}`, answer.Header.Get("Strict-Transport-Security"), page.path)
@@ -207,10 +211,10 @@ func TestEveryPageOfAPublicStackIsInHTTP2AndSaysWhatABrowserShallRefuse(t *testi
 func TestEveryCookieOfAPublicStackIsSecureAndOutOfReachOfScripts(t *testing.T) {
 	at := prodSite(t)
 	client := stranger(t, at)
-	login, _ := ask(t, client, at.told.MLflow.URL, "/login", nil)
+	login, _ := ask(t, client, at.told.MLflow.URL, "/login", nil) //nolint:bodyclose // ask has closed it
 	u, err := url.Parse(login.Header.Get("Location"))
 	require.NoError(t, err)
-	form, _ := ask(t, client, at.told.Keycloak.URL, u.RequestURI(), nil)
+	form, _ := ask(t, client, at.told.Keycloak.URL, u.RequestURI(), nil) //nolint:bodyclose // ask has closed it
 	require.Equal(t, http.StatusOK, form.StatusCode)
 
 	ours := login.Cookies()
@@ -282,7 +286,7 @@ func TestAFloodOfLoginsIsRefusedAndEverybodyElseGoesOn(t *testing.T) {
 	require.Positive(t, got.Logins["429"], "%v", got.Logins)
 	require.Len(t, got.Logins, 2, "%v", got.Logins)
 	require.Equal(t, http.StatusUnauthorized, got.API, "the API, which does not know this client, but answers")
-	mine, _ := ask(t, stranger(t, at), at.told.MLflow.URL, "/login", nil)
+	mine, _ := ask(t, stranger(t, at), at.told.MLflow.URL, "/login", nil) //nolint:bodyclose // ask has closed it
 	require.Equal(t, http.StatusFound, mine.StatusCode)
 	t.Logf("80 logins at once: %v", got.Logins)
 }

@@ -103,6 +103,7 @@ func (s site) member(t *testing.T) outputs.User {
 	t.Helper()
 	return s.inGroup(t, s.told.Realm.UserGroup)
 }
+
 func (s site) admin(t *testing.T) outputs.User {
 	t.Helper()
 	return s.inGroup(t, s.told.Realm.AdminGroup)
@@ -126,14 +127,6 @@ func (s site) front(t *testing.T) *front.Front {
 	way, err := front.Open(t.Context(), s.told, openEngine(t))
 	require.NoError(t, err)
 	return way
-}
-
-// program is a browser without a screen.
-func (s site) program(t *testing.T) *browser.Browser {
-	t.Helper()
-	b := browser.New(s.front(t).Apply)
-	t.Cleanup(b.Close)
-	return b
 }
 
 // visitor is somebody with a new Chromium, who trusts the stack's authority.
