@@ -14,7 +14,6 @@ import (
 	"github.com/Nerzal/gocloak/v13"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/browser"
 	"github.com/mlflow-sso/mlflow-sso/internal/front"
 	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
 )
