@@ -1,6 +1,7 @@
 package master
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -23,7 +24,7 @@ func in(d time.Duration) string { return now.Add(d).Format(time.RFC3339) }
 
 func TestTheStandingAdministratorIsThereExactlyWhereOneIsAskedFor(t *testing.T) {
 	others := []*gocloak.User{somebody("alice"), somebody("administrator"), until("console-x", in(time.Minute))}
-	with := append(others, somebody("admin"))
+	with := append(slices.Clone(others), somebody("admin"))
 
 	require.Empty(t, judgePeople(with, true, now))
 	require.Empty(t, judgePeople(others, false, now))
