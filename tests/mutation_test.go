@@ -71,6 +71,8 @@ var mutations = []mutation{
 	{"stacks share the keys of an external cache", "components/redis/external.go", `Prefix: e.Prefix,`, ``, "TestTheClientOfAnExternalCacheVerifiesWhomItTalksToAndKeepsItsKeysApart"},
 	{"a password from a file is not marked", "components/postgres/external.go", `pulumi.ToSecret(pulumi.String(password)).(pulumi.StringOutput)`, `pulumi.String(password).ToStringOutput()`, "TestEachForeignSecretIsToldToThoseWhoNeedItAndToNobodyElse"},
 	{"MLflow waits for nothing", "components/internal/container/container.go", `return r == nil }`, `return true }`, "TestWhatIsOfTheStackIsStillWaitedFor"},
+	{"somebody stands in Keycloak whom nobody asked for", "components/platform/platform.go", `if p.config.Keycloak.StandingAdmin {`, `if p.config != nil {`, "TestNobodyStandsInKeycloakWhereNobodyIsAskedFor"},
+	{"what administrators change is remembered for ever", "components/realm/realm.go", `Attributes: b.adminEventsExpire(),`, ``, "TestEventsOfEitherKindAreKeptForTheSameTime"},
 	{"the health check is curl", "components/internal/container/container.go", `{"CMD", "healthcheck"}`, `{"CMD", "curl"}`, "TestEleven02HealthChecksNeedNothingThatAnImageMayLack"},
 }
 
