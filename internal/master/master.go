@@ -79,9 +79,13 @@ func (r *Realm) aspects() []aspect {
 
 // Differences are what Settle would set back; the realm stays as it is.
 func (r *Realm) Differences(ctx context.Context) ([]Difference, error) {
+	s, err := r.open(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var all []Difference
 	for _, a := range r.aspects() {
-		found, err := r.see(ctx, a)
+		found, err := a.look(s, ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -92,23 +96,26 @@ func (r *Realm) Differences(ctx context.Context) ([]Difference, error) {
 
 // Settle sets the realm to what the stack wants, and returns what it has set back.
 func (r *Realm) Settle(ctx context.Context) ([]Difference, error) {
+	s, err := r.open(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var mended []Difference
 	for _, a := range r.aspects() {
-		found, err := r.see(ctx, a)
+		found, err := a.look(s, ctx)
 		if err != nil {
 			return mended, err
 		}
 		if len(found) == 0 {
 			continue
 		}
-		s, err := r.open(ctx)
-		if err != nil {
-			return mended, err
-		}
 		if err := a.mend(s, ctx, found); err != nil {
 			return mended, err
 		}
-		left, err := r.see(ctx, a)
+		if s, err = r.open(ctx); err != nil {
+			return mended, err
+		}
+		left, err := a.look(s, ctx)
 		if err != nil {
 			return mended, err
 		}
@@ -120,14 +127,6 @@ func (r *Realm) Settle(ctx context.Context) ([]Difference, error) {
 	return mended, nil
 }
 
-func (r *Realm) see(ctx context.Context, a aspect) ([]Difference, error) {
-	s, err := r.open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return a.look(s, ctx)
-}
-
 // session is the service account, logged in for a minute.
 type session struct {
 	*Realm
@@ -135,7 +134,7 @@ type session struct {
 }
 
 // open logs in. Tokens are short-lived, and do not outlive a new address of the
-// realm, so there is a session for each thing that is done.
+// realm; and each login is remembered, so there are as few as that allows.
 func (r *Realm) open(ctx context.Context) (*session, error) {
 	provider := r.stack.Keycloak.Provider
 	token, err := r.api.LoginClient(ctx, provider.ID, provider.Secret, name)

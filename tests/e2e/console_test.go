@@ -194,12 +194,18 @@ func TestWhoIsLetInSeesTheConsoleAndThePeopleOfMLflow(t *testing.T) {
 		p.sees("Welcome to Keycloak", o.username)
 		p.picture("welcome")
 		require.True(t, strings.HasSuffix(p.at(), "/admin/master/console/"), p.at())
-		p.open(p.at() + "#/" + told.Realm.Name + "/users")
+		p.clicks("Manage realms")
+		p.clicks(told.Realm.Name)
+		p.clicks("Groups")
+		p.sees(told.Realm.AdminGroup, told.Realm.UserGroup)
+		p.picture("groups of MLflow")
+		p.clicks("Users")
 		p.sees("Users are the users in the current realm.", "Add user")
-		p.picture("users")
-		p.open(strings.SplitN(p.at(), "#", 2)[0] + "#/" + told.Realm.Name + "/events")
-		p.sees("User events", "Admin events")
-		p.picture("events")
+		p.doesNotSee("console-")
+		p.picture("people of MLflow")
+		p.clicks("Events")
+		p.sees("User events", "Admin events", "CODE_TO_TOKEN") // of the proof at the end of up
+		p.picture("events of MLflow")
 
 		require.Zero(t, o.ends(t, syscall.SIGINT), o.stderr)
 
