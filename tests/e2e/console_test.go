@@ -181,8 +181,8 @@ func TestWhoIsLetInSeesTheConsoleAndThePeopleOfMLflow(t *testing.T) {
 		if told.Edge.Stands() {
 			kind = "prod"
 		}
-		p := newPerson(t, kind+"-console", nil, nil)
 		console := told.Keycloak.AdminURL + "/admin/"
+		p := newPerson(t, kind+"-console", []string{portOf(t, console)}, nil, nil)
 		p.open(console)
 		p.sees(passwordForm)
 		p.writes("#username", o.username)
