@@ -182,10 +182,7 @@ func TestWhoIsLetInSeesTheConsoleAndThePeopleOfMLflow(t *testing.T) {
 			kind = "prod"
 		}
 		console := told.Keycloak.AdminURL + "/admin/"
-		at, err := url.Parse(console)
-		require.NoError(t, err)
-		// The console's own port and no other: it needs nothing of the public address.
-		p := newPerson(t, kind+"-console", []string{at.Port()}, nil, nil)
+		p := newPerson(t, kind+"-console", []string{portOf(t, console)}, nil, nil)
 		p.open(console)
 		p.sees(passwordForm)
 		p.writes("#username", o.username)

@@ -49,7 +49,7 @@ type person struct {
 // headers of a page forbid to the page itself is a mistake in the headers.
 func (p *person) hear(event any) {
 	if e, is := event.(*log.EventEntryAdded); is {
-		if e.Entry.Source == log.EntrySourceSecurity || strings.Contains(e.Entry.Text, "Policy") {
+		if e.Entry.Source == log.EntrySourceSecurity && e.Entry.Level == log.EntryLevelError {
 			p.complaints.Lock()
 			defer p.complaints.Unlock()
 			p.complaints.texts = append(p.complaints.texts, e.Entry.Text)

@@ -137,15 +137,17 @@ func (s site) visitor(t *testing.T, name string) *person {
 // ports are those of the public addresses.
 func (s site) ports(t *testing.T) []string {
 	t.Helper()
-	var ports []string
-	for _, address := range []string{s.told.MLflow.URL, s.told.Keycloak.URL} {
-		u, err := url.Parse(address)
-		require.NoError(t, err)
-		if !slices.Contains(ports, u.Port()) {
-			ports = append(ports, u.Port())
-		}
-	}
-	return ports
+	ports := []string{portOf(t, s.told.MLflow.URL), portOf(t, s.told.Keycloak.URL)}
+	return slices.Compact(ports)
+}
+
+// portOf is the port in an address, which names it.
+func portOf(t *testing.T, address string) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	require.NoError(t, err)
+	require.NotEmpty(t, u.Port())
+	return u.Port()
 }
 
 // logsIn goes to MLflow, is sent to Keycloak's form and fills it in.

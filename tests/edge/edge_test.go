@@ -121,6 +121,18 @@ func TestAHeaderThatAServiceSetsIsKept(t *testing.T) {
 	require.Equal(t, []string{"DENY"}, got.header.Values("X-Frame-Options"))
 }
 
+// A browser that may keep a page shows it again to whoever goes back after the logout.
+func TestAPageOfMLflowIsNotKeptByABrowserAndItsScriptsAre(t *testing.T) {
+	s := start(t, nil)
+	for path, want := range map[string]string{
+		"/": "no-store", "/oidc/ui": "no-store", "/oidc/ui/user/tokens": "no-store", "/oidc/ui/assets/index.js": "", "/static-files/main.js": "",
+		"/?header=Cache-Control&value=private": "private",
+	} {
+		answer := s.ask(t, http.MethodGet, s.mlflow+path, nil, nil)
+		require.Equal(t, want, answer.header.Get("Cache-Control"), path)
+	}
+}
+
 func TestPlainHTTPLeadsToHTTPSAndNowhereElse(t *testing.T) {
 	s := start(t, nil)
 	got := s.ask(t, http.MethodGet, s.plain+"/a?b=c", http.Header{"Host": {"mlflow.edge.test"}}, nil)
