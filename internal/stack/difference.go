@@ -46,9 +46,14 @@ func (w *watch) plan(m apitype.StepEventMetadata, step Step) {
 	}
 }
 
-// stays counts what a preview leaves as it is, which begins no step.
+// stays counts what a preview leaves as it is, which begins no step. Whether
+// something is protected is no property to Pulumi, and all the more to a person.
 func (w *watch) stays(m apitype.StepEventMetadata, step Step) {
-	if m.Op == apitype.OpSame && m.New != nil && m.New.Custom {
+	switch {
+	case m.Op != apitype.OpSame || m.New == nil || !m.New.Custom:
+	case m.Old != nil && m.Old.Protect != m.New.Protect:
+		w.differences = append(w.differences, differs(m, report.Changed))
+	default:
 		w.same[m.URN] = true
 		step.Say("%s stays", nameOf(m.URN))
 	}
@@ -119,6 +124,9 @@ func properties(m apitype.StepEventMetadata) []report.Property {
 			found = append(found, p)
 		}
 	}
+	if m.Old.Protect != m.New.Protect {
+		add("protect", false, m.Old.Protect, m.New.Protect)
+	}
 	for path, d := range m.DetailedDiff {
 		before := m.Old.Outputs
 		if d.InputDiff {
@@ -128,7 +136,7 @@ func properties(m apitype.StepEventMetadata) []report.Property {
 	}
 	if m.DetailedDiff == nil {
 		keys := m.Diffs
-		if len(keys) == 0 {
+		if len(keys) == 0 && m.Op == apitype.OpReplace {
 			keys = unlike(m.Old.Inputs, m.New.Inputs)
 		}
 		for _, key := range keys {

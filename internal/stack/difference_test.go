@@ -124,6 +124,24 @@ func TestAReplacementIsToldOnceAndAComponentNever(t *testing.T) {
 	require.Equal(t, report.Replaced, found[0].Outcome)
 }
 
+func TestWhatIsProtectedNoMoreIsAChange(t *testing.T) {
+	some := map[string]any{"name": "x", "envs": marked()}
+	w := newWatch(silent{})
+	for _, protect := range []bool{true, false} {
+		m := step(apitype.OpSame, typeVolume, some, some)
+		m.Old.Protect, m.New.Protect = true, protect
+		w.events <- events.EngineEvent{EngineEvent: apitype.EngineEvent{ResOutputsEvent: &apitype.ResOutputsEvent{Planning: true, Metadata: m}}}
+	}
+	close(w.events)
+	w.end()
+
+	require.Len(t, w.same, 1)
+	require.Equal(t, []report.Change{{
+		Resource: "it", Kind: "docker Volume", Outcome: report.Changed,
+		Properties: []report.Property{{Name: "protect", Old: json.RawMessage("true"), New: json.RawMessage("false")}},
+	}}, changes(w.differences))
+}
+
 func TestTypesAreToldInWords(t *testing.T) {
 	require.Equal(t, "docker Container", kindOf(typeContainer))
 	require.Equal(t, "provider keycloak", kindOf("pulumi:providers:keycloak"))

@@ -188,6 +188,13 @@ func TestAChangeThatWouldCostDataIsFlaggedAndWhatIsProtectedRefused(t *testing.T
 	require.Len(t, things(t, l.name)["volumes"], 2)
 
 	pr.change(t, "protectData: false", "protectData: true")
+	guarded := pr.told(t)
+	require.Len(t, guarded.Changes, 3)
+	for i, name := range []string{"credentials-root", "mlflow-artifacts", "postgres-data"} {
+		require.Equal(t, name, guarded.Changes[i].Resource)
+		require.Equal(t, "protect", guarded.Changes[i].Properties[0].Name)
+		require.Equal(t, true, guarded.Changes[i].Properties[0].New)
+	}
 	pr.base = pr.git(t, "rev-parse", "HEAD")
 	t.Cleanup(func() { l.must(t, "up", "--no-verify") }) // with the lab's own file: nothing is protected any more
 	pr.change(t, named, named+"-b")
