@@ -2,6 +2,7 @@ package stack
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
@@ -99,7 +100,7 @@ func TestWhatIsWrongElsewhereIsNamedWithTheNextStep(t *testing.T) {
 // A look that did not happen is no good news.
 func TestWhatWasNotTriedElsewhereIsNotTakenForRight(t *testing.T) {
 	for i := range rightSightings() {
-		seen := append(rightSightings()[:i], rightSightings()[i+1:]...)
+		seen := slices.Delete(rightSightings(), i, i+1)
 		require.ErrorContains(t, judgeElsewhere(everythingElsewhere(), seen), "was not tried")
 	}
 	require.NoError(t, judgeElsewhere(platform.Elsewhere{}, nil))
