@@ -1,0 +1,51 @@
+"""The application of this image, which `mlflow server --app-name mlflow-sso` finds.
+
+It is the plugin's, with three changes: the way to Flask (bridge), the end of
+clients that stand still (patience), and the same decisions in less time
+(shortcuts). See decision 13.
+"""
+
+import os
+
+from mlflow_sso import limits
+
+limits.set_pools()
+
+from mlflow_oidc_auth.app import app as plugin  # noqa: E402
+from mlflow_oidc_auth.middleware.auth_aware_wsgi_middleware import AuthAwareWSGIMiddleware, AuthInjectingWSGIApp  # noqa: E402
+from starlette.routing import Mount  # noqa: E402
+
+from mlflow_sso import shortcuts  # noqa: E402
+from mlflow_sso.bridge import Bridge  # noqa: E402
+from mlflow_sso.patience import Patience  # noqa: E402
+
+
+class Bridged(AuthAwareWSGIMiddleware):
+    """The plugin's mount of Flask, which tells it who asks, with threads of our own."""
+
+    def __init__(self, flask_app, bridge):
+        super().__init__(flask_app)
+        self._bridge = bridge
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        await self._bridge.serve(AuthInjectingWSGIApp(self.flask_app, scope), scope, receive, send)
+
+
+def change(application, workers):
+    """Changes the plugin's application in place."""
+    routes = application.router.routes
+    mount = routes[-1]
+    if not isinstance(mount, Mount) or type(mount.app) is not AuthAwareWSGIMiddleware:
+        raise RuntimeError(f"mlflow-sso: got {mount!r} as the plugin's last route, want its mount of Flask: this is not the plugin of decision 13")
+    bridge = Bridge(limits.threads(workers), limits.REQUESTS, limits.SEND, limits.spool())
+    mount.app = Bridged(mount.app.flask_app, bridge)
+    routes.insert(0, shortcuts.FirstRoute(mount, routes[:-1]))
+    application.user_middleware = shortcuts.straighten(application.user_middleware)
+    shortcuts.remember_experiments()
+
+
+change(plugin, int(os.environ["MLFLOW_WORKERS"]))
+app = Patience(plugin, limits.TAKE)

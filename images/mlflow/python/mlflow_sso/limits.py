@@ -1,0 +1,36 @@
+"""How much one server process may use at once."""
+
+import os
+
+# Requests that are worked on, wait, or are stuck. Each may hold a few hundred KiB.
+REQUESTS = 256
+# Seconds in which a client has to take something. The kernel asks for more only when a good part
+# of its buffer is free, up to a MiB or so: at 5 KiB a second that takes minutes.
+TAKE = 300
+# Seconds in which a client has to send something of a request that it has begun.
+SEND = 60
+
+MOST_THREADS = 8  # Python runs one at a time; the others wait for the database or a disk
+CONNECTIONS = 160  # of Postgres's 200; Keycloak has the others
+POOLS = 3  # runs, models, and the plugin's own
+
+
+def threads(workers):
+    """Threads for Flask. Each may hold a connection of each pool, and one more is for the rest of the process."""
+    return max(1, min(MOST_THREADS, CONNECTIONS // (POOLS * workers) - 1))
+
+
+def set_pools(environment=os.environ):
+    """Tells MLflow and the plugin, before they are imported, to keep as many connections as there are threads.
+
+    Those beyond a pool's size are opened and closed again for each use.
+    """
+    size = str(threads(int(environment["MLFLOW_WORKERS"])) + 1)
+    environment.setdefault("MLFLOW_SQLALCHEMYSTORE_POOL_SIZE", size)
+    environment.setdefault("OIDC_DB_POOL_SIZE", size)
+
+
+def spool(environment=os.environ):
+    """The folder for long bodies: where artifacts go, since /tmp is memory; None where that is no folder."""
+    folder = environment.get("MLFLOW_ARTIFACTS_DESTINATION", "")
+    return folder if os.path.isdir(folder) else None

@@ -1,0 +1,45 @@
+"""An identity provider on this machine: its addresses, its key, and tokens signed with that."""
+
+import http.server
+import json
+import threading
+import time
+
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+
+AUDIENCE = "mlflow"
+
+
+class Provider:
+    def __init__(self):
+        self._key = RSAKey.generate_key(2048, {"kid": "one", "use": "sig", "alg": "RS256"}, auto_kid=False)
+        provider = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                content = json.dumps(provider.document(self.path)).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *_):
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.issuer = f"http://127.0.0.1:{self._server.server_port}"
+        self.discovery = self.issuer + "/.well-known/openid-configuration"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def document(self, path):
+        if path == "/keys":
+            return {"keys": [self._key.as_dict(private=False)]}
+        at = {f"{what}_endpoint": f"{self.issuer}/{what}" for what in ("authorization", "token", "userinfo", "end_session")}
+        return {"issuer": self.issuer, "jwks_uri": self.issuer + "/keys", "id_token_signing_alg_values_supported": ["RS256"], **at}
+
+    def bearer(self, email, **claims):
+        """The header of somebody's request."""
+        claims = {"iss": self.issuer, "aud": AUDIENCE, "sub": email, "email": email, "exp": int(time.time()) + 600, **claims}
+        return [(b"authorization", b"Bearer " + jwt.encode({"alg": "RS256", "kid": "one"}, claims, self._key).encode())]

@@ -1,0 +1,208 @@
+"""The plugin as it is and as this image serves it, side by side: they must not differ.
+
+Real MLflow, real plugin, databases of their own in a folder that is gone
+afterwards. Requests are made before the plugin's application is changed, and the
+same ones again when it is.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import re
+import tempfile
+import unittest
+
+from tests.asgi import Client
+from tests.provider import AUDIENCE, Provider
+
+FOLDER = tempfile.TemporaryDirectory()
+PROVIDER = Provider()
+ADMIN, MEMBER, OTHER = (f"{name}@example.com" for name in ("admin", "member", "other"))
+
+os.makedirs(FOLDER.name + "/artifacts")
+os.environ |= {
+    "MLFLOW_WORKERS": "2",
+    "MLFLOW_BACKEND_STORE_URI": f"sqlite:///{FOLDER.name}/mlflow.db",
+    "_MLFLOW_SERVER_FILE_STORE": f"sqlite:///{FOLDER.name}/mlflow.db",
+    "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
+    "_MLFLOW_SERVER_ARTIFACT_DESTINATION": FOLDER.name + "/artifacts",
+    "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "OIDC_USERS_DB_URI": f"sqlite:///{FOLDER.name}/auth.db",
+    "OIDC_DISCOVERY_URL": PROVIDER.discovery,
+    "OIDC_ISSUER": PROVIDER.issuer,
+    "OIDC_AUDIENCE": AUDIENCE,
+    "OIDC_CLIENT_ID": AUDIENCE,
+    "OIDC_CLIENT_SECRET": "none",
+    "OIDC_REDIRECT_URI": "http://localhost:5000/callback",
+    "SECRET_KEY": "for tests alone",
+    "AUTOMATIC_LOGIN_REDIRECT": "true",
+    "MLFLOW_SERVER_ALLOWED_HOSTS": "mlflow:5000",
+}
+logging.disable(logging.CRITICAL)
+
+from mlflow_sso import limits  # noqa: E402
+
+limits.set_pools()  # before what is imported now, as the application does it
+
+from mlflow.server import _find_app, _is_factory  # noqa: E402
+from mlflow.server.handlers import _get_tracking_store  # noqa: E402
+from mlflow_oidc_auth import user  # noqa: E402
+from mlflow_oidc_auth.app import app as plugin  # noqa: E402
+from mlflow_oidc_auth.middleware.auth_aware_wsgi_middleware import AuthAwareWSGIMiddleware  # noqa: E402
+from mlflow_oidc_auth.store import store  # noqa: E402
+from starlette.middleware import Middleware  # noqa: E402
+from starlette.middleware.base import BaseHTTPMiddleware  # noqa: E402
+from starlette.routing import Match, Mount  # noqa: E402
+
+FLASK = plugin.router.routes[-1].app.flask_app
+PATHS = sorted(
+    {re.sub(r"<[^>]+>", "1", rule.rule) for rule in FLASK.url_map.iter_rules()}
+    | {re.sub(r"{[^}]+}", "1", path) for path in plugin.openapi()["paths"]}
+)
+CALLERS = {
+    "nobody": [],
+    "a member": PROVIDER.bearer(MEMBER),
+    "an administrator": PROVIDER.bearer(ADMIN),
+    "somebody unknown": PROVIDER.bearer("unknown@example.com"),
+    "an expired token": PROVIDER.bearer(MEMBER, exp=1),
+    "another audience": PROVIDER.bearer(MEMBER, aud="other"),
+    "a wrong password": [(b"authorization", b"Basic bWVtYmVyQGV4YW1wbGUuY29tOng=")],
+    "a browser": [(b"accept", b"text/html"), (b"sec-fetch-dest", b"document")],
+    "a proxy that nobody trusts": [(b"x-forwarded-host", b"evil.example"), (b"x-forwarded-prefix", b"/health")],
+}
+SEARCH = "/api/2.0/mlflow/experiments/search"
+SOME = ["/", SEARCH, "/api/2.0/mlflow/users/current", "/oidc/ui/", "/version", "/nowhere"]
+BEFORE = {}
+
+
+def requests():
+    """Every way in without a login, some of what there is with one, and the ways to be refused."""
+    for path in PATHS:
+        for method in ("GET", "POST", "DELETE"):
+            yield "nobody", method, path
+    # Not what ends a session or asks the internet. A prime takes some of every kind.
+    quick = [path for path in PATHS if path != "/logout" and "assistant" not in path]
+    for path in quick[::7]:
+        yield "a member", "GET", path
+        yield "an administrator", "GET", path
+    for caller in CALLERS:
+        for path in SOME:
+            for method in ("GET", "POST"):
+                yield caller, method, path
+
+
+async def seen(application, caller, method, path):
+    """What is to be the same. A login's address carries what is made up each time."""
+    body = b"{}" if method in ("POST", "PUT", "PATCH") else b""
+    headers = [*CALLERS[caller], (b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    client = await asyncio.wait_for(Client(method, path, [body], headers if body else headers[:-2]).ask(application), 30)
+    kept = [(name, value.split(b"?")[0]) for name, value in client.headers if name not in (b"set-cookie", b"date", b"content-length")]
+    return client.status, kept, re.sub(rb"[0-9a-f-]{32,36}|[0-9]{10,13}", b"#", client.content)
+
+
+def setUpModule():
+    for name in (ADMIN, MEMBER, OTHER):
+        user.create_user(username=name, display_name=name, is_admin=name == ADMIN)
+
+    async def before():
+        for request in requests():
+            BEFORE[request] = await seen(plugin, *request)
+        BEFORE["routes"] = {(m, p): leads_to(plugin.router.routes, m, p) for p in PATHS for m in ("GET", "POST", "PATCH")}
+
+    asyncio.run(before())
+    plugin.middleware_stack = None  # it is built at the first request
+    import mlflow_sso.app
+
+    global served
+    served = mlflow_sso.app
+
+
+def tearDownModule():
+    store.engine.dispose()
+    FOLDER.cleanup()
+
+
+def leads_to(routes, method, path):
+    """Whether Flask is where a request ends."""
+    scope = {"type": "http", "method": method, "path": path, "root_path": "", "headers": []}
+    first = next(route for route in routes if route.matches(scope)[0] is Match.FULL)
+    return isinstance(first, Mount) and isinstance(first.app, AuthAwareWSGIMiddleware)
+
+
+async def ask(path, caller, body, method="POST"):
+    body = json.dumps(body).encode()
+    headers = [*caller, (b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    got = await Client(method, path, [body], headers).ask(served.app)
+    return got.status, json.loads(got.content or b"null")
+
+
+class TestPlugin(unittest.IsolatedAsyncioTestCase):
+    async def test_nobody_sees_a_difference(self):
+        statuses = set()
+        for request in requests():
+            got = await seen(served.app, *request)
+            statuses.add(got[0])
+            with self.subTest(" ".join(request)):
+                self.assertEqual(got, BEFORE[request])
+        self.assertLessEqual({200, 302, 401, 403, 404, 405}, statuses, "want requests that end in every way")
+
+    def test_requests_lead_where_they_led(self):
+        self.assertEqual(type(plugin.router.routes[0]).__name__, "FirstRoute")
+        for (method, path), flask in BEFORE["routes"].items():
+            for _ in range(2):  # it remembers
+                self.assertEqual(leads_to(plugin.router.routes, method, path), flask, f"{method} {path}")
+        self.assertIn(True, BEFORE["routes"].values())
+        self.assertIn(False, BEFORE["routes"].values())
+
+    def test_all_of_the_plugins_middleware_is_as_expected(self):
+        self.assertEqual(
+            [m.cls.__name__ for m in plugin.user_middleware], ["_Proxy", "SessionMiddleware", "_Workspace", "_Auth", "_Permission"]
+        )
+
+    def test_middleware_that_is_not_known_stays_as_it_is(self):
+        async def dispatch(request, call_next):
+            return await call_next(request)
+
+        unknown = Middleware(BaseHTTPMiddleware, dispatch=dispatch)
+        self.assertIs(served.shortcuts.straighten([unknown])[0].cls, BaseHTTPMiddleware)
+
+    def test_mlflow_finds_this_application(self):
+        self.assertEqual(_find_app("mlflow-sso"), "mlflow_sso.app:app")
+        self.assertFalse(_is_factory("mlflow_sso.app:app"))
+
+    def test_another_plugin_is_refused(self):
+        with self.assertRaisesRegex(RuntimeError, "want its mount of Flask"):
+            served.change(plugin, 1)
+
+    async def test_who_was_just_made_may_come_at_once(self):
+        new = PROVIDER.bearer("new@example.com")
+        self.assertEqual((await ask(SEARCH, new, {"max_results": 1}))[0], 401)
+        user.create_user(username="new@example.com", display_name="new", is_admin=False)
+        self.assertEqual((await ask(SEARCH, new, {"max_results": 1}))[0], 200)
+
+    async def test_who_is_deactivated_is_out_in_two_seconds_and_an_administrator_at_once(self):
+        for name, wait in (("leaver@example.com", served.shortcuts.ACCOUNT_SECONDS), ("chief@example.com", 0)):
+            user.create_user(username=name, display_name=name, is_admin=wait == 0)
+            self.assertEqual((await ask(SEARCH, PROVIDER.bearer(name), {"max_results": 1}))[0], 200)
+            store.update_user(username=name, active=False)
+            await asyncio.sleep(wait)
+            self.assertEqual((await ask(SEARCH, PROVIDER.bearer(name), {"max_results": 1}))[0], 401, name)
+
+    async def test_what_is_remembered_of_a_run_is_no_permission(self):
+        owner, other = PROVIDER.bearer(MEMBER), PROVIDER.bearer(OTHER)
+        _, experiment = await ask("/api/2.0/mlflow/experiments/create", owner, {"name": "one"})
+        _, run = await ask("/api/2.0/mlflow/runs/create", owner, {"experiment_id": experiment["experiment_id"], "start_time": 1})
+        tag = {"run_id": run["run"]["info"]["run_id"], "key": "a", "value": "b"}
+        for caller, status in ((owner, 200), (other, 403), (owner, 200), (other, 403)):
+            self.assertEqual((await ask("/api/2.0/mlflow/runs/set-tag", caller, tag))[0], status)
+        unknown = {**tag, "run_id": "0" * 32}
+        self.assertEqual([(await ask("/api/2.0/mlflow/runs/set-tag", owner, unknown))[0] for _ in range(2)], [404, 404])
+
+    def test_pools_have_room_for_every_thread(self):
+        size = limits.threads(2) + 1
+        self.assertEqual(os.environ["OIDC_DB_POOL_SIZE"], str(size))
+        self.assertEqual(os.environ["MLFLOW_SQLALCHEMYSTORE_POOL_SIZE"], str(size))
+        self.assertEqual(_get_tracking_store().engine.pool.size(), size)
