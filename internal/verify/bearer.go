@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/front"
 	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
 )
 
@@ -20,6 +21,9 @@ func Bearer(ctx context.Context, stack outputs.Stack, docker *engine.Engine, use
 		_, cleaned := p.checkCleanup(context.WithoutCancel(ctx))
 		err = errors.Join(err, cleaned)
 	}()
+	if p.front, err = front.Open(ctx, stack, docker); err != nil {
+		return "", fmt.Errorf("token for %s: %w", user.Username, err)
+	}
 	for _, prepare := range []func(context.Context) (string, error){p.checkDiscovery, p.checkLoginRequest} {
 		if _, err := prepare(ctx); err != nil {
 			return "", fmt.Errorf("token for %s: %w", user.Username, err)

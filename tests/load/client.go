@@ -8,15 +8,12 @@ package load
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"time"
 )
 
@@ -27,45 +24,14 @@ const maxAnswer = 1 << 20
 type Server struct {
 	// URL is what a browser sees, without a trailing slash.
 	URL string
-	// At is host and port to connect to in place of those in URL: the way to a
-	// name that only a front on this machine answers to. Empty takes URL's own.
-	At string
 	// Header is sent with every request; it may hold a token, so never print it.
 	Header http.Header
-	// Trust are the authorities that a certificate may come from; nil are the
-	// machine's own.
-	Trust *x509.CertPool
+	// Way changes how connections are made; nil goes where URL says.
+	Way func(*http.Client, *http.Transport)
 }
 
-// errElsewhere is wrapped when a server is not on this machine.
-var errElsewhere = errors.New("load is for servers on this machine alone")
-
-// Address is where connections to the server go. It is on this machine, or an
-// error.
-func (s Server) Address() (string, error) {
-	u, err := url.Parse(s.URL)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return "", fmt.Errorf("URL %q: want http or https, a host, and no more", s.URL)
-	}
-	at := s.At
-	if at == "" {
-		at = u.Host
-		if u.Port() == "" {
-			at = net.JoinHostPort(u.Hostname(), u.Scheme)
-		}
-	}
-	host, port, err := net.SplitHostPort(at)
-	if err != nil {
-		return "", fmt.Errorf("address of %s: %w", s.URL, err)
-	}
-	if host == "localhost" {
-		host = "127.0.0.1"
-	}
-	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
-		return "", fmt.Errorf("%s is at %s: %w", s.URL, at, errElsewhere)
-	}
-	return net.JoinHostPort(host, port), nil
-}
+// ErrElsewhere is wrapped when a server is not on this machine.
+var ErrElsewhere = errors.New("load is for servers on this machine alone")
 
 // Client keeps its connections open from one request to the next. It is safe
 // for concurrent use.
@@ -75,22 +41,34 @@ type Client struct {
 }
 
 // Open makes a client; nothing is asked yet.
-func Open(server Server) (*Client, error) {
-	at, err := server.Address()
-	if err != nil {
-		return nil, err
+func Open(server Server) *Client {
+	c := &Client{server: server, http: http.Client{Timeout: time.Minute}}
+	transport := &http.Transport{DialContext: new(net.Dialer).DialContext, MaxIdleConnsPerHost: 1 << 10}
+	if server.Way != nil {
+		server.Way(&c.http, transport)
 	}
-	var dialer net.Dialer
-	return &Client{server: server, http: http.Client{
-		Timeout: time.Minute,
-		Transport: &http.Transport{
-			DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-				return dialer.DialContext(ctx, network, at)
-			},
-			TLSClientConfig:     &tls.Config{RootCAs: server.Trust, MinVersion: tls.VersionTLS12},
-			MaxIdleConnsPerHost: 1 << 10,
-		},
-	}}, nil
+	// One request at a time on a connection, over TLS as without it.
+	transport.ForceAttemptHTTP2 = false
+	transport.DialContext = here(transport.DialContext)
+	c.http.Transport = transport
+	return c
+}
+
+// dial is how connections are made.
+type dial = func(ctx context.Context, network, address string) (net.Conn, error)
+
+// here lets no connection leave this machine.
+func here(dial dial) dial {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		connection, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		if peer, is := connection.RemoteAddr().(*net.TCPAddr); !is || !peer.IP.IsLoopback() {
+			return nil, errors.Join(fmt.Errorf("%s is at %s: %w", address, connection.RemoteAddr(), ErrElsewhere), connection.Close())
+		}
+		return connection, nil
+	}
 }
 
 // Close gives up the connections that nobody uses.

@@ -10,31 +10,32 @@ import (
 	"net/http"
 )
 
-// receiveBuffer is what the kernel may keep for a stuck client, in bytes: little,
-// so that the server notices soon that nobody reads.
-const receiveBuffer = 8 << 10
+// What the kernel may keep for a client, in bytes: little for one that is stuck, so
+// that the server notices soon, and enough for one that reads on.
+const (
+	smallBuffer = 8 << 10
+	largeBuffer = 4 << 20
+)
 
 // Stuck is a download whose client has read the head and then stopped.
 type Stuck struct {
-	transport *http.Transport
-	answer    *http.Response
+	transport  *http.Transport
+	connection *net.TCPConn
+	answer     *http.Response
 }
 
 // GetStuck asks for a file over a connection of its own and reads no further
 // than the head.
 func GetStuck(ctx context.Context, server Server, path string) (*Stuck, error) {
-	client, err := Open(server)
-	if err != nil {
-		return nil, err
-	}
-	transport := client.http.Transport.(*http.Transport)
-	dial := transport.DialContext
-	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+	stuck := &Stuck{transport: Open(server).http.Transport.(*http.Transport)}
+	dial := stuck.transport.DialContext
+	stuck.transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		connection, err := dial(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}
-		return connection, connection.(*net.TCPConn).SetReadBuffer(receiveBuffer)
+		stuck.connection = connection.(*net.TCPConn)
+		return connection, stuck.connection.SetReadBuffer(smallBuffer)
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+path, http.NoBody)
 	if err != nil {
@@ -43,20 +44,22 @@ func GetStuck(ctx context.Context, server Server, path string) (*Stuck, error) {
 	for name, values := range server.Header {
 		request.Header[name] = values
 	}
-	answer, err := transport.RoundTrip(request)
+	stuck.answer, err = stuck.transport.RoundTrip(request)
 	if err != nil {
 		return nil, err
 	}
-	stuck := &Stuck{transport, answer}
-	if answer.StatusCode != http.StatusOK {
+	if stuck.answer.StatusCode != http.StatusOK {
 		stuck.Close()
-		return nil, fmt.Errorf("GET %s: got %s, want a file", path, answer.Status)
+		return nil, fmt.Errorf("GET %s: got %s, want a file", path, stuck.answer.Status)
 	}
 	return stuck, nil
 }
 
 // Rest reads on to the end and returns the file's SHA-256, in hexadecimal.
 func (s *Stuck) Rest() (string, error) {
+	if err := s.connection.SetReadBuffer(largeBuffer); err != nil {
+		return "", err
+	}
 	sum := sha256.New()
 	if _, err := io.Copy(sum, s.answer.Body); err != nil {
 		return "", fmt.Errorf("read on after standing still: %w", err)

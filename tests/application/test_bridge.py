@@ -61,6 +61,11 @@ def make_flask(folder):
     return flask
 
 
+def undated(headers):
+    """The headers without the time of the answer, which is another one."""
+    return [header for header in headers if header[0] != b"date"]
+
+
 class TestBridge(unittest.IsolatedAsyncioTestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -120,7 +125,7 @@ class TestBridge(unittest.IsolatedAsyncioTestCase):
                 self.assertEqual(got.status, want.status)
                 self.assertEqual(got.content, want.content)
                 if want.status < 400 or want.status == 416:
-                    self.assertEqual(got.headers, want.headers)
+                    self.assertEqual(undated(got.headers), undated(want.headers))
 
     async def test_the_application_sees_the_callers_context(self):
         who.set("somebody")
