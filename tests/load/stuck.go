@@ -44,7 +44,7 @@ func GetStuck(ctx context.Context, server Server, path string) (*Stuck, error) {
 	for name, values := range server.Header {
 		request.Header[name] = values
 	}
-	stuck.answer, err = stuck.transport.RoundTrip(request)
+	stuck.answer, err = stuck.transport.RoundTrip(request) //nolint:bodyclose // Close does, when the client has stood still long enough
 	if err != nil {
 		return nil, err
 	}
