@@ -17,10 +17,6 @@ func basic(username, password string) string {
 }
 
 // checkLogout logs the member out while somebody else holds a copy of the cookie.
-//
-// It does not see what happens after a restart: the plugin learns Keycloak's
-// address for a logout at a process's first login, and until then ends its own
-// session only. By now this run has logged in several times.
 func (p *proof) checkLogout(ctx context.Context) (string, error) {
 	b := p.member.browser
 	site, err := url.Parse(p.stack.MLflow.URL)
