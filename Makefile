@@ -19,7 +19,8 @@ bin := bin
 tool := $(bin)/mlflow-sso
 lint := $(bin)/golangci-lint
 actionlint := $(bin)/actionlint
-modules := . bootstrap/pulumi bootstrap/language-go $(wildcard bootstrap/plugins/*) images/edge/caddy tests/edge/authority tools tools/actionlint
+s3gateway := $(bin)/s3gateway
+modules := . bootstrap/pulumi bootstrap/language-go $(wildcard bootstrap/plugins/*) images/edge/caddy tests/edge/authority tests/e2e/s3gateway tools tools/actionlint
 # The race detector needs a C compiler; a machine with only Go tests without it.
 race := $(if $(shell command -v gcc || command -v cc),-race)
 # Our own Go files: of the folders that hold none, nothing.
@@ -53,8 +54,8 @@ destroy: $(tool) ## take the stack down; DATA=1 removes its data too
 	$(tool) destroy --stack $(STACK) $(if $(DATA),--data --yes)
 
 .PHONY: e2e
-e2e: $(tool) ## the tests on real stacks of their own, beside one that is up
-	go test -tags e2e -count=1 -timeout 100m -v ./tests/e2e
+e2e: $(tool) $(s3gateway) ## the tests on real stacks of their own, beside one that is up
+	go test -tags e2e -count=1 -timeout 120m -v ./tests/e2e
 
 .PHONY: bench
 bench: $(tool) ## start-up time beside its lower bound, time of an update without change, idle memory
@@ -113,3 +114,7 @@ $(lint): tools/go.mod tools/go.sum
 $(actionlint): tools/actionlint/go.mod tools/actionlint/go.sum
 	@echo "building $@" >&2
 	@cd tools/actionlint && go build -mod=readonly -trimpath -buildvcs=false -o ../../$@ github.com/rhysd/actionlint/cmd/actionlint
+
+$(s3gateway): tests/e2e/s3gateway/go.mod tests/e2e/s3gateway/go.sum
+	@echo "building $@: some minutes, once" >&2
+	@cd tests/e2e/s3gateway && go build -mod=readonly -trimpath -buildvcs=false -o ../../../$@ github.com/versity/versitygw/cmd/versitygw

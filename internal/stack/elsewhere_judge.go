@@ -131,7 +131,7 @@ var meanings = []struct {
 	{s3Service, regexp.MustCompile(`PermanentRedirect|AuthorizationHeaderMalformed|IllegalLocationConstraint`), "the bucket is in another region: correct artifacts.s3.region"},
 	{"", regexp.MustCompile(`(?i)does not match host name|hostname mismatch|ip address mismatch|doesn't match`), "the server's certificate is for another name: set a host that is in it"},
 	{"", regexp.MustCompile(`(?i)certificate.verify.failed|unable to get local issuer`), "the images do not know the authority of the server's certificate: put that authority's certificate into " +
-		"/usr/local/share/ca-certificates on this machine, as NAME.crt, and run this again"},
+		"/usr/local/share/ca-certificates on this machine, as NAME.crt, then `mlflow-sso destroy`, which keeps all data, and `mlflow-sso up`: images are built anew only then"},
 	{"", regexp.MustCompile(`(?i)could not translate|name or service not known|name resolution|no address associated|failed to resolve`), "containers on this host cannot resolve that name: correct it, or set an address"},
 	{"", regexp.MustCompile(`(?i)refused|time[d ]*out|timeout|unreachable|no route|could not connect`), "nothing answers there: look whether it runs, at host and port, and whether a firewall lets this machine's containers through"},
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/redis"
 	"github.com/mlflow-sso/mlflow-sso/components/s3"
 	"github.com/mlflow-sso/mlflow-sso/config"
+	"github.com/mlflow-sso/mlflow-sso/internal/report"
 )
 
 func everythingElsewhere() platform.Elsewhere {
@@ -149,4 +150,18 @@ func TestASummaryTellsWhatStays(t *testing.T) {
 	s := &Stack{stays: []string{"not touched: artifacts in bucket b"}}
 	require.Equal(t, "2 created; not touched: artifacts in bucket b", s.Summary(Changes{"create": 2}))
 	require.Equal(t, "no change", (&Stack{}).Summary(Changes{}))
+}
+
+func TestAPreviewTellsThatAVolumeWhoseDataIsElsewhereStays(t *testing.T) {
+	s := &Stack{Config: &config.Config{Name: "lab", Postgres: config.Postgres{External: &config.ExternalPostgres{}}}}
+	removed := func(name string) difference {
+		return difference{change: report.Change{Resource: name, Outcome: report.Removed, Loses: losses[typeVolume]}}
+	}
+	all := []difference{removed("postgres-data"), removed("mlflow-artifacts")}
+	s.showReleased(all)
+	require.Empty(t, all[0].change.Loses)
+	require.Contains(t, all[0].change.Why, "leaves it on the host")
+	require.Equal(t, losses[typeVolume], all[1].change.Loses, "what is not replaced is lost")
+	require.Contains(t, s.movesProtected([]string{"postgres-data: resource is protected"})[0], "that is no obstacle")
+	require.Equal(t, []string{"is protected"}, (&Stack{Config: &config.Config{}}).movesProtected([]string{"is protected"}))
 }

@@ -52,8 +52,9 @@ func (s *Stack) Preview(ctx context.Context, step Step, refresh bool) (report.Pr
 	}
 	watched, err := s.compare(ctx, step, options...)
 	if err != nil {
-		return report.Preview{}, because("preview", err, watched.problems)
+		return report.Preview{}, because("preview", err, s.movesProtected(watched.problems))
 	}
+	s.showReleased(watched.differences)
 	if err := s.nameVariables(ctx, plan, watched.differences); err != nil {
 		return report.Preview{}, fmt.Errorf("preview: %w", err)
 	}

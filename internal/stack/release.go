@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/docker/docker/api/types/volume"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/report"
 )
 
 // replaced are the names of the volumes that the settings have no use for, since
@@ -76,6 +79,28 @@ func retaining(deployment json.RawMessage, names []string) (json.RawMessage, err
 	}
 	members["resources"] = encoded
 	return json.Marshal(members)
+}
+
+// showReleased tells of a preview's volumes what an update does with them: Pulumi
+// does not know that it will let them go.
+func (s *Stack) showReleased(all []difference) {
+	for i := range all {
+		change := &all[i].change
+		if change.Outcome == report.Removed && slices.Contains(s.replaced(), s.Config.Name+"-"+change.Resource) {
+			change.Loses, change.Why = "", "from the state alone: `up` leaves it on the host"
+		}
+	}
+}
+
+// movesProtected explains a preview that fails over such a volume.
+func (s *Stack) movesProtected(problems []string) []string {
+	for i, problem := range problems {
+		if names := s.replaced(); len(names) > 0 && strings.Contains(problem, "protect") {
+			problems[i] = problem + "\nunless it is about another thing than " + strings.Join(names, " and ") +
+				", that is no obstacle: `up` leaves a volume whose data is to be elsewhere on the host; only a preview cannot show it"
+		}
+	}
+	return problems
 }
 
 // noteLeft notes the volumes that are left when everything else of the stack is gone.
