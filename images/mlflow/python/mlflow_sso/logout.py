@@ -6,21 +6,23 @@ in again, without a password.
 """
 
 import asyncio
-import logging
-
-from mlflow_oidc_auth.oauth import oauth
+import sys
 
 PATH = "/logout"
 # Seconds for that. Without an answer the logout goes on as it would have.
 SECONDS = 5
 
-_log = logging.getLogger("uvicorn")
+
+def _plugins_own():
+    from mlflow_oidc_auth.oauth import oauth  # what imports this first decides about the plugin's settings
+
+    return oauth.oidc
 
 
 class Informed:
     """An ASGI application that knows where the issuer ends a session before it is asked to end one."""
 
-    def __init__(self, application, client=lambda: oauth.oidc):
+    def __init__(self, application, client=_plugins_own):
         self._application, self._client = application, client
 
     async def __call__(self, scope, receive, send):
@@ -29,5 +31,6 @@ class Informed:
                 async with asyncio.timeout(SECONDS):
                     await self._client().load_server_metadata()  # remembers what it has read
             except Exception as problem:  # noqa: BLE001
-                _log.warning("a logout may not reach the issuer, which says nothing about itself: %r", problem)
+                # Migrations in the same process switch loggers off.
+                print(f"mlflow-sso: a logout may not reach the issuer, which says nothing about itself: {problem!r}", file=sys.stderr)
         await self._application(scope, receive, send)
