@@ -95,8 +95,8 @@ func findsWhatIsOpen(t *testing.T, s *servers, told outputs.Stack) {
 		open, shut func(t *testing.T)
 		check      string
 	}{
-		"a database for every role": {sql("grant connect on database keycloak to public;"), sql("revoke connect on database keycloak from public;"), "database-access"},
-		"a superuser":               {sql("alter role mlflow_auth superuser;"), sql("alter role mlflow_auth nosuperuser;"), "database-access"},
+		"a database for every role":  {sql("grant connect on database keycloak to public;"), sql("revoke connect on database keycloak from public;"), "database-access"},
+		"a superuser":                {sql("alter role mlflow_auth superuser;"), sql("alter role mlflow_auth nosuperuser;"), "database-access"},
 		"a cache without a password": {password("/tmp/password", "/dev/null"), password("/dev/null", "/tmp/password"), "redis-password"},
 		"a bucket that is gone": {
 			func(t *testing.T) { require.NoError(t, os.Rename(s.bucket, s.bucket+"-away")) },
