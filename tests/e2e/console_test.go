@@ -197,8 +197,7 @@ func TestWhoIsLetInSeesTheConsoleAndThePeopleOfMLflow(t *testing.T) {
 		p.sees(told.Realm.AdminGroup, told.Realm.UserGroup)
 		p.picture("groups of MLflow")
 		p.clicks("Users")
-		p.sees("Users are the users in the current realm.", "Add user")
-		p.sees("MLflow", "Current realm")
+		p.sees("Users are the users in the current realm.", "MLflow", "Current realm")
 		p.picture("people of MLflow")
 		p.clicks("Events")
 		p.sees("User events", "Admin events", "CODE_TO_TOKEN") // of the proof at the end of up
