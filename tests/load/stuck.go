@@ -10,18 +10,15 @@ import (
 	"net/http"
 )
 
-// What the kernel may keep for a client, in bytes: little for one that is stuck, so
-// that the server notices soon, and enough for one that reads on.
-const (
-	smallBuffer = 8 << 10
-	largeBuffer = 4 << 20
-)
+// receiveBuffer is what the kernel may keep for a client, in bytes: little, so that
+// the server notices soon that nobody reads. With much less a file takes minutes
+// when it is read on; a buffer that is raised later is of no use then.
+const receiveBuffer = 64 << 10
 
 // Stuck is a download whose client has read the head and then stopped.
 type Stuck struct {
-	transport  *http.Transport
-	connection *net.TCPConn
-	answer     *http.Response
+	transport *http.Transport
+	answer    *http.Response
 }
 
 // GetStuck asks for a file over a connection of its own and reads no further
@@ -34,8 +31,7 @@ func GetStuck(ctx context.Context, server Server, path string) (*Stuck, error) {
 		if err != nil {
 			return nil, err
 		}
-		stuck.connection = connection.(*net.TCPConn)
-		return connection, stuck.connection.SetReadBuffer(smallBuffer)
+		return connection, connection.(*net.TCPConn).SetReadBuffer(receiveBuffer)
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+path, http.NoBody)
 	if err != nil {
@@ -57,9 +53,6 @@ func GetStuck(ctx context.Context, server Server, path string) (*Stuck, error) {
 
 // Rest reads on to the end and returns the file's SHA-256, in hexadecimal.
 func (s *Stuck) Rest() (string, error) {
-	if err := s.connection.SetReadBuffer(largeBuffer); err != nil {
-		return "", err
-	}
 	sum := sha256.New()
 	if _, err := io.Copy(sum, s.answer.Body); err != nil {
 		return "", fmt.Errorf("read on after standing still: %w", err)
