@@ -30,7 +30,7 @@ func (m *machine) measureByHand(ctx context.Context, t *testing.T, from *bluepri
 	require.NotNil(t, from, "a stack must have been up before")
 	t.Cleanup(func() { require.NoError(t, m.removeByHand(context.Background())) })
 	require.NoError(t, m.log.Step(ctx, "by hand", func(ctx context.Context, step *progress.Step) error {
-		into.Load = load()
+		into.Load = machineLoad()
 		line, used := newTimeline(), m.processorClock(labelByHand+"="+m.run)
 		err := m.startByHand(ctx, from, line)
 		if err == nil {

@@ -63,9 +63,9 @@ func newFigures(rounds int) *figures {
 	return &figures{Taken: time.Now().UTC(), CPUs: runtime.NumCPU(), Rounds: rounds, AimedAt: aims{aimRatio, aimMemory}}
 }
 
-// load is the machine's load over the last minute; empty where there is none to
+// machineLoad is the machine's load over the last minute; empty where there is none to
 // be read.
-func load() string {
+func machineLoad() string {
 	content, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
 		return ""

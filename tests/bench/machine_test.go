@@ -109,8 +109,12 @@ func (m *machine) stackFile(t *testing.T, name string) string {
 // openStack opens a stack that is destroyed, with its data, at the end at the
 // latest.
 func (m *machine) openStack(ctx context.Context, t *testing.T, name string) *stack.Stack {
+	return m.openStackFile(ctx, t, name, m.stackFile(t, name))
+}
+
+func (m *machine) openStackFile(ctx context.Context, t *testing.T, name, file string) *stack.Stack {
 	options := stack.Options{
-		Name: name, File: m.stackFile(t, name), Repository: m.root, Home: m.home, Docker: m.docker,
+		Name: name, File: file, Repository: m.root, Home: m.home, Docker: m.docker,
 		PulumiRoot: m.tools.Root, PulumiHome: m.tools.PulumiHome, Environment: m.tools.Environment,
 		Program: filepath.Join(m.root, "bin", "mlflow-sso"),
 	}

@@ -81,7 +81,7 @@ func (m *machine) measureUp(ctx context.Context, t *testing.T, into *startUp) *b
 	var copied *blueprint
 	require.NoError(t, m.log.Step(ctx, "up", func(ctx context.Context, step *progress.Step) error {
 		labelled := label.Deployment + "=" + s.Config.Name
-		into.Load = load()
+		into.Load = machineLoad()
 		line, used := newTimeline(), m.processorClock(labelled)
 		stop := watchContainers(ctx, m.docker, labelled, line)
 		told, err := m.timedUp(ctx, s, step, line)

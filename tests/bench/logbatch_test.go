@@ -1,0 +1,157 @@
+//go:build bench
+
+package bench
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/front"
+	"github.com/mlflow-sso/mlflow-sso/internal/progress"
+	"github.com/mlflow-sso/mlflow-sso/internal/verify"
+	"github.com/mlflow-sso/mlflow-sso/tests/load"
+)
+
+const (
+	// mostClients is how many ask at once at most, each about a run of its own.
+	mostClients = 8
+	// measured is how long each measurement takes.
+	measured = 5 * time.Second
+	// warming is how long each way is used beforehand.
+	warming = 5 * time.Second
+)
+
+// way is one of the ways to have metrics logged.
+type way struct {
+	name string
+	// containers are those that work for it alone.
+	containers []string
+	client     *load.Client
+	runs       []*load.Run
+}
+
+// What a login costs a script that logs metrics: a server without the plugin, one
+// with it, and the stack's own through the edge, in turn, so that what else the
+// machine does weighs on all alike.
+func TestLogBatch(t *testing.T) {
+	ctx := interruptible(t)
+	m := openMachine(ctx, t)
+	s := m.openPublicStack(ctx, t)
+	require.NoError(t, m.log.Step(ctx, "a stack with an edge", func(ctx context.Context, step *progress.Step) error {
+		_, err := s.Up(ctx, step, false)
+		return err
+	}))
+	ways := m.ways(ctx, t, s)
+	f := newLogBatch(2 * rounds(t))
+	for round := range f.Rounds {
+		inTurn := slices.Clone(ways)
+		if round%2 == 1 {
+			slices.Reverse(inTurn)
+		}
+		for _, clients := range []int{1, mostClients} {
+			for _, w := range inTurn {
+				require.NoError(t, m.log.Step(ctx, fmt.Sprintf("%d at once, %s", clients, w.name), func(ctx context.Context, _ *progress.Step) error {
+					return m.measureWay(ctx, w, clients, f)
+				}))
+			}
+		}
+	}
+	require.NoError(t, f.print(os.Stdout))
+	if file := os.Getenv(variableJSON); file != "" {
+		require.NoError(t, f.writeJSON(file))
+	}
+}
+
+// ways makes the servers beside the stack's own, and somebody to ask them.
+func (m *machine) ways(ctx context.Context, t *testing.T, s *publicStack) []*way {
+	told, err := s.Outputs(ctx)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, m.removeByHand(context.Background())) })
+	plain, with := m.servePlain(ctx, t, told), m.serveWithPlugin(ctx, t, told)
+
+	who, err := makeMember(ctx, told)
+	require.NoError(t, err)
+	token, err := verify.Bearer(ctx, told, m.docker, who)
+	require.NoError(t, err)
+	login := http.Header{"Authorization": {"Bearer " + token}}
+	edge, err := front.Open(ctx, told, m.docker)
+	require.NoError(t, err)
+
+	ways := []*way{
+		{name: withoutLogin, containers: []string{plain.container}, client: load.Open(load.Server{URL: plain.url, Way: plain.way})},
+		{name: withPlugin, containers: []string{with.container}, client: load.Open(load.Server{URL: with.url, Way: with.way, Header: login})},
+		{
+			name: throughEdge, containers: []string{told.MLflow.Container, told.Edge.Container},
+			client: load.Open(load.Server{URL: told.MLflow.URL, Way: edge.Apply, Header: login}),
+		},
+	}
+	for _, w := range ways {
+		require.NoError(t, w.prepare(ctx), w.name)
+	}
+	return ways
+}
+
+// prepare makes a run for each client and uses each once.
+func (w *way) prepare(ctx context.Context) error {
+	for n := range mostClients {
+		run, err := w.client.NewRun(ctx, fmt.Sprintf("%s %d %d", w.name, n, time.Now().UnixNano()))
+		if err != nil {
+			return err
+		}
+		w.runs = append(w.runs, run)
+	}
+	_, err := load.Measure(ctx, mostClients, warming, w.logBatch)
+	return err
+}
+
+func (w *way) logBatch(ctx context.Context, client int) error { return w.runs[client].LogBatch(ctx) }
+
+// measureWay measures once, over new connections: which process a connection
+// belongs to is chance, and stays so for as long as it is open.
+func (m *machine) measureWay(ctx context.Context, w *way, clients int, f *logBatch) error {
+	w.client.Close()
+	before, err := m.processorTime(ctx, w.containers)
+	if err != nil {
+		return err
+	}
+	got, err := load.Measure(ctx, clients, measured, w.logBatch)
+	if err != nil {
+		return err
+	}
+	after, err := m.processorTime(ctx, w.containers)
+	if err != nil {
+		return err
+	}
+	f.add(w.name, clients, got, (after-before).Seconds()*1000/float64(got.Requests))
+	return nil
+}
+
+// processorTime is the CPU time that containers have taken so far.
+func (m *machine) processorTime(ctx context.Context, containers []string) (time.Duration, error) {
+	var all time.Duration
+	for _, name := range containers {
+		used, err := m.statistics(ctx, name)
+		if err != nil {
+			return 0, err
+		}
+		all += time.Duration(used.CPUStats.CPUUsage.TotalUsage)
+	}
+	return all, nil
+}
+
+// dialing makes all connections go to one address.
+func dialing(address string) func(*http.Client, *http.Transport) {
+	return func(_ *http.Client, transport *http.Transport) {
+		transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, address)
+		}
+	}
+}

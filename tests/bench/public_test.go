@@ -1,0 +1,134 @@
+//go:build bench
+
+package bench
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gopkg.in/yaml.v3"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/stack"
+)
+
+// publicStack is a stack with an edge.
+type publicStack = stack.Stack
+
+// openPublicStack opens a stack as `prod` is, for this machine alone, with room
+// for every request that a measurement makes.
+func (m *machine) openPublicStack(ctx context.Context, t *testing.T) *publicStack {
+	name := m.run + "-edge"
+	subnet, err := freeSubnet()
+	require.NoError(t, err)
+	ports := map[int]bool{m.keycloakPort: true}
+	for len(ports) < 3 {
+		ports[freePort(t)] = true
+	}
+	delete(ports, m.keycloakPort)
+	var edge []int
+	for port := range ports {
+		edge = append(edge, port)
+	}
+	content, err := yaml.Marshal(map[string]any{"config": map[string]any{
+		"mlflow-sso:name": name,
+		"mlflow-sso:edge": map[string]any{
+			"certificates": "internal", "address": "127.0.0.1", "httpPort": edge[0], "httpsPort": edge[1],
+			"subnet": subnet.String(), "requestsPerSecond": 1000000,
+		},
+		"mlflow-sso:mlflow":   map[string]any{"publicURL": fmt.Sprintf("https://mlflow.%s.test:%d", name, edge[1])},
+		"mlflow-sso:keycloak": map[string]any{"publicURL": fmt.Sprintf("https://auth.%s.test:%d", name, edge[1]), "port": m.keycloakPort},
+	}})
+	require.NoError(t, err)
+	file := filepath.Join(m.files, "Pulumi."+name+".yaml")
+	require.NoError(t, os.WriteFile(file, content, 0o600))
+	return m.openStackFile(ctx, t, name, file)
+}
+
+// freeSubnet is a private network in which this host has no address.
+func freeSubnet() (netip.Prefix, error) {
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		return netip.Prefix{}, err
+	}
+	random := make([]byte, 2)
+next:
+	for range 100 {
+		_, _ = rand.Read(random)
+		subnet := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 128 | random[0], random[1], 0}), 24)
+		for _, taken := range addresses {
+			if other, err := netip.ParsePrefix(taken.String()); err == nil && other.Overlaps(subnet) {
+				continue next
+			}
+		}
+		return subnet, nil
+	}
+	return netip.Prefix{}, errors.New("no subnet in 10.128.0.0/9 is free")
+}
+
+// makeMember makes somebody in Keycloak who may use MLflow; they go with the stack.
+func makeMember(ctx context.Context, told outputs.Stack) (outputs.User, error) {
+	who := outputs.User{Username: "scientist", Email: "scientist@example.com", Password: rand.Text() + "aA1!", Group: told.Realm.UserGroup}
+	a, err := openAdmin(ctx, told)
+	if err != nil {
+		return who, fmt.Errorf("make a member: %w", err)
+	}
+	body, err := json.Marshal(object{
+		"username": who.Username, "email": who.Email, "emailVerified": true, "enabled": true,
+		"firstName": "Some", "lastName": "Scientist", "groups": []string{"/" + who.Group},
+		"credentials": []object{{"type": "password", "value": who.Password, "temporary": false}},
+	})
+	if err != nil {
+		return who, err
+	}
+	path := "/admin/realms/" + url.PathEscape(told.Realm.Name) + "/users"
+	return who, a.do(ctx, http.MethodPost, path, "application/json", body, nil)
+}
+
+// withDatabase is the address of a database of another name, with its role's
+// password.
+func withDatabase(uri, name, password string) (string, error) {
+	u, err := url.Parse(uri)
+	if err != nil || u.Host == "" {
+		return "", errors.New("MLFLOW_BACKEND_STORE_URI is no address with a host")
+	}
+	u.User, u.Path, u.RawQuery = url.UserPassword(name, password), "/"+name, ""
+	return u.String(), nil
+}
+
+// setting is the value of an environment variable; changed is the environment
+// with other values.
+func setting(env []string, name string) string {
+	for _, entry := range env {
+		if value, is := strings.CutPrefix(entry, name+"="); is {
+			return value
+		}
+	}
+	return ""
+}
+
+func changed(env []string, with map[string]string) []string {
+	var all []string
+	for _, entry := range env {
+		name, _, _ := strings.Cut(entry, "=")
+		if _, is := with[name]; !is {
+			all = append(all, entry)
+		}
+	}
+	for name, value := range with {
+		all = append(all, name+"="+value)
+	}
+	return all
+}

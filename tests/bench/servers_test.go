@@ -1,0 +1,107 @@
+//go:build bench
+
+package bench
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/go-connections/nat"
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
+)
+
+// server is an MLflow beside the stack's own, published on this machine alone.
+type server struct {
+	container string
+	url       string
+	way       func(*http.Client, *http.Transport)
+}
+
+const (
+	mlflowPort = nat.Port("5000/tcp")
+	// plainDatabase is the plain server's database and role.
+	plainDatabase = "bench_plain"
+	// plainCheck is the image's own health check, for a server without the plugin.
+	plainCheck = `exec 3<>/dev/tcp/127.0.0.1/5000; printf 'GET /health HTTP/1.0\r\nHost: 127.0.0.1:5000\r\n\r\n' >&3; read -r _ status _ <&3; [[ $status == 200 ]]`
+)
+
+// serveWithPlugin is the stack's MLflow once more, with a port of its own.
+func (m *machine) serveWithPlugin(ctx context.Context, t *testing.T, told outputs.Stack) server {
+	return m.serve(ctx, t, told, "with-plugin", func(*container.Config) {})
+}
+
+// servePlain is MLflow from the same image without the plugin: no login, a database
+// of its own on the same server, as many processes, and connections kept open as
+// with the plugin.
+func (m *machine) servePlain(ctx context.Context, t *testing.T, told outputs.Stack) server {
+	password := rand.Text()
+	sql := fmt.Sprintf("CREATE ROLE %[1]s LOGIN PASSWORD '%[2]s'; CREATE DATABASE %[1]s OWNER %[1]s;", plainDatabase, password)
+	for _, statement := range strings.SplitAfter(sql, "; ") { // a database is not made within a transaction
+		made, err := m.docker.Exec(ctx, told.Postgres.Container,
+			[]string{"psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--host=/tmp/postgresql", "--username=postgres", "--dbname=postgres"},
+			engine.Stdin(strings.NewReader(statement)))
+		require.NoError(t, err)
+		require.Zero(t, made.ExitCode, "a database for the plain server") // what psql says may repeat the password
+	}
+	return m.serve(ctx, t, told, "plain", func(config *container.Config) {
+		uri, err := withDatabase(setting(config.Env, "MLFLOW_BACKEND_STORE_URI"), plainDatabase, password)
+		require.NoError(t, err)
+		pool, err := m.docker.Exec(ctx, told.MLflow.Container, []string{"python", "-c", "from mlflow_sso import limits; import os; print(limits.threads(int(os.environ['MLFLOW_WORKERS'])) + 1)"})
+		require.NoError(t, err)
+		require.NoError(t, pool.Err())
+		config.Env = changed(config.Env, map[string]string{
+			"MLFLOW_BACKEND_STORE_URI": uri, "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": strings.TrimSpace(pool.Stdout),
+		})
+		config.Entrypoint = []string{"mlflow", "server", "--host", "0.0.0.0", "--port", "5000", "--workers", setting(config.Env, "MLFLOW_WORKERS")}
+		config.Healthcheck.Test = []string{"CMD", "bash", "-c", plainCheck}
+	})
+}
+
+// serve makes a container like the stack's MLflow, but for what change changes.
+func (m *machine) serve(ctx context.Context, t *testing.T, told outputs.Stack, name string, change func(*container.Config)) server {
+	seen, err := m.docker.API().ContainerInspect(ctx, told.MLflow.Container)
+	require.NoError(t, err)
+	config, host := *seen.Config, *seen.HostConfig
+	config.Labels, config.Hostname = m.labels(name), name
+	change(&config)
+	port := freePort(t)
+	config.ExposedPorts = nat.PortSet{mlflowPort: {}}
+	host.PortBindings = nat.PortMap{mlflowPort: {{HostIP: "127.0.0.1", HostPort: strconv.Itoa(port)}}}
+	var edge string
+	var others []string
+	for joined := range seen.NetworkSettings.Networks {
+		if strings.HasSuffix(joined, "-edge") { // only that one can publish
+			edge = joined
+		} else {
+			others = append(others, joined)
+		}
+	}
+	require.NotEmpty(t, edge)
+	host.NetworkMode = container.NetworkMode(edge)
+	made, err := m.docker.API().ContainerCreate(ctx, &config, &host, &network.NetworkingConfig{
+		EndpointsConfig: map[string]*network.EndpointSettings{edge: {}}, // without the alias by which the edge finds the stack's own
+	}, nil, m.byHand(name))
+	require.NoError(t, err)
+	for _, other := range others {
+		require.NoError(t, m.docker.API().NetworkConnect(ctx, other, made.ID, &network.EndpointSettings{}))
+	}
+	require.NoError(t, m.docker.API().ContainerStart(ctx, made.ID, container.StartOptions{}))
+	address := fmt.Sprintf("127.0.0.1:%d", port)
+	for ready := answers("http://" + address + "/health"); !ready(ctx); {
+		state, err := m.docker.State(ctx, m.byHand(name))
+		require.NoError(t, err)
+		require.False(t, state.Ended(), "%s ended with code %d", name, state.ExitCode)
+		require.NoError(t, pause(ctx, readyPoll))
+	}
+	return server{container: m.byHand(name), url: "http://mlflow:5000", way: dialing(address)}
+}
