@@ -33,12 +33,12 @@ func (s *Stack) release(ctx context.Context, known *state) (bool, error) {
 	for _, name := range s.replaced() {
 		if known.has(typeVolume, name) {
 			names = append(names, name)
-			s.stays = append(s.stays, fmt.Sprintf("volume %s stays on the host, and is not the stack's any more, since what was in it is to be elsewhere", name))
 		}
 	}
 	if len(names) == 0 {
 		return false, nil
 	}
+	s.stays = append(s.stays, "on the host, and not the stack's any more: volumes "+strings.Join(names, ", "))
 	read, err := s.readState(ctx) // known may have been repaired meanwhile
 	if err != nil {
 		return false, err
@@ -109,8 +109,14 @@ func (s *Stack) noteLeft(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("list volumes: %w", err)
 	}
+	var names []string
 	for _, v := range found.Volumes {
-		s.stays = append(s.stays, fmt.Sprintf("volume %s is from before its data was moved elsewhere, and stays: `docker volume rm %s` removes it", v.Name, v.Name))
+		names = append(names, v.Name)
+	}
+	if len(names) > 0 {
+		slices.Sort(names)
+		// First: the end of a long line is not shown.
+		s.stays = slices.Insert(s.stays, 0, "still here, from before their data moved: `docker volume rm "+strings.Join(names, " ")+"`")
 	}
 	return nil
 }

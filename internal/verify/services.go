@@ -40,6 +40,9 @@ func (p *proof) redis(ctx context.Context, what string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := result.Err(); err != nil && p.stack.Redis.External != "" {
+		return "", fmt.Errorf("inside %s: %w", name, err)
+	}
 	// redis-cli reports a refusal on either stream, and with either exit code.
 	return strings.TrimSpace(result.Stdout + "\n" + result.Stderr), nil
 }
