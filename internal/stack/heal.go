@@ -22,8 +22,9 @@ import (
 
 // health is what an update has to do more than usual.
 type health struct {
-	// refresh says that containers are not as the state has them.
-	refresh bool
+	// refresh says that containers are not as the state has them, down that one of
+	// them does not run, so that Keycloak may not answer.
+	refresh, down bool
 	// behind says that Keycloak may hold what the state does not know, kept that the
 	// stack's own volumes hold data from before.
 	behind, kept bool
@@ -59,6 +60,7 @@ func (s *Stack) heal(ctx context.Context, step Step) (health, error) {
 	}
 	return health{
 		refresh: left || down || cut > 0,
+		down:    down,
 		behind:  len(known.of(typeRealm)) == 0 || cut > 0,
 		kept:    kept,
 		known:   known,

@@ -63,27 +63,26 @@ func (s *Stack) Up(ctx context.Context, step Step, refresh bool) (Changes, error
 	}
 	found.refresh = found.refresh || refresh
 	total := Changes{}
-	switch {
-	case found.behind && (found.kept || elsewhere):
-		step.Say("there is data from before: Keycloak first")
+	inherits := found.behind && (found.kept || elsewhere)
+	moved := released && s.Config.Postgres.External != nil
+	if inherits || moved || found.down {
+		// What is inside Keycloak can be compared with the state only once Keycloak answers.
+		step.Say("Keycloak first, and then what is in it")
 		done, err := s.update(ctx, step, found.refresh, optup.Exclude(s.insideKeycloak()))
 		if err != nil {
 			return nil, err
 		}
 		total.add(done)
+		found.refresh = refresh
+	}
+	switch {
+	case inherits:
 		if err := s.adopt(ctx, step); err != nil {
 			return nil, err
 		}
-		found.refresh = refresh
-	case released && s.Config.Postgres.External != nil:
-		// Keycloak is about to find another database: what the state has of its inside
-		// is looked for there before it is believed.
-		step.Say("the databases have moved: Keycloak first")
-		done, err := s.update(ctx, step, found.refresh, optup.Exclude(s.insideKeycloak()))
-		if err != nil {
-			return nil, err
-		}
-		total.add(done)
+	case moved:
+		// Keycloak has found another database: what the state has of its inside is
+		// looked for there before it is believed.
 		found.refresh = true
 	}
 	done, err := s.update(ctx, step, found.refresh)
