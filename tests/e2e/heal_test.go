@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"os"
@@ -25,6 +26,8 @@ func killed(t *testing.T, l *lab, when string, there func() bool) {
 	t.Helper()
 	command := l.command(t.Context(), "up", "--no-verify")
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	said := new(bytes.Buffer) // read once the tool has ended
+	command.Stderr = said
 	require.NoError(t, command.Start())
 	ended := make(chan error, 1)
 	go func() { ended <- command.Wait() }()
@@ -33,7 +36,7 @@ func killed(t *testing.T, l *lab, when string, there func() bool) {
 	for !there() || len(descendants(t, command.Process.Pid)) == 1 {
 		select {
 		case err := <-ended:
-			require.FailNow(t, "the update ended before "+when, "%v", err)
+			require.FailNow(t, "the update ended before "+when, "%v\n%s", err, said)
 		case <-deadline:
 			require.FailNow(t, "never came: "+when)
 		case <-time.After(20 * time.Millisecond):

@@ -106,6 +106,26 @@ func TestAStoppedContainerIsDriftAndUpMendsIt(t *testing.T) {
 	require.Contains(t, got.stdout, "redis-container")
 }
 
+// What is inside Keycloak cannot be compared while it does not answer.
+func TestUpMendsAStackWhoseKeycloakIsStoppedOrGone(t *testing.T) {
+	l := ownLab(t)
+	l.must(t, "up", "--no-verify")
+	api := openEngine(t).API()
+	for state, leave := range map[string]func(name string) error{
+		"stopped": func(name string) error { return api.ContainerStop(t.Context(), name, container.StopOptions{}) },
+		"gone": func(name string) error {
+			return api.ContainerRemove(t.Context(), name, container.RemoveOptions{Force: true})
+		},
+	} {
+		t.Run(state, func(t *testing.T) {
+			require.NoError(t, leave(l.name+"-keycloak"))
+
+			require.Regexp(t, allPassed, l.must(t, "up").stdout)
+			require.Contains(t, l.must(t, "up", "--no-verify").stderr, "no change")
+		})
+	}
+}
+
 func TestAChangeByHandInKeycloakIsDriftAndUpWithRefreshMendsIt(t *testing.T) {
 	l := sharedLab(t)
 	told := runningStack(t)
@@ -127,6 +147,18 @@ func TestAChangeByHandInKeycloakIsDriftAndUpWithRefreshMendsIt(t *testing.T) {
 	require.Contains(t, l.must(t, "drift").stdout, "no drift")
 }
 
+// takePassword leaves somebody as an update does that is killed between making a
+// person and giving a password.
+func takePassword(t *testing.T, told outputs.Stack, username string) {
+	t.Helper()
+	client, token := keycloakAdmin(t, told)
+	id := userID(t, told, told.Realm.Name, username)
+	ways, err := client.GetCredentials(t.Context(), token, told.Realm.Name, id)
+	require.NoError(t, err)
+	require.Len(t, ways, 1)
+	require.NoError(t, client.DeleteCredentials(t.Context(), token, told.Realm.Name, id, *ways[0].ID))
+}
+
 func TestDestroyKeepsTheDataAndTheNextUpGoesOnWithIt(t *testing.T) {
 	l := ownLab(t)
 	l.must(t, "up", "--no-verify")
@@ -137,6 +169,7 @@ func TestDestroyKeepsTheDataAndTheNextUpGoesOnWithIt(t *testing.T) {
 		ID string `json:"experiment_id"`
 	}
 	call(t, admin, told, "experiments/create", map[string]string{"name": "kept"}, &created)
+	takePassword(t, told, "demo-member")
 
 	l.must(t, "destroy")
 
