@@ -1,8 +1,9 @@
 """The application of this image, which `mlflow server --app-name mlflow-sso` finds.
 
-It is the plugin's, with four changes: the way to Flask (bridge), the end of clients
-that stand still (patience), a logout that reaches Keycloak from every process
-(logout), and the same decisions in less time (shortcuts). See decision 13.
+It is the plugin's, with five changes: the way to Flask (bridge), the end of clients
+that stand still (patience), answers that leave at once (prompt), a logout that
+reaches Keycloak from every process (logout), and the same decisions in less time
+(shortcuts). See decision 13.
 """
 
 import os
@@ -19,6 +20,7 @@ from mlflow_sso import shortcuts  # noqa: E402
 from mlflow_sso.bridge import Bridge  # noqa: E402
 from mlflow_sso.logout import Informed  # noqa: E402
 from mlflow_sso.patience import Patience  # noqa: E402
+from mlflow_sso.prompt import Prompt  # noqa: E402
 
 
 class Bridged(AuthAwareWSGIMiddleware):
@@ -49,4 +51,4 @@ def change(application, workers):
 
 
 change(plugin, int(os.environ["MLFLOW_WORKERS"]))
-app = Patience(Informed(plugin), limits.TAKE)
+app = Prompt(Patience(Informed(plugin), limits.TAKE))
