@@ -13,7 +13,7 @@ import (
 // Destroy removes everything that the stack made on the Docker host. The data
 // volumes, and the root secret without which nobody could open them, stay,
 // unless data is true: then nothing stays, in the state neither. What is at
-// services that are not the stack's is never touched.
+// services that are not the stack's is never touched. Nothing needs to answer.
 func (s *Stack) Destroy(ctx context.Context, step Step, data bool) (Changes, error) {
 	known, err := s.lookIn(ctx, step)
 	if err != nil {
@@ -32,6 +32,9 @@ func (s *Stack) Destroy(ctx context.Context, step Step, data bool) (Changes, err
 	}
 	changes := Changes{}
 	if known.made() {
+		if err := s.leaveInside(ctx, known); err != nil {
+			return nil, err
+		}
 		if changes, err = s.destroy(ctx, step, known, data); err != nil {
 			return nil, err
 		}

@@ -65,10 +65,7 @@ func retaining(deployment json.RawMessage, names []string) (json.RawMessage, err
 		return nil, err
 	}
 	for _, resource := range resources {
-		var kind, id string
-		_ = json.Unmarshal(resource["type"], &kind) // one that is no text is none of these
-		_ = json.Unmarshal(resource["id"], &id)
-		if kind == typeVolume && slices.Contains(names, id) {
+		if textOf(resource["type"]) == typeVolume && slices.Contains(names, textOf(resource["id"])) {
 			resource["retainOnDelete"] = json.RawMessage("true")
 			delete(resource, "protect")
 		}
