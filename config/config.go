@@ -202,7 +202,7 @@ func defaults() *Config {
 			MaxRequestMB:  6 << 10,
 			// Teams share an address, and a hyper-parameter search has many clients.
 			LoginsPerMinute:   60,
-			RequestsPerSecond: 1000,
+			RequestsPerSecond: 300,
 			MemoryMB:          256,
 		},
 		Postgres: Postgres{MemoryMB: 512},

@@ -137,6 +137,7 @@ func TestEveryMistakeNamesItsKeyWhatWasGotAndWhatIsWanted(t *testing.T) {
 		"tiny requests":       {public, "edge", `{"certificates":"internal","maxRequestMB":1}`, []string{"mlflow-sso:edge.maxRequestMB", "got 1", "want 64 to"}},
 		"no logins":           {public, "edge", `{"certificates":"internal","loginsPerMinute":0}`, []string{"mlflow-sso:edge.loginsPerMinute", "got 0", "want 5 to"}},
 		"no requests":         {public, "edge", `{"certificates":"internal","requestsPerSecond":0}`, []string{"mlflow-sso:edge.requestsPerSecond", "got 0", "want 10 to"}},
+		"endless requests":    {public, "edge", `{"certificates":"internal","requestsPerSecond":1000000}`, []string{"mlflow-sso:edge.requestsPerSecond", "got 1000000", "want 10 to 2000"}},
 		"edge's memory":       {public, "edge", `{"certificates":"internal","memoryMB":8}`, []string{"mlflow-sso:edge.memoryMB", "got 8", "want 64 to"}},
 		"edge's image":        {public, "images", `{"edge":"not an image"}`, []string{"mlflow-sso:images.edge", `got "not an image"`}},
 		"HTTPS required":      {localhost, "realm", `{"sslRequired":"external"}`, []string{"mlflow-sso:realm.sslRequired", `got "external"`, "want none", "HTTPS required"}},

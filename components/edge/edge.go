@@ -167,7 +167,7 @@ func (a *Args) container() *container.Args {
 		// A login is a form that is shown and sent, and sent again after a slip.
 		"EDGE_FORMS_PER_MINUTE": pulumi.String(strconv.Itoa(3 * a.LoginsPerMinute)),
 		// Over a longer while, so that a burst is no offence.
-		"EDGE_REQUESTS_PER_10S": pulumi.String(strconv.Itoa(10 * a.RequestsPerSecond)),
+		"EDGE_REQUESTS_PER_SECOND": pulumi.String(strconv.Itoa(a.RequestsPerSecond)),
 	}
 	a.Certificates.tell(env)
 	return &container.Args{

@@ -46,7 +46,7 @@ func (m *machine) openPublicStack(ctx context.Context, t *testing.T) *publicStac
 		"mlflow-sso:name": name,
 		"mlflow-sso:edge": map[string]any{
 			"certificates": "internal", "address": "127.0.0.1", "httpPort": edge[0], "httpsPort": edge[1],
-			"subnet": subnet.String(), "requestsPerSecond": 1000000,
+			"subnet": subnet.String(), "requestsPerSecond": 2000,
 		},
 		"mlflow-sso:mlflow":   map[string]any{"publicURL": fmt.Sprintf("https://mlflow.%s.test:%d", name, edge[1])},
 		"mlflow-sso:keycloak": map[string]any{"publicURL": fmt.Sprintf("https://auth.%s.test:%d", name, edge[1]), "port": m.keycloakPort},

@@ -168,11 +168,16 @@ func TestTooManyLoginsAreRefusedAndOthersGoOn(t *testing.T) {
 }
 
 func TestTooManyRequestsAreRefused(t *testing.T) {
-	s := start(t, map[string]string{"EDGE_REQUESTS_PER_10S": "20"})
+	s := start(t, map[string]string{"EDGE_REQUESTS_PER_SECOND": "20"})
 	for range 20 {
 		require.Equal(t, http.StatusOK, s.status(t, s.mlflow+"/api/2.0/mlflow/runs/search"))
 	}
-	require.Equal(t, http.StatusTooManyRequests, s.status(t, s.mlflow+"/api/2.0/mlflow/runs/search"))
+	for range 200 { // however slow the machine, not all of them come within seconds
+		if s.status(t, s.mlflow+"/api/2.0/mlflow/runs/search") == http.StatusTooManyRequests {
+			return
+		}
+	}
+	t.Fatal("220 requests at once were all let through, want 20 in a second")
 }
 
 // nothing is n bytes of which none is kept.

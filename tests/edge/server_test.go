@@ -190,7 +190,7 @@ func launch(t *testing.T, ports, more map[string]string) *server {
 		"EDGE_NAME": "test", "EDGE_CERTIFICATES": "internal", "EDGE_REALM": "mlflow", "EDGE_MLFLOW": behind, "EDGE_KEYCLOAK": behind,
 		"EDGE_MLFLOW_HOST": "mlflow.edge.test", "EDGE_MLFLOW_AUTHORITY": "mlflow.edge.test:" + ports["tls"],
 		"EDGE_KEYCLOAK_HOST": "auth.edge.test", "EDGE_KEYCLOAK_AUTHORITY": "auth.edge.test:" + ports["tls"],
-		"EDGE_MAX_REQUEST_MB": "6144", "EDGE_LOGINS_PER_MINUTE": "1000", "EDGE_FORMS_PER_MINUTE": "1000", "EDGE_REQUESTS_PER_10S": "10000",
+		"EDGE_MAX_REQUEST_MB": "6144", "EDGE_LOGINS_PER_MINUTE": "1000", "EDGE_FORMS_PER_MINUTE": "1000", "EDGE_REQUESTS_PER_SECOND": "10000",
 		"HOME": folder, "XDG_DATA_HOME": folder, "XDG_CONFIG_HOME": folder, "PATH": filepath.Dir(caddy) + ":/usr/bin:/bin",
 	}
 	maps.Copy(environment, more)
