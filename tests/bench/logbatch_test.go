@@ -75,7 +75,8 @@ func (m *machine) ways(ctx context.Context, t *testing.T, s *publicStack) []*way
 	told, err := s.Outputs(ctx)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, m.removeByHand(context.Background())) })
-	plain, with := m.servePlain(ctx, t, told), m.serveWithPlugin(ctx, t, told)
+	plain, prompt := m.servePlain(ctx, t, told, "plain", false), m.servePlain(ctx, t, told, "prompt", true)
+	with := m.serveWithPlugin(ctx, t, told)
 
 	who, err := makeMember(ctx, told)
 	require.NoError(t, err)
@@ -87,6 +88,7 @@ func (m *machine) ways(ctx context.Context, t *testing.T, s *publicStack) []*way
 
 	ways := []*way{
 		{name: withoutLogin, containers: []string{plain.container}, client: load.Open(load.Server{URL: plain.url, Way: plain.way})},
+		{name: promptly, containers: []string{prompt.container}, client: load.Open(load.Server{URL: prompt.url, Way: prompt.way})},
 		{name: withPlugin, containers: []string{with.container}, client: load.Open(load.Server{URL: with.url, Way: with.way, Header: login})},
 		{
 			name: throughEdge, containers: []string{told.MLflow.Container, told.Edge.Container},

@@ -7,6 +7,8 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net/http"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -29,23 +31,21 @@ type server struct {
 
 const (
 	mlflowPort = nat.Port("5000/tcp")
-	// plainDatabase is the plain server's database and role.
-	plainDatabase = "bench_plain"
 	// plainCheck is the image's own health check, for a server without the plugin.
 	plainCheck = `exec 3<>/dev/tcp/127.0.0.1/5000; printf 'GET /health HTTP/1.0\r\nHost: 127.0.0.1:5000\r\n\r\n' >&3; read -r _ status _ <&3; [[ $status == 200 ]]`
 )
 
 // serveWithPlugin is the stack's MLflow once more, with a port of its own.
 func (m *machine) serveWithPlugin(ctx context.Context, t *testing.T, told outputs.Stack) server {
-	return m.serve(ctx, t, told, "with-plugin", func(*container.Config) {})
+	return m.serve(ctx, t, told, "with-plugin", func(*container.Config, *container.HostConfig) {})
 }
 
 // servePlain is MLflow from the same image without the plugin: no login, a database
 // of its own on the same server, as many processes, and connections kept open as
-// with the plugin.
-func (m *machine) servePlain(ctx context.Context, t *testing.T, told outputs.Stack) server {
-	password := rand.Text()
-	sql := fmt.Sprintf("CREATE ROLE %[1]s LOGIN PASSWORD '%[2]s'; CREATE DATABASE %[1]s OWNER %[1]s;", plainDatabase, password)
+// with the plugin. A prompt one does not wait for acknowledgements either.
+func (m *machine) servePlain(ctx context.Context, t *testing.T, told outputs.Stack, name string, prompt bool) server {
+	password, database := rand.Text(), "bench_"+name
+	sql := fmt.Sprintf("CREATE ROLE %[1]s LOGIN PASSWORD '%[2]s'; CREATE DATABASE %[1]s OWNER %[1]s;", database, password)
 	for _, statement := range strings.SplitAfter(sql, "; ") { // a database is not made within a transaction
 		made, err := m.docker.Exec(ctx, told.Postgres.Container,
 			[]string{"psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--host=/tmp/postgresql", "--username=postgres", "--dbname=postgres"},
@@ -53,8 +53,8 @@ func (m *machine) servePlain(ctx context.Context, t *testing.T, told outputs.Sta
 		require.NoError(t, err)
 		require.Zero(t, made.ExitCode, "a database for the plain server") // what psql says may repeat the password
 	}
-	return m.serve(ctx, t, told, "plain", func(config *container.Config) {
-		uri, err := withDatabase(setting(config.Env, "MLFLOW_BACKEND_STORE_URI"), plainDatabase, password)
+	return m.serve(ctx, t, told, name, func(config *container.Config, host *container.HostConfig) {
+		uri, err := withDatabase(setting(config.Env, "MLFLOW_BACKEND_STORE_URI"), database, password)
 		require.NoError(t, err)
 		pool, err := m.docker.Exec(ctx, told.MLflow.Container, []string{"python", "-c", "from mlflow_sso import limits; import os; print(limits.threads(int(os.environ['MLFLOW_WORKERS'])) + 1)"})
 		require.NoError(t, err)
@@ -64,16 +64,22 @@ func (m *machine) servePlain(ctx context.Context, t *testing.T, told outputs.Sta
 		})
 		config.Entrypoint = []string{"mlflow", "server", "--host", "0.0.0.0", "--port", "5000", "--workers", setting(config.Env, "MLFLOW_WORKERS")}
 		config.Healthcheck.Test = []string{"CMD", "bash", "-c", plainCheck}
+		if prompt {
+			folder, err := filepath.Abs("prompt")
+			require.NoError(t, err)
+			host.Binds = append(slices.Clone(host.Binds), folder+":/prompt:ro")
+			config.Env = append(config.Env, "PYTHONPATH=/prompt")
+		}
 	})
 }
 
 // serve makes a container like the stack's MLflow, but for what change changes.
-func (m *machine) serve(ctx context.Context, t *testing.T, told outputs.Stack, name string, change func(*container.Config)) server {
+func (m *machine) serve(ctx context.Context, t *testing.T, told outputs.Stack, name string, change func(*container.Config, *container.HostConfig)) server {
 	seen, err := m.docker.API().ContainerInspect(ctx, told.MLflow.Container)
 	require.NoError(t, err)
 	config, host := *seen.Config, *seen.HostConfig
 	config.Labels, config.Hostname = m.labels(name), name
-	change(&config)
+	change(&config, &host)
 	port := freePort(t)
 	config.ExposedPorts = nat.PortSet{mlflowPort: {}}
 	host.PortBindings = nat.PortMap{mlflowPort: {{HostIP: "127.0.0.1", HostPort: strconv.Itoa(port)}}}
