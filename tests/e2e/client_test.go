@@ -7,6 +7,8 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -127,6 +129,10 @@ func (p *person) makesToken(name string) string {
 	return token
 }
 
+// variableMegabytes is the size of an artifact through the edge, for somebody who has
+// time and disk: 5120 is what the edge has to let through.
+const variableMegabytes = "MLFLOW_SSO_E2E_MEGABYTES"
+
 func TestTheStockClientReadsBackWhatItLogsByteForByte(t *testing.T) {
 	onEveryStack(t, func(t *testing.T, at site) {
 		member := at.visitor(t, "scientist")
@@ -138,6 +144,12 @@ func TestTheStockClientReadsBackWhatItLogsByteForByte(t *testing.T) {
 		trusts, megabytes := []string{""}, 100
 		if at.authority != nil {
 			trusts, megabytes = []string{"MLFLOW_TRACKING_SERVER_CERT_PATH", "REQUESTS_CA_BUNDLE"}, 300
+			if size, asked := os.LookupEnv(variableMegabytes); asked {
+				var err error
+				megabytes, err = strconv.Atoi(size)
+				require.NoError(t, err, variableMegabytes)
+				trusts = trusts[:1]
+			}
 		}
 		for _, trust := range trusts {
 			got, result := s.logs(t, map[string]any{"trust": trust, "megabytes": megabytes, "model": true})
