@@ -205,6 +205,7 @@ func TestTheClientOfAnExternalStoreVerifiesWhomItTalksTo(t *testing.T) {
 	require.Equal(t, "https://s3.example.com", told(t, r, "mlflow", "MLFLOW_S3_ENDPOINT_URL").Text())
 	require.Equal(t, "/etc/ssl/certs/ca-certificates.crt", told(t, r, "mlflow", "AWS_CA_BUNDLE").Text(), "boto3 brings a list of its own")
 	require.NotContains(t, environment(t, service(t, r, "mlflow")), "MLFLOW_S3_IGNORE_TLS")
+	require.Equal(t, "/mlflow/artifacts/passing", told(t, r, "mlflow", "TMPDIR").Text(), "/tmp is memory, and what passes may be larger")
 	require.False(t, service(t, r, "mlflow").Has("mounts[0]"))
 	require.Equal(t, "s3://artifacts/a", r.Output(t, "artifacts.uri").Value)
 }

@@ -210,6 +210,7 @@ func TestAStackWithItsDataElsewhere(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, bytes.Equal(logged.content, content))
 	})
+	t.Run("a file that is larger than the server's memory for it goes through", func(t *testing.T) { passesALargeFile(t, told, logged) })
 	t.Run("mistakes are named soon and stop nothing that runs", func(t *testing.T) { namesMistakes(t, s, l) })
 	t.Run("verify finds what is open", func(t *testing.T) { findsWhatIsOpen(t, s, told) })
 	t.Run("destroy and up go on with what is there", func(t *testing.T) {
