@@ -41,7 +41,7 @@ func (e *Engine) Once(ctx context.Context, once Once, cmd []string, options ...E
 	defer func() {
 		removing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 		defer cancel()
-		removed := e.api.ContainerRemove(removing, created.ID, container.RemoveOptions{Force: true})
+		removed := e.api.ContainerRemove(removing, created.ID, container.RemoveOptions{Force: true, RemoveVolumes: true})
 		if removed != nil && !errdefs.IsNotFound(removed) && !errdefs.IsConflict(removed) {
 			err = errors.Join(err, fmt.Errorf("remove container %s: %w", once.Name, removed))
 		}

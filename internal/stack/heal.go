@@ -215,7 +215,7 @@ func (s *Stack) removeContainers(ctx context.Context, known *state, own bool, st
 				"point MLFLOW_SSO_HOME or PULUMI_BACKEND_URL at the state that it belongs to, or choose another `name` in the stack file", name, s.Config.Name)
 		}
 		step.Say("removing container %s, which an update that was cut off left behind", name)
-		if err := s.Docker.API().ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true}); err != nil {
+		if err := s.Docker.API().ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true, RemoveVolumes: true}); err != nil {
 			return false, fmt.Errorf("remove container %s: %w", name, err)
 		}
 		removed = true

@@ -140,7 +140,7 @@ func (m *machine) removeByHand(ctx context.Context) error {
 	containers, err := api.ContainerList(ctx, container.ListOptions{All: true, Filters: ours})
 	errs = append(errs, err)
 	for _, c := range containers {
-		errs = append(errs, api.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true}))
+		errs = append(errs, api.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true, RemoveVolumes: true}))
 	}
 	networks, err := api.NetworkList(ctx, network.ListOptions{Filters: ours})
 	errs = append(errs, err)

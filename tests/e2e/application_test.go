@@ -26,7 +26,7 @@ func TestTheApplicationInMLflowsImagePassesItsTests(t *testing.T) {
 	}, &container.HostConfig{NetworkMode: "none"}, nil, nil, "")
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		require.NoError(t, api.ContainerRemove(context.Background(), created.ID, container.RemoveOptions{Force: true}))
+		require.NoError(t, api.ContainerRemove(context.Background(), created.ID, container.RemoveOptions{Force: true, RemoveVolumes: true}))
 	})
 	require.NoError(t, api.CopyToContainer(t.Context(), created.ID, "/tmp", folder(t, "../application", "python/tests"), container.CopyToContainerOptions{}))
 	ended, failed := api.ContainerWait(t.Context(), created.ID, container.WaitConditionNextExit)

@@ -63,7 +63,7 @@ func newScientist(t *testing.T, at site, who outputs.User, token string) *scient
 		&container.HostConfig{NetworkMode: "host", ExtraHosts: hosts, AutoRemove: true}, nil, nil, at.told.Deployment+"-scientist")
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		_ = docker.API().ContainerRemove(context.Background(), created.ID, container.RemoveOptions{Force: true})
+		_ = docker.API().ContainerRemove(context.Background(), created.ID, container.RemoveOptions{Force: true, RemoveVolumes: true})
 	})
 	require.NoError(t, docker.API().ContainerStart(t.Context(), created.ID, container.StartOptions{}))
 	return &scientist{docker, created.ID, at, map[string]any{

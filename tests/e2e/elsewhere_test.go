@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/volume"
 	"github.com/stretchr/testify/require"
@@ -183,6 +184,7 @@ func TestAStackWithItsDataElsewhere(t *testing.T) {
 	told, err := l.outputs(t.Context())
 	require.NoError(t, err)
 
+	var passing []string // volumes without a name
 	t.Run("nothing of it is on this host", func(t *testing.T) {
 		made := things(t, l.name)
 		require.ElementsMatch(t, []string{"/" + l.name + "-keycloak", "/" + l.name + "-mlflow"}, made["containers"])
@@ -192,6 +194,9 @@ func TestAStackWithItsDataElsewhere(t *testing.T) {
 		require.NoError(t, err)
 		for _, mount := range seen.Mounts {
 			require.NotContains(t, mount.Name, l.name)
+			if mount.Type == "volume" {
+				passing = append(passing, mount.Name)
+			}
 		}
 	})
 	t.Run("a second up and a refresh find nothing to change", func(t *testing.T) {
@@ -215,6 +220,9 @@ func TestAStackWithItsDataElsewhere(t *testing.T) {
 	t.Run("verify finds what is open", func(t *testing.T) { findsWhatIsOpen(t, s, told) })
 	t.Run("destroy and up go on with what is there", func(t *testing.T) {
 		got := l.must(t, "destroy")
+		require.Len(t, passing, 1, "what goes through the server")
+		_, err := openEngine(t).API().VolumeInspect(t.Context(), passing[0])
+		require.True(t, errdefs.IsNotFound(err), "got %v, want the volume to be gone with its container", err)
 		require.Contains(t, got.stderr, "not touched: databases mlflow, mlflow_auth and keycloak at "+s.address)
 		require.Empty(t, things(t, l.name))
 		l.must(t, "up")

@@ -33,7 +33,7 @@ func sleeper(t *testing.T, docker *engine.Engine) string {
 		&container.HostConfig{NetworkMode: "none", AutoRemove: true}, nil, nil, name)
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		_ = docker.API().ContainerRemove(context.Background(), created.ID, container.RemoveOptions{Force: true})
+		_ = docker.API().ContainerRemove(context.Background(), created.ID, container.RemoveOptions{Force: true, RemoveVolumes: true})
 	})
 	require.NoError(t, docker.API().ContainerStart(t.Context(), created.ID, container.StartOptions{}))
 	return name
@@ -87,7 +87,7 @@ func TestExecTellsAMissingContainerFromAStoppedOne(t *testing.T) {
 		fmt.Sprintf("e2e-engine-stopped-%d", time.Now().UnixNano()))
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		_ = docker.API().ContainerRemove(context.Background(), created.ID, container.RemoveOptions{Force: true})
+		_ = docker.API().ContainerRemove(context.Background(), created.ID, container.RemoveOptions{Force: true, RemoveVolumes: true})
 	})
 
 	_, err = docker.Exec(t.Context(), created.ID, []string{"true"})

@@ -104,7 +104,7 @@ func TestAnUpdateThatIsKilledAtAnyPointIsHealedByTheNext(t *testing.T) {
 	killed(t, l, "the realm is there", inKeycloak("/realms/mlflow"))
 	// What Docker does between making a container and giving it its networks takes
 	// milliseconds: a container without any stands for a kill in between.
-	require.NoError(t, api.ContainerRemove(t.Context(), l.name+"-redis", container.RemoveOptions{Force: true}))
+	require.NoError(t, api.ContainerRemove(t.Context(), l.name+"-redis", container.RemoveOptions{Force: true, RemoveVolumes: true}))
 	_, err := api.ContainerCreate(t.Context(), &container.Config{Image: baseImage(), Labels: map[string]string{label.Deployment: l.name}},
 		&container.HostConfig{NetworkMode: "none"}, nil, nil, l.name+"-redis")
 	require.NoError(t, err)

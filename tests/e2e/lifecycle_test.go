@@ -114,7 +114,7 @@ func TestUpMendsAStackWhoseKeycloakIsStoppedOrGone(t *testing.T) {
 	for state, leave := range map[string]func(name string) error{
 		"stopped": func(name string) error { return api.ContainerStop(t.Context(), name, container.StopOptions{}) },
 		"gone": func(name string) error {
-			return api.ContainerRemove(t.Context(), name, container.RemoveOptions{Force: true})
+			return api.ContainerRemove(t.Context(), name, container.RemoveOptions{Force: true, RemoveVolumes: true})
 		},
 	} {
 		t.Run(state, func(t *testing.T) {
@@ -171,7 +171,7 @@ func TestDestroyKeepsTheDataAndTheNextUpGoesOnWithIt(t *testing.T) {
 	call(t, admin, told, "experiments/create", map[string]string{"name": "kept"}, &created)
 	takePassword(t, told, "demo-member")
 	// Whoever takes a broken stack down has a Keycloak that does not answer.
-	require.NoError(t, openEngine(t).API().ContainerRemove(t.Context(), l.name+"-keycloak", container.RemoveOptions{Force: true}))
+	require.NoError(t, openEngine(t).API().ContainerRemove(t.Context(), l.name+"-keycloak", container.RemoveOptions{Force: true, RemoveVolumes: true}))
 
 	l.must(t, "destroy")
 

@@ -30,7 +30,7 @@ func guest(t *testing.T, docker *engine.Engine, image, network string, entrypoin
 		&container.HostConfig{NetworkMode: container.NetworkMode(network)}, nil, nil, fmt.Sprintf("e2e-guest-%d", time.Now().UnixNano()))
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		require.NoError(t, docker.API().ContainerRemove(context.Background(), created.ID, container.RemoveOptions{Force: true}))
+		require.NoError(t, docker.API().ContainerRemove(context.Background(), created.ID, container.RemoveOptions{Force: true, RemoveVolumes: true}))
 	})
 	require.NoError(t, docker.API().ContainerStart(t.Context(), created.ID, container.StartOptions{}))
 	return created.ID
