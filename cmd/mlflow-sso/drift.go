@@ -12,7 +12,7 @@ import (
 )
 
 // errDrift says that a stack is not as its program wants it.
-var errDrift = errors.New("there is drift; `mlflow-sso up --refresh` mends it")
+var errDrift = errors.New("there is drift; `mlflow-sso up --refresh` mends what would be made, changed or removed, and the other lines say what to do")
 
 func newDriftCommand() *cobra.Command {
 	var which chosen
@@ -20,8 +20,11 @@ func newDriftCommand() *cobra.Command {
 		Use:   "drift",
 		Short: "Compare what there is with what the program wants, without changing anything",
 		Long: `drift looks at every container, network, volume and image of a stack and at everything that
-the program made inside Keycloak, and names what an update would change. Exit code 1 when
-there is such a thing.`,
+the program made inside Keycloak, and names what an update would change. It names, too, what
+nobody of the stack made: in its realm, among those who may administer MLflow or the realm,
+and on its networks.
+
+Exit code 2 when there is such a thing, 1 when it could not be looked at.`,
 		Example: `  mlflow-sso drift --stack prod`,
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {

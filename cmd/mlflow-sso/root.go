@@ -17,6 +17,7 @@ const (
 	exitOK      = 0 // the command did what it says
 	exitFailed  = 1 // a step or a check failed
 	exitMisused = 2 // the arguments make no sense
+	exitDrift   = 2 // drift has found something
 	exitChanges = 3 // there are changes, and the arguments ask for this code
 )
 
@@ -40,6 +41,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	switch {
 	case errors.As(err, &misuse):
 		return exitMisused
+	case errors.Is(err, errDrift):
+		return exitDrift
 	case errors.Is(err, errChanges):
 		return exitChanges
 	}
@@ -53,8 +56,8 @@ func newRootCommand() *cobra.Command {
 		Long: `mlflow-sso prepares a machine, brings a stack up, proves that people can log in,
 and takes the stack down again.
 
-Exit codes: 0 success, 1 a step or a check failed, 2 the arguments make no sense,
-3 preview --exit-code has found changes.`,
+Exit codes: 0 success, 1 a step or a check failed, 2 the arguments make no sense or
+drift has found something, 3 preview --exit-code has found changes.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -19,6 +20,13 @@ const (
 	Created  Outcome = "created"
 )
 
+// What drift finds and no update would touch.
+const (
+	Foreign Outcome = "not made by the stack"
+	ByHand  Outcome = "changed by hand"
+	Gone    Outcome = "gone"
+)
+
 var outcomes = []Outcome{Removed, Replaced, Changed, Created}
 
 // Change is a resource that an update would not leave as it is.
@@ -26,7 +34,7 @@ type Change struct {
 	// Resource is its name in the program, Kind what it is, such as "docker Container".
 	Resource, Kind string
 	Outcome        Outcome
-	// Why says what forces a replacement.
+	// Why says what forces a replacement; of what no update would touch, what to do.
 	Why string
 	// Properties are those that differ; none where the resource is new or goes.
 	Properties []Property
@@ -37,6 +45,9 @@ type Change struct {
 // String is such as `redis-container: would be replaced for ["memory"]`.
 func (c Change) String() string {
 	text := fmt.Sprintf("%s: would be %s", c.Resource, c.Outcome)
+	if !slices.Contains(outcomes, c.Outcome) {
+		return c.standing()
+	}
 	if len(c.Properties) == 0 {
 		return text
 	}
@@ -45,6 +56,26 @@ func (c Change) String() string {
 		names[i] = p.Name
 	}
 	return fmt.Sprintf("%s for %q", text, names)
+}
+
+// standing is such as `realm clients other: not made by the stack; remove it`, in
+// one line, whatever somebody has typed for a name.
+func (c Change) standing() string {
+	text := fmt.Sprintf("%s: %s", c.Resource, c.Outcome)
+	for _, p := range c.Properties {
+		text += fmt.Sprintf("; %s: got %s, want %s", p.Name, orNone(p.Old), orNone(p.New))
+	}
+	if c.Why != "" {
+		text += "; " + c.Why
+	}
+	return plain(text)
+}
+
+func orNone(raw json.RawMessage) string {
+	if raw == nil {
+		return "none"
+	}
+	return value(raw, longest)
 }
 
 // Property is one that differs. Old and New are nil where there is none. Whoever

@@ -35,8 +35,7 @@ func (s *Stack) settleAdministrators(ctx context.Context, step Step) (Changes, e
 // differingAdministrators is what settleAdministrators would set. Where a service is
 // to be made anew that Keycloak needs, there is nobody to ask.
 func (s *Stack) differingAdministrators(ctx context.Context, step Step, found []report.Change) ([]report.Change, error) {
-	needed := []string{"postgres-container", "keycloak-container", "edge-container"}
-	if slices.ContainsFunc(found, func(c report.Change) bool { return slices.Contains(needed, c.Resource) }) {
+	if s.mute(found) {
 		step.Say("%s cannot be looked at before the rest is mended", administrators)
 		return nil, nil
 	}
@@ -54,6 +53,14 @@ func (s *Stack) differingAdministrators(ctx context.Context, step Step, found []
 	}
 	slices.SortFunc(properties, func(x, y report.Property) int { return strings.Compare(x.Name, y.Name) })
 	return []report.Change{{Resource: administrators, Kind: "keycloak realm master", Outcome: report.Changed, Properties: properties}}, nil
+}
+
+// mute says whether Keycloak cannot be asked for anything.
+func (s *Stack) mute(found []report.Change) bool {
+	needed := []string{"postgres-container", "keycloak-container", "edge-container", "realm-realm"}
+	return slices.ContainsFunc(found, func(c report.Change) bool {
+		return slices.Contains(needed, c.Resource) && (c.Resource != "realm-realm" || c.Outcome == report.Created)
+	})
 }
 
 // text is a value as it stands in JSON.

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"context"
+	"slices"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optpreview"
 
@@ -9,7 +10,8 @@ import (
 )
 
 // Drift compares what there is, on the host and in Keycloak, with what the
-// program wants and what the tool sets after it, and changes nothing, the state neither.
+// program wants and what the tool sets after it, and with what nobody of the stack
+// made; it changes nothing, the state neither.
 func (s *Stack) Drift(ctx context.Context, step Step) ([]report.Change, error) {
 	watched, err := s.compare(ctx, step, optpreview.Refresh())
 	if err != nil {
@@ -18,5 +20,9 @@ func (s *Stack) Drift(ctx context.Context, step Step) ([]report.Change, error) {
 	step.Say("compared with what there is")
 	found := changes(watched.differences)
 	more, err := s.differingAdministrators(ctx, step, found)
-	return append(found, more...), err
+	if err != nil {
+		return nil, err
+	}
+	unknown, err := s.unknown(ctx, step, found)
+	return slices.Concat(found, more, unknown), err
 }

@@ -102,7 +102,7 @@ func TestAStoppedContainerIsDriftAndUpMendsIt(t *testing.T) {
 
 	got, err := l.run(t.Context(), "drift")
 	require.NoError(t, err)
-	require.Equal(t, 1, got.code)
+	require.Equal(t, 2, got.code)
 	require.Contains(t, got.stdout, "redis-container")
 }
 
@@ -140,7 +140,7 @@ func TestAChangeByHandInKeycloakIsDriftAndUpWithRefreshMendsIt(t *testing.T) {
 
 	got, err := l.run(t.Context(), "drift")
 	require.NoError(t, err)
-	require.Equal(t, 1, got.code)
+	require.Equal(t, 2, got.code)
 	require.Contains(t, got.stdout, "realm-groups-mapper")
 
 	require.Regexp(t, allPassed, l.must(t, "up", "--refresh").stdout)

@@ -67,7 +67,7 @@ func changeInRealmMaster(t *testing.T, l *lab, told outputs.Stack) {
 
 	got, err := l.run(t.Context(), "drift")
 	require.NoError(t, err)
-	require.Equal(t, 1, got.code)
+	require.Equal(t, 2, got.code)
 	require.Contains(t, got.stdout, "administrators: would be changed for "+want)
 	require.Contains(t, fallen(prove(t, told), report.Failed), "administrators")
 
@@ -243,7 +243,7 @@ func TestADoorForAdministratorsInTheStacksOwnRealmFailsTheProofAndIsShutByTheNex
 	require.Equal(t, []string{"administrators", "password-grant"}, fallen(prove(t, told), report.Failed))
 	got, err := l.run(t.Context(), "drift")
 	require.NoError(t, err)
-	require.Equal(t, 1, got.code)
+	require.Equal(t, 2, got.code)
 	require.Contains(t, got.stdout, `["client admin-cli of realm mlflow"]`)
 
 	l.must(t, "up", "--no-verify")

@@ -1,0 +1,60 @@
+package pristine
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/mlflow-sso/mlflow-sso/components/realm"
+	"github.com/mlflow-sso/mlflow-sso/internal/report"
+)
+
+// pulumis are what Pulumi's refresh was seen to name when it was changed by hand, or
+// what the program sets, which comes to the same; decision 18 has the measurement.
+// A path stands for all below it.
+func pulumis() []string {
+	client := "clients" + between + realm.ClientID + between
+	return []string{
+		"enabled", "displayName", "sslRequired", "duplicateEmailsAllowed", "registrationAllowed", "editUsernameAllowed",
+		"loginWithEmailAllowed", "resetPasswordAllowed", "passwordPolicy", "bruteForceProtected", "failureFactor",
+		"waitIncrementSeconds", "maxFailureWaitSeconds", "maxDeltaTimeSeconds", "quickLoginCheckMilliSeconds",
+		"minimumQuickLoginWaitSeconds", "permanentLockout", "ssoSessionIdleTimeout", "ssoSessionMaxLifespan",
+		"attributes" + between + "adminEventsExpiration",
+		"defaultSignatureAlgorithm", "internationalizationEnabled", "supportedLocales", "defaultLocale", "loginTheme",
+		"offlineSessionMaxLifespanEnabled", "revokeRefreshToken", "smtpServer", "userManagedAccessAllowed",
+		"eventsEnabled", "eventsExpiration", "adminEventsEnabled", "adminEventsDetailsEnabled", "eventsListeners",
+		client + "enabled", client + "name", client + "secret", client + "publicClient", client + "bearerOnly",
+		client + "standardFlowEnabled", client + "implicitFlowEnabled", client + "directAccessGrantsEnabled",
+		client + "serviceAccountsEnabled", client + "fullScopeAllowed", client + "redirectUris", client + "webOrigins", client + "baseUrl",
+		client + "attributes" + between + "oauth2.device.authorization.grant.enabled",
+		client + "attributes" + between + "pkce.code.challenge.method",
+		client + "attributes" + between + "post.logout.redirect.uris",
+		client + "attributes" + between + "access.token.lifespan",
+		client + "protocolMappers" + between + "groups", client + "protocolMappers" + between + "audience",
+		profile + between + "attributes",
+	}
+}
+
+// profile is what people of the realm have, a document within the document.
+const profile = "components" + between + "org.keycloak.userprofile.UserProfileProvider" + between + "1" + between + "config" + between + profileConfig
+
+const profileConfig = "kc.user.profile.config"
+
+// masters are what package master tells.
+func masters() []string {
+	return []string{"clients" + between + "admin-cli" + between + "enabled", "clients" + between + "security-admin-console" + between + "enabled"}
+}
+
+// elsewhere says whether somebody else tells about a path.
+func elsewhere(path string) bool {
+	return slices.ContainsFunc(append(pulumis(), masters()...), func(known string) bool {
+		return path == known || strings.HasPrefix(path, known+between)
+	})
+}
+
+// withoutGone leaves out what the program makes and is gone, which Pulumi tells.
+func withoutGone(all []report.Change) []report.Change {
+	made := []string{"realm clients " + realm.ClientID, "realm groups " + realm.AdminGroup, "realm groups " + realm.UserGroup}
+	return slices.DeleteFunc(all, func(c report.Change) bool {
+		return c.Outcome == report.Gone && slices.Contains(made, c.Resource)
+	})
+}

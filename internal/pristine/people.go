@@ -1,0 +1,109 @@
+package pristine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/Nerzal/gocloak/v13"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/report"
+)
+
+const (
+	// manyPeople are more than may administer anything.
+	manyPeople = 10000
+	// management is the client whose roles let people administer the realm.
+	management = "realm-management"
+)
+
+// people are those who may administer MLflow, or the realm, and whom the stack did
+// not make. Members of the group of users are everybody's own affair.
+func (r *Realm) people(ctx context.Context) ([]report.Change, error) {
+	admins, err := r.administrators(ctx)
+	if err != nil {
+		return nil, err
+	}
+	managers, err := r.managers(ctx)
+	return append(admins, managers...), err
+}
+
+func (r *Realm) administrators(ctx context.Context) ([]report.Change, error) {
+	of := r.stack.Realm
+	group, err := r.api.GetGroupByPath(ctx, r.token, of.Name, of.AdminGroup)
+	var answer *gocloak.APIError
+	if errors.As(err, &answer) && answer.Code == 404 {
+		return nil, nil // Pulumi tells that it is gone
+	}
+	if err != nil {
+		return nil, r.failed("find group "+of.AdminGroup, err)
+	}
+	members, err := r.api.GetGroupMembers(ctx, r.token, of.Name, *group.ID, gocloak.GetGroupsParams{Max: gocloak.IntP(manyPeople)})
+	if err != nil {
+		return nil, r.failed("look who is in group "+of.AdminGroup, err)
+	}
+	var found []report.Change
+	for _, name := range r.strangers(members) {
+		found = append(found, report.Change{
+			Resource: fmt.Sprintf("person %s in group %s", name, of.AdminGroup), Kind: "keycloak member", Outcome: report.Foreign,
+			Why: "may administer MLflow; take them out of the group " + inTheConsole + " if nobody meant it",
+		})
+	}
+	return found, nil
+}
+
+// strangers are the names of those whom the stack did not make administrators.
+func (r *Realm) strangers(all []*gocloak.User) []string {
+	var names []string
+	for _, who := range all {
+		name := gocloak.PString(who.Username)
+		ours := false
+		for _, user := range r.stack.DemoUsers {
+			ours = ours || user.Username == name && user.Group == r.stack.Realm.AdminGroup
+		}
+		if !ours {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// managers are people with a role of the realm's own administration.
+func (r *Realm) managers(ctx context.Context) ([]report.Change, error) {
+	realm := r.stack.Realm.Name
+	clients, err := r.api.GetClients(ctx, r.token, realm, gocloak.GetClientsParams{ClientID: gocloak.StringP(management)})
+	if err != nil {
+		return nil, r.failed("find client "+management, err)
+	}
+	if len(clients) != 1 {
+		return nil, nil // the comparison tells that it is gone
+	}
+	roles, err := r.api.GetClientRoles(ctx, r.token, realm, *clients[0].ID, gocloak.GetRoleParams{})
+	if err != nil {
+		return nil, r.failed("look at the roles of "+management, err)
+	}
+	has := map[string][]string{}
+	for _, role := range roles {
+		who, err := r.api.GetUsersByClientRoleName(ctx, r.token, realm, *clients[0].ID, *role.Name, gocloak.GetUsersByRoleParams{Max: gocloak.IntP(manyPeople)})
+		if err != nil {
+			return nil, r.failed("look who has the role "+*role.Name, err)
+		}
+		for _, user := range who {
+			name := gocloak.PString(user.Username)
+			has[name] = append(has[name], *role.Name)
+		}
+	}
+	var found []report.Change
+	for name, roles := range has {
+		slices.Sort(roles)
+		found = append(found, report.Change{
+			Resource: "person " + name, Kind: "keycloak role", Outcome: report.Foreign,
+			Why: fmt.Sprintf("has roles of %s (%s); take them away %s", management, strings.Join(roles, ", "), inTheConsole),
+		})
+	}
+	slices.SortFunc(found, func(a, b report.Change) int { return strings.Compare(a.Resource, b.Resource) })
+	return found, nil
+}

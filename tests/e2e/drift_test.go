@@ -1,0 +1,304 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/pristine"
+)
+
+var update = flag.Bool("update", false, "write the baseline of a realm from the shared stack, and fail")
+
+// byHand is somebody at the admin API of the stack's realm.
+type byHand struct {
+	t    *testing.T
+	told outputs.Stack
+}
+
+// send is one request; it returns what was made, or the document that was asked for.
+func (h byHand) send(method, path string, body any) any {
+	h.t.Helper()
+	client, token := keycloakAdmin(h.t, h.told)
+	request := client.GetRequestWithBearerAuth(context.Background(), token)
+	if body != nil {
+		request = request.SetBody(body)
+	}
+	answer, err := request.Execute(method, h.told.Keycloak.AdminURL+"/admin/realms/"+h.told.Realm.Name+path)
+	require.NoError(h.t, err)
+	require.Less(h.t, answer.StatusCode(), 300, "%s %s: %s", method, path, answer.Body())
+	if method == http.MethodPost {
+		location := answer.Header().Get("Location")
+		return location[strings.LastIndex(location, "/")+1:]
+	}
+	var document any
+	if len(answer.Body()) > 0 {
+		require.NoError(h.t, json.Unmarshal(answer.Body(), &document))
+	}
+	return document
+}
+
+// makes something that is removed again.
+func (h byHand) makes(path string, body any) func() {
+	id := h.send(http.MethodPost, path, body).(string)
+	return func() { h.send(http.MethodDelete, path+"/"+id, nil) }
+}
+
+// sets members of a document, and sets them back. The attributes are set one by one.
+func (h byHand) sets(path string, change map[string]any) func() {
+	document := h.send(http.MethodGet, path, nil).(map[string]any)
+	before, after := map[string]any{}, map[string]any{}
+	for key, value := range document {
+		before[key], after[key] = value, value
+	}
+	for key, value := range change {
+		after[key] = value
+	}
+	h.send(http.MethodPut, path, after)
+	return func() {
+		for key := range change {
+			if _, had := before[key]; !had {
+				before[key] = nil
+			}
+		}
+		h.send(http.MethodPut, path, before)
+	}
+}
+
+// one is the ID of something in a list, by a member of it.
+func (h byHand) one(path, key, value string) string {
+	for _, member := range h.send(http.MethodGet, path, nil).([]any) {
+		if member := member.(map[string]any); member[key] == value {
+			return member["id"].(string)
+		}
+	}
+	require.Fail(h.t, "nothing there", "%s in %s", value, path)
+	return ""
+}
+
+type change struct {
+	// named is how drift calls it, up to where it says what to do.
+	named string
+	// does the change, and returns what takes it back.
+	does func(h byHand) func()
+}
+
+func put(path func(h byHand) string, body func(h byHand) any, undo string) func(byHand) func() {
+	return func(h byHand) func() {
+		at := path(h)
+		h.send(http.MethodPut, at, body(h))
+		return func() { h.send(undo, at, nil) }
+	}
+}
+
+func nothing(byHand) any { return nil }
+
+func (h byHand) client(id string) string {
+	return "/clients/" + h.one("/clients?clientId="+id, "clientId", id)
+}
+func (h byHand) scope(name string) string { return h.one("/client-scopes", "name", name) }
+func (h byHand) group(name string) string { return "/groups/" + h.one("/groups", "name", name) }
+func (h byHand) user(name string) string {
+	return "/users/" + h.one("/users?exact=true&username="+name, "username", name)
+}
+
+// gives a role of the realm's own administration to a person or a group.
+func gives(whom func(h byHand) string) func(byHand) func() {
+	return func(h byHand) func() {
+		at := h.client("realm-management")
+		role := h.send(http.MethodGet, at+"/roles/view-users", nil)
+		path := whom(h) + "/role-mappings" + at
+		h.post(path, []any{role})
+		return func() { h.send(http.MethodDelete, path, []any{role}) }
+	}
+}
+
+// post makes something that has no address.
+func (h byHand) post(path string, body any) {
+	client, token := keycloakAdmin(h.t, h.told)
+	answer, err := client.GetRequestWithBearerAuth(context.Background(), token).SetBody(body).
+		Post(h.told.Keycloak.AdminURL + "/admin/realms/" + h.told.Realm.Name + path)
+	require.NoError(h.t, err)
+	require.Less(h.t, answer.StatusCode(), 300, "%s: %s", path, answer.Body())
+}
+
+func mapper(name string) map[string]any {
+	return map[string]any{
+		"name": name, "protocol": "openid-connect", "protocolMapper": "oidc-hardcoded-claim-mapper",
+		"config": map[string]string{"claim.name": "groups2", "claim.value": "x", "jsonType.label": "String", "access.token.claim": "true"},
+	}
+}
+
+const byNobody = ": not made by the stack"
+
+// changesByHand are those that Pulumi's refresh does not see.
+var changesByHand = []change{
+	{"realm clients mlflow protocolMappers extra" + byNobody, func(h byHand) func() {
+		return h.makes(h.client("mlflow")+"/protocol-mappers/models", mapper("extra"))
+	}},
+	{"realm clientScopes profile protocolMappers extra" + byNobody, func(h byHand) func() {
+		return h.makes("/client-scopes/"+h.scope("profile")+"/protocol-mappers/models", mapper("extra"))
+	}},
+	{`realm clients mlflow: changed by hand; consentRequired: got true, want false; optionalClientScopes: got ["address","microprofile-jwt","offline_access","organization","phone","service_account"], want ["address","microprofile-jwt","offline_access","organization","phone"]`, func(h byHand) func() {
+		scope := h.client("mlflow") + "/optional-client-scopes/" + h.scope("service_account")
+		h.send(http.MethodPut, scope, nil)
+		back := h.sets(h.client("mlflow"), map[string]any{"consentRequired": true})
+		return func() { back(); h.send(http.MethodDelete, scope, nil) }
+	}},
+	{"realm clients other" + byNobody, func(h byHand) func() {
+		return h.makes("/clients", map[string]any{"clientId": "other", "publicClient": true})
+	}},
+	{"realm groups others" + byNobody, func(h byHand) func() {
+		return h.makes("/groups", map[string]any{"name": "others"})
+	}},
+	{"realm groups mlflow-users: changed by hand; subGroups / below / name: got \"below\", want none; subGroups / below / path: got \"/mlflow-users/below\", want none", func(h byHand) func() {
+		h.post(h.group("mlflow-users")+"/children", map[string]any{"name": "below"})
+		id := h.one(h.group("mlflow-users")+"/children", "name", "below")
+		return func() { h.send(http.MethodDelete, "/groups/"+id, nil) }
+	}},
+	{`realm groups mlflow-admins: changed by hand; clientRoles / realm-management: got ["view-users"], want none`,
+		gives(func(h byHand) string { return h.group("mlflow-admins") })},
+	{"person demo-outsider in group mlflow-admins" + byNobody, put(func(h byHand) string {
+		return h.user("demo-outsider") + h.group("mlflow-admins")
+	}, nothing, http.MethodDelete)},
+	{"person demo-outsider" + byNobody, gives(func(h byHand) string { return h.user("demo-outsider") })},
+	{"realm roles realm extra" + byNobody, func(h byHand) func() {
+		h.post("/roles", map[string]any{"name": "extra"})
+		return func() { h.send(http.MethodDelete, "/roles/extra", nil) }
+	}},
+	{"realm identityProviders other" + byNobody, func(h byHand) func() {
+		return h.makes("/identity-provider/instances", map[string]any{"alias": "other", "providerId": "oidc", "config": map[string]string{
+			"clientId": "x", "clientSecret": unseen, "authorizationUrl": "http://x.example.com/a", "tokenUrl": "http://x.example.com/t",
+		}})
+	}},
+	{"realm components org.keycloak.keys.KeyProvider own" + byNobody, func(h byHand) func() {
+		return h.makes("/components", map[string]any{
+			"name": "own", "providerId": "hmac-generated", "providerType": "org.keycloak.keys.KeyProvider",
+			"config": map[string][]string{"priority": {"1"}, "algorithm": {"HS256"}},
+		})
+	}},
+	{"realm components org.keycloak.storage.UserStorageProvider ldap" + byNobody, func(h byHand) func() {
+		return h.makes("/components", map[string]any{
+			"name": "ldap", "providerId": "ldap", "providerType": "org.keycloak.storage.UserStorageProvider",
+			"config": map[string][]string{
+				"enabled": {"false"}, "vendor": {"other"}, "connectionUrl": {"ldap://x.example.com"}, "usersDn": {"ou=x"}, "bindDn": {"cn=x"},
+				"bindCredential": {unseen}, "editMode": {"READ_ONLY"}, "usernameLDAPAttribute": {"uid"}, "rdnLDAPAttribute": {"uid"},
+				"uuidLDAPAttribute": {"entryUUID"}, "userObjectClasses": {"person"},
+			},
+		})
+	}},
+	{`realm authenticationFlows browser: changed by hand; authenticationExecutions / 1 / requirement: got "DISABLED", want "ALTERNATIVE"`, func(h byHand) func() {
+		const path = "/authentication/flows/browser/executions"
+		var execution map[string]any
+		for _, one := range h.send(http.MethodGet, path, nil).([]any) {
+			if one := one.(map[string]any); one["providerId"] == "auth-cookie" {
+				execution = one
+			}
+		}
+		was := execution["requirement"]
+		execution["requirement"] = "DISABLED"
+		h.send(http.MethodPut, path, execution)
+		return func() { execution["requirement"] = was; h.send(http.MethodPut, path, execution) }
+	}},
+	{"realm requiredActions TERMS_AND_CONDITIONS: changed by hand; enabled: got true, want false", func(h byHand) func() {
+		return h.sets("/authentication/required-actions/TERMS_AND_CONDITIONS", map[string]any{"enabled": true})
+	}},
+	{`realm settings: changed by hand; accessTokenLifespan: got 7200, want 300; browserFlow: got "registration", want "browser"; rememberMe: got true, want false; verifyEmail: got true, want false`, func(h byHand) func() {
+		return h.sets("", map[string]any{"accessTokenLifespan": 7200, "rememberMe": true, "verifyEmail": true, "browserFlow": "registration"})
+	}},
+	{`realm components org.keycloak.userprofile.UserProfileProvider 1: changed by hand; config / kc.user.profile.config / unmanagedAttributePolicy: got "ENABLED", want none`, func(h byHand) func() {
+		return h.sets("/users/profile", map[string]any{"unmanagedAttributePolicy": "ENABLED"})
+	}},
+}
+
+// unseen is a secret that no difference may show.
+const unseen = "a-secret-that-nobody-may-see"
+
+// named are what lines of drift say up to what to do.
+func namedIn(stdout string) []string {
+	var all []string
+	for line := range strings.Lines(stdout) {
+		text := strings.TrimSpace(line)
+		if at := strings.LastIndex(text, "; "); at > 0 {
+			text = text[:at]
+		}
+		all = append(all, text)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// Pulumi does not look beside what it made. Each change is named, nothing beside it,
+// and none is left when all are taken back.
+func TestEveryChangeByHandInTheRealmIsNamedByDriftAndNothingElseIs(t *testing.T) {
+	l := sharedLab(t)
+	require.Contains(t, l.must(t, "drift").stdout, "no drift")
+	h := byHand{t, runningStack(t)}
+	var want []string
+	var back []func()
+	undo := func() {
+		slices.Reverse(back)
+		for _, one := range back {
+			one()
+		}
+		back = nil
+	}
+	t.Cleanup(undo)
+	for _, c := range changesByHand {
+		want, back = append(want, c.named), append(back, c.does(h))
+	}
+	slices.Sort(want)
+
+	got, err := l.run(t.Context(), "drift")
+	require.NoError(t, err)
+	require.Equal(t, 2, got.code, got.stderr)
+	require.Equal(t, want, namedIn(got.stdout))
+	require.NotContains(t, got.stdout+got.stderr, unseen)
+
+	undo()
+	require.Contains(t, l.must(t, "drift").stdout, "no drift")
+}
+
+func TestAContainerOnTheDataNetworkThatNobodyKnowsIsDrift(t *testing.T) {
+	l := sharedLab(t)
+	id := guest(t, openEngine(t), baseImage(), l.name+"-data")
+	seen, err := openEngine(t).API().ContainerInspect(t.Context(), id)
+	require.NoError(t, err)
+
+	got, err := l.run(t.Context(), "drift")
+
+	require.NoError(t, err)
+	require.Equal(t, 2, got.code, got.stderr)
+	require.Equal(t, []string{"container " + strings.TrimPrefix(seen.Name, "/") + byNobody + "; is on network " + l.name + "-data"}, namedIn(got.stdout))
+}
+
+// A realm of either kind is as the baseline has it; after `go test -update` it is
+// the shared stack's.
+func TestTheRealmOfAStackThatWasJustMadeIsTheBaseline(t *testing.T) {
+	if *update {
+		told := runningStack(t)
+		realm, err := pristine.Open(t.Context(), told)
+		require.NoError(t, err)
+		seen, err := realm.Baseline(t.Context())
+		require.NoError(t, err)
+		text, err := json.MarshalIndent(seen, "", " ")
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(sharedLab(t).root, "internal", "pristine", "baseline.json"), append(text, '\n'), 0o600))
+		t.Fatal("wrote the baseline: read what has changed in it, build the tool, and run again without -update")
+	}
+	onEveryLab(t, func(t *testing.T, l *lab, _ outputs.Stack) {
+		require.Contains(t, l.must(t, "drift").stdout, "no drift")
+	})
+}
+
