@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mlflow-sso/mlflow-sso/internal/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/progress"
 	"github.com/mlflow-sso/mlflow-sso/internal/report"
 )
@@ -56,6 +57,10 @@ func drift(cmd *cobra.Command, which chosen) (found []report.Change, err error) 
 	if _, err := s.Outputs(cmd.Context()); err != nil {
 		return nil, err
 	}
+	if s.Docker, err = engine.Open(cmd.Context()); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.Docker.Close()) }()
 	err = progress.New(cmd.ErrOrStderr()).Step(cmd.Context(), "stack "+which.name, func(ctx context.Context, step *progress.Step) error {
 		found, err = s.Drift(ctx, step)
 		return err

@@ -98,9 +98,9 @@ func (r *Realm) Baseline(ctx context.Context) (Baseline, error) {
 
 // Differences are what is there and ought not to be, is not as it was made, or is gone.
 func (r *Realm) Differences(ctx context.Context) ([]report.Change, error) {
-	var want Baseline
-	if err := json.Unmarshal(recorded, &want); err != nil {
-		return nil, fmt.Errorf("baseline of a realm: %w", err)
+	want, err := baseline()
+	if err != nil {
+		return nil, err
 	}
 	got, err := r.Baseline(ctx)
 	if err != nil {
@@ -114,6 +114,19 @@ func (r *Realm) Differences(ctx context.Context) ([]report.Change, error) {
 	}
 	people, err := r.people(ctx)
 	return append(withoutGone(compare(got.Realm, want.Realm)), people...), err
+}
+
+// baseline is the recorded one. It is indented for people who read its differences.
+func baseline() (Baseline, error) {
+	var want Baseline
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, recorded); err != nil {
+		return want, fmt.Errorf("baseline of a realm: %w", err)
+	}
+	if err := json.Unmarshal(compact.Bytes(), &want); err != nil {
+		return want, fmt.Errorf("baseline of a realm: %w", err)
+	}
+	return want, nil
 }
 
 // compare tells what differs, one change for each thing.
