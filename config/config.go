@@ -146,6 +146,9 @@ type Realm struct {
 	// DemoUsers makes three people with derived passwords: an admin, a member,
 	// and one who is in no group. For stacks on localhost only.
 	DemoUsers bool `json:"demoUsers"`
+	// Administrators are the user names of those who shall be in the group of
+	// administrators. The program makes none of them; drift names everybody else there.
+	Administrators []string `json:"administrators"`
 }
 
 // Images says where the images come from. A service whose entry is empty is

@@ -144,6 +144,7 @@ func TestEveryMistakeNamesItsKeyWhatWasGotAndWhatIsWanted(t *testing.T) {
 		"TLS not demanded":    {public, "realm", `{"sslRequired":"none"}`, []string{"mlflow-sso:realm.sslRequired", `got "none"`, "want external"}},
 		"TLS inside":          {public, "realm", `{"sslRequired":"all"}`, []string{"mlflow-sso:realm.sslRequired", `got "all"`, "want external"}},
 		"unknown requirement": {public, "realm", `{"sslRequired":"maybe"}`, []string{"mlflow-sso:realm.sslRequired", `got "maybe"`, "none, external"}},
+		"loud administrator":  {public, "realm", `{"administrators":["Ada","bob","bob"]}`, []string{"mlflow-sso:realm.administrators", `got "Ada"`, "in small letters", `got "bob" twice`}},
 		"demo users outside":  {public, "realm", `{"demoUsers":true}`, []string{"mlflow-sso:realm.demoUsers", "got true", "want false"}},
 		"duration":            {localhost, "realm", `{"sslRequired":"none","accessTokenLifespan":"a day"}`, []string{"mlflow-sso:realm.accessTokenLifespan", `got "a day"`, `"10h"`}},
 		"duration too long":   {localhost, "realm", `{"sslRequired":"none","accessTokenLifespan":"240h"}`, []string{"mlflow-sso:realm.accessTokenLifespan", "got 240h0m0s", "want 5m to 24h"}},

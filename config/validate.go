@@ -153,6 +153,14 @@ func (v *validation) addresses(c *Config) {
 	if c.Realm.DemoUsers && (!application.Loopback() || !keycloak.Loopback()) {
 		v.fail("realm.demoUsers", "got true while the stack is public (%s), want false: demo users are for localhost only", application)
 	}
+	for i, name := range c.Realm.Administrators {
+		switch {
+		case name == "" || name != strings.ToLower(strings.TrimSpace(name)):
+			v.fail("realm.administrators", "got %q, want user names as Keycloak writes them, in small letters", name)
+		case slices.Contains(c.Realm.Administrators[:i], name):
+			v.fail("realm.administrators", "got %q twice, want everybody once", name)
+		}
+	}
 }
 
 func (v *validation) generations(c *Config) {

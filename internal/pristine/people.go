@@ -48,18 +48,19 @@ func (r *Realm) administrators(ctx context.Context) ([]report.Change, error) {
 	for _, name := range r.strangers(members) {
 		found = append(found, report.Change{
 			Resource: fmt.Sprintf("person %s in group %s", name, of.AdminGroup), Kind: "keycloak member", Outcome: report.Foreign,
-			Why: "may administer MLflow; take them out of the group " + inTheConsole + " if nobody meant it",
+			Why: "may administer MLflow; name them in `realm.administrators`, or take them out of the group " + inTheConsole,
 		})
 	}
 	return found, nil
 }
 
-// strangers are the names of those whom the stack did not make administrators.
+// strangers are the names of those whom neither the stack made administrators nor
+// its settings name.
 func (r *Realm) strangers(all []*gocloak.User) []string {
 	var names []string
 	for _, who := range all {
 		name := gocloak.PString(who.Username)
-		ours := false
+		ours := slices.Contains(r.admins, name)
 		for _, user := range r.stack.DemoUsers {
 			ours = ours || user.Username == name && user.Group == r.stack.Realm.AdminGroup
 		}

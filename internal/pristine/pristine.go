@@ -47,14 +47,16 @@ var recorded []byte
 
 // Realm is the realm of a stack that is up.
 type Realm struct {
-	stack outputs.Stack
-	api   *gocloak.GoCloak
-	token string
+	stack  outputs.Stack
+	admins []string // user names of those who shall administer MLflow
+	api    *gocloak.GoCloak
+	token  string
 }
 
-// Open logs in with the program's service account.
-func Open(ctx context.Context, stack outputs.Stack) (*Realm, error) {
-	r := &Realm{stack: stack, api: gocloak.NewClient(stack.Keycloak.AdminURL)}
+// Open logs in with the program's service account. The admins are the user names of
+// those who shall administer MLflow, beside the demo users.
+func Open(ctx context.Context, stack outputs.Stack, admins []string) (*Realm, error) {
+	r := &Realm{stack: stack, admins: admins, api: gocloak.NewClient(stack.Keycloak.AdminURL)}
 	r.api.RestyClient().SetTimeout(callTimeout)
 	token, err := r.api.LoginClient(ctx, stack.Keycloak.Provider.ID, stack.Keycloak.Provider.Secret, masterRealm)
 	if err != nil {

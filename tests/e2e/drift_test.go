@@ -169,10 +169,10 @@ var changesByHand = []change{
 	}},
 	{`realm groups mlflow-admins: changed by hand; clientRoles / realm-management: got ["view-users"], want none`,
 		gives(func(h byHand) string { return h.group("mlflow-admins") })},
-	{"person demo-outsider in group mlflow-admins" + byNobody, put(func(h byHand) string {
+	{"person demo-outsider in group mlflow-admins" + byNobody + "; may administer MLflow", put(func(h byHand) string {
 		return h.user("demo-outsider") + h.group("mlflow-admins")
 	}, nothing, http.MethodDelete)},
-	{"person demo-outsider" + byNobody, gives(func(h byHand) string { return h.user("demo-outsider") })},
+	{"person demo-outsider" + byNobody + "; has roles of realm-management (view-users)", gives(func(h byHand) string { return h.user("demo-outsider") })},
 	{"realm roles realm extra" + byNobody, func(h byHand) func() {
 		h.post("/roles", map[string]any{"name": "extra"})
 		return func() { h.send(http.MethodDelete, "/roles/extra", nil) }
@@ -288,7 +288,7 @@ func TestAContainerOnTheDataNetworkThatNobodyKnowsIsDrift(t *testing.T) {
 func TestTheRealmOfAStackThatWasJustMadeIsTheBaseline(t *testing.T) {
 	if *update {
 		told := runningStack(t)
-		realm, err := pristine.Open(t.Context(), told)
+		realm, err := pristine.Open(t.Context(), told, nil)
 		require.NoError(t, err)
 		seen, err := realm.Baseline(t.Context())
 		require.NoError(t, err)
@@ -301,4 +301,3 @@ func TestTheRealmOfAStackThatWasJustMadeIsTheBaseline(t *testing.T) {
 		require.Contains(t, l.must(t, "drift").stdout, "no drift")
 	})
 }
-
