@@ -167,8 +167,10 @@ var changesByHand = []change{
 		id := h.one(h.group("mlflow-users")+"/children", "name", "below")
 		return func() { h.send(http.MethodDelete, "/groups/"+id, nil) }
 	}},
-	{`realm groups mlflow-admins: changed by hand; clientRoles / realm-management: got ["view-users"], want none`,
-		gives(func(h byHand) string { return h.group("mlflow-admins") })},
+	{
+		`realm groups mlflow-admins: changed by hand; clientRoles / realm-management: got ["view-users"], want none`,
+		gives(func(h byHand) string { return h.group("mlflow-admins") }),
+	},
 	{"person demo-outsider in group mlflow-admins" + byNobody + "; may administer MLflow", put(func(h byHand) string {
 		return h.user("demo-outsider") + h.group("mlflow-admins")
 	}, nothing, http.MethodDelete)},
