@@ -19,6 +19,7 @@ const (
 	exitMisused = 2 // the arguments make no sense
 	exitDrift   = 2 // drift has found something
 	exitChanges = 3 // there are changes, and the arguments ask for this code
+	exitFound   = 4 // doctor has found something wrong
 )
 
 // usageError marks a mistake in the arguments.
@@ -45,6 +46,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return exitDrift
 	case errors.Is(err, errChanges):
 		return exitChanges
+	case errors.Is(err, errFindings):
+		return exitFound
 	}
 	return exitFailed
 }
@@ -57,11 +60,12 @@ func newRootCommand() *cobra.Command {
 and takes the stack down again.
 
 Exit codes: 0 success, 1 a step or a check failed, 2 the arguments make no sense or
-drift has found something, 3 preview --exit-code has found changes.`,
+drift has found something, 3 preview --exit-code has found changes, 4 doctor has found
+something wrong.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newUpCommand(), newPreviewCommand(), newVerifyCommand(outputsInState), newPasswordsCommand(), newConsoleCommand(outputsInState), newCertificateCommand(outputsInState), newOutputsCommand(), newDriftCommand(), newDestroyCommand(), newBootstrapCommand())
+	root.AddCommand(newUpCommand(), newPreviewCommand(), newVerifyCommand(outputsInState), newPasswordsCommand(), newConsoleCommand(outputsInState), newCertificateCommand(outputsInState), newOutputsCommand(), newDoctorCommand(), newDriftCommand(), newDestroyCommand(), newBootstrapCommand())
 	return root
 }

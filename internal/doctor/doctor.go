@@ -8,7 +8,10 @@
 //
 // A stack that is half down is examined as far as it goes. What could not be looked
 // at is told with the reason, and is no health. Every examination is bounded in
-// time, and changes nothing. No secret reaches a finding.
+// time, and changes nothing but one unfinished login. No secret reaches a finding.
+//
+// All containers share the clock of one host, so there is no skew between them:
+// what is compared is the Docker host's clock with that of this machine.
 package doctor
 
 import (
@@ -19,7 +22,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/mlflow-sso/mlflow-sso/config"
 	"github.com/mlflow-sso/mlflow-sso/internal/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
 )
@@ -29,8 +31,7 @@ const lookWithin = 20 * time.Second
 
 // Patient is the stack that is examined.
 type Patient struct {
-	Stack    outputs.Stack
-	Settings *config.Config
+	Stack outputs.Stack
 	// Environments are the variables of each container as the program wrote them, by
 	// the container's name. Many are secrets.
 	Environments map[string]map[string]string
@@ -103,7 +104,7 @@ func (d *doctor) examinations() []examination {
 	all := []examination{
 		{name: "containers", look: d.lookAtContainers},
 		{name: "environments", look: d.lookAtEnvironments},
-		{name: "space", look: d.lookAtSpace},
+		{name: "host", look: d.lookAtHost},
 		{name: "keycloak", needs: []Organ{Keycloak}, look: d.lookAtRealm},
 		{name: "mlflow", needs: []Organ{MLflow}, look: d.lookInMLflow},
 		{name: "login", needs: []Organ{MLflow, Keycloak}, look: d.lookAtLogin},

@@ -1,0 +1,26 @@
+package stack
+
+import (
+	"context"
+	"fmt"
+)
+
+// Environments are the variables of each container as the program wrote them last,
+// by the container's name. Many are secrets.
+func (s *Stack) Environments(ctx context.Context) (map[string]map[string]string, error) {
+	read, err := s.readState(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]map[string]string{}
+	for _, r := range read.of(typeContainer) {
+		name, _ := r.Inputs["name"].(string)
+		if written := read.variables(string(r.URN)); len(written) > 0 {
+			all[name] = written
+		}
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("stack %q: the state has no environment of a container in clear; run `mlflow-sso up --stack %s`", s.Name, s.Name)
+	}
+	return all, nil
+}
