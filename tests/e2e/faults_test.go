@@ -1,0 +1,256 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/doctor"
+	"github.com/mlflow-sso/mlflow-sso/internal/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
+)
+
+// -update writes the table of faults into docs/troubleshooting.md, and then fails.
+var update = flag.Bool("update", false, "write the table of faults, and then fail")
+
+// fault is one mistake, made on purpose on a stack that runs.
+type fault struct {
+	// name is a row of the table: what somebody did.
+	name string
+	// found is the ID of the first finding.
+	found string
+	// effects are IDs that may stand behind it, as consequences.
+	effects []string
+	break_  func(*ward)
+	// mend is the command that doctor shall name, as it begins.
+	mend string
+}
+
+// ward is the stack that is broken and mended.
+type ward struct {
+	*testing.T
+	lab    *lab
+	told   outputs.Stack
+	docker *engine.Engine
+}
+
+// judged is how doctor did on one fault.
+type judged struct {
+	fault
+	first, mended string
+	// missed says that the first finding is another, alarms are findings that are
+	// neither it nor a consequence of it.
+	missed bool
+	alarms []string
+	took   time.Duration
+}
+
+// sick is a doctor's answer, taken from its JSON.
+type sick struct {
+	Healthy  bool             `json:"healthy"`
+	Findings []doctor.Finding `json:"findings"`
+	NotRun   []doctor.Unseen  `json:"notRun"`
+}
+
+const (
+	foundCode  = 4
+	unseenCode = 1
+)
+
+// examine runs doctor and holds its exit code against what it says.
+func (w *ward) examine() sick {
+	w.Helper()
+	got, err := w.lab.run(w.Context(), "doctor", "--output", "json")
+	require.NoError(w, err)
+	var told sick
+	require.NoError(w, json.Unmarshal([]byte(got.stdout), &told), "%s\n%s", got.stderr, got.stdout)
+	switch {
+	case told.Healthy:
+		require.Zero(w, got.code)
+		require.Empty(w, told.Findings)
+		require.Empty(w, told.NotRun)
+	case len(told.Findings) > 0:
+		require.Equal(w, foundCode, got.code)
+	default:
+		require.Equal(w, unseenCode, got.code)
+	}
+	w.noSecret(got.stdout + got.stderr)
+	return told
+}
+
+// noSecret demands that no password of the stack is in a text.
+func (w *ward) noSecret(text string) {
+	w.Helper()
+	secrets := []string{w.told.Keycloak.Provider.Secret, w.told.Keycloak.Admin.Password}
+	for _, user := range w.told.DemoUsers {
+		secrets = append(secrets, user.Password)
+	}
+	for _, name := range w.told.Containers() {
+		seen, err := w.docker.API().ContainerInspect(w.Context(), name)
+		if err != nil {
+			continue // it is away, which is what is looked at
+		}
+		for _, pair := range seen.Config.Env {
+			if key, value, _ := strings.Cut(pair, "="); strings.Contains(key, "PASSWORD") || strings.Contains(key, "SECRET") {
+				secrets = append(secrets, value)
+			}
+		}
+	}
+	for _, secret := range secrets {
+		require.False(w, len(secret) >= 8 && strings.Contains(text, secret), "doctor told a secret")
+	}
+}
+
+// mend runs the command that doctor named, literally. What brings the stack up ends
+// without its own proof: there is one at the end of all.
+func (w *ward) mend(command string) {
+	w.Helper()
+	command, _, _ = strings.Cut(command, " #")
+	if strings.HasPrefix(command, w.lab.tool+" up ") {
+		command += " --no-verify"
+	}
+	run := exec.CommandContext(w.Context(), "sh", "-c", command)
+	run.Dir, run.Env = w.lab.root, append(os.Environ(), w.lab.env...)
+	said, err := run.CombinedOutput()
+	require.NoError(w, err, "%s\n%s", command, said)
+}
+
+// waitHealthy waits until doctor finds nothing more: what was started anew takes a while.
+func (w *ward) waitHealthy() {
+	w.Helper()
+	var last sick
+	for began := time.Now(); time.Since(began) < 100*time.Second; time.Sleep(time.Second) {
+		if !w.ready() {
+			continue
+		}
+		if last = w.examine(); last.Healthy {
+			return
+		}
+	}
+	require.Fail(w, "not mended", "%+v", last)
+}
+
+// ready says whether all containers are healthy, which costs less than asking doctor.
+func (w *ward) ready() bool {
+	return !slices.ContainsFunc(w.told.Containers(), func(name string) bool { return !ready(w.Context(), w.docker, name) })
+}
+
+func (w *ward) judge(f fault) judged {
+	w.Helper()
+	began := time.Now()
+	f.break_(w)
+	told := w.examine()
+	j := judged{fault: f, missed: true}
+	if len(told.Findings) > 0 {
+		j.first, j.mended = told.Findings[0].ID, told.Findings[0].Mend
+		j.missed = j.first != f.found || told.Findings[0].FollowsFrom != ""
+	}
+	for i, finding := range told.Findings {
+		w.Logf("%s: %d. %s [%s] got %s; mend %s; follows %s", f.name, i+1, finding.ID, finding.Organ, finding.Got, finding.Mend, finding.FollowsFrom)
+		if i > 0 && (finding.FollowsFrom == "" || !slices.Contains(f.effects, finding.ID)) {
+			j.alarms = append(j.alarms, finding.ID)
+		}
+	}
+	for _, unseen := range told.NotRun {
+		w.Logf("%s: not looked at: %s: %s", f.name, unseen.Examination, unseen.Reason)
+	}
+	if j.mended != "" {
+		w.mend(j.mended)
+		w.waitHealthy()
+	}
+	j.took = time.Since(began)
+	return j
+}
+
+func TestEveryFaultIsFoundNamedAndMendedByTheCommandThatDoctorNames(t *testing.T) {
+	l := ownLab(t)
+	l.must(t, "up")
+	told, err := l.outputs(t.Context())
+	require.NoError(t, err)
+	w := &ward{T: t, lab: l, told: told, docker: openEngine(t)}
+	require.True(t, w.examine().Healthy, "a stack that just came up")
+
+	all := faults()
+	require.GreaterOrEqual(t, len(all), 24)
+	var done []judged
+	for _, f := range all {
+		t.Run(strings.ReplaceAll(f.name, " ", "-"), func(t *testing.T) {
+			own := *w
+			own.T = t
+			j := own.judge(f)
+			done = append(done, j)
+			t.Logf("%s: %s, %s", f.name, j.first, j.took.Round(time.Second))
+			require.False(t, j.missed, "first is %q, want %q", j.first, f.found)
+			require.Empty(t, j.alarms, "what is healthy is blamed")
+			require.True(t, strings.HasPrefix(strings.TrimPrefix(j.mended, l.tool), f.mend), "%q names not %q", j.mended, f.mend)
+		})
+		if t.Failed() && !w.recovered() {
+			t.Fatal("the stack is no longer whole; the rest is left out")
+		}
+	}
+	require.Regexp(t, allPassed, l.must(t, "verify").stdout)
+	require.True(t, w.examine().Healthy, "after all of them")
+	require.Len(t, done, len(all))
+	goldenTable(t, filepath.Join(l.root, "docs", "troubleshooting.md"), faultTable(done))
+}
+
+// recovered brings the stack back after a fault that failed, so that the others are tried.
+func (w *ward) recovered() bool {
+	got, err := w.lab.run(context.WithoutCancel(w.Context()), "up", "--refresh", "--no-verify")
+	return err == nil && got.code == 0 && w.examine().Healthy
+}
+
+// faultTable is what the page shows. No figure that changes from run to run is in it.
+func faultTable(done []judged) string {
+	var b strings.Builder
+	caught, missed, alarms := 0, 0, 0
+	b.WriteString("| what was done | first finding | what mends it |\n|---|---|---|\n")
+	for _, j := range done {
+		caught, missed, alarms = caught+1, missed, alarms+len(j.alarms)
+		if j.missed {
+			caught, missed = caught-1, missed+1
+		}
+		mend := strings.TrimSpace(j.mend)
+		if strings.HasPrefix(mend, "up") {
+			mend = "mlflow-sso " + mend
+			if strings.HasSuffix(j.mended, "--refresh") {
+				mend = "mlflow-sso up --refresh"
+			}
+		}
+		fmt.Fprintf(&b, "| %s | `%s` | `%s` |\n", j.name, j.first, mend)
+	}
+	fmt.Fprintf(&b, "\n%d faults: %d caught, %d missed, %d false alarms.\n", len(done), caught, missed, alarms)
+	return b.String()
+}
+
+const (
+	tableBegins = "<!-- faults: written by the test, see CONTRIBUTING.md -->\n"
+	tableEnds   = "<!-- end of faults -->\n"
+)
+
+// goldenTable demands the table in the page, or with -update writes it there and fails.
+func goldenTable(t *testing.T, page, table string) {
+	t.Helper()
+	raw, err := os.ReadFile(page)
+	require.NoError(t, err)
+	before, rest, begins := strings.Cut(string(raw), tableBegins)
+	was, after, ends := strings.Cut(rest, tableEnds)
+	require.True(t, begins && ends, "%s has no place for the table", page)
+	if *update {
+		require.NoError(t, os.WriteFile(page, []byte(before+tableBegins+table+tableEnds+after), 0o600))
+		t.Fatal("written; read the difference, and run again without -update")
+	}
+	require.Equal(t, table, was, "run with -update, and read the difference")
+}
