@@ -90,7 +90,7 @@ func remake(component string, wait bool, change func(*container.Config)) func(*w
 		}
 		require.NoError(w, api.ContainerStart(ctx, made.ID, container.StartOptions{}))
 		if wait {
-			require.Eventually(w, func() bool { return ready(ctx, w.docker, made.ID) }, patience, poll)
+			require.Eventually(w, func() bool { return ready(ctx, w.docker, made.ID) }, tillHealthy, lookEach)
 		}
 	}
 }
@@ -117,7 +117,7 @@ func inKeycloak(change func(ctx context.Context, api *gocloak.GoCloak, token, re
 	}
 }
 
-func changeRealm(change func(*gocloak.RealmRepresentation)) func(*ward) {
+func setRealm(change func(*gocloak.RealmRepresentation)) func(*ward) {
 	return inKeycloak(func(ctx context.Context, api *gocloak.GoCloak, token, realm string) error {
 		was, err := api.GetRealm(ctx, token, realm)
 		if err != nil {

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	patience = 90 * time.Second
-	poll     = 500 * time.Millisecond
+	tillHealthy = 90 * time.Second
+	lookEach    = 500 * time.Millisecond
 )
 
 // What may follow from trouble below.
@@ -60,8 +60,8 @@ func faults() []fault {
 		{"the client is disabled", "client-disabled", noLogin, inClient(func(c *gocloak.Client) { c.Enabled = gocloak.BoolP(false) }), up},
 		{"the client's standard flow is off", "standard-flow-off", noLogin, inClient(func(c *gocloak.Client) { c.StandardFlowEnabled = gocloak.BoolP(false) }), up},
 		{"PKCE is no longer demanded", "pkce", nil, inClient(func(c *gocloak.Client) { (*c.Attributes)["pkce.code.challenge.method"] = "" }), up},
-		{"Keycloak demands https", "ssl-required", []string{"issuer-differs", "keycloak-unreachable", "login-refused"}, changeRealm(func(r *gocloak.RealmRepresentation) { r.SslRequired = gocloak.StringP("all") }), up},
-		{"the realm is disabled", "realm-disabled", []string{"issuer-differs", "keycloak-unreachable", "login-refused"}, changeRealm(func(r *gocloak.RealmRepresentation) { r.Enabled = gocloak.BoolP(false) }), up},
+		{"Keycloak demands https", "ssl-required", []string{"issuer-differs", "keycloak-unreachable", "login-refused"}, setRealm(func(r *gocloak.RealmRepresentation) { r.SslRequired = gocloak.StringP("all") }), up},
+		{"the realm is disabled", "realm-disabled", []string{"issuer-differs", "keycloak-unreachable", "login-refused"}, setRealm(func(r *gocloak.RealmRepresentation) { r.Enabled = gocloak.BoolP(false) }), up},
 
 		// Containers that were made anew by hand.
 		{"Redis runs without a password", "redis-open", nil, remake("redis", false, func(c *container.Config) {

@@ -218,9 +218,11 @@ func faultTable(done []judged) string {
 	caught, missed, alarms := 0, 0, 0
 	b.WriteString("| what was done | first finding | what mends it |\n|---|---|---|\n")
 	for _, j := range done {
-		caught, missed, alarms = caught+1, missed, alarms+len(j.alarms)
+		alarms += len(j.alarms)
 		if j.missed {
-			caught, missed = caught-1, missed+1
+			missed++
+		} else {
+			caught++
 		}
 		mend := strings.TrimSpace(j.mend)
 		if strings.HasPrefix(mend, "up") {
