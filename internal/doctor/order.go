@@ -24,42 +24,44 @@ var restsOn = map[Organ][]Organ{
 	Redis:    {Host},
 	Keycloak: {Host, Postgres},
 	Realm:    {Host, Postgres, Keycloak},
-	MLflow:   {Host, Postgres, Redis, Keycloak, Realm},
-	Edge:     {Host, Postgres, Keycloak, MLflow},
+	MLflow:   {Host, Postgres, Redis, Keycloak, Realm, Edge},
+	Edge:     {Host},
 }
 
 // Groups of causes, for the table below.
 var (
 	away = []string{"container-missing", "container-paused", "container-exited", "off-network"}
-	// ends are what may keep a container from running.
-	ends    = []string{"environment", "environment-unknown", "database-url", "redis-url", "session-key", "issuer", "client-secret", "disk-full", "out-of-memory"}
-	sick    = []string{"container-restarting", "container-unhealthy"}
-	secrets = []string{"role-password", "role-locked", "role-missing", "database-missing", "database-url"}
+	sick = []string{"container-restarting", "container-unhealthy", "out-of-memory", "disk-full", "scratch-full"}
+	// wrongly are variables that may keep a service from its work.
+	wrongly = []string{
+		"environment", "environment-unknown", "command", "database-url", "redis-url", "session-key", "issuer", "discovery-url", "client-secret", "client-id",
+		"redirect-uri", "scope", "allowed-hosts", "trusted-proxies", "keycloak-hostname", "group-name", "groups-claim", "audience",
+	}
+	locked = []string{"role-password", "role-locked", "role-missing", "database-missing"}
+	closed = []string{"realm-missing", "realm-disabled", "ssl-required", "frontend-url"}
+	shut   = []string{"client-missing", "client-disabled", "standard-flow-off", "redirect-uri-missing", "pkce"}
+	certs  = []string{"certificate-expired", "certificate-early", "certificate-names", "certificate-untrusted", "edge-unreachable"}
 )
 
 // follows says of each effect which findings it may follow from, in the same organ or
 // in one on which that rests. What is not in it is a cause by itself.
 var follows = map[string][]string{
-	"container-exited":     slices.Concat(ends, []string{"off-network"}),
-	"container-restarting": slices.Concat(ends, away, secrets),
-	"container-unhealthy":  slices.Concat(ends, away, secrets, []string{"container-restarting", "database-refuses"}),
-	"role-password":        {"environment"},
-	"database-refuses":     slices.Concat(away, sick, secrets, []string{"driver-missing", "disk-full", "environment"}),
-	"auth-not-migrated":    {"database-url", "database-missing", "container-restarting"},
-	"redis-refuses":        slices.Concat(away, sick, []string{"environment", "redis-url"}),
-	"redis-open":           {"environment", "environment-unknown", "command"},
-	"container-command":    nil,
-	"keycloak-unreachable": slices.Concat(away, sick, []string{"environment", "discovery-url", "edge-unreachable"}),
-	"issuer-differs":       {"issuer", "environment", "realm-disabled", "realm-missing", "frontend-url"},
-	"edge-unreachable":     slices.Concat(away, sick),
-	"certificate-names":    {"environment"},
-	"login-refused": {
-		"container-missing", "container-paused", "container-exited", "off-network", "container-restarting", "container-unhealthy",
-		"database-refuses", "role-password", "role-locked", "auth-not-migrated", "keycloak-unreachable", "issuer-differs", "environment", "environment-unknown",
-		"issuer", "discovery-url", "redirect-uri", "client-missing", "client-disabled", "standard-flow-off", "redirect-uri-missing",
-		"pkce", "realm-disabled", "realm-missing", "ssl-required", "edge-unreachable", "certificate-expired", "certificate-names", "trusted-proxies",
-		"allowed-hosts", "keycloak-hostname", "scope", "client-id", "driver-missing",
-	},
+	"out-of-memory":        {"job-runner"},
+	"container-exited":     slices.Concat(wrongly, locked, []string{"off-network", "container-missing", "container-paused", "disk-full", "out-of-memory"}),
+	"container-restarting": slices.Concat(wrongly, locked, away, []string{"disk-full", "out-of-memory"}),
+	"container-unhealthy":  slices.Concat(wrongly, locked, away, []string{"container-restarting", "disk-full", "scratch-full", "out-of-memory"}),
+	"database-refuses":     slices.Concat(wrongly, locked, away, sick, []string{"driver-missing"}),
+	"auth-not-migrated":    slices.Concat(locked, []string{"database-url", "container-restarting"}),
+	"redis-password":       {"environment", "environment-unknown", "command", "container-restarting"},
+	"redis-open":           {"environment-unknown"},
+	"redis-refuses":        slices.Concat(wrongly, away, sick, []string{"redis-password", "redis-open"}),
+	"command":              nil,
+	"keycloak-unreachable": slices.Concat(wrongly, away, sick, locked, closed),
+	"issuer-differs":       slices.Concat(wrongly, closed),
+	"edge-unreachable":     slices.Concat(wrongly, away, sick),
+	"certificate-names":    wrongly,
+	"login-refused": slices.Concat(wrongly, away, sick, locked, closed, shut, certs,
+		[]string{"database-refuses", "auth-not-migrated", "driver-missing", "redis-refuses", "redis-password", "keycloak-unreachable", "issuer-differs", "clock"}),
 }
 
 // order puts causes first, organ by organ, and behind them their effects, each with
@@ -85,14 +87,13 @@ func order(found []Finding) []Finding {
 func cause(found []Finding, i int) string {
 	effect := found[i]
 	for j, other := range found {
-		near := other.Organ == effect.Organ || slices.Contains(restsOn[effect.Organ], other.Organ)
-		if j != i && other.ID != effect.ID && near && slices.Contains(follows[effect.ID], other.ID) {
-			return other.ID
+		below := slices.Contains(restsOn[effect.Organ], other.Organ)
+		if j == i || !below && other.Organ != effect.Organ || len(follows[effect.ID]) == 0 {
+			continue
 		}
-	}
-	// The same trouble further up: an unhealthy MLflow over an unhealthy Postgres.
-	for j, other := range found {
-		if j != i && other.ID == effect.ID && slices.Contains(restsOn[effect.Organ], other.Organ) && len(follows[effect.ID]) > 0 {
+		// The same trouble counts further down alone: an unhealthy MLflow over an
+		// unhealthy Postgres.
+		if other.ID == effect.ID && below || slices.Contains(follows[effect.ID], other.ID) {
 			return other.ID
 		}
 	}
