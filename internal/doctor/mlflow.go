@@ -80,7 +80,6 @@ func (d *doctor) judgeInside(seen inMLflow) (found []Finding) {
 			"variable OIDC_DISCOVERY_URL of container "+name, d.up())
 	} else if seen.Discovery != d.Stack.Realm.Issuer {
 		add("issuer-differs", "Keycloak calls itself something else than MLflow expects in tokens", seen.Discovery, d.Stack.Realm.Issuer, "Keycloak's address, KC_HOSTNAME or the realm's Frontend URL", d.up("--refresh"))
-		found[len(found)-1].Organ = Keycloak
 	}
 	slices.Sort(seen.Keys)
 	if len(slices.Compact(seen.Keys)) > 1 {
