@@ -59,7 +59,6 @@ func faults() []fault {
 		{"the client's secret is changed", "client-secret-changed", nil, inClient(func(c *gocloak.Client) { c.Secret = gocloak.StringP("another one, typed by hand") }), up},
 		{"the client is disabled", "client-disabled", noLogin, inClient(func(c *gocloak.Client) { c.Enabled = gocloak.BoolP(false) }), up},
 		{"the client's standard flow is off", "standard-flow-off", noLogin, inClient(func(c *gocloak.Client) { c.StandardFlowEnabled = gocloak.BoolP(false) }), up},
-		{"PKCE's method is another", "pkce", noLogin, inClient(func(c *gocloak.Client) { (*c.Attributes)["pkce.code.challenge.method"] = "plain" }), up},
 		{"Keycloak demands https", "ssl-required", []string{"issuer-differs", "keycloak-unreachable", "login-refused"}, setRealm(func(r *gocloak.RealmRepresentation) { r.SslRequired = gocloak.StringP("all") }), up},
 		{"the realm has a Frontend URL", "frontend-url", []string{"issuer-differs", "login-refused"}, setRealm(func(r *gocloak.RealmRepresentation) {
 			(*r.Attributes)["frontendUrl"] = "http://other.localhost:8080"
