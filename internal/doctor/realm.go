@@ -74,7 +74,9 @@ func (d *doctor) judgeRealm(seen inRealm) (found []Finding) {
 	}
 	if seen.realm.Attributes != nil {
 		if frontend := (*seen.realm.Attributes)["frontendUrl"]; frontend != "" {
+			// An update compares the attributes alone that the program sets.
 			f := d.inside("frontend-url", "the realm has an address of its own, and the issuer in tokens is another", frontend, "none", realm+", Frontend URL")
+			f.Mend = d.console(realm + ", General: Frontend URL empty")
 			found = append(found, f)
 		}
 	}
@@ -95,6 +97,11 @@ func (d *doctor) judgeRealm(seen inRealm) (found []Finding) {
 // sets back.
 func (d *doctor) inside(id, what, got, wanted, cause string) Finding {
 	return Finding{ID: id, Organ: Realm, What: what, Got: got, Wanted: wanted, Cause: cause, Mend: d.up("--refresh")}
+}
+
+// console is for what an update does not see: the command that lets somebody set it.
+func (d *doctor) console(where string) string {
+	return fmt.Sprintf("%s console %s # and there: %s", d.Tool, d.Flags, where)
 }
 
 // judgeClient compares MLflow's client with MLflow's variables, as the program wrote them.
@@ -128,9 +135,8 @@ func (d *doctor) judgeClient(c *gocloak.Client) (found []Finding) {
 	}
 	if wanted := mlflow["OIDC_CODE_CHALLENGE"]; pkce != wanted {
 		add("pkce", "Keycloak and MLflow disagree about PKCE", orNone(pkce), wanted, "Proof Key for Code Exchange")
-		// An update with a refresh leaves the method as it is, as was seen.
-		found[len(found)-1].Mend = fmt.Sprintf("%s console %s # and there, in realm %s, %s, Advanced: %s; an update does not see the difference",
-			d.Tool, d.Flags, d.Stack.Realm.Name, client, wanted)
+		// Keycloak's provider never reads the method back, so no refresh sees that it differs.
+		found[len(found)-1].Mend = d.console(fmt.Sprintf("realm %s, %s, Advanced: %s", d.Stack.Realm.Name, client, wanted))
 	}
 	return found
 }

@@ -60,9 +60,6 @@ func faults() []fault {
 		{"the client is disabled", "client-disabled", noLogin, inClient(func(c *gocloak.Client) { c.Enabled = gocloak.BoolP(false) }), up},
 		{"the client's standard flow is off", "standard-flow-off", noLogin, inClient(func(c *gocloak.Client) { c.StandardFlowEnabled = gocloak.BoolP(false) }), up},
 		{"Keycloak demands https", "ssl-required", []string{"issuer-differs", "keycloak-unreachable", "login-refused"}, setRealm(func(r *gocloak.RealmRepresentation) { r.SslRequired = gocloak.StringP("all") }), up},
-		{"the realm has a Frontend URL", "frontend-url", []string{"issuer-differs", "login-refused"}, setRealm(func(r *gocloak.RealmRepresentation) {
-			(*r.Attributes)["frontendUrl"] = "http://other.localhost:8080"
-		}), up},
 		{"the realm is disabled", "realm-disabled", []string{"issuer-differs", "keycloak-unreachable", "login-refused"}, setRealm(func(r *gocloak.RealmRepresentation) { r.Enabled = gocloak.BoolP(false) }), up},
 
 		// Containers that were made anew by hand.
