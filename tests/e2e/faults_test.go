@@ -34,7 +34,8 @@ type fault struct {
 	// effects are IDs that may stand behind it, as consequences.
 	effects []string
 	break_  func(*ward)
-	// mend is the command that doctor shall name, as it begins.
+	// mend is the command that doctor shall name, for a stack called NAME and without
+	// the flags that choose it.
 	mend string
 }
 
@@ -194,7 +195,7 @@ func TestEveryFaultIsFoundNamedAndMendedByTheCommandThatDoctorNames(t *testing.T
 			t.Logf("%s: %s, %s", f.name, j.first, j.took.Round(time.Second))
 			require.False(t, j.missed, "first is %q, want %q", j.first, f.found)
 			require.Empty(t, j.alarms, "what is healthy is blamed")
-			require.True(t, strings.HasPrefix(strings.TrimPrefix(j.mended, l.tool), f.mend), "%q names not %q", j.mended, f.mend)
+			require.Equal(t, f.mend, l.plain(j.mended))
 		})
 		if t.Failed() && !w.recovered() {
 			t.Fatal("the stack is no longer whole; the rest is left out")
@@ -204,6 +205,11 @@ func TestEveryFaultIsFoundNamedAndMendedByTheCommandThatDoctorNames(t *testing.T
 	require.True(t, w.examine().Healthy, "after all of them")
 	require.Len(t, done, len(all))
 	goldenTable(t, filepath.Join(l.root, "docs", "troubleshooting.md"), faultTable(done))
+}
+
+// plain is a command as the page shows it.
+func (l *lab) plain(command string) string {
+	return strings.NewReplacer(l.tool, "mlflow-sso", " --stack "+l.name+" --file "+l.file, "", l.name, "NAME").Replace(command)
 }
 
 // recovered brings the stack back after a fault that failed, so that the others are tried.
@@ -224,14 +230,7 @@ func faultTable(done []judged) string {
 		} else {
 			caught++
 		}
-		mend := strings.TrimSpace(j.mend)
-		if strings.HasPrefix(mend, "up") {
-			mend = "mlflow-sso " + mend
-			if strings.HasSuffix(j.mended, "--refresh") {
-				mend = "mlflow-sso up --refresh"
-			}
-		}
-		fmt.Fprintf(&b, "| %s | `%s` | `%s` |\n", j.name, j.first, mend)
+		fmt.Fprintf(&b, "| %s | `%s` | `%s` |\n", j.name, j.first, j.mend)
 	}
 	fmt.Fprintf(&b, "\n%d faults: %d caught, %d missed, %d false alarms.\n", len(done), caught, missed, alarms)
 	return b.String()
