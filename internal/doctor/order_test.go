@@ -96,3 +96,10 @@ func endpoints(names ...string) map[string]*network.EndpointSettings {
 	}
 	return on
 }
+
+// As seen on a real stack, when Redis was started by hand without a password.
+func TestAnOpenRedisThatRunsAnotherCommandFollowsFromTheCommand(t *testing.T) {
+	got := order([]Finding{{ID: "redis-refuses", Organ: MLflow}, {ID: "redis-open", Organ: Redis}, {ID: "command", Organ: Redis}})
+
+	require.Equal(t, []string{"command", "redis-open<command", "redis-refuses<command"}, told(got))
+}
