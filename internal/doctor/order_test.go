@@ -99,7 +99,7 @@ func endpoints(names ...string) map[string]*network.EndpointSettings {
 
 // As seen on a real stack, when Redis was started by hand without a password.
 func TestAnOpenRedisThatRunsAnotherCommandFollowsFromTheCommand(t *testing.T) {
-	got := order([]Finding{{ID: "redis-refuses", Organ: MLflow}, {ID: "redis-open", Organ: Redis}, {ID: "command", Organ: Redis}})
+	got := order([]Finding{{ID: "command", Organ: Redis}, {ID: "redis-refuses", Organ: MLflow}, {ID: "redis-open", Organ: Redis}})
 
 	require.Equal(t, []string{"command", "redis-open<command", "redis-refuses<command"}, told(got))
 }
