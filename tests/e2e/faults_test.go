@@ -5,7 +5,6 @@ package e2e
 import (
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -21,9 +20,6 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
 )
-
-// -update writes the table of faults into docs/troubleshooting.md, and then fails.
-var update = flag.Bool("update", false, "write the table of faults, and then fail")
 
 // fault is one mistake, made on purpose on a stack that runs.
 type fault struct {
