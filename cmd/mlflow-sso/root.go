@@ -62,6 +62,6 @@ drift has found something, 3 preview --exit-code has found changes.`,
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newUpCommand(), newPreviewCommand(), newVerifyCommand(outputsInState), newPasswordsCommand(), newConsoleCommand(outputsInState), newCertificateCommand(outputsInState), newOutputsCommand(), newDriftCommand(), newDestroyCommand(), newBootstrapCommand())
+	root.AddCommand(newUpCommand(), newPreviewCommand(), newVerifyCommand(outputsInState), newAttackCommand(outputsInState), newPasswordsCommand(), newConsoleCommand(outputsInState), newCertificateCommand(outputsInState), newOutputsCommand(), newDriftCommand(), newDestroyCommand(), newBootstrapCommand())
 	return root
 }
