@@ -15,7 +15,7 @@ from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as Mode
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as Runs
 
 given = json.load(sys.stdin)
-prefix, names = given["prefix"], set(given["names"])
+prefix, names = given["prefix"], set(given["names"] or [])
 
 
 def ours(name):

@@ -8,7 +8,7 @@ import json
 import os
 import sys
 
-import psycopg2
+import psycopg
 import redis
 from sqlalchemy.engine import make_url
 
@@ -52,9 +52,9 @@ def knock_postgres():
         user = proper.username if role == "proper" else role
         database = proper.database if role in ("proper", "postgres") else user
         try:
-            psycopg2.connect(host=proper.host, port=proper.port or 5432, dbname=database, user=user, password=password, connect_timeout=10, **base).close()
+            psycopg.connect(host=proper.host, port=proper.port or 5432, dbname=database, user=user, password=password, connect_timeout=10, **base).close()
             answer = "in"
-        except psycopg2.OperationalError as problem:
+        except psycopg.OperationalError as problem:
             answer = refusal(problem, proper.password)
         who = role if role == "proper" else f"{role} with {'no password' if not password else 'the password ' + password}"
         said.append({"who": who, "answer": answer})
