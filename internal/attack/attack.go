@@ -17,9 +17,11 @@ package attack
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/browser"
 	"github.com/mlflow-sso/mlflow-sso/internal/engine"
@@ -62,6 +64,8 @@ type campaign struct {
 	// names are those of all that was made in MLflow.
 	names                    []string
 	ownerThings, thiefThings *things
+	// allRoutes are method and path of every route of MLflow.
+	allRoutes [][2]string
 }
 
 func newCampaign(stack outputs.Stack, docker *engine.Engine) (*campaign, error) {
@@ -77,7 +81,7 @@ func newCampaign(stack outputs.Stack, docker *engine.Engine) (*campaign, error) 
 // attacks are in the order in which they are made: what ends sessions comes last.
 func (c *campaign) attacks() []attack {
 	var all []attack
-	for _, family := range [][]attack{c.tokens(), c.services(), c.neighbours(), c.files()} {
+	for _, family := range [][]attack{c.tokens(), c.services(), c.routes(), c.neighbours(), c.files()} {
 		all = append(all, family...)
 	}
 	return all
@@ -188,3 +192,8 @@ func (c *campaign) cleanup(ctx context.Context) (string, error) {
 
 // stranger is a browser without cookies.
 func (c *campaign) stranger() *browser.Browser { return c.visit.Browser() }
+
+// newContainer is a name for a container of this run.
+func (c *campaign) newContainer() string {
+	return c.stack.Deployment + "-attack-" + strings.ToLower(rand.Text()[:6])
+}
