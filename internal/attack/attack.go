@@ -64,6 +64,8 @@ type campaign struct {
 	// names are those of all that was made in MLflow.
 	names                    []string
 	ownerThings, thiefThings *things
+	// used is the last step of a login that was made, with its code and state.
+	used string
 	// allRoutes are method and path of every route of MLflow.
 	allRoutes [][2]string
 }
@@ -81,7 +83,7 @@ func newCampaign(stack outputs.Stack, docker *engine.Engine) (*campaign, error) 
 // attacks are in the order in which they are made: what ends sessions comes last.
 func (c *campaign) attacks() []attack {
 	var all []attack
-	for _, family := range [][]attack{c.tokens(), c.services(), c.routes(), c.neighbours(), c.files(), c.headers()} {
+	for _, family := range [][]attack{c.tokens(), c.services(), c.routes(), c.neighbours(), c.files(), c.headers(), c.logins()} {
 		all = append(all, family...)
 	}
 	return all
