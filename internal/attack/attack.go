@@ -83,7 +83,7 @@ func newCampaign(stack outputs.Stack, docker *engine.Engine) (*campaign, error) 
 // attacks are in the order in which they are made: what ends sessions comes last.
 func (c *campaign) attacks() []attack {
 	var all []attack
-	for _, family := range [][]attack{c.tokens(), c.services(), c.routes(), c.neighbours(), c.files(), c.headers(), c.logins()} {
+	for _, family := range [][]attack{c.tokens(), c.services(), c.routes(), c.neighbours(), c.files(), c.headers(), c.logins(), c.sessions()} {
 		all = append(all, family...)
 	}
 	return all

@@ -235,3 +235,17 @@ func (c *campaign) expectMintRefused(ctx context.Context, realm, audience string
 	}
 	return c.expectRefused(ctx, made[1], map[string]string{"a genuine token that is not for MLflow": made[0]})
 }
+
+// lifeOf is how long a token lives as a whole.
+func lifeOf(token string) (time.Duration, error) {
+	parts := strings.Split(token, ".")
+	var claims struct{ Iat, Exp int64 }
+	if len(parts) != 3 {
+		return 0, errors.New("the token is no signed JWT")
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil || json.Unmarshal(raw, &claims) != nil || claims.Exp <= claims.Iat {
+		return 0, errors.New("the token does not say how long it lives")
+	}
+	return time.Duration(claims.Exp-claims.Iat) * time.Second, nil
+}
