@@ -66,6 +66,8 @@ type campaign struct {
 	ownerThings, thiefThings *things
 	// used is the last step of a login that was made, with its code and state.
 	used string
+	// secrets are what nobody shall find.
+	secrets []secret
 	// allRoutes are method and path of every route of MLflow.
 	allRoutes [][2]string
 }
@@ -83,7 +85,7 @@ func newCampaign(stack outputs.Stack, docker *engine.Engine) (*campaign, error) 
 // attacks are in the order in which they are made: what ends sessions comes last.
 func (c *campaign) attacks() []attack {
 	var all []attack
-	for _, family := range [][]attack{c.tokens(), c.services(), c.routes(), c.neighbours(), c.files(), c.headers(), c.logins(), c.sessions()} {
+	for _, family := range [][]attack{c.tokens(), c.services(), c.routes(), c.neighbours(), c.files(), c.headers(), c.logins(), c.surroundings(), c.sessions()} {
 		all = append(all, family...)
 	}
 	return all

@@ -2,8 +2,6 @@ package attack
 
 import (
 	"context"
-	_ "embed"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,12 +11,8 @@ import (
 
 	"github.com/Nerzal/gocloak/v13"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/verify"
 )
-
-//go:embed sessions.py
-var sessionsScript string
 
 // sessions are attacks with what somebody has who should have nothing any more, and
 // with an identity that is somebody else's.
@@ -180,24 +174,11 @@ func (c *campaign) disabledUser(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", verify.Unproved(err)
 	}
-	deadline := time.Now().Add(deactivated)
-	for {
-		page, err := who.Browser().Fetch(ctx, http.MethodGet, c.stack.MLflow.URL+mePath, nil, nil)
-		switch {
-		case err != nil:
-			return "", err
-		case page.Status == http.StatusUnauthorized || page.Status == http.StatusForbidden:
-			return fmt.Sprintf("no new login; known limit: an old session lives %s at most, and ends when MLflow deactivates the person", left.Round(time.Minute)), nil
-		case time.Now().After(deadline):
-			return "", verify.Differs(fmt.Sprintf("%d, %s after the person was deactivated in MLflow", page.Status, deactivated), "401")
-		}
-		time.Sleep(deactivated / 10)
+	if err := c.expectEnd(ctx, who, "the person was deactivated in MLflow"); err != nil {
+		return "", err
 	}
+	return fmt.Sprintf("no new login; known limit: an old session lives %s at most, and ends when MLflow deactivates the person", left.Round(time.Minute)), nil
 }
-
-// deactivated is how long a process may remember that somebody is active (decision
-// 13), and a little more.
-const deactivated = 4 * time.Second
 
 // change reads a user and writes them back changed.
 func change(ctx context.Context, client *gocloak.GoCloak, token, realm, id string, how func(*gocloak.User)) error {
@@ -216,35 +197,6 @@ func (c *campaign) expectOut(ctx context.Context, who *verify.Person, what strin
 		err = verify.Differs("a new session for a person "+what, "a refusal")
 	}
 	return err
-}
-
-// boundedSession is how long the person's sessions live, and demands that it is no
-// longer than Keycloak's token.
-func (c *campaign) boundedSession(ctx context.Context, who *verify.Person) (time.Duration, error) {
-	name := c.stack.MLflow.Container
-	ran, err := c.docker.Exec(ctx, name, []string{"python", "-c", sessionsScript}, engine.Stdin(strings.NewReader(who.Email())))
-	if err == nil {
-		err = ran.Err()
-	}
-	if err != nil {
-		return 0, verify.Unproved(fmt.Errorf("look at sessions inside %s: %w", name, err))
-	}
-	var told struct{ Left []float64 }
-	if err := json.Unmarshal([]byte(ran.Stdout), &told); err != nil || len(told.Left) == 0 {
-		return 0, verify.Unproved(fmt.Errorf("%s knows no session of a person who is signed in", name))
-	}
-	life, err := lifeOf(c.ownerToken)
-	if err != nil {
-		return 0, verify.Unproved(err)
-	}
-	var longest time.Duration
-	for _, seconds := range told.Left {
-		longest = max(longest, time.Duration(seconds*float64(time.Second)))
-	}
-	if longest > life {
-		return 0, verify.Differs(fmt.Sprintf("a session that lives for %s", longest.Round(time.Second)), "at most "+life.String()+", as the token")
-	}
-	return longest, nil
 }
 
 func (c *campaign) leftGroup(ctx context.Context) (string, error) {
@@ -273,5 +225,12 @@ func (c *campaign) leftGroup(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("no new login; known limit: an old session lives %s at most", left.Round(time.Minute)), nil
+	// The bound counts: with a token that is past its end, the session is, too.
+	if _, err := c.sessionsOf(ctx, who, "age"); err != nil {
+		return "", err
+	}
+	if err := c.expectEnd(ctx, who, "the session's token has ended"); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("no new login; known limit: an old session lives %s at most, which is its token's end", left.Round(time.Minute)), nil
 }
