@@ -68,6 +68,7 @@ type campaign struct {
 	used string
 	// secrets are what nobody shall find.
 	secrets []secret
+	images  *search
 	// allRoutes are method and path of every route of MLflow.
 	allRoutes [][2]string
 }
@@ -172,10 +173,12 @@ func (c *campaign) prepare(ctx context.Context) (string, error) {
 	if c.thiefToken, err = c.visit.Token(ctx, c.thief); err != nil {
 		return "", err
 	}
+	c.beginImages(ctx)
 	return "an administrator and two members were made for this run", nil
 }
 
 func (c *campaign) cleanup(ctx context.Context) (string, error) {
+	c.images.end()
 	mints := len(c.mints)
 	// Both look long for a Python that has read MLflow.
 	var things int

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/verify"
 )
@@ -19,11 +20,49 @@ const partOfLayer = 1 << 20
 // Debian.
 const markerOfImage = "etc/passwd"
 
-func (c *campaign) secretsInImages(ctx context.Context) (string, error) {
+// search is one that goes on while other attacks are made, since layers are long.
+type search struct {
+	done   chan struct{}
+	cancel context.CancelFunc
+	said   string
+	err    error
+}
+
+// searchTime is how long images may be searched.
+const searchTime = 3 * time.Minute
+
+// beginImages begins to search the images; cleanup ends it.
+func (c *campaign) beginImages(ctx context.Context) {
+	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), searchTime)
+	s := &search{done: make(chan struct{}), cancel: cancel}
 	all, err := c.collect(ctx)
-	if err != nil {
-		return "", verify.Unproved(err)
+	go func() {
+		defer close(s.done)
+		if s.err = verify.Unproved(err); err == nil {
+			s.said, s.err = c.searchAllImages(within, all)
+		}
+	}()
+	c.images = s
+}
+
+// end stops a search that goes on and waits for its end.
+func (s *search) end() {
+	if s != nil {
+		s.cancel()
+		<-s.done
 	}
+}
+
+func (c *campaign) secretsInImages(ctx context.Context) (string, error) {
+	select {
+	case <-ctx.Done():
+		return "", ctx.Err()
+	case <-c.images.done:
+		return c.images.said, c.images.err
+	}
+}
+
+func (c *campaign) searchAllImages(ctx context.Context, all []secret) (string, error) {
 	var images, leaks []string
 	for _, name := range c.stack.Containers() {
 		seen, err := c.docker.API().ContainerInspect(ctx, name)

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -129,23 +130,32 @@ func (c *campaign) secretsInLogs(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", verify.Unproved(err)
 	}
+	list, err := c.neighboursOf(ctx)
+	if err != nil {
+		return "", verify.Unproved(err)
+	}
+	planted := c.newName()
+	if _, err := c.ask(ctx, question{method: http.MethodGet, url: c.stack.MLflow.URL + api + planted}); err != nil {
+		return "", verify.Unproved(err)
+	}
 	var leaks []string
-	for _, name := range c.stack.Containers() {
-		stream, err := c.docker.API().ContainerLogs(ctx, name, container.LogsOptions{ShowStdout: true, ShowStderr: true})
+	for _, one := range list {
+		name := strings.TrimPrefix(one.Names[0], "/")
+		stream, err := c.docker.API().ContainerLogs(ctx, one.ID, container.LogsOptions{ShowStdout: true, ShowStderr: true})
 		if err != nil {
 			return "", verify.Unproved(err)
 		}
-		last := &tail{all: all, where: "the log of " + name}
+		last := &tail{all: append([]secret{{"control", []byte(planted)}}, all...), where: "the log of " + name}
 		_, err = stdcopy.StdCopy(last, last, stream)
 		if err = errors.Join(err, stream.Close()); err != nil {
 			return "", verify.Unproved(fmt.Errorf("read the log of %s: %w", name, err))
 		}
-		if last.length == 0 {
-			return "", verify.Unproved(fmt.Errorf("the log of %s is empty", name))
+		if name == c.stack.MLflow.Container && !last.control {
+			return "", verify.Unproved(fmt.Errorf("the log of %s does not hold a request that was just made", name))
 		}
 		leaks = append(leaks, last.leaks...)
 	}
-	return judgeSecrets(leaks, fmt.Sprintf("the logs of %d containers", len(c.stack.Containers())), all)
+	return judgeSecrets(leaks, fmt.Sprintf("the logs of %d containers", len(list)), all)
 }
 
 func (c *campaign) secretsInState(ctx context.Context) (string, error) {
@@ -232,4 +242,3 @@ func plain(r io.Reader) (io.Reader, error) {
 	}
 	return buffered, nil
 }
-
