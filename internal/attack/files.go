@@ -14,10 +14,14 @@ import (
 // files are attacks by the paths of files and by where MLflow is told that files are.
 func (c *campaign) files() []attack {
 	return []attack{
-		{name: "path-traversal", tries: "a member asks for another member's file, and for /etc/passwd, by paths that climb out of their own run: plain, encoded once and twice, with backslashes, absolute",
-			control: "the member's own file is read by the same requests without the climb", defence: "MLflow refuses such paths before it opens anything", next: "raise MLflow", run: c.traversal},
-		{name: "borrowed-location", tries: "a member says that the files of their own experiment, run or model version are where another member's are, or in /etc, and then reads their own",
-			control: "the owner reads the file there", defence: "MLflow refuses local paths; the plugin asks for the permission on what the location names", next: "docs/attack.md says what is known about it", run: c.borrowed},
+		{
+			name: "path-traversal", tries: "a member asks for another member's file, and for /etc/passwd, by paths that climb out of their own run: plain, encoded once and twice, with backslashes, absolute",
+			control: "the member's own file is read by the same requests without the climb", defence: "MLflow refuses such paths before it opens anything", next: "raise MLflow", run: c.traversal,
+		},
+		{
+			name: "borrowed-location", tries: "a member says that the files of their own experiment, run or model version are where another member's are, or in /etc, and then reads their own",
+			control: "the owner reads the file there", defence: "MLflow refuses local paths; the plugin asks for the permission on what the location names", next: "docs/attack.md says what is known about it", run: c.borrowed,
+		},
 	}
 }
 
@@ -120,7 +124,8 @@ func (c *campaign) borrowed(ctx context.Context) (string, error) {
 		{"the owner's experiment", "mlflow-artifacts:/" + owner.experiment, owner.run + "/artifacts/" + noteName},
 		{"the owner's files on the server's disk", "file:///mlflow/artifacts/" + owner.files(), noteName},
 		{"the server's disk by a path", "/mlflow/artifacts/" + owner.files(), noteName},
-		{"/etc", "file:///etc", "passwd"}, {"/etc by a path", "/etc", "passwd"},
+		{"/etc", "file:///etc", "passwd"},
+		{"/etc by a path", "/etc", "passwd"},
 		{"the owner's run", "runs:/" + owner.run, noteName},
 	} {
 		for how, try := range map[string]func(context.Context, string, string) (bool, error){

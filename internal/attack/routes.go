@@ -58,10 +58,14 @@ func (c *campaign) routes() []attack {
 	const control = "the member's token gets 200 the same way, and the list of routes comes from the running application"
 	const next = "look at who answers there: `docker logs --tail 50 {mlflow}`; a new version of MLflow or the plugin may have made it public"
 	return []attack{
-		{name: "routes-from-outside", tries: "every route of MLflow, Flask's and FastAPI's, with every method and without credentials, at the public address",
-			control: control, defence: "the plugin's middleware in front of all; the edge in front of some", next: next, run: c.routesOutside},
-		{name: "routes-past-the-edge", tries: "the same at MLflow's container itself, from a container that joined the data network",
-			control: control, defence: "the plugin's middleware in front of all, wherever requests come from", next: next, run: c.routesInside},
+		{
+			name: "routes-from-outside", tries: "every route of MLflow, Flask's and FastAPI's, with every method and without credentials, at the public address",
+			control: control, defence: "the plugin's middleware in front of all; the edge in front of some", next: next, run: c.routesOutside,
+		},
+		{
+			name: "routes-past-the-edge", tries: "the same at MLflow's container itself, from a container that joined the data network",
+			control: control, defence: "the plugin's middleware in front of all, wherever requests come from", next: next, run: c.routesInside,
+		},
 	}
 }
 

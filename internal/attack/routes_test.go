@@ -13,8 +13,13 @@ func TestARouteThatAnswersAStrangerAndIsNotOnTheListIsAHole(t *testing.T) {
 	require.Contains(t, said, "2 routes are refused")
 
 	for _, hole := range []swept{
-		{"GET", "/new", 200, ""}, {"GET", "/new/1", 404, ""}, {"POST", "/new", 422, ""}, {"GET", "/healthy", 200, ""}, {"GET", "/providers2", 200, ""},
-		{"GET", "/new", 302, "https://attacker.example/"}, {"GET", "/new", 500, ""},
+		{"GET", "/new", 200, ""},
+		{"GET", "/new/1", 404, ""},
+		{"POST", "/new", 422, ""},
+		{"GET", "/healthy", 200, ""},
+		{"GET", "/providers2", 200, ""},
+		{"GET", "/new", 302, "https://attacker.example/"},
+		{"GET", "/new", 500, ""},
 	} {
 		_, err := judgeRoutes(append(proper, hole), false)
 		require.ErrorContains(t, err, hole.path)

@@ -215,7 +215,7 @@ type tail struct {
 // Write never fails.
 func (t *tail) Write(part []byte) (int, error) {
 	t.length += int64(len(part))
-	text := append(t.rest, part...)
+	text := slices.Concat(t.rest, part)
 	for _, s := range t.all {
 		if !bytes.Contains(text, s.value) {
 			continue

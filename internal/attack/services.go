@@ -18,22 +18,30 @@ var knockScript string
 // services are attacks with passwords that everybody knows, or with none.
 func (c *campaign) services() []attack {
 	return []attack{
-		{name: "default-passwords", tries: "the passwords that MLflow's and Keycloak's manuals come with",
+		{
+			name: "default-passwords", tries: "the passwords that MLflow's and Keycloak's manuals come with",
 			control: "a personal token at MLflow, and a proper password at Keycloak, are taken", defence: "every password is derived from the root secret",
-			next: "change that password at once", run: c.defaultPasswords},
-		{name: "password-grant", tries: "a name and a password at Keycloak's token endpoint, where there is no form to slow a machine down",
+			next: "change that password at once", run: c.defaultPasswords,
+		},
+		{
+			name: "password-grant", tries: "a name and a password at Keycloak's token endpoint, where there is no form to slow a machine down",
 			control: "the same name and password log in by the form", defence: "the client `admin-cli` of the realm is shut",
-			next: "`mlflow-sso up --refresh` shuts it", run: c.passwordGrant},
-		{name: "redis-without-password", tries: "Redis from the data network, without a password and with usual ones",
+			next: "`mlflow-sso up --refresh` shuts it", run: c.passwordGrant,
+		},
+		{
+			name: "redis-without-password", tries: "Redis from the data network, without a password and with usual ones",
 			control: "its own password is taken there", defence: "`requirepass`, in the environment of {redis} alone",
 			next: "docker restart {redis}", run: func(ctx context.Context) (string, error) {
 				return c.knock(ctx, "redis", "NOAUTH", "Authentication required", "WRONGPASS", "invalid username-password", "invalid password")
-			}},
-		{name: "postgres-without-password", tries: "Postgres from the data network, as each role and as the superuser, without a password and with usual ones",
+			},
+		},
+		{
+			name: "postgres-without-password", tries: "Postgres from the data network, as each role and as the superuser, without a password and with usual ones",
 			control: "MLflow's own password is taken there", defence: "`pg_hba.conf`: SCRAM for each role at its own database, nothing for the superuser",
 			next: "look at images/postgres/pg_hba.conf and the roles' passwords", run: func(ctx context.Context) (string, error) {
 				return c.knock(ctx, "postgres", "no password supplied", "password authentication failed", "pg_hba.conf", "role")
-			}},
+			},
+		},
 	}
 }
 

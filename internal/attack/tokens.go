@@ -30,18 +30,30 @@ func (c *campaign) tokens() []attack {
 	const genuine = "the token from which it was made is taken"
 	const next = "look at OIDC_ISSUER and OIDC_AUDIENCE in the environment of {mlflow}, and at the versions in images/mlflow/requirements.txt"
 	return []attack{
-		{name: "unsigned-token", tries: "a member's token without a signature: `alg` none in several spellings, or the signature cut off",
-			control: genuine, defence: "the plugin takes a fixed list of algorithms", next: next, run: c.unsigned},
-		{name: "wrongly-signed-token", tries: "a token that makes the member administrator: with the old signature, or signed with a key of the attacker's, which the token's header names or holds",
-			control: genuine, defence: "signatures are verified with Keycloak's published keys alone", next: next, run: c.wronglySigned},
-		{name: "hs256-public-key", tries: "a token signed by HMAC with Keycloak's public key as the secret, in the four ways to write that key",
-			control: genuine, defence: "the plugin takes no symmetric algorithm", next: next, run: c.publicKeyAsSecret},
-		{name: "expired-token", tries: "a token that Keycloak signed for MLflow, after its end, though it was used before",
-			control: "the same token is taken before its end", defence: "`exp` is looked at each time, without leeway", next: next, run: c.expired},
-		{name: "wrong-audience-token", tries: "a token that Keycloak signed for another client of the realm",
-			control: "the same with the audience of MLflow is taken", defence: "`OIDC_AUDIENCE` is set", next: next, run: c.wrongAudience},
-		{name: "wrong-issuer-token", tries: "a token for MLflow's audience that Keycloak's other realm signed",
-			control: "the same of MLflow's realm is taken", defence: "`OIDC_ISSUER` and the keys of one realm", next: next, run: c.wrongIssuer},
+		{
+			name: "unsigned-token", tries: "a member's token without a signature: `alg` none in several spellings, or the signature cut off",
+			control: genuine, defence: "the plugin takes a fixed list of algorithms", next: next, run: c.unsigned,
+		},
+		{
+			name: "wrongly-signed-token", tries: "a token that makes the member administrator: with the old signature, or signed with a key of the attacker's, which the token's header names or holds",
+			control: genuine, defence: "signatures are verified with Keycloak's published keys alone", next: next, run: c.wronglySigned,
+		},
+		{
+			name: "hs256-public-key", tries: "a token signed by HMAC with Keycloak's public key as the secret, in the four ways to write that key",
+			control: genuine, defence: "the plugin takes no symmetric algorithm", next: next, run: c.publicKeyAsSecret,
+		},
+		{
+			name: "expired-token", tries: "a token that Keycloak signed for MLflow, after its end, though it was used before",
+			control: "the same token is taken before its end", defence: "`exp` is looked at each time, without leeway", next: next, run: c.expired,
+		},
+		{
+			name: "wrong-audience-token", tries: "a token that Keycloak signed for another client of the realm",
+			control: "the same with the audience of MLflow is taken", defence: "`OIDC_AUDIENCE` is set", next: next, run: c.wrongAudience,
+		},
+		{
+			name: "wrong-issuer-token", tries: "a token for MLflow's audience that Keycloak's other realm signed",
+			control: "the same of MLflow's realm is taken", defence: "`OIDC_ISSUER` and the keys of one realm", next: next, run: c.wrongIssuer,
+		},
 	}
 }
 
@@ -144,7 +156,7 @@ func (c *campaign) publicKeyAsSecret(ctx context.Context) (string, error) {
 	}
 	var set jose.JSONWebKeySet
 	if err := got.into(&set); err != nil {
-		return "", verify.Unproved(fmt.Errorf("Keycloak's keys: %w", err))
+		return "", verify.Unproved(fmt.Errorf("the keys of Keycloak: %w", err))
 	}
 	header, err := headerOf(c.thiefToken)
 	if err != nil {

@@ -124,11 +124,10 @@ func (v *Visit) LogOut(ctx context.Context, who *Person) error { return v.p.leav
 // Browser is a new one without cookies.
 func (v *Visit) Browser() *browser.Browser { return v.p.newBrowser() }
 
-// Signed notes a browser in which a session began otherwise than by SignIn.
-func (v *Visit) Signed(b *browser.Browser) { v.p.sessions = append(v.p.sessions, b) }
+// RedirectURI is where MLflow's own login lets Keycloak send a browser.
+func (v *Visit) RedirectURI() string { return v.p.authorize.Get("redirect_uri") }
 
-// RedirectURI and Authorization are what MLflow's own login uses.
-func (v *Visit) RedirectURI() string   { return v.p.authorize.Get("redirect_uri") }
+// Authorization is Keycloak's address at which a login begins.
 func (v *Visit) Authorization() string { return v.p.public.Authorization }
 
 // EndSession is Keycloak's address to log out at.
@@ -137,12 +136,18 @@ func (v *Visit) EndSession() string { return v.p.public.EndSession }
 // Keys is where Keycloak publishes the keys of the realm.
 func (v *Visit) Keys() string { return v.p.public.Keys }
 
-// The checks of the login proof that are attacks as well.
+// DefaultPasswords is the check of that name of the login proof.
 func (v *Visit) DefaultPasswords(ctx context.Context) (string, error) {
 	return v.p.checkDefaultPasswords(ctx)
 }
+
+// RedirectURIs is the login proof's check redirect-uri.
 func (v *Visit) RedirectURIs(ctx context.Context) (string, error) { return v.p.checkRedirectURI(ctx) }
-func (v *Visit) PKCE(ctx context.Context) (string, error)         { return v.p.checkPKCE(ctx) }
+
+// PKCE is the check of that name of the login proof.
+func (v *Visit) PKCE(ctx context.Context) (string, error) { return v.p.checkPKCE(ctx) }
+
+// PasswordGrant is the check of that name of the login proof.
 func (v *Visit) PasswordGrant(ctx context.Context) (string, error) {
 	return v.p.checkPasswordGrant(ctx)
 }

@@ -154,8 +154,10 @@ func TestEachDoorThatIsOpenedTurnsItsOwnAttackRed(t *testing.T) {
 func openRedis(t *testing.T, stack outputs.Stack) {
 	t.Helper()
 	tell := func(ctx context.Context, rule string) {
-		ran, err := openEngine(t).Exec(ctx, stack.Redis.Container, []string{"sh", "-c",
-			`REDISCLI_AUTH="$REDIS_PASSWORD" exec redis-cli --no-auth-warning ACL SETUSER default ` + rule})
+		ran, err := openEngine(t).Exec(ctx, stack.Redis.Container, []string{
+			"sh", "-c",
+			`REDISCLI_AUTH="$REDIS_PASSWORD" exec redis-cli --no-auth-warning ACL SETUSER default ` + rule,
+		})
 		require.NoError(t, err)
 		require.Equal(t, "OK", strings.TrimSpace(ran.Stdout))
 	}
