@@ -34,16 +34,14 @@ runs = Runs(uri, "mlflow-artifacts:/")
 for experiment in runs.search_experiments(view_type=ViewType.ALL, filter_string=f"name LIKE '{prefix}%'", max_results=1000):
     if not ours(experiment.name):
         continue
-    files = experiment.artifact_location
     for run in runs.search_runs([experiment.experiment_id], "", ViewType.ALL, max_results=1000):
         runs._hard_delete_run(run.info.run_id)
     if experiment.lifecycle_stage != "deleted":
         runs.delete_experiment(experiment.experiment_id)
     runs._hard_delete_experiment(experiment.experiment_id)
-    # The default place alone: another one was borrowed from somebody.
-    if files == f"mlflow-artifacts:/{experiment.experiment_id}":
-        get_artifact_repository(f"{root.rstrip('/')}/{experiment.experiment_id}").delete_artifacts("")
-        if os.path.isdir(f"{root}/{experiment.experiment_id}"):
-            os.rmdir(f"{root}/{experiment.experiment_id}")
+    # What passes through MLflow lies there, whatever the experiment says about its place.
+    get_artifact_repository(f"{root.rstrip('/')}/{experiment.experiment_id}").delete_artifacts("")
+    if os.path.isdir(f"{root}/{experiment.experiment_id}"):
+        os.rmdir(f"{root}/{experiment.experiment_id}")
     gone += 1
 json.dump({"gone": gone}, sys.stdout)
