@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
+	"time"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
 )
@@ -39,12 +41,37 @@ func (g *guard) apply(client *http.Client, _ *http.Transport) {
 	client.Transport = &guard{origins: g.origins, behind: client.Transport}
 }
 
-// RoundTrip refuses before anything is connected.
+// RoundTrip refuses before anything is connected. Where the edge has had enough
+// requests of one address, it waits as long as the edge says and asks again: what was
+// never looked at is no refusal.
 func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !g.origins[originOf(r.URL)] {
 		return nil, fmt.Errorf("%s: %w", originOf(r.URL), errElsewhere)
 	}
-	return g.behind.RoundTrip(r)
+	for {
+		got, err := g.behind.RoundTrip(r)
+		if err != nil || got.StatusCode != http.StatusTooManyRequests || r.Body != nil && r.GetBody == nil {
+			return got, err
+		}
+		wait := time.Second
+		if seconds, err := strconv.Atoi(got.Header.Get("Retry-After")); err == nil && seconds > 0 {
+			wait = time.Duration(seconds) * time.Second
+		}
+		if err := got.Body.Close(); err != nil {
+			return nil, err
+		}
+		select {
+		case <-r.Context().Done():
+			return nil, fmt.Errorf("the edge wants a pause of %s: %w", wait, r.Context().Err())
+		case <-time.After(wait):
+		}
+		r = r.Clone(r.Context())
+		if r.GetBody != nil {
+			if r.Body, err = r.GetBody(); err != nil {
+				return nil, err
+			}
+		}
+	}
 }
 
 // CloseIdleConnections makes the client's own reach the transport.

@@ -1,6 +1,7 @@
 package attack
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -40,6 +41,28 @@ func TestNoRequestReachesAnAddressThatIsNotTheStacksAlsoByRedirect(t *testing.T)
 	_, err = client.Get(own.URL + "/away") //nolint:bodyclose // there is none
 	require.ErrorIs(t, err, errElsewhere)
 	require.Zero(t, reached)
+}
+
+func TestWhatTheEdgePutsOffIsAskedAgainWithItsBody(t *testing.T) {
+	asked := 0
+	own := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		body, _ := io.ReadAll(r.Body)
+		if asked == 1 || string(body) != "{}" {
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(http.StatusTooManyRequests)
+		}
+	}))
+	defer own.Close()
+	g := &guard{origins: map[string]bool{own.URL: true}}
+	b := browser.New(g.apply)
+	defer b.Close()
+
+	page, err := b.Fetch(t.Context(), http.MethodPost, own.URL, nil, []byte("{}"))
+
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, page.Status)
+	require.Equal(t, 2, asked)
 }
 
 func TestAStackThatTellsNoAddressIsNotAttacked(t *testing.T) {
