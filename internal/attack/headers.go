@@ -44,7 +44,7 @@ func (c *campaign) badHost(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	hosts := []string{evil, evil + ":" + site.Port(), site.Hostname() + "." + evil, site.Host + "@" + evil}
+	hosts := []string{evil, evil + ":" + site.Port(), site.Hostname() + "." + evil, "localhost." + evil}
 	for _, host := range hosts {
 		q := c.search(bearer(c.thiefToken))
 		q.host = host
