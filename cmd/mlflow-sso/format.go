@@ -18,6 +18,7 @@ const (
 	asTable    format = "table"
 	asJSON     format = "json"
 	asMarkdown format = "markdown"
+	asSARIF    format = "sarif"
 )
 
 // flag adds --output to a command's flags, for a table unless it is given. Table

@@ -66,6 +66,10 @@ something wrong.`,
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newUpCommand(), newPreviewCommand(), newVerifyCommand(outputsInState), newPasswordsCommand(), newConsoleCommand(outputsInState), newCertificateCommand(outputsInState), newOutputsCommand(), newDoctorCommand(), newDriftCommand(), newDestroyCommand(), newBootstrapCommand())
+	root.AddCommand(
+		newUpCommand(), newPreviewCommand(), newVerifyCommand(outputsInState), newDoctorCommand(), newDriftCommand(), newAttackCommand(outputsInState),
+		newPasswordsCommand(), newConsoleCommand(outputsInState), newCertificateCommand(outputsInState), newOutputsCommand(),
+		newDestroyCommand(), newBootstrapCommand(),
+	)
 	return root
 }

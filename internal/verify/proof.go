@@ -34,6 +34,8 @@ type proof struct {
 	// token is an access token of member, signed by Keycloak.
 	token string
 
+	// options are those of every browser, beside the way to the public addresses.
+	options []browser.Option
 	// browsers are all that were opened, sessions those that Keycloak knows.
 	browsers, sessions []*browser.Browser
 }
@@ -94,7 +96,7 @@ func (p *proof) newBrowser() *browser.Browser {
 	if p.front != nil {
 		options = append(options, p.front.Apply)
 	}
-	b := browser.New(options...)
+	b := browser.New(append(options, p.options...)...)
 	p.browsers = append(p.browsers, b)
 	return b
 }

@@ -40,22 +40,41 @@ json.dump({"access_token": json.load(answer)["access_token"]}, sys.stdout)
 // accessToken gets a token for the person who is signed in to Keycloak in b: a
 // code for the browser, exchanged where the client's secret is.
 func (p *proof) accessToken(ctx context.Context, b *browser.Browser) (string, error) {
+	got, err := p.code(ctx, b)
+	if err != nil {
+		return "", err
+	}
+	return p.exchange(ctx, got)
+}
+
+// grant is a code and what it takes to exchange it; its fields are the script's.
+type grant struct {
+	Code        string `json:"code"`
+	Verifier    string `json:"verifier"`
+	RedirectURI string `json:"redirect_uri"`
+}
+
+// code gets a code for the person who is signed in to Keycloak in b.
+func (p *proof) code(ctx context.Context, b *browser.Browser) (grant, error) {
 	pair := newPKCE()
 	query := p.request(pair)
 	page, err := p.ask(ctx, b, query)
 	if err != nil {
-		return "", err
+		return grant{}, err
 	}
 	location, err := url.Parse(page.Header.Get("Location"))
 	if err != nil || browser.Bare(location) != query.Get("redirect_uri") || !location.Query().Has("code") {
-		return "", differs(describe(page), "a code, since the browser is signed in to Keycloak")
+		return grant{}, differs(describe(page), "a code, since the browser is signed in to Keycloak")
 	}
 	if location.Query().Get("state") != query.Get("state") {
-		return "", differs("another state in Keycloak's answer than in the request", "the same")
+		return grant{}, differs("another state in Keycloak's answer than in the request", "the same")
 	}
-	input, err := json.Marshal(map[string]string{
-		"code": location.Query().Get("code"), "verifier": pair.verifier, "redirect_uri": query.Get("redirect_uri"),
-	})
+	return grant{Code: location.Query().Get("code"), Verifier: pair.verifier, RedirectURI: query.Get("redirect_uri")}, nil
+}
+
+// exchange turns a code into an access token.
+func (p *proof) exchange(ctx context.Context, code grant) (string, error) {
+	input, err := json.Marshal(code)
 	if err != nil {
 		return "", err
 	}

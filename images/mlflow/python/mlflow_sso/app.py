@@ -1,9 +1,9 @@
 """The application of this image, which `mlflow server --app-name mlflow-sso` finds.
 
-It is the plugin's, with five changes: the way to Flask (bridge), the end of clients
+It is the plugin's, with six changes: the way to Flask (bridge), the end of clients
 that stand still (patience), answers that leave at once (prompt), a logout that
-reaches Keycloak from every process (logout), and the same decisions in less time
-(shortcuts). See decision 13.
+reaches Keycloak from every process (logout), the same decisions in less time
+(shortcuts), and no files in somebody else's folder (locations). See decision 13.
 """
 
 import os
@@ -16,7 +16,7 @@ from mlflow_oidc_auth.app import app as plugin  # noqa: E402
 from mlflow_oidc_auth.middleware.auth_aware_wsgi_middleware import AuthAwareWSGIMiddleware, AuthInjectingWSGIApp  # noqa: E402
 from starlette.routing import Mount  # noqa: E402
 
-from mlflow_sso import shortcuts  # noqa: E402
+from mlflow_sso import locations, shortcuts  # noqa: E402
 from mlflow_sso.bridge import Bridge  # noqa: E402
 from mlflow_sso.logout import Informed  # noqa: E402
 from mlflow_sso.patience import Patience  # noqa: E402
@@ -48,6 +48,7 @@ def change(application, workers):
     routes.insert(0, shortcuts.FirstRoute(mount, routes[:-1]))
     application.user_middleware = shortcuts.straighten(application.user_middleware)
     shortcuts.remember_experiments()
+    locations.refuse_shared()
 
 
 change(plugin, int(os.environ["MLFLOW_WORKERS"]))

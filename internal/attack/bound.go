@@ -1,0 +1,92 @@
+package attack
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/verify"
+)
+
+//go:embed sessions.py
+var sessionsScript string
+
+// sessionState is what the plugin's database says about somebody's sessions.
+type sessionState struct {
+	Left      []float64
+	Renewable bool
+}
+
+// sessionsOf looks into the plugin's database; with "age", it makes their tokens old.
+func (c *campaign) sessionsOf(ctx context.Context, who *verify.Person, more ...string) (sessionState, error) {
+	var told sessionState
+	name := c.stack.MLflow.Container
+	ran, err := c.docker.Exec(ctx, name, append([]string{"python", "-c", sessionsScript}, more...), engine.Stdin(strings.NewReader(who.Email())))
+	if err == nil {
+		err = ran.Err()
+	}
+	if err == nil {
+		err = json.Unmarshal([]byte(ran.Stdout), &told)
+	}
+	if err == nil && len(told.Left) == 0 {
+		err = errors.New("there is no session of a person who is signed in")
+	}
+	if err != nil {
+		return told, verify.Unproved(fmt.Errorf("look at sessions inside %s: %w", name, err))
+	}
+	return told, nil
+}
+
+// boundedSession is how long the person's sessions live, and demands that it is no
+// longer than Keycloak's token.
+func (c *campaign) boundedSession(ctx context.Context, who *verify.Person) (time.Duration, error) {
+	told, err := c.sessionsOf(ctx, who)
+	if err != nil {
+		return 0, err
+	}
+	if told.Renewable {
+		return 0, verify.Differs("a session that renews itself", "one that ends with its token")
+	}
+	life, err := lifeOf(c.ownerToken)
+	if err != nil {
+		return 0, verify.Unproved(err)
+	}
+	var longest time.Duration
+	for _, seconds := range told.Left {
+		longest = max(longest, time.Duration(seconds*float64(time.Second)))
+	}
+	if longest > life {
+		return 0, verify.Differs(fmt.Sprintf("a session that lives for %s", longest.Round(time.Second)), "at most "+life.String()+", as the token")
+	}
+	return longest, nil
+}
+
+// endsWithin is how long a process may remember that somebody is active (decision
+// 13), and a little more.
+const endsWithin = 4 * time.Second
+
+// expectEnd demands that the person's session ends now.
+func (c *campaign) expectEnd(ctx context.Context, who *verify.Person, since string) error {
+	for deadline := time.Now().Add(endsWithin); ; {
+		page, err := who.Browser().Fetch(ctx, http.MethodGet, c.stack.MLflow.URL+mePath, nil, nil)
+		switch {
+		case err != nil:
+			return err
+		case page.Status == http.StatusUnauthorized || page.Status == http.StatusForbidden:
+			return nil
+		case time.Now().After(deadline):
+			return verify.Differs(fmt.Sprintf("%d, %s after %s", page.Status, endsWithin, since), "401")
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(endsWithin / 10):
+		}
+	}
+}

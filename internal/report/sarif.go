@@ -1,0 +1,74 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
+)
+
+// Rule is what a check is about, for readers who do not know it.
+type Rule struct {
+	// Tries is what is done, Defence what has to hold against it.
+	Tries, Defence string
+}
+
+// WriteSARIF writes a report as SARIF 2.1.0, which code scanners show. Each check
+// is a rule. A failed one is an error; one that could not run is an open question
+// and a note about the tool, whose run then counts as unsuccessful.
+func WriteSARIF(w io.Writer, r Report, tool string, rules map[string]Rule) error {
+	run := sarif.NewRunWithInformationURI(tool, "https://github.com/mlflow-sso/mlflow-sso")
+	invocation := sarif.NewInvocation().WithExecutionSuccessful(r.count(NotRun) == 0 && len(r.Checks) > 0)
+	began, ended := r.Began.UTC().Truncate(time.Second), r.Began.Add(r.Took).UTC().Truncate(time.Second)
+	start, end := began.Format(time.RFC3339), ended.Format(time.RFC3339)
+	invocation.StartTimeUtc, invocation.EndTimeUtc = &start, &end
+	for _, c := range r.Checks {
+		about := rules[c.Name]
+		rule := run.AddRule(c.Name)
+		if about.Tries != "" {
+			rule.ShortDescription = sarif.NewMultiformatMessageString().WithText(about.Tries)
+			rule.Help = sarif.NewMultiformatMessageString().WithText("What has to hold: " + about.Defence)
+		}
+		result := run.CreateResultForRule(c.Name)
+		result.WithLocations([]*sarif.Location{sarif.NewLocation().WithLogicalLocations(
+			[]*sarif.LogicalLocation{sarif.NewLogicalLocation().WithName(r.Title).WithKind("resource")},
+		)})
+		text := "Holds: " + c.Detail
+		switch c.Status {
+		case Passed:
+			result.WithKind("pass").WithLevel("none")
+		case NotRun:
+			text = "Could not run: " + c.Reason
+			result.WithKind("open").WithLevel("none")
+			invocation.ToolExecutionNotifications = append(invocation.ToolExecutionNotifications,
+				sarif.NewNotification().WithLevel("error").WithMessage(sarif.NewTextMessage(c.Name+": "+c.Reason)))
+		default:
+			text = failure(c)
+			result.WithKind("fail").WithLevel("error")
+		}
+		result.WithMessage(sarif.NewTextMessage(text))
+	}
+	run.WithInvocations([]*sarif.Invocation{invocation})
+	document := sarif.NewReport()
+	document.AddRun(run)
+	if err := document.Validate(); err != nil {
+		return fmt.Errorf("the report is no SARIF 2.1.0: %w", err)
+	}
+	return document.PrettyWrite(w)
+}
+
+// failure is a failed check in one text.
+func failure(c Check) string {
+	text := c.Reason
+	if c.Got != "" || c.Wanted != "" {
+		if text != "" {
+			text += ": "
+		}
+		text += "got " + c.Got + ", wanted " + c.Wanted
+	}
+	if c.Next != "" {
+		text += ". Next: " + c.Next
+	}
+	return text
+}

@@ -1,0 +1,39 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestTheSARIFStaysAsItIs(t *testing.T) {
+	var got bytes.Buffer
+	require.NoError(t, WriteSARIF(&got, example(), "mlflow-sso attack", map[string]Rule{
+		"cache": {Tries: "asks without a password", Defence: "a password"},
+	}))
+	golden(t, "report.sarif", got.Bytes())
+}
+
+func TestACheckThatDidNotRunIsNeverASuccessInSARIF(t *testing.T) {
+	var got bytes.Buffer
+	require.NoError(t, WriteSARIF(&got, Report{Title: "t", Checks: []Check{{Name: "a", Status: NotRun, Reason: "gone"}}}, "x", nil))
+
+	var document struct {
+		Version string
+		Runs    []struct {
+			Invocations []struct {
+				ExecutionSuccessful        bool
+				ToolExecutionNotifications []struct{ Message struct{ Text string } }
+			}
+			Results []struct{ RuleID, Kind, Level string }
+		}
+	}
+	require.NoError(t, json.Unmarshal(got.Bytes(), &document))
+	require.Equal(t, "2.1.0", document.Version)
+	require.False(t, document.Runs[0].Invocations[0].ExecutionSuccessful)
+	require.Equal(t, "a: gone", document.Runs[0].Invocations[0].ToolExecutionNotifications[0].Message.Text)
+	require.Equal(t, "open", document.Runs[0].Results[0].Kind)
+	require.Equal(t, "none", document.Runs[0].Results[0].Level)
+}
