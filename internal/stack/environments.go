@@ -2,6 +2,7 @@ package stack
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 )
 
@@ -15,7 +16,16 @@ func (s *Stack) Environments(ctx context.Context) (map[string]map[string]string,
 	all := map[string]map[string]string{}
 	for _, r := range read.of(typeContainer) {
 		name, _ := r.Inputs["name"].(string)
-		if written := read.variables(string(r.URN)); len(written) > 0 {
+		written := read.variables(string(r.URN))
+		// Without a secret among them they are a plain list.
+		if list, is := r.Inputs[environment].([]any); is {
+			encoded, err := json.Marshal(list)
+			if err != nil {
+				return nil, fmt.Errorf("environment of %s: %w", name, err)
+			}
+			written = variables(string(encoded))
+		}
+		if len(written) > 0 {
 			all[name] = written
 		}
 	}
