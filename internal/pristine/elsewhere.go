@@ -8,8 +8,9 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/report"
 )
 
-// pulumis are what Pulumi's refresh was seen to name when it was changed by hand, or
-// what the program sets, which comes to the same; decision 18 has the measurement.
+// pulumis are what Pulumi's refresh was seen to name when it was changed by hand;
+// decision 18 has the measurement. That the program sets something is not enough: its
+// provider sets PKCE's method and never reads it.
 // A path stands for all below it.
 func pulumis() []string {
 	client := "clients" + between + realm.ClientID + between
@@ -26,7 +27,6 @@ func pulumis() []string {
 		client + "standardFlowEnabled", client + "implicitFlowEnabled", client + "directAccessGrantsEnabled",
 		client + "serviceAccountsEnabled", client + "fullScopeAllowed", client + "redirectUris", client + "webOrigins", client + "baseUrl",
 		client + "attributes" + between + "oauth2.device.authorization.grant.enabled",
-		client + "attributes" + between + "pkce.code.challenge.method",
 		client + "attributes" + between + "post.logout.redirect.uris",
 		client + "attributes" + between + "access.token.lifespan",
 		client + "protocolMappers" + between + "groups", client + "protocolMappers" + between + "audience",

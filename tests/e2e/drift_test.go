@@ -150,10 +150,12 @@ var changesByHand = []change{
 	{"realm clientScopes profile protocolMappers extra" + byNobody, func(h byHand) func() {
 		return h.makes("/client-scopes/"+h.scope("profile")+"/protocol-mappers/models", mapper("extra"))
 	}},
-	{`realm clients mlflow: changed by hand; consentRequired: got true, want false; optionalClientScopes: got ["address","microprofile-jwt","offline_access","organization","phone","service_account"], want ["address","microprofile-jwt","offline_access","organization","phone"]`, func(h byHand) func() {
+	{`realm clients mlflow: changed by hand; attributes / pkce.code.challenge.method: got "plain", want "S256"; consentRequired: got true, want false; optionalClientScopes: got ["address","microprofile-jwt","offline_access","organization","phone","service_account"], want ["address","microprofile-jwt","offline_access","organization","phone"]`, func(h byHand) func() {
 		scope := h.client("mlflow") + "/optional-client-scopes/" + h.scope("service_account")
 		h.send(http.MethodPut, scope, nil)
-		back := h.sets(h.client("mlflow"), map[string]any{"consentRequired": true})
+		back := h.sets(h.client("mlflow"), map[string]any{
+			"consentRequired": true, "attributes": map[string]any{"pkce.code.challenge.method": "plain"},
+		})
 		return func() { back(); h.send(http.MethodDelete, scope, nil) }
 	}},
 	{"realm clients other" + byNobody, func(h byHand) func() {
