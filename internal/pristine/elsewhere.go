@@ -14,6 +14,10 @@ import (
 // A path stands for all below it.
 func pulumis() []string {
 	client := "clients" + between + realm.ClientID + between
+	// Of a mapper its provider reads these settings alone. It does not see that one has
+	// become a mapper of another kind, which keeps them and says what it likes.
+	groups := client + "protocolMappers" + between + "groups" + between + "config" + between
+	audience := client + "protocolMappers" + between + "audience" + between + "config" + between
 	return []string{
 		"enabled", "displayName", "sslRequired", "duplicateEmailsAllowed", "registrationAllowed", "editUsernameAllowed",
 		"loginWithEmailAllowed", "resetPasswordAllowed", "passwordPolicy", "bruteForceProtected", "failureFactor",
@@ -29,7 +33,8 @@ func pulumis() []string {
 		client + "attributes" + between + "oauth2.device.authorization.grant.enabled",
 		client + "attributes" + between + "post.logout.redirect.uris",
 		client + "attributes" + between + "access.token.lifespan",
-		client + "protocolMappers" + between + "groups", client + "protocolMappers" + between + "audience",
+		groups + "full.path", groups + "claim.name", groups + "id.token.claim", groups + "access.token.claim", groups + "userinfo.token.claim",
+		audience + "included.client.audience", audience + "id.token.claim", audience + "access.token.claim",
 		profile + between + "attributes",
 	}
 }
@@ -53,7 +58,8 @@ func elsewhere(path string) bool {
 
 // withoutGone leaves out what the program makes and is gone, which Pulumi tells.
 func withoutGone(all []report.Change) []report.Change {
-	made := []string{"realm clients " + realm.ClientID, "realm groups " + realm.AdminGroup, "realm groups " + realm.UserGroup}
+	client := "realm clients " + realm.ClientID
+	made := []string{client, client + " protocolMappers groups", client + " protocolMappers audience", "realm groups " + realm.AdminGroup, "realm groups " + realm.UserGroup}
 	return slices.DeleteFunc(all, func(c report.Change) bool {
 		return c.Outcome == report.Gone && slices.Contains(made, c.Resource)
 	})

@@ -2,6 +2,8 @@ package pristine
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -75,4 +77,29 @@ func TestTheBaselineHoldsWhatPulumiDoesNotSeeAndNothingThatItSees(t *testing.T) 
 	for path := range want.Realm {
 		require.False(t, elsewhere(path), path)
 	}
+}
+
+// A mapper that says of everybody that they are administrators, and has the settings
+// that the provider reads, is nothing that Pulumi sees.
+func TestAMapperThatHasBecomeAnotherKindDiffers(t *testing.T) {
+	const mapper = `{"clients":[{"clientId":"mlflow","protocolMappers":[{"name":"groups","protocolMapper":"%s","config":{"claim.name":"groups","full.path":"false"%s}}]}]}`
+	ours := func(kind, more string) document {
+		d := flat(t, fmt.Sprintf(mapper, kind, more))
+		maps.DeleteFunc(d, func(path string, _ json.RawMessage) bool { return elsewhere(path) })
+		return d
+	}
+
+	found := compare(ours("oidc-hardcoded-claim-mapper", `,"claim.value":"mlflow-admins"`), ours("oidc-group-membership-mapper", ""))
+
+	require.Equal(t, []string{
+		`realm clients mlflow protocolMappers groups: changed by hand; config / claim.value: got "mlflow-admins", want none; protocolMapper: got "oidc-hardcoded-claim-mapper", want "oidc-group-membership-mapper"; put it back as it was in Keycloak's console`,
+	}, said(found))
+}
+
+func TestAMapperThatIsGoneIsToldByPulumiAlone(t *testing.T) {
+	want := flat(t, `{"clients":[{"clientId":"mlflow","enabled":true,"protocolMappers":[{"name":"groups","protocol":"p"},{"name":"audience","protocol":"p"}]}]}`)
+	got := flat(t, `{"clients":[{"clientId":"mlflow","enabled":true}]}`)
+
+	require.Len(t, compare(got, want), 2)
+	require.Empty(t, withoutGone(compare(got, want)))
 }
