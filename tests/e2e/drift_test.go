@@ -153,7 +153,7 @@ var changesByHand = []change{
 		return h.sets(mappers+"/"+h.one(mappers, "name", "groups"), map[string]any{
 			"protocolMapper": "oidc-hardcoded-claim-mapper",
 			"config": map[string]string{
-				"full.path": "false", "claim.name": "groups", "claim.value": "mlflow-admins",
+				"full.path": "false", "claim.name": "groups", "claim.value": "mlflow-admins", "multivalued": "true",
 				"id.token.claim": "true", "access.token.claim": "true", "userinfo.token.claim": "true",
 			},
 		})

@@ -87,6 +87,5 @@ func edgeFaults() []fault {
 	return []fault{
 		{"the edge is stopped", "container-exited", []string{"edge-unreachable", "keycloak-unreachable", "login-refused"}, stop("edge"), "docker start NAME-edge"},
 		{"MLflow believes another proxy than the edge", "trusted-proxies", noLogin, variable("mlflow", "TRUSTED_PROXIES", "192.0.2.1"), refresh},
-		{"Keycloak calls itself by another name", "keycloak-hostname", []string{"issuer-differs", "keycloak-unreachable", "login-refused"}, variable("keycloak", "KC_HOSTNAME", "https://auth.other.test"), refresh},
 	}
 }
