@@ -102,7 +102,7 @@ golden: ## write the golden files anew; fails, so that nobody takes it for a tes
 lock: ## write the lock of MLflow's Python packages anew
 	images/lock
 
-$(tool): $(shell find cmd components config internal -name '*.go') go.mod go.sum
+$(tool): $(shell find cmd components config internal -name '*.go' -o -name '*.py' -o -name '*.json') go.mod go.sum
 	@echo "building $@" >&2
 	@go build -trimpath -buildvcs=false -o $@ ./cmd/mlflow-sso
 
