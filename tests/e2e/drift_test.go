@@ -147,17 +147,6 @@ var changesByHand = []change{
 	{"realm clients mlflow protocolMappers extra" + byNobody, func(h byHand) func() {
 		return h.makes(h.client("mlflow")+"/protocol-mappers/models", mapper("extra"))
 	}},
-	// It keeps all that its provider reads.
-	{`realm clients mlflow protocolMappers groups: changed by hand; config / claim.value: got "mlflow-admins", want none; protocolMapper: got "oidc-hardcoded-claim-mapper", want "oidc-group-membership-mapper"`, func(h byHand) func() {
-		mappers := h.client("mlflow") + "/protocol-mappers/models"
-		return h.sets(mappers+"/"+h.one(mappers, "name", "groups"), map[string]any{
-			"protocolMapper": "oidc-hardcoded-claim-mapper",
-			"config": map[string]string{
-				"full.path": "false", "claim.name": "groups", "claim.value": "mlflow-admins", "multivalued": "true",
-				"id.token.claim": "true", "access.token.claim": "true", "userinfo.token.claim": "true",
-			},
-		})
-	}},
 	{"realm clientScopes profile protocolMappers extra" + byNobody, func(h byHand) func() {
 		return h.makes("/client-scopes/"+h.scope("profile")+"/protocol-mappers/models", mapper("extra"))
 	}},
