@@ -36,6 +36,8 @@ func pulumis() []string {
 		groups + "full.path", groups + "claim.name", groups + "id.token.claim", groups + "access.token.claim", groups + "userinfo.token.claim",
 		audience + "included.client.audience", audience + "id.token.claim", audience + "access.token.claim",
 		profile + between + "attributes",
+		// Keycloak itself adds or drops these whenever somebody saves the client.
+		groups + "multivalued", groups + "introspection.token.claim", audience + "introspection.token.claim",
 	}
 }
 
