@@ -22,13 +22,7 @@ func (s *Stack) leaveInside(ctx context.Context, known *state) error {
 	if err != nil {
 		return err
 	}
-	if read.whole.Deployment, err = withoutInside(read.whole.Deployment); err != nil {
-		return fmt.Errorf("state: %w", err)
-	}
-	if err := s.pulumi.Import(ctx, read.whole); err != nil {
-		return because("change of the state", err, nil)
-	}
-	return nil
+	return s.write(ctx, read, "change of the state", withoutInside)
 }
 
 // isInside says of a resource's type whether only Keycloak knows it, or whether it
@@ -37,39 +31,29 @@ func isInside(kind string) bool {
 	return strings.HasPrefix(kind, "keycloak:") || kind == "pulumi:providers:keycloak"
 }
 
-// withoutInside removes such resources, and the others' dependencies on them. Every
-// other member is kept as it is, also what this version of the SDK does not know.
+// withoutInside removes such resources, and the others' dependencies on them.
 func withoutInside(deployment json.RawMessage) (json.RawMessage, error) {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(deployment, &members); err != nil {
-		return nil, err
-	}
-	var all, rest []map[string]json.RawMessage
-	if err := json.Unmarshal(members["resources"], &all); err != nil {
-		return nil, err
-	}
-	gone := map[string]bool{}
-	for _, r := range all {
-		if isInside(textOf(r["type"])) {
-			gone[textOf(r["urn"])] = true
-			continue
+	return withResources(deployment, func(all []member) ([]member, error) {
+		gone := map[string]bool{}
+		var rest []member
+		for _, r := range all {
+			if isInside(textOf(r["type"])) {
+				gone[textOf(r["urn"])] = true
+			} else {
+				rest = append(rest, r)
+			}
 		}
-		rest = append(rest, r)
-	}
-	for _, r := range rest {
-		if err := independent(r, gone); err != nil {
-			return nil, fmt.Errorf("%s: %w", textOf(r["urn"]), err)
+		for _, r := range rest {
+			if err := independent(r, gone); err != nil {
+				return nil, fmt.Errorf("%s: %w", textOf(r["urn"]), err)
+			}
 		}
-	}
-	var err error
-	if members["resources"], err = json.Marshal(rest); err != nil {
-		return nil, err
-	}
-	return json.Marshal(members)
+		return rest, nil
+	})
 }
 
 // independent takes out of a resource what refers to ones that are gone.
-func independent(r map[string]json.RawMessage, gone map[string]bool) error {
+func independent(r member, gone map[string]bool) error {
 	isGone := func(urn string) bool { return gone[urn] }
 	if encoded, has := r["dependencies"]; has {
 		var urns []string
@@ -98,11 +82,4 @@ func independent(r map[string]json.RawMessage, gone map[string]bool) error {
 		delete(r, "deletedWith")
 	}
 	return nil
-}
-
-// textOf is empty for what is no text.
-func textOf(encoded json.RawMessage) string {
-	var text string
-	_ = json.Unmarshal(encoded, &text)
-	return text
 }

@@ -43,39 +43,25 @@ func (s *Stack) release(ctx context.Context, known *state) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if read.whole.Deployment, err = retaining(read.whole.Deployment, names); err != nil {
-		return false, fmt.Errorf("state: %w", err)
-	}
-	if err := s.pulumi.Import(ctx, read.whole); err != nil {
-		return false, because("change of the state", err, nil)
+	change := func(deployment json.RawMessage) (json.RawMessage, error) { return retaining(deployment, names) }
+	if err := s.write(ctx, read, "change of the state", change); err != nil {
+		return false, err
 	}
 	return true, nil
 }
 
 // retaining marks volumes as ones that stay when they are removed from the state,
-// and takes away the protection that would keep them in it. Everything else is kept
-// as it is, also what this version of the SDK does not know.
+// and takes away the protection that would keep them in it.
 func retaining(deployment json.RawMessage, names []string) (json.RawMessage, error) {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(deployment, &members); err != nil {
-		return nil, err
-	}
-	var resources []map[string]json.RawMessage
-	if err := json.Unmarshal(members["resources"], &resources); err != nil {
-		return nil, err
-	}
-	for _, resource := range resources {
-		if textOf(resource["type"]) == typeVolume && slices.Contains(names, textOf(resource["id"])) {
-			resource["retainOnDelete"] = json.RawMessage("true")
-			delete(resource, "protect")
+	return withResources(deployment, func(all []member) ([]member, error) {
+		for _, resource := range all {
+			if textOf(resource["type"]) == typeVolume && slices.Contains(names, textOf(resource["id"])) {
+				resource["retainOnDelete"] = json.RawMessage("true")
+				delete(resource, "protect")
+			}
 		}
-	}
-	encoded, err := json.Marshal(resources)
-	if err != nil {
-		return nil, err
-	}
-	members["resources"] = encoded
-	return json.Marshal(members)
+		return all, nil
+	})
 }
 
 // showReleased tells of a preview's volumes what an update does with them: Pulumi

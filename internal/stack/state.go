@@ -103,24 +103,62 @@ func (s *Stack) forget(ctx context.Context, read *state) error {
 	if len(read.cutOff()) == 0 {
 		return nil
 	}
-	rest, err := withoutCutOff(read.whole.Deployment)
-	if err != nil {
+	return s.write(ctx, read, "repair of the state", withoutCutOff)
+}
+
+// write puts a changed state in the place of one that was read.
+func (s *Stack) write(ctx context.Context, read *state, what string, change func(json.RawMessage) (json.RawMessage, error)) (err error) {
+	if read.whole.Deployment, err = change(read.whole.Deployment); err != nil {
 		return fmt.Errorf("state: %w", err)
 	}
-	read.whole.Deployment = rest
 	if err := s.pulumi.Import(ctx, read.whole); err != nil {
-		return because("repair of the state", err, nil)
+		return because(what, err, nil)
 	}
 	return nil
 }
 
-// withoutCutOff keeps every member as it is, also those that this version of the
-// SDK does not know.
 func withoutCutOff(deployment json.RawMessage) (json.RawMessage, error) {
-	var members map[string]json.RawMessage
+	return withMembers(deployment, func(members member) error {
+		delete(members, "pending_operations")
+		return nil
+	})
+}
+
+// member is a value of the state as it is written, by its name.
+type member = map[string]json.RawMessage
+
+// withMembers changes members of a state and keeps the others as they are, also those that
+// this version of the SDK does not know.
+func withMembers(deployment json.RawMessage, change func(member) error) (json.RawMessage, error) {
+	var members member
 	if err := json.Unmarshal(deployment, &members); err != nil {
 		return nil, err
 	}
-	delete(members, "pending_operations")
+	if err := change(members); err != nil {
+		return nil, err
+	}
 	return json.Marshal(members)
+}
+
+// withResources is withMembers for the resources.
+func withResources(deployment json.RawMessage, change func([]member) ([]member, error)) (json.RawMessage, error) {
+	return withMembers(deployment, func(members member) error {
+		var all []member
+		if err := json.Unmarshal(members["resources"], &all); err != nil {
+			return err
+		}
+		rest, err := change(all)
+		if err != nil {
+			return err
+		}
+		members["resources"], err = json.Marshal(rest)
+		return err
+	})
+}
+
+// textOf is empty for what is no text.
+func textOf(encoded json.RawMessage) string {
+	var text string
+	_ = json.Unmarshal(encoded, &text)
+	return text
 }

@@ -60,10 +60,10 @@ func (s *Stack) strangers(ctx context.Context, known *state) ([]report.Change, e
 	if err != nil {
 		return nil, fmt.Errorf("list volumes: %w", err)
 	}
-	names := map[string]string{}
+	own := map[string]bool{}
 	for _, n := range networks {
 		if known.has(typeNetwork, n.ID) {
-			names[n.Name] = n.ID
+			own[n.Name] = true
 		}
 	}
 	for _, c := range all {
@@ -71,11 +71,10 @@ func (s *Stack) strangers(ctx context.Context, known *state) ([]report.Change, e
 		ours := known.has(typeContainer, c.ID)
 		if c.NetworkSettings != nil {
 			for on := range c.NetworkSettings.Networks {
-				_, own := names[on]
 				switch {
-				case own && !ours:
+				case own[on] && !ours:
 					add("container", name, fmt.Sprintf("is on network %s; `docker network disconnect -f %s %s` takes it off", on, on, name))
-				case ours && !own:
+				case ours && !own[on]:
 					add("network", on, fmt.Sprintf("has container %s; `docker network disconnect %s %s` takes it off", name, on, name))
 				}
 			}
