@@ -18,10 +18,12 @@ package attack
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/browser"
 	"github.com/mlflow-sso/mlflow-sso/internal/engine"
@@ -45,6 +47,9 @@ type attack struct {
 const (
 	prepare = "prepare"
 	cleanup = "cleanup"
+	// namePrefix begins the name of every client, experiment and model of a run; the
+	// second at which it was made follows.
+	namePrefix = "mlflow-sso-attack-"
 )
 
 // campaign is what the attacks of one run have in common.
@@ -199,6 +204,27 @@ func (c *campaign) cleanup(ctx context.Context) (string, error) {
 
 // stranger is a browser without cookies.
 func (c *campaign) stranger() *browser.Browser { return c.visit.Browser() }
+
+// inMLflow runs a script in MLflow's container and reads what it answers, in JSON.
+// Standard input is never an argument, which everybody on the host could read.
+func (c *campaign) inMLflow(ctx context.Context, script, stdin string, into any, arguments ...string) error {
+	ran, err := c.docker.Exec(ctx, c.stack.MLflow.Container, append([]string{"python", "-c", script}, arguments...), engine.Stdin(strings.NewReader(stdin)))
+	if err == nil {
+		err = ran.Err()
+	}
+	if err != nil {
+		return err
+	}
+	if json.Unmarshal([]byte(ran.Stdout), into) != nil {
+		return errors.New("the script's answer is no JSON of the kind that was wanted")
+	}
+	return nil
+}
+
+// stamped is a name of this run, with the second at which it was made.
+func stamped() string {
+	return fmt.Sprintf("%s%d-%s", namePrefix, time.Now().Unix(), strings.ToLower(rand.Text()[:8]))
+}
 
 // newContainer is a name for a container of this run.
 func (c *campaign) newContainer() string {

@@ -3,14 +3,11 @@ package attack
 import (
 	"context"
 	_ "embed"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/verify"
 )
 
@@ -26,19 +23,12 @@ type sessionState struct {
 // sessionsOf looks into the plugin's database; with "age", it makes their tokens old.
 func (c *campaign) sessionsOf(ctx context.Context, who *verify.Person, more ...string) (sessionState, error) {
 	var told sessionState
-	name := c.stack.MLflow.Container
-	ran, err := c.docker.Exec(ctx, name, append([]string{"python", "-c", sessionsScript}, more...), engine.Stdin(strings.NewReader(who.Email())))
-	if err == nil {
-		err = ran.Err()
-	}
-	if err == nil {
-		err = json.Unmarshal([]byte(ran.Stdout), &told)
-	}
+	err := c.inMLflow(ctx, sessionsScript, who.Email(), &told, more...)
 	if err == nil && len(told.Left) == 0 {
 		err = errors.New("there is no session of a person who is signed in")
 	}
 	if err != nil {
-		return told, verify.Unproved(fmt.Errorf("look at sessions inside %s: %w", name, err))
+		return told, verify.Unproved(fmt.Errorf("look at sessions inside %s: %w", c.stack.MLflow.Container, err))
 	}
 	return told, nil
 }

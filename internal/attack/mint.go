@@ -16,10 +16,7 @@ import (
 
 const (
 	masterRealm = "master"
-	// mintPrefix begins the name of every client that a run makes; the second at
-	// which it was made follows.
-	mintPrefix = "mlflow-sso-attack-"
-	staleAfter = time.Hour
+	staleAfter  = time.Hour
 	// adminTimeout bounds one call of Keycloak's admin API.
 	adminTimeout = 30 * time.Second
 )
@@ -49,7 +46,7 @@ func (c *campaign) newMint(ctx context.Context, realm, audience string, seconds 
 	if err != nil {
 		return nil, err
 	}
-	m := &mint{realm: realm, name: fmt.Sprintf("%s%d-%s", mintPrefix, time.Now().Unix(), strings.ToLower(rand.Text()[:8])), secret: rand.Text() + rand.Text()}
+	m := &mint{realm: realm, name: stamped(), secret: rand.Text() + rand.Text()}
 	mappers := []gocloak.ProtocolMapperRepresentation{{
 		Name: gocloak.StringP("email"), Protocol: gocloak.StringP("openid-connect"), ProtocolMapper: gocloak.StringP("oidc-hardcoded-claim-mapper"),
 		Config: &map[string]string{"claim.name": "email", "claim.value": c.thief.Email(), "jsonType.label": "String", "access.token.claim": "true"},
@@ -126,7 +123,7 @@ func (c *campaign) removeStaleMints(ctx context.Context) error {
 		return err
 	}
 	for _, realm := range []string{c.stack.Realm.Name, masterRealm} {
-		found, err := client.GetClients(ctx, token, realm, gocloak.GetClientsParams{ClientID: gocloak.StringP(mintPrefix), Search: gocloak.BoolP(true)})
+		found, err := client.GetClients(ctx, token, realm, gocloak.GetClientsParams{ClientID: gocloak.StringP(namePrefix), Search: gocloak.BoolP(true)})
 		if err != nil {
 			return fmt.Errorf("look for clients of earlier runs in realm %s: %w", realm, err)
 		}
@@ -144,7 +141,7 @@ func (c *campaign) removeStaleMints(ctx context.Context) error {
 
 // isStaleMint is careful: another run may be going on.
 func isStaleMint(name string, now time.Time) bool {
-	rest, ours := strings.CutPrefix(name, mintPrefix)
+	rest, ours := strings.CutPrefix(name, namePrefix)
 	second, _, cut := strings.Cut(rest, "-")
 	made, err := strconv.ParseInt(second, 10, 64)
 	return ours && cut && err == nil && now.Sub(time.Unix(made, 0)) > staleAfter

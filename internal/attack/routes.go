@@ -81,20 +81,12 @@ func (c *campaign) list(ctx context.Context) ([][2]string, error) {
 	if c.allRoutes != nil {
 		return c.allRoutes, nil
 	}
-	name := c.stack.MLflow.Container
-	ran, err := c.docker.Exec(ctx, name, []string{"python", "-c", routesScript})
-	if err == nil {
-		err = ran.Err()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("list the routes inside %s: %w", name, err)
-	}
 	var told struct {
 		Routes    [][2]string
 		Described int
 	}
-	if err := json.Unmarshal([]byte(ran.Stdout), &told); err != nil {
-		return nil, fmt.Errorf("list the routes inside %s: the script's answer is no JSON", name)
+	if err := c.inMLflow(ctx, routesScript, "", &told); err != nil {
+		return nil, fmt.Errorf("list the routes inside %s: %w", c.stack.MLflow.Container, err)
 	}
 	const least = 500
 	if len(told.Routes) < least || told.Described == 0 || !slices.Contains(told.Routes, [2]string{http.MethodPost, searchPath}) {

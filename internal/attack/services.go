@@ -3,12 +3,11 @@ package attack
 import (
 	"context"
 	_ "embed"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/verify"
 )
 
@@ -59,17 +58,9 @@ type knocked struct{ Who, Answer string }
 // knock lets MLflow's container ask a service without its password. What is no
 // refusal for want of a password proves nothing.
 func (c *campaign) knock(ctx context.Context, service string, refusals ...string) (string, error) {
-	name := c.stack.MLflow.Container
-	ran, err := c.docker.Exec(ctx, name, []string{"python", "-c", knockScript, service}, engine.Stdin(strings.NewReader("")))
-	if err == nil {
-		err = ran.Err()
-	}
-	if err != nil {
-		return "", verify.Unproved(fmt.Errorf("ask %s from %s: %w", service, name, err))
-	}
 	var all []knocked
-	if err := json.Unmarshal([]byte(ran.Stdout), &all); err != nil {
-		return "", verify.Unproved(fmt.Errorf("ask %s from %s: the script's answer is no JSON", service, name))
+	if err := c.inMLflow(ctx, knockScript, "", &all, service); err != nil {
+		return "", verify.Unproved(fmt.Errorf("ask %s from %s: %w", service, c.stack.MLflow.Container, err))
 	}
 	return judgeKnocks(service, all, refusals)
 }
@@ -83,7 +74,7 @@ func judgeKnocks(service string, all []knocked, refusals []string) (string, erro
 			proper = k.Answer == "in"
 		case k.Answer == "in":
 			in = append(in, k.Who)
-		case !containsAny(k.Answer, refusals):
+		case !slices.ContainsFunc(refusals, func(words string) bool { return strings.Contains(k.Answer, words) }):
 			strange = fmt.Errorf("%s says %q to %s, which is no refusal", service, k.Answer, k.Who)
 		default:
 			refused++
@@ -100,13 +91,4 @@ func judgeKnocks(service string, all []knocked, refusals []string) (string, erro
 		return "", verify.Unproved(errors.New("nobody knocked at " + service))
 	}
 	return fmt.Sprintf("%s refuses %d attempts and takes its own password", service, refused), nil
-}
-
-func containsAny(text string, parts []string) bool {
-	for _, part := range parts {
-		if strings.Contains(text, part) {
-			return true
-		}
-	}
-	return false
 }

@@ -7,16 +7,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strings"
-	"time"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/verify"
 )
-
-// thingPrefix begins the name of every experiment and model of a run; the second at
-// which it was made follows.
-const thingPrefix = "mlflow-sso-attack-"
 
 const (
 	api       = "/api/2.0/mlflow/"
@@ -36,7 +29,7 @@ func (t *things) files() string { return t.experiment + "/" + t.run + "/artifact
 
 // newName is one for something that the run makes; it is removed by it.
 func (c *campaign) newName() string {
-	name := fmt.Sprintf("%s%d-%s", thingPrefix, time.Now().Unix(), strings.ToLower(rand.Text()[:8]))
+	name := stamped()
 	c.names = append(c.names, name)
 	return name
 }
@@ -124,21 +117,13 @@ var forgetScript string
 // run, by the names that they were to get, since an interrupt may leave half of it;
 // and those of a run that was killed.
 func (c *campaign) removeThings(ctx context.Context) (int, error) {
-	input, err := json.Marshal(map[string]any{"prefix": thingPrefix, "names": c.names, "stale": int(staleAfter.Seconds())})
+	input, err := json.Marshal(map[string]any{"prefix": namePrefix, "names": c.names, "stale": int(staleAfter.Seconds())})
 	if err != nil {
 		return 0, err
 	}
-	name := c.stack.MLflow.Container
-	ran, err := c.docker.Exec(ctx, name, []string{"python", "-c", forgetScript}, engine.Stdin(strings.NewReader(string(input))))
-	if err == nil {
-		err = ran.Err()
-	}
-	if err != nil {
-		return 0, fmt.Errorf("delete what the run made, inside %s: %w", name, err)
-	}
 	var gone struct{ Gone int }
-	if err := json.Unmarshal([]byte(ran.Stdout), &gone); err != nil {
-		return 0, fmt.Errorf("delete what the run made, inside %s: the script's answer is no JSON", name)
+	if err := c.inMLflow(ctx, forgetScript, string(input), &gone); err != nil {
+		return 0, fmt.Errorf("delete what the run made, inside %s: %w", c.stack.MLflow.Container, err)
 	}
 	return gone.Gone, nil
 }
