@@ -33,7 +33,7 @@ func (d *doctor) lookAtContainers(ctx context.Context) (found []Finding, err err
 			err = errors.Join(err, fmt.Errorf("inspect container %s: %w", name, failed))
 			continue
 		}
-		d.down[organ] = cannotAsk(seen.State)
+		d.inspected[organ], d.down[organ] = seen, cannotAsk(seen.State)
 		found = append(found, d.judgeContainer(organ, seen)...)
 	}
 	return found, err
@@ -126,9 +126,9 @@ func (d *doctor) lookAtEnvironments(ctx context.Context) (found []Finding, err e
 			err = errors.Join(err, fmt.Errorf("%w: the state has no environment of %s", errUnseen, name))
 			continue
 		}
-		seen, failed := d.docker.API().ContainerInspect(ctx, name)
-		if failed != nil {
-			err = errors.Join(err, fmt.Errorf("inspect container %s: %w", name, failed))
+		seen, is := d.inspected[organ]
+		if !is {
+			err = errors.Join(err, fmt.Errorf("%w: %s is %s", errUnseen, name, d.down[organ]))
 			continue
 		}
 		image, failed := d.docker.API().ImageInspect(ctx, seen.Image)

@@ -22,6 +22,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/docker/docker/api/types/container"
+
 	"github.com/mlflow-sso/mlflow-sso/internal/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
 )
@@ -96,6 +98,8 @@ type doctor struct {
 	docker *engine.Engine
 	// down says why an organ cannot be asked; an organ that is absent can be.
 	down map[Organ]string
+	// inspected are the containers that are there, as the first examination saw them.
+	inspected map[Organ]container.InspectResponse
 }
 
 // examinations are all of a stack. The first decides which of the others can run.
@@ -135,7 +139,7 @@ func Names(p Patient) []string {
 // Examine looks at everything once, and tells observe the name of each examination as
 // it ends; nil is allowed.
 func Examine(ctx context.Context, p Patient, docker *engine.Engine, observe func(string)) Diagnosis {
-	d := &doctor{Patient: p, docker: docker, down: map[Organ]string{}}
+	d := &doctor{Patient: p, docker: docker, down: map[Organ]string{}, inspected: map[Organ]container.InspectResponse{}}
 	began := time.Now()
 	all := d.examinations()
 	done := make([]seen, len(all))

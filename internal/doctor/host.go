@@ -62,11 +62,7 @@ type folder struct {
 }
 
 func (d *doctor) lookAtFolders(ctx context.Context, organ Organ) (found []Finding, err error) {
-	name := d.container(organ)
-	seen, err := d.docker.API().ContainerInspect(ctx, name)
-	if err != nil {
-		return nil, fmt.Errorf("inspect container %s: %w", name, err)
-	}
+	name, seen := d.container(organ), d.inspected[organ]
 	var folders []folder
 	for _, mount := range seen.Mounts {
 		folders = append(folders, folder{mount.Destination, false})
