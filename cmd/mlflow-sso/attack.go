@@ -55,30 +55,18 @@ func attackStack(cmd *cobra.Command, stack outputs.Stack, output format, sarif s
 		return err
 	}
 	defer func() { err = errors.Join(err, docker.Close()) }()
-	out, names := cmd.OutOrStdout(), attack.Names(stack)
-	waiting := newImpatience(cmd.ErrOrStderr(), names)
-	defer waiting.stop()
-	var table *report.Table
-	if output == asTable {
-		table = report.NewTable(out, attack.Title(stack), names, report.Colour(out))
-	}
-	done, err := attack.Run(cmd.Context(), stack, docker, func(c report.Check) {
-		if table != nil {
-			table.Row(c)
-		}
-		waiting.next()
-	})
-	if err != nil {
-		return err
-	}
+	var write func(io.Writer, report.Report) error
 	switch output {
 	case asJSON:
-		err = report.WriteJSON(out, done)
+		write = report.WriteJSON
 	case asSARIF:
-		err = report.WriteSARIF(out, done, attackTool, attack.Rules(stack))
-	default:
-		err = table.End(done)
+		write = func(w io.Writer, done report.Report) error {
+			return report.WriteSARIF(w, done, attackTool, attack.Rules(stack))
+		}
 	}
+	done, err := runChecks(cmd, attack.Title(stack), attack.Names(stack), write, func(observe func(report.Check)) (report.Report, error) {
+		return attack.Run(cmd.Context(), stack, docker, observe)
+	})
 	if err == nil && sarif != "" {
 		err = writeSARIF(sarif, done, stack)
 	}

@@ -115,22 +115,38 @@ func readOutputs(r io.Reader, source string) (outputs.Stack, error) {
 	return stack, nil
 }
 
-// verifyStack runs the checks and writes the report, a table row by row.
+// verifyStack runs the checks and writes the report.
 func verifyStack(cmd *cobra.Command, stack outputs.Stack, docker *engine.Engine, output format) (report.Report, error) {
+	var write func(io.Writer, report.Report) error
+	if output == asJSON {
+		write = report.WriteJSON
+	}
+	return runChecks(cmd, verify.Title(stack), verify.Names(stack), write, func(observe func(report.Check)) (report.Report, error) {
+		return verify.Run(cmd.Context(), stack, docker, observe), nil
+	})
+}
+
+// runChecks runs checks and tells on standard error which of them it waits for. The
+// report is a table that grows row by row, or what write makes of it at the end.
+func runChecks(cmd *cobra.Command, title string, names []string, write func(io.Writer, report.Report) error,
+	run func(observe func(report.Check)) (report.Report, error),
+) (report.Report, error) {
 	out := cmd.OutOrStdout()
-	names := verify.Names(stack)
 	waiting := newImpatience(cmd.ErrOrStderr(), names)
 	defer waiting.stop()
-	if output == asJSON {
-		done := verify.Run(cmd.Context(), stack, docker, func(report.Check) { waiting.next() })
-		return done, report.WriteJSON(out, done)
+	row := func(report.Check) {}
+	if write == nil {
+		table := report.NewTable(out, title, names, report.Colour(out))
+		row, write = table.Row, func(_ io.Writer, done report.Report) error { return table.End(done) }
 	}
-	table := report.NewTable(out, verify.Title(stack), names, report.Colour(out))
-	done := verify.Run(cmd.Context(), stack, docker, func(c report.Check) {
-		table.Row(c)
+	done, err := run(func(c report.Check) {
+		row(c)
 		waiting.next()
 	})
-	return done, table.End(done)
+	if err != nil {
+		return done, err
+	}
+	return done, write(out, done)
 }
 
 // impatience tells a person on standard error which check they are waiting for.
