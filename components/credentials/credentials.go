@@ -48,6 +48,8 @@ const (
 	MLflowSession Label = "mlflow/secret-key"
 	// MLflowSessionTokens encrypts the tokens that a session keeps.
 	MLflowSessionTokens Label = "mlflow/session-token-key"
+	// KeeperClient is the secret of the client that sees Keycloak's people.
+	KeeperClient Label = "keeper/client-secret"
 	// MLflowGateway encrypts the API keys that people store in MLflow.
 	MLflowGateway Label = "mlflow/gateway-key"
 	DemoAdmin     Label = "demo/admin"
@@ -60,7 +62,7 @@ func Labels() []Label {
 	return []Label{
 		PostgresSuperuser, PostgresMLflow, PostgresMLflowAuth, PostgresKeycloak, Redis,
 		KeycloakAdmin, KeycloakProvider, MLflowClient, MLflowSession, MLflowSessionTokens, MLflowGateway,
-		DemoAdmin, DemoMember, DemoOutsider,
+		KeeperClient, DemoAdmin, DemoMember, DemoOutsider,
 	}
 }
 
@@ -70,7 +72,7 @@ func Labels() []Label {
 func Turnable() []Label {
 	return []Label{
 		PostgresSuperuser, PostgresMLflow, PostgresMLflowAuth, PostgresKeycloak, Redis,
-		MLflowClient, MLflowSession, MLflowSessionTokens,
+		MLflowClient, MLflowSession, MLflowSessionTokens, KeeperClient,
 	}
 }
 
