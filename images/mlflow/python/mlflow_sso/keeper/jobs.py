@@ -6,6 +6,9 @@ import time
 # Seconds after which a job that failed is tried again, if its own time is not sooner.
 AGAIN = 3
 
+# Seconds that it may fail before that is told: Keycloak starts more slowly than this.
+PATIENCE = 60
+
 STATUS = """
 SELECT job, extract(epoch FROM now() - succeeded)::bigint, extract(epoch FROM now() - tried)::bigint, detail, error FROM mlflow_sso_jobs ORDER BY job
 """
@@ -17,14 +20,16 @@ class Job:
     def __init__(self, name, every, run):
         """every is in seconds; run takes a connection and returns what it did, as a text."""
         self.name, self.every, self._run = name, every, run
-        self._next, self._failure = 0.0, None
+        self._next = 0.0
+        # Since when it fails, and what was told of that.
+        self._failing, self._told = None, None
 
     def due(self):
         """Whether it is time."""
         return time.monotonic() >= self._next
 
     def run(self, connect, log):
-        """Runs it, whatever happens, and writes down how it ended. A failure that goes on is told once."""
+        """Runs it, whatever happens, and writes down how it ended. A failure that lasts is told once."""
         try:
             with connect() as connection:
                 detail = self._run(connection)
@@ -32,15 +37,16 @@ class Job:
         except Exception as error:  # whatever it is, the next round may be better
             # A driver's text names the server and the role, never the password; others are ours.
             failure = f"{type(error).__name__}: {error}".splitlines()[0][:300]
-            if failure != self._failure:
+            self._failing = self._failing or time.monotonic()
+            if failure != self._told and time.monotonic() - self._failing >= PATIENCE:
                 log("job.failed", self.name, error=failure)
-            self._failure = failure
+                self._told = failure
             self._next = time.monotonic() + min(self.every, AGAIN)
             self._note(connect, failure)
             return
-        if self._failure:
+        if self._told:
             log("job.recovered", self.name, detail=detail)
-        self._failure = None
+        self._failing, self._told = None, None
         self._next = time.monotonic() + self.every
 
     def _note(self, connect, failure):
