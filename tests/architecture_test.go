@@ -39,7 +39,9 @@ var allowed = map[string][]string{
 		"components/address", "components/internal/container", "components/internal/mistakes", "components/postgres",
 		"components/realm", "components/redis", "components/s3",
 	},
-	"components/keeper": {"components/internal/container", "components/internal/mistakes", "components/postgres", "components/realm"},
+	"components/keeper": {
+		"components/internal/container", "components/internal/mistakes", "components/mlflow", "components/postgres", "components/realm",
+	},
 	"config": {
 		"components/address", "components/credentials", "components/edge", "components/mlflow", "components/network", "components/realm",
 		"components/s3",

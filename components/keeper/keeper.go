@@ -21,6 +21,7 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/components/internal/container"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/mistakes"
+	"github.com/mlflow-sso/mlflow-sso/components/mlflow"
 	"github.com/mlflow-sso/mlflow-sso/components/postgres"
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
 )
@@ -53,8 +54,8 @@ type Args struct {
 	OIDC realm.OIDCClient
 	// Watcher is how to see Keycloak's people.
 	Watcher realm.Watcher
-	// Migrated is there when the plugin has made its tables.
-	Migrated pulumi.Resource
+	// MLflow is the server, which makes the plugin's tables when it starts.
+	MLflow *mlflow.Server
 }
 
 // Validate reports every mistake in the arguments at once. What only the
@@ -71,6 +72,7 @@ func (a *Args) Validate() error {
 	m.Unless(!a.Auth.IsZero(), "Auth is missing, want a database")
 	m.Unless(!a.OIDC.IsZero(), "OIDC is missing, want a client")
 	m.Unless(!a.Watcher.IsZero(), "Watcher is missing, want a service account")
+	m.Unless(a.MLflow != nil, "MLflow is missing, want the server")
 	return m.Err(a.container().Validate())
 }
 
@@ -93,7 +95,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	}
 	spec := args.container()
 	spec.Env = args.environment() // not in container: Validate has no database to take it from
-	made, err := container.New(ctx, name+"-container", spec, k, container.After(args.Auth.Ready, args.Migrated))
+	made, err := container.New(ctx, name+"-container", spec, k, container.After(args.Auth.Ready, args.MLflow.Ready))
 	if err != nil {
 		return nil, fmt.Errorf("keeper %q: %w", name, err)
 	}

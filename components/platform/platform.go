@@ -285,7 +285,7 @@ func (p *Platform) makeKeeper(ctx *pulumi.Context, opts ...pulumi.ResourceOption
 		Auth:       p.databases[authDatabase],
 		OIDC:       p.realm.Client,
 		Watcher:    p.realm.Watcher,
-		Migrated:   p.mlflow.Ready,
+		MLflow:     p.mlflow,
 	}, opts...)
 	return err
 }
