@@ -80,4 +80,3 @@ func operatorGetsIn(t *testing.T, l *lab, told outputs.Stack, docker *engine.Eng
 	require.NotContains(t, logs, opened.token)
 	require.Contains(t, logOf(t, docker, told.Keeper.Container), `"break_glass.ended"`, "the keeper ends what nobody ended")
 }
-

@@ -45,9 +45,9 @@ type employee struct {
 }
 
 // employ makes one in the group of users.
-func employ(t *testing.T, told outputs.Stack, visit *verify.Visit) *employee {
+func employ(t *testing.T, told outputs.Stack, visit *verify.Visit, role string) *employee {
 	t.Helper()
-	who, err := visit.Add(t.Context(), "leaver", told.Realm.UserGroup)
+	who, err := visit.Add(t.Context(), role, told.Realm.UserGroup)
 	require.NoError(t, err)
 	require.NoError(t, visit.SignIn(t.Context(), who))
 	body, err := json.Marshal(map[string]string{"name": "mine", "expiration": time.Now().UTC().Add(time.Hour).Format(time.RFC3339)})
@@ -109,10 +109,10 @@ func TestWhoeverLeavesKeycloakLosesSessionAndTokensInTime(t *testing.T) {
 	}
 	gone := map[string]*employee{}
 	for name := range ways {
-		gone[name] = employ(t, told, visit)
+		gone[name] = employ(t, told, visit, strings.ReplaceAll(name, " ", "-"))
 	}
-	stays := employ(t, told, visit)
-	promoted := employ(t, told, visit)
+	stays := employ(t, told, visit, "stays")
+	promoted := employ(t, told, visit, "promoted")
 	require.Equal(t, 403, promoted.asks(t, usersPath))
 
 	api, token := keycloakAdmin(t, told)
@@ -175,7 +175,7 @@ func TestWhileKeycloakIsAwayNobodyIsTakenForGoneAndBreakGlassLetsAnOperatorIn(t 
 	docker := openEngine(t)
 	visit := verify.NewVisit(told, docker)
 	require.NoError(t, visit.Arrive(t.Context()))
-	who := employ(t, told, visit)
+	who := employ(t, told, visit, "stays")
 	require.NoError(t, docker.API().ContainerStop(t.Context(), told.Keycloak.Container, container.StopOptions{}))
 	stopped := time.Now()
 
