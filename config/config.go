@@ -39,6 +39,8 @@ type Config struct {
 	Realm       Realm       `json:"realm"`
 	Images      Images      `json:"images"`
 	Credentials Credentials `json:"credentials"`
+	// ServiceAccounts are the machines that use MLflow with tokens of their own.
+	ServiceAccounts []ServiceAccount `json:"serviceAccounts"`
 }
 
 // MLflow sets the tracking server.

@@ -227,6 +227,7 @@ func (p *Platform) makeRealm(ctx *pulumi.Context, opts ...pulumi.ResourceOption)
 		PasswordPolicy:      p.config.Realm.PasswordPolicy,
 		EventsExpiration:    p.config.Realm.EventsExpiration,
 		Users:               p.demoUsers(),
+		Machines:            p.machines(),
 	}, opts...)
 	return err
 }

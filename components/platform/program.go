@@ -67,10 +67,11 @@ func (p *Platform) outputs() pulumi.Map {
 			// In seconds, also for realm master, which the tool sets.
 			"eventsExpiration": pulumi.Int(int(p.config.Realm.EventsExpiration.Seconds())),
 		},
-		"postgres":  p.postgresOutputs(),
-		"redis":     p.redisOutputs(),
-		"artifacts": p.artifactsOutputs(),
-		"edge":      p.edgeOutputs(),
-		"demoUsers": users,
+		"postgres":        p.postgresOutputs(),
+		"redis":           p.redisOutputs(),
+		"artifacts":       p.artifactsOutputs(),
+		"edge":            p.edgeOutputs(),
+		"demoUsers":       users,
+		"serviceAccounts": p.machineOutputs(),
 	}
 }

@@ -82,6 +82,8 @@ type Args struct {
 	EventsExpiration time.Duration
 	// Users are people whom the realm starts with.
 	Users []User
+	// Machines are service accounts.
+	Machines []Machine
 }
 
 // Validate reports every mistake in the arguments at once.
@@ -108,6 +110,7 @@ func (a *Args) Validate() error {
 		m.Unless(slices.Contains([]string{"", AdminGroup, UserGroup}, user.Group), "Users has %q in group %q, want %s, %s or none",
 			user.Username, user.Group, AdminGroup, UserGroup)
 	}
+	checkMachines(&m, a.Machines)
 	return m.Err()
 }
 
@@ -140,6 +143,8 @@ type Realm struct {
 	Client OIDCClient
 	// Users are the people whom the realm starts with.
 	Users []User
+	// Machines are the service accounts.
+	Machines []MachineClient
 }
 
 // New makes the realm. With an error from args nothing is registered.
@@ -162,7 +167,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		return nil, fmt.Errorf("realm %q: %w", name, err)
 	}
 	b := &builder{ctx: ctx, name: name, args: args, component: r}
-	for _, step := range []func() error{b.provider, b.realm, b.events, b.profile, b.client, b.mappers, b.groups, b.users} {
+	for _, step := range []func() error{b.provider, b.realm, b.events, b.profile, b.client, b.mappers, b.groups, b.users, b.machines} {
 		if err := step(); err != nil {
 			return nil, fmt.Errorf("realm %q: %w", name, err)
 		}

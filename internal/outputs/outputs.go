@@ -23,6 +23,8 @@ type Stack struct {
 	Edge Edge `json:"edge"`
 	// DemoUsers is empty unless the stack asks for them (`realm.demoUsers`).
 	DemoUsers []User `json:"demoUsers"`
+	// ServiceAccounts are machines, if there are any (`serviceAccounts`).
+	ServiceAccounts []ServiceAccount `json:"serviceAccounts"`
 }
 
 // Containers are the names of all containers that the stack has.
