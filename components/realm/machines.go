@@ -152,6 +152,13 @@ func (b *builder) machine(machine Machine, scope *openid.ClientScope) (MachineCl
 	if err != nil {
 		return MachineClient{}, fmt.Errorf("scopes: %w", err)
 	}
+	// What is there for the asking else: groups from roles, a token that does not end.
+	_, err = openid.NewClientOptionalScopes(b.ctx, name+"-optional-scopes", &openid.ClientOptionalScopesArgs{
+		RealmId: b.made.ID(), ClientId: client.ID(), OptionalScopes: pulumi.StringArray{},
+	}, b.childOpts()...)
+	if err != nil {
+		return MachineClient{}, fmt.Errorf("optional scopes: %w", err)
+	}
 	done := MachineClient{Machine: machine, Username: MachineUser(machine.Name), Subject: client.ServiceAccountUserId}
 	if len(machine.Groups) == 0 {
 		return done, nil
