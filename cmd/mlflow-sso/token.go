@@ -7,9 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/bearer"
 	"github.com/mlflow-sso/mlflow-sso/internal/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/front"
+	"github.com/mlflow-sso/mlflow-sso/internal/jobtoken"
 	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
 )
 
@@ -56,7 +56,7 @@ Exit codes: 0 printed, 1 the stack cannot be read or Keycloak gives no token,
 		},
 	}
 	which.flags(command.Flags())
-	choice := formatChoice{&form, []format{asToken, bearer.Env, bearer.Netrc, bearer.Kubernetes, bearer.JSON}}
+	choice := formatChoice{&form, []format{asToken, jobtoken.Env, jobtoken.Netrc, jobtoken.Kubernetes, jobtoken.JSON}}
 	command.Flags().Var(choice, "format", "`FORMAT` of what is printed, "+choice.list())
 	return command
 }
@@ -67,9 +67,9 @@ func printToken(cmd *cobra.Command, told outputs.Stack, account outputs.ServiceA
 		return err
 	}
 	if form != asToken {
-		return bearer.JobOf(told, account, way.Authority).Write(cmd.OutOrStdout(), string(form))
+		return jobtoken.JobOf(told, account, way.Authority).Write(cmd.OutOrStdout(), string(form))
 	}
-	token, err := bearer.Token(cmd.Context(), way.Client(), told, account)
+	token, err := jobtoken.Token(cmd.Context(), way.Client(), told, account)
 	if err != nil {
 		return err
 	}

@@ -1,10 +1,10 @@
-// Package bearer gets tokens for the service accounts of a stack, and writes down
+// Package jobtoken gets tokens for the service accounts of a stack, and writes down
 // what a job needs to get them itself.
 //
 // A token is asked for at Keycloak's public address, as the job does it, so what
 // works here works there. A secret is in what Write writes, which is what it is there
 // for, and in no error.
-package bearer
+package jobtoken
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package bearer
+package jobtoken
 
 import (
 	"encoding/json"
