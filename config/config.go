@@ -40,6 +40,10 @@ type Config struct {
 	Realm       Realm       `json:"realm"`
 	Images      Images      `json:"images"`
 	Credentials Credentials `json:"credentials"`
+	// ServiceAccounts are the machines that use MLflow with tokens of their own.
+	ServiceAccounts []ServiceAccount `json:"serviceAccounts"`
+	// Access says who may see and do what.
+	Access []Access `json:"access"`
 }
 
 // MLflow sets the tracking server.

@@ -138,11 +138,34 @@ func (d *decoder) decode(path string, raw json.RawMessage, into reflect.Value) {
 			names = append(names, name)
 		}
 		d.unknown(path+".", names, known)
+	case reflect.Slice:
+		d.list(path, raw, into)
 	default:
 		if err := json.Unmarshal(raw, into.Addr().Interface()); err != nil || string(raw) == "null" {
 			d.fail(path, "got %s, want %s", shown(path, raw), wanted(into.Type()))
 		}
 	}
+}
+
+// list reads one member after the other, each with its defaults and by its place.
+func (d *decoder) list(path string, raw json.RawMessage, into reflect.Value) {
+	var members []json.RawMessage
+	if err := json.Unmarshal(raw, &members); err != nil || string(raw) == "null" {
+		d.fail(path, "got %s, want a list", shown(path, raw))
+		return
+	}
+	if len(members) == 0 {
+		return // as if it was left out
+	}
+	all := reflect.MakeSlice(into.Type(), len(members), len(members))
+	for i, member := range members {
+		at := all.Index(i)
+		if withDefaults, has := at.Addr().Interface().(interface{ setDefaults() }); has {
+			withDefaults.setDefaults()
+		}
+		d.decode(fmt.Sprintf("%s[%d]", path, i), member, at)
+	}
+	into.Set(all)
 }
 
 // howSecrets is how a stack comes to a secret.

@@ -33,6 +33,8 @@ func (c *Config) Validate() error {
 	v.addresses(c)
 	v.edge(c)
 	v.external(c)
+	v.serviceAccounts(c)
+	v.access(c)
 	v.generations(c)
 	return errors.Join(v.errs...)
 }
@@ -174,8 +176,9 @@ func (v *validation) generations(c *Config) {
 	generations, replaced := c.Credentials.Generations, c.replaced()
 	for _, label := range slices.Sorted(maps.Keys(generations)) {
 		key := fmt.Sprintf("credentials.generations.%s", label)
-		if !slices.Contains(credentials.Labels(), label) {
-			v.fail(key, "unknown credential, want one of %s", credentials.LabelList())
+		account := slices.Contains(c.accountLabels(), label)
+		if !account && !slices.Contains(credentials.Labels(), label) {
+			v.fail(key, "unknown credential, want one of %s, or %s of an account in serviceAccounts", credentials.LabelList(), credentials.ServiceAccount("<name>"))
 			continue
 		}
 		switch n := generations[label]; {
@@ -186,7 +189,7 @@ func (v *validation) generations(c *Config) {
 				n, replaced[label])
 		case n < 1:
 			v.fail(key, "got %d, want 1 or more", n)
-		case n > 1 && !slices.Contains(credentials.Turnable(), label):
+		case n > 1 && !account && !slices.Contains(credentials.Turnable(), label):
 			v.fail(key, "got %d, want 1: its service takes it at the first start only, so another value would lock somebody out", n)
 		}
 	}

@@ -61,7 +61,7 @@ func recordExternal(t *testing.T, elsewhere ...string) *recorder.Recording {
 	return r
 }
 
-// keysOf are the names of all resources of a type; there may be none.
+// namesOf are the names of all resources of a type; there may be none.
 func namesOf(r *recorder.Recording, token string) []string {
 	var names []string
 	for _, made := range r.Resources {

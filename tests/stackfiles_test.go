@@ -44,15 +44,21 @@ func fields() map[string]reflect.Type {
 
 func TestEveryDeclaredSettingIsReadAndEveryReadOneIsDeclared(t *testing.T) {
 	require.Equal(t, slices.Sorted(maps.Keys(fields())), slices.Sorted(maps.Keys(declared(t))))
-	types := map[reflect.Kind]string{reflect.String: "string", reflect.Bool: "boolean", reflect.Int: "integer", reflect.Struct: "object"}
+	types := map[reflect.Kind]string{reflect.String: "string", reflect.Bool: "boolean", reflect.Int: "integer", reflect.Struct: "object", reflect.Slice: "array"}
 	for name, setting := range declared(t) {
 		require.Equal(t, types[fields()[name].Kind()], setting.TypeName(), "of %s", name)
 		require.NotEmpty(t, setting.Description, "of %s", name)
 		require.False(t, setting.Secret, "%s: no setting is a secret", name)
-		if setting.TypeName() != "object" {
+		object := fields()[name]
+		switch setting.TypeName() {
+		case "array":
+			require.Equal(t, "object", setting.Items.Type, "of %s", name)
+			object = object.Elem()
+		case "object":
+		default:
 			continue
 		}
-		for _, member := range members(fields()[name]) {
+		for _, member := range members(object) {
 			require.Contains(t, setting.Description, member, "Pulumi.yaml does not describe a member of %s", name)
 		}
 	}

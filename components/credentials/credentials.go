@@ -50,6 +50,8 @@ const (
 	MLflowSessionTokens Label = "mlflow/session-token-key"
 	// KeeperClient is the secret of the client that sees Keycloak's people.
 	KeeperClient Label = "keeper/client-secret"
+	// StewardClient is the secret of the client that acts for the program in MLflow.
+	StewardClient Label = "steward/client-secret"
 	// MLflowGateway encrypts the API keys that people store in MLflow.
 	MLflowGateway Label = "mlflow/gateway-key"
 	DemoAdmin     Label = "demo/admin"
@@ -57,22 +59,35 @@ const (
 	DemoOutsider  Label = "demo/outsider"
 )
 
-// Labels are all labels, in a fixed order.
+// accounts begins the labels of service accounts' secrets.
+const accounts = "service-account/"
+
+// ServiceAccount is the label of the secret of a service account's client.
+func ServiceAccount(name string) Label { return Label(accounts + name) }
+
+// ofAccount says whether it is such a label.
+func ofAccount(label Label) bool {
+	name, is := strings.CutPrefix(string(label), accounts)
+	return is && name != ""
+}
+
+// Labels are all labels that every stack has, in a fixed order. Each service
+// account has one more.
 func Labels() []Label {
 	return []Label{
 		PostgresSuperuser, PostgresMLflow, PostgresMLflowAuth, PostgresKeycloak, Redis,
 		KeycloakAdmin, KeycloakProvider, MLflowClient, MLflowSession, MLflowSessionTokens, MLflowGateway,
-		KeeperClient, DemoAdmin, DemoMember, DemoOutsider,
+		KeeperClient, StewardClient, DemoAdmin, DemoMember, DemoOutsider,
 	}
 }
 
 // Turnable are the labels whose generation may be raised: at the next update
-// both sides of each have the new value. The others are taken by a service once,
+// both sides of each have the new value. So may those of service accounts. The others are taken by a service once,
 // or encrypt what would be unreadable afterwards.
 func Turnable() []Label {
 	return []Label{
 		PostgresSuperuser, PostgresMLflow, PostgresMLflowAuth, PostgresKeycloak, Redis,
-		MLflowClient, MLflowSession, MLflowSessionTokens, KeeperClient,
+		MLflowClient, MLflowSession, MLflowSessionTokens, KeeperClient, StewardClient,
 	}
 }
 
@@ -101,7 +116,7 @@ func (a *Args) Validate() error {
 	var m mistakes.List
 	for _, label := range slices.Sorted(maps.Keys(a.Generations)) {
 		n := a.Generations[label]
-		m.Unless(slices.Contains(Labels(), label), "Generations has %q, want one of %s", label, LabelList())
+		m.Unless(ofAccount(label) || slices.Contains(Labels(), label), "Generations has %q, want one of %s", label, LabelList())
 		m.Unless(n >= 1, "Generations[%s] is %d, want 1 or more", label, n)
 	}
 	return m.Err()

@@ -88,7 +88,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	}
 	steps := []func(*pulumi.Context, ...pulumi.ResourceOption) error{
 		p.makeCredentials, p.makeNetwork, p.imagesFrom(args.Images),
-		p.connectElsewhere, p.makePostgres, p.makeRedis, p.makeKeycloak, p.makeEdge, p.makeRealm, p.makeMLflow, p.makeKeeper,
+		p.connectElsewhere, p.makePostgres, p.makeRedis, p.makeKeycloak, p.makeEdge, p.makeRealm, p.makeMLflow, p.makeKeeper, p.makeAccess,
 	}
 	for _, step := range steps {
 		if err := step(ctx, child.Options(p)...); err != nil {
@@ -225,11 +225,13 @@ func (p *Platform) makeRealm(ctx *pulumi.Context, opts ...pulumi.ResourceOption)
 		LogoutPath:          mlflow.LogoutPath,
 		ClientSecret:        p.credentials.Password(credentials.MLflowClient),
 		WatcherSecret:       p.credentials.Password(credentials.KeeperClient),
+		StewardSecret:       p.stewardSecret(),
 		SSLRequired:         p.config.Realm.SSLRequired,
 		AccessTokenLifespan: p.config.Realm.AccessTokenLifespan,
 		PasswordPolicy:      p.config.Realm.PasswordPolicy,
 		EventsExpiration:    p.config.Realm.EventsExpiration,
 		Users:               p.demoUsers(),
+		Machines:            p.machines(),
 	}, opts...)
 	return err
 }

@@ -57,6 +57,7 @@ func (p *Platform) outputs() pulumi.Map {
 				"secret": p.keycloak.Admin.Secret,
 			},
 		},
+		"steward": p.stewardOutputs(),
 		"keeper": pulumi.Map{
 			"container":     p.keeper.Container,
 			"followSeconds": pulumi.Int(int(p.config.Keeper.Follow.Seconds())),
@@ -72,10 +73,11 @@ func (p *Platform) outputs() pulumi.Map {
 			// In seconds, also for realm master, which the tool sets.
 			"eventsExpiration": pulumi.Int(int(p.config.Realm.EventsExpiration.Seconds())),
 		},
-		"postgres":  p.postgresOutputs(),
-		"redis":     p.redisOutputs(),
-		"artifacts": p.artifactsOutputs(),
-		"edge":      p.edgeOutputs(),
-		"demoUsers": users,
+		"postgres":        p.postgresOutputs(),
+		"redis":           p.redisOutputs(),
+		"artifacts":       p.artifactsOutputs(),
+		"edge":            p.edgeOutputs(),
+		"demoUsers":       users,
+		"serviceAccounts": p.machineOutputs(),
 	}
 }

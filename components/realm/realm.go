@@ -72,6 +72,8 @@ type Args struct {
 	RedirectPath, LogoutPath string
 	// ClientSecret is MLflow's, WatcherSecret that of the client that sees people.
 	ClientSecret, WatcherSecret pulumi.StringInput
+	// StewardSecret is that of the client that acts for the program in MLflow; nil makes none.
+	StewardSecret pulumi.StringInput
 	// SSLRequired is none or external.
 	SSLRequired string
 	// AccessTokenLifespan is how long a login lasts: the session in MLflow ends with it.
@@ -82,6 +84,8 @@ type Args struct {
 	EventsExpiration time.Duration
 	// Users are people whom the realm starts with.
 	Users []User
+	// Machines are service accounts.
+	Machines []Machine
 }
 
 // Validate reports every mistake in the arguments at once.
@@ -109,6 +113,7 @@ func (a *Args) Validate() error {
 		m.Unless(slices.Contains([]string{"", AdminGroup, UserGroup}, user.Group), "Users has %q in group %q, want %s, %s or none",
 			user.Username, user.Group, AdminGroup, UserGroup)
 	}
+	checkMachines(&m, a.Machines)
 	return m.Err()
 }
 
@@ -143,6 +148,10 @@ type Realm struct {
 	Watcher Watcher
 	// Users are the people whom the realm starts with.
 	Users []User
+	// Steward acts for the program in MLflow; its name is empty where there is none.
+	Steward MachineClient
+	// Machines are the service accounts.
+	Machines []MachineClient
 }
 
 // New makes the realm. With an error from args nothing is registered.
@@ -166,7 +175,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		return nil, fmt.Errorf("realm %q: %w", name, err)
 	}
 	b := &builder{ctx: ctx, name: name, args: args, component: r}
-	for _, step := range []func() error{b.provider, b.realm, b.events, b.profile, b.client, b.mappers, b.watcher, b.groups, b.users} {
+	for _, step := range []func() error{b.provider, b.realm, b.events, b.profile, b.client, b.mappers, b.watcher, b.groups, b.users, b.machines} {
 		if err := step(); err != nil {
 			return nil, fmt.Errorf("realm %q: %w", name, err)
 		}

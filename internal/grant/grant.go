@@ -48,7 +48,9 @@ type Rule struct {
 }
 
 // Key tells rules apart: there is one grant for each.
-func (r Rule) Key() string { return fmt.Sprintf("%s/%s/%s/%s", r.Who, r.Name, r.Kind.Plural(), r.Pattern) }
+func (r Rule) Key() string {
+	return fmt.Sprintf("%s/%s/%s/%s", r.Who, r.Name, r.Kind.Plural(), r.Pattern)
+}
 
 // Disagrees says whether two rules for the same subject grant different things by
 // patterns of which neither is the narrower one.

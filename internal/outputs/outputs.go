@@ -21,10 +21,14 @@ type Stack struct {
 	Artifacts Artifacts `json:"artifacts"`
 	// Keeper keeps MLflow's people as Keycloak has them.
 	Keeper Keeper `json:"keeper"`
+	// Steward acts for the program in MLflow; empty where nothing needs it.
+	Steward Client `json:"steward"`
 	// Edge is empty where nothing stands in front of MLflow and Keycloak.
 	Edge Edge `json:"edge"`
 	// DemoUsers is empty unless the stack asks for them (`realm.demoUsers`).
 	DemoUsers []User `json:"demoUsers"`
+	// ServiceAccounts are machines, if there are any (`serviceAccounts`).
+	ServiceAccounts []ServiceAccount `json:"serviceAccounts"`
 }
 
 // Containers are the names of all containers that the stack has.

@@ -62,6 +62,9 @@ func (r *Realm) strangers(all []*gocloak.User) []string {
 	for _, who := range all {
 		name := gocloak.PString(who.Username)
 		ours := slices.Contains(r.admins, name)
+		for _, account := range r.stack.ServiceAccounts {
+			ours = ours || account.Admin && account.Username == name
+		}
 		for _, user := range r.stack.DemoUsers {
 			ours = ours || user.Username == name && user.Group == r.stack.Realm.AdminGroup
 		}

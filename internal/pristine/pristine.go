@@ -17,6 +17,7 @@ import (
 	_ "embed" // the baseline
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -40,6 +41,8 @@ const (
 type Baseline struct {
 	Keycloak string                     `json:"keycloak"`
 	Realm    map[string]json.RawMessage `json:"realm"`
+	// Machine is one service account; empty where the stack has none.
+	Machine map[string]json.RawMessage `json:"machine"`
 }
 
 //go:embed baseline.json
@@ -70,8 +73,17 @@ func (r *Realm) failed(what string, err error) error {
 	return fmt.Errorf("realm %s of Keycloak at %s: %s: %w", r.stack.Realm.Name, r.stack.Keycloak.AdminURL, what, err)
 }
 
-// Baseline is the realm as it is now.
+// Baseline is the realm as it is now, with one service account for all of them.
 func (r *Realm) Baseline(ctx context.Context) (Baseline, error) {
+	seen, err := r.whole(ctx)
+	if err == nil {
+		seen.Machine = takeMachines(seen.Realm, names(r.stack))
+	}
+	return seen, err
+}
+
+// whole is the realm with all service accounts in it.
+func (r *Realm) whole(ctx context.Context) (Baseline, error) {
 	answer, err := r.api.GetRequestWithBearerAuth(ctx, r.token).
 		SetQueryParams(map[string]string{"exportClients": "true", "exportGroupsAndRoles": "true"}).
 		Post(r.stack.Keycloak.AdminURL + "/admin/realms/" + r.stack.Realm.Name + "/partial-export")
@@ -91,11 +103,11 @@ func (r *Realm) Baseline(ctx context.Context) (Baseline, error) {
 		return Baseline{}, r.failed("read the export", err)
 	}
 	for path := range d {
-		if elsewhere(path) {
+		if elsewhere(path, names(r.stack)...) {
 			delete(d, path)
 		}
 	}
-	return Baseline{version, d}, nil
+	return Baseline{Keycloak: version, Realm: d}, nil
 }
 
 // Differences are what is there and ought not to be, is not as it was made, or is gone.
@@ -104,7 +116,7 @@ func (r *Realm) Differences(ctx context.Context) ([]report.Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	got, err := r.Baseline(ctx)
+	got, err := r.whole(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -114,8 +126,13 @@ func (r *Realm) Differences(ctx context.Context) ([]report.Change, error) {
 	if len(got.Realm) == 0 {
 		return nil, r.failed("read the export", fmt.Errorf("it is empty, want about %d values", len(want.Realm)))
 	}
+	accounts, err := machines(want.Machine, r.stack)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(want.Realm, accounts)
 	people, err := r.people(ctx)
-	return append(withoutGone(compare(got.Realm, want.Realm)), people...), err
+	return append(withoutGone(compare(got.Realm, want.Realm), names(r.stack)...), people...), err
 }
 
 // baseline is the recorded one. It is indented for people who read its differences.

@@ -24,33 +24,20 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi/provider"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 
+	"github.com/mlflow-sso/mlflow-sso/components/access"
 	"github.com/mlflow-sso/mlflow-sso/internal/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/steward"
 )
 
-// How Pulumi knows the plugin. The version is the protocol's between the program and
-// the plugin: it stays while resources are written down in the same way.
-const (
-	Name    = "mlflow-sso"
-	Version = "1.0.0"
-)
-
-// The types of resources.
-const (
-	StewardType        = "mlflow-sso:access:Steward"
-	ServiceAccountType = "mlflow-sso:access:ServiceAccount"
-	GrantType          = "mlflow-sso:access:Grant"
-)
-
 // binary is the name of the plugin's file.
-const binary = "pulumi-resource-" + Name
+const binary = "pulumi-resource-" + access.PluginName
 
 // IsPlugin says whether Pulumi has started this process as its plugin.
 func IsPlugin() bool { return filepath.Base(os.Args[0]) == binary }
 
 // Main serves Pulumi until it says to end.
 func Main() error {
-	return provider.Main(Name, func(host *provider.HostClient) (pulumirpc.ResourceProviderServer, error) {
+	return provider.Main(access.PluginName, func(host *provider.HostClient) (pulumirpc.ResourceProviderServer, error) {
 		return plugin.NewProviderServer(&server{tell: func(ctx context.Context, urn resource.URN, text string) {
 			_ = host.Log(ctx, diag.Warning, urn, text) // nobody is left to tell
 		}}), nil
@@ -71,7 +58,7 @@ type kind interface {
 	remove(ctx context.Context, s *steward.Steward, inputs resource.PropertyMap) error
 }
 
-var kinds = map[tokens.Type]kind{StewardType: stewards{}, ServiceAccountType: accounts{}, GrantType: grants{}}
+var kinds = map[tokens.Type]kind{access.StewardType: stewards{}, access.ServiceAccountType: accounts{}, access.GrantType: grants{}}
 
 // server is one instance of the plugin, for one stack.
 type server struct {
@@ -90,13 +77,13 @@ func (s *server) Handshake(context.Context, plugin.ProviderHandshakeRequest) (*p
 }
 
 func (s *server) GetPluginInfo(context.Context) (plugin.PluginInfo, error) {
-	version := semver.MustParse(Version)
+	version := semver.MustParse(access.PluginVersion)
 	return plugin.PluginInfo{Version: &version}, nil
 }
 
 func (s *server) GetSchema(context.Context, plugin.GetSchemaRequest) (plugin.GetSchemaResponse, error) {
 	// The program names types and properties by itself, so a name is enough.
-	return plugin.GetSchemaResponse{Schema: []byte(fmt.Sprintf(`{"name":%q,"version":%q}`, Name, Version))}, nil
+	return plugin.GetSchemaResponse{Schema: []byte(fmt.Sprintf(`{"name":%q,"version":%q}`, access.PluginName, access.PluginVersion))}, nil
 }
 
 func (s *server) SignalCancellation(context.Context) error { return nil }
@@ -156,7 +143,7 @@ func (s *server) Check(ctx context.Context, r plugin.CheckRequest) (plugin.Check
 		return plugin.CheckResponse{Properties: r.News}, nil
 	}
 	inputs, failures := of.check(r.News)
-	if len(failures) == 0 && r.Type == GrantType && len(r.Olds) == 0 {
+	if len(failures) == 0 && r.Type == access.GrantType && len(r.Olds) == 0 {
 		failure, err := s.mustMatch(ctx, r.URN, inputs)
 		if err != nil {
 			return plugin.CheckResponse{}, err

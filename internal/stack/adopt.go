@@ -105,7 +105,16 @@ func (a *adoption) find(ctx context.Context, c created) (string, error) {
 		return a.user(ctx, text("username"))
 	case "keycloak:openid/groupMembershipProtocolMapper:GroupMembershipProtocolMapper",
 		"keycloak:openid/audienceProtocolMapper:AudienceProtocolMapper":
+		if _, ofScope := c.inputs["clientScopeId"]; ofScope {
+			return a.scopeMapper(ctx, text("name"))
+		}
 		return a.mapper(ctx, text("name"))
+	case "keycloak:openid/clientScope:ClientScope":
+		scope, err := a.scope(ctx, text("name"))
+		if err != nil || scope == nil {
+			return a.path("", err)
+		}
+		return a.path(gocloak.PString(scope.ID), nil)
 	default:
 		return "", nil
 	}

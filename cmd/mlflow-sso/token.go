@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/front"
+	"github.com/mlflow-sso/mlflow-sso/internal/jobtoken"
+	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
+)
+
+// asToken prints a token, and not what it takes to get one.
+const asToken format = "token"
+
+func newTokenCommand(ofStack outputsOf) *cobra.Command {
+	var which chosen
+	form := asToken
+	command := &cobra.Command{
+		Use:   "token ACCOUNT",
+		Short: "Print a token of a service account, or what a job needs to get tokens itself",
+		Long: `token asks Keycloak for an access token of a service account (setting serviceAccounts) and
+prints it, with nothing around it. It lasts for the account's tokenMinutes. For a job that
+may take longer, print with --format what the job gets its own tokens with: that holds the
+account's secret, in clear, so send it where only the job reads it.
+
+  env         lines of variables, for MLflow's Python client with clients/python
+  netrc       for curl or Python's requests, at Keycloak
+  kubernetes  a Secret, with the same variables; and ca.crt where the stack has an authority
+  json        the same for other programs
+
+Exit codes: 0 printed, 1 the stack cannot be read or Keycloak gives no token,
+2 the arguments make no sense or there is no such account.`,
+		Example: `  curl -H "Authorization: Bearer $(mlflow-sso token ci)" http://localhost:5000/api/2.0/mlflow/users/current
+  (umask 077; mlflow-sso token ci --format env > ci.env); docker run --env-file ci.env my-job
+  mlflow-sso token ci --stack prod --format kubernetes | kubectl apply -f -`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usageError{fmt.Errorf("%s takes the name of one service account, got %d arguments", cmd.CommandPath(), len(args))}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			told, err := ofStack(cmd.Context(), which)
+			if err != nil {
+				return err
+			}
+			account, err := told.ServiceAccount(args[0])
+			if err != nil {
+				return usageError{err}
+			}
+			return printToken(cmd, told, account, form)
+		},
+	}
+	which.flags(command.Flags())
+	choice := formatChoice{&form, []format{asToken, jobtoken.Env, jobtoken.Netrc, jobtoken.Kubernetes, jobtoken.JSON}}
+	command.Flags().Var(choice, "format", "`FORMAT` of what is printed, "+choice.list())
+	return command
+}
+
+func printToken(cmd *cobra.Command, told outputs.Stack, account outputs.ServiceAccount, form format) error {
+	way, err := wayTo(cmd.Context(), told)
+	if err != nil {
+		return err
+	}
+	if form != asToken {
+		return jobtoken.JobOf(told, account, way.Authority).Write(cmd.OutOrStdout(), string(form))
+	}
+	token, err := jobtoken.Token(cmd.Context(), way.Client(), told, account)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(cmd.OutOrStdout(), token)
+	return err
+}
+
+// wayTo is the way to a stack's public addresses. Docker is asked only where the
+// stack has an edge.
+func wayTo(ctx context.Context, told outputs.Stack) (way *front.Front, err error) {
+	if !told.Edge.Stands() {
+		return front.Open(ctx, told, nil)
+	}
+	docker, err := engine.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, docker.Close()) }()
+	return front.Open(ctx, told, docker)
+}

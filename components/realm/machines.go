@@ -1,0 +1,193 @@
+package realm
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/pulumi/pulumi-keycloak/sdk/v6/go/keycloak"
+	"github.com/pulumi/pulumi-keycloak/sdk/v6/go/keycloak/openid"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-sso/mlflow-sso/components/internal/mistakes"
+)
+
+// stewardToken is how long a token of the steward's lasts: it gets one for each request.
+const stewardToken = 5 * time.Minute
+
+// MachineScope is the client scope that every machine has and no person: it puts
+// MLflow as the audience, and the machine's groups, into its access tokens.
+const MachineScope = "mlflow-machine"
+
+// Machine is a service account.
+type Machine struct {
+	// Name is its client's ID.
+	Name string
+	// Groups are those that it is in, and no others.
+	Groups []string
+	// Admin says that it administers MLflow.
+	Admin bool
+	// Secret is the client's.
+	Secret pulumi.StringInput
+	// TokenLifespan is how long one of its tokens lasts, in whole seconds.
+	TokenLifespan time.Duration
+}
+
+// MachineUser is the user name that Keycloak gives a machine, which is also the one
+// by which MLflow knows it.
+func MachineUser(name string) string { return "service-account-" + name }
+
+// StewardID is the client that acts for the program in MLflow.
+const StewardID = "mlflow-steward"
+
+// TakenClientIDs are the IDs of clients that are in the realm anyway.
+func TakenClientIDs() []string {
+	return []string{ClientID, WatcherID, StewardID, "account", "account-console", "admin-cli", "broker", "realm-management", "security-admin-console"}
+}
+
+func checkMachines(m *mistakes.List, all []Machine) {
+	for i, machine := range all {
+		m.Unless(machine.Name != "" && !slices.Contains(TakenClientIDs(), machine.Name), "Machines has %q, want a name that no other client has", machine.Name)
+		m.Unless(!slices.ContainsFunc(all[:i], func(other Machine) bool { return other.Name == machine.Name }), "Machines has %q twice, want it once", machine.Name)
+		for _, group := range machine.Groups {
+			m.Unless(group == AdminGroup || group == UserGroup, "Machines has %q in group %q, want %s or %s", machine.Name, group, AdminGroup, UserGroup)
+		}
+		m.Unless(slices.Contains(machine.Groups, AdminGroup) == machine.Admin, "Machines has %q with Admin %t, want that exactly of those in group %s",
+			machine.Name, machine.Admin, AdminGroup)
+		m.Unless(machine.Secret != nil, "Machines has %q without Secret, want one", machine.Name)
+		m.Unless(machine.TokenLifespan >= time.Minute, "Machines has %q with TokenLifespan %s, want at least a minute", machine.Name, machine.TokenLifespan)
+	}
+}
+
+// MachineClient is a service account as others need it.
+type MachineClient struct {
+	Machine
+	// Username is the machine's at Keycloak and MLflow.
+	Username string
+	// Subject is the `sub` of its tokens.
+	Subject pulumi.StringOutput
+}
+
+// machines makes a client for each service account. It knows one way to a token, its
+// own secret: no page of Keycloak and no password leads there. The secret is a
+// derived one, so it turns with its generation.
+func (b *builder) machines() error {
+	if len(b.args.Machines) == 0 && b.args.StewardSecret == nil {
+		return nil
+	}
+	scope, err := b.machineScope()
+	if err != nil {
+		return err
+	}
+	if b.args.StewardSecret != nil {
+		// In no group: what it may do in MLflow is bound to it there.
+		b.component.Steward, err = b.machine(Machine{Name: StewardID, Secret: b.args.StewardSecret, TokenLifespan: stewardToken}, scope)
+		if err != nil {
+			return fmt.Errorf("steward: %w", err)
+		}
+	}
+	for _, machine := range b.args.Machines {
+		made, err := b.machine(machine, scope)
+		if err != nil {
+			return fmt.Errorf("service account %s: %w", machine.Name, err)
+		}
+		b.component.Machines = append(b.component.Machines, made)
+	}
+	return nil
+}
+
+func (b *builder) machineScope() (*openid.ClientScope, error) {
+	scope, err := openid.NewClientScope(b.ctx, b.name+"-machine-scope", &openid.ClientScopeArgs{
+		RealmId:             b.made.ID(),
+		Name:                pulumi.String(MachineScope),
+		Description:         pulumi.String("MLflow as audience, and groups, for service accounts"),
+		IncludeInTokenScope: pulumi.Bool(false),
+	}, b.childOpts()...)
+	if err != nil {
+		return nil, fmt.Errorf("scope of service accounts: %w", err)
+	}
+	_, err = openid.NewAudienceProtocolMapper(b.ctx, b.name+"-machine-audience-mapper", &openid.AudienceProtocolMapperArgs{
+		RealmId:       b.made.ID(),
+		ClientScopeId: scope.ID(),
+		Name:          pulumi.String("audience"),
+		// By its ID, which is known before MLflow's client is.
+		IncludedClientAudience: pulumi.String(b.component.Client.ID),
+		AddToIdToken:           pulumi.Bool(false), // an ID token is for the machine itself
+		AddToAccessToken:       pulumi.Bool(true),
+	}, b.childOpts()...)
+	if err != nil {
+		return nil, fmt.Errorf("audience mapper of service accounts: %w", err)
+	}
+	_, err = openid.NewGroupMembershipProtocolMapper(b.ctx, b.name+"-machine-groups-mapper", &openid.GroupMembershipProtocolMapperArgs{
+		RealmId:          b.made.ID(),
+		ClientScopeId:    scope.ID(),
+		Name:             pulumi.String("groups"),
+		ClaimName:        pulumi.String(b.component.Client.GroupsClaim),
+		FullPath:         pulumi.Bool(false),
+		AddToIdToken:     pulumi.Bool(false),
+		AddToAccessToken: pulumi.Bool(true),
+		AddToUserinfo:    pulumi.Bool(false),
+	}, b.childOpts()...)
+	if err != nil {
+		return nil, fmt.Errorf("groups mapper of service accounts: %w", err)
+	}
+	return scope, nil
+}
+
+func (b *builder) machine(machine Machine, scope *openid.ClientScope) (MachineClient, error) {
+	name := b.name + "-machine-" + machine.Name
+	client, err := openid.NewClient(b.ctx, name, &openid.ClientArgs{
+		RealmId:      b.made.ID(),
+		ClientId:     pulumi.String(machine.Name),
+		Name:         pulumi.String("service account " + machine.Name),
+		Enabled:      pulumi.Bool(true),
+		AccessType:   pulumi.String("CONFIDENTIAL"),
+		ClientSecret: pulumi.ToSecret(machine.Secret).(pulumi.StringOutput),
+
+		ServiceAccountsEnabled:    pulumi.Bool(true),
+		StandardFlowEnabled:       pulumi.Bool(false),
+		ImplicitFlowEnabled:       pulumi.Bool(false),
+		DirectAccessGrantsEnabled: pulumi.Bool(false),
+		FullScopeAllowed:          pulumi.Bool(false),
+
+		AccessTokenLifespan: pulumi.String(strconv.Itoa(int(machine.TokenLifespan.Seconds()))),
+	}, b.childOpts()...)
+	if err != nil {
+		return MachineClient{}, fmt.Errorf("client: %w", err)
+	}
+	// Those listed and no others: an e-mail address would make another user name of MLflow's.
+	_, err = openid.NewClientDefaultScopes(b.ctx, name+"-scopes", &openid.ClientDefaultScopesArgs{
+		RealmId:       b.made.ID(),
+		ClientId:      client.ID(),
+		DefaultScopes: pulumi.StringArray{pulumi.String("basic"), pulumi.String("profile"), scope.Name},
+	}, b.childOpts()...)
+	if err != nil {
+		return MachineClient{}, fmt.Errorf("scopes: %w", err)
+	}
+	// What is there for the asking else: groups from roles, a token that does not end.
+	_, err = openid.NewClientOptionalScopes(b.ctx, name+"-optional-scopes", &openid.ClientOptionalScopesArgs{
+		RealmId: b.made.ID(), ClientId: client.ID(), OptionalScopes: pulumi.StringArray{},
+	}, b.childOpts()...)
+	if err != nil {
+		return MachineClient{}, fmt.Errorf("optional scopes: %w", err)
+	}
+	done := MachineClient{Machine: machine, Username: MachineUser(machine.Name), Subject: client.ServiceAccountUserId}
+	if len(machine.Groups) == 0 {
+		return done, nil
+	}
+	ids := pulumi.StringArray{}
+	for _, group := range machine.Groups {
+		ids = append(ids, b.byGroup[group].ID().ToStringOutput())
+	}
+	_, err = keycloak.NewUserGroups(b.ctx, name+"-groups", &keycloak.UserGroupsArgs{
+		RealmId:    b.made.ID(),
+		UserId:     client.ServiceAccountUserId,
+		GroupIds:   ids,
+		Exhaustive: pulumi.Bool(true), // a group that somebody adds by hand goes
+	}, b.childOpts()...)
+	if err != nil {
+		return MachineClient{}, fmt.Errorf("groups: %w", err)
+	}
+	return done, nil
+}
