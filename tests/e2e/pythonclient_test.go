@@ -32,7 +32,9 @@ var wheel struct {
 // installs the client, and returns where its packages are.
 func (s *scientist) installs(t *testing.T) string {
 	t.Helper()
-	wheel.once.Do(func() { wheel.archive, wheel.said, wheel.err = buildClient(t.Context(), s.docker, s.at.told.MLflow.Container) })
+	wheel.once.Do(func() {
+		wheel.archive, wheel.said, wheel.err = buildClient(t.Context(), s.docker, s.at.told.MLflow.Container)
+	})
 	require.NoError(t, wheel.err, wheel.said)
 	require.NoError(t, s.docker.API().CopyToContainer(t.Context(), s.container, "/tmp", bytes.NewReader(wheel.archive), container.CopyToContainerOptions{}))
 	// What pip would do for a wheel of plain Python.
