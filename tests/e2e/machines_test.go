@@ -29,7 +29,7 @@ const accountOfLabs = "ci"
 var machineScript string
 
 // lifetime is how long the tokens of a test last, in seconds; a setting says minutes.
-const lifetime = 10
+const lifetime = 8
 
 // newLabWithAccount is newLab with it.
 func newLabWithAccount(folder string) (*lab, error) {
@@ -104,7 +104,7 @@ func TestAPythonJobGoesOnOverManyLifetimesOfItsToken(t *testing.T) {
 
 		input, err := json.Marshal(map[string]any{
 			"environment": s.job(t), "authority": string(at.authority), "packages": packages,
-			"experiment": fmt.Sprintf("by-machine-%d", time.Now().UnixNano()), "seconds": 3*lifetime + 5,
+			"experiment": fmt.Sprintf("by-machine-%d", time.Now().UnixNano()), "seconds": 3*lifetime + 2,
 		})
 		require.NoError(t, err)
 		result, err := s.docker.Exec(t.Context(), s.container, []string{"python", "-c", machineScript}, engine.Stdin(bytes.NewReader(input)))
