@@ -36,11 +36,14 @@ type Config struct {
 	Postgres    Postgres    `json:"postgres"`
 	Redis       Redis       `json:"redis"`
 	Artifacts   Artifacts   `json:"artifacts"`
+	Keeper      Keeper      `json:"keeper"`
 	Realm       Realm       `json:"realm"`
 	Images      Images      `json:"images"`
 	Credentials Credentials `json:"credentials"`
 	// ServiceAccounts are the machines that use MLflow with tokens of their own.
 	ServiceAccounts []ServiceAccount `json:"serviceAccounts"`
+	// Access says who may see and do what.
+	Access []Access `json:"access"`
 }
 
 // MLflow sets the tracking server.
@@ -134,6 +137,17 @@ type Artifacts struct {
 	S3 *S3 `json:"s3"`
 }
 
+// Keeper sets what keeps MLflow's people as Keycloak has them.
+type Keeper struct {
+	// Follow is how often Keycloak is asked: whoever is gone there is out of MLflow
+	// within twice that.
+	Follow time.Duration `json:"follow"`
+	// Prune is how often what is over is removed from the database.
+	Prune time.Duration `json:"prune"`
+	// MemoryMB limits the container's memory, in MiB.
+	MemoryMB int `json:"memoryMB"`
+}
+
 // Realm sets what stands inside Keycloak.
 type Realm struct {
 	// SSLRequired is none or external: from whom Keycloak demands https.
@@ -212,6 +226,7 @@ func defaults() *Config {
 		},
 		Postgres: Postgres{MemoryMB: 512},
 		Redis:    Redis{MemoryMB: 128},
+		Keeper:   Keeper{Follow: 15 * time.Second, Prune: time.Hour, MemoryMB: 192},
 		Realm: Realm{
 			SSLRequired:         "external",
 			AccessTokenLifespan: 10 * time.Hour,

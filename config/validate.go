@@ -34,6 +34,7 @@ func (c *Config) Validate() error {
 	v.edge(c)
 	v.external(c)
 	v.serviceAccounts(c)
+	v.access(c)
 	v.generations(c)
 	return errors.Join(v.errs...)
 }
@@ -72,6 +73,13 @@ func (v *validation) values(c *Config) {
 	v.between("keycloak.memoryMB", c.Keycloak.MemoryMB, 750, 1<<20)
 	v.between("postgres.memoryMB", c.Postgres.MemoryMB, 256, 1<<20)
 	v.between("redis.memoryMB", c.Redis.MemoryMB, 32, 1<<20)
+	v.between("keeper.memoryMB", c.Keeper.MemoryMB, 128, 1<<20)
+	if d := c.Keeper.Follow; d < 5*time.Second || d > 10*time.Minute || d%time.Second != 0 {
+		v.fail("keeper.follow", "got %s, want 5s to 10m in whole seconds", d)
+	}
+	if d := c.Keeper.Prune; d < time.Minute || d > 24*time.Hour || d%time.Second != 0 {
+		v.fail("keeper.prune", "got %s, want 1m to 24h in whole seconds", d)
+	}
 
 	v.oneOf("realm.sslRequired", c.Realm.SSLRequired, realm.SSLRequirements())
 	if d := c.Realm.AccessTokenLifespan; d < 5*time.Minute || d > 24*time.Hour || d%time.Second != 0 {

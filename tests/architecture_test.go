@@ -39,13 +39,20 @@ var allowed = map[string][]string{
 		"components/address", "components/internal/container", "components/internal/mistakes", "components/postgres",
 		"components/realm", "components/redis", "components/s3",
 	},
+	"components/access": {
+		"components/internal/child", "components/internal/mistakes", "components/mlflow", "components/realm", "internal/grant",
+	},
+	"components/keeper": {
+		"components/internal/container", "components/internal/mistakes", "components/mlflow", "components/postgres", "components/realm",
+	},
 	"config": {
 		"components/address", "components/credentials", "components/edge", "components/mlflow", "components/network", "components/realm",
-		"components/s3",
+		"components/s3", "internal/grant",
 	},
 	"components/platform": {
-		"components/credentials", "components/edge", "components/image", "components/internal/child", "components/keycloak", "components/mlflow",
-		"components/network", "components/postgres", "components/realm", "components/redis", "components/s3", "config",
+		"components/access",
+		"components/credentials", "components/edge", "components/image", "components/internal/child", "components/keeper", "components/keycloak",
+		"components/mlflow", "components/network", "components/postgres", "components/realm", "components/redis", "components/s3", "config",
 	},
 }
 

@@ -152,7 +152,7 @@ func TestServicesBelieveTheEdgesAddressAndNoOther(t *testing.T) {
 
 func TestDatabasesAreOnTheDataNetworkAlone(t *testing.T) {
 	want := map[string][]string{
-		"postgres": {"data"}, "redis": {"data"}, "keycloak": {"data", "edge"}, "mlflow": {"data", "edge"},
+		"postgres": {"data"}, "redis": {"data"}, "keycloak": {"data", "edge"}, "mlflow": {"data", "edge"}, "keeper": {"data", "edge"},
 	}
 	forEachStack(t, func(t *testing.T, stack string, r *recorder.Recording) {
 		want := maps.Clone(want)
@@ -200,7 +200,7 @@ func TestEverythingOnTheDockerHostSaysWhoseItIs(t *testing.T) {
 		for _, token := range []string{containerType, networkType, volumeType} {
 			for _, made := range r.OfType(t, token) {
 				require.Equal(t, "mlflow-sso.component", input(t, made, "labels[0].label").Value)
-				require.Contains(t, []any{"postgres", "redis", "keycloak", "mlflow", "edge", "network"}, input(t, made, "labels[0].value").Value)
+				require.Contains(t, []any{"postgres", "redis", "keycloak", "mlflow", "keeper", "edge", "network"}, input(t, made, "labels[0].value").Value)
 				require.Equal(t, "mlflow-sso.deployment", input(t, made, "labels[1].label").Value)
 				require.Equal(t, settings(t, stack).Name, input(t, made, "labels[1].value").Value)
 			}

@@ -77,6 +77,9 @@ func TestEleven02HealthChecksNeedNothingThatAnImageMayLack(t *testing.T) {
 		require.False(t, made.Has("healthcheck.tests[2]"))
 		// The other half of the pair: the image has what the container asks for.
 		name := strings.TrimSuffix(made.Name, "-container")
+		if name == "keeper" {
+			name = "mlflow" // one image with two purposes
+		}
 		check, err := os.Stat(inRepository("images/" + name + "/healthcheck"))
 		require.NoError(t, err)
 		require.NotZero(t, check.Mode()&0o111, "images/%s/healthcheck cannot be executed", name)

@@ -80,33 +80,33 @@ func TestNothingIsMadeOfWhatIsElsewhere(t *testing.T) {
 	}{
 		{
 			nil,
-			[]string{"keycloak", "mlflow", "postgres", "redis"},
+			[]string{"keeper", "keycloak", "mlflow", "postgres", "redis"},
 			[]string{"mlflow-artifacts", "postgres-data"},
 			[]string{"keycloak", "mlflow", "postgres", "redis"},
 			[]string{"network-data", "network-edge"},
 		},
 		{
 			[]string{"postgres"},
-			[]string{"keycloak", "mlflow", "redis"},
+			[]string{"keeper", "keycloak", "mlflow", "redis"},
 			[]string{"mlflow-artifacts"},
 			[]string{"keycloak", "mlflow", "redis"},
 			[]string{"network-data", "network-edge"},
 		},
 		{
 			[]string{"redis"},
-			[]string{"keycloak", "mlflow", "postgres"},
+			[]string{"keeper", "keycloak", "mlflow", "postgres"},
 			[]string{"mlflow-artifacts", "postgres-data"},
 			[]string{"keycloak", "mlflow", "postgres"},
 			[]string{"network-data", "network-edge"},
 		},
 		{
 			[]string{"s3"},
-			[]string{"keycloak", "mlflow", "postgres", "redis"},
+			[]string{"keeper", "keycloak", "mlflow", "postgres", "redis"},
 			[]string{"postgres-data"},
 			[]string{"keycloak", "mlflow", "postgres", "redis"},
 			[]string{"network-data", "network-edge"},
 		},
-		{allElsewhere, []string{"keycloak", "mlflow"}, nil, []string{"keycloak", "mlflow"}, []string{"network-edge"}},
+		{allElsewhere, []string{"keeper", "keycloak", "mlflow"}, nil, []string{"keycloak", "mlflow"}, []string{"network-edge"}},
 	} {
 		t.Run(strings.Join(test.elsewhere, " "), func(t *testing.T) {
 			r := recordExternal(t, test.elsewhere...)
@@ -131,7 +131,7 @@ func TestNothingIsMadeOfWhatIsElsewhere(t *testing.T) {
 func TestOnlyWhoNeedsTheDataNetworkIsOnIt(t *testing.T) {
 	name := settings(t, "dev").Name
 	for elsewhere, onData := range map[string][]string{
-		"postgres": {"mlflow", "redis"}, "redis": {"keycloak", "mlflow", "postgres"}, "s3": {"keycloak", "mlflow", "postgres", "redis"},
+		"postgres": {"mlflow", "redis"}, "redis": {"keeper", "keycloak", "mlflow", "postgres"}, "s3": {"keeper", "keycloak", "mlflow", "postgres", "redis"},
 		"postgres redis": nil,
 	} {
 		r := recordExternal(t, strings.Fields(elsewhere)...)
@@ -215,7 +215,7 @@ func TestTheClientOfAnExternalStoreVerifiesWhomItTalksTo(t *testing.T) {
 func TestEachForeignSecretIsToldToThoseWhoNeedItAndToNobodyElse(t *testing.T) {
 	r := recordExternal(t, allElsewhere...)
 	want := map[string][]string{
-		"mlflow": {"mlflow-container MLFLOW_BACKEND_STORE_URI"}, "mlflow_auth": {"mlflow-container OIDC_USERS_DB_URI"},
+		"mlflow": {"mlflow-container MLFLOW_BACKEND_STORE_URI"}, "mlflow_auth": {"keeper-container OIDC_USERS_DB_URI", "mlflow-container OIDC_USERS_DB_URI"},
 		"keycloak": {"keycloak-container KC_DB_PASSWORD"}, "redis": {"mlflow-container CACHE_REDIS_URL"},
 		"s3": {"mlflow-container AWS_SECRET_ACCESS_KEY"},
 	}
@@ -241,6 +241,9 @@ func TestEachForeignSecretIsToldToThoseWhoNeedItAndToNobodyElse(t *testing.T) {
 	}
 	for _, leaf := range r.Outputs() {
 		look("output", leaf)
+	}
+	for name := range got {
+		slices.Sort(got[name])
 	}
 	require.Equal(t, want, got)
 

@@ -151,7 +151,7 @@ func TestEachCredentialIsToldToThoseWhoNeedItAndToNobodyElse(t *testing.T) {
 	want := map[credentials.Label][]string{
 		credentials.PostgresSuperuser:   {"postgres-container POSTGRES_SUPERUSER_PASSWORD"},
 		credentials.PostgresMLflow:      {"mlflow-container MLFLOW_BACKEND_STORE_URI", "postgres-container POSTGRES_PASSWORD_MLFLOW"},
-		credentials.PostgresMLflowAuth:  {"mlflow-container OIDC_USERS_DB_URI", "postgres-container POSTGRES_PASSWORD_MLFLOW_AUTH"},
+		credentials.PostgresMLflowAuth:  {"keeper-container OIDC_USERS_DB_URI", "mlflow-container OIDC_USERS_DB_URI", "postgres-container POSTGRES_PASSWORD_MLFLOW_AUTH"},
 		credentials.PostgresKeycloak:    {"keycloak-container KC_DB_PASSWORD", "postgres-container POSTGRES_PASSWORD_KEYCLOAK"},
 		credentials.Redis:               {"mlflow-container CACHE_REDIS_URL", "redis-container REDIS_PASSWORD"},
 		credentials.KeycloakAdmin:       {"keycloak-container KC_BOOTSTRAP_ADMIN_PASSWORD", "output keycloak.admin.password"},
@@ -159,6 +159,7 @@ func TestEachCredentialIsToldToThoseWhoNeedItAndToNobodyElse(t *testing.T) {
 		credentials.MLflowClient:        {"mlflow-container OIDC_CLIENT_SECRET", "realm-client clientSecret"},
 		credentials.MLflowSession:       {"mlflow-container SECRET_KEY"},
 		credentials.MLflowSessionTokens: {"mlflow-container SESSION_TOKEN_ENCRYPTION_KEY"},
+		credentials.KeeperClient:        {"keeper-container KEEPER_CLIENT_SECRET", "realm-watcher clientSecret"},
 		credentials.MLflowGateway:       {"mlflow-container MLFLOW_CRYPTO_KEK_PASSPHRASE"},
 	}
 	demo := map[credentials.Label][]string{

@@ -3,14 +3,24 @@
 package main
 
 import (
+	"fmt"
 	"os"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/mlflow-sso/mlflow-sso/components/platform"
+	"github.com/mlflow-sso/mlflow-sso/internal/provider"
 )
 
 func main() {
+	// Pulumi starts the tool under another name as its plugin for what MLflow knows.
+	if provider.IsPlugin() {
+		if err := provider.Main(); err != nil {
+			_, _ = fmt.Fprintln(os.Stderr, "error:", err)
+			os.Exit(exitFailed)
+		}
+		return
+	}
 	// Pulumi starts the tool itself as the program, which then needs no second compilation.
 	if os.Getenv(pulumi.EnvMonitor) != "" {
 		pulumi.Run(platform.Program)

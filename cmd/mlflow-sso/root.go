@@ -68,7 +68,7 @@ something wrong.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		newUpCommand(), newPreviewCommand(), newVerifyCommand(outputsInState), newDoctorCommand(), newDriftCommand(), newAttackCommand(outputsInState),
-		newPasswordsCommand(), newTokenCommand(outputsInState), newConsoleCommand(outputsInState), newCertificateCommand(outputsInState), newOutputsCommand(),
+		newPasswordsCommand(), newTokenCommand(outputsInState), newConsoleCommand(outputsInState), newBreakGlassCommand(outputsInState), newCertificateCommand(outputsInState), newOutputsCommand(),
 		newDestroyCommand(), newBootstrapCommand(),
 	)
 	return root

@@ -48,6 +48,10 @@ const (
 	MLflowSession Label = "mlflow/secret-key"
 	// MLflowSessionTokens encrypts the tokens that a session keeps.
 	MLflowSessionTokens Label = "mlflow/session-token-key"
+	// KeeperClient is the secret of the client that sees Keycloak's people.
+	KeeperClient Label = "keeper/client-secret"
+	// StewardClient is the secret of the client that acts for the program in MLflow.
+	StewardClient Label = "steward/client-secret"
 	// MLflowGateway encrypts the API keys that people store in MLflow.
 	MLflowGateway Label = "mlflow/gateway-key"
 	DemoAdmin     Label = "demo/admin"
@@ -73,7 +77,7 @@ func Labels() []Label {
 	return []Label{
 		PostgresSuperuser, PostgresMLflow, PostgresMLflowAuth, PostgresKeycloak, Redis,
 		KeycloakAdmin, KeycloakProvider, MLflowClient, MLflowSession, MLflowSessionTokens, MLflowGateway,
-		DemoAdmin, DemoMember, DemoOutsider,
+		KeeperClient, StewardClient, DemoAdmin, DemoMember, DemoOutsider,
 	}
 }
 
@@ -83,7 +87,7 @@ func Labels() []Label {
 func Turnable() []Label {
 	return []Label{
 		PostgresSuperuser, PostgresMLflow, PostgresMLflowAuth, PostgresKeycloak, Redis,
-		MLflowClient, MLflowSession, MLflowSessionTokens,
+		MLflowClient, MLflowSession, MLflowSessionTokens, KeeperClient, StewardClient,
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/edge"
 	"github.com/mlflow-sso/mlflow-sso/components/image"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/child"
+	"github.com/mlflow-sso/mlflow-sso/components/keeper"
 	"github.com/mlflow-sso/mlflow-sso/components/keycloak"
 	"github.com/mlflow-sso/mlflow-sso/components/mlflow"
 	"github.com/mlflow-sso/mlflow-sso/components/network"
@@ -73,6 +74,7 @@ type Platform struct {
 	edge        *edge.Server // nil where nothing stands in front
 	realm       *realm.Realm
 	mlflow      *mlflow.Server
+	keeper      *keeper.Keeper
 }
 
 // New makes the stack. With an error from args nothing is registered.
@@ -86,7 +88,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	}
 	steps := []func(*pulumi.Context, ...pulumi.ResourceOption) error{
 		p.makeCredentials, p.makeNetwork, p.imagesFrom(args.Images),
-		p.connectElsewhere, p.makePostgres, p.makeRedis, p.makeKeycloak, p.makeEdge, p.makeRealm, p.makeMLflow,
+		p.connectElsewhere, p.makePostgres, p.makeRedis, p.makeKeycloak, p.makeEdge, p.makeRealm, p.makeMLflow, p.makeKeeper, p.makeAccess,
 	}
 	for _, step := range steps {
 		if err := step(ctx, child.Options(p)...); err != nil {
@@ -222,6 +224,8 @@ func (p *Platform) makeRealm(ctx *pulumi.Context, opts ...pulumi.ResourceOption)
 		RedirectPath:        mlflow.RedirectPath,
 		LogoutPath:          mlflow.LogoutPath,
 		ClientSecret:        p.credentials.Password(credentials.MLflowClient),
+		WatcherSecret:       p.credentials.Password(credentials.KeeperClient),
+		StewardSecret:       p.stewardSecret(),
 		SSLRequired:         p.config.Realm.SSLRequired,
 		AccessTokenLifespan: p.config.Realm.AccessTokenLifespan,
 		PasswordPolicy:      p.config.Realm.PasswordPolicy,
@@ -266,6 +270,24 @@ func (p *Platform) makeMLflow(ctx *pulumi.Context, opts ...pulumi.ResourceOption
 		SessionTokenKey:   p.credentials.FernetKey(credentials.MLflowSessionTokens),
 		GatewayKey:        p.credentials.Password(credentials.MLflowGateway),
 		Protect:           p.config.ProtectData,
+	}, opts...)
+	return err
+}
+
+func (p *Platform) makeKeeper(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
+	p.keeper, err = keeper.New(ctx, "keeper", &keeper.Args{
+		Deployment: p.config.Name,
+		Image:      p.images["mlflow"],
+		Edge:       p.network.Edge,
+		Data:       p.dataNetwork(p.databases[authDatabase].Own()),
+		MemoryMB:   p.config.Keeper.MemoryMB,
+		Restart:    p.config.RestartPolicy,
+		Follow:     p.config.Keeper.Follow,
+		Prune:      p.config.Keeper.Prune,
+		Auth:       p.databases[authDatabase],
+		OIDC:       p.realm.Client,
+		Watcher:    p.realm.Watcher,
+		MLflow:     p.mlflow,
 	}, opts...)
 	return err
 }

@@ -57,6 +57,12 @@ func (p *Platform) outputs() pulumi.Map {
 				"secret": p.keycloak.Admin.Secret,
 			},
 		},
+		"steward": p.stewardOutputs(),
+		"keeper": pulumi.Map{
+			"container":     p.keeper.Container,
+			"followSeconds": pulumi.Int(int(p.config.Keeper.Follow.Seconds())),
+			"pruneSeconds":  pulumi.Int(int(p.config.Keeper.Prune.Seconds())),
+		},
 		"realm": pulumi.Map{
 			"name":         pulumi.String(realm.Name),
 			"issuer":       pulumi.String(p.realm.Client.Issuer),

@@ -78,6 +78,29 @@ func (b *builder) client() error {
 	return nil
 }
 
+// watcher is a client for a program, which no browser may use.
+func (b *builder) watcher() error {
+	_, err := openid.NewClient(b.ctx, b.name+"-watcher", &openid.ClientArgs{
+		RealmId:      b.made.ID(),
+		ClientId:     pulumi.String(b.component.Watcher.ID),
+		Name:         pulumi.String("The keeper, which sees who is in which group"),
+		Enabled:      pulumi.Bool(true),
+		AccessType:   pulumi.String("CONFIDENTIAL"),
+		ClientSecret: b.component.Watcher.Secret,
+
+		StandardFlowEnabled:       pulumi.Bool(false),
+		ImplicitFlowEnabled:       pulumi.Bool(false),
+		DirectAccessGrantsEnabled: pulumi.Bool(false),
+		ServiceAccountsEnabled:    pulumi.Bool(true),
+
+		AccessTokenLifespan: pulumi.String("60"),
+	}, b.childOpts()...)
+	if err != nil {
+		return fmt.Errorf("client %s: %w", b.component.Watcher.ID, err)
+	}
+	return nil
+}
+
 // mappers put into the tokens what MLflow checks.
 func (b *builder) mappers() error {
 	_, err := openid.NewGroupMembershipProtocolMapper(b.ctx, b.name+"-groups-mapper", &openid.GroupMembershipProtocolMapperArgs{

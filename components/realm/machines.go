@@ -13,6 +13,9 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/internal/mistakes"
 )
 
+// stewardToken is how long a token of the steward's lasts: it gets one for each request.
+const stewardToken = 5 * time.Minute
+
 // MachineScope is the client scope that every machine has and no person: it puts
 // MLflow as the audience, and the machine's groups, into its access tokens.
 const MachineScope = "mlflow-machine"
@@ -35,9 +38,12 @@ type Machine struct {
 // by which MLflow knows it.
 func MachineUser(name string) string { return "service-account-" + name }
 
+// StewardID is the client that acts for the program in MLflow.
+const StewardID = "mlflow-steward"
+
 // TakenClientIDs are the IDs of clients that are in the realm anyway.
 func TakenClientIDs() []string {
-	return []string{ClientID, "account", "account-console", "admin-cli", "broker", "realm-management", "security-admin-console"}
+	return []string{ClientID, WatcherID, StewardID, "account", "account-console", "admin-cli", "broker", "realm-management", "security-admin-console"}
 }
 
 func checkMachines(m *mistakes.List, all []Machine) {
@@ -67,12 +73,19 @@ type MachineClient struct {
 // own secret: no page of Keycloak and no password leads there. The secret is a
 // derived one, so it turns with its generation.
 func (b *builder) machines() error {
-	if len(b.args.Machines) == 0 {
+	if len(b.args.Machines) == 0 && b.args.StewardSecret == nil {
 		return nil
 	}
 	scope, err := b.machineScope()
 	if err != nil {
 		return err
+	}
+	if b.args.StewardSecret != nil {
+		// In no group: what it may do in MLflow is bound to it there.
+		b.component.Steward, err = b.machine(Machine{Name: StewardID, Secret: b.args.StewardSecret, TokenLifespan: stewardToken}, scope)
+		if err != nil {
+			return fmt.Errorf("steward: %w", err)
+		}
 	}
 	for _, machine := range b.args.Machines {
 		made, err := b.machine(machine, scope)

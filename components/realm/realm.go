@@ -70,8 +70,10 @@ type Args struct {
 	// RedirectPath and LogoutPath are where MLflow expects a browser back from
 	// Keycloak, each with a leading slash.
 	RedirectPath, LogoutPath string
-	// ClientSecret is MLflow's.
-	ClientSecret pulumi.StringInput
+	// ClientSecret is MLflow's, WatcherSecret that of the client that sees people.
+	ClientSecret, WatcherSecret pulumi.StringInput
+	// StewardSecret is that of the client that acts for the program in MLflow; nil makes none.
+	StewardSecret pulumi.StringInput
 	// SSLRequired is none or external.
 	SSLRequired string
 	// AccessTokenLifespan is how long a login lasts: the session in MLflow ends with it.
@@ -100,6 +102,7 @@ func (a *Args) Validate() error {
 			"RedirectPath or LogoutPath is %q, want an exact path with a leading slash", path)
 	}
 	m.Unless(a.ClientSecret != nil, "ClientSecret is missing, want a secret")
+	m.Unless(a.WatcherSecret != nil, "WatcherSecret is missing, want a secret")
 	m.Unless(slices.Contains(SSLRequirements(), a.SSLRequired), "SSLRequired is %q, want one of %s",
 		a.SSLRequired, strings.Join(SSLRequirements(), ", "))
 	m.Unless(a.AccessTokenLifespan >= time.Minute, "AccessTokenLifespan is %s, want at least a minute", a.AccessTokenLifespan)
@@ -141,8 +144,12 @@ type Realm struct {
 
 	// Client is what MLflow needs.
 	Client OIDCClient
+	// Watcher is what the keeper needs.
+	Watcher Watcher
 	// Users are the people whom the realm starts with.
 	Users []User
+	// Steward acts for the program in MLflow; its name is empty where there is none.
+	Steward MachineClient
 	// Machines are the service accounts.
 	Machines []MachineClient
 }
@@ -163,11 +170,12 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		AdminGroup:   AdminGroup,
 		UserGroup:    UserGroup,
 	}}
+	r.Watcher = Watcher{ID: WatcherID, Secret: pulumi.ToSecret(args.WatcherSecret).(pulumi.StringOutput), RealmURL: args.Internal.At(issuer)}
 	if err := ctx.RegisterComponentResource(TypeToken, name, r, opts...); err != nil {
 		return nil, fmt.Errorf("realm %q: %w", name, err)
 	}
 	b := &builder{ctx: ctx, name: name, args: args, component: r}
-	for _, step := range []func() error{b.provider, b.realm, b.events, b.profile, b.client, b.mappers, b.groups, b.users, b.machines} {
+	for _, step := range []func() error{b.provider, b.realm, b.events, b.profile, b.client, b.mappers, b.watcher, b.groups, b.users, b.machines} {
 		if err := step(); err != nil {
 			return nil, fmt.Errorf("realm %q: %w", name, err)
 		}

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/Nerzal/gocloak/v13"
 
@@ -29,14 +28,19 @@ func (c *campaign) sessions() []attack {
 			next: "docker logs --tail 50 {mlflow}", run: c.cookieAfterLogout,
 		},
 		{
-			name: "disabled-user", tries: "a person who is disabled in Keycloak logs in anew; a session from before lives no longer than its token",
-			control: "the person got in before", defence: "Keycloak refuses; a known limit: the old session ends with its access token (`realm.accessTokenLifespan`), at once if the person is deactivated in MLflow too",
-			next: "docker logs --tail 50 {keycloak}", run: c.disabledUser,
+			name: "disabled-user", tries: "a person who is disabled in Keycloak logs in anew, and goes on with a session and a personal token from before",
+			control: "login, session and token are taken before", defence: "Keycloak refuses the login; the keeper ends session and token within twice `keeper.follow`",
+			next: "docker logs --tail 50 {keeper}", run: c.disabledUser,
 		},
 		{
-			name: "left-group", tries: "a person who is in neither group any more logs in anew",
-			control: "the person got in before", defence: "groups are read at each login; a known limit: the old session ends with its access token, at once if the person is deactivated in MLflow",
-			next: "look at the client's mapper `groups` in Keycloak", run: c.leftGroup,
+			name: "left-group", tries: "the same of a person who is in neither group any more",
+			control: "login, session and token are taken before", defence: "groups are read at each login; the keeper ends session and token within twice `keeper.follow`",
+			next: "docker logs --tail 50 {keeper}; look at the client's mapper `groups` in Keycloak", run: c.leftGroup,
+		},
+		{
+			name: "old-session", tries: "a session whose token has ended is used, or renews itself",
+			control: "the session is taken before", defence: "a session ends with its access token (`realm.accessTokenLifespan`), and keeps nothing to renew it with",
+			next: "docker logs --tail 50 {mlflow}", run: c.oldSession,
 		},
 	}
 }
@@ -144,102 +148,4 @@ func (c *campaign) cookieAfterLogout(ctx context.Context) (string, error) {
 		err = verify.Differs(fmt.Sprintf("a copied cookie taken %d times of %d after the logout", after, times), "0")
 	}
 	return fmt.Sprintf("a copied cookie is refused %d times over connections of its own", times), err
-}
-
-// leaver makes a person who gets in.
-func (c *campaign) leaver(ctx context.Context, role string) (*verify.Person, error) {
-	who, err := c.visit.Add(ctx, role, c.stack.Realm.UserGroup)
-	if err == nil {
-		err = c.visit.SignIn(ctx, who)
-	}
-	return who, err
-}
-
-func (c *campaign) disabledUser(ctx context.Context) (string, error) {
-	who, err := c.leaver(ctx, "disabled")
-	if err != nil {
-		return "", verify.Unproved(err)
-	}
-	client, token, err := c.keycloak(ctx)
-	if err == nil {
-		err = change(ctx, client, token, c.stack.Realm.Name, who.ID, func(u *gocloak.User) { u.Enabled = gocloak.BoolP(false) })
-	}
-	if err != nil {
-		return "", verify.Unproved(err)
-	}
-	if err := c.expectOut(ctx, who, "who was disabled"); err != nil {
-		return "", err
-	}
-	left, err := c.boundedSession(ctx, who)
-	if err != nil {
-		return "", err
-	}
-	// The way out that ends the old session at once.
-	path := api + "users/" + url.PathEscape(who.Email()) + "/active"
-	page, err := c.admin.Browser().Fetch(ctx, http.MethodPatch, c.stack.MLflow.URL+path, nil, []byte(`{"active":false}`))
-	if err == nil && page.Status/100 != 2 {
-		err = fmt.Errorf("%d for a person who is deactivated in MLflow, wanted 200", page.Status)
-	}
-	if err != nil {
-		return "", verify.Unproved(err)
-	}
-	if err := c.expectEnd(ctx, who, "the person was deactivated in MLflow"); err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("no new login; known limit: an old session lives %s at most, and ends when MLflow deactivates the person", left.Round(time.Minute)), nil
-}
-
-// change reads a user and writes them back changed.
-func change(ctx context.Context, client *gocloak.GoCloak, token, realm, id string, how func(*gocloak.User)) error {
-	user, err := client.GetUserByID(ctx, token, realm, id)
-	if err != nil {
-		return err
-	}
-	how(user)
-	return client.UpdateUser(ctx, token, realm, *user)
-}
-
-// expectOut demands that a person does not get in any more.
-func (c *campaign) expectOut(ctx context.Context, who *verify.Person, what string) error {
-	in, err := c.visit.Lets(ctx, who)
-	if err == nil && in {
-		err = verify.Differs("a new session for a person "+what, "a refusal")
-	}
-	return err
-}
-
-func (c *campaign) leftGroup(ctx context.Context) (string, error) {
-	who, err := c.leaver(ctx, "left")
-	if err != nil {
-		return "", verify.Unproved(err)
-	}
-	client, token, err := c.keycloak(ctx)
-	if err != nil {
-		return "", verify.Unproved(err)
-	}
-	groups, err := client.GetUserGroups(ctx, token, c.stack.Realm.Name, who.ID, gocloak.GetGroupsParams{})
-	if err == nil && len(groups) == 0 {
-		err = errors.New("the person is in no group")
-	}
-	for _, group := range groups {
-		err = errors.Join(err, client.DeleteUserFromGroup(ctx, token, c.stack.Realm.Name, who.ID, gocloak.PString(group.ID)))
-	}
-	if err != nil {
-		return "", verify.Unproved(err)
-	}
-	if err := c.expectOut(ctx, who, "who is in no group"); err != nil {
-		return "", err
-	}
-	left, err := c.boundedSession(ctx, who)
-	if err != nil {
-		return "", err
-	}
-	// The bound counts: with a token that is past its end, the session is, too.
-	if _, err := c.sessionsOf(ctx, who, "age"); err != nil {
-		return "", err
-	}
-	if err := c.expectEnd(ctx, who, "the session's token has ended"); err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("no new login; known limit: an old session lives %s at most, which is its token's end", left.Round(time.Minute)), nil
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
+
+	"github.com/mlflow-sso/mlflow-sso/components/keeper"
 )
 
 // lookAtContainers sees whether each is there, runs, answers, and is on its networks.
@@ -105,9 +107,9 @@ func (d *doctor) networks(organ Organ) []string {
 	switch {
 	case organ == Postgres || organ == Redis:
 		return []string{"data"}
-	case organ == Keycloak && ownPostgres, organ == MLflow && (ownPostgres || ownRedis):
+	case (organ == Keycloak || organ == Keeper) && ownPostgres, organ == MLflow && (ownPostgres || ownRedis):
 		return []string{"data", "edge"}
-	case organ == Keycloak || organ == MLflow:
+	case organ == Keycloak || organ == MLflow || organ == Keeper:
 		return []string{"edge"}
 	}
 	return nil
@@ -139,7 +141,7 @@ func (d *doctor) lookAtEnvironments(ctx context.Context) (found []Finding, err e
 		for _, variable := range differing(wanted, pairs(seen.Config.Env), pairs(image.Config.Env)) {
 			found = append(found, d.judgeVariable(organ, variable))
 		}
-		if !slices.Equal(seen.Config.Entrypoint, image.Config.Entrypoint) || !slices.Equal(seen.Config.Cmd, image.Config.Cmd) {
+		if !slices.Equal(seen.Config.Entrypoint, image.Config.Entrypoint) || !slices.Equal(seen.Config.Cmd, command(organ, image.Config.Cmd)) {
 			found = append(found, Finding{
 				ID: "command", Organ: organ, What: name + " runs something else than its image's own program",
 				Got: "another command", Wanted: strings.Join(image.Config.Entrypoint, " "), Cause: "container " + name, Mend: d.up("--refresh"),
@@ -147,6 +149,15 @@ func (d *doctor) lookAtEnvironments(ctx context.Context) (found []Finding, err e
 		}
 	}
 	return found, err
+}
+
+// command is what an organ's program is told: with one image the program says which
+// of two it shall be.
+func command(organ Organ, image []string) []string {
+	if organ == Keeper {
+		return keeper.Command()
+	}
+	return image
 }
 
 // pairs reads NAME=value.

@@ -111,6 +111,7 @@ func (d *doctor) examinations() []examination {
 		{name: "host", look: d.lookAtHost},
 		{name: "keycloak", needs: []Organ{Keycloak}, look: d.lookAtRealm},
 		{name: "mlflow", needs: []Organ{MLflow}, look: d.lookInMLflow},
+		{name: "keeper", needs: []Organ{Keeper}, look: d.lookAtKeeper},
 		{name: "login", needs: []Organ{MLflow, Keycloak}, look: d.lookAtLogin},
 	}
 	if s.Postgres.Container != "" {
@@ -215,6 +216,8 @@ func (d *doctor) container(o Organ) string {
 	switch o {
 	case Postgres:
 		return d.Stack.Postgres.Container
+	case Keeper:
+		return d.Stack.Keeper.Container
 	case Redis:
 		return d.Stack.Redis.Container
 	case Keycloak, Realm:

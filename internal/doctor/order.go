@@ -13,10 +13,11 @@ const (
 	Keycloak Organ = "keycloak"
 	Realm    Organ = "realm"
 	MLflow   Organ = "mlflow"
+	Keeper   Organ = "keeper"
 	Edge     Organ = "edge"
 )
 
-var organs = []Organ{Host, Postgres, Redis, Keycloak, Realm, MLflow, Edge}
+var organs = []Organ{Host, Postgres, Redis, Keycloak, Realm, MLflow, Keeper, Edge}
 
 // restsOn says on which organs each depends.
 var restsOn = map[Organ][]Organ{
@@ -25,6 +26,7 @@ var restsOn = map[Organ][]Organ{
 	Keycloak: {Host, Postgres},
 	Realm:    {Host, Postgres, Keycloak},
 	MLflow:   {Host, Postgres, Redis, Keycloak, Realm, Edge},
+	Keeper:   {Host, Postgres, Keycloak, Realm, MLflow},
 	Edge:     {Host},
 }
 
@@ -59,6 +61,7 @@ var follows = map[string][]string{
 	"issuer-differs":       slices.Concat(wrongly, closed),
 	"edge-unreachable":     slices.Concat(wrongly, away, sick),
 	"certificate-names":    wrongly,
+	"keeper-late":          slices.Concat(wrongly, away, sick, locked, closed, shut, []string{"group-missing", "database-refuses", "auth-not-migrated"}),
 	"login-refused": slices.Concat(wrongly, away, sick, locked, closed, shut, certs,
 		[]string{"database-refuses", "auth-not-migrated", "driver-missing", "redis-refuses", "redis-password", "keycloak-unreachable", "issuer-differs", "clock"}),
 }

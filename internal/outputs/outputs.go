@@ -19,6 +19,10 @@ type Stack struct {
 	Redis      Service  `json:"redis"`
 	// Artifacts is empty where files are in a volume.
 	Artifacts Artifacts `json:"artifacts"`
+	// Keeper keeps MLflow's people as Keycloak has them.
+	Keeper Keeper `json:"keeper"`
+	// Steward acts for the program in MLflow; empty where nothing needs it.
+	Steward Client `json:"steward"`
 	// Edge is empty where nothing stands in front of MLflow and Keycloak.
 	Edge Edge `json:"edge"`
 	// DemoUsers is empty unless the stack asks for them (`realm.demoUsers`).
@@ -29,7 +33,7 @@ type Stack struct {
 
 // Containers are the names of all containers that the stack has.
 func (s Stack) Containers() []string {
-	all := []string{s.Postgres.Container, s.Redis.Container, s.Keycloak.Container, s.MLflow.Container, s.Edge.Container}
+	all := []string{s.Postgres.Container, s.Redis.Container, s.Keycloak.Container, s.MLflow.Container, s.Keeper.Container, s.Edge.Container}
 	return slices.DeleteFunc(all, func(name string) bool { return name == "" })
 }
 
@@ -72,6 +76,15 @@ type MLflow struct {
 	Container string `json:"container"`
 	// URL is the address in the browser, without a trailing slash.
 	URL string `json:"url"`
+}
+
+// Keeper keeps MLflow's people as Keycloak has them.
+type Keeper struct {
+	Container string `json:"container"`
+	// FollowSeconds is the time between two looks at Keycloak, PruneSeconds between two
+	// removals of what is over.
+	FollowSeconds int `json:"followSeconds"`
+	PruneSeconds  int `json:"pruneSeconds"`
 }
 
 // Keycloak is the identity provider.

@@ -22,10 +22,18 @@ func placesOf(name string) (client, user string) {
 
 func under(path, thing string) bool { return strings.HasPrefix(path, thing+between) }
 
+// accountsOf are the service accounts of a stack, the steward among them.
+func accountsOf(stack outputs.Stack) []outputs.ServiceAccount {
+	if stack.Steward.ID == "" {
+		return stack.ServiceAccounts
+	}
+	return append([]outputs.ServiceAccount{{Name: stack.Steward.ID}}, stack.ServiceAccounts...)
+}
+
 // names are those of the stack's service accounts.
 func names(stack outputs.Stack) []string {
 	all := make([]string, 0, len(stack.ServiceAccounts))
-	for _, account := range stack.ServiceAccounts {
+	for _, account := range accountsOf(stack) {
 		all = append(all, account.Name)
 	}
 	return all
@@ -63,7 +71,7 @@ func takeMachines(d document, names []string) document {
 func machines(one document, stack outputs.Stack) document {
 	all := document{}
 	anyClient, anyUser := placesOf(anyAccount)
-	for _, account := range stack.ServiceAccounts {
+	for _, account := range accountsOf(stack) {
 		client, user := placesOf(account.Name)
 		for path, value := range one {
 			switch {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/Nerzal/gocloak/v13"
 
+	"github.com/mlflow-sso/mlflow-sso/components/realm"
 	"github.com/mlflow-sso/mlflow-sso/internal/report"
 )
 
@@ -77,21 +78,21 @@ func (r *Realm) strangers(all []*gocloak.User) []string {
 
 // managers are people with a role of the realm's own administration.
 func (r *Realm) managers(ctx context.Context) ([]report.Change, error) {
-	realm := r.stack.Realm.Name
-	clients, err := r.api.GetClients(ctx, r.token, realm, gocloak.GetClientsParams{ClientID: gocloak.StringP(management)})
+	in := r.stack.Realm.Name
+	clients, err := r.api.GetClients(ctx, r.token, in, gocloak.GetClientsParams{ClientID: gocloak.StringP(management)})
 	if err != nil {
 		return nil, r.failed("find client "+management, err)
 	}
 	if len(clients) != 1 {
 		return nil, nil // the comparison tells that it is gone
 	}
-	roles, err := r.api.GetClientRoles(ctx, r.token, realm, *clients[0].ID, gocloak.GetRoleParams{})
+	roles, err := r.api.GetClientRoles(ctx, r.token, in, *clients[0].ID, gocloak.GetRoleParams{})
 	if err != nil {
 		return nil, r.failed("look at the roles of "+management, err)
 	}
 	has := map[string][]string{}
 	for _, role := range roles {
-		who, err := r.api.GetUsersByClientRoleName(ctx, r.token, realm, *clients[0].ID, *role.Name, gocloak.GetUsersByRoleParams{Max: gocloak.IntP(manyPeople)})
+		who, err := r.api.GetUsersByClientRoleName(ctx, r.token, in, *clients[0].ID, *role.Name, gocloak.GetUsersByRoleParams{Max: gocloak.IntP(manyPeople)})
 		if err != nil {
 			return nil, r.failed("look who has the role "+*role.Name, err)
 		}
@@ -102,6 +103,9 @@ func (r *Realm) managers(ctx context.Context) ([]report.Change, error) {
 	}
 	var found []report.Change
 	for name, roles := range has {
+		if name == "service-account-"+realm.WatcherID {
+			continue // package master gives it its rights, and tells of more
+		}
 		slices.Sort(roles)
 		found = append(found, report.Change{
 			Resource: "person " + name, Kind: "keycloak role", Outcome: report.Foreign,

@@ -10,6 +10,7 @@ package toolchain
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -68,7 +69,11 @@ func Ensure(ctx context.Context, h home.Home, root string, log *progress.Log) (*
 		}
 		made.Parts = append(made.Parts, Part{p.name, p.version, fromProxy})
 	}
-	return made, nil
+	tool, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this tool's own file: %w", err)
+	}
+	return made, linkOwn(h, tool)
 }
 
 // Installed is the toolchain in the home, as Ensure has left it there: nothing

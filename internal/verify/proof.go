@@ -69,6 +69,7 @@ func (p *proof) checks() []check {
 		{name: "unsigned-token", run: p.checkUnsignedToken, next: mlflowLog, needs: signedIn},
 		{name: "tampered-token", run: p.checkTamperedToken, next: mlflowLog, needs: signedIn},
 		{name: "permission-cache", run: p.checkPermissionCache, next: "docker logs --tail 50 {redis}; " + mlflowLog, needs: []string{"login-member"}},
+		{name: "keeper", run: p.checkKeeper, next: "docker logs --tail 50 {keeper}; `mlflow-sso up` gives the keeper its right to see people", needs: []string{"discovery"}},
 		{name: "password-grant", run: p.checkPasswordGrant, next: "`mlflow-sso up` shuts the client admin-cli of the realm", needs: []string{"login-member"}},
 		{name: "redis-password", run: p.checkRedisPassword, next: "docker logs --tail 50 {redis}"},
 		{name: "default-passwords", run: p.checkDefaultPasswords, next: "change that password at once", needs: []string{"login-member"}},
@@ -87,7 +88,7 @@ func (p *proof) checks() []check {
 func (p *proof) containers() *strings.Replacer {
 	s := p.stack
 	return strings.NewReplacer("{mlflow}", s.MLflow.Container, "{keycloak}", s.Keycloak.Container,
-		"{postgres}", s.Postgres.Container, "{redis}", s.Redis.Container, "{edge}", s.Edge.Container)
+		"{postgres}", s.Postgres.Container, "{redis}", s.Redis.Container, "{keeper}", s.Keeper.Container, "{edge}", s.Edge.Container)
 }
 
 // newBrowser opens a browser without cookies, which close closes.

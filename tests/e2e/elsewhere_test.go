@@ -187,7 +187,7 @@ func TestAStackWithItsDataElsewhere(t *testing.T) {
 	var passing []string // volumes without a name
 	t.Run("nothing of it is on this host", func(t *testing.T) {
 		made := things(t, l.name)
-		require.ElementsMatch(t, []string{"/" + l.name + "-keycloak", "/" + l.name + "-mlflow"}, made["containers"])
+		require.ElementsMatch(t, []string{"/" + l.name + "-keeper", "/" + l.name + "-keycloak", "/" + l.name + "-mlflow"}, made["containers"])
 		require.Equal(t, []string{l.name + "-edge"}, made["networks"])
 		require.Empty(t, made["volumes"])
 		seen, err := openEngine(t).API().ContainerInspect(t.Context(), l.name+"-mlflow")
@@ -268,7 +268,7 @@ func TestDataThatMovesElsewhereStaysWhereItWas(t *testing.T) {
 
 	require.Contains(t, got.stderr, "not the stack's any more: volumes "+strings.Join(left, ", "))
 	require.ElementsMatch(t, left, things(t, l.name)["volumes"])
-	require.Len(t, things(t, l.name)["containers"], 2)
+	require.Len(t, things(t, l.name)["containers"], 3)
 	require.Contains(t, l.must(t, "up", "--no-verify").stderr, "no change")
 
 	// What is in an old volume is as old as the move: nobody goes back to it unaware.

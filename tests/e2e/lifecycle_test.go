@@ -210,5 +210,5 @@ func TestDataIsNeverRemovedWithoutBeingAsked(t *testing.T) {
 
 	require.NoError(t, err)
 	require.Equal(t, 2, got.code)
-	require.Len(t, things(t, l.name)["containers"], 4)
+	require.Len(t, things(t, l.name)["containers"], 5)
 }

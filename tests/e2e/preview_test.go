@@ -104,7 +104,7 @@ func TestAPullRequestShowsExactlyWhatItChangesAndChangesNothing(t *testing.T) {
 	nothing := pr.told(t)
 	require.Empty(t, nothing.Changes)
 	require.Greater(t, nothing.Same, 20)
-	require.Len(t, things(t, l.name)["containers"], 4)
+	require.Len(t, things(t, l.name)["containers"], 5)
 
 	pr.change(t, "memoryMB: 128", "memoryMB: 160")
 	got := pr.preview(t, "json")

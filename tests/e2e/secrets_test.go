@@ -27,7 +27,7 @@ func TestNoCredentialIsInALabelACommandALogOrTheState(t *testing.T) {
 		secrets[user.Username] = user.Password
 	}
 	places := map[string][]byte{}
-	for _, component := range []string{"postgres", "redis", "keycloak", "mlflow"} {
+	for _, component := range []string{"postgres", "redis", "keycloak", "mlflow", "keeper"} {
 		name := l.name + "-" + component
 		seen, err := api.ContainerInspect(t.Context(), name)
 		require.NoError(t, err)

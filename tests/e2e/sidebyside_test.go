@@ -19,8 +19,8 @@ import (
 func TestAPublicStackAndOneOnLocalhostStandSideBySideAndEachIsProved(t *testing.T) {
 	dev, prod := runningStack(t), prodSite(t).told
 	ours, theirs := things(t, dev.Deployment), things(t, prod.Deployment)
-	require.Len(t, ours["containers"], 4)
-	require.Len(t, theirs["containers"], 5)
+	require.Len(t, ours["containers"], 5)
+	require.Len(t, theirs["containers"], 6)
 	for kind, names := range ours {
 		for _, name := range names {
 			require.NotContains(t, theirs[kind], name, "%s of both stacks", kind)

@@ -31,6 +31,8 @@ type Args struct {
 	Component string
 	// Image is an image ID or a reference with a digest.
 	Image pulumi.StringInput
+	// Command is what the image's entrypoint is told; none makes it do what it is for.
+	Command []string
 	// Env is the environment.
 	Env map[string]pulumi.StringInput
 	// Networks are the names of the networks to join.
@@ -126,6 +128,7 @@ func (a *Args) spec() *docker.ContainerArgs {
 		Name:     pulumi.String(a.Deployment + "-" + a.Component),
 		Hostname: pulumi.String(a.Component),
 		Image:    a.Image,
+		Command:  pulumi.ToStringArray(a.Command),
 		Envs:     a.envs(),
 		Labels:   a.labels(),
 		Init:     pulumi.Bool(true), // reaps what health checks and workers leave behind

@@ -1,0 +1,121 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/mlflow-sso/mlflow-sso/components/realm"
+	"github.com/mlflow-sso/mlflow-sso/internal/grant"
+)
+
+// Access says what one subject may do. Each map has a name, or a pattern with * and ?,
+// and READ, USE, EDIT or MANAGE.
+type Access struct {
+	// Group, User or ServiceAccount is whom it is for; exactly one of them is set. A
+	// user is the e-mail address.
+	Group          string `json:"group"`
+	User           string `json:"user"`
+	ServiceAccount string `json:"serviceAccount"`
+
+	Experiments map[string]string `json:"experiments"`
+	Models      map[string]string `json:"models"`
+	Prompts     map[string]string `json:"prompts"`
+	// Future lets patterns be that match nothing yet.
+	Future bool `json:"future"`
+}
+
+// subject is whom it is for; the name is MLflow's.
+func (a Access) subject() (who grant.Who, name string, err error) {
+	named := 0
+	for w, n := range map[grant.Who]string{grant.Group: a.Group, grant.User: a.User, grant.ServiceAccount: a.ServiceAccount} {
+		if n != "" {
+			named++
+			who, name = w, n
+		}
+	}
+	if named != 1 {
+		return "", "", fmt.Errorf("got %d of group, user and serviceAccount, want one", named)
+	}
+	if who == grant.ServiceAccount {
+		name = realm.MachineUser(name)
+	}
+	return who, name, nil
+}
+
+// Rules are the access rules, each by itself, in a fixed order. Those that Validate
+// refuses are left out.
+func (c *Config) Rules() []grant.Rule {
+	var all []grant.Rule
+	for _, a := range c.Access {
+		who, name, err := a.subject()
+		if err != nil {
+			continue
+		}
+		for _, things := range a.things() {
+			for _, text := range slices.Sorted(maps.Keys(things.granted)) {
+				if pattern, err := grant.Parse(text); err == nil {
+					all = append(all, grant.Rule{Who: who, Name: name, Kind: things.kind, Pattern: pattern, Permission: things.granted[text], Future: a.Future})
+				}
+			}
+		}
+	}
+	return all
+}
+
+type things struct {
+	key     string
+	kind    grant.Kind
+	granted map[string]string
+}
+
+func (a Access) things() []things {
+	return []things{{"experiments", grant.Experiment, a.Experiments}, {"models", grant.Model, a.Models}, {"prompts", grant.Prompt, a.Prompts}}
+}
+
+func (v *validation) access(c *Config) {
+	for i, a := range c.Access {
+		key := fmt.Sprintf("access[%d]", i)
+		who, _, err := a.subject()
+		switch {
+		case err != nil:
+			v.fail(key, "%w", err)
+		case who == grant.Group && !slices.Contains(c.groups(), a.Group):
+			v.fail(key+".group", "got the unknown group %q, want one of %s", a.Group, strings.Join(c.groups(), ", "))
+		case who == grant.User && (a.User != strings.ToLower(a.User) || !strings.Contains(a.User, "@")):
+			v.fail(key+".user", "got %q, want an e-mail address in small letters, which is how MLflow knows people", a.User)
+		case who == grant.ServiceAccount && !slices.ContainsFunc(c.ServiceAccounts, func(s ServiceAccount) bool { return s.Name == a.ServiceAccount }):
+			v.fail(key+".serviceAccount", "got %q, which is not declared, want one of serviceAccounts", a.ServiceAccount)
+		}
+		granted := 0
+		for _, t := range a.things() {
+			for _, text := range slices.Sorted(maps.Keys(t.granted)) {
+				granted++
+				at := fmt.Sprintf("%s.%s[%s]", key, t.key, text)
+				if _, err := grant.Parse(text); err != nil {
+					v.fail(at, "%w", err)
+				}
+				v.oneOf(at, t.granted[text], grant.Permissions())
+			}
+		}
+		if granted == 0 {
+			v.fail(key, "got no experiments, models or prompts, want at least one of them")
+		}
+	}
+	all := c.Rules()
+	for i, r := range all {
+		for _, other := range all[:i] {
+			switch {
+			case r.Key() == other.Key():
+				v.fail("access", "got %q twice, %s and %s, want it once", r.Key(), other.Permission, r.Permission)
+			case r.Disagrees(other):
+				v.fail("access", "got %s on %q and %s on %q for %s %s: a name can match both, and neither pattern is the narrower one; want the same permission, or one pattern within the other",
+					other.Permission, other.Pattern, r.Permission, r.Pattern, r.Who, r.Name)
+			}
+		}
+	}
+}
+
+// groups are those that people and accounts can be in.
+func (c *Config) groups() []string { return []string{realm.AdminGroup, realm.UserGroup} }

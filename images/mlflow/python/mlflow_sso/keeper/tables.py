@@ -1,0 +1,21 @@
+"""This program's own tables, beside the plugin's."""
+
+# Who was put to rest and wakes up again with their account in Keycloak; when each job
+# last ran; who was let in past Keycloak, and until when.
+OWN = """
+CREATE TABLE IF NOT EXISTS mlflow_sso_departures (
+  username varchar(255) PRIMARY KEY, at timestamptz NOT NULL DEFAULT now(), reason text NOT NULL);
+CREATE TABLE IF NOT EXISTS mlflow_sso_jobs (
+  job varchar(64) PRIMARY KEY, succeeded timestamptz, tried timestamptz NOT NULL, detail text NOT NULL DEFAULT '', error text NOT NULL DEFAULT '');
+CREATE TABLE IF NOT EXISTS mlflow_sso_break_glass (
+  username varchar(255) PRIMARY KEY, granted timestamptz NOT NULL DEFAULT now(), until timestamptz NOT NULL, ended timestamptz,
+  person text NOT NULL, reason text NOT NULL);
+"""
+
+
+def prepare(connection):
+    """Makes the tables that are not there."""
+    there = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename LIKE 'mlflow\\_sso\\_%'").fetchone()[0]
+    if there < OWN.count("CREATE TABLE"):
+        with connection.transaction():
+            connection.execute(OWN)

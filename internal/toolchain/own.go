@@ -1,0 +1,35 @@
+package toolchain
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/mlflow-sso/mlflow-sso/components/access"
+	"github.com/mlflow-sso/mlflow-sso/internal/home"
+)
+
+// linkOwn puts the tool itself where Pulumi looks for its own plugin, as a link, so
+// that program and plugin are always the same build.
+func linkOwn(h home.Home, tool string) error {
+	folder := filepath.Join(h.Pulumi(), "plugins", "resource-"+access.PluginName+"-v"+access.PluginVersion)
+	at := filepath.Join(folder, "pulumi-resource-"+access.PluginName)
+	if there, err := os.Readlink(at); err == nil && there == tool {
+		return nil
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // no secret is in it
+		return fmt.Errorf("folder of the tool's own plugin: %w", err)
+	}
+	fresh := at + ".new"
+	if err := os.Remove(fresh); err != nil && !os.IsNotExist(err) {
+		return fmt.Errorf("link to the tool's own plugin: %w", err)
+	}
+	if err := os.Symlink(tool, fresh); err != nil {
+		return fmt.Errorf("link to the tool's own plugin: %w", err)
+	}
+	// In one step: another process may be starting it.
+	if err := os.Rename(fresh, at); err != nil {
+		return fmt.Errorf("link to the tool's own plugin: %w", err)
+	}
+	return nil
+}
