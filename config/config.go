@@ -39,6 +39,8 @@ type Config struct {
 	Realm       Realm       `json:"realm"`
 	Images      Images      `json:"images"`
 	Credentials Credentials `json:"credentials"`
+	// Backup takes snapshots of all that a stack keeps; nil takes none.
+	Backup *Backup `json:"backup"`
 }
 
 // MLflow sets the tracking server.
@@ -162,6 +164,7 @@ type Images struct {
 	Keycloak string `json:"keycloak"`
 	MLflow   string `json:"mlflow"`
 	Edge     string `json:"edge"`
+	Backup   string `json:"backup"`
 }
 
 // Credentials turns credentials.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"github.com/mlflow-sso/mlflow-sso/components/backup"
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
 	"github.com/mlflow-sso/mlflow-sso/components/edge"
 	"github.com/mlflow-sso/mlflow-sso/components/image"
@@ -73,6 +74,7 @@ type Platform struct {
 	edge        *edge.Server // nil where nothing stands in front
 	realm       *realm.Realm
 	mlflow      *mlflow.Server
+	backup      *backup.Backup // nil where no snapshots are taken
 }
 
 // New makes the stack. With an error from args nothing is registered.
@@ -86,7 +88,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	}
 	steps := []func(*pulumi.Context, ...pulumi.ResourceOption) error{
 		p.makeCredentials, p.makeNetwork, p.imagesFrom(args.Images),
-		p.connectElsewhere, p.makePostgres, p.makeRedis, p.makeKeycloak, p.makeEdge, p.makeRealm, p.makeMLflow,
+		p.connectElsewhere, p.makePostgres, p.makeRedis, p.makeKeycloak, p.makeEdge, p.makeRealm, p.makeMLflow, p.makeBackup,
 	}
 	for _, step := range steps {
 		if err := step(ctx, child.Options(p)...); err != nil {
@@ -128,6 +130,7 @@ func (p *Platform) imagesFrom(folder string) func(*pulumi.Context, ...pulumi.Res
 			{"keycloak", c.Keycloak, true},
 			{"mlflow", c.MLflow, true},
 			{"edge", c.Edge, p.config.Edge.Stands()},
+			{"backup", c.Backup, p.config.Backup != nil},
 		} {
 			if !service.wanted {
 				continue
@@ -160,6 +163,7 @@ func (p *Platform) makePostgres(ctx *pulumi.Context, opts ...pulumi.ResourceOpti
 			authDatabase:     p.credentials.Password(credentials.PostgresMLflowAuth),
 			keycloakDatabase: p.credentials.Password(credentials.PostgresKeycloak),
 		},
+		Reader:  p.reader(),
 		Protect: p.config.ProtectData,
 	}, opts...)
 	if err == nil {

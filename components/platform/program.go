@@ -71,6 +71,7 @@ func (p *Platform) outputs() pulumi.Map {
 		"redis":     p.redisOutputs(),
 		"artifacts": p.artifactsOutputs(),
 		"edge":      p.edgeOutputs(),
+		"backup":    p.backupOutputs(),
 		"demoUsers": users,
 	}
 }
