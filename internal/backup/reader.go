@@ -149,7 +149,10 @@ func (r *Reader) Artifacts(ctx context.Context, of Chosen) (done Restored, err e
 	if err := r.look(ctx, &said, "artifacts", of.ID, strconv.FormatInt(of.Manifest.Began, 10)); err != nil {
 		return done, err
 	}
-	return done, json.Unmarshal(said.Bytes(), &done)
+	if err := json.Unmarshal(said.Bytes(), &done); err != nil {
+		return done, fmt.Errorf("what became of the artifacts cannot be read: %w", err)
+	}
+	return done, nil
 }
 
 func (r *Reader) look(ctx context.Context, into io.Writer, arguments ...string) error {
