@@ -121,6 +121,7 @@ func (c *Config) replaced() map[credentials.Label]string {
 	if c.Postgres.External != nil {
 		for _, label := range []credentials.Label{
 			credentials.PostgresSuperuser, credentials.PostgresMLflow, credentials.PostgresMLflowAuth, credentials.PostgresKeycloak,
+			credentials.PostgresBackup,
 		} {
 			by[label] = "postgres.external"
 		}

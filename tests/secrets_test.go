@@ -166,7 +166,7 @@ func TestEachCredentialIsToldToThoseWhoNeedItAndToNobodyElse(t *testing.T) {
 		credentials.DemoMember:   {"output demoUsers[1].password", "realm-user-demo-member initialPassword.value"},
 		credentials.DemoOutsider: {"output demoUsers[2].password", "realm-user-demo-outsider initialPassword.value"},
 	}
-	require.Len(t, credentials.Labels(), len(want)+len(demo), "a new credential: say here who needs it")
+	require.Len(t, credentials.Labels(), len(want)+len(demo)+len(ofSnapshots), "a new credential: say here who needs it")
 	forEachStack(t, func(t *testing.T, stack string, r *recorder.Recording) {
 		want := maps.Clone(want)
 		if settings(t, stack).Realm.DemoUsers {

@@ -14,9 +14,10 @@ const (
 	Realm    Organ = "realm"
 	MLflow   Organ = "mlflow"
 	Edge     Organ = "edge"
+	Backup   Organ = "backup"
 )
 
-var organs = []Organ{Host, Postgres, Redis, Keycloak, Realm, MLflow, Edge}
+var organs = []Organ{Host, Postgres, Redis, Keycloak, Realm, MLflow, Edge, Backup}
 
 // restsOn says on which organs each depends.
 var restsOn = map[Organ][]Organ{
@@ -26,6 +27,7 @@ var restsOn = map[Organ][]Organ{
 	Realm:    {Host, Postgres, Keycloak},
 	MLflow:   {Host, Postgres, Redis, Keycloak, Realm, Edge},
 	Edge:     {Host},
+	Backup:   {Host, Postgres},
 }
 
 // Groups of causes, for the table below.
@@ -59,6 +61,8 @@ var follows = map[string][]string{
 	"issuer-differs":       slices.Concat(wrongly, closed),
 	"edge-unreachable":     slices.Concat(wrongly, away, sick),
 	"certificate-names":    wrongly,
+	"snapshot-failed":      slices.Concat(wrongly, away, sick, locked),
+	"snapshot-old":         slices.Concat(wrongly, away, sick, locked, []string{"snapshot-failed"}),
 	"login-refused": slices.Concat(wrongly, away, sick, locked, closed, shut, certs,
 		[]string{"database-refuses", "auth-not-migrated", "driver-missing", "redis-refuses", "redis-password", "keycloak-unreachable", "issuer-differs", "clock"}),
 }
