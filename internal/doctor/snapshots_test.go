@@ -21,12 +21,16 @@ func TestSnapshotsAreMissedWhenTheyAreLateAndNotBefore(t *testing.T) {
 		change func(*backup.Status)
 		want   []string
 	}{
-		"all is well":                      {func(*backup.Status) {}, nil},
-		"a day and an hour":                {func(s *backup.Status) { s.Last.Began = now - day - hour }, nil},
-		"more than that":                   {func(s *backup.Status) { s.Last.Began = now - day - hour - 1 }, []string{"snapshot-old"}},
-		"on demand alone":                  {func(s *backup.Status) { s.Every, s.Last.Began = 0, now - 60*day }, nil},
-		"just made":                        {func(s *backup.Status) { *s = backup.Status{Now: now, Started: now - hour, Every: day, ProvedWithin: 30 * day} }, nil},
-		"none an hour after":               {func(s *backup.Status) { *s = backup.Status{Now: now, Started: now - hour - 1, Every: day, ProvedWithin: 30 * day} }, []string{"snapshot-old"}},
+		"all is well":       {func(*backup.Status) {}, nil},
+		"a day and an hour": {func(s *backup.Status) { s.Last.Began = now - day - hour }, nil},
+		"more than that":    {func(s *backup.Status) { s.Last.Began = now - day - hour - 1 }, []string{"snapshot-old"}},
+		"on demand alone":   {func(s *backup.Status) { s.Every, s.Last.Began = 0, now-60*day }, nil},
+		"just made": {func(s *backup.Status) {
+			*s = backup.Status{Now: now, Started: now - hour, Every: day, ProvedWithin: 30 * day}
+		}, nil},
+		"none an hour after": {func(s *backup.Status) {
+			*s = backup.Status{Now: now, Started: now - hour - 1, Every: day, ProvedWithin: 30 * day}
+		}, []string{"snapshot-old"}},
 		"a failure":                        {func(s *backup.Status) { s.Failed = &backup.Failure{At: now - hour, Why: "no space left"} }, []string{"snapshot-failed"}},
 		"an old proof":                     {func(s *backup.Status) { s.Proof.At = now - 30*day - 1 }, []string{"proof-old"}},
 		"never proved":                     {func(s *backup.Status) { s.Proof = nil }, []string{"proof-old"}},
