@@ -101,4 +101,3 @@ func TestTheNameOfAProofIsAlwaysAName(t *testing.T) {
 		require.Regexp(t, `^[a-z][a-z0-9]*(-[a-z0-9]+)*-proof$`, got)
 	}
 }
-
