@@ -25,8 +25,9 @@ func (d *doctor) lookAtSnapshots(ctx context.Context) ([]Finding, error) {
 // that is young it demands less.
 func (d *doctor) judgeSnapshots(s backup.Status) (found []Finding) {
 	add := func(id, what, got, wanted, cause, mend string) {
-		found = append(found, Finding{ID: id, Organ: Backup, What: what, Got: got, Wanted: wanted, Cause: cause,
-			Mend: strings.Join([]string{d.Tool, mend, d.Flags}, " ")})
+		found = append(found, Finding{
+			ID: id, Organ: Backup, What: what, Got: got, Wanted: wanted, Cause: cause, Mend: strings.Join([]string{d.Tool, mend, d.Flags}, " "),
+		})
 	}
 	ago := func(then int64) time.Duration { return time.Duration(s.Now-then) * time.Second }
 	if s.Failed != nil {

@@ -140,13 +140,19 @@ func (s *Stack) choose(ctx context.Context, step Step, reading string, options R
 	return chosen, root, reader.Whole(ctx, chosen.ID)
 }
 
-// roomFor demands twice what the databases take: a write-ahead log is written with them.
+// roomOf is what a snapshot needs, in bytes: twice what the databases take, since a
+// write-ahead log is written with them.
+func roomOf(m backup.Manifest) uint64 {
+	return uint64(2*m.DatabasesBytes+m.Artifacts.Bytes) + roomToRun
+}
+
+// roomFor demands that much where Docker keeps its volumes.
 func (s *Stack) roomFor(ctx context.Context, m backup.Manifest) error {
 	info, err := s.Docker.API().Info(ctx)
 	if err != nil {
 		return fmt.Errorf("ask the Docker daemon: %w", err)
 	}
-	return roomIn(info.DockerRootDir, uint64(2*m.DatabasesBytes+m.Artifacts.Bytes)+roomToRun, "the databases and artifacts of the snapshot go there")
+	return roomIn(info.DockerRootDir, roomOf(m), "the databases and artifacts of the snapshot go there")
 }
 
 // fill writes databases and artifacts, and compares them with the snapshot's manifest.

@@ -11,6 +11,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/mlflow-sso/mlflow-sso/config"
+	"github.com/mlflow-sso/mlflow-sso/internal/backup"
 	"github.com/mlflow-sso/mlflow-sso/internal/repository"
 )
 
@@ -40,10 +41,18 @@ func TestARootSecretIsReplacedOnlyWhereItIsMarkedAsASecret(t *testing.T) {
 	require.NoError(t, setSecrets(resource, map[string]string{"base64": "new", "hex": "6e6577"}))
 	require.JSONEq(t, `{"base64":`+secret("new")+`,"hex":`+secret("6e6577")+`,"length":32}`, string(resource["outputs"]))
 
-	clear := member{"outputs": json.RawMessage(`{"base64":"old","hex":` + secret("6f6c64") + `}`)}
-	err := setSecrets(clear, map[string]string{"base64": "new"})
+	unmarked := member{"outputs": json.RawMessage(`{"base64":"old","hex":` + secret("6f6c64") + `}`)}
+	err := setSecrets(unmarked, map[string]string{"base64": "new"})
 	require.ErrorContains(t, err, "not marked as a secret")
 	require.NotContains(t, err.Error(), "new")
+}
+
+func TestARestoreIsRefusedWhereTheDiskHasNoRoomForIt(t *testing.T) {
+	var m backup.Manifest
+	m.DatabasesBytes, m.Artifacts.Bytes = 5, 7
+	require.Equal(t, uint64(17+roomToRun), roomOf(m))
+	m.Artifacts.Bytes = 1 << 60
+	require.ErrorContains(t, roomIn(t.TempDir(), roomOf(m), "go there"), "the disk is full")
 }
 
 // What a proof writes must not reach what belongs to the stack that it proves.

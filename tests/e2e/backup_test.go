@@ -149,7 +149,7 @@ func (w *writers) write(ctx context.Context, name string) error {
 // upTo are the runs that are acknowledged now, once there are so many.
 func (w *writers) upTo(t *testing.T, many int) map[string]string {
 	t.Helper()
-	deadline := time.Now().Add(8 * time.Minute)
+	deadline := time.Now().Add(15 * time.Minute)
 	for {
 		w.lock.Lock()
 		seen, err := maps.Clone(w.acknowledged), w.err
@@ -212,7 +212,7 @@ func requireWrittenRuns(t *testing.T, told outputs.Stack, experiment string, ack
 // gone: the stack, its data, its state and the passphrase of that. What is left is the
 // repository, the stack file and the recovery passphrase.
 func TestAStackIsRestoredOnANewMachineWithAllThatWasAcknowledgedAndNothingHalf(t *testing.T) {
-	const before, after = 1000, 2000
+	const before = 2000
 	l, folder := keepingLab(t)
 	l.must(t, "up", "--no-verify")
 	told, err := l.outputs(t.Context())
@@ -222,7 +222,6 @@ func TestAStackIsRestoredOnANewMachineWithAllThatWasAcknowledgedAndNothingHalf(t
 	acknowledged := w.upTo(t, before)
 	l.must(t, "backup")
 	during := len(w.upTo(t, 0)) - len(acknowledged)
-	w.upTo(t, after)
 	w.stop.Store(true)
 	w.group.Wait()
 	require.NoError(t, w.err)
