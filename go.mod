@@ -3,6 +3,7 @@ module github.com/mlflow-sso/mlflow-sso
 go 1.26.0
 
 require (
+	filippo.io/age v1.3.1
 	github.com/Nerzal/gocloak/v13 v13.9.0
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0
@@ -31,7 +32,6 @@ require (
 )
 
 require (
-	filippo.io/age v1.3.1 // indirect
 	filippo.io/hpke v0.4.0 // indirect
 	github.com/BurntSushi/toml v1.6.0 // indirect
 	github.com/Microsoft/go-winio v0.6.2 // indirect
