@@ -3,6 +3,7 @@ module github.com/mlflow-sso/mlflow-sso
 go 1.26.0
 
 require (
+	filippo.io/age v1.3.1
 	github.com/Nerzal/gocloak/v13 v13.9.0
 	github.com/blang/semver v3.5.1+incompatible
 	github.com/chromedp/cdproto v0.159.0
@@ -33,6 +34,7 @@ require (
 )
 
 require (
+	filippo.io/hpke v0.4.0 // indirect
 	github.com/BurntSushi/toml v1.6.0 // indirect
 	github.com/Microsoft/go-winio v0.6.2 // indirect
 	github.com/ProtonMail/go-crypto v1.4.1 // indirect

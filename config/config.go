@@ -44,6 +44,8 @@ type Config struct {
 	ServiceAccounts []ServiceAccount `json:"serviceAccounts"`
 	// Access says who may see and do what.
 	Access []Access `json:"access"`
+	// Backup takes snapshots of all that a stack keeps; nil takes none.
+	Backup *Backup `json:"backup"`
 }
 
 // MLflow sets the tracking server.
@@ -178,6 +180,7 @@ type Images struct {
 	Keycloak string `json:"keycloak"`
 	MLflow   string `json:"mlflow"`
 	Edge     string `json:"edge"`
+	Backup   string `json:"backup"`
 }
 
 // Credentials turns credentials.

@@ -103,6 +103,9 @@ func (c *Config) Elsewhere() []string {
 	if s := c.Artifacts.S3; s != nil {
 		places = append(places, "artifacts in bucket "+s.Bucket)
 	}
+	if b := c.Backup; b != nil {
+		places = append(places, "snapshots in "+b.Place())
+	}
 	return places
 }
 
@@ -118,6 +121,7 @@ func (c *Config) replaced() map[credentials.Label]string {
 	if c.Postgres.External != nil {
 		for _, label := range []credentials.Label{
 			credentials.PostgresSuperuser, credentials.PostgresMLflow, credentials.PostgresMLflowAuth, credentials.PostgresKeycloak,
+			credentials.PostgresBackup,
 		} {
 			by[label] = "postgres.external"
 		}
@@ -145,7 +149,7 @@ func (v *validation) external(c *Config) {
 		v.secret("redis.external.passwordFile", e.PasswordFile)
 	}
 	if e := c.Artifacts.S3; e != nil {
-		v.s3(e)
+		v.s3("artifacts.s3", e)
 	}
 }
 
@@ -181,7 +185,7 @@ func (v *validation) secret(key string, file SecretFile) string {
 	return secret
 }
 
-func (v *validation) s3(s *S3) {
+func (v *validation) s3(key string, s *S3) {
 	for _, check := range []struct {
 		key, got string
 		err      error
@@ -198,10 +202,10 @@ func (v *validation) s3(s *S3) {
 		if strings.Contains(check.got, "@") {
 			got = "got one with an @ in it"
 		}
-		v.fail("artifacts.s3."+check.key, "%s, %w", got, check.err)
+		v.fail(key+"."+check.key, "%s, %w", got, check.err)
 	}
 	if err := s3.CheckAccessKeyID(s.AccessKeyID); err != nil {
-		v.fail("artifacts.s3.accessKeyID", "got %d characters that are not repeated here, %w", len(s.AccessKeyID), err)
+		v.fail(key+".accessKeyID", "got %d characters that are not repeated here, %w", len(s.AccessKeyID), err)
 	}
-	v.secret("artifacts.s3.secretKeyFile", s.SecretKeyFile)
+	v.secret(key+".secretKeyFile", s.SecretKeyFile)
 }

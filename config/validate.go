@@ -35,6 +35,7 @@ func (c *Config) Validate() error {
 	v.external(c)
 	v.serviceAccounts(c)
 	v.access(c)
+	v.backup(c.Backup)
 	v.generations(c)
 	return errors.Join(v.errs...)
 }
@@ -100,6 +101,7 @@ func (v *validation) values(c *Config) {
 		{"keycloak", c.Images.Keycloak},
 		{"mlflow", c.Images.MLflow},
 		{"edge", c.Images.Edge},
+		{"backup", c.Images.Backup},
 	} {
 		if image.got != "" && !imagePattern.MatchString(image.got) {
 			v.fail("images."+image.key, "got %q, want an image reference, best with its digest", image.got)

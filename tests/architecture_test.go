@@ -33,6 +33,7 @@ var allowed = map[string][]string{
 	"components/redis":              {"components/address", "components/internal/container", "components/internal/mistakes"},
 	"components/s3":                 {"components/address", "components/internal/mistakes"},
 	"components/keycloak":           {"components/address", "components/internal/container", "components/internal/mistakes", "components/postgres"},
+	"components/backup":             {"components/address", "components/internal/container", "components/internal/mistakes", "components/postgres", "components/s3"},
 	"components/edge":               {"components/address", "components/internal/container", "components/internal/mistakes", "components/keycloak"},
 	"components/realm":              {"components/address", "components/internal/child", "components/internal/mistakes", "components/keycloak"},
 	"components/mlflow": {
@@ -50,7 +51,7 @@ var allowed = map[string][]string{
 		"components/s3", "internal/grant",
 	},
 	"components/platform": {
-		"components/access",
+		"components/access", "components/backup",
 		"components/credentials", "components/edge", "components/image", "components/internal/child", "components/keeper", "components/keycloak",
 		"components/mlflow", "components/network", "components/postgres", "components/realm", "components/redis", "components/s3", "config",
 	},

@@ -260,6 +260,7 @@ func TestEachForeignSecretIsToldToThoseWhoNeedItAndToNobodyElse(t *testing.T) {
 func TestCredentialsOfReplacedServicesAreNowhere(t *testing.T) {
 	replaced := []credentials.Label{
 		credentials.PostgresSuperuser, credentials.PostgresMLflow, credentials.PostgresMLflowAuth, credentials.PostgresKeycloak, credentials.Redis,
+		credentials.PostgresBackup, credentials.BackupRepository, // no snapshots are taken
 	}
 	found := map[credentials.Label]bool{}
 	for _, f := range findings(t, recordExternal(t, allElsewhere...)) {

@@ -74,6 +74,9 @@ var mutations = []mutation{
 	{"somebody stands in Keycloak whom nobody asked for", "components/platform/platform.go", `if p.config.Keycloak.StandingAdmin {`, `if p.config != nil {`, "TestNobodyStandsInKeycloakWhereNobodyIsAskedFor"},
 	{"what administrators change is remembered for ever", "components/realm/realm.go", `Attributes: b.adminEventsExpire(),`, ``, "TestEventsOfEitherKindAreKeptForTheSameTime"},
 	{"the health check is curl", "components/internal/container/container.go", `{"CMD", "healthcheck"}`, `{"CMD", "curl"}`, "TestEleven02HealthChecksNeedNothingThatAnImageMayLack"},
+	{"what takes snapshots may change the artifacts", "components/backup/backup.go", `args.Artifacts, []string{ArtifactPath}`, `args.Artifacts, nil`, "TestWhatTakesSnapshotsCannotChangeWhatItReads"},
+	{"what takes snapshots owns the databases", "components/platform/backup.go", `args.Databases, args.Data = p.postgres.Read, p.network.Data`, `args.Data = p.network.Data`, "TestCredentialsOfSnapshotsAreToldToThoseWhoNeedThemAndToNobodyElse"},
+	{"snapshots in a folder have a way out", "components/platform/backup.go", `if p.postgres == nil || set.S3 != nil {`, `if true {`, "TestOnlySnapshotsThatGoElsewhereHaveAWayOut"},
 }
 
 // Each test must turn red for the mistake that it is there for. Run with -v: it

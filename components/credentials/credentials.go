@@ -37,7 +37,9 @@ const (
 	PostgresMLflow     Label = "postgres/mlflow"
 	PostgresMLflowAuth Label = "postgres/mlflow-auth"
 	PostgresKeycloak   Label = "postgres/keycloak"
-	Redis              Label = "redis/default"
+	// PostgresBackup is the role that reads all databases.
+	PostgresBackup Label = "postgres/backup"
+	Redis          Label = "redis/default"
 	// KeycloakAdmin is the person who opens the admin console.
 	KeycloakAdmin Label = "keycloak/admin"
 	// KeycloakProvider is the service account that this program uses.
@@ -54,9 +56,11 @@ const (
 	StewardClient Label = "steward/client-secret"
 	// MLflowGateway encrypts the API keys that people store in MLflow.
 	MLflowGateway Label = "mlflow/gateway-key"
-	DemoAdmin     Label = "demo/admin"
-	DemoMember    Label = "demo/member"
-	DemoOutsider  Label = "demo/outsider"
+	// BackupRepository opens the snapshots.
+	BackupRepository Label = "backup/repository"
+	DemoAdmin        Label = "demo/admin"
+	DemoMember       Label = "demo/member"
+	DemoOutsider     Label = "demo/outsider"
 )
 
 // accounts begins the labels of service accounts' secrets.
@@ -75,8 +79,8 @@ func ofAccount(label Label) bool {
 // account has one more.
 func Labels() []Label {
 	return []Label{
-		PostgresSuperuser, PostgresMLflow, PostgresMLflowAuth, PostgresKeycloak, Redis,
-		KeycloakAdmin, KeycloakProvider, MLflowClient, MLflowSession, MLflowSessionTokens, MLflowGateway,
+		PostgresSuperuser, PostgresMLflow, PostgresMLflowAuth, PostgresKeycloak, PostgresBackup, Redis,
+		KeycloakAdmin, KeycloakProvider, MLflowClient, MLflowSession, MLflowSessionTokens, MLflowGateway, BackupRepository,
 		KeeperClient, StewardClient, DemoAdmin, DemoMember, DemoOutsider,
 	}
 }
@@ -86,7 +90,7 @@ func Labels() []Label {
 // or encrypt what would be unreadable afterwards.
 func Turnable() []Label {
 	return []Label{
-		PostgresSuperuser, PostgresMLflow, PostgresMLflowAuth, PostgresKeycloak, Redis,
+		PostgresSuperuser, PostgresMLflow, PostgresMLflowAuth, PostgresKeycloak, PostgresBackup, Redis,
 		MLflowClient, MLflowSession, MLflowSessionTokens, KeeperClient, StewardClient,
 	}
 }

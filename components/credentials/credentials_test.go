@@ -32,6 +32,8 @@ func TestDerivationNeverChanges(t *testing.T) {
 		"mlflow/gateway-key":       "XUzVBcBHy7GPNyJrttGDWcZIO6UTSfqVCOx5H3ZRoTM",
 		"keeper/client-secret":     "_mBJctNIWIxFk_NtElJlZYOsRlt4AEjY0GFDTOA0G4I",
 		"steward/client-secret":    "F79h_KAJ0yKev8XL33Z7oxiRijXKneDqEAUb3mkDhUw",
+		"postgres/backup":          "l4LuzSWEYKb_bdlkVZvZ7EQQ2MuBXwUe3YJ_Aow3hx4",
+		"backup/repository":        "7jHPGKtT4_2DIlzBio60r4LsHZgo53aQOh2RMYJtLvg",
 		"demo/admin":               "-9lUd0QBGy1r3_vDOk8nbTHU5iulyuEAiiT6ieQun70",
 		"demo/member":              "ayAI-n7LjRq03qSR9e3vjjPhtHLv8tUy4w3DcGbvTgg",
 		"demo/outsider":            "W3VM48Z57nRYHM05Cx7HzJDryUvI6PzJ_QMrX--H0tg",

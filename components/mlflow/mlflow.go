@@ -124,6 +124,8 @@ type Server struct {
 	Container pulumi.StringOutput
 	// Public is what a browser sees.
 	Public address.Public
+	// Artifacts is the name of the volume with the artifacts; nil where they are elsewhere.
+	Artifacts pulumi.StringInput
 	// Ready is there when the server answers.
 	Ready pulumi.Resource
 }
@@ -147,6 +149,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 			return nil, fmt.Errorf("mlflow %q: %w", name, err)
 		}
 		spec.Volumes = map[string]pulumi.StringInput{artifactPath: artifacts.Name}
+		s.Artifacts = artifacts.Name
 	}
 	// Not on the realm: the plugin reads about the issuer at the first login, not at start.
 	made, err := container.New(ctx, name+"-container", spec, s,

@@ -13,6 +13,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"github.com/mlflow-sso/mlflow-sso/components/backup"
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
 	"github.com/mlflow-sso/mlflow-sso/components/edge"
 	"github.com/mlflow-sso/mlflow-sso/components/image"
@@ -75,6 +76,7 @@ type Platform struct {
 	realm       *realm.Realm
 	mlflow      *mlflow.Server
 	keeper      *keeper.Keeper
+	backup      *backup.Backup // nil where no snapshots are taken
 }
 
 // New makes the stack. With an error from args nothing is registered.
@@ -88,7 +90,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	}
 	steps := []func(*pulumi.Context, ...pulumi.ResourceOption) error{
 		p.makeCredentials, p.makeNetwork, p.imagesFrom(args.Images),
-		p.connectElsewhere, p.makePostgres, p.makeRedis, p.makeKeycloak, p.makeEdge, p.makeRealm, p.makeMLflow, p.makeKeeper, p.makeAccess,
+		p.connectElsewhere, p.makePostgres, p.makeRedis, p.makeKeycloak, p.makeEdge, p.makeRealm, p.makeMLflow, p.makeKeeper, p.makeAccess, p.makeBackup,
 	}
 	for _, step := range steps {
 		if err := step(ctx, child.Options(p)...); err != nil {
@@ -130,6 +132,7 @@ func (p *Platform) imagesFrom(folder string) func(*pulumi.Context, ...pulumi.Res
 			{"keycloak", c.Keycloak, true},
 			{"mlflow", c.MLflow, true},
 			{"edge", c.Edge, p.config.Edge.Stands()},
+			{"backup", c.Backup, p.config.Backup != nil},
 		} {
 			if !service.wanted {
 				continue
@@ -162,6 +165,7 @@ func (p *Platform) makePostgres(ctx *pulumi.Context, opts ...pulumi.ResourceOpti
 			authDatabase:     p.credentials.Password(credentials.PostgresMLflowAuth),
 			keycloakDatabase: p.credentials.Password(credentials.PostgresKeycloak),
 		},
+		Reader:  p.reader(),
 		Protect: p.config.ProtectData,
 	}, opts...)
 	if err == nil {

@@ -77,6 +77,7 @@ func (p *Platform) outputs() pulumi.Map {
 		"redis":           p.redisOutputs(),
 		"artifacts":       p.artifactsOutputs(),
 		"edge":            p.edgeOutputs(),
+		"backup":          p.backupOutputs(),
 		"demoUsers":       users,
 		"serviceAccounts": p.machineOutputs(),
 	}

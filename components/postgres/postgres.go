@@ -32,6 +32,8 @@ const TypeToken = "mlflow-sso:postgres:Server"
 const (
 	port = 5432
 	home = "/var/lib/postgresql"
+	// reader is the role that reads all databases.
+	reader = "backup"
 )
 
 // namePattern keeps names that need quoting, or an environment variable with
@@ -55,6 +57,9 @@ type Args struct {
 	// Databases maps the name of each database, which is its role's too, to the
 	// role's password.
 	Databases map[string]pulumi.StringInput
+	// Reader is the password of the role that reads all databases; nil where there is
+	// none.
+	Reader pulumi.StringInput
 	// Protect refuses to delete the data.
 	Protect bool
 }
@@ -82,6 +87,8 @@ type Database struct {
 	Address address.Server
 	// Name is the name of the database and of the role that owns it.
 	Name string
+	// Reader is the role to log in as in place of the owner; empty for the owner.
+	Reader string
 	// Password is the role's.
 	Password pulumi.StringOutput
 	// Parameters say how a client connects, as the query of an address. libpq and
@@ -97,6 +104,14 @@ func (d Database) IsZero() bool { return d.Name == "" || d.Address.IsZero() }
 
 // Own says whether the server is the stack's, on the data network.
 func (d Database) Own() bool { return d.Ready != nil }
+
+// Role is who logs in.
+func (d Database) Role() string {
+	if d.Reader != "" {
+		return d.Reader
+	}
+	return d.Name
+}
 
 // URI is the connection string that SQLAlchemy reads, a secret.
 func (d Database) URI() pulumi.StringOutput {
@@ -118,6 +133,9 @@ type Server struct {
 	Container pulumi.StringOutput
 	// Databases are the databases, by name.
 	Databases map[string]Database
+	// Read are the same for one who reads them all and changes nothing; empty where
+	// nobody does.
+	Read map[string]Database
 }
 
 // New makes the server. With an error from args nothing is registered.
@@ -125,7 +143,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	if err := args.Validate(); err != nil {
 		return nil, fmt.Errorf("postgres %q: %w", name, err)
 	}
-	s := &Server{Databases: map[string]Database{}}
+	s := &Server{Databases: map[string]Database{}, Read: map[string]Database{}}
 	if err := ctx.RegisterComponentResource(TypeToken, name, s, opts...); err != nil {
 		return nil, fmt.Errorf("postgres %q: %w", name, err)
 	}
@@ -149,6 +167,11 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 			Password: pulumi.ToSecret(password).(pulumi.StringOutput),
 			Ready:    made,
 		}
+		if args.Reader != nil {
+			read := s.Databases[database]
+			read.Reader, read.Password = reader, pulumi.ToSecret(args.Reader).(pulumi.StringOutput)
+			s.Read[database] = read
+		}
 	}
 	if err := ctx.RegisterResourceOutputs(s, pulumi.Map{"container": s.Container}); err != nil {
 		return nil, fmt.Errorf("postgres %q: %w", name, err)
@@ -161,6 +184,9 @@ func (a *Args) container() *container.Args {
 	env := map[string]pulumi.StringInput{
 		"POSTGRES_SUPERUSER_PASSWORD": a.Superuser,
 		"POSTGRES_DATABASES":          pulumi.String(strings.Join(names, " ")),
+	}
+	if a.Reader != nil {
+		env["POSTGRES_BACKUP_PASSWORD"] = a.Reader
 	}
 	for _, name := range names {
 		env["POSTGRES_PASSWORD_"+strings.ToUpper(name)] = a.Databases[name]

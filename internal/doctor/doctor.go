@@ -125,6 +125,9 @@ func (d *doctor) examinations() []examination {
 			examination{name: "certificate", needs: []Organ{Edge}, look: d.lookAtCertificates},
 			examination{name: "names", needs: []Organ{Edge}, look: d.lookAtNames})
 	}
+	if s.Backup.Stands() {
+		all = append(all, examination{name: "snapshots", needs: []Organ{Backup}, look: d.lookAtSnapshots})
+	}
 	return all
 }
 
@@ -226,6 +229,8 @@ func (d *doctor) container(o Organ) string {
 		return d.Stack.MLflow.Container
 	case Edge:
 		return d.Stack.Edge.Container
+	case Backup:
+		return d.Stack.Backup.Container
 	}
 	return ""
 }

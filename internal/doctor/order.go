@@ -15,9 +15,10 @@ const (
 	MLflow   Organ = "mlflow"
 	Keeper   Organ = "keeper"
 	Edge     Organ = "edge"
+	Backup   Organ = "backup"
 )
 
-var organs = []Organ{Host, Postgres, Redis, Keycloak, Realm, MLflow, Keeper, Edge}
+var organs = []Organ{Host, Postgres, Redis, Keycloak, Realm, MLflow, Keeper, Edge, Backup}
 
 // restsOn says on which organs each depends.
 var restsOn = map[Organ][]Organ{
@@ -28,6 +29,7 @@ var restsOn = map[Organ][]Organ{
 	MLflow:   {Host, Postgres, Redis, Keycloak, Realm, Edge},
 	Keeper:   {Host, Postgres, Keycloak, Realm, MLflow},
 	Edge:     {Host},
+	Backup:   {Host, Postgres},
 }
 
 // Groups of causes, for the table below.
@@ -62,6 +64,8 @@ var follows = map[string][]string{
 	"edge-unreachable":     slices.Concat(wrongly, away, sick),
 	"certificate-names":    wrongly,
 	"keeper-late":          slices.Concat(wrongly, away, sick, locked, closed, shut, []string{"group-missing", "database-refuses", "auth-not-migrated"}),
+	"snapshot-failed":      slices.Concat(wrongly, away, sick, locked),
+	"snapshot-old":         slices.Concat(wrongly, away, sick, locked, []string{"snapshot-failed"}),
 	"login-refused": slices.Concat(wrongly, away, sick, locked, closed, shut, certs,
 		[]string{"database-refuses", "auth-not-migrated", "driver-missing", "redis-refuses", "redis-password", "keycloak-unreachable", "issuer-differs", "clock"}),
 }

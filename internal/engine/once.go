@@ -8,6 +8,7 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
 )
 
 // Once is a container that is there for one command.
@@ -18,14 +19,35 @@ type Once struct {
 	Labels map[string]string
 	// Within is how long it may live.
 	Within time.Duration
+	// Mounts are the folders and volumes that it sees, Scratch is how much of memory it
+	// may write to in /tmp, in MiB; 64 where it is 0.
+	Mounts  []mount.Mount
+	Scratch int
+	// Env are variables that are no secrets.
+	Env []string
 }
 
 // Once starts a container without privileges, runs a command in it as Exec does,
 // and removes it, whatever happened.
 func (e *Engine) Once(ctx context.Context, once Once, cmd []string, options ...ExecOption) (result Result, err error) {
+	end, err := e.Begin(ctx, once)
+	if err != nil {
+		return Result{}, err
+	}
+	defer func() { err = errors.Join(err, end()) }()
+	return e.Exec(ctx, once.Name, cmd, options...)
+}
+
+// Begin starts such a container for several commands; end removes it, also when ctx
+// has ended. With an error there is none.
+func (e *Engine) Begin(ctx context.Context, once Once) (end func() error, err error) {
+	scratch := once.Scratch
+	if scratch == 0 {
+		scratch = 64
+	}
 	created, err := e.api.ContainerCreate(ctx,
 		&container.Config{
-			Image: once.Image, Labels: once.Labels,
+			Image: once.Image, Labels: once.Labels, Env: once.Env,
 			// It ends by itself where nobody is left to remove it.
 			Entrypoint: []string{"sleep", fmt.Sprint(int(once.Within.Seconds()))}, Cmd: []string{},
 			Healthcheck: &container.HealthConfig{Test: []string{"NONE"}},
@@ -33,21 +55,22 @@ func (e *Engine) Once(ctx context.Context, once Once, cmd []string, options ...E
 		&container.HostConfig{
 			NetworkMode: container.NetworkMode(once.Network), AutoRemove: true, ReadonlyRootfs: true,
 			CapDrop: []string{"ALL"}, SecurityOpt: []string{"no-new-privileges:true"},
-			Tmpfs: map[string]string{"/tmp": "size=64m"},
+			Tmpfs: map[string]string{"/tmp": fmt.Sprintf("size=%dm", scratch)}, Mounts: once.Mounts,
 		}, nil, nil, once.Name)
 	if err != nil {
-		return Result{}, fmt.Errorf("make container %s: %w", once.Name, err)
+		return nil, fmt.Errorf("make container %s: %w", once.Name, err)
 	}
-	defer func() {
+	end = func() error {
 		removing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 		defer cancel()
 		removed := e.api.ContainerRemove(removing, created.ID, container.RemoveOptions{Force: true, RemoveVolumes: true})
 		if removed != nil && !errdefs.IsNotFound(removed) && !errdefs.IsConflict(removed) {
-			err = errors.Join(err, fmt.Errorf("remove container %s: %w", once.Name, removed))
+			return fmt.Errorf("remove container %s: %w", once.Name, removed)
 		}
-	}()
-	if err := e.api.ContainerStart(ctx, created.ID, container.StartOptions{}); err != nil {
-		return Result{}, fmt.Errorf("start container %s: %w", once.Name, err)
+		return nil
 	}
-	return e.Exec(ctx, once.Name, cmd, options...)
+	if err := e.api.ContainerStart(ctx, created.ID, container.StartOptions{}); err != nil {
+		return nil, errors.Join(fmt.Errorf("start container %s: %w", once.Name, err), end())
+	}
+	return end, nil
 }

@@ -25,6 +25,8 @@ type Stack struct {
 	Steward Client `json:"steward"`
 	// Edge is empty where nothing stands in front of MLflow and Keycloak.
 	Edge Edge `json:"edge"`
+	// Backup is empty where no snapshots are taken.
+	Backup Backup `json:"backup"`
 	// DemoUsers is empty unless the stack asks for them (`realm.demoUsers`).
 	DemoUsers []User `json:"demoUsers"`
 	// ServiceAccounts are machines, if there are any (`serviceAccounts`).
@@ -33,7 +35,7 @@ type Stack struct {
 
 // Containers are the names of all containers that the stack has.
 func (s Stack) Containers() []string {
-	all := []string{s.Postgres.Container, s.Redis.Container, s.Keycloak.Container, s.MLflow.Container, s.Keeper.Container, s.Edge.Container}
+	all := []string{s.Postgres.Container, s.Redis.Container, s.Keycloak.Container, s.MLflow.Container, s.Keeper.Container, s.Edge.Container, s.Backup.Container}
 	return slices.DeleteFunc(all, func(name string) bool { return name == "" })
 }
 
@@ -67,6 +69,16 @@ type Edge struct {
 	// Certificates is where they come from: internal, files or acme.
 	Certificates string `json:"certificates"`
 }
+
+// Backup is what takes snapshots.
+type Backup struct {
+	Container string `json:"container"`
+	// Place is where snapshots go, for a person.
+	Place string `json:"place"`
+}
+
+// Stands says whether snapshots are taken.
+func (b Backup) Stands() bool { return b.Container != "" }
 
 // Stands says whether there is an edge.
 func (e Edge) Stands() bool { return e.Container != "" }

@@ -69,13 +69,13 @@ func (s *Stack) tryElsewhere(ctx context.Context, step Step, known *state) (hold
 	return holds, judgeElsewhere(elsewhere, seen)
 }
 
-// needed are the resources that a look at other services needs. Pulumi makes every
+// needed are the resources that a service's image, and the root secret, need. Pulumi makes every
 // provider in any case, so what that of Keycloak builds on is among them.
-func (s *Stack) needed() []string {
+func (s *Stack) needed(service string) []string {
 	var urns []string
 	for _, end := range []string{
 		"mlflow-sso:platform:Platform::platform",
-		"**$mlflow-sso:image:Image::mlflow", "**::mlflow-image",
+		"**$mlflow-sso:image:Image::" + service, "**::" + service + "-image",
 		"**$mlflow-sso:credentials:Credentials::credentials", "**::credentials-root",
 		"**$mlflow-sso:realm:Realm::realm",
 	} {
@@ -100,7 +100,7 @@ func (s *Stack) mlflowImage(ctx context.Context, step Step, known *state) (strin
 			return id, nil
 		}
 	}
-	if _, err := s.update(ctx, step, true, optup.Target(s.needed())); err != nil {
+	if _, err := s.update(ctx, step, true, optup.Target(s.needed("mlflow"))); err != nil {
 		return "", err
 	}
 	if known, err = s.readState(ctx); err != nil {

@@ -36,7 +36,7 @@ const roomOfState = 32 << 20
 func (s *Stack) preflight(ctx context.Context) error {
 	err := s.roomForState()
 	if strings.HasPrefix(s.Docker.Host, "unix://") {
-		err = errors.Join(err, s.portsFree(ctx), s.subnetFree(ctx), s.roomLeft(ctx))
+		err = errors.Join(err, s.portsFree(ctx), s.subnetFree(ctx), s.roomLeft(ctx), s.folderForSnapshots())
 	}
 	return err
 }

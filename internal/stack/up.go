@@ -95,7 +95,10 @@ func (s *Stack) Up(ctx context.Context, step Step, refresh bool) (Changes, error
 	}
 	done, err = s.settleAdministrators(ctx, step)
 	total.add(done)
-	return total, err
+	if err != nil {
+		return total, err
+	}
+	return total, s.settleRecovery(ctx, step)
 }
 
 // insideKeycloak is what stands there, as Pulumi names it.

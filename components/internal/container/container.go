@@ -41,6 +41,8 @@ type Args struct {
 	Address netip.Addr
 	// Volumes maps a path in the container to the name of a volume.
 	Volumes map[string]pulumi.StringInput
+	// ReadOnly are those of these paths that the container cannot change.
+	ReadOnly []string
 	// Publish are the ports that are reached from outside of the networks.
 	Publish []Port
 	// MemoryMB is the memory limit in MiB. There is no swap beyond it.
@@ -218,7 +220,16 @@ func (a *Args) mounts() docker.ContainerMountArray {
 	for _, target := range slices.Sorted(maps.Keys(a.Volumes)) {
 		mounts = append(mounts, docker.ContainerMountArgs{
 			Type: pulumi.String("volume"), Source: a.Volumes[target], Target: pulumi.String(target),
+			ReadOnly: a.readOnly(target),
 		})
 	}
 	return mounts
+}
+
+// readOnly is nothing at all where a volume may be changed, as the provider writes it.
+func (a *Args) readOnly(target string) pulumi.BoolPtrInput {
+	if !slices.Contains(a.ReadOnly, target) {
+		return nil
+	}
+	return pulumi.Bool(true)
 }

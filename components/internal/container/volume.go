@@ -17,6 +17,9 @@ type VolumeArgs struct {
 	Component string
 	// Data is the rest of its name.
 	Data string
+	// Folder is one of the Docker host that the volume shows; empty for one of
+	// Docker's own. What is in it stays when the volume is removed.
+	Folder string
 	// Protect refuses to delete it.
 	Protect bool
 }
@@ -27,10 +30,11 @@ func NewVolume(ctx *pulumi.Context, name string, args *VolumeArgs, parent pulumi
 	for _, l := range Labels(args.Deployment, args.Component) {
 		labels = append(labels, docker.VolumeLabelArgs{Label: pulumi.String(l.Key), Value: pulumi.String(l.Value)})
 	}
-	made, err := docker.NewVolume(ctx, name, &docker.VolumeArgs{
-		Name:   pulumi.String(args.Deployment + "-" + args.Data),
-		Labels: labels,
-	}, child.Options(parent, child.Protected(args.Protect)...)...)
+	spec := &docker.VolumeArgs{Name: pulumi.String(args.Deployment + "-" + args.Data), Labels: labels}
+	if args.Folder != "" {
+		spec.DriverOpts = pulumi.ToStringMap(map[string]string{"type": "none", "o": "bind", "device": args.Folder})
+	}
+	made, err := docker.NewVolume(ctx, name, spec, child.Options(parent, child.Protected(args.Protect)...)...)
 	if err != nil {
 		return nil, fmt.Errorf("volume %q: %w", name, err)
 	}

@@ -1,0 +1,201 @@
+// Package backup makes the container that takes snapshots of all that a stack
+// keeps: its three databases and its artifacts.
+//
+// It reads and changes nothing: in Postgres it is a role that may only read, and the
+// volume of the artifacts is mounted so. Snapshots go to a repository of restic,
+// encrypted, in a folder of the Docker host or in a bucket; the key that the
+// container has is derived from the root secret, which it does not know. What is in
+// the repository outlives the stack.
+package backup
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-sso/mlflow-sso/components/address"
+	"github.com/mlflow-sso/mlflow-sso/components/internal/container"
+	"github.com/mlflow-sso/mlflow-sso/components/internal/mistakes"
+	"github.com/mlflow-sso/mlflow-sso/components/postgres"
+	"github.com/mlflow-sso/mlflow-sso/components/s3"
+)
+
+// TypeToken is the component's type in the state.
+const TypeToken = "mlflow-sso:backup:Backup"
+
+// Where the container has what it works with.
+const (
+	StatePath      = "/var/lib/backup"
+	RepositoryPath = "/repository"
+	ArtifactPath   = "/mlflow/artifacts"
+)
+
+// Args say what is read, and where snapshots go.
+type Args struct {
+	// Deployment is the prefix of the container's and the volumes' names.
+	Deployment string
+	// Image keeps the contract of images/backup.
+	Image pulumi.StringInput
+	// Data is the network of the databases, Edge the way out; each is nil where it is
+	// not needed.
+	Data, Edge pulumi.StringInput
+	// MemoryMB limits the container's memory, in MiB.
+	MemoryMB int
+	// Restart is Docker's restart policy.
+	Restart string
+	// Databases are read in the order of Order, which names them all.
+	Databases map[string]postgres.Database
+	Order     []string
+	// Artifacts is the volume with the artifacts; nil where they are Elsewhere, which
+	// then says where, and no snapshot has them.
+	Artifacts pulumi.StringInput
+	Elsewhere string
+	// Folder is the folder of the Docker host for the repository; empty where it is in
+	// Bucket.
+	Folder string
+	Bucket s3.Bucket
+	// Repository is how restic names it.
+	Repository string
+	// Password opens the repository.
+	Password pulumi.StringInput
+	// Every is the time between two snapshots; 0 takes them on demand alone.
+	Every time.Duration
+	// Last, Daily, Weekly and Monthly are how many snapshots stay.
+	Last, Daily, Weekly, Monthly int
+	// ProvedWithin is how old a proven restore may be.
+	ProvedWithin time.Duration
+	// Ready is there when what is read is there.
+	Ready pulumi.Resource
+}
+
+// Validate reports every mistake in the arguments at once. What only the
+// container needs is checked there.
+func (a *Args) Validate() error {
+	if a == nil {
+		return mistakes.None()
+	}
+	var m mistakes.List
+	m.Unless(len(a.Databases) > 0, "Databases is empty, want at least one")
+	m.Unless(slices.Equal(slices.Sorted(slices.Values(a.Order)), slices.Sorted(maps.Keys(a.Databases))), "Order is %v, want each database once", a.Order)
+	m.Unless((a.Artifacts != nil) == (a.Elsewhere == ""), "Artifacts is there: %t, want it exactly where Elsewhere is empty, got %q", a.Artifacts != nil, a.Elsewhere)
+	m.Unless((a.Folder != "") == a.Bucket.IsZero(), "Folder is %q, want it exactly where there is no Bucket", a.Folder)
+	m.Unless(a.Repository != "", `Repository is "", want where restic finds it`)
+	m.Unless(a.Password != nil, "Password is missing, want one")
+	return m.Err(a.container().Validate())
+}
+
+// Backup is what takes the snapshots.
+type Backup struct {
+	pulumi.ResourceState
+
+	// Container is the name of the container.
+	Container pulumi.StringOutput
+}
+
+// New makes it. With an error from args nothing is registered.
+func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Backup, error) {
+	if err := args.Validate(); err != nil {
+		return nil, fmt.Errorf("backup %q: %w", name, err)
+	}
+	b := &Backup{}
+	if err := ctx.RegisterComponentResource(TypeToken, name, b, opts...); err != nil {
+		return nil, fmt.Errorf("backup %q: %w", name, err)
+	}
+	state, err := container.NewVolume(ctx, name+"-state", &container.VolumeArgs{
+		Deployment: args.Deployment, Component: "backup", Data: "backup-state",
+	}, b)
+	if err != nil {
+		return nil, fmt.Errorf("backup %q: %w", name, err)
+	}
+	spec := args.container()
+	spec.Env, spec.Volumes = args.environment(), map[string]pulumi.StringInput{StatePath: state.Name}
+	if args.Folder != "" {
+		repository, err := container.NewVolume(ctx, name+"-repository", &container.VolumeArgs{
+			Deployment: args.Deployment, Component: "backup", Data: "backup-repository", Folder: args.Folder,
+		}, b)
+		if err != nil {
+			return nil, fmt.Errorf("backup %q: %w", name, err)
+		}
+		spec.Volumes[RepositoryPath] = repository.Name
+	}
+	if args.Artifacts != nil {
+		spec.Volumes[ArtifactPath], spec.ReadOnly = args.Artifacts, []string{ArtifactPath}
+	}
+	made, err := container.New(ctx, name+"-container", spec, b, container.After(args.Ready))
+	if err != nil {
+		return nil, fmt.Errorf("backup %q: %w", name, err)
+	}
+	b.Container = made.Name
+	if err := ctx.RegisterResourceOutputs(b, pulumi.Map{"container": b.Container}); err != nil {
+		return nil, fmt.Errorf("backup %q: %w", name, err)
+	}
+	return b, nil
+}
+
+func (a *Args) environment() map[string]pulumi.StringInput {
+	first := a.Databases[a.Order[0]]
+	mode, authorities := "disable", ""
+	if first.Address.TLS {
+		mode, authorities = "verify-full", address.Authorities
+	}
+	artifacts := ArtifactPath
+	if a.Artifacts == nil {
+		artifacts = ""
+	}
+	number := func(n int) pulumi.StringInput { return pulumi.String(strconv.Itoa(n)) }
+	env := map[string]pulumi.StringInput{
+		"BACKUP_DEPLOYMENT":            pulumi.String(a.Deployment),
+		"BACKUP_DATABASES":             pulumi.String(strings.Join(a.Order, " ")),
+		"BACKUP_HOST":                  pulumi.String(first.Address.Host),
+		"BACKUP_PORT":                  number(first.Address.Port),
+		"BACKUP_SSLMODE":               pulumi.String(mode),
+		"BACKUP_ROOT_CERTIFICATES":     pulumi.String(authorities),
+		"BACKUP_ARTIFACTS":             pulumi.String(artifacts),
+		"BACKUP_ARTIFACTS_ELSEWHERE":   pulumi.String(a.Elsewhere),
+		"BACKUP_EVERY_SECONDS":         number(int(a.Every.Seconds())),
+		"BACKUP_KEEP_LAST":             number(a.Last),
+		"BACKUP_KEEP_DAILY":            number(a.Daily),
+		"BACKUP_KEEP_WEEKLY":           number(a.Weekly),
+		"BACKUP_KEEP_MONTHLY":          number(a.Monthly),
+		"BACKUP_PROVED_WITHIN_SECONDS": number(int(a.ProvedWithin.Seconds())),
+		"RESTIC_REPOSITORY":            pulumi.String(a.Repository),
+		"RESTIC_PASSWORD":              a.Password,
+	}
+	for _, name := range a.Order {
+		database, upper := a.Databases[name], strings.ToUpper(name)
+		env["BACKUP_NAME_"+upper] = pulumi.String(database.Name)
+		env["BACKUP_USER_"+upper] = pulumi.String(database.Role())
+		env["BACKUP_PASSWORD_"+upper] = database.Password
+	}
+	if !a.Bucket.IsZero() {
+		env["AWS_ACCESS_KEY_ID"] = pulumi.String(a.Bucket.AccessKeyID)
+		env["AWS_SECRET_ACCESS_KEY"] = a.Bucket.SecretKey
+		env["AWS_DEFAULT_REGION"] = pulumi.String(a.Bucket.Region)
+	}
+	return env
+}
+
+func (a *Args) container() *container.Args {
+	var networks []pulumi.StringInput
+	for _, network := range []pulumi.StringInput{a.Data, a.Edge} {
+		if network != nil {
+			networks = append(networks, network)
+		}
+	}
+	return &container.Args{
+		Deployment:   a.Deployment,
+		Component:    "backup",
+		Image:        a.Image,
+		Networks:     networks,
+		MemoryMB:     a.MemoryMB,
+		Tmpfs:        map[string]string{"/tmp": "size=64m"},
+		Restart:      a.Restart,
+		StartSeconds: 60,
+		StopSeconds:  20,
+	}
+}

@@ -1,0 +1,198 @@
+// Package backup asks the container that takes a stack's snapshots to take one, and
+// what it has; and it reads a repository of snapshots where nothing else is left of
+// the stack.
+//
+// The first works in the stack's own container, with the key that is derived from
+// the root secret. The second, [Reader], has nothing but the repository and the
+// recovery passphrase, which is what the person on call has. No secret is an
+// argument of a command, and none is in an error.
+package backup
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/engine"
+)
+
+// Keeper is the container that takes a stack's snapshots.
+type Keeper struct {
+	Docker    *engine.Engine
+	Container string
+}
+
+// Snapshot is what one that was taken just now came to.
+type Snapshot struct {
+	ID             string `json:"snapshot"`
+	Began          int64  `json:"began"`
+	Ended          int64  `json:"ended"`
+	DatabasesBytes int64  `json:"databasesBytes"`
+	Artifacts      int64  `json:"artifacts"`
+	ArtifactsBytes int64  `json:"artifactsBytes"`
+	// Added is what the repository has grown by, in bytes.
+	Added int64 `json:"added"`
+}
+
+// Listed is a snapshot in the repository.
+type Listed struct {
+	ID      string    `json:"id"`
+	ShortID string    `json:"short_id"`
+	Time    time.Time `json:"time"`
+	Summary struct {
+		Files int64 `json:"total_files_processed"`
+		Bytes int64 `json:"total_bytes_processed"`
+		Added int64 `json:"data_added_packed"`
+	} `json:"summary"`
+}
+
+// Failure is the last try that came to nothing.
+type Failure struct {
+	At  int64  `json:"at"`
+	Why string `json:"why"`
+}
+
+// Proof is a snapshot that was restored into a stack of its own, in which people
+// logged in and all was as the manifest says.
+type Proof struct {
+	At       int64  `json:"at"`
+	Snapshot string `json:"snapshot"`
+	// Taken is when the snapshot was begun.
+	Taken     int64 `json:"taken"`
+	Tables    int   `json:"tables"`
+	Rows      int64 `json:"rows"`
+	Artifacts int64 `json:"artifacts"`
+	Seconds   int64 `json:"seconds"`
+}
+
+// Status is what is known without asking the repository. Times are seconds since
+// 1970, by the clock of the container.
+type Status struct {
+	Now int64 `json:"now"`
+	// Started is when the container was, First when the first snapshot was taken; 0
+	// where none was.
+	Started int64 `json:"started"`
+	First   int64 `json:"first"`
+	// Every and ProvedWithin are the settings, in seconds.
+	Every        int64     `json:"every"`
+	ProvedWithin int64     `json:"provedWithin"`
+	Last         *Snapshot `json:"last"`
+	// Failed is nil where the last try was no failure.
+	Failed *Failure `json:"failed"`
+	Proof  *Proof   `json:"proof"`
+}
+
+// Take takes a snapshot now and tells say how far it is.
+func (k Keeper) Take(ctx context.Context, say func(string)) (Snapshot, error) {
+	var taken Snapshot
+	var last string
+	lines := &lines{each: func(line string) {
+		last = line
+		if text, is := strings.CutPrefix(line, "backup: "); is {
+			say(text)
+		}
+	}}
+	if err := k.run(ctx, []string{"snapshot"}, "", lines); err != nil {
+		return taken, err
+	}
+	if err := json.Unmarshal([]byte(last), &taken); err != nil {
+		return taken, fmt.Errorf("container %s took a snapshot and its answer is no JSON: %w", k.Container, err)
+	}
+	return taken, nil
+}
+
+// List are the snapshots of the stack in the repository, oldest first.
+func (k Keeper) List(ctx context.Context) (all []Listed, err error) {
+	return all, k.read(ctx, &all, "repository", "list")
+}
+
+// Status is what is known without asking the repository.
+func (k Keeper) Status(ctx context.Context) (s Status, err error) {
+	return s, k.read(ctx, &s, "repository", "status")
+}
+
+// Check looks whether the repository is whole; with data it reads every byte of it.
+func (k Keeper) Check(ctx context.Context, data bool) error {
+	command := []string{"repository", "check"}
+	if data {
+		command = append(command, "data")
+	}
+	return k.run(ctx, command, "", io.Discard)
+}
+
+// SetRecovery sees that the passphrase opens the repository, and that every later
+// snapshot has the root secret, sealed with it.
+func (k Keeper) SetRecovery(ctx context.Context, passphrase, root string) error {
+	identity, err := Identity(root)
+	if err != nil {
+		return err
+	}
+	sealed, err := Seal(root, passphrase)
+	if err != nil {
+		return err
+	}
+	return k.run(ctx, []string{"repository", "recover"}, passphrase+"\n"+identity+"\n"+sealed, io.Discard)
+}
+
+// Remember keeps a proof where doctor sees it.
+func (k Keeper) Remember(ctx context.Context, proof Proof) error {
+	encoded, err := json.Marshal(proof)
+	if err != nil {
+		return err
+	}
+	return k.run(ctx, []string{"repository", "prove"}, string(encoded), io.Discard)
+}
+
+func (k Keeper) read(ctx context.Context, into any, command ...string) error {
+	var said bytes.Buffer
+	if err := k.run(ctx, command, "", &said); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(said.Bytes(), into); err != nil {
+		return fmt.Errorf("%s in container %s: the answer is no JSON of the kind that was wanted: %w", strings.Join(command, " "), k.Container, err)
+	}
+	return nil
+}
+
+func (k Keeper) run(ctx context.Context, command []string, input string, output io.Writer) error {
+	return execute(ctx, k.Docker, k.Container, command, input, output)
+}
+
+func execute(ctx context.Context, docker *engine.Engine, container string, command []string, input string, output io.Writer) error {
+	result, err := docker.Exec(ctx, container, command, engine.Stdin(strings.NewReader(input)), engine.Stdout(output))
+	if err != nil || result.ExitCode == 0 {
+		return err
+	}
+	// The scripts say what is wrong themselves, in their last line of that form.
+	all := strings.Split(strings.TrimSpace(result.Stderr), "\n")
+	for i := len(all) - 1; i >= 0; i-- {
+		if text, is := strings.CutPrefix(all[i], "backup: "); is {
+			return errors.New(text)
+		}
+	}
+	return fmt.Errorf("%s in container %s: %w", command[0], container, result.Err())
+}
+
+// lines hands on each line of what is written.
+type lines struct {
+	each func(string)
+	rest []byte
+}
+
+// Write makes it a writer.
+func (l *lines) Write(p []byte) (int, error) {
+	l.rest = append(l.rest, p...)
+	for {
+		line, rest, ended := bytes.Cut(l.rest, []byte("\n"))
+		if !ended {
+			return len(p), nil
+		}
+		l.each(string(line))
+		l.rest = rest
+	}
+}

@@ -1,0 +1,95 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/mlflow-sso/mlflow-sso/components/platform"
+	"github.com/mlflow-sso/mlflow-sso/internal/backup"
+	"github.com/mlflow-sso/mlflow-sso/internal/engine"
+)
+
+// asSuperuser reaches the server by the socket that only the container's own user may open.
+var asSuperuser = []string{"--host=/tmp/postgresql", "--username=postgres"}
+
+// fillDatabase writes a dump into the stack's empty database, all of it or nothing, and
+// compares what is in each table with what was there when the dump was made.
+func (s *Stack) fillDatabase(ctx context.Context, reader *backup.Reader, snapshot, database string) error {
+	server := s.Config.Name + "-postgres"
+	dump, into := io.Pipe()
+	read := make(chan error, 1)
+	go func() {
+		err := reader.Dump(ctx, snapshot, database, into)
+		_ = into.CloseWithError(err)
+		read <- err
+	}()
+	command := append([]string{"pg_restore", "--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", "--role=" + database, "--dbname=" + database}, asSuperuser...)
+	written, err := s.Docker.Exec(ctx, server, command, engine.Stdin(dump))
+	if err == nil {
+		err = written.Err()
+	}
+	_ = dump.CloseWithError(errors.New("the database takes no more"))
+	if failed := <-read; err == nil || failed == nil {
+		err = errors.Join(err, failed)
+	}
+	if err != nil {
+		return err
+	}
+	wanted, err := reader.Sums(ctx, snapshot, database)
+	if err != nil {
+		return err
+	}
+	got, err := s.sums(ctx, server, database)
+	if err != nil {
+		return err
+	}
+	return compareSums(wanted, got)
+}
+
+// sums asks what is in each table, in the words of the snapshot. The server is told, too,
+// what it holds, so that it plans queries well from the start.
+func (s *Stack) sums(ctx context.Context, server, database string) (string, error) {
+	query, err := os.Open(filepath.Join(s.Repository, platform.ImagesFolder, "backup", "sums.sql"))
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = query.Close() }()
+	command := append([]string{"psql", "--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--field-separator=\t", "--set=ON_ERROR_STOP=1", "--dbname=" + database}, asSuperuser...)
+	told, err := s.Docker.Exec(ctx, server, command, engine.Stdin(io.MultiReader(strings.NewReader("ANALYZE;\n"), query)))
+	if err == nil {
+		err = told.Err()
+	}
+	return told.Stdout, err
+}
+
+// compareSums demands the same tables with the same content.
+func compareSums(wanted, got string) error {
+	if strings.TrimSpace(wanted) == "" {
+		return errors.New("the snapshot says of no table what is in it")
+	}
+	held := map[string]string{}
+	for line := range strings.Lines(got) {
+		name, rest, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		held[name] = rest
+	}
+	seen := 0
+	for line := range strings.Lines(wanted) {
+		name, rest, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		if name == "" {
+			continue
+		}
+		seen++
+		if held[name] != rest {
+			return fmt.Errorf("table %s: got %q, want %q (rows, and a sum over their content)", name, strings.ReplaceAll(held[name], "\t", " "), strings.ReplaceAll(rest, "\t", " "))
+		}
+	}
+	if seen != len(held) {
+		return fmt.Errorf("got %d tables, want %d", len(held), seen)
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package stack
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// root is the root secret, in base64.
+func (s *Stack) root(ctx context.Context) (string, error) {
+	read, err := s.readState(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, r := range read.of(typeRoot) {
+		marked, is := r.Outputs["base64"].(map[string]any)
+		if !is || !isSecret(marked) {
+			continue
+		}
+		plain, _ := marked["plaintext"].(string)
+		var root string
+		if json.Unmarshal([]byte(plain), &root) == nil && root != "" {
+			return root, nil
+		}
+	}
+	return "", fmt.Errorf("stack %q: the state has no root secret in clear: %w", s.Name, ErrNotUp)
+}
+
+// setRoot puts another root secret in the place of the one in the state: for a stack in
+// which nothing was derived of it yet.
+func (s *Stack) setRoot(ctx context.Context, root string) error {
+	raw, err := base64.StdEncoding.DecodeString(root)
+	if err != nil {
+		return errors.New("the root secret to be set is no base64")
+	}
+	read, err := s.readState(ctx)
+	if err != nil {
+		return err
+	}
+	values := map[string]string{"base64": root, "hex": hex.EncodeToString(raw)}
+	set := false
+	err = s.write(ctx, read, "change of the state", func(deployment json.RawMessage) (json.RawMessage, error) {
+		return withResources(deployment, func(all []member) ([]member, error) {
+			for _, resource := range all {
+				if textOf(resource["type"]) != typeRoot {
+					continue
+				}
+				set = true
+				if err := setSecrets(resource, values); err != nil {
+					return nil, err
+				}
+			}
+			return all, nil
+		})
+	})
+	if err == nil && !set {
+		err = errors.New("the state has no root secret to be replaced")
+	}
+	return err
+}
+
+// setSecrets changes secret outputs of a resource, in clear as the state is exported;
+// Pulumi encrypts them again.
+func setSecrets(resource member, values map[string]string) error {
+	var outputs member
+	if err := json.Unmarshal(resource["outputs"], &outputs); err != nil {
+		return err
+	}
+	for name, value := range values {
+		var marked member
+		if err := json.Unmarshal(outputs[name], &marked); err != nil || len(marked["plaintext"]) == 0 {
+			return fmt.Errorf("the output %s of the root secret is not marked as a secret in the state", name)
+		}
+		encoded, err := json.Marshal(value)
+		if err != nil {
+			return err
+		}
+		if marked["plaintext"], err = json.Marshal(string(encoded)); err != nil {
+			return err
+		}
+		if outputs[name], err = json.Marshal(marked); err != nil {
+			return err
+		}
+	}
+	encoded, err := json.Marshal(outputs)
+	resource["outputs"] = encoded
+	return err
+}
+
+// unprotected takes all protection away.
+func unprotected(deployment json.RawMessage) (json.RawMessage, error) {
+	return withResources(deployment, func(all []member) ([]member, error) {
+		for _, resource := range all {
+			delete(resource, "protect")
+		}
+		return all, nil
+	})
+}

@@ -1,0 +1,149 @@
+package tests
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/components/credentials"
+	"github.com/mlflow-sso/mlflow-sso/tests/recorder"
+)
+
+// ofSnapshots says who is told the credentials that a stack has only where it takes
+// snapshots.
+var ofSnapshots = map[credentials.Label][]string{
+	credentials.PostgresBackup: {
+		"backup-container BACKUP_PASSWORD_KEYCLOAK", "backup-container BACKUP_PASSWORD_MLFLOW", "backup-container BACKUP_PASSWORD_MLFLOW_AUTH",
+		"postgres-container POSTGRES_BACKUP_PASSWORD",
+	},
+	credentials.BackupRepository: {"backup-container RESTIC_PASSWORD"},
+}
+
+const recoveryPassphrase = "a recovery passphrase of the tests"
+
+// keeping are the settings of dev with snapshots, in a folder or in a bucket, and with
+// services elsewhere.
+func keeping(t *testing.T, bucket bool, elsewhere ...string) map[string]string {
+	t.Helper()
+	values, folder := external(t, elsewhere...), t.TempDir()
+	for name, secret := range map[string]string{"recovery": recoveryPassphrase, "key": foreign["s3"]} {
+		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(secret), 0o600))
+	}
+	place := `"directory":"/srv/snapshots"`
+	if bucket {
+		place = fmt.Sprintf(`"s3":{"bucket":"snapshots","prefix":"a/b","endpoint":"https://s3.example.com","accessKeyID":"AKIA123","secretKeyFile":%q}`, filepath.Join(folder, "key"))
+	}
+	values["mlflow-sso:backup"] = fmt.Sprintf(`{%s,"recoveryPassphraseFile":%q}`, place, filepath.Join(folder, "recovery"))
+	return values
+}
+
+func recordKeeping(t *testing.T, bucket bool, elsewhere ...string) *recorder.Recording {
+	t.Helper()
+	r, err := runWith(t, keeping(t, bucket, elsewhere...))
+	require.NoError(t, err)
+	return r
+}
+
+func TestWithoutTheSettingNothingTakesSnapshots(t *testing.T) {
+	r := recordExternal(t)
+	require.NotContains(t, namesOf(r, containerType), "backup-container")
+	require.NotContains(t, namesOf(r, imageType), "backup-image")
+	for _, found := range findings(t, r) {
+		require.NotContains(t, ofSnapshots, found.label)
+	}
+}
+
+func TestCredentialsOfSnapshotsAreToldToThoseWhoNeedThemAndToNobodyElse(t *testing.T) {
+	got := map[credentials.Label][]string{}
+	for _, found := range findings(t, recordKeeping(t, false)) {
+		require.True(t, found.leaf.Secret, found.where)
+		if _, is := ofSnapshots[found.label]; is {
+			got[found.label] = append(got[found.label], found.where)
+		}
+		if strings.HasPrefix(found.where, "backup-container") {
+			require.Contains(t, ofSnapshots, found.label, "what takes snapshots is told %s", found.label)
+		}
+	}
+	for label := range got {
+		slices.Sort(got[label])
+	}
+	require.Equal(t, ofSnapshots, got)
+}
+
+// It opens the root secret: the tool takes it, and no resource has it.
+func TestTheRecoveryPassphraseIsInNoResource(t *testing.T) {
+	shown, err := recordKeeping(t, true).JSON()
+	require.NoError(t, err)
+	require.NotContains(t, string(shown), recoveryPassphrase)
+	require.NotContains(t, string(shown), "recovery")
+}
+
+func TestWhatTakesSnapshotsCannotChangeWhatItReads(t *testing.T) {
+	made := service(t, recordKeeping(t, false), "backup")
+	targets := map[string]bool{}
+	for i := 0; made.Has(fmt.Sprintf("mounts[%d]", i)); i++ {
+		target := input(t, made, fmt.Sprintf("mounts[%d].target", i)).Text()
+		require.Equal(t, "volume", input(t, made, fmt.Sprintf("mounts[%d].type", i)).Value)
+		targets[target] = made.Has(fmt.Sprintf("mounts[%d].readOnly", i))
+	}
+	require.Equal(t, map[string]bool{"/mlflow/artifacts": true, "/repository": false, "/var/lib/backup": false}, targets)
+	users := map[string]string{}
+	for name, leaf := range environment(t, made) {
+		if strings.HasPrefix(name, "BACKUP_USER_") {
+			users[name] = leaf.Text()
+		}
+	}
+	require.Len(t, users, 3)
+	for name, user := range users {
+		require.Contains(t, user, "backup", name)
+	}
+}
+
+func TestOnlySnapshotsThatGoElsewhereHaveAWayOut(t *testing.T) {
+	for name, test := range map[string]struct {
+		bucket    bool
+		elsewhere []string
+		networks  int
+	}{
+		"a folder":                         {false, nil, 1},
+		"a bucket":                         {true, nil, 2},
+		"a folder and databases elsewhere": {false, []string{"postgres"}, 1},
+		"a bucket and databases elsewhere": {true, []string{"postgres"}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			made := service(t, recordKeeping(t, test.bucket, test.elsewhere...), "backup")
+			networks := 0
+			for made.Has(fmt.Sprintf("networksAdvanced[%d]", networks)) {
+				networks++
+			}
+			require.Equal(t, test.networks, networks)
+			first := input(t, made, "networksAdvanced[0].name").Text()
+			require.Equal(t, test.elsewhere == nil, strings.HasSuffix(first, "-data"), first)
+		})
+	}
+}
+
+func TestAMistakeInTheSettingsOfSnapshotsIsNamed(t *testing.T) {
+	right := keeping(t, false)
+	for want, change := range map[string][2]string{
+		"backup.directory: got \"srv\"":       {`"directory":"/srv/snapshots"`, `"directory":"srv"`},
+		"backup.directory: got \"/srv/../x\"": {`"directory":"/srv/snapshots"`, `"directory":"/srv/../x"`},
+		"backup.every: got 1m0s":              {`{"directory"`, `{"every":"1m","directory"`},
+		"backup.keep.last: got 0":             {`{"directory"`, `{"keep":{"last":0},"directory"`},
+		"backup.provedWithin: got 1s":         {`{"directory"`, `{"provedWithin":"1s","directory"`},
+	} {
+		values := maps.Clone(right)
+		values["mlflow-sso:backup"] = strings.Replace(values["mlflow-sso:backup"], change[0], change[1], 1)
+		_, err := runWith(t, values)
+		require.ErrorContains(t, err, want)
+	}
+	right["mlflow-sso:backup"] = `{"directory":"/srv/snapshots"}`
+	_, err := runWith(t, right)
+	require.ErrorContains(t, err, "backup.recoveryPassphraseFile: got nothing")
+}
