@@ -37,6 +37,7 @@ type Config struct {
 	Redis       Redis       `json:"redis"`
 	Artifacts   Artifacts   `json:"artifacts"`
 	Realm       Realm       `json:"realm"`
+	People      []Person    `json:"people"`
 	Images      Images      `json:"images"`
 	Credentials Credentials `json:"credentials"`
 }
@@ -149,6 +150,12 @@ type Realm struct {
 	// Administrators are the user names of those who shall be in the group of
 	// administrators. The program makes none of them; drift names everybody else there.
 	Administrators []string `json:"administrators"`
+	// Groups are further groups, beside the two that let people into MLflow.
+	Groups []string `json:"groups"`
+	// Exclusive are groups in which nobody is but whom the settings name.
+	Exclusive []string `json:"exclusive"`
+	// Mail is the server through which Keycloak writes to people; nil where it does not.
+	Mail *Mail `json:"mail"`
 }
 
 // Images says where the images come from. A service whose entry is empty is

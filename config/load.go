@@ -120,6 +120,12 @@ func (d *decoder) decode(path string, raw json.RawMessage, into reflect.Value) {
 		}
 		d.decode(path, raw, fresh.Elem())
 		into.Set(fresh)
+	case reflect.Slice:
+		if into.Type().Elem().Kind() != reflect.Struct {
+			d.plain(path, raw, into)
+			return
+		}
+		d.list(path, raw, into)
 	case reflect.Struct:
 		var members map[string]json.RawMessage
 		if err := json.Unmarshal(raw, &members); err != nil {
@@ -139,9 +145,31 @@ func (d *decoder) decode(path string, raw json.RawMessage, into reflect.Value) {
 		}
 		d.unknown(path+".", names, known)
 	default:
-		if err := json.Unmarshal(raw, into.Addr().Interface()); err != nil || string(raw) == "null" {
-			d.fail(path, "got %s, want %s", shown(path, raw), wanted(into.Type()))
+		d.plain(path, raw, into)
+	}
+}
+
+// plain reads what has no members of its own names.
+func (d *decoder) plain(path string, raw json.RawMessage, into reflect.Value) {
+	if err := json.Unmarshal(raw, into.Addr().Interface()); err != nil || string(raw) == "null" {
+		d.fail(path, "got %s, want %s", shown(path, raw), wanted(into.Type()))
+	}
+}
+
+// list reads objects, each with its own defaults.
+func (d *decoder) list(path string, raw json.RawMessage, into reflect.Value) {
+	var elements []json.RawMessage
+	if err := json.Unmarshal(raw, &elements); err != nil || string(raw) == "null" {
+		d.fail(path, "got %s, want a list of objects", shown(path, raw))
+		return
+	}
+	for i, element := range elements {
+		fresh := reflect.New(into.Type().Elem())
+		if withDefaults, has := fresh.Interface().(interface{ setDefaults() }); has {
+			withDefaults.setDefaults()
 		}
+		d.decode(fmt.Sprintf("%s[%d]", path, i), element, fresh.Elem())
+		into.Set(reflect.Append(into, fresh.Elem()))
 	}
 }
 
@@ -188,6 +216,8 @@ func wanted(t reflect.Type) string {
 		return "a whole number"
 	case reflect.String:
 		return "a text"
+	case reflect.Slice:
+		return "a list, of " + wanted(t.Elem()) + " each"
 	case reflect.Map:
 		return "an object of " + wanted(t.Elem()) + " each"
 	default:

@@ -33,6 +33,7 @@ func (c *Config) Validate() error {
 	v.addresses(c)
 	v.edge(c)
 	v.external(c)
+	v.people(c)
 	v.generations(c)
 	return errors.Join(v.errs...)
 }

@@ -44,7 +44,7 @@ func fields() map[string]reflect.Type {
 
 func TestEveryDeclaredSettingIsReadAndEveryReadOneIsDeclared(t *testing.T) {
 	require.Equal(t, slices.Sorted(maps.Keys(fields())), slices.Sorted(maps.Keys(declared(t))))
-	types := map[reflect.Kind]string{reflect.String: "string", reflect.Bool: "boolean", reflect.Int: "integer", reflect.Struct: "object"}
+	types := map[reflect.Kind]string{reflect.String: "string", reflect.Bool: "boolean", reflect.Int: "integer", reflect.Struct: "object", reflect.Slice: "array"}
 	for name, setting := range declared(t) {
 		require.Equal(t, types[fields()[name].Kind()], setting.TypeName(), "of %s", name)
 		require.NotEmpty(t, setting.Description, "of %s", name)

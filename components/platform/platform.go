@@ -86,7 +86,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	}
 	steps := []func(*pulumi.Context, ...pulumi.ResourceOption) error{
 		p.makeCredentials, p.makeNetwork, p.imagesFrom(args.Images),
-		p.connectElsewhere, p.makePostgres, p.makeRedis, p.makeKeycloak, p.makeEdge, p.makeRealm, p.makeMLflow,
+		p.connectElsewhere, p.makePostgres, p.makeRedis, p.makeKeycloak, p.makeEdge, p.makeRealm, p.makePeople, p.makeMLflow,
 	}
 	for _, step := range steps {
 		if err := step(ctx, child.Options(p)...); err != nil {
@@ -210,6 +210,10 @@ func (p *Platform) makeKeycloak(ctx *pulumi.Context, opts ...pulumi.ResourceOpti
 
 // makeRealm reaches Keycloak's admin API as everybody on this host does.
 func (p *Platform) makeRealm(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
+	mail, err := mail(p.config.Realm.Mail)
+	if err != nil {
+		return err
+	}
 	admin := p.keycloak.Admin
 	if p.edge != nil {
 		admin = admin.Through(p.edge.Ready)
@@ -227,6 +231,8 @@ func (p *Platform) makeRealm(ctx *pulumi.Context, opts ...pulumi.ResourceOption)
 		PasswordPolicy:      p.config.Realm.PasswordPolicy,
 		EventsExpiration:    p.config.Realm.EventsExpiration,
 		Users:               p.demoUsers(),
+		Groups:              p.config.Realm.Groups,
+		Mail:                mail,
 	}, opts...)
 	return err
 }

@@ -54,6 +54,9 @@ type User struct {
 	Password pulumi.StringOutput
 }
 
+// DemoUsernames are the user names of the people that a stack for trying out has.
+func DemoUsernames() []string { return []string{"demo-admin", "demo-member", "demo-outsider"} }
+
 // Email is the address by which MLflow knows the person. Its domain is reserved
 // and receives no mail.
 func (u User) Email() string { return u.Username + "@example.com" }
@@ -82,6 +85,10 @@ type Args struct {
 	EventsExpiration time.Duration
 	// Users are people whom the realm starts with.
 	Users []User
+	// Groups are further groups.
+	Groups []string
+	// Mail is the server through which Keycloak writes to people; nil where it does not.
+	Mail *Mail
 }
 
 // Validate reports every mistake in the arguments at once.
@@ -102,6 +109,9 @@ func (a *Args) Validate() error {
 		a.SSLRequired, strings.Join(SSLRequirements(), ", "))
 	m.Unless(a.AccessTokenLifespan >= time.Minute, "AccessTokenLifespan is %s, want at least a minute", a.AccessTokenLifespan)
 	m.Unless(a.PasswordPolicy != "", `PasswordPolicy is "", want a policy`)
+	if a.Mail != nil {
+		m.Unless(a.Mail.Server.Host != "" && a.Mail.From != "", "Mail is %s from %q, want a server and a sender", a.Mail.Server, a.Mail.From)
+	}
 	m.Unless(a.EventsExpiration >= time.Minute, "EventsExpiration is %s, want at least a minute", a.EventsExpiration)
 	for _, user := range a.Users {
 		m.Unless(user.Username != "" && user.Username == strings.ToLower(user.Username), "Users has %q, want a lower-case name", user.Username)
@@ -140,6 +150,8 @@ type Realm struct {
 	Client OIDCClient
 	// Users are the people whom the realm starts with.
 	Users []User
+	// Inside is for what others make in the realm.
+	Inside Inside
 }
 
 // New makes the realm. With an error from args nothing is registered.
@@ -167,6 +179,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 			return nil, fmt.Errorf("realm %q: %w", name, err)
 		}
 	}
+	r.Inside = b.inside()
 	if err := ctx.RegisterResourceOutputs(r, pulumi.Map{"issuer": pulumi.String(r.Client.Issuer)}); err != nil {
 		return nil, fmt.Errorf("realm %q: %w", name, err)
 	}
@@ -237,6 +250,8 @@ func (b *builder) realm() (err error) {
 		},
 
 		Attributes: b.adminEventsExpire(),
+
+		SmtpServer: b.args.Mail.server(),
 
 		// No token outlives the session at Keycloak, so both last as long.
 		SsoSessionIdleTimeout: day,
