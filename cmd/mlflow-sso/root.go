@@ -68,7 +68,7 @@ something wrong.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		newUpCommand(), newPreviewCommand(), newVerifyCommand(outputsInState), newDoctorCommand(), newDriftCommand(), newAttackCommand(outputsInState),
-		newPasswordsCommand(), newConsoleCommand(outputsInState), newCertificateCommand(outputsInState), newOutputsCommand(),
+		newPasswordsCommand(), newConsoleCommand(outputsInState), newInviteCommand(outputsInState), newCertificateCommand(outputsInState), newOutputsCommand(),
 		newDestroyCommand(), newBootstrapCommand(),
 	)
 	return root

@@ -60,7 +60,7 @@ func (r *Realm) strangers(all []*gocloak.User) []string {
 	var names []string
 	for _, who := range all {
 		name := gocloak.PString(who.Username)
-		ours := slices.Contains(r.admins, name)
+		ours := slices.Contains(r.made.Administrators, name)
 		for _, user := range r.stack.DemoUsers {
 			ours = ours || user.Username == name && user.Group == r.stack.Realm.AdminGroup
 		}

@@ -47,16 +47,24 @@ var recorded []byte
 
 // Realm is the realm of a stack that is up.
 type Realm struct {
-	stack  outputs.Stack
-	admins []string // user names of those who shall administer MLflow
-	api    *gocloak.GoCloak
-	token  string
+	stack outputs.Stack
+	made  Made
+	api   *gocloak.GoCloak
+	token string
 }
 
-// Open logs in with the program's service account. The admins are the user names of
-// those who shall administer MLflow, beside the demo users.
-func Open(ctx context.Context, stack outputs.Stack, admins []string) (*Realm, error) {
-	r := &Realm{stack: stack, admins: admins, api: gocloak.NewClient(stack.Keycloak.AdminURL)}
+// Made is what a stack's settings add to a realm as the baseline has it.
+type Made struct {
+	// Administrators are the user names of those who shall administer MLflow, beside
+	// the demo users.
+	Administrators []string
+	// Groups are further groups.
+	Groups []string
+}
+
+// Open logs in with the program's service account.
+func Open(ctx context.Context, stack outputs.Stack, made Made) (*Realm, error) {
+	r := &Realm{stack: stack, made: made, api: gocloak.NewClient(stack.Keycloak.AdminURL)}
 	r.api.RestyClient().SetTimeout(callTimeout)
 	token, err := r.api.LoginClient(ctx, stack.Keycloak.Provider.ID, stack.Keycloak.Provider.Secret, masterRealm)
 	if err != nil {
@@ -91,7 +99,7 @@ func (r *Realm) Baseline(ctx context.Context) (Baseline, error) {
 		return Baseline{}, r.failed("read the export", err)
 	}
 	for path := range d {
-		if elsewhere(path) {
+		if elsewhere(path) || r.made.has(path) {
 			delete(d, path)
 		}
 	}

@@ -65,6 +65,7 @@ func (s *Stack) Up(ctx context.Context, step Step, refresh bool) (Changes, error
 	total := Changes{}
 	inherits := found.behind && (found.kept || elsewhere)
 	moved := released && s.Config.Postgres.External != nil
+	listed := s.newlyListed(found.known)
 	if inherits || moved || found.down {
 		// What is inside Keycloak can be compared with the state only once Keycloak answers.
 		step.Say("Keycloak first, and then what is in it")
@@ -77,6 +78,12 @@ func (s *Stack) Up(ctx context.Context, step Step, refresh bool) (Changes, error
 	}
 	switch {
 	case inherits:
+		if err := s.adopt(ctx, step); err != nil {
+			return nil, err
+		}
+	case listed:
+		// Somebody may be in Keycloak already: a person whom an administrator has made
+		// keeps password and place.
 		if err := s.adopt(ctx, step); err != nil {
 			return nil, err
 		}
@@ -94,6 +101,11 @@ func (s *Stack) Up(ctx context.Context, step Step, refresh bool) (Changes, error
 		return nil, err
 	}
 	done, err = s.settleAdministrators(ctx, step)
+	total.add(done)
+	if err != nil {
+		return nil, err
+	}
+	done, err = s.settlePeople(ctx, step)
 	total.add(done)
 	return total, err
 }
