@@ -30,14 +30,17 @@ type Config struct {
 	// RestartPolicy is Docker's: what happens when a container ends.
 	RestartPolicy string `json:"restartPolicy"`
 
-	MLflow      MLflow      `json:"mlflow"`
-	Keycloak    Keycloak    `json:"keycloak"`
-	Edge        Edge        `json:"edge"`
-	Postgres    Postgres    `json:"postgres"`
-	Redis       Redis       `json:"redis"`
-	Artifacts   Artifacts   `json:"artifacts"`
-	Realm       Realm       `json:"realm"`
-	People      []Person    `json:"people"`
+	MLflow    MLflow    `json:"mlflow"`
+	Keycloak  Keycloak  `json:"keycloak"`
+	Edge      Edge      `json:"edge"`
+	Postgres  Postgres  `json:"postgres"`
+	Redis     Redis     `json:"redis"`
+	Artifacts Artifacts `json:"artifacts"`
+	Realm     Realm     `json:"realm"`
+	People    []Person  `json:"people"`
+
+	IdentityProviders []IdentityProvider `json:"identityProviders"`
+
 	Images      Images      `json:"images"`
 	Credentials Credentials `json:"credentials"`
 }

@@ -34,6 +34,7 @@ func (c *Config) Validate() error {
 	v.edge(c)
 	v.external(c)
 	v.people(c)
+	v.providers(c)
 	v.generations(c)
 	return errors.Join(v.errs...)
 }

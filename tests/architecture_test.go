@@ -36,6 +36,7 @@ var allowed = map[string][]string{
 	"components/edge":               {"components/address", "components/internal/container", "components/internal/mistakes", "components/keycloak"},
 	"components/realm":              {"components/address", "components/internal/child", "components/internal/mistakes", "components/keycloak"},
 	"components/people":             {"components/internal/mistakes", "components/realm"},
+	"components/broker":             {"components/internal/mistakes", "components/realm"},
 	"components/mlflow": {
 		"components/address", "components/internal/container", "components/internal/mistakes", "components/postgres",
 		"components/realm", "components/redis", "components/s3",
@@ -45,7 +46,7 @@ var allowed = map[string][]string{
 		"components/s3",
 	},
 	"components/platform": {
-		"components/credentials", "components/edge", "components/image", "components/internal/child", "components/keycloak", "components/mlflow",
+		"components/broker", "components/credentials", "components/edge", "components/image", "components/internal/child", "components/keycloak", "components/mlflow",
 		"components/network", "components/people", "components/postgres", "components/realm", "components/redis", "components/s3", "config",
 	},
 }

@@ -43,3 +43,10 @@ func (m *Mail) server() keycloak.RealmSmtpServerPtrInput {
 	}
 	return args
 }
+
+func (a *Args) confirms() pulumi.BoolPtrInput {
+	if !a.ConfirmsEmail {
+		return nil
+	}
+	return pulumi.Bool(true)
+}

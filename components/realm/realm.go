@@ -89,6 +89,8 @@ type Args struct {
 	Groups []string
 	// Mail is the server through which Keycloak writes to people; nil where it does not.
 	Mail *Mail
+	// ConfirmsEmail has people confirm an address by a mail that nobody vouches for.
+	ConfirmsEmail bool
 }
 
 // Validate reports every mistake in the arguments at once.
@@ -252,6 +254,8 @@ func (b *builder) realm() (err error) {
 		Attributes: b.adminEventsExpire(),
 
 		SmtpServer: b.args.Mail.server(),
+		// Only where it is asked for is it set: a stack without stays as it was.
+		VerifyEmail: b.args.confirms(),
 
 		// No token outlives the session at Keycloak, so both last as long.
 		SsoSessionIdleTimeout: day,

@@ -21,6 +21,8 @@ type Stack struct {
 	Artifacts Artifacts `json:"artifacts"`
 	// Edge is empty where nothing stands in front of MLflow and Keycloak.
 	Edge Edge `json:"edge"`
+	// Upstreams are where people are known who are not listed.
+	Upstreams []Upstream `json:"upstreams,omitempty"`
 	// DemoUsers is empty unless the stack asks for them (`realm.demoUsers`).
 	DemoUsers []User `json:"demoUsers"`
 }
@@ -64,6 +66,13 @@ type Edge struct {
 
 // Stands says whether there is an edge.
 func (e Edge) Stands() bool { return e.Container != "" }
+
+// Upstream is an identity provider that Keycloak asks about people.
+type Upstream struct {
+	// Alias is its name in Keycloak, Kind is oidc.
+	Alias string `json:"alias"`
+	Kind  string `json:"kind"`
+}
 
 // MLflow is the tracking server.
 type MLflow struct {

@@ -37,7 +37,7 @@ func (m member) resource() string {
 func (r *Realm) strangers(ctx context.Context, groups Exclusive) ([]member, error) {
 	var found []member
 	for name, named := range groups {
-		group, err := r.api.GetGroupByPath(ctx, r.token, r.stack.Realm.Name, "/"+name)
+		group, err := r.api.GetGroupByPath(ctx, r.token, r.stack.Realm.Name, name)
 		if status(err) == 404 {
 			continue // Pulumi tells that it is gone
 		}

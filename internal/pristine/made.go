@@ -13,6 +13,16 @@ func (m Made) paths() []string {
 		at := "groups" + between + group + between
 		all = append(all, at+"name", at+"path")
 	}
+	for list, names := range map[string][]string{
+		"authenticationFlows": m.Flows, "identityProviders": m.Providers, "identityProviderMappers": m.Mappers,
+	} {
+		for _, name := range names {
+			all = append(all, list+between+name)
+		}
+	}
+	if m.ConfirmsEmail {
+		all = append(all, "verifyEmail")
+	}
 	return all
 }
 

@@ -60,6 +60,10 @@ type Made struct {
 	Administrators []string
 	// Groups are further groups.
 	Groups []string
+	// Flows, Providers and Mappers are those of identity providers.
+	Flows, Providers, Mappers []string
+	// ConfirmsEmail says that people confirm an address.
+	ConfirmsEmail bool
 }
 
 // Open logs in with the program's service account.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mlflow-sso/mlflow-sso/components/broker"
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
 	"github.com/mlflow-sso/mlflow-sso/config"
 	"github.com/mlflow-sso/mlflow-sso/internal/people"
@@ -114,8 +115,15 @@ func (s *Stack) newlyListed(known *state) bool {
 
 // made is what the settings add to the realm.
 func (s *Stack) made() pristine.Made {
-	return pristine.Made{
+	made := pristine.Made{
 		Administrators: append(s.Config.In(realm.AdminGroup), s.Config.Realm.Administrators...),
 		Groups:         s.Config.Realm.Groups,
+		ConfirmsEmail:  s.Config.ConfirmsEmail(),
 	}
+	for _, p := range s.Config.IdentityProviders {
+		made.Flows = []string{broker.FirstLogin}
+		made.Providers = append(made.Providers, p.Alias)
+		made.Mappers = append(made.Mappers, broker.MapperNames(p.Alias, p.Groups)...)
+	}
+	return made
 }
