@@ -127,13 +127,7 @@ func proceeds(t *testing.T, b *browser.Browser, page *browser.Page) *browser.Pag
 	if page.FormWith("password-new") != nil {
 		return page
 	}
-	link := regexp.MustCompile(`href="([^"]*/login-actions/[^"]*)"`).FindSubmatch(page.Body)
-	require.Len(t, link, 2, "nothing to follow at %s: %s", browser.Bare(page.URL), page.TextOf("kc-info-message"))
-	to, err := page.URL.Parse(html.UnescapeString(string(link[1])))
-	require.NoError(t, err)
-	page, err = b.Open(t.Context(), to.String())
-	require.NoError(t, err)
-	return page
+	return presses(t, b, page, "/login-actions/")
 }
 
 // logsIn is the whole login of somebody with a password.
@@ -177,4 +171,16 @@ func isNowhere(t *testing.T, secrets ...string) {
 		}))
 	}
 	require.Positive(t, looked)
+}
+
+// presses follows a link of a page whose address has a part in it.
+func presses(t *testing.T, b *browser.Browser, page *browser.Page, part string) *browser.Page {
+	t.Helper()
+	link := regexp.MustCompile(`href="([^"]*` + regexp.QuoteMeta(part) + `[^"]*)"`).FindSubmatch(page.Body)
+	require.Len(t, link, 2, "no link with %s at %s: %s", part, browser.Bare(page.URL), page.Title())
+	to, err := page.URL.Parse(html.UnescapeString(string(link[1])))
+	require.NoError(t, err)
+	page, err = b.Open(t.Context(), to.String())
+	require.NoError(t, err)
+	return page
 }
