@@ -24,6 +24,8 @@ type IdentityProvider struct {
 	TrustEmail bool `json:"trustEmail"`
 	// OIDC says how it is asked.
 	OIDC *OIDC `json:"oidc"`
+	// LDAP is a directory, in place of OIDC.
+	LDAP *LDAP `json:"ldap"`
 }
 
 // OIDC is a provider that speaks OpenID Connect.
@@ -48,6 +50,20 @@ func (p IdentityProvider) Title() string {
 		return p.Alias
 	}
 	return p.DisplayName
+}
+
+// The kinds of identity providers.
+const (
+	KindOIDC = "oidc"
+	KindLDAP = "ldap"
+)
+
+// Kind is how it is asked.
+func (p IdentityProvider) Kind() string {
+	if p.LDAP != nil {
+		return KindLDAP
+	}
+	return KindOIDC
 }
 
 // ConfirmsEmail says whether somebody's address has to be confirmed by a mail.
@@ -79,11 +95,14 @@ func (v *validation) providers(c *Config) {
 			v.fail(key+".trustEmail", "got false while realm.mail is not set, want true if %s makes sure that an address is the person's, "+
 				"or a server of mail, by which Keycloak does: MLflow knows people by their address", p.Alias)
 		}
-		if p.OIDC == nil {
-			v.fail(key, "got nothing about how %s is asked, want oidc", p.Alias)
-			continue
+		switch {
+		case (p.OIDC != nil) == (p.LDAP != nil):
+			v.fail(key, "got none or more than one way in which %s is asked, want either oidc or ldap", p.Alias)
+		case p.OIDC != nil:
+			v.oidc(key+".oidc", p.OIDC)
+		default:
+			v.ldap(key+".ldap", p.Groups, p.LDAP)
 		}
-		v.oidc(key+".oidc", p.OIDC)
 	}
 }
 

@@ -1,5 +1,5 @@
 // Package broker lets people into the realm who are known elsewhere: it makes the
-// identity providers that Keycloak sends them to.
+// identity providers that Keycloak sends them to, and the directories that it asks.
 //
 // Nobody takes over an account. Whoever comes for the first time gets an account of
 // their own, and where somebody has their address already, they are refused: MLflow
@@ -30,7 +30,7 @@ import (
 const TypeToken = "mlflow-sso:broker:Broker"
 
 // FirstLogin is the name of the flow for whoever comes for the first time.
-const FirstLogin = "first login, no takeover"
+const FirstLogin = "mlflow-first-login"
 
 // Provider is where people are known.
 type Provider struct {
@@ -44,6 +44,8 @@ type Provider struct {
 	TrustEmail bool
 	// OIDC says how it is asked.
 	OIDC *OIDC
+	// LDAP says how it is asked, in place of OIDC.
+	LDAP *LDAP
 }
 
 // OIDC is a provider that speaks OpenID Connect.
@@ -76,8 +78,9 @@ func (a *Args) Validate() error {
 	m.Unless(!a.Realm.IsZero(), "Realm is missing, want where people are let in")
 	for _, p := range a.Providers {
 		m.Unless(p.Alias != "", `Providers has one without an Alias, want a name`)
-		m.Unless(p.OIDC != nil, "Providers has %q, and nothing about how it is asked", p.Alias)
+		m.Unless((p.OIDC != nil) != (p.LDAP != nil), "Providers has %q, want one way in which it is asked", p.Alias)
 		m.Unless(p.OIDC == nil || p.OIDC.ClientSecret != nil, "Providers has %q without a secret, want one", p.Alias)
+		m.Unless(p.LDAP == nil || p.LDAP.BindPassword != nil, "Providers has %q without a password, want one", p.Alias)
 		for _, group := range p.Groups {
 			_, known := a.Realm.Groups[group]
 			m.Unless(known, "Providers has %q with group %q, want groups of the realm", p.Alias, group)
@@ -99,11 +102,18 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		return nil, fmt.Errorf("broker %q: %w", name, err)
 	}
 	b := &builder{ctx: ctx, name: name, args: args, component: component}
-	if err := b.firstLogin(); err != nil {
-		return nil, fmt.Errorf("broker %q: first login: %w", name, err)
+	// A directory's people log in by Keycloak's own form.
+	if slices.ContainsFunc(args.Providers, func(p Provider) bool { return p.LDAP == nil }) {
+		if err := b.firstLogin(); err != nil {
+			return nil, fmt.Errorf("broker %q: first login: %w", name, err)
+		}
 	}
 	for _, p := range args.Providers {
-		if err := b.provider(p); err != nil {
+		make := b.provider
+		if p.LDAP != nil {
+			make = b.directory
+		}
+		if err := make(p); err != nil {
 			return nil, fmt.Errorf("broker %q: %s: %w", name, p.Alias, err)
 		}
 	}

@@ -15,6 +15,8 @@ func (m Made) paths() []string {
 	}
 	for list, names := range map[string][]string{
 		"authenticationFlows": m.Flows, "identityProviders": m.Providers, "identityProviderMappers": m.Mappers,
+		// Keycloak adds mappers of its own to a directory.
+		"components" + between + "org.keycloak.storage.UserStorageProvider": m.Directories,
 	} {
 		for _, name := range names {
 			all = append(all, list+between+name)

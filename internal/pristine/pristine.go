@@ -62,6 +62,8 @@ type Made struct {
 	Groups []string
 	// Flows, Providers and Mappers are those of identity providers.
 	Flows, Providers, Mappers []string
+	// Directories are the names of those that Keycloak asks about people.
+	Directories []string
 	// ConfirmsEmail says that people confirm an address.
 	ConfirmsEmail bool
 }

@@ -108,7 +108,7 @@ func (a *adoption) find(ctx context.Context, c created) (string, error) {
 		"keycloak:openid/audienceProtocolMapper:AudienceProtocolMapper":
 		return a.mapper(ctx, text("name"))
 	default:
-		return "", nil
+		return a.brokered(ctx, c)
 	}
 }
 

@@ -121,6 +121,10 @@ func (s *Stack) made() pristine.Made {
 		ConfirmsEmail:  s.Config.ConfirmsEmail(),
 	}
 	for _, p := range s.Config.IdentityProviders {
+		if p.LDAP != nil {
+			made.Directories = append(made.Directories, p.Alias)
+			continue
+		}
 		made.Flows = []string{broker.FirstLogin}
 		made.Providers = append(made.Providers, p.Alias)
 		made.Mappers = append(made.Mappers, broker.MapperNames(p.Alias, p.Groups)...)
