@@ -21,14 +21,17 @@ func peopled(t *testing.T) (values map[string]string, secrets []string) {
 		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 		return path
 	}
-	secrets = []string{"mail-9e107d9d372bb6826bd81d3542a419d6", "oidc-9e107d9d372bb6826bd81d3542a419d6"}
+	secrets = []string{"mail-9e107d9d372bb6826bd81d3542a419d6", "oidc-9e107d9d372bb6826bd81d3542a419d6", "ldap-9e107d9d372bb6826bd81d3542a419d6"}
 	values = localhost()
 	values["mlflow-sso:realm"] = fmt.Sprintf(`{"sslRequired":"none","groups":["team"],"exclusive":["team"],
 		"mail":{"host":"smtp.example.com","from":"mlflow@example.com","username":"mailer","passwordFile":%q}}`, write("mail", secrets[0]))
 	values["mlflow-sso:people"] = `[{"username":"ada","email":"ada@example.com","groups":["mlflow-admins","team"]},
 		{"username":"bob","email":"bob@example.com","groups":["mlflow-users"],"enabled":false}]`
 	values["mlflow-sso:identityProviders"] = fmt.Sprintf(`[{"alias":"company","groups":{"staff":"mlflow-users"},"trustEmail":true,
-		"oidc":{"metadataFile":%q,"clientID":"stack","clientSecretFile":%q}}]`, write("company.json", document), write("oidc", secrets[1]))
+		"oidc":{"metadataFile":%q,"clientID":"stack","clientSecretFile":%q}},
+		{"alias":"directory","groups":{"mlflow-users":"mlflow-users"},"trustEmail":true,
+		"ldap":{"host":"ldap.example.com","bindDN":"cn=reader,dc=example","bindPasswordFile":%q,"usersDN":"ou=people,dc=example","groupsDN":"ou=groups,dc=example"}}]`,
+		write("company.json", document), write("oidc", secrets[1]), write("ldap", secrets[2]))
 	return values, secrets
 }
 
@@ -44,7 +47,10 @@ func TestPeopleAreEnabledAndMailIsEncryptedUnlessTheSettingsSayOtherwise(t *test
 	require.Equal(t, "groups", c.IdentityProviders[0].OIDC.GroupsClaim)
 	require.Equal(t, "company", c.IdentityProviders[0].Title())
 	require.False(t, c.ConfirmsEmail())
-	held := fmt.Sprintf("%+v %+v %+v", c, c.Realm.Mail, c.IdentityProviders[0].OIDC)
+	require.Equal(t, "ldaps://ldap.example.com:636", c.IdentityProviders[1].LDAP.URL())
+	require.Equal(t, "uid", c.IdentityProviders[1].LDAP.UsernameAttribute)
+	require.Equal(t, []string{KindOIDC, KindLDAP}, []string{c.IdentityProviders[0].Kind(), c.IdentityProviders[1].Kind()})
+	held := fmt.Sprintf("%+v %+v %+v %+v", c, c.Realm.Mail, c.IdentityProviders[0].OIDC, c.IdentityProviders[1].LDAP)
 	for _, secret := range secrets {
 		require.NotContains(t, held, secret)
 	}
@@ -92,6 +98,17 @@ func TestEveryMistakeAboutPeopleNamesItsKeyWhatWasGotAndWhatIsWanted(t *testing.
 		"no secret":             {"identityProviders", `"clientSecretFile"`, `"clientSecretFile":"","x"`, []string{"mlflow-sso:identityProviders[0].oidc.x: unknown"}},
 		"no metadata":           {"identityProviders", `"metadataFile":"`, `"metadataFile":"x`, []string{"mlflow-sso:identityProviders[0].oidc.metadataFile: ", "want the absolute path"}},
 		"no client":             {"identityProviders", `"stack"`, `""`, []string{"mlflow-sso:identityProviders[0].oidc.clientID: "}},
+		"both kinds":            {"identityProviders", `"ldap":{`, `"oidc":{},"ldap":{`, []string{"mlflow-sso:identityProviders[1]: ", "want either oidc or ldap"}},
+		"neither kind":          {"identityProviders", `"ldap":{`, `"displayName":"x"},{"ldap":{`, []string{"mlflow-sso:identityProviders[1]: ", "want either oidc or ldap"}},
+		"provider twice":        {"identityProviders", `"directory"`, `"company"`, []string{"mlflow-sso:identityProviders[1].alias: ", `got "company" twice`}},
+		"directory here":        {"identityProviders", `ldap.example.com`, `localhost`, []string{"mlflow-sso:identityProviders[1].ldap: ", "in a container is that container"}},
+		"reader's name":         {"identityProviders", `cn=reader,dc=example`, `reader`, []string{"mlflow-sso:identityProviders[1].ldap.bindDN: ", `got "reader"`}},
+		"no people":             {"identityProviders", `ou=people,dc=example`, ``, []string{"mlflow-sso:identityProviders[1].ldap.usersDN: ", `got ""`}},
+		"filter":                {"identityProviders", `"bindDN"`, `"filter":"uid=*","bindDN"`, []string{"mlflow-sso:identityProviders[1].ldap.filter: ", "in brackets"}},
+		"half a filter":         {"identityProviders", `"bindDN"`, `"filter":"((uid=*)","bindDN"`, []string{"mlflow-sso:identityProviders[1].ldap.filter: "}},
+		"attribute":             {"identityProviders", `"bindDN"`, `"usernameAttribute":"a b","bindDN"`, []string{"mlflow-sso:identityProviders[1].ldap.usernameAttribute: "}},
+		"another name":          {"identityProviders", `"mlflow-users":"mlflow-users"`, `"staff":"mlflow-users"`, []string{"mlflow-sso:identityProviders[1].groups: ", "the same name on both sides"}},
+		"typed bind password":   {"identityProviders", `"bindDN"`, `"bindPassword":"hunter2hunter2hunter2","bindDN"`, []string{"mlflow-sso:identityProviders[1].ldap.bindPassword: ", "No secret is typed"}},
 		"scopes":                {"identityProviders", `"clientID"`, `"scopes":"email","clientID"`, []string{"mlflow-sso:identityProviders[0].oidc.scopes: ", "with openid among them"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -72,6 +72,11 @@ var mutations = []mutation{
 	{"a password from a file is not marked", "components/postgres/external.go", `pulumi.ToSecret(pulumi.String(password)).(pulumi.StringOutput)`, `pulumi.String(password).ToStringOutput()`, "TestEachForeignSecretIsToldToThoseWhoNeedItAndToNobodyElse"},
 	{"MLflow waits for nothing", "components/internal/container/container.go", `return r == nil }`, `return true }`, "TestWhatIsOfTheStackIsStillWaitedFor"},
 	{"somebody stands in Keycloak whom nobody asked for", "components/platform/platform.go", `if p.config.Keycloak.StandingAdmin {`, `if p.config != nil {`, "TestNobodyStandsInKeycloakWhereNobodyIsAskedFor"},
+	{"an account is joined that has the same address", "components/broker/broker.go", `pulumi.String("REQUIRED")`, `pulumi.String("ALTERNATIVE")`, "TestNobodyFromAProviderTakesOverAnAccount"},
+	{"a provider changes an address later", "components/broker/broker.go", `SyncMode: pulumi.String("IMPORT"),`, `SyncMode: pulumi.String("FORCE"),`, "TestNobodyFromAProviderTakesOverAnAccount"},
+	{"a user name may be somebody's address", "components/broker/broker.go", `"${ALIAS}.${CLAIM.email}"`, `"${CLAIM.preferred_username}"`, "TestNobodyFromAProviderTakesOverAnAccount"},
+	{"the groups of a provider are taken once", "components/broker/broker.go", `"syncMode": "FORCE", "claims"`, `"syncMode": "IMPORT", "claims"`, "TestTheGroupsOfAProviderAreLookedAtAtEachLogin"},
+	{"somebody without an address is found in a directory", "components/broker/directory.go", `"(&(mail=*)" + l.Filter + ")"`, `l.Filter`, "TestADirectoryIsReadInTLSAndWhoHasNoAddressIsLeftOut"},
 	{"what administrators change is remembered for ever", "components/realm/realm.go", `Attributes: b.adminEventsExpire(),`, ``, "TestEventsOfEitherKindAreKeptForTheSameTime"},
 	{"the health check is curl", "components/internal/container/container.go", `{"CMD", "healthcheck"}`, `{"CMD", "curl"}`, "TestEleven02HealthChecksNeedNothingThatAnImageMayLack"},
 }

@@ -17,11 +17,12 @@ const (
 	userGroupsType = "keycloak:index/userGroups:UserGroups"
 	oidcType       = "keycloak:oidc/identityProvider:IdentityProvider"
 	idpMapperType  = "keycloak:index/customIdentityProviderMapping:CustomIdentityProviderMapping"
+	directoryType  = "keycloak:ldap/userFederation:UserFederation"
 	executionType  = "keycloak:authentication/execution:Execution"
 )
 
 // Secrets of a server of mail and of a provider.
-var outside = map[string]string{"mail": "m6@:/?#[]&=+%41 $x", "company": "c7@:/?#[]&=+%41 $x"}
+var outside = map[string]string{"mail": "m6@:/?#[]&=+%41 $x", "company": "c7@:/?#[]&=+%41 $x", "directory": "d8@:/?#[]&=+%41 $x"}
 
 // recordPeople is dev with people, mail and a provider.
 func recordPeople(t *testing.T) *recorder.Recording {
@@ -43,7 +44,9 @@ func recordPeople(t *testing.T) *recorder.Recording {
 		"mail":{"host":"smtp.example.com","from":"a@example.com","username":"mailer","passwordFile":%q}}`, file["mail"])
 	values["mlflow-sso:people"] = `[{"username":"ada","email":"ada@example.com","groups":["mlflow-admins","team"]}]`
 	values["mlflow-sso:identityProviders"] = fmt.Sprintf(`[{"alias":"company","groups":{"staff":"mlflow-users"},
-		"oidc":{"metadataFile":%q,"clientID":"stack","clientSecretFile":%q}}]`, file["metadata"], file["company"])
+		"oidc":{"metadataFile":%q,"clientID":"stack","clientSecretFile":%q}},
+		{"alias":"directory","groups":{"mlflow-users":"mlflow-users"},"trustEmail":true,"ldap":{"host":"ldap.example.com","bindDN":"cn=a,dc=b",
+		"bindPasswordFile":%q,"usersDN":"ou=c,dc=b","groupsDN":"ou=d,dc=b","filter":"(x=y)"}}]`, file["metadata"], file["company"], file["directory"])
 	r, err := runWith(t, values)
 	require.NoError(t, err)
 	return r
@@ -87,6 +90,13 @@ func TestTheGroupsOfAProviderAreLookedAtAtEachLogin(t *testing.T) {
 	require.JSONEq(t, `[{"key":"groups","value":"staff"}]`, input(t, staff, "extraConfig.claims").Text())
 }
 
+func TestADirectoryIsReadInTLSAndWhoHasNoAddressIsLeftOut(t *testing.T) {
+	directory := recordPeople(t).Get(t, directoryType, "broker-directory")
+	require.Equal(t, "ldaps://ldap.example.com:636", input(t, directory, "connectionUrl").Text())
+	require.Equal(t, "READ_ONLY", input(t, directory, "editMode").Text())
+	require.Equal(t, "(&(mail=*)(x=y))", input(t, directory, "customUserSearchFilter").Text(), "the plugin takes a user name for an address where there is none")
+}
+
 func TestSecretsOfMailAndProvidersAreToldToKeycloakAloneAndMarked(t *testing.T) {
 	r := recordPeople(t)
 	got := map[string][]string{}
@@ -106,12 +116,13 @@ func TestSecretsOfMailAndProvidersAreToldToKeycloakAloneAndMarked(t *testing.T) 
 	for _, leaf := range r.Outputs() {
 		look("output", leaf)
 	}
-	require.Equal(t, map[string][]string{"mail": {"realm-realm smtpServer.auth.password"}, "company": {"broker-company clientSecret"}}, got)
+	require.Equal(t, map[string][]string{"mail": {"realm-realm smtpServer.auth.password"}, "company": {"broker-company clientSecret"},
+		"directory": {"broker-directory bindCredential"}}, got)
 }
 
 func TestWhatIsNotSetMakesNobody(t *testing.T) {
 	forEachStack(t, func(t *testing.T, _ string, r *recorder.Recording) {
-		for _, kind := range []string{oidcType, idpMapperType, executionType} {
+		for _, kind := range []string{oidcType, directoryType, idpMapperType, executionType} {
 			require.Empty(t, namesOf(r, kind))
 		}
 		realm := r.Get(t, realmType, "realm-realm")

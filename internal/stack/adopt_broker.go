@@ -2,6 +2,7 @@ package stack
 
 import (
 	"context"
+	"strings"
 
 	"github.com/Nerzal/gocloak/v13"
 )
@@ -11,6 +12,8 @@ const (
 	typeProvider       = "keycloak:oidc/identityProvider:IdentityProvider"
 	typeProviderMapper = "keycloak:index/customIdentityProviderMapping:CustomIdentityProviderMapping"
 	typeFlow           = "keycloak:authentication/flow:Flow"
+	typeDirectory      = "keycloak:ldap/userFederation:UserFederation"
+	typeDirectoryGroup = "keycloak:ldap/groupMapper:GroupMapper"
 	typeExecution      = "keycloak:authentication/execution:Execution"
 )
 
@@ -27,6 +30,18 @@ func (a *adoption) brokered(ctx context.Context, c created) (string, error) {
 		id := idOf(all, func(m *gocloak.IdentityProviderMapper) bool { return gocloak.PString(m.Name) == text("name") },
 			func(m *gocloak.IdentityProviderMapper) *string { return m.ID })
 		return a.path(under(alias, id), err)
+	case typeDirectory:
+		id, err := a.component(ctx, "", directoryType, text("name"))
+		return a.path(id, err)
+	case typeDirectoryGroup:
+		// Its directory may be one that is just being found, whose ID a preview does not have.
+		alias := strings.TrimSuffix(strings.TrimPrefix(nameOf(c.urn), "broker-"), "-groups")
+		directory, err := a.component(ctx, "", directoryType, alias)
+		if err != nil || directory == "" {
+			return a.path("", err)
+		}
+		id, err := a.component(ctx, directory, directoryMapperType, text("name"))
+		return a.path(under(directory, id), err)
 	case typeFlow:
 		all, err := a.api.GetAuthenticationFlows(ctx, a.token, a.realm)
 		return a.path(idOf(all, func(f *gocloak.AuthenticationFlowRepresentation) bool {
@@ -42,6 +57,23 @@ func (a *adoption) brokered(ctx context.Context, c created) (string, error) {
 		return a.path(under(flow, id), err)
 	}
 	return "", nil
+}
+
+// Keycloak's names of a directory, and of a mapper of one.
+const (
+	directoryType       = "org.keycloak.storage.UserStorageProvider"
+	directoryMapperType = "org.keycloak.storage.ldap.mappers.LDAPStorageMapper"
+)
+
+// component is the ID of one by its name, below a parent or anywhere.
+func (a *adoption) component(ctx context.Context, parent, kind, name string) (string, error) {
+	all, err := a.api.GetComponents(ctx, a.token, a.realm)
+	if err != nil {
+		return "", err
+	}
+	return idOf(all, func(c *gocloak.Component) bool {
+		return gocloak.PString(c.ProviderType) == kind && gocloak.PString(c.Name) == name && (parent == "" || gocloak.PString(c.ParentID) == parent)
+	}, func(c *gocloak.Component) *string { return c.ID }), nil
 }
 
 // under is an ID below what it belongs to; empty where there is none.

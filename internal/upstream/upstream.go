@@ -42,6 +42,7 @@ const (
 	Disabled    = "provider-disabled"
 	Unreachable = "provider-unreachable"
 	Differs     = "provider-differs"
+	Refused     = "directory-refuses"
 )
 
 // asker is the service account.
@@ -78,6 +79,9 @@ type provider struct {
 }
 
 func (a *asker) look(ctx context.Context, u outputs.Upstream) ([]Trouble, error) {
+	if u.Kind == kindLDAP {
+		return a.lookAtDirectory(ctx, u.Alias)
+	}
 	var kept provider
 	status, _, err := a.call(ctx, http.MethodGet, "/identity-provider/instances/"+u.Alias, nil, &kept)
 	switch {
@@ -128,6 +132,9 @@ func (a *asker) call(ctx context.Context, method, path string, body, into any) (
 	answer, err := request.Execute(method, a.stack.Keycloak.AdminURL+"/admin/realms/"+a.stack.Realm.Name+path)
 	if err != nil {
 		return 0, "", err
+	}
+	if answer.StatusCode() == http.StatusNoContent {
+		return answer.StatusCode(), "", nil
 	}
 	if answer.StatusCode() != http.StatusOK {
 		const most = 200

@@ -138,6 +138,9 @@ func logsIn(t *testing.T, told outputs.Stack, username, password string) string 
 	if page.FormWith("username", "password") != nil {
 		return "wrong password"
 	}
+	if strings.HasPrefix(browser.Bare(page.URL), told.Keycloak.URL) {
+		return "not let out of Keycloak: " + page.Title()
+	}
 	return arrives(t, told, b, page)
 }
 
