@@ -1,8 +1,13 @@
 package pristine
 
 import (
+	"context"
+	"encoding/json"
+	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/Nerzal/gocloak/v13"
 )
 
 // paths are those of things that settings add. What Pulumi's refresh sees of them it
@@ -33,4 +38,37 @@ func (m Made) has(path string) bool {
 	return slices.ContainsFunc(m.paths(), func(known string) bool {
 		return path == known || strings.HasPrefix(path, known+between)
 	})
+}
+
+// comesFrom is the provider or directory that knows somebody; empty where none does,
+// and nobody is asked where none appoints anybody.
+func (r *Realm) comesFrom(ctx context.Context, who *gocloak.User) (string, error) {
+	if len(r.made.Appointing) == 0 {
+		return "", nil
+	}
+	if link := gocloak.PString(who.FederationLink); link != "" {
+		directory, err := r.api.GetComponent(ctx, r.token, r.stack.Realm.Name, link)
+		if err != nil {
+			return "", r.failed("find the directory of "+gocloak.PString(who.Username), err)
+		}
+		return gocloak.PString(directory.Name), nil
+	}
+	answer, err := r.api.GetRequestWithBearerAuth(ctx, r.token).
+		Get(r.stack.Keycloak.AdminURL + "/admin/realms/" + r.stack.Realm.Name + "/users/" + gocloak.PString(who.ID) + "/federated-identity")
+	if err == nil && answer.StatusCode() != http.StatusOK {
+		err = &gocloak.APIError{Code: answer.StatusCode(), Message: answer.Status()}
+	}
+	var links []struct {
+		Provider string `json:"identityProvider"`
+	}
+	if err == nil {
+		err = json.Unmarshal(answer.Body(), &links)
+	}
+	if err != nil {
+		return "", r.failed("look where "+gocloak.PString(who.Username)+" comes from", err)
+	}
+	if len(links) == 0 {
+		return "", nil
+	}
+	return links[0].Provider, nil
 }

@@ -58,6 +58,9 @@ type Made struct {
 	// Administrators are the user names of those who shall administer MLflow, beside
 	// the demo users.
 	Administrators []string
+	// Appointing are the providers and directories whose groups make administrators: at
+	// each login they say anew who is one.
+	Appointing []string
 	// Groups are further groups.
 	Groups []string
 	// Flows, Providers and Mappers are those of identity providers.

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -121,6 +122,9 @@ func (s *Stack) made() pristine.Made {
 		ConfirmsEmail:  s.Config.ConfirmsEmail(),
 	}
 	for _, p := range s.Config.IdentityProviders {
+		if slices.Contains(slices.Collect(maps.Values(p.Groups)), realm.AdminGroup) {
+			made.Appointing = append(made.Appointing, p.Alias)
+		}
 		if p.LDAP != nil {
 			made.Directories = append(made.Directories, p.Alias)
 			continue

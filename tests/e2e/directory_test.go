@@ -115,6 +115,7 @@ func TestPeopleOfADirectoryAreLetInByItsGroupsAndTakeNobodysPlace(t *testing.T) 
 	again, err := l.outputs(t.Context())
 	require.NoError(t, err)
 	requireAllPassed(t, prove(t, again))
+	requireHealthy(t, l)
 
 	// A password that the directory refuses is found.
 	o.writes(t, "directory", newSecret())

@@ -73,6 +73,13 @@ func (s *settings) up(t *testing.T, realm, more string) ended {
 	return s.l.must(t, "up", "--no-verify")
 }
 
+// requireHealthy demands that the doctor looks at providers and finds nothing.
+func requireHealthy(t *testing.T, l *lab) {
+	t.Helper()
+	got := l.must(t, "doctor", "--output", "json")
+	require.Contains(t, got.stdout, "identity-providers")
+}
+
 // arrives says how a login that ended at a page has ended: as administrator, as
 // member, or in MLflow's refusal.
 func arrives(t *testing.T, told outputs.Stack, b *browser.Browser, page *browser.Page) string {

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/verify"
 )
 
 // Everybody whom a company knows, by OpenID Connect: one is an administrator, one a
@@ -45,5 +47,9 @@ func TestPeopleOfAnOpenIDProviderAreLetInByItsGroupsAndTakeNobodysPlace(t *testi
 
 	// What is as the settings say is no drift, and all the rest holds.
 	require.Contains(t, l.must(t, "drift").stdout, "no drift")
-	requireAllPassed(t, prove(t, told))
+	again, err := l.outputs(t.Context())
+	require.NoError(t, err)
+	requireAllPassed(t, prove(t, again))
+	require.Contains(t, verify.Names(again), "identity-providers")
+	requireHealthy(t, l)
 }
