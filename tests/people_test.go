@@ -116,8 +116,10 @@ func TestSecretsOfMailAndProvidersAreToldToKeycloakAloneAndMarked(t *testing.T) 
 	for _, leaf := range r.Outputs() {
 		look("output", leaf)
 	}
-	require.Equal(t, map[string][]string{"mail": {"realm-realm smtpServer.auth.password"}, "company": {"broker-company clientSecret"},
-		"directory": {"broker-directory bindCredential"}}, got)
+	require.Equal(t, map[string][]string{
+		"mail": {"realm-realm smtpServer.auth.password"}, "company": {"broker-company clientSecret"},
+		"directory": {"broker-directory bindCredential"},
+	}, got)
 }
 
 func TestWhatIsNotSetMakesNobody(t *testing.T) {

@@ -109,11 +109,11 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		}
 	}
 	for _, p := range args.Providers {
-		make := b.provider
+		one := b.provider
 		if p.LDAP != nil {
-			make = b.directory
+			one = b.directory
 		}
-		if err := make(p); err != nil {
+		if err := one(p); err != nil {
 			return nil, fmt.Errorf("broker %q: %s: %w", name, p.Alias, err)
 		}
 	}

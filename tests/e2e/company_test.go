@@ -25,7 +25,7 @@ import (
 // stack asks.
 type company struct {
 	o                *outside
-	url              string
+	id, url          string
 	secret, password string
 }
 
@@ -68,6 +68,7 @@ func startCompany(t *testing.T, o *outside, broker string) *company {
 	})
 	require.NoError(t, o.docker.API().CopyToContainer(t.Context(), created.ID, "/tmp", archive(t, script, 0), container.CopyToContainerOptions{}))
 	require.NoError(t, o.docker.API().ContainerStart(t.Context(), created.ID, container.StartOptions{}))
+	c.id = created.ID
 	return c
 }
 

@@ -73,7 +73,7 @@ func TestListedPeopleSetTheirOwnPasswordAndNoUpdateTouchesIt(t *testing.T) {
 	require.NotContains(t, got.stdout+got.stderr, mails.password)
 	require.Equal(t, "administrator ada@example.com", logsIn(t, told, "ada", own), "another name is no other password")
 	require.Equal(t, "administrator cyd@example.com", logsIn(t, told, "cyd", made))
-	b, page = begins(t, told)
+	b, _ = begins(t, told)
 	page, err = b.Open(t.Context(), mails.to("bob@example.com")[0].link(t, told.Keycloak.URL))
 	require.NoError(t, err)
 	page = proceeds(t, b, page)

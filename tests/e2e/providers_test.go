@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/docker/docker/api/types/container"
 	"github.com/stretchr/testify/require"
 
+	"github.com/mlflow-sso/mlflow-sso/internal/report"
 	"github.com/mlflow-sso/mlflow-sso/internal/verify"
 )
 
@@ -52,4 +54,11 @@ func TestPeopleOfAnOpenIDProviderAreLetInByItsGroupsAndTakeNobodysPlace(t *testi
 	requireAllPassed(t, prove(t, again))
 	require.Contains(t, verify.Names(again), "identity-providers")
 	requireHealthy(t, l)
+
+	// A provider that does not answer is found.
+	require.NoError(t, o.docker.API().ContainerStop(t.Context(), c.id, container.StopOptions{}))
+	sick, err := l.run(t.Context(), "doctor", "--output", "json")
+	require.NoError(t, err)
+	require.Contains(t, sick.stdout, "provider-unreachable")
+	require.Contains(t, fallen(prove(t, again), report.Failed), "identity-providers")
 }
