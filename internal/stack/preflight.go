@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
@@ -86,7 +87,9 @@ func (s *Stack) subnetFree(ctx context.Context) error {
 	return nil
 }
 
-// published are the running containers by the ports that they publish.
+// published are the running containers by the ports that they publish. One of this
+// stack's that ends again and again is off its ports at times, and back on them a moment
+// later: what counts is what it was made with.
 func (s *Stack) published(ctx context.Context) (map[int]container.Summary, error) {
 	running, err := s.Docker.API().ContainerList(ctx, container.ListOptions{})
 	if err != nil {
@@ -97,6 +100,23 @@ func (s *Stack) published(ctx context.Context) (map[int]container.Summary, error
 		for _, port := range c.Ports {
 			if port.PublicPort > 0 {
 				published[int(port.PublicPort)] = c
+			}
+		}
+		if c.Labels[label.Deployment] != s.Config.Name {
+			continue
+		}
+		seen, err := s.Docker.API().ContainerInspect(ctx, c.ID)
+		if errdefs.IsNotFound(err) {
+			continue // it is gone since
+		}
+		if err != nil {
+			return nil, fmt.Errorf("inspect container %s: %w", nameOfContainer(c), err)
+		}
+		for _, bindings := range seen.HostConfig.PortBindings {
+			for _, binding := range bindings {
+				if port, err := strconv.Atoi(binding.HostPort); err == nil {
+					published[port] = c
+				}
 			}
 		}
 	}

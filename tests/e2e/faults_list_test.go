@@ -26,8 +26,9 @@ from alembic.command import downgrade
 from mlflow_oidc_auth.db.utils import _get_alembic_config
 downgrade(_get_alembic_config(os.environ["OIDC_USERS_DB_URI"]), "-1")`
 
-// faults are in the order of the table. The stack is whole again after each.
-func faults() []fault {
+// faultsInPlace are what can be done to containers that go on, in the order of the
+// table. The stack is whole again after each.
+func faultsInPlace() []fault {
 	const up, refresh = "mlflow-sso up", "mlflow-sso up --refresh"
 	const mlflow, postgres = "docker restart NAME-mlflow", "docker restart NAME-postgres"
 	return []fault{
@@ -62,8 +63,14 @@ func faults() []fault {
 		{"the client's standard flow is off", "standard-flow-off", noLogin, inClient(func(c *gocloak.Client) { c.StandardFlowEnabled = gocloak.BoolP(false) }), refresh},
 		{"Keycloak demands https", "ssl-required", []string{"issuer-differs", "keycloak-unreachable", "login-refused"}, setRealm(func(r *gocloak.RealmRepresentation) { r.SslRequired = gocloak.StringP("all") }), refresh},
 		{"the realm is disabled", "realm-disabled", []string{"issuer-differs", "keycloak-unreachable", "login-refused"}, setRealm(func(r *gocloak.RealmRepresentation) { r.Enabled = gocloak.BoolP(false) }), refresh},
+	}
+}
 
-		// Containers that were made anew by hand.
+// faultsMadeAnew are those of containers that somebody made anew by hand, and of what is
+// in them. Together with the ones above they are the table.
+func faultsMadeAnew() []fault {
+	const mlflow, refresh = "docker restart NAME-mlflow", "mlflow-sso up --refresh"
+	return []fault{
 		{"Redis is started without a password", "command", []string{"redis-open", "redis-refuses", "container-unhealthy"}, remake("redis", false, func(c *container.Config) {
 			c.Entrypoint, c.Cmd = []string{"redis-server"}, []string{"--protected-mode", "no", "--save", ""}
 		}), refresh},

@@ -172,27 +172,38 @@ func (w *ward) judge(f fault) judged {
 }
 
 func TestEveryFaultIsFoundNamedAndMendedByTheCommandThatDoctorNames(t *testing.T) {
-	l := ownLab(t)
-	l.must(t, "up")
-	told, err := l.outputs(t.Context())
-	require.NoError(t, err)
-	w := &ward{T: t, lab: l, told: told, docker: openEngine(t)}
-	require.True(t, w.examine().Healthy, "a stack that just came up")
-
-	all := faults()
-	require.GreaterOrEqual(t, len(all), 24)
-	done := w.judgeAll(all)
-	require.Regexp(t, allPassed, l.must(t, "verify").stdout)
-	require.True(t, w.examine().Healthy, "after all of them")
-
-	atEdge := edgeFaults()
-	behind := &ward{T: t, lab: public.up(t), docker: w.docker}
+	t.Parallel()
+	wards := [][]fault{faultsInPlace(), faultsMadeAnew()}
+	done := make([][]judged, len(wards))
+	// Two stacks at once: most of the time is spent waiting for something to start.
+	t.Run("dev", func(t *testing.T) {
+		for i, all := range wards {
+			t.Run(fmt.Sprintf("stack-%d", i+1), func(t *testing.T) {
+				l := ownLab(t)
+				l.must(t, "up")
+				told, err := l.outputs(t.Context())
+				require.NoError(t, err)
+				w := &ward{T: t, lab: l, told: told, docker: openEngine(t)}
+				done[i] = w.judgeWhole(all)
+			})
+		}
+	})
+	behind := &ward{T: t, lab: public.up(t), docker: openEngine(t)}
 	behind.told = public.told
-	require.True(t, behind.examine().Healthy, "a public stack")
-	done = append(done, behind.judgeAll(atEdge)...)
-	require.Regexp(t, allPassed, behind.lab.must(t, "verify").stdout)
-	require.Len(t, done, len(all)+len(atEdge))
-	goldenTable(t, filepath.Join(l.root, "docs", "troubleshooting.md"), faultTable(done))
+	table := append(slices.Concat(done...), behind.judgeWhole(edgeFaults())...)
+	require.GreaterOrEqual(t, len(table), 24)
+	goldenTable(t, filepath.Join(behind.lab.root, "docs", "troubleshooting.md"), faultTable(table))
+}
+
+// judgeWhole is judgeAll on a stack that is proved to be whole before and after.
+func (w *ward) judgeWhole(all []fault) []judged {
+	w.Helper()
+	require.True(w, w.examine().Healthy, "a stack that just came up")
+	done := w.judgeAll(all)
+	require.Regexp(w, allPassed, w.lab.must(w.T, "verify").stdout)
+	require.True(w, w.examine().Healthy, "after all of them")
+	require.Len(w, done, len(all))
+	return done
 }
 
 // judgeAll makes one fault after the other, each on a stack that is whole.

@@ -140,9 +140,11 @@ func (l *lab) outputs(ctx context.Context) (told outputs.Stack, err error) {
 	return told, json.Unmarshal(raw, &told)
 }
 
-// ownLab is a lab for one test, gone with everything afterwards.
+// ownLab is a lab for one test, gone with everything afterwards. Tests with one run side
+// by side, once those are through that share a stack and may measure time.
 func ownLab(t *testing.T, env ...string) *lab {
 	t.Helper()
+	t.Parallel()
 	l, err := newLab(t.TempDir())
 	require.NoError(t, err)
 	l.env = env
