@@ -46,8 +46,9 @@ func named(groups map[string]string) string {
 	return text.String()
 }
 
-// milliseconds that Keycloak waits for a directory: without an end a login waits for ever.
-const patience = "10000"
+// patience is how long Keycloak waits for a directory: without an end a login waits for
+// ever.
+const patience = "10s"
 
 func (b *builder) directory(p Provider) error {
 	made, err := ldap.NewUserFederation(b.ctx, b.name+"-"+p.Alias, &ldap.UserFederationArgs{
