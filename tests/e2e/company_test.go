@@ -120,7 +120,7 @@ func (c *company) publishes(t *testing.T, path, file string) string {
 		defer func() { _ = answer.Body.Close() }()
 		content, err := io.ReadAll(answer.Body)
 		return err == nil && answer.StatusCode == http.StatusOK && os.WriteFile(into, content, 0o600) == nil
-	}, 4*time.Minute, time.Second, "the company's Keycloak did not start")
+	}, 10*time.Minute, time.Second, "the company's Keycloak did not start")
 	return into
 }
 
