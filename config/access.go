@@ -116,6 +116,3 @@ func (v *validation) access(c *Config) {
 		}
 	}
 }
-
-// groups are those that people and accounts can be in.
-func (c *Config) groups() []string { return []string{realm.AdminGroup, realm.UserGroup} }

@@ -30,14 +30,18 @@ type Config struct {
 	// RestartPolicy is Docker's: what happens when a container ends.
 	RestartPolicy string `json:"restartPolicy"`
 
-	MLflow      MLflow      `json:"mlflow"`
-	Keycloak    Keycloak    `json:"keycloak"`
-	Edge        Edge        `json:"edge"`
-	Postgres    Postgres    `json:"postgres"`
-	Redis       Redis       `json:"redis"`
-	Artifacts   Artifacts   `json:"artifacts"`
-	Keeper      Keeper      `json:"keeper"`
-	Realm       Realm       `json:"realm"`
+	MLflow    MLflow    `json:"mlflow"`
+	Keycloak  Keycloak  `json:"keycloak"`
+	Edge      Edge      `json:"edge"`
+	Postgres  Postgres  `json:"postgres"`
+	Redis     Redis     `json:"redis"`
+	Artifacts Artifacts `json:"artifacts"`
+	Keeper    Keeper    `json:"keeper"`
+	Realm     Realm     `json:"realm"`
+	People    []Person  `json:"people"`
+
+	IdentityProviders []IdentityProvider `json:"identityProviders"`
+
 	Images      Images      `json:"images"`
 	Credentials Credentials `json:"credentials"`
 	// ServiceAccounts are the machines that use MLflow with tokens of their own.
@@ -167,6 +171,12 @@ type Realm struct {
 	// Administrators are the user names of those who shall be in the group of
 	// administrators. The program makes none of them; drift names everybody else there.
 	Administrators []string `json:"administrators"`
+	// Groups are further groups, beside the two that let people into MLflow.
+	Groups []string `json:"groups"`
+	// Exclusive are groups in which nobody is but whom the settings name.
+	Exclusive []string `json:"exclusive"`
+	// Mail is the server through which Keycloak writes to people; nil where it does not.
+	Mail *Mail `json:"mail"`
 }
 
 // Images says where the images come from. A service whose entry is empty is

@@ -169,7 +169,7 @@ func TestEveryMistakeNamesItsKeyWhatWasGotAndWhatIsWanted(t *testing.T) {
 		"Redis published":     {localhost, "redis", `{"publish":true}`, []string{"mlflow-sso:redis.publish", "databases are never published"}},
 		"account's name":      {localhost, "serviceAccounts", `[{"name":"CI"}]`, []string{"mlflow-sso:serviceAccounts[0].name", `got "CI"`, "lower-case words"}},
 		"two accounts":        {localhost, "serviceAccounts", `[{"name":"ci"},{"name":"ci"}]`, []string{"mlflow-sso:serviceAccounts[ci]: got the name twice"}},
-		"account's group":     {localhost, "serviceAccounts", `[{"name":"ci","groups":["robots"]}]`, []string{"mlflow-sso:serviceAccounts[ci].groups", `unknown group "robots"`, "want mlflow-users or mlflow-admins"}},
+		"account's group":     {localhost, "serviceAccounts", `[{"name":"ci","groups":["robots"]}]`, []string{"mlflow-sso:serviceAccounts[ci].groups", `unknown group "robots"`, "want one of mlflow-admins, mlflow-users"}},
 		"group twice":         {localhost, "serviceAccounts", `[{"name":"ci","groups":["mlflow-users","mlflow-users"]}]`, []string{"mlflow-sso:serviceAccounts[ci].groups", `got "mlflow-users" twice`}},
 		"admin by the way":    {localhost, "serviceAccounts", `[{"name":"ci","groups":["mlflow-admins"]}]`, []string{"mlflow-sso:serviceAccounts[ci].admin", "got false while it is in group mlflow-admins"}},
 		"admin in no group":   {localhost, "serviceAccounts", `[{"name":"ci","groups":["mlflow-users"],"admin":true}]`, []string{"mlflow-sso:serviceAccounts[ci].admin", "got true while it is not in group mlflow-admins"}},

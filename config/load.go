@@ -141,9 +141,14 @@ func (d *decoder) decode(path string, raw json.RawMessage, into reflect.Value) {
 	case reflect.Slice:
 		d.list(path, raw, into)
 	default:
-		if err := json.Unmarshal(raw, into.Addr().Interface()); err != nil || string(raw) == "null" {
-			d.fail(path, "got %s, want %s", shown(path, raw), wanted(into.Type()))
-		}
+		d.plain(path, raw, into)
+	}
+}
+
+// plain reads what has no members of its own names.
+func (d *decoder) plain(path string, raw json.RawMessage, into reflect.Value) {
+	if err := json.Unmarshal(raw, into.Addr().Interface()); err != nil || string(raw) == "null" {
+		d.fail(path, "got %s, want %s", shown(path, raw), wanted(into.Type()))
 	}
 }
 
@@ -211,6 +216,8 @@ func wanted(t reflect.Type) string {
 		return "a whole number"
 	case reflect.String:
 		return "a text"
+	case reflect.Slice:
+		return "a list, of " + wanted(t.Elem()) + " each"
 	case reflect.Map:
 		return "an object of " + wanted(t.Elem()) + " each"
 	default:

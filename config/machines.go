@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
@@ -39,7 +40,7 @@ func (v *validation) serviceAccounts(c *Config) {
 	if n := len(c.ServiceAccounts); n > maxServiceAccounts {
 		v.fail("serviceAccounts", "got %d accounts, want at most %d", n, maxServiceAccounts)
 	}
-	groups := []string{realm.AdminGroup, realm.UserGroup}
+	groups := c.groups()
 	seen := map[string]bool{}
 	for i, a := range c.ServiceAccounts {
 		key := fmt.Sprintf("serviceAccounts[%d]", i)
@@ -58,7 +59,7 @@ func (v *validation) serviceAccounts(c *Config) {
 		for j, group := range a.Groups {
 			switch {
 			case !slices.Contains(groups, group):
-				v.fail(key+".groups", "got the unknown group %q, want %s or %s", group, realm.UserGroup, realm.AdminGroup)
+				v.fail(key+".groups", "got the unknown group %q, want one of %s", group, strings.Join(groups, ", "))
 			case slices.Contains(a.Groups[:j], group):
 				v.fail(key+".groups", "got %q twice, want each group once", group)
 			}

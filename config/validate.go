@@ -36,6 +36,8 @@ func (c *Config) Validate() error {
 	v.serviceAccounts(c)
 	v.access(c)
 	v.backup(c.Backup)
+	v.people(c)
+	v.providers(c)
 	v.generations(c)
 	return errors.Join(v.errs...)
 }

@@ -36,6 +36,8 @@ var allowed = map[string][]string{
 	"components/backup":             {"components/address", "components/internal/container", "components/internal/mistakes", "components/postgres", "components/s3"},
 	"components/edge":               {"components/address", "components/internal/container", "components/internal/mistakes", "components/keycloak"},
 	"components/realm":              {"components/address", "components/internal/child", "components/internal/mistakes", "components/keycloak"},
+	"components/people":             {"components/internal/mistakes", "components/realm"},
+	"components/broker":             {"components/internal/mistakes", "components/realm"},
 	"components/mlflow": {
 		"components/address", "components/internal/container", "components/internal/mistakes", "components/postgres",
 		"components/realm", "components/redis", "components/s3",
@@ -51,9 +53,9 @@ var allowed = map[string][]string{
 		"components/s3", "internal/grant",
 	},
 	"components/platform": {
-		"components/access", "components/backup",
+		"components/access", "components/backup", "components/broker",
 		"components/credentials", "components/edge", "components/image", "components/internal/child", "components/keeper", "components/keycloak",
-		"components/mlflow", "components/network", "components/postgres", "components/realm", "components/redis", "components/s3", "config",
+		"components/mlflow", "components/network", "components/people", "components/postgres", "components/realm", "components/redis", "components/s3", "config",
 	},
 }
 

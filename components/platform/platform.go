@@ -90,7 +90,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	}
 	steps := []func(*pulumi.Context, ...pulumi.ResourceOption) error{
 		p.makeCredentials, p.makeNetwork, p.imagesFrom(args.Images),
-		p.connectElsewhere, p.makePostgres, p.makeRedis, p.makeKeycloak, p.makeEdge, p.makeRealm, p.makeMLflow, p.makeKeeper, p.makeAccess, p.makeBackup,
+		p.connectElsewhere, p.makePostgres, p.makeRedis, p.makeKeycloak, p.makeEdge, p.makeRealm, p.makePeople, p.makeBroker, p.makeMLflow, p.makeKeeper, p.makeAccess, p.makeBackup,
 	}
 	for _, step := range steps {
 		if err := step(ctx, child.Options(p)...); err != nil {
@@ -216,6 +216,10 @@ func (p *Platform) makeKeycloak(ctx *pulumi.Context, opts ...pulumi.ResourceOpti
 
 // makeRealm reaches Keycloak's admin API as everybody on this host does.
 func (p *Platform) makeRealm(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
+	mail, err := mail(p.config.Realm.Mail)
+	if err != nil {
+		return err
+	}
 	admin := p.keycloak.Admin
 	if p.edge != nil {
 		admin = admin.Through(p.edge.Ready)
@@ -236,6 +240,9 @@ func (p *Platform) makeRealm(ctx *pulumi.Context, opts ...pulumi.ResourceOption)
 		EventsExpiration:    p.config.Realm.EventsExpiration,
 		Users:               p.demoUsers(),
 		Machines:            p.machines(),
+		Groups:              p.config.Realm.Groups,
+		Mail:                mail,
+		ConfirmsEmail:       p.config.ConfirmsEmail(),
 	}, opts...)
 	return err
 }
@@ -274,24 +281,6 @@ func (p *Platform) makeMLflow(ctx *pulumi.Context, opts ...pulumi.ResourceOption
 		SessionTokenKey:   p.credentials.FernetKey(credentials.MLflowSessionTokens),
 		GatewayKey:        p.credentials.Password(credentials.MLflowGateway),
 		Protect:           p.config.ProtectData,
-	}, opts...)
-	return err
-}
-
-func (p *Platform) makeKeeper(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
-	p.keeper, err = keeper.New(ctx, "keeper", &keeper.Args{
-		Deployment: p.config.Name,
-		Image:      p.images["mlflow"],
-		Edge:       p.network.Edge,
-		Data:       p.dataNetwork(p.databases[authDatabase].Own()),
-		MemoryMB:   p.config.Keeper.MemoryMB,
-		Restart:    p.config.RestartPolicy,
-		Follow:     p.config.Keeper.Follow,
-		Prune:      p.config.Keeper.Prune,
-		Auth:       p.databases[authDatabase],
-		OIDC:       p.realm.Client,
-		Watcher:    p.realm.Watcher,
-		MLflow:     p.mlflow,
 	}, opts...)
 	return err
 }

@@ -38,7 +38,7 @@ func (p *Platform) outputs() pulumi.Map {
 			"group":    pulumi.String(user.Group),
 		})
 	}
-	return pulumi.Map{
+	all := pulumi.Map{
 		"deployment": pulumi.String(p.config.Name),
 		"mlflow": pulumi.Map{
 			"container": p.mlflow.Container,
@@ -81,4 +81,8 @@ func (p *Platform) outputs() pulumi.Map {
 		"demoUsers":       users,
 		"serviceAccounts": p.machineOutputs(),
 	}
+	if upstreams := p.upstreams(); len(upstreams) > 0 {
+		all["upstreams"] = upstreams
+	}
+	return all
 }

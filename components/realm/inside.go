@@ -133,7 +133,7 @@ func (b *builder) mappers() error {
 
 func (b *builder) groups() error {
 	b.byGroup = map[string]*keycloak.Group{}
-	for _, group := range []string{b.component.Client.AdminGroup, b.component.Client.UserGroup} {
+	for _, group := range append([]string{b.component.Client.AdminGroup, b.component.Client.UserGroup}, b.args.Groups...) {
 		made, err := keycloak.NewGroup(b.ctx, b.name+"-group-"+group, &keycloak.GroupArgs{
 			RealmId: b.made.ID(), Name: pulumi.String(group),
 		}, b.childOpts()...)

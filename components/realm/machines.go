@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pulumi/pulumi-keycloak/sdk/v6/go/keycloak"
@@ -46,12 +47,12 @@ func TakenClientIDs() []string {
 	return []string{ClientID, WatcherID, StewardID, "account", "account-console", "admin-cli", "broker", "realm-management", "security-admin-console"}
 }
 
-func checkMachines(m *mistakes.List, all []Machine) {
+func checkMachines(m *mistakes.List, all []Machine, groups []string) {
 	for i, machine := range all {
 		m.Unless(machine.Name != "" && !slices.Contains(TakenClientIDs(), machine.Name), "Machines has %q, want a name that no other client has", machine.Name)
 		m.Unless(!slices.ContainsFunc(all[:i], func(other Machine) bool { return other.Name == machine.Name }), "Machines has %q twice, want it once", machine.Name)
 		for _, group := range machine.Groups {
-			m.Unless(group == AdminGroup || group == UserGroup, "Machines has %q in group %q, want %s or %s", machine.Name, group, AdminGroup, UserGroup)
+			m.Unless(slices.Contains(groups, group), "Machines has %q in group %q, want one of %s", machine.Name, group, strings.Join(groups, ", "))
 		}
 		m.Unless(slices.Contains(machine.Groups, AdminGroup) == machine.Admin, "Machines has %q with Admin %t, want that exactly of those in group %s",
 			machine.Name, machine.Admin, AdminGroup)

@@ -54,6 +54,9 @@ type User struct {
 	Password pulumi.StringOutput
 }
 
+// DemoUsernames are the user names of the people that a stack for trying out has.
+func DemoUsernames() []string { return []string{"demo-admin", "demo-member", "demo-outsider"} }
+
 // Email is the address by which MLflow knows the person. Its domain is reserved
 // and receives no mail.
 func (u User) Email() string { return u.Username + "@example.com" }
@@ -86,6 +89,12 @@ type Args struct {
 	Users []User
 	// Machines are service accounts.
 	Machines []Machine
+	// Groups are further groups.
+	Groups []string
+	// Mail is the server through which Keycloak writes to people; nil where it does not.
+	Mail *Mail
+	// ConfirmsEmail has people confirm an address by a mail that nobody vouches for.
+	ConfirmsEmail bool
 }
 
 // Validate reports every mistake in the arguments at once.
@@ -107,13 +116,16 @@ func (a *Args) Validate() error {
 		a.SSLRequired, strings.Join(SSLRequirements(), ", "))
 	m.Unless(a.AccessTokenLifespan >= time.Minute, "AccessTokenLifespan is %s, want at least a minute", a.AccessTokenLifespan)
 	m.Unless(a.PasswordPolicy != "", `PasswordPolicy is "", want a policy`)
+	if a.Mail != nil {
+		m.Unless(a.Mail.Server.Host != "" && a.Mail.From != "", "Mail is %s from %q, want a server and a sender", a.Mail.Server, a.Mail.From)
+	}
 	m.Unless(a.EventsExpiration >= time.Minute, "EventsExpiration is %s, want at least a minute", a.EventsExpiration)
 	for _, user := range a.Users {
 		m.Unless(user.Username != "" && user.Username == strings.ToLower(user.Username), "Users has %q, want a lower-case name", user.Username)
 		m.Unless(slices.Contains([]string{"", AdminGroup, UserGroup}, user.Group), "Users has %q in group %q, want %s, %s or none",
 			user.Username, user.Group, AdminGroup, UserGroup)
 	}
-	checkMachines(&m, a.Machines)
+	checkMachines(&m, a.Machines, append([]string{AdminGroup, UserGroup}, a.Groups...))
 	return m.Err()
 }
 
@@ -152,6 +164,8 @@ type Realm struct {
 	Steward MachineClient
 	// Machines are the service accounts.
 	Machines []MachineClient
+	// Inside is for what others make in the realm.
+	Inside Inside
 }
 
 // New makes the realm. With an error from args nothing is registered.
@@ -180,6 +194,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 			return nil, fmt.Errorf("realm %q: %w", name, err)
 		}
 	}
+	r.Inside = b.inside()
 	if err := ctx.RegisterResourceOutputs(r, pulumi.Map{"issuer": pulumi.String(r.Client.Issuer)}); err != nil {
 		return nil, fmt.Errorf("realm %q: %w", name, err)
 	}
@@ -250,6 +265,10 @@ func (b *builder) realm() (err error) {
 		},
 
 		Attributes: b.adminEventsExpire(),
+
+		SmtpServer: b.args.Mail.server(),
+		// Only where it is asked for is it set: a stack without stays as it was.
+		VerifyEmail: b.args.confirms(),
 
 		// No token outlives the session at Keycloak, so both last as long.
 		SsoSessionIdleTimeout: day,

@@ -114,6 +114,9 @@ func (d *doctor) examinations() []examination {
 		{name: "keeper", needs: []Organ{Keeper}, look: d.lookAtKeeper},
 		{name: "login", needs: []Organ{MLflow, Keycloak}, look: d.lookAtLogin},
 	}
+	if len(s.Upstreams) > 0 {
+		all = append(all, examination{name: "identity-providers", needs: []Organ{Keycloak}, look: d.lookAtUpstreams})
+	}
 	if s.Postgres.Container != "" {
 		all = append(all, examination{name: "postgres", needs: []Organ{Postgres}, look: d.lookInPostgres})
 	}

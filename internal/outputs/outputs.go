@@ -27,6 +27,8 @@ type Stack struct {
 	Edge Edge `json:"edge"`
 	// Backup is empty where no snapshots are taken.
 	Backup Backup `json:"backup"`
+	// Upstreams are where people are known who are not listed.
+	Upstreams []Upstream `json:"upstreams,omitempty"`
 	// DemoUsers is empty unless the stack asks for them (`realm.demoUsers`).
 	DemoUsers []User `json:"demoUsers"`
 	// ServiceAccounts are machines, if there are any (`serviceAccounts`).
@@ -82,6 +84,13 @@ func (b Backup) Stands() bool { return b.Container != "" }
 
 // Stands says whether there is an edge.
 func (e Edge) Stands() bool { return e.Container != "" }
+
+// Upstream is an identity provider that Keycloak asks about people.
+type Upstream struct {
+	// Alias is its name in Keycloak, Kind is oidc or ldap.
+	Alias string `json:"alias"`
+	Kind  string `json:"kind"`
+}
 
 // MLflow is the tracking server.
 type MLflow struct {

@@ -45,8 +45,12 @@ func (r *Realm) administrators(ctx context.Context) ([]report.Change, error) {
 	if err != nil {
 		return nil, r.failed("look who is in group "+of.AdminGroup, err)
 	}
+	strangers, err := r.strangers(ctx, members)
+	if err != nil {
+		return nil, err
+	}
 	var found []report.Change
-	for _, name := range r.strangers(members) {
+	for _, name := range strangers {
 		found = append(found, report.Change{
 			Resource: fmt.Sprintf("person %s in group %s", name, of.AdminGroup), Kind: "keycloak member", Outcome: report.Foreign,
 			Why: "may administer MLflow; name them in `realm.administrators`, or take them out of the group " + inTheConsole,
@@ -56,12 +60,12 @@ func (r *Realm) administrators(ctx context.Context) ([]report.Change, error) {
 }
 
 // strangers are the names of those whom neither the stack made administrators nor
-// its settings name.
-func (r *Realm) strangers(all []*gocloak.User) []string {
+// its settings name, nor a provider that the settings let say so.
+func (r *Realm) strangers(ctx context.Context, all []*gocloak.User) ([]string, error) {
 	var names []string
 	for _, who := range all {
 		name := gocloak.PString(who.Username)
-		ours := slices.Contains(r.admins, name)
+		ours := slices.Contains(r.made.Administrators, name)
 		for _, account := range r.stack.ServiceAccounts {
 			ours = ours || account.Admin && account.Username == name
 		}
@@ -69,11 +73,18 @@ func (r *Realm) strangers(all []*gocloak.User) []string {
 			ours = ours || user.Username == name && user.Group == r.stack.Realm.AdminGroup
 		}
 		if !ours {
+			from, err := r.comesFrom(ctx, who)
+			if err != nil {
+				return nil, err
+			}
+			ours = slices.Contains(r.made.Appointing, from)
+		}
+		if !ours {
 			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
-	return names
+	return names, nil
 }
 
 // managers are people with a role of the realm's own administration.

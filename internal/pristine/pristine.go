@@ -50,16 +50,33 @@ var recorded []byte
 
 // Realm is the realm of a stack that is up.
 type Realm struct {
-	stack  outputs.Stack
-	admins []string // user names of those who shall administer MLflow
-	api    *gocloak.GoCloak
-	token  string
+	stack outputs.Stack
+	made  Made
+	api   *gocloak.GoCloak
+	token string
 }
 
-// Open logs in with the program's service account. The admins are the user names of
-// those who shall administer MLflow, beside the demo users.
-func Open(ctx context.Context, stack outputs.Stack, admins []string) (*Realm, error) {
-	r := &Realm{stack: stack, admins: admins, api: gocloak.NewClient(stack.Keycloak.AdminURL)}
+// Made is what a stack's settings add to a realm as the baseline has it.
+type Made struct {
+	// Administrators are the user names of those who shall administer MLflow, beside
+	// the demo users.
+	Administrators []string
+	// Appointing are the providers and directories whose groups make administrators: at
+	// each login they say anew who is one.
+	Appointing []string
+	// Groups are further groups.
+	Groups []string
+	// Flows, Providers and Mappers are those of identity providers.
+	Flows, Providers, Mappers []string
+	// Directories are the names of those that Keycloak asks about people.
+	Directories []string
+	// ConfirmsEmail says that people confirm an address.
+	ConfirmsEmail bool
+}
+
+// Open logs in with the program's service account.
+func Open(ctx context.Context, stack outputs.Stack, made Made) (*Realm, error) {
+	r := &Realm{stack: stack, made: made, api: gocloak.NewClient(stack.Keycloak.AdminURL)}
 	r.api.RestyClient().SetTimeout(callTimeout)
 	token, err := r.api.LoginClient(ctx, stack.Keycloak.Provider.ID, stack.Keycloak.Provider.Secret, masterRealm)
 	if err != nil {
@@ -103,7 +120,7 @@ func (r *Realm) whole(ctx context.Context) (Baseline, error) {
 		return Baseline{}, r.failed("read the export", err)
 	}
 	for path := range d {
-		if elsewhere(path, names(r.stack)...) || pulumisOfAccounts(path, r.stack) {
+		if elsewhere(path, names(r.stack)...) || pulumisOfAccounts(path, r.stack) || r.made.has(path) {
 			delete(d, path)
 		}
 	}

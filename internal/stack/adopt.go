@@ -101,8 +101,9 @@ func (a *adoption) find(ctx context.Context, c created) (string, error) {
 	case "keycloak:index/group:Group":
 		groups, err := a.api.GetGroups(ctx, a.token, a.realm, gocloak.GetGroupsParams{Search: gocloak.StringP(text("name")), Exact: gocloak.BoolP(true)})
 		return a.path(idOf(groups, func(g *gocloak.Group) bool { return *g.Name == text("name") }, func(g *gocloak.Group) *string { return g.ID }), err)
-	case "keycloak:index/user:User":
-		return a.user(ctx, text("username"))
+	case typeUser:
+		_, gives := c.inputs["initialPassword"]
+		return a.user(ctx, text("username"), gives)
 	case "keycloak:openid/groupMembershipProtocolMapper:GroupMembershipProtocolMapper",
 		"keycloak:openid/audienceProtocolMapper:AudienceProtocolMapper":
 		if _, ofScope := c.inputs["clientScopeId"]; ofScope {
@@ -116,17 +117,21 @@ func (a *adoption) find(ctx context.Context, c created) (string, error) {
 		}
 		return a.path(gocloak.PString(scope.ID), nil)
 	default:
-		return "", nil
+		return a.brokered(ctx, c)
 	}
 }
 
 // user is nobody where an update was killed between making a person and giving a
 // password: the provider gives one only to whom it makes, so it has to do that anew.
-func (a *adoption) user(ctx context.Context, name string) (string, error) {
+// Who is to set a password by themselves is somebody without one, too.
+func (a *adoption) user(ctx context.Context, name string, givesPassword bool) (string, error) {
 	users, err := a.api.GetUsers(ctx, a.token, a.realm, gocloak.GetUsersParams{Username: gocloak.StringP(name), Exact: gocloak.BoolP(true)})
 	id := idOf(users, func(*gocloak.User) bool { return true }, func(u *gocloak.User) *string { return u.ID })
 	if err != nil || id == "" {
 		return a.path("", err)
+	}
+	if !givesPassword {
+		return a.path(id, nil)
 	}
 	ways, err := a.api.GetCredentials(ctx, a.token, a.realm, id)
 	if err != nil || len(ways) > 0 {

@@ -82,6 +82,7 @@ var losses = map[string]string{
 	typeVolume: "all that is in this volume would be deleted",
 	typeRoot:   "every credential would be another one, and what is in the data volumes could not be opened any more",
 	typeRealm:  "all people, groups and sessions in this realm would be deleted",
+	typeUser:   "this person could not log in any more, and would need an invitation to come back",
 	typeGroup:  "everybody would leave this group",
 }
 

@@ -99,7 +99,7 @@ func TestASecretIsNeverShownWhereverItIs(t *testing.T) {
 
 func TestDataThatAnUpdateWouldCostComesFirstAndIsNamed(t *testing.T) {
 	some := map[string]any{}
-	for _, kind := range []string{typeVolume, typeRoot, typeRealm, typeGroup} {
+	for _, kind := range []string{typeVolume, typeRoot, typeRealm, typeGroup, typeUser} {
 		for _, op := range []apitype.OpType{apitype.OpDelete, apitype.OpReplace} {
 			found := planned(step(apitype.OpDelete, typeContainer, some, nil), step(op, kind, some, some))
 			require.Len(t, found, 2)

@@ -23,6 +23,14 @@ func (s *Stack) Drift(ctx context.Context, step Step) ([]report.Change, error) {
 	if err != nil {
 		return nil, err
 	}
+	members, err := s.differingPeople(ctx, found)
+	if err != nil {
+		return nil, err
+	}
 	unknown, err := s.unknown(ctx, step, found)
-	return slices.Concat(found, more, unknown), err
+	// Whoever has to leave an exclusive group is told once.
+	unknown = slices.DeleteFunc(unknown, func(c report.Change) bool {
+		return slices.ContainsFunc(members, func(m report.Change) bool { return m.Resource == c.Resource })
+	})
+	return slices.Concat(found, more, members, unknown), err
 }

@@ -63,12 +63,13 @@ type Stack struct {
 	pulumi auto.Stack
 	// told are the outputs of the last update; nil before one.
 	told auto.OutputMap
-	// stays is what an update or a removal has left alone, where that may surprise.
+	// stays is what an update or a removal has left alone, where that may surprise, and
+	// what became of people.
 	stays []string
 }
 
-// Summary is what an update or a removal came to: its changes, and what it has left
-// alone, where that may surprise.
+// Summary is what an update or a removal came to: its changes, what it has left
+// alone, where that may surprise, and what became of people.
 func (s *Stack) Summary(changes Changes) string {
 	return strings.Join(append([]string{changes.String()}, s.stays...), "; ")
 }

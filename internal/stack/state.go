@@ -18,6 +18,7 @@ const (
 	typeVolume    = "docker:index/volume:Volume"
 	typeRoot      = "random:index/randomBytes:RandomBytes"
 	typeRealm     = "keycloak:index/realm:Realm"
+	typeUser      = "keycloak:index/user:User"
 	typeGroup     = "keycloak:index/group:Group"
 )
 

@@ -31,7 +31,7 @@ func (s *Stack) unknown(ctx context.Context, step Step, found []report.Change) (
 		return nil, err
 	}
 	step.Say("looking at the whole of realm %s", told.Realm.Name)
-	realm, err := pristine.Open(ctx, told, s.Config.Realm.Administrators)
+	realm, err := pristine.Open(ctx, told, s.made())
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -65,6 +66,7 @@ func (s *Stack) Up(ctx context.Context, step Step, refresh bool) (Changes, error
 	total := Changes{}
 	inherits := found.behind && (found.kept || elsewhere)
 	moved := released && s.Config.Postgres.External != nil
+	listed := s.newlyListed(found.known)
 	if inherits || moved || found.down {
 		// What is inside Keycloak can be compared with the state only once Keycloak answers.
 		step.Say("Keycloak first, and then what is in it")
@@ -77,6 +79,12 @@ func (s *Stack) Up(ctx context.Context, step Step, refresh bool) (Changes, error
 	}
 	switch {
 	case inherits:
+		if err := s.adopt(ctx, step); err != nil {
+			return nil, err
+		}
+	case listed:
+		// Somebody may be in Keycloak already: a person whom an administrator has made
+		// keeps password and place.
 		if err := s.adopt(ctx, step); err != nil {
 			return nil, err
 		}
@@ -98,7 +106,9 @@ func (s *Stack) Up(ctx context.Context, step Step, refresh bool) (Changes, error
 	if err != nil {
 		return total, err
 	}
-	return total, s.settleRecovery(ctx, step)
+	done, err = s.settlePeople(ctx, step)
+	total.add(done)
+	return total, errors.Join(err, s.settleRecovery(ctx, step))
 }
 
 // insideKeycloak is what stands there, as Pulumi names it.

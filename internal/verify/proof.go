@@ -81,7 +81,7 @@ func (p *proof) checks() []check {
 		checks = slices.Insert(checks, 3, check{name: "closed-paths", run: p.checkClosedPaths, next: edgeLog, needs: []string{"discovery"}})
 		checks = slices.Insert(checks, 1, check{name: "certificate", run: p.checkCertificate, next: edgeLog})
 	}
-	return p.elsewhere(p.machineChecks(checks))
+	return p.upstreams(p.elsewhere(p.machineChecks(checks)))
 }
 
 // containers puts names in the place of {mlflow} and its like.

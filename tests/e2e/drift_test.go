@@ -292,7 +292,7 @@ func TestAContainerOnTheDataNetworkThatNobodyKnowsIsDrift(t *testing.T) {
 func TestTheRealmOfAStackThatWasJustMadeIsTheBaseline(t *testing.T) {
 	if *update {
 		told := runningStack(t)
-		realm, err := pristine.Open(t.Context(), told, nil)
+		realm, err := pristine.Open(t.Context(), told, pristine.Made{})
 		require.NoError(t, err)
 		seen, err := realm.Baseline(t.Context())
 		require.NoError(t, err)

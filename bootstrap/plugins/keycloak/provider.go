@@ -40,7 +40,12 @@ var types = map[string]struct{ module, member string }{
 	"keycloak_authentication_execution":        {"authentication", "Execution"},
 	"keycloak_authentication_execution_config": {"authentication", "ExecutionConfig"},
 
-	"keycloak_oidc_identity_provider": {"oidc", "IdentityProvider"},
+	"keycloak_custom_identity_provider_mapper": {"index", "CustomIdentityProviderMapping"},
+	"keycloak_oidc_identity_provider":          {"oidc", "IdentityProvider"},
+	"keycloak_saml_identity_provider":          {"saml", "IdentityProvider"},
+
+	"keycloak_ldap_user_federation": {"ldap", "UserFederation"},
+	"keycloak_ldap_group_mapper":    {"ldap", "GroupMapper"},
 
 	"keycloak_openid_client":                            {"openid", "Client"},
 	"keycloak_openid_client_scope":                      {"openid", "ClientScope"},

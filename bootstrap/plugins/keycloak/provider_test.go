@@ -5,8 +5,10 @@ import (
 
 	"github.com/pulumi/pulumi-keycloak/sdk/v6/go/keycloak"
 	"github.com/pulumi/pulumi-keycloak/sdk/v6/go/keycloak/authentication"
+	"github.com/pulumi/pulumi-keycloak/sdk/v6/go/keycloak/ldap"
 	"github.com/pulumi/pulumi-keycloak/sdk/v6/go/keycloak/oidc"
 	"github.com/pulumi/pulumi-keycloak/sdk/v6/go/keycloak/openid"
+	"github.com/pulumi/pulumi-keycloak/sdk/v6/go/keycloak/saml"
 
 	"github.com/mlflow-sso/mlflow-sso/bootstrap/plugins/sdkmatch"
 )
@@ -36,7 +38,11 @@ var sdk = map[string]sdkmatch.Arguments{
 	"keycloak:authentication/subflow:Subflow":                                     authentication.SubflowArgs{},
 	"keycloak:authentication/execution:Execution":                                 authentication.ExecutionArgs{},
 	"keycloak:authentication/executionConfig:ExecutionConfig":                     authentication.ExecutionConfigArgs{},
+	"keycloak:index/customIdentityProviderMapping:CustomIdentityProviderMapping":  keycloak.CustomIdentityProviderMappingArgs{},
 	"keycloak:oidc/identityProvider:IdentityProvider":                             oidc.IdentityProviderArgs{},
+	"keycloak:saml/identityProvider:IdentityProvider":                             saml.IdentityProviderArgs{},
+	"keycloak:ldap/userFederation:UserFederation":                                 ldap.UserFederationArgs{},
+	"keycloak:ldap/groupMapper:GroupMapper":                                       ldap.GroupMapperArgs{},
 	"keycloak:openid/client:Client":                                               openid.ClientArgs{},
 	"keycloak:openid/clientScope:ClientScope":                                     openid.ClientScopeArgs{},
 	"keycloak:openid/clientDefaultScopes:ClientDefaultScopes":                     openid.ClientDefaultScopesArgs{},

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/people"
+)
+
+func TestAnInvitationIsForOnePersonAndForATimeThatMakesSense(t *testing.T) {
+	for _, args := range [][]string{{}, {"ada", "bob"}, {"ada", "--for", "5s"}, {"ada", "--for", "800h"}} {
+		var stderr bytes.Buffer
+		require.Equal(t, exitMisused, run(append([]string{"invite"}, args...), io.Discard, &stderr), args)
+		require.Contains(t, stderr.String(), "want ")
+	}
+}
+
+func TestAnInvitationShowsWhatSomebodyNeedsAndNoMore(t *testing.T) {
+	told := outputs.Stack{MLflow: outputs.MLflow{URL: "https://mlflow.example.com"}}
+	var shown bytes.Buffer
+	require.NoError(t, printInvitation(&shown, told, &people.Invitation{Username: "ada", Email: "ada@example.com", Password: "good-for-one-login"}))
+	for _, want := range []string{"https://mlflow.example.com\n", "ada\n", "good-for-one-login\n", "Keycloak demands another one"} {
+		require.Contains(t, shown.String(), want)
+	}
+	shown.Reset()
+	require.NoError(t, printInvitation(&shown, told, &people.Invitation{Username: "ada", Email: "ada@example.com", Until: time.Now()}))
+	require.Contains(t, shown.String(), "has written to ada@example.com")
+	require.NotContains(t, shown.String(), "Password")
+}

@@ -1,0 +1,38 @@
+package realm
+
+import (
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-sso/mlflow-sso/components/internal/child"
+)
+
+// Inside is what a component needs that makes something in the realm.
+type Inside struct {
+	// RealmID is the realm's.
+	RealmID pulumi.StringOutput
+	// Groups are the IDs of the realm's groups by their names.
+	Groups map[string]pulumi.StringOutput
+
+	provider pulumi.ProviderResource
+	server   pulumi.Resource
+}
+
+// IsZero says whether there is no realm.
+func (i Inside) IsZero() bool { return i.provider == nil || i.server == nil }
+
+// Options are those of a child inside Keycloak: it is made through the realm's
+// provider, and goes with the server's container.
+func (i Inside) Options(parent pulumi.Resource, extra ...pulumi.ResourceOption) []pulumi.ResourceOption {
+	return child.Options(parent, append([]pulumi.ResourceOption{pulumi.Provider(i.provider), pulumi.DeletedWith(i.server)}, extra...)...)
+}
+
+func (b *builder) inside() Inside {
+	i := Inside{
+		RealmID: b.made.ID().ToStringOutput(), Groups: map[string]pulumi.StringOutput{},
+		provider: b.keycloak, server: b.args.Admin.Server,
+	}
+	for name, group := range b.byGroup {
+		i.Groups[name] = group.ID().ToStringOutput()
+	}
+	return i
+}

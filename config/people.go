@@ -1,0 +1,168 @@
+package config
+
+import (
+	"fmt"
+	"net/mail"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/mlflow-sso/mlflow-sso/components/address"
+	"github.com/mlflow-sso/mlflow-sso/components/realm"
+)
+
+// Person is somebody whom the stack lists: a user of the realm in exactly these
+// groups. The password is theirs, and no setting.
+type Person struct {
+	// Username is in small letters, and stays: another one is another person.
+	Username string `json:"username"`
+	// Email is the address by which MLflow knows them, and where invitations go.
+	Email string `json:"email"`
+	// FirstName and LastName are shown in Keycloak's pages and in MLflow.
+	FirstName string `json:"firstName"`
+	LastName  string `json:"lastName"`
+	// Groups are all that they are in; one of them lets them into MLflow.
+	Groups []string `json:"groups"`
+	// Enabled is false for somebody who may not log in, and keeps their place.
+	Enabled bool `json:"enabled"`
+}
+
+func (p *Person) setDefaults() { p.Enabled = true }
+
+// Mail is the server through which Keycloak writes to people.
+type Mail struct {
+	// Host and Port are where Keycloak's container reaches it.
+	Host string `json:"host"`
+	Port int    `json:"port"`
+	// TLS says that the connection is encrypted and the server's certificate verified:
+	// from the first byte at port 465, else before anything is said.
+	TLS bool `json:"tls"`
+	// From is the sender.
+	From string `json:"from"`
+	// Username and PasswordFile log in at the server; none where it takes mail from
+	// this host without.
+	Username     string     `json:"username"`
+	PasswordFile SecretFile `json:"passwordFile"`
+}
+
+func (m *Mail) setDefaults() { m.Port, m.TLS = 587, true }
+
+// Server is where Keycloak's container reaches it.
+func (m *Mail) Server() address.Server {
+	return address.Server{Host: m.Host, Port: m.Port, TLS: m.TLS}
+}
+
+// In are the user names of the listed people in a group.
+func (c *Config) In(group string) []string {
+	var names []string
+	for _, p := range c.People {
+		if slices.Contains(p.Groups, group) {
+			names = append(names, p.Username)
+		}
+	}
+	return names
+}
+
+// groups are all groups of the realm that the program makes.
+func (c *Config) groups() []string {
+	return append([]string{realm.AdminGroup, realm.UserGroup}, c.Realm.Groups...)
+}
+
+var (
+	usernamePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{2,63}$`)
+	// A slash would part a path of groups, a comma a list of MLflow's.
+	groupPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+	// Keycloak refuses the same in names of people.
+	namePatternOfPeople = regexp.MustCompile(`^[^<>&"$%!#?§;*~/\\|^=\[\]{}()\x00-\x1f]{0,255}$`)
+)
+
+// people checks who is listed, and the groups that they can be in.
+func (v *validation) people(c *Config) {
+	for i, group := range c.Realm.Groups {
+		switch {
+		case !groupPattern.MatchString(group):
+			v.fail("realm.groups", "got %q, want at most 64 letters, digits, dots, underscores and hyphens", group)
+		case slices.Contains([]string{realm.AdminGroup, realm.UserGroup}, group):
+			v.fail("realm.groups", "got %q, which is there anyway, want it left out", group)
+		case slices.Contains(c.Realm.Groups[:i], group):
+			v.fail("realm.groups", "got %q twice, want every group once", group)
+		}
+	}
+	for i, group := range c.Realm.Exclusive {
+		v.knownGroup("realm.exclusive", group, c)
+		if slices.Contains(c.Realm.Exclusive[:i], group) {
+			v.fail("realm.exclusive", "got %q twice, want every group once", group)
+		}
+	}
+	for i, p := range c.People {
+		v.person(fmt.Sprintf("people[%d]", i), p, c)
+		for _, other := range c.People[:i] {
+			if p.Username == other.Username {
+				v.fail(fmt.Sprintf("people[%d].username", i), "got %q twice, want everybody once", p.Username)
+			}
+			// MLflow would take them for one person.
+			if strings.EqualFold(p.Email, other.Email) {
+				v.fail(fmt.Sprintf("people[%d].email", i), "got %q, which %s has too, want everybody's own: MLflow knows people by it", p.Email, other.Username)
+			}
+		}
+	}
+	if m := c.Realm.Mail; m != nil {
+		v.mail(m)
+	}
+}
+
+func (v *validation) person(key string, p Person, c *Config) {
+	switch {
+	case !usernamePattern.MatchString(p.Username):
+		v.fail(key+".username", "got %q, want 3 to 64 small letters, digits, dots, underscores and hyphens", p.Username)
+	case c.Realm.DemoUsers && slices.Contains(realm.DemoUsernames(), p.Username):
+		v.fail(key+".username", "got %q, which is a demo user while realm.demoUsers is true, want another", p.Username)
+	case strings.HasPrefix(p.Username, "service-account-"):
+		v.fail(key+".username", "got %q, want another: Keycloak names the accounts of machines so", p.Username)
+	}
+	if !isMailAddress(p.Email) {
+		v.fail(key+".email", "got %q, want the address of one person, such as ada@example.com: MLflow knows them by it", p.Email)
+	}
+	for _, name := range []struct{ key, got string }{{"firstName", p.FirstName}, {"lastName", p.LastName}} {
+		if !namePatternOfPeople.MatchString(name.got) {
+			v.fail(key+"."+name.key, "got %q, want a name of at most 255 characters, without the signs that Keycloak refuses in one", name.got)
+		}
+	}
+	for i, group := range p.Groups {
+		v.knownGroup(key+".groups", group, c)
+		if slices.Contains(p.Groups[:i], group) {
+			v.fail(key+".groups", "got %q twice, want every group once", group)
+		}
+	}
+	if !slices.Contains(p.Groups, realm.AdminGroup) && !slices.Contains(p.Groups, realm.UserGroup) {
+		v.fail(key+".groups", "got %q for %s, want %s or %s among them: MLflow refuses everybody else; `enabled: false` keeps somebody out",
+			p.Groups, p.Username, realm.UserGroup, realm.AdminGroup)
+	}
+}
+
+// knownGroup demands a group that the program makes.
+func (v *validation) knownGroup(key, group string, c *Config) {
+	if !slices.Contains(c.groups(), group) {
+		v.fail(key, "got %q, which is no group of the realm, want one of %s; realm.groups makes more", group, strings.Join(c.groups(), ", "))
+	}
+}
+
+func (v *validation) mail(m *Mail) {
+	v.server("realm.mail", m.Server())
+	if !isMailAddress(m.From) {
+		v.fail("realm.mail.from", "got %q, want the sender's address", m.From)
+	}
+	switch {
+	case m.Username == "" && m.PasswordFile != "":
+		v.fail("realm.mail.username", `got "" while passwordFile is set, want whom the password is of`)
+	case m.Username != "":
+		v.secret("realm.mail.passwordFile", m.PasswordFile)
+	}
+}
+
+// isMailAddress says whether a text is one address and nothing else, in small letters:
+// Keycloak keeps it so, and a difference would be seen for ever.
+func isMailAddress(text string) bool {
+	parsed, err := mail.ParseAddress(text)
+	return err == nil && parsed.Address == text && text == strings.ToLower(text)
+}

@@ -1,0 +1,142 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/mlflow-sso/mlflow-sso/components/realm"
+)
+
+// IdentityProvider is where people are known who are not listed.
+type IdentityProvider struct {
+	// Alias is its name in Keycloak, and begins the user names of its people.
+	Alias string `json:"alias"`
+	// DisplayName is what the button in the login form says; the alias where it is empty.
+	DisplayName string `json:"displayName"`
+	// Groups maps the provider's groups to the realm's. Who is in none is refused.
+	Groups map[string]string `json:"groups"`
+	// TrustEmail says that the provider makes sure that an address is the person's. Else
+	// Keycloak writes to it first.
+	TrustEmail bool `json:"trustEmail"`
+	// OIDC says how it is asked.
+	OIDC *OIDC `json:"oidc"`
+	// LDAP is a directory, in place of OIDC.
+	LDAP *LDAP `json:"ldap"`
+}
+
+// OIDC is a provider that speaks OpenID Connect.
+type OIDC struct {
+	// MetadataFile is the absolute path of a file with what the provider publishes under
+	// /.well-known/openid-configuration.
+	MetadataFile string `json:"metadataFile"`
+	// ClientID is this stack's at the provider, ClientSecretFile holds its secret.
+	ClientID         string     `json:"clientID"`
+	ClientSecretFile SecretFile `json:"clientSecretFile"`
+	// GroupsClaim is the claim with a person's groups.
+	GroupsClaim string `json:"groupsClaim"`
+	// Scopes are what is asked for.
+	Scopes string `json:"scopes"`
+}
+
+func (o *OIDC) setDefaults() { o.GroupsClaim, o.Scopes = "groups", "openid profile email" }
+
+// Title is what the button in the login form says.
+func (p IdentityProvider) Title() string {
+	if p.DisplayName == "" {
+		return p.Alias
+	}
+	return p.DisplayName
+}
+
+// The kinds of identity providers.
+const (
+	KindOIDC = "oidc"
+	KindLDAP = "ldap"
+)
+
+// Kind is how it is asked.
+func (p IdentityProvider) Kind() string {
+	if p.LDAP != nil {
+		return KindLDAP
+	}
+	return KindOIDC
+}
+
+// ConfirmsEmail says whether somebody's address has to be confirmed by a mail.
+func (c *Config) ConfirmsEmail() bool {
+	return slices.ContainsFunc(c.IdentityProviders, func(p IdentityProvider) bool { return !p.TrustEmail })
+}
+
+var (
+	aliasPattern = regexp.MustCompile(`^[a-z][a-z0-9-]{0,39}$`)
+	claimPattern = regexp.MustCompile(`^[A-Za-z0-9_:./-]{1,128}$`)
+)
+
+func (v *validation) providers(c *Config) {
+	for i, p := range c.IdentityProviders {
+		key := fmt.Sprintf("identityProviders[%d]", i)
+		if !aliasPattern.MatchString(p.Alias) {
+			v.fail(key+".alias", "got %q, want at most 40 small letters, digits and hyphens, a letter first", p.Alias)
+		}
+		for _, other := range c.IdentityProviders[:i] {
+			if p.Alias == other.Alias {
+				v.fail(key+".alias", "got %q twice, want another: it names the provider in Keycloak", p.Alias)
+			}
+		}
+		if strings.ContainsFunc(p.DisplayName, unicode.IsControl) {
+			v.fail(key+".displayName", "got %q, want one line", p.DisplayName)
+		}
+		v.mapping(key+".groups", p, c)
+		if !p.TrustEmail && c.Realm.Mail == nil {
+			v.fail(key+".trustEmail", "got false while realm.mail is not set, want true if %s makes sure that an address is the person's, "+
+				"or a server of mail, by which Keycloak does: MLflow knows people by their address", p.Alias)
+		}
+		switch {
+		case (p.OIDC != nil) == (p.LDAP != nil):
+			v.fail(key, "got none or more than one way in which %s is asked, want either oidc or ldap", p.Alias)
+		case p.OIDC != nil:
+			v.oidc(key+".oidc", p.OIDC)
+		default:
+			v.ldap(key+".ldap", p.Groups, p.LDAP)
+		}
+	}
+}
+
+// mapping demands that somebody can get in, and that nobody is let in and taken out in turn.
+func (v *validation) mapping(key string, p IdentityProvider, c *Config) {
+	entrance := false
+	for _, theirs := range slices.Sorted(maps.Keys(p.Groups)) {
+		ours := p.Groups[theirs]
+		v.knownGroup(key, ours, c)
+		entrance = entrance || ours == realm.UserGroup || ours == realm.AdminGroup
+		if theirs == "" || strings.TrimSpace(theirs) != theirs || strings.ContainsFunc(theirs, unicode.IsControl) || strings.Contains(theirs, "::") {
+			v.fail(key, "got %q for a group of %s, want its name", theirs, p.Alias)
+		}
+		if slices.Contains(c.Realm.Exclusive, ours) {
+			v.fail(key, "got %q, which is in realm.exclusive, want one of the two: nobody is in that group but whom the settings name", ours)
+		}
+	}
+	if !entrance {
+		v.fail(key, "got none of %s that is mapped to %s or %s, want one: everybody would be refused", p.Alias, realm.UserGroup, realm.AdminGroup)
+	}
+}
+
+func (v *validation) oidc(key string, o *OIDC) {
+	if _, err := ReadDiscovery(o.MetadataFile); err != nil {
+		v.fail(key+".metadataFile", "%w", err)
+	}
+	if o.ClientID == "" || strings.TrimSpace(o.ClientID) != o.ClientID {
+		v.fail(key+".clientID", "got %q, want what the provider calls this stack", o.ClientID)
+	}
+	v.secret(key+".clientSecretFile", o.ClientSecretFile)
+	if !claimPattern.MatchString(o.GroupsClaim) {
+		v.fail(key+".groupsClaim", "got %q, want the name of a claim", o.GroupsClaim)
+	}
+	if !slices.Contains(strings.Fields(o.Scopes), "openid") {
+		v.fail(key+".scopes", "got %q, want scopes with openid among them", o.Scopes)
+	}
+}

@@ -1,0 +1,64 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/report"
+	"github.com/mlflow-sso/mlflow-sso/internal/verify"
+)
+
+// Everybody whom a company knows, by OpenID Connect: one is an administrator, one a
+// member, one is in no group that is mapped, and one has the address of somebody else.
+func TestPeopleOfAnOpenIDProviderAreLetInByItsGroupsAndTakeNobodysPlace(t *testing.T) {
+	l, o := peopled.up(t), newOutside(t)
+	told := peopled.told
+	s := changes(t, l)
+	c := startCompany(t, o, told.Realm.Issuer+"/broker/company/endpoint")
+	metadata := c.publishes(t, "/realms/company/.well-known/openid-configuration", "company.json")
+	provider := fmt.Sprintf(`  mlflow-sso:images: {keycloak: "%s"}
+  mlflow-sso:identityProviders:
+    - alias: company
+      displayName: The Company
+      groups: {ml-admins: mlflow-admins, ml people: mlflow-users}
+      trustEmail: true
+      oidc: {metadataFile: %s, clientID: mlflow-stack, clientSecretFile: %s/company, groupsClaim: roles}
+`, o.trusting, metadata, o.secrets)
+	got := s.up(t, "", provider)
+	require.NotContains(t, got.stdout+got.stderr, c.secret)
+	isNowhere(t, c.secret, c.password)
+
+	logsIn := func(username string) string {
+		b, page := c.stranger(t)
+		page = c.by(t, b, page, "company", username)
+		if text := said(page); text != "" {
+			return text
+		}
+		return arrives(t, told, b, page)
+	}
+	require.Equal(t, "administrator olga@company.example", logsIn("olga"))
+	require.Equal(t, "member mia@company.example", logsIn("mia"))
+	require.Equal(t, refusal, logsIn("nils"))
+	require.Contains(t, logsIn("thief"), "already exists")
+	require.Equal(t, "administrator olga@company.example", logsIn("olga"), "the second time, too")
+
+	// What is as the settings say is no drift, and all the rest holds.
+	require.Contains(t, l.must(t, "drift").stdout, "no drift")
+	again, err := l.outputs(t.Context())
+	require.NoError(t, err)
+	requireAllPassed(t, prove(t, again))
+	require.Contains(t, verify.Names(again), "identity-providers")
+	requireHealthy(t, l)
+
+	// A provider that does not answer is found.
+	require.NoError(t, o.docker.API().ContainerStop(t.Context(), c.id, container.StopOptions{}))
+	sick, err := l.run(t.Context(), "doctor", "--output", "json")
+	require.NoError(t, err)
+	require.Contains(t, sick.stdout, "provider-unreachable")
+	require.Contains(t, fallen(prove(t, again), report.Failed), "identity-providers")
+}
