@@ -78,6 +78,8 @@ var mutations = []mutation{
 	{"the groups of a provider are taken once", "components/broker/broker.go", `"syncMode": "FORCE", "claims"`, `"syncMode": "IMPORT", "claims"`, "TestTheGroupsOfAProviderAreLookedAtAtEachLogin"},
 	{"somebody without an address is found in a directory", "components/broker/directory.go", `"(&(mail=*)" + l.Filter + ")"`, `l.Filter`, "TestADirectoryIsReadInTLSAndWhoHasNoAddressIsLeftOut"},
 	{"what administrators change is remembered for ever", "components/realm/realm.go", `Attributes: b.adminEventsExpire(),`, ``, "TestEventsOfEitherKindAreKeptForTheSameTime"},
+	{"an ID token of a machine is for MLflow", "components/realm/machines.go", `AddToIdToken: pulumi.Bool(false), // an ID token is for the machine itself`, `AddToIdToken: pulumi.Bool(true),`, "TestTokensOfServiceAccountsAreForMLflowAndSayNoAddress"},
+	{"a machine logs in at a page", "components/realm/machines.go", `StandardFlowEnabled: pulumi.Bool(false),`, `StandardFlowEnabled: pulumi.Bool(true),`, "TestAServiceAccountHasOneWayToATokenAndThatIsItsSecret"},
 	{"the health check is curl", "components/internal/container/container.go", `{"CMD", "healthcheck"}`, `{"CMD", "curl"}`, "TestEleven02HealthChecksNeedNothingThatAnImageMayLack"},
 	{"what takes snapshots may change the artifacts", "components/backup/backup.go", `args.Artifacts, []string{ArtifactPath}`, `args.Artifacts, nil`, "TestWhatTakesSnapshotsCannotChangeWhatItReads"},
 	{"what takes snapshots owns the databases", "components/platform/backup.go", `args.Databases, args.Data = p.postgres.Read, p.network.Data`, `args.Data = p.network.Data`, "TestCredentialsOfSnapshotsAreToldToThoseWhoNeedThemAndToNobodyElse"},

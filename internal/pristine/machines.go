@@ -101,7 +101,7 @@ func renamed(value json.RawMessage, from, to string) json.RawMessage {
 // pulumisOfAccounts is what refresh was seen to name of service accounts, beside what
 // it names of every client: the scopes, and the groups of those that have one.
 func pulumisOfAccounts(path string, stack outputs.Stack) bool {
-	for _, account := range stack.ServiceAccounts {
+	for _, account := range accountsOf(stack) {
 		client, user := placesOf(account.Name)
 		switch path {
 		case client + between + "defaultClientScopes", client + between + "optionalClientScopes":
