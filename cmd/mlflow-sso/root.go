@@ -67,7 +67,7 @@ something wrong.`,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
-		newUpCommand(), newPreviewCommand(), newVerifyCommand(outputsInState), newDoctorCommand(), newDriftCommand(), newAttackCommand(outputsInState),
+		newUpCommand(), newPreviewCommand(), newVerifyCommand(outputsInState), newDoctorCommand(), newDriftCommand(), newAttackCommand(outputsInState), newAccessCommand(),
 		newPasswordsCommand(), newTokenCommand(outputsInState), newConsoleCommand(outputsInState), newBreakGlassCommand(outputsInState), newCertificateCommand(outputsInState), newOutputsCommand(),
 		newDestroyCommand(), newBootstrapCommand(),
 	)
