@@ -117,5 +117,5 @@ func TestAStackWithoutServiceAccountsHasNothingOfThem(t *testing.T) {
 			require.NotContains(t, made.Name, "machine")
 		}
 	})
-	require.Len(t, slices.DeleteFunc(recordMachines(t).Resources, func(made recorder.Resource) bool { return !strings.Contains(made.Name, "machine") }), 11)
+	require.Len(t, slices.DeleteFunc(recordMachines(t).Resources, func(made recorder.Resource) bool { return !strings.Contains(made.Name, "machine") }), 14)
 }

@@ -111,7 +111,7 @@ type builder struct {
 	plugin  *plugin
 	steward *resource
 	// known are the accounts, by name.
-	known map[string]pulumi.Resource
+	known map[string]pulumi.IDOutput
 }
 
 func (b *builder) connect() error {
@@ -129,10 +129,10 @@ func (b *builder) connect() error {
 
 // make registers a resource of the plugin. What MLflow knows goes with its server: a
 // stack that is taken down asks nothing of it, and the database stays where it is kept.
-func (b *builder) make(token, name string, inputs pulumi.Map, after ...pulumi.Resource) (*resource, error) {
+func (b *builder) make(token, name string, inputs pulumi.Map) (*resource, error) {
 	made := &resource{}
 	err := b.ctx.RegisterResource(token, b.name+"-"+name, inputs, made, child.Options(b.component,
-		pulumi.Provider(b.plugin), pulumi.Version(PluginVersion), pulumi.DependsOn(after), pulumi.DeletedWith(b.args.MLflow.Ready))...)
+		pulumi.Provider(b.plugin), pulumi.Version(PluginVersion), pulumi.DeletedWith(b.args.MLflow.Ready))...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -140,40 +140,42 @@ func (b *builder) make(token, name string, inputs pulumi.Map, after ...pulumi.Re
 }
 
 func (b *builder) bind() (err error) {
-	b.steward, err = b.make(StewardType, "steward", pulumi.Map{"subject": b.args.Steward.Subject}, b.args.MLflow.Ready)
+	b.steward, err = b.make(StewardType, "steward", pulumi.Map{"subject": b.args.Steward.Subject})
 	return err
 }
 
 func (b *builder) accounts() error {
-	b.known = map[string]pulumi.Resource{}
+	b.known = map[string]pulumi.IDOutput{}
 	for _, account := range b.args.Accounts {
 		made, err := b.make(ServiceAccountType, "account-"+account.Name, pulumi.Map{
 			"username":    pulumi.String(account.Username),
 			"subject":     account.Subject,
 			"admin":       pulumi.Bool(account.Admin),
 			"displayName": pulumi.String(account.Name),
-		}, b.steward)
+			"by":          b.steward.ID(),
+		})
 		if err != nil {
 			return err
 		}
-		b.known[account.Username] = made
+		b.known[account.Username] = made.ID()
 	}
 	return nil
 }
 
 func (b *builder) grants() error {
 	for _, r := range b.args.Rules {
-		after := []pulumi.Resource{b.steward}
+		var who pulumi.Input = pulumi.String(r.Name)
 		if made, is := b.known[r.Name]; is && r.Who == grant.ServiceAccount {
-			after = append(after, made)
+			who = made // once MLflow knows the account
 		}
 		_, err := b.make(GrantType, "grant-"+strings.ReplaceAll(r.Key(), "/", "-"), pulumi.Map{
-			string(r.Who): pulumi.String(r.Name),
+			string(r.Who): who,
+			"by":          b.steward.ID(),
 			"kind":        pulumi.String(string(r.Kind)),
 			"pattern":     pulumi.String(string(r.Pattern)),
 			"permission":  pulumi.String(r.Permission),
 			"future":      pulumi.Bool(r.Future),
-		}, after...)
+		})
 		if err != nil {
 			return err
 		}

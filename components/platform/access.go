@@ -33,7 +33,7 @@ func (p *Platform) makeAccess(ctx *pulumi.Context, opts ...pulumi.ResourceOption
 // stewardOutputs are empty where there is none.
 func (p *Platform) stewardOutputs() pulumi.Map {
 	if !p.needsSteward() {
-		return pulumi.Map{"id": pulumi.String(""), "secret": pulumi.String("")}
+		return pulumi.Map{"id": pulumi.String(""), "secret": pulumi.ToSecret(pulumi.String(""))}
 	}
 	return pulumi.Map{"id": pulumi.String(p.realm.Steward.Name), "secret": pulumi.ToSecret(p.realm.Steward.Secret)}
 }

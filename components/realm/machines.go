@@ -111,8 +111,8 @@ func (b *builder) machineScope() (*openid.ClientScope, error) {
 		RealmId:       b.made.ID(),
 		ClientScopeId: scope.ID(),
 		Name:          pulumi.String("audience"),
-		// By its ID, which is known before MLflow's client is.
-		IncludedClientAudience: pulumi.String(b.component.Client.ID),
+		// From the client itself: Keycloak's provider refuses one that is not there yet.
+		IncludedClientAudience: b.openid.ClientId,
 		AddToIdToken:           pulumi.Bool(false), // an ID token is for the machine itself
 		AddToAccessToken:       pulumi.Bool(true),
 	}, b.childOpts()...)

@@ -2,7 +2,6 @@ package pristine
 
 import (
 	"encoding/json"
-	"slices"
 	"strings"
 
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
@@ -60,7 +59,7 @@ func takeMachines(d document, names []string) document {
 				continue
 			}
 			delete(d, path)
-			if i == 0 && path != user+between+"groups" {
+			if i == 0 {
 				one[to] = renamed(value, name, anyAccount)
 			}
 		}
@@ -69,7 +68,7 @@ func takeMachines(d document, names []string) document {
 }
 
 // machines are all service accounts of a stack as a baseline's one says.
-func machines(one document, stack outputs.Stack) (document, error) {
+func machines(one document, stack outputs.Stack) document {
 	all := document{}
 	anyClient, anyUser := placesOf(anyAccount)
 	for _, account := range accountsOf(stack) {
@@ -83,21 +82,8 @@ func machines(one document, stack outputs.Stack) (document, error) {
 			}
 			all[path] = renamed(value, anyAccount, account.Name)
 		}
-		if len(account.Groups) == 0 {
-			continue
-		}
-		groups := make([]string, 0, len(account.Groups))
-		for _, group := range account.Groups {
-			groups = append(groups, "/"+group)
-		}
-		slices.Sort(groups)
-		encoded, err := json.Marshal(groups)
-		if err != nil {
-			return nil, err
-		}
-		all[user+between+"groups"] = encoded
 	}
-	return all, nil
+	return all
 }
 
 // renamed is a value in which an account's name, alone or behind what Keycloak and
@@ -110,4 +96,19 @@ func renamed(value json.RawMessage, from, to string) json.RawMessage {
 		}
 	}
 	return value
+}
+
+// pulumisOfAccounts is what refresh was seen to name of service accounts, beside what
+// it names of every client: the scopes, and the groups of those that have one.
+func pulumisOfAccounts(path string, stack outputs.Stack) bool {
+	for _, account := range stack.ServiceAccounts {
+		client, user := placesOf(account.Name)
+		switch path {
+		case client + between + "defaultClientScopes", client + between + "optionalClientScopes":
+			return true
+		case user + between + "groups":
+			return len(account.Groups) > 0
+		}
+	}
+	return false
 }

@@ -103,7 +103,7 @@ func (r *Realm) whole(ctx context.Context) (Baseline, error) {
 		return Baseline{}, r.failed("read the export", err)
 	}
 	for path := range d {
-		if elsewhere(path, names(r.stack)...) {
+		if elsewhere(path, names(r.stack)...) || pulumisOfAccounts(path, r.stack) {
 			delete(d, path)
 		}
 	}
@@ -126,11 +126,7 @@ func (r *Realm) Differences(ctx context.Context) ([]report.Change, error) {
 	if len(got.Realm) == 0 {
 		return nil, r.failed("read the export", fmt.Errorf("it is empty, want about %d values", len(want.Realm)))
 	}
-	accounts, err := machines(want.Machine, r.stack)
-	if err != nil {
-		return nil, err
-	}
-	maps.Copy(want.Realm, accounts)
+	maps.Copy(want.Realm, machines(want.Machine, r.stack))
 	people, err := r.people(ctx)
 	return append(withoutGone(compare(got.Realm, want.Realm), names(r.stack)...), people...), err
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 
+	"github.com/mlflow-sso/mlflow-sso/components/access"
 	"github.com/mlflow-sso/mlflow-sso/internal/report"
 )
 
@@ -61,6 +62,9 @@ func (w *watch) stays(m apitype.StepEventMetadata, step Step) {
 
 func differs(m apitype.StepEventMetadata, outcome report.Outcome) difference {
 	d := difference{urn: m.URN, keys: m.Keys, change: report.Change{Resource: nameOf(m.URN), Kind: kindOf(m.Type), Outcome: outcome}}
+	if m.Type == access.GrantType {
+		d.change.Resource = sentence(m)
+	}
 	if outcome == report.Changed || outcome == report.Replaced {
 		d.change.Properties = properties(m)
 	}

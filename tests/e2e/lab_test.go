@@ -166,7 +166,7 @@ type common struct {
 }
 
 // shared is like the dev stack, public like the prod stack.
-var shared, public = &common{make: newLab}, &common{make: newPublicLab}
+var shared, public = &common{make: newLabWithAccount}, &common{make: newPublicLab}
 
 // toRemove are the stacks that are up for all tests.
 var toRemove []*lab

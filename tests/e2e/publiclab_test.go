@@ -57,6 +57,7 @@ func newPublicLab(folder string) (*lab, error) {
 	}
 	set("mlflow", map[string]any{"publicURL": fmt.Sprintf("https://mlflow.%s.test:%d", l.name, ports[1])})
 	set("keycloak", map[string]any{"publicURL": fmt.Sprintf("https://auth.%s.test:%d", l.name, ports[1]), "port": ports[2]})
+	file.Config["mlflow-sso:serviceAccounts"] = []any{map[string]any{"name": accountOfLabs, "groups": []string{"mlflow-users"}}}
 	text, err := yaml.Marshal(file)
 	if err != nil {
 		return nil, err
