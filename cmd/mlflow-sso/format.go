@@ -19,6 +19,7 @@ const (
 	asJSON     format = "json"
 	asMarkdown format = "markdown"
 	asSARIF    format = "sarif"
+	asHTML     format = "html"
 )
 
 // flag adds --output to a command's flags, for a table unless it is given. Table
