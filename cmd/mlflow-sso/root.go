@@ -69,7 +69,7 @@ something wrong.`,
 	root.AddCommand(
 		newUpCommand(), newPreviewCommand(), newVerifyCommand(outputsInState), newDoctorCommand(), newDriftCommand(), newAttackCommand(outputsInState),
 		newBackupCommand(outputsInState), newRestoreCommand(),
-		newPasswordsCommand(), newTokenCommand(outputsInState), newAccessCommand(outputsInState), newConsoleCommand(outputsInState), newInviteCommand(outputsInState), newBreakGlassCommand(outputsInState), newCertificateCommand(outputsInState), newOutputsCommand(),
+		newPasswordsCommand(), newTokenCommand(outputsInState), newAccessCommand(), newConsoleCommand(outputsInState), newInviteCommand(outputsInState), newBreakGlassCommand(outputsInState), newCertificateCommand(outputsInState), newOutputsCommand(),
 		newDestroyCommand(), newBootstrapCommand(),
 	)
 	return root
