@@ -3,6 +3,7 @@ package config
 import (
 	"path"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"time"
 )
@@ -38,6 +39,13 @@ type Keep struct {
 func (b *Backup) setDefaults() {
 	b.Every, b.ProvedWithin, b.MemoryMB = 24*time.Hour, 30*24*time.Hour, 512
 	b.Keep = Keep{Last: 3, Daily: 7, Weekly: 5, Monthly: 12}
+}
+
+// unset says whether nothing was set: Pulumi knows no object that may be left out.
+func (b *Backup) unset() bool {
+	var untouched Backup
+	untouched.setDefaults()
+	return b != nil && reflect.DeepEqual(*b, untouched)
 }
 
 // Place is where snapshots go, to be shown to a person.

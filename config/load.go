@@ -62,6 +62,9 @@ func Parse(source Source) (*Config, error) {
 	if err := errors.Join(d.errs...); err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
+	if c.Backup.unset() {
+		c.Backup = nil
+	}
 	if err := c.Validate(); err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
