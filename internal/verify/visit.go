@@ -71,6 +71,11 @@ func (v *Visit) Add(ctx context.Context, role, group string) (*Person, error) {
 	return &Person{person: who, ID: v.p.temporary.made[len(v.p.temporary.made)-1].id}, nil
 }
 
+// Demo is one of the stack's demo users.
+func (v *Visit) Demo(user outputs.User) *Person {
+	return &Person{person: &person{username: user.Username, email: user.Email, password: user.Password, group: user.Group}}
+}
+
 // SignIn logs a person in as a browser does, and sees that MLflow knows who it is.
 func (v *Visit) SignIn(ctx context.Context, who *Person) error {
 	return v.p.signIn(ctx, who.person, who.group == v.p.stack.Realm.AdminGroup)

@@ -192,7 +192,7 @@ func TestEveryFaultIsFoundNamedAndMendedByTheCommandThatDoctorNames(t *testing.T
 	behind.told = public.told
 	table := append(slices.Concat(done...), behind.judgeWhole(edgeFaults())...)
 	require.GreaterOrEqual(t, len(table), 24)
-	goldenTable(t, filepath.Join(behind.lab.root, "docs", "troubleshooting.md"), faultTable(table))
+	goldenTable(t, filepath.Join(behind.lab.root, "docs", "troubleshooting.md"), "faults", faultTable(table))
 }
 
 // judgeWhole is judgeAll on a stack that is proved to be whole before and after.
@@ -256,14 +256,12 @@ func faultTable(done []judged) string {
 	return b.String()
 }
 
-const (
-	tableBegins = "<!-- faults: written by the test, see CONTRIBUTING.md -->\n"
-	tableEnds   = "<!-- end of faults -->\n"
-)
-
-// goldenTable demands the table in the page, or with -update writes it there and fails.
-func goldenTable(t *testing.T, page, table string) {
+// goldenTable demands the table of that name in the page, or with -update writes it
+// there and fails.
+func goldenTable(t *testing.T, page, name, table string) {
 	t.Helper()
+	tableBegins := "<!-- " + name + ": written by the test, see CONTRIBUTING.md -->\n"
+	tableEnds := "<!-- end of " + name + " -->\n"
 	raw, err := os.ReadFile(page)
 	require.NoError(t, err)
 	before, rest, begins := strings.Cut(string(raw), tableBegins)
