@@ -220,5 +220,11 @@ func (s *server) Delete(ctx context.Context, r plugin.DeleteRequest) (plugin.Del
 	if err == nil {
 		err = kinds[r.Type].remove(ctx, at, r.Inputs)
 	}
+	// An update makes the container before it removes anything, so this is a stack that
+	// is taken down after somebody has removed the container.
+	if errors.Is(err, engine.ErrNoContainer) {
+		s.tell(ctx, r.URN, fmt.Sprintf("not removed from MLflow's database, since MLflow's container %s is not there", at.Container))
+		err = nil
+	}
 	return plugin.DeleteResponse{}, err
 }
