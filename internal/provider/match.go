@@ -15,16 +15,16 @@ import (
 // mustMatch refuses a new rule whose pattern matches nothing that there is, which
 // mostly is a slip of the pen. It is not for a rule that says it is for the future,
 // and not for a stack whose MLflow does not run yet.
-func (s *server) mustMatch(ctx context.Context, urn resource.URN, inputs resource.PropertyMap) ([]plugin.CheckFailure, error) {
+func (s *server) mustMatch(ctx context.Context, urn resource.URN, inputs resource.PropertyMap) []plugin.CheckFailure {
 	r := ruleOf(inputs)
 	if r.Future {
-		return nil, nil
+		return nil
 	}
 	s.one.Lock()
 	unknown := s.steward == nil
 	s.one.Unlock()
 	if unknown {
-		return nil, nil
+		return nil
 	}
 	at, err := s.connected(ctx)
 	var names []string
@@ -32,16 +32,16 @@ func (s *server) mustMatch(ctx context.Context, urn resource.URN, inputs resourc
 		names, err = at.Names(ctx, r.Kind)
 	}
 	if errors.Is(err, steward.ErrAbsent) {
-		return nil, nil
+		return nil
 	}
 	if err != nil {
 		s.tell(ctx, urn, fmt.Sprintf("not known whether it matches anything: %v", err))
-		return nil, nil
+		return nil
 	}
 	if slices.ContainsFunc(names, r.Pattern.Matches) {
-		return nil, nil
+		return nil
 	}
 	return []plugin.CheckFailure{{Property: "pattern", Reason: fmt.Sprintf(
 		"%s %q of %s %s match nothing that MLflow has (%d there): correct it, or say `future: true` in that rule", r.Kind.Plural(), r.Pattern, r.Who, r.Name, len(names),
-	)}}, nil
+	)}}
 }

@@ -34,13 +34,6 @@ func truth(inputs resource.PropertyMap, name resource.PropertyKey) bool {
 	return value.IsBool() && value.BoolValue()
 }
 
-func number(inputs resource.PropertyMap, name resource.PropertyKey) int {
-	if value := plain(inputs[name]); value.IsNumber() {
-		return int(value.NumberValue())
-	}
-	return 0
-}
-
 // compared names each input that differs, and which of them make another resource.
 // Another one has another ID, so the new one can be there before the old one goes.
 func compared(before, after resource.PropertyMap, replaces func(resource.PropertyKey) bool) plugin.DiffResult {

@@ -144,11 +144,7 @@ func (s *server) Check(ctx context.Context, r plugin.CheckRequest) (plugin.Check
 	}
 	inputs, failures := of.check(r.News)
 	if len(failures) == 0 && r.Type == access.GrantType && len(r.Olds) == 0 {
-		failure, err := s.mustMatch(ctx, r.URN, inputs)
-		if err != nil {
-			return plugin.CheckResponse{}, err
-		}
-		failures = failure
+		failures = s.mustMatch(ctx, r.URN, inputs)
 	}
 	return plugin.CheckResponse{Properties: inputs, Failures: failures}, nil
 }
