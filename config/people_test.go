@@ -98,8 +98,8 @@ func TestEveryMistakeAboutPeopleNamesItsKeyWhatWasGotAndWhatIsWanted(t *testing.
 		"no secret":             {"identityProviders", `"clientSecretFile"`, `"clientSecretFile":"","x"`, []string{"mlflow-sso:identityProviders[0].oidc.x: unknown"}},
 		"no metadata":           {"identityProviders", `"metadataFile":"`, `"metadataFile":"x`, []string{"mlflow-sso:identityProviders[0].oidc.metadataFile: ", "want the absolute path"}},
 		"no client":             {"identityProviders", `"stack"`, `""`, []string{"mlflow-sso:identityProviders[0].oidc.clientID: "}},
-		"both kinds":            {"identityProviders", `"ldap":{`, `"oidc":{},"ldap":{`, []string{"mlflow-sso:identityProviders[1]: ", "want either oidc or ldap"}},
-		"neither kind":          {"identityProviders", `"ldap":{`, `"displayName":"x"},{"ldap":{`, []string{"mlflow-sso:identityProviders[1]: ", "want either oidc or ldap"}},
+		"both kinds":            {"identityProviders", `"ldap":{`, `"oidc":{},"ldap":{`, []string{"mlflow-sso:identityProviders[1]: ", "want one of oidc, saml and ldap"}},
+		"neither kind":          {"identityProviders", `"ldap":{`, `"displayName":"x"},{"ldap":{`, []string{"mlflow-sso:identityProviders[1]: ", "want one of oidc, saml and ldap"}},
 		"provider twice":        {"identityProviders", `"directory"`, `"company"`, []string{"mlflow-sso:identityProviders[1].alias: ", `got "company" twice`}},
 		"directory here":        {"identityProviders", `ldap.example.com`, `localhost`, []string{"mlflow-sso:identityProviders[1].ldap: ", "in a container is that container"}},
 		"reader's name":         {"identityProviders", `cn=reader,dc=example`, `reader`, []string{"mlflow-sso:identityProviders[1].ldap.bindDN: ", `got "reader"`}},
@@ -109,6 +109,7 @@ func TestEveryMistakeAboutPeopleNamesItsKeyWhatWasGotAndWhatIsWanted(t *testing.
 		"attribute":             {"identityProviders", `"bindDN"`, `"usernameAttribute":"a b","bindDN"`, []string{"mlflow-sso:identityProviders[1].ldap.usernameAttribute: "}},
 		"another name":          {"identityProviders", `"mlflow-users":"mlflow-users"`, `"staff":"mlflow-users"`, []string{"mlflow-sso:identityProviders[1].groups: ", "the same name on both sides"}},
 		"typed bind password":   {"identityProviders", `"bindDN"`, `"bindPassword":"hunter2hunter2hunter2","bindDN"`, []string{"mlflow-sso:identityProviders[1].ldap.bindPassword: ", "No secret is typed"}},
+		"no saml metadata":      {"identityProviders", `"oidc":{"metadataFile"`, `"saml":{"metadataFile"`, []string{"mlflow-sso:identityProviders[0].saml.clientID: unknown setting"}},
 		"scopes":                {"identityProviders", `"clientID"`, `"scopes":"email","clientID"`, []string{"mlflow-sso:identityProviders[0].oidc.scopes: ", "with openid among them"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -24,7 +24,8 @@ type IdentityProvider struct {
 	TrustEmail bool `json:"trustEmail"`
 	// OIDC says how it is asked.
 	OIDC *OIDC `json:"oidc"`
-	// LDAP is a directory, in place of OIDC.
+	// SAML says how it is asked, in place of OIDC; LDAP is a directory, in place of both.
+	SAML *SAML `json:"saml"`
 	LDAP *LDAP `json:"ldap"`
 }
 
@@ -55,13 +56,17 @@ func (p IdentityProvider) Title() string {
 // The kinds of identity providers.
 const (
 	KindOIDC = "oidc"
+	KindSAML = "saml"
 	KindLDAP = "ldap"
 )
 
 // Kind is how it is asked.
 func (p IdentityProvider) Kind() string {
-	if p.LDAP != nil {
+	switch {
+	case p.LDAP != nil:
 		return KindLDAP
+	case p.SAML != nil:
+		return KindSAML
 	}
 	return KindOIDC
 }
@@ -95,11 +100,19 @@ func (v *validation) providers(c *Config) {
 			v.fail(key+".trustEmail", "got false while realm.mail is not set, want true if %s makes sure that an address is the person's, "+
 				"or a server of mail, by which Keycloak does: MLflow knows people by their address", p.Alias)
 		}
+		ways := 0
+		for _, is := range []bool{p.OIDC != nil, p.SAML != nil, p.LDAP != nil} {
+			if is {
+				ways++
+			}
+		}
 		switch {
-		case (p.OIDC != nil) == (p.LDAP != nil):
-			v.fail(key, "got none or more than one way in which %s is asked, want either oidc or ldap", p.Alias)
+		case ways != 1:
+			v.fail(key, "got %d ways in which %s is asked, want one of oidc, saml and ldap", ways, p.Alias)
 		case p.OIDC != nil:
 			v.oidc(key+".oidc", p.OIDC)
+		case p.SAML != nil:
+			v.saml(key+".saml", p.SAML)
 		default:
 			v.ldap(key+".ldap", p.Groups, p.LDAP)
 		}

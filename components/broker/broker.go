@@ -44,8 +44,19 @@ type Provider struct {
 	TrustEmail bool
 	// OIDC says how it is asked.
 	OIDC *OIDC
-	// LDAP says how it is asked, in place of OIDC.
+	// SAML says how it is asked, in place of OIDC, and LDAP in place of both.
+	SAML *SAML
 	LDAP *LDAP
+}
+
+// ways are in how many ways it is asked.
+func (p Provider) ways() (n int) {
+	for _, is := range []bool{p.OIDC != nil, p.SAML != nil, p.LDAP != nil} {
+		if is {
+			n++
+		}
+	}
+	return n
 }
 
 // OIDC is a provider that speaks OpenID Connect.
@@ -78,7 +89,8 @@ func (a *Args) Validate() error {
 	m.Unless(!a.Realm.IsZero(), "Realm is missing, want where people are let in")
 	for _, p := range a.Providers {
 		m.Unless(p.Alias != "", `Providers has one without an Alias, want a name`)
-		m.Unless((p.OIDC != nil) != (p.LDAP != nil), "Providers has %q, want one way in which it is asked", p.Alias)
+		m.Unless(p.ways() == 1, "Providers has %q with %d ways in which it is asked, want one", p.Alias, p.ways())
+		m.Unless(p.SAML == nil || len(p.SAML.Certificates) > 0, "Providers has %q without a certificate, want one", p.Alias)
 		m.Unless(p.OIDC == nil || p.OIDC.ClientSecret != nil, "Providers has %q without a secret, want one", p.Alias)
 		m.Unless(p.LDAP == nil || p.LDAP.BindPassword != nil, "Providers has %q without a password, want one", p.Alias)
 		for _, group := range p.Groups {
@@ -110,8 +122,11 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	}
 	for _, p := range args.Providers {
 		one := b.provider
-		if p.LDAP != nil {
+		switch {
+		case p.LDAP != nil:
 			one = b.directory
+		case p.SAML != nil:
+			one = b.saml
 		}
 		if err := one(p); err != nil {
 			return nil, fmt.Errorf("broker %q: %s: %w", name, p.Alias, err)
@@ -216,16 +231,22 @@ func (b *builder) provider(p Provider) error {
 	return nil
 }
 
-// usernames is the name of the mapper that gives people their user names. No group
-// is called so: it has a blank.
-const usernames = "user names"
+// usernames is the name of the mapper that gives people their user names, addresses of
+// the one for a provider that speaks SAML. A group that is called so has another kind.
+const (
+	usernames = "user names"
+	addresses = "addresses"
+)
 
 // MapperName is what a provider's mapper is called in Keycloak.
 func MapperName(alias, of string) string { return alias + ": " + of }
 
 // MapperNames are those of all mappers of a provider.
-func MapperNames(alias string, groups map[string]string) []string {
+func MapperNames(alias string, saml bool, groups map[string]string) []string {
 	names := []string{MapperName(alias, usernames)}
+	if saml {
+		names = append(names, MapperName(alias, addresses))
+	}
 	for _, theirs := range slices.Sorted(maps.Keys(groups)) {
 		names = append(names, MapperName(alias, theirs))
 	}

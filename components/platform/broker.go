@@ -17,7 +17,7 @@ func (p *Platform) makeBroker(ctx *pulumi.Context, opts ...pulumi.ResourceOption
 	}
 	args := &broker.Args{Realm: p.realm.Inside}
 	for i, set := range p.config.IdentityProviders {
-		provider, err := provider(set)
+		provider, err := provider(set, p.realm.Client.Issuer)
 		if err != nil {
 			return fmt.Errorf("identityProviders[%d].%w", i, err)
 		}
@@ -27,8 +27,9 @@ func (p *Platform) makeBroker(ctx *pulumi.Context, opts ...pulumi.ResourceOption
 	return err
 }
 
-// provider is one as the component takes it. Its secret is one from here on.
-func provider(set config.IdentityProvider) (broker.Provider, error) {
+// provider is one as the component takes it; stack is what it calls this one. Its
+// secret is one from here on.
+func provider(set config.IdentityProvider, stack string) (broker.Provider, error) {
 	p := broker.Provider{Alias: set.Alias, DisplayName: set.Title(), Groups: set.Groups, TrustEmail: set.TrustEmail}
 	secret := func(key string, file config.SecretFile) (pulumi.StringOutput, error) {
 		text, err := file.Read()
@@ -44,6 +45,17 @@ func provider(set config.IdentityProvider) (broker.Provider, error) {
 			UsernameAttribute: l.UsernameAttribute, UUIDAttribute: l.UUIDAttribute, UserClass: l.UserClass, GroupClass: l.GroupClass,
 		}
 		return p, err
+	}
+	if s := set.SAML; s != nil {
+		descriptor, err := config.ReadDescriptor(s.MetadataFile)
+		if err != nil {
+			return p, fmt.Errorf("saml.metadataFile: %w", err)
+		}
+		p.SAML = &broker.SAML{
+			Entity: descriptor.Entity, SignOn: descriptor.SignOn, Certificates: descriptor.Certificates, MetadataURL: s.MetadataURL,
+			Audience: stack, GroupsAttribute: s.GroupsAttribute, EmailAttribute: s.EmailAttribute,
+		}
+		return p, nil
 	}
 	discovery, err := config.ReadDiscovery(set.OIDC.MetadataFile)
 	if err != nil {

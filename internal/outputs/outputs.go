@@ -87,7 +87,7 @@ func (e Edge) Stands() bool { return e.Container != "" }
 
 // Upstream is an identity provider that Keycloak asks about people.
 type Upstream struct {
-	// Alias is its name in Keycloak, Kind is oidc or ldap.
+	// Alias is its name in Keycloak, Kind is oidc, saml or ldap.
 	Alias string `json:"alias"`
 	Kind  string `json:"kind"`
 }

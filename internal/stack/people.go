@@ -131,7 +131,7 @@ func (s *Stack) made() pristine.Made {
 		}
 		made.Flows = []string{broker.FirstLogin}
 		made.Providers = append(made.Providers, p.Alias)
-		made.Mappers = append(made.Mappers, broker.MapperNames(p.Alias, p.Groups)...)
+		made.Mappers = append(made.Mappers, broker.MapperNames(p.Alias, p.SAML != nil, p.Groups)...)
 	}
 	return made
 }

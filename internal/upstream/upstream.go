@@ -20,6 +20,8 @@ import (
 )
 
 const (
+	// kindSAML is how outputs call a provider that speaks SAML.
+	kindSAML    = "saml"
 	callTimeout = 15 * time.Second
 	masterRealm = "master"
 )
@@ -96,8 +98,11 @@ func (a *asker) look(ctx context.Context, u outputs.Upstream) ([]Trouble, error)
 		return []Trouble{{Disabled, u.Alias, "identity provider " + u.Alias + " is switched off: none of its people logs in", "disabled", "enabled", ""}}, nil
 	}
 	from := strings.TrimSuffix(kept.Config["issuer"], "/") + "/.well-known/openid-configuration"
+	if u.Kind == kindSAML {
+		from = kept.Config["metadataDescriptorUrl"]
+	}
 	var says map[string]string
-	status, said, err := a.call(ctx, http.MethodPost, "/identity-provider/import-config", map[string]string{"providerId": "oidc", "fromUrl": from}, &says)
+	status, said, err := a.call(ctx, http.MethodPost, "/identity-provider/import-config", map[string]string{"providerId": u.Kind, "fromUrl": from}, &says)
 	if err != nil {
 		return nil, err
 	}
@@ -107,15 +112,19 @@ func (a *asker) look(ctx context.Context, u outputs.Upstream) ([]Trouble, error)
 			fmt.Sprintf("status %d, %s", status, said), "what it publishes", from,
 		}}, nil
 	}
-	return judge(u.Alias, from, kept.Config, says), nil
+	return judge(u, from, kept.Config, says), nil
 }
 
 // judge compares what Keycloak was told of a provider with what that says of itself.
-func judge(alias, from string, kept, says map[string]string) (found []Trouble) {
-	for _, key := range []string{"issuer", "authorizationUrl", "tokenUrl", "jwksUrl"} {
+func judge(u outputs.Upstream, from string, kept, says map[string]string) (found []Trouble) {
+	keys := []string{"issuer", "authorizationUrl", "tokenUrl", "jwksUrl"}
+	if u.Kind == kindSAML {
+		keys = []string{"idpEntityId", "singleSignOnServiceUrl", "signingCertificate"}
+	}
+	for _, key := range keys {
 		if kept[key] != says[key] {
 			found = append(found, Trouble{
-				Differs, alias, "identity provider " + alias + " says something else of itself than its metadataFile: " + key, says[key], kept[key], from,
+				Differs, u.Alias, "identity provider " + u.Alias + " says something else of itself than its metadataFile: " + key, says[key], kept[key], from,
 			})
 		}
 	}

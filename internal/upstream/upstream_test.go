@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
 )
 
 // A key or an endpoint that a provider has changed shuts its people out.
@@ -13,11 +15,11 @@ func TestAProviderThatSaysSomethingElseOfItselfIsNamedWithWhatDiffers(t *testing
 		"issuer": "https://a.example", "authorizationUrl": "https://a.example/a", "tokenUrl": "https://a.example/t", "jwksUrl": "https://a.example/k",
 		"clientId": "ours",
 	}
-	require.Empty(t, judge("a", "", kept, kept))
+	require.Empty(t, judge(outputs.Upstream{Alias: "a", Kind: "oidc"}, "", kept, kept))
 	for _, key := range []string{"issuer", "authorizationUrl", "tokenUrl", "jwksUrl"} {
 		says := maps.Clone(kept)
 		says[key] = "https://b.example"
-		found := judge("a", "", kept, says)
+		found := judge(outputs.Upstream{Alias: "a", Kind: "oidc"}, "", kept, says)
 		require.Len(t, found, 1, key)
 		require.Equal(t, Differs, found[0].ID)
 		require.Contains(t, found[0].What, key)
@@ -26,5 +28,5 @@ func TestAProviderThatSaysSomethingElseOfItselfIsNamedWithWhatDiffers(t *testing
 	}
 	says := maps.Clone(kept)
 	says["clientId"] = ""
-	require.Empty(t, judge("a", "", kept, says), "what is this stack's is none of the provider's")
+	require.Empty(t, judge(outputs.Upstream{Alias: "a", Kind: "oidc"}, "", kept, says), "what is this stack's is none of the provider's")
 }

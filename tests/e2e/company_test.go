@@ -88,6 +88,7 @@ func (c *company) realm(t *testing.T, broker string) string {
 	for _, name := range []string{"ml-admins", "ml people", "sales"} {
 		groups = append(groups, object{"name": name})
 	}
+	stack := strings.Split(broker, "/broker/")[0]
 	text, err := json.Marshal(object{
 		"realm": "company", "enabled": true, "groups": groups, "users": users,
 		"clients": []object{{
@@ -97,6 +98,22 @@ func (c *company) realm(t *testing.T, broker string) string {
 				"name": "groups", "protocol": "openid-connect", "protocolMapper": "oidc-group-membership-mapper",
 				"config": object{"full.path": "false", "claim.name": "roles", "id.token.claim": "true", "access.token.claim": "true", "userinfo.token.claim": "true"},
 			}},
+		}, {
+			"clientId": stack, "protocol": "saml", "enabled": true, "redirectUris": []string{broker}, "fullScopeAllowed": false,
+			"attributes": object{
+				"saml.assertion.signature": "true", "saml.server.signature": "true", "saml.client.signature": "false", "saml.force.post.binding": "true",
+				"saml_name_id_format": "persistent", "saml_assertion_consumer_url_post": broker, "saml.authnstatement": "true",
+			},
+			"protocolMappers": []object{
+				{
+					"name": "groups", "protocol": "saml", "protocolMapper": "saml-group-membership-mapper",
+					"config": object{"attribute.name": "roles", "full.path": "false", "single": "true", "attribute.nameformat": "Basic"},
+				},
+				{
+					"name": "mail", "protocol": "saml", "protocolMapper": "saml-user-property-mapper",
+					"config": object{"user.attribute": "email", "attribute.name": "mail", "attribute.nameformat": "Basic"},
+				},
+			},
 		}},
 	})
 	require.NoError(t, err)

@@ -28,6 +28,7 @@ func TestPeopleWhoAreListedOrKnownElsewhere(t *testing.T) {
 	t.Parallel()
 	t.Run("listed people set their own password and no update touches it", listedPeopleSetTheirOwnPasswordAndNoUpdateTouchesIt)
 	t.Run("people of an OpenID provider are let in by its groups and take nobody's place", peopleOfAnOpenIDProviderAreLetInByItsGroupsAndTakeNobodysPlace)
+	t.Run("people of a SAML provider are let in by its groups and take nobody's place", peopleOfASAMLProviderAreLetInByItsGroupsAndTakeNobodysPlace)
 	t.Run("people of a directory are let in by its groups and take nobody's place", peopleOfADirectoryAreLetInByItsGroupsAndTakeNobodysPlace)
 }
 

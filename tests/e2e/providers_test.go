@@ -29,6 +29,31 @@ func peopleOfAnOpenIDProviderAreLetInByItsGroupsAndTakeNobodysPlace(t *testing.T
       trustEmail: true
       oidc: {metadataFile: %s, clientID: mlflow-stack, clientSecretFile: %s/company, groupsClaim: roles}
 `, o.trusting, metadata, o.secrets)
+	companyLetsIn(t, s, c, provider)
+}
+
+// The same people by SAML, which comes back by forms that the browser sends.
+func peopleOfASAMLProviderAreLetInByItsGroupsAndTakeNobodysPlace(t *testing.T) {
+	_, o := peopled.up(t), newOutside(t)
+	told := peopled.told
+	s := changes(t, peopled.lab)
+	c := startCompany(t, o, told.Realm.Issuer+"/broker/company/endpoint")
+	const descriptor = "/realms/company/protocol/saml/descriptor"
+	metadata := c.publishes(t, descriptor, "company.xml")
+	companyLetsIn(t, s, c, fmt.Sprintf(`  mlflow-sso:images: {keycloak: "%s"}
+  mlflow-sso:identityProviders:
+    - alias: company
+      displayName: The Company
+      groups: {ml-admins: mlflow-admins, ml people: mlflow-users}
+      trustEmail: true
+      saml: {metadataFile: %s, metadataURL: "%s", groupsAttribute: roles, emailAttribute: mail}
+`, o.trusting, metadata, c.url+descriptor))
+}
+
+// companyLetsIn demands of a stack with the company as provider whom it lets in and as what.
+func companyLetsIn(t *testing.T, s *settings, c *company, provider string) {
+	t.Helper()
+	l, o, told := peopled.lab, c.o, peopled.told
 	got := s.up(t, "", provider)
 	require.NotContains(t, got.stdout+got.stderr, c.secret)
 	isNowhere(t, c.secret, c.password)
