@@ -201,12 +201,14 @@ func (s *server) Read(ctx context.Context, r plugin.ReadRequest) (plugin.ReadRes
 	if err == nil {
 		found, err = kinds[r.Type].read(ctx, at, r.Inputs)
 	}
-	if errors.Is(err, steward.ErrAbsent) {
+	if err != nil {
+		// Also where Keycloak or Redis is down, without which MLflow knows nobody: the
+		// update behind a refresh is what brings them back.
 		s.tell(ctx, r.URN, fmt.Sprintf("not compared with MLflow: %v", err))
 		return plugin.ReadResponse{ReadResult: plugin.ReadResult{ID: r.ID, Inputs: r.Inputs, Outputs: r.State}}, nil
 	}
-	if err != nil || found == nil {
-		return plugin.ReadResponse{}, err
+	if found == nil {
+		return plugin.ReadResponse{}, nil
 	}
 	return plugin.ReadResponse{ReadResult: plugin.ReadResult{ID: r.ID, Inputs: found, Outputs: found}}, nil
 }
