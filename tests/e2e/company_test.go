@@ -144,11 +144,16 @@ func (c *company) publishes(t *testing.T, path, file string) string {
 // by follows the button of a provider and logs in there.
 func (c *company) by(t *testing.T, b *browser.Browser, page *browser.Page, alias, username string) *browser.Page {
 	t.Helper()
-	page = presses(t, b, page, "/broker/"+alias+"/login")
+	page = sends(t, b, presses(t, b, page, "/broker/"+alias+"/login"), "SAMLRequest")
 	require.Contains(t, browser.Bare(page.URL), c.url)
-	page = types(t, b, page, "username", username, "password", c.password)
-	// SAML comes back by a form that sends itself.
-	for form := page.FormWith("SAMLResponse"); form != nil; form = page.FormWith("SAMLResponse") {
+	return sends(t, b, types(t, b, page, "username", username, "password", c.password), "SAMLResponse")
+}
+
+// sends is what a browser does with forms that send themselves, which is how SAML goes
+// from one to the other.
+func sends(t *testing.T, b *browser.Browser, page *browser.Page, field string) *browser.Page {
+	t.Helper()
+	for form := page.FormWith(field); form != nil; form = page.FormWith(field) {
 		var err error
 		page, err = b.Submit(t.Context(), form)
 		require.NoError(t, err)
