@@ -17,7 +17,7 @@ func linkOwn(h home.Home, tool string) error {
 	if there, err := os.Readlink(at); err == nil && there == tool {
 		return nil
 	}
-	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // no secret is in it
+	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return fmt.Errorf("folder of the tool's own plugin: %w", err)
 	}
 	fresh := at + ".new"
