@@ -71,7 +71,7 @@ func TestTokensOfServiceAccountsAreForMLflowAndSayNoAddress(t *testing.T) {
 			}
 		}
 		slices.Sort(got)
-		require.Equal(t, []string{"basic", input(t, scope, "name").Text(), "profile"}, got)
+		require.Equal(t, []string{"basic", input(t, scope, "name").Text(), "profile", "service_account"}, got)
 	}
 }
 

@@ -93,7 +93,7 @@ func (b *builder) watcher() error {
 		DirectAccessGrantsEnabled: pulumi.Bool(false),
 		ServiceAccountsEnabled:    pulumi.Bool(true),
 
-		AccessTokenLifespan: pulumi.String("60"),
+		AccessTokenLifespan: pulumi.String("3600"), // each login is remembered: few of them
 	}, b.childOpts()...)
 	if err != nil {
 		return fmt.Errorf("client %s: %w", b.component.Watcher.ID, err)

@@ -158,10 +158,11 @@ func (b *builder) machine(machine Machine, scope *openid.ClientScope) (MachineCl
 		return MachineClient{}, fmt.Errorf("client: %w", err)
 	}
 	// Those listed and no others: an e-mail address would make another user name of MLflow's.
+	// Keycloak itself adds service_account whenever such a client is changed.
 	_, err = openid.NewClientDefaultScopes(b.ctx, name+"-scopes", &openid.ClientDefaultScopesArgs{
 		RealmId:       b.made.ID(),
 		ClientId:      client.ID(),
-		DefaultScopes: pulumi.StringArray{pulumi.String("basic"), pulumi.String("profile"), scope.Name},
+		DefaultScopes: pulumi.StringArray{pulumi.String("basic"), pulumi.String("profile"), pulumi.String("service_account"), scope.Name},
 	}, b.childOpts()...)
 	if err != nil {
 		return MachineClient{}, fmt.Errorf("scopes: %w", err)

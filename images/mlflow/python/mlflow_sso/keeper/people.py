@@ -1,10 +1,14 @@
 """Who is in which group, as Keycloak tells."""
 
+import time
+
 import requests
 
-# Seconds for one answer, and people in one.
+# Seconds for one answer, people in one, and seconds before its end in which a token is
+# not used any more.
 TIMEOUT = 10
 PAGE = 500
+MARGIN = 30
 
 
 class Unanswered(Exception):
@@ -19,6 +23,8 @@ class Directory:
         self._realm_url = realm_url
         self._admin_url = realm_url.replace("/realms/", "/admin/realms/", 1)
         self._client, self._secret = client, secret
+        # Each login is remembered by Keycloak, where people look for those of people.
+        self._token, self._until = None, 0.0
 
     def members(self, wanted, needed):
         """Everybody's groups, by the name that MLflow knows them by, and the groups that are there.
@@ -28,7 +34,7 @@ class Directory:
         """
         people, there = {}, set()
         with requests.Session() as session:
-            session.headers["Authorization"] = "Bearer " + self._token(session)
+            session.headers["Authorization"] = "Bearer " + self._valid_token(session)
             for group in sorted(set(wanted) | set(needed)):
                 identifier = self._identifier(session, group)
                 if identifier is None:
@@ -41,14 +47,17 @@ class Directory:
             raise Unanswered(f"the realm has no group {', '.join(sorted(missing))}, so nobody is taken for gone")
         return people, there
 
-    def _token(self, session):
+    def _valid_token(self, session):
+        if time.monotonic() < self._until:
+            return self._token
         answer = self._ask(
             session.post,
             self._realm_url + "/protocol/openid-connect/token",
             data={"grant_type": "client_credentials"},
             auth=(self._client, self._secret),
         )
-        return answer["access_token"]
+        self._token, self._until = answer["access_token"], time.monotonic() + answer["expires_in"] - MARGIN
+        return self._token
 
     def _identifier(self, session, name):
         found = self._ask(session.get, self._admin_url + "/groups", params={"search": name, "exact": "true", "max": PAGE})
@@ -72,6 +81,7 @@ class Directory:
         try:
             answer = method(url, timeout=TIMEOUT, allow_redirects=False, **more)
             if answer.status_code != 200:
+                self._until = 0.0  # the token may be of keys that are gone
                 raise Unanswered(f"{url} answers {answer.status_code}, want 200")
             return answer.json()
         except (requests.RequestException, ValueError) as error:
