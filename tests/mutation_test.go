@@ -74,6 +74,7 @@ var mutations = []mutation{
 	{"somebody stands in Keycloak whom nobody asked for", "components/platform/platform.go", `if p.config.Keycloak.StandingAdmin {`, `if p.config != nil {`, "TestNobodyStandsInKeycloakWhereNobodyIsAskedFor"},
 	{"an account is joined that has the same address", "components/broker/broker.go", `pulumi.String("REQUIRED")`, `pulumi.String("ALTERNATIVE")`, "TestNobodyFromAProviderTakesOverAnAccount"},
 	{"a provider changes an address later", "components/broker/broker.go", `SyncMode: pulumi.String("IMPORT"),`, `SyncMode: pulumi.String("FORCE"),`, "TestNobodyFromAProviderTakesOverAnAccount"},
+	{"an answer by SAML needs no signature", "components/broker/saml.go", `ValidateSignature:         pulumi.Bool(true),`, `ValidateSignature:         pulumi.Bool(false),`, "TestAnAnswerBySAMLCountsForNothingWithoutTheProvidersSignature"},
 	{"a user name may be somebody's address", "components/broker/broker.go", `"${ALIAS}.${CLAIM.email}"`, `"${CLAIM.preferred_username}"`, "TestNobodyFromAProviderTakesOverAnAccount"},
 	{"the groups of a provider are taken once", "components/broker/broker.go", `"syncMode": "FORCE", "claims"`, `"syncMode": "IMPORT", "claims"`, "TestTheGroupsOfAProviderAreLookedAtAtEachLogin"},
 	{"somebody without an address is found in a directory", "components/broker/directory.go", `"(&(mail=*)" + l.Filter + ")"`, `l.Filter`, "TestADirectoryIsReadInTLSAndWhoHasNoAddressIsLeftOut"},

@@ -17,6 +17,7 @@ const (
 	oidcType      = "keycloak:oidc/identityProvider:IdentityProvider"
 	idpMapperType = "keycloak:index/customIdentityProviderMapping:CustomIdentityProviderMapping"
 	directoryType = "keycloak:ldap/userFederation:UserFederation"
+	samlType      = "keycloak:saml/identityProvider:IdentityProvider"
 	executionType = "keycloak:authentication/execution:Execution"
 )
 
@@ -31,6 +32,9 @@ func recordPeople(t *testing.T) *recorder.Recording {
 	file := map[string]string{}
 	documents := map[string]string{"metadata": `{"issuer":"https://id.example.com","authorization_endpoint":"https://id.example.com/a",` +
 		`"token_endpoint":"https://id.example.com/t","jwks_uri":"https://id.example.com/k","userinfo_endpoint":"https://id.example.com/u"}`}
+	documents["descriptor"] = `<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" entityID="https://saml.example.com">
+		<IDPSSODescriptor><KeyDescriptor><KeyInfo xmlns="http://www.w3.org/2000/09/xmldsig#"><X509Data><X509Certificate>QUJD</X509Certificate></X509Data></KeyInfo></KeyDescriptor>
+		<SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" Location="https://saml.example.com/in"/></IDPSSODescriptor></EntityDescriptor>`
 	for name, content := range outside {
 		documents[name] = content
 	}
@@ -44,8 +48,10 @@ func recordPeople(t *testing.T) *recorder.Recording {
 	values["mlflow-sso:people"] = `[{"username":"ada","email":"ada@example.com","groups":["mlflow-admins","team"]}]`
 	values["mlflow-sso:identityProviders"] = fmt.Sprintf(`[{"alias":"company","groups":{"staff":"mlflow-users"},
 		"oidc":{"metadataFile":%q,"clientID":"stack","clientSecretFile":%q}},
+		{"alias":"partner","groups":{"staff":"mlflow-users"},"trustEmail":true,
+		"saml":{"metadataFile":%q,"metadataURL":"https://saml.example.com/metadata","emailAttribute":"mail"}},
 		{"alias":"directory","groups":{"mlflow-users":"mlflow-users"},"trustEmail":true,"ldap":{"host":"ldap.example.com","bindDN":"cn=a,dc=b",
-		"bindPasswordFile":%q,"usersDN":"ou=c,dc=b","groupsDN":"ou=d,dc=b","filter":"(x=y)"}}]`, file["metadata"], file["company"], file["directory"])
+		"bindPasswordFile":%q,"usersDN":"ou=c,dc=b","groupsDN":"ou=d,dc=b","filter":"(x=y)"}}]`, file["metadata"], file["company"], file["descriptor"], file["directory"])
 	r, err := runWith(t, values)
 	require.NoError(t, err)
 	return r
@@ -80,6 +86,22 @@ func TestNobodyFromAProviderTakesOverAnAccount(t *testing.T) {
 	require.Equal(t, true, input(t, r.Get(t, realmType, "realm-realm"), "verifyEmail").Value)
 	names := r.Get(t, idpMapperType, "broker-company-user names")
 	require.True(t, strings.HasPrefix(input(t, names, "extraConfig.template").Text(), "${ALIAS}."), "else a user name could be somebody's address")
+}
+
+// An answer by SAML comes through the browser of whoever wants in.
+func TestAnAnswerBySAMLCountsForNothingWithoutTheProvidersSignature(t *testing.T) {
+	r := recordPeople(t)
+	partner := r.Get(t, samlType, "broker-partner")
+	for _, demanded := range []string{"validateSignature", "wantAssertionsSigned"} {
+		require.Equal(t, true, input(t, partner, demanded).Value, demanded)
+	}
+	require.Equal(t, "QUJD", input(t, partner, "signingCertificate").Text())
+	require.Equal(t, "https://saml.example.com", input(t, partner, "extraConfig.idpEntityId").Text(), "else another's answer is taken for this one's")
+	require.Equal(t, "https://saml.example.com/in", input(t, partner, "singleSignOnServiceUrl").Text())
+	require.Equal(t, input(t, r.Get(t, oidcType, "broker-company"), "firstBrokerLoginFlowAlias").Text(), input(t, partner, "firstBrokerLoginFlowAlias").Text())
+	require.Equal(t, "IMPORT", input(t, r.Get(t, idpMapperType, "broker-partner-addresses"), "extraConfig.syncMode").Text(), "else the provider could change an address later")
+	require.True(t, strings.HasPrefix(input(t, r.Get(t, idpMapperType, "broker-partner-user names"), "extraConfig.template").Text(), "${ALIAS}."))
+	require.Equal(t, "FORCE", input(t, r.Get(t, idpMapperType, "broker-partner-staff"), "extraConfig.syncMode").Text())
 }
 
 func TestTheGroupsOfAProviderAreLookedAtAtEachLogin(t *testing.T) {
