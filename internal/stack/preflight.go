@@ -89,20 +89,21 @@ func (s *Stack) subnetFree(ctx context.Context) error {
 
 // published are the running containers by the ports that they publish. One of this
 // stack's that ends again and again is off its ports at times, and back on them a moment
-// later: what counts is what it was made with.
+// later; one that is just being started has them before it is said to run. What counts
+// is what they were made with, unless they have ended.
 func (s *Stack) published(ctx context.Context) (map[int]container.Summary, error) {
-	running, err := s.Docker.API().ContainerList(ctx, container.ListOptions{})
+	all, err := s.Docker.API().ContainerList(ctx, container.ListOptions{All: true})
 	if err != nil {
 		return nil, fmt.Errorf("list containers: %w", err)
 	}
 	published := map[int]container.Summary{}
-	for _, c := range running {
+	for _, c := range all {
 		for _, port := range c.Ports {
 			if port.PublicPort > 0 {
 				published[int(port.PublicPort)] = c
 			}
 		}
-		if c.Labels[label.Deployment] != s.Config.Name {
+		if c.Labels[label.Deployment] != s.Config.Name || c.State == container.StateExited || c.State == container.StateDead {
 			continue
 		}
 		seen, err := s.Docker.API().ContainerInspect(ctx, c.ID)
