@@ -55,7 +55,7 @@ destroy: $(tool) ## take the stack down; DATA=1 removes its data too
 
 .PHONY: e2e
 e2e: $(tool) $(s3gateway) ## the tests on real stacks of their own, beside one that is up
-	go test -tags e2e -count=1 -parallel 3 -timeout 75m -v ./tests/e2e
+	go test -tags e2e -count=1 -parallel 2 -timeout 75m -v ./tests/e2e
 
 .PHONY: bench
 bench: $(tool) ## start-up time beside its lower bound, time of an update without change, idle memory
