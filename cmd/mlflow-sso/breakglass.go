@@ -125,37 +125,13 @@ Until                     %s, or until this command ends
 	if err != nil {
 		return err
 	}
-	return log.Step(ctx, "break-glass for "+r.person, func(ctx context.Context, step *progress.Step) error {
-		ctx, cancel := context.WithDeadline(ctx, pass.Until)
-		defer cancel()
-		for {
-			step.Say("%s left; Ctrl-C ends it", time.Until(pass.Until).Round(time.Second))
-			select {
-			case <-ctx.Done():
-				step.Say("it is over")
-				return nil
-			case <-time.After(time.Second):
-			}
-		}
-	})
+	return stay(ctx, log, "break-glass for "+r.person, pass.Until)
 }
 
 // takeBack ends the pass, also after an interrupt.
 func takeBack(ctx context.Context, log *progress.Log, glass *breakglass.Glass, pass *breakglass.Pass) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbyeWithin)
-	defer cancel()
-	return log.Step(ctx, "taking back "+pass.Username, func(ctx context.Context, step *progress.Step) error {
-		for {
-			_, err := glass.End(ctx, pass)
-			if err == nil {
-				return nil
-			}
-			step.Say("%v", err)
-			select {
-			case <-ctx.Done():
-				return fmt.Errorf("%w; its token ends at %s, and the keeper then takes the account's rights", err, pass.Until.Local().Format(time.TimeOnly))
-			case <-time.After(goodbyePoll):
-			}
-		}
-	})
+	return leave(ctx, log, "taking back "+pass.Username, func(ctx context.Context) error {
+		_, err := glass.End(ctx, pass)
+		return err
+	}, fmt.Sprintf("its token ends at %s, and the keeper then takes the account's rights", pass.Until.Local().Format(time.TimeOnly)))
 }

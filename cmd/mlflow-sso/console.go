@@ -22,10 +22,6 @@ const (
 	// shortestConsole the least that --for may say. The most is what Keycloak gives a session.
 	consoleUsual    = 30 * time.Minute
 	shortestConsole = 10 * time.Second
-	// goodbyeWithin is how long Keycloak is tried when the person has to go: it may be
-	// starting again just then.
-	goodbyeWithin = time.Minute
-	goodbyePoll   = 2 * time.Second
 )
 
 func newConsoleCommand(ofStack outputsOf) *cobra.Command {
@@ -90,40 +86,13 @@ func console(ctx context.Context, cmd *cobra.Command, told outputs.Stack, length
 	if err := printGuest(cmd.OutOrStdout(), told, guest); err != nil {
 		return err
 	}
-	return log.Step(ctx, "console for "+guest.Username, func(ctx context.Context, step *progress.Step) error {
-		ctx, cancel := context.WithDeadline(ctx, guest.Until)
-		defer cancel()
-		for {
-			step.Say("%s left; Ctrl-C ends it", time.Until(guest.Until).Round(time.Second))
-			select {
-			case <-ctx.Done():
-				step.Say("it is over")
-				return nil
-			case <-time.After(time.Second):
-			}
-		}
-	})
+	return stay(ctx, log, "console for "+guest.Username, guest.Until)
 }
 
 // goodbye removes the person, also after an interrupt.
 func goodbye(ctx context.Context, log *progress.Log, realm *master.Realm, guest *master.Guest) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbyeWithin)
-	defer cancel()
-	return log.Step(ctx, "removing "+guest.Username, func(ctx context.Context, step *progress.Step) error {
-		for {
-			err := realm.Dismiss(ctx, guest)
-			if err == nil {
-				return nil
-			}
-			step.Say("%v", err)
-			select {
-			case <-ctx.Done():
-				return fmt.Errorf("%w; the next `mlflow-sso console`, `up` or `verify` after %s removes %s",
-					err, guest.Until.Local().Format(time.TimeOnly), guest.Username)
-			case <-time.After(goodbyePoll):
-			}
-		}
-	})
+	return leave(ctx, log, "removing "+guest.Username, func(ctx context.Context) error { return realm.Dismiss(ctx, guest) },
+		fmt.Sprintf("the next `mlflow-sso console`, `up` or `verify` after %s removes %s", guest.Until.Local().Format(time.TimeOnly), guest.Username))
 }
 
 func printGuest(w io.Writer, told outputs.Stack, guest *master.Guest) error {
