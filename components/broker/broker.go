@@ -202,16 +202,7 @@ func (b *builder) provider(p Provider) error {
 	if err != nil {
 		return err
 	}
-	mapper := func(name, kind string, config map[string]string) error {
-		_, err := keycloak.NewCustomIdentityProviderMapping(b.ctx, b.name+"-"+p.Alias+"-"+name, &keycloak.CustomIdentityProviderMappingArgs{
-			Realm:                  b.args.Realm.RealmID,
-			IdentityProviderAlias:  made.Alias,
-			Name:                   pulumi.String(MapperName(p.Alias, name)),
-			IdentityProviderMapper: pulumi.String(kind),
-			ExtraConfig:            pulumi.ToStringMap(config),
-		}, b.args.Realm.Options(b.component, pulumi.DeletedWith(made))...)
-		return err
-	}
+	mapper := b.mapperOf(p.Alias, made.Alias, made)
 	if err := mapper(usernames, "oidc-username-idp-mapper", map[string]string{
 		"syncMode": "IMPORT", "target": "LOCAL", "template": "${ALIAS}.${CLAIM.email}",
 	}); err != nil {
@@ -229,6 +220,20 @@ func (b *builder) provider(p Provider) error {
 		}
 	}
 	return nil
+}
+
+// mapperOf makes mappers of a provider, which is made and has an alias of its own.
+func (b *builder) mapperOf(name string, alias pulumi.StringInput, made pulumi.Resource) func(of, kind string, config map[string]string) error {
+	return func(of, kind string, config map[string]string) error {
+		_, err := keycloak.NewCustomIdentityProviderMapping(b.ctx, b.name+"-"+name+"-"+of, &keycloak.CustomIdentityProviderMappingArgs{
+			Realm:                  b.args.Realm.RealmID,
+			IdentityProviderAlias:  alias,
+			Name:                   pulumi.String(MapperName(name, of)),
+			IdentityProviderMapper: pulumi.String(kind),
+			ExtraConfig:            pulumi.ToStringMap(config),
+		}, b.args.Realm.Options(b.component, pulumi.DeletedWith(made))...)
+		return err
+	}
 }
 
 // usernames is the name of the mapper that gives people their user names, addresses of

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pulumi/pulumi-keycloak/sdk/v6/go/keycloak"
 	"github.com/pulumi/pulumi-keycloak/sdk/v6/go/keycloak/saml"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
@@ -57,16 +56,7 @@ func (b *builder) saml(p Provider) error {
 	if err != nil {
 		return err
 	}
-	mapper := func(name, kind string, config map[string]string) error {
-		_, err := keycloak.NewCustomIdentityProviderMapping(b.ctx, b.name+"-"+p.Alias+"-"+name, &keycloak.CustomIdentityProviderMappingArgs{
-			Realm:                  b.args.Realm.RealmID,
-			IdentityProviderAlias:  made.Alias,
-			Name:                   pulumi.String(MapperName(p.Alias, name)),
-			IdentityProviderMapper: pulumi.String(kind),
-			ExtraConfig:            pulumi.ToStringMap(config),
-		}, b.args.Realm.Options(b.component, pulumi.DeletedWith(made))...)
-		return err
-	}
+	mapper := b.mapperOf(p.Alias, made.Alias, made)
 	if err := mapper(usernames, "saml-username-idp-mapper", map[string]string{
 		"syncMode": "IMPORT", "target": "LOCAL", "template": "${ALIAS}.${ATTRIBUTE." + p.SAML.EmailAttribute + "}",
 	}); err != nil {
