@@ -17,13 +17,13 @@ package master
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/Nerzal/gocloak/v13"
 
+	"github.com/mlflow-sso/mlflow-sso/internal/adminapi"
 	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
 )
 
@@ -148,22 +148,13 @@ func (r *Realm) open(ctx context.Context) (*session, error) {
 // failed says what was tried and, where it is known, what to do.
 func (r *Realm) failed(what string, err error) error {
 	err = fmt.Errorf("realm %s of Keycloak at %s: %s: %w", name, r.stack.Keycloak.AdminURL, what, err)
-	switch status(err) {
+	switch adminapi.Status(err) {
 	case 0:
 		return fmt.Errorf("%w; is the stack up? `mlflow-sso up` starts what has ended", err)
 	case http.StatusUnauthorized:
 		return fmt.Errorf("%w; Keycloak does not know this stack's service account: its database was made with another root secret", err)
 	}
 	return err
-}
-
-// status is Keycloak's answer in an error; 0 where there was none.
-func status(err error) int {
-	var answer *gocloak.APIError
-	if errors.As(err, &answer) {
-		return answer.Code
-	}
-	return 0
 }
 
 // get reads a document of the realm, put writes one. The path begins with a slash,

@@ -11,6 +11,7 @@ import (
 	"github.com/Nerzal/gocloak/v13"
 
 	"github.com/mlflow-sso/mlflow-sso/components/keycloak"
+	"github.com/mlflow-sso/mlflow-sso/internal/adminapi"
 )
 
 const (
@@ -113,7 +114,7 @@ func (s *session) makeAdministrator(ctx context.Context, who gocloak.User, passw
 
 // remove deletes somebody, which ends their sessions. Who is gone already is no error.
 func (s *session) remove(ctx context.Context, id, who string) error {
-	if err := s.api.DeleteUser(ctx, s.token, name, id); err != nil && status(err) != http.StatusNotFound {
+	if err := s.api.DeleteUser(ctx, s.token, name, id); err != nil && adminapi.Status(err) != http.StatusNotFound {
 		return s.failed("remove "+who, err)
 	}
 	return nil

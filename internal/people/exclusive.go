@@ -8,6 +8,7 @@ import (
 
 	"github.com/Nerzal/gocloak/v13"
 
+	"github.com/mlflow-sso/mlflow-sso/internal/adminapi"
 	"github.com/mlflow-sso/mlflow-sso/internal/report"
 )
 
@@ -38,7 +39,7 @@ func (r *Realm) strangers(ctx context.Context, groups Exclusive) ([]member, erro
 	var found []member
 	for name, named := range groups {
 		group, err := r.api.GetGroupByPath(ctx, r.token, r.stack.Realm.Name, name)
-		if status(err) == 404 {
+		if adminapi.Status(err) == 404 {
 			continue // Pulumi tells that it is gone
 		}
 		if err != nil {

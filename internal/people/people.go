@@ -22,15 +22,12 @@ import (
 
 	"github.com/Nerzal/gocloak/v13"
 
+	"github.com/mlflow-sso/mlflow-sso/internal/adminapi"
 	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
 )
 
-const (
-	// callTimeout bounds one call of the admin API; a server of mail may be slow.
-	callTimeout = 45 * time.Second
-	// masterRealm is where the program's service account is.
-	masterRealm = "master"
-)
+// callTimeout bounds one call of the admin API; a server of mail may be slow.
+const callTimeout = 45 * time.Second
 
 // Realm is the realm of a stack that is up.
 type Realm struct {
@@ -41,31 +38,20 @@ type Realm struct {
 
 // Open logs in with the program's service account.
 func Open(ctx context.Context, stack outputs.Stack) (*Realm, error) {
-	r := &Realm{stack: stack, api: gocloak.NewClient(stack.Keycloak.AdminURL)}
-	r.api.RestyClient().SetTimeout(callTimeout)
-	token, err := r.api.LoginClient(ctx, stack.Keycloak.Provider.ID, stack.Keycloak.Provider.Secret, masterRealm)
-	if err != nil {
+	r := &Realm{stack: stack}
+	var err error
+	if r.api, r.token, err = adminapi.Open(ctx, stack.Keycloak, callTimeout); err != nil {
 		return nil, r.failed("log in", err)
 	}
-	r.token = token.AccessToken
 	return r, nil
 }
 
 func (r *Realm) failed(what string, err error) error {
 	err = fmt.Errorf("realm %s of Keycloak at %s: %s: %w", r.stack.Realm.Name, r.stack.Keycloak.AdminURL, what, err)
-	if status(err) == 0 {
+	if adminapi.Status(err) == 0 {
 		err = fmt.Errorf("%w; is the stack up?", err)
 	}
 	return err
-}
-
-// status is Keycloak's answer in an error; 0 where there was none.
-func status(err error) int {
-	var answer *gocloak.APIError
-	if errors.As(err, &answer) {
-		return answer.Code
-	}
-	return 0
 }
 
 // ErrNobody is wrapped where the realm has nobody of a name.

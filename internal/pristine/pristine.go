@@ -25,14 +25,13 @@ import (
 
 	"github.com/Nerzal/gocloak/v13"
 
+	"github.com/mlflow-sso/mlflow-sso/internal/adminapi"
 	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/report"
 )
 
 const (
 	callTimeout = time.Minute
-	// masterRealm is where the program's service account is.
-	masterRealm = "master"
 	// inTheConsole is what a person does about everything here.
 	inTheConsole = "in Keycloak's console"
 )
@@ -76,13 +75,11 @@ type Made struct {
 
 // Open logs in with the program's service account.
 func Open(ctx context.Context, stack outputs.Stack, made Made) (*Realm, error) {
-	r := &Realm{stack: stack, made: made, api: gocloak.NewClient(stack.Keycloak.AdminURL)}
-	r.api.RestyClient().SetTimeout(callTimeout)
-	token, err := r.api.LoginClient(ctx, stack.Keycloak.Provider.ID, stack.Keycloak.Provider.Secret, masterRealm)
-	if err != nil {
+	r := &Realm{stack: stack, made: made}
+	var err error
+	if r.api, r.token, err = adminapi.Open(ctx, stack.Keycloak, callTimeout); err != nil {
 		return nil, r.failed("log in", err)
 	}
-	r.token = token.AccessToken
 	return r, nil
 }
 

@@ -11,9 +11,9 @@ import (
 	"github.com/Nerzal/gocloak/v13"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optimport"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optpreview"
-)
 
-const masterRealm = "master"
+	"github.com/mlflow-sso/mlflow-sso/internal/adminapi"
+)
 
 // adoption finds what stands inside Keycloak and is not in the state: its
 // database outlives its container, and an update can be killed between a change
@@ -38,13 +38,10 @@ func (s *Stack) adopt(ctx context.Context, step Step) error {
 	if err != nil {
 		return because("preview", err, watched.problems)
 	}
-	a := &adoption{api: gocloak.NewClient(told.Keycloak.AdminURL), realm: told.Realm.Name, clientID: told.Realm.ClientID}
-	a.api.RestyClient().SetTimeout(time.Minute)
-	login, err := a.api.LoginClient(ctx, told.Keycloak.Provider.ID, told.Keycloak.Provider.Secret, masterRealm)
-	if err != nil {
+	a := &adoption{realm: told.Realm.Name, clientID: told.Realm.ClientID}
+	if a.api, a.token, err = adminapi.Open(ctx, told.Keycloak, time.Minute); err != nil {
 		return because("look into Keycloak", err, nil)
 	}
-	a.token = login.AccessToken
 
 	read, err := s.readState(ctx)
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/Nerzal/gocloak/v13"
 
+	"github.com/mlflow-sso/mlflow-sso/internal/adminapi"
 	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
 )
 
@@ -23,7 +24,6 @@ const (
 	// kindSAML is how outputs call a provider that speaks SAML.
 	kindSAML    = "saml"
 	callTimeout = 15 * time.Second
-	masterRealm = "master"
 )
 
 // Trouble is what is wrong with a provider.
@@ -56,13 +56,11 @@ type asker struct {
 
 // Look asks about every provider of a stack.
 func Look(ctx context.Context, stack outputs.Stack) ([]Trouble, error) {
-	a := &asker{stack: stack, api: gocloak.NewClient(stack.Keycloak.AdminURL)}
-	a.api.RestyClient().SetTimeout(callTimeout)
-	token, err := a.api.LoginClient(ctx, stack.Keycloak.Provider.ID, stack.Keycloak.Provider.Secret, masterRealm)
-	if err != nil {
+	a := &asker{stack: stack}
+	var err error
+	if a.api, a.token, err = adminapi.Open(ctx, stack.Keycloak, callTimeout); err != nil {
 		return nil, fmt.Errorf("the admin API of Keycloak at %s: log in: %w", stack.Keycloak.AdminURL, err)
 	}
-	a.token = token.AccessToken
 	var found []Trouble
 	for _, u := range stack.Upstreams {
 		more, err := a.look(ctx, u)

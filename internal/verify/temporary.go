@@ -11,6 +11,7 @@ import (
 
 	"github.com/Nerzal/gocloak/v13"
 
+	"github.com/mlflow-sso/mlflow-sso/internal/adminapi"
 	"github.com/mlflow-sso/mlflow-sso/internal/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
 )
@@ -40,14 +41,11 @@ type madePerson struct{ id, email string }
 // client logs the service account in. Its tokens are short-lived, so every use
 // gets a new one.
 func (t *temporaryPeople) client(ctx context.Context) (*gocloak.GoCloak, string, error) {
-	client := gocloak.NewClient(t.stack.Keycloak.AdminURL)
-	client.RestyClient().SetTimeout(adminTimeout)
-	provider := t.stack.Keycloak.Provider
-	token, err := client.LoginClient(ctx, provider.ID, provider.Secret, "master")
+	client, token, err := adminapi.Open(ctx, t.stack.Keycloak, adminTimeout)
 	if err != nil {
-		return nil, "", fmt.Errorf("log in to Keycloak's admin API at %s as %s: %w", t.stack.Keycloak.AdminURL, provider.ID, err)
+		return nil, "", fmt.Errorf("log in to Keycloak's admin API at %s as %s: %w", t.stack.Keycloak.AdminURL, t.stack.Keycloak.Provider.ID, err)
 	}
-	return client, token.AccessToken, nil
+	return client, token, nil
 }
 
 // add makes a person who can log in at once.
