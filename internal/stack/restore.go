@@ -71,7 +71,7 @@ func (s *Stack) Restore(ctx context.Context, step Step, options RestoreOptions) 
 		return done, err
 	}
 	step.Say("making the databases")
-	if _, err := s.update(ctx, step, false, optup.Exclude(s.notYet())); err != nil {
+	if _, err := s.update(ctx, step, false, optup.Exclude(s.notYet()), optup.ExcludeDependents()); err != nil {
 		return done, err
 	}
 	if err := s.fill(ctx, step, reading, chosen, &done); err != nil {
@@ -186,10 +186,11 @@ func (s *Stack) fill(ctx context.Context, step Step, reading string, chosen back
 	return nil
 }
 
-// notYet is what has to wait until the data is there, as Pulumi names it.
+// notYet is what has to wait until the data is there, as Pulumi names it. Whatever depends on
+// one of these waits, too.
 func (s *Stack) notYet() []string {
 	urns := s.insideKeycloak()
-	for _, name := range []string{"keycloak", "mlflow", "edge", "backup"} {
+	for _, name := range []string{"keycloak", "mlflow"} {
 		urns = append(urns, "urn:pulumi:"+s.Name+"::**::"+name+"-container")
 	}
 	return urns
