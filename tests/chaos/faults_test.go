@@ -1,0 +1,49 @@
+//go:build chaos
+
+package chaos
+
+import (
+	"syscall"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/stretchr/testify/require"
+)
+
+const daemonFault = "the Docker daemon is killed, and `mlflow-sso bootstrap` starts it"
+
+// faults are the rows of the table, in the order in which they are made.
+func faults() []fault {
+	const byDocker = "Docker starts it again"
+	return []fault{
+		{name: "Redis is killed", ends: byDocker, unharmed: kinds, again: []string{"redis"}, happen: kill("redis")},
+		{name: "the keeper is killed", ends: byDocker, unharmed: kinds, again: []string{"keeper"}, happen: kill("keeper")},
+		{name: "what takes snapshots is killed", ends: byDocker, unharmed: kinds, again: []string{"backup"}, happen: kill("backup")},
+		{name: "Postgres is killed", ends: byDocker, again: []string{"postgres"}, happen: kill("postgres")},
+		{name: "MLflow is killed", ends: byDocker, again: []string{"mlflow"}, happen: kill("mlflow")},
+		{name: "Keycloak is killed", ends: byDocker, unharmed: []string{scripts, sessions}, again: []string{"keycloak"}, happen: kill("keycloak")},
+		{name: "the edge is killed", ends: byDocker, again: []string{"edge"}, happen: kill("edge")},
+		{name: "Redis is stopped for a minute", ends: "it is started", unharmed: kinds, happen: stop("redis", redisAway)},
+		{name: "Keycloak is stopped for ten minutes", ends: "it is started", unharmed: []string{scripts, sessions}, happen: stop("keycloak", keycloakAway)},
+	}
+}
+
+// kill kills the first process of a container from outside, as nobody asked for it.
+// `docker kill` would count as a wish, which Docker respects: it starts nothing again then.
+func kill(component string) func(*ward) {
+	return func(w *ward) {
+		seen, err := w.docker.API().ContainerInspect(w.Context(), w.container(component))
+		require.NoError(w, err)
+		require.Positive(w, seen.State.Pid)
+		require.NoError(w, syscall.Kill(seen.State.Pid, syscall.SIGKILL))
+	}
+}
+
+// stop stops a container for a time.
+func stop(component string, away *time.Duration) func(*ward) {
+	return func(w *ward) {
+		require.NoError(w, w.docker.API().ContainerStop(w.Context(), w.container(component), container.StopOptions{}))
+		time.Sleep(*away)
+		require.NoError(w, w.docker.API().ContainerStart(w.Context(), w.container(component), container.StartOptions{}))
+	}
+}
