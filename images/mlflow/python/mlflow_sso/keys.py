@@ -1,0 +1,75 @@
+"""The issuer's keys, which outlive its absence.
+
+The plugin forgets them after five minutes, and asks for them in the middle of a
+request, while everything else in the process waits. Without Keycloak that ends every
+token that Keycloak has issued, however long it is valid. Here keys that are old are
+asked for beside the requests, which go by the ones that are known until the answer is
+there. A token is worth no more than before: its end is in itself.
+"""
+
+import threading
+import time
+
+from mlflow_oidc_auth import auth
+from mlflow_oidc_auth.config import config
+from mlflow_oidc_auth.logger import get_logger
+
+# Seconds between two questions to an issuer that has not answered.
+AGAIN = 5
+# Seconds for which keys are believed that nobody has confirmed: more than any token lives.
+BELIEVED = 86_400
+
+logger = get_logger()
+
+
+class Keys:
+    """The plugin's way to the keys of an issuer, with a memory."""
+
+    def __init__(self, load, fresh, again=AGAIN, believed=BELIEVED):
+        """load is the plugin's; fresh says for how many seconds keys are not asked for again."""
+        self._load, self._fresh, self._again, self._believed = load, fresh, again, believed
+        self._lock = threading.Lock()
+        self._known = {}  # what they are kept by to (when they were read, keys)
+        self._asked = {}  # the same to when they were last asked for in vain, or are being asked for
+
+    def __call__(self, url, *, cache_key, force_refresh=False, **how):
+        now = time.monotonic()
+        read, keys = self._known.get(cache_key, (None, None))
+        if read is None or now - read > self._believed:
+            # Nothing to go by. Who comes while the issuer is away does not wait for it each time.
+            if now < self._asked.get(cache_key, 0):
+                raise ValueError("the issuer's keys are not known, and it has not answered a moment ago")
+            return self._ask(url, cache_key, how)
+        # A wrong signature makes the plugin ask anew. It is no reason to forget keys, nor to wait: everybody can send one.
+        if force_refresh or now - read > self._fresh():
+            self._ask_beside(url, cache_key, how, now)
+        return keys
+
+    def _ask_beside(self, url, cache_key, how, now):
+        with self._lock:
+            if now < self._asked.get(cache_key, 0):
+                return
+            self._asked[cache_key] = now + self._again
+        threading.Thread(target=self._try, args=(url, cache_key, how), name="keys", daemon=True).start()
+
+    def _try(self, url, cache_key, how):
+        try:
+            self._ask(url, cache_key, how)
+        except Exception as error:  # whatever it is, the keys that are known are as good as before
+            logger.warning("The issuer's keys could not be read (%s): those of before are used", type(error).__name__)
+
+    def _ask(self, url, cache_key, how):
+        try:
+            keys = self._load(url, cache_key=cache_key, force_refresh=True, **how)
+            if not isinstance(keys, dict) or not keys.get("keys"):
+                raise ValueError("the issuer's answer holds no keys")  # an error page, as JSON
+        except Exception:
+            self._asked[cache_key] = time.monotonic() + self._again
+            raise
+        self._known[cache_key] = time.monotonic(), keys
+        return keys
+
+
+def remember():
+    """Makes the plugin go this way."""
+    auth._load_jwks = Keys(auth._load_jwks, lambda: config.OIDC_JWKS_CACHE_TTL_SECONDS)
