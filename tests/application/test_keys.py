@@ -1,6 +1,7 @@
 """The issuer's keys while the issuer comes and goes."""
 
 import threading
+import time
 import unittest
 
 from tests import environment  # noqa: F401, before the plugin
@@ -53,6 +54,7 @@ class TestKeys(unittest.TestCase):
         for _ in range(1000):
             if keys() == NEW:
                 break
+            time.sleep(0.01)
         self.assertEqual(keys(), NEW)
 
     def test_they_outlive_the_issuer_and_a_page_that_says_it_is_away(self):
@@ -91,6 +93,33 @@ class TestKeys(unittest.TestCase):
         for finds in (ConnectionError("away"), {"error": "starting"}):
             with self.assertRaises((ConnectionError, ValueError)):
                 self.keys(Issuer(finds))()
+
+    def test_who_starts_while_the_issuer_is_there_has_them_before_it_is_asked(self):
+        issuer = Issuer(OLD)
+        keys = Keys(issuer, lambda: 300)
+        for _ in range(5):
+            keys.warm(lambda: keys("url", cache_key="k"))
+        self.assertTrue(issuer.answered.acquire(timeout=10))
+        while not keys.known:
+            time.sleep(0.01)
+        issuer.finds = ConnectionError("away")
+        self.assertEqual(keys("url", cache_key="k"), OLD)
+        self.assertEqual(issuer.asked, 1)
+
+    def test_an_issuer_that_is_away_at_the_start_is_asked_again_later(self):
+        issuer = Issuer(ConnectionError("away"))
+        keys = Keys(issuer, lambda: 300, again=0)
+        keys.warm(lambda: keys("url", cache_key="k"))
+        self.assertTrue(issuer.answered.acquire(timeout=10))
+        self.assertFalse(keys.known)
+        issuer.finds = OLD
+        keys.warm(lambda: keys("url", cache_key="k"))
+        self.assertTrue(issuer.answered.acquire(timeout=10))
+        for _ in range(1000):
+            if keys.known:
+                break
+            time.sleep(0.01)
+        self.assertTrue(keys.known)
 
     def test_they_are_not_believed_for_ever(self):
         issuer = Issuer(OLD)

@@ -181,6 +181,15 @@ class TestPlugin(unittest.IsolatedAsyncioTestCase):
                     self.assertEqual((status, said["error_code"]), (503, "TEMPORARILY_UNAVAILABLE"))
                 self.assertEqual((await ask(SEARCH, [], {"max_results": 1}))[0], 401, "nobody")
 
+    async def test_without_keys_to_look_at_a_token_with_nobody_is_refused_for_it(self):
+        token = PROVIDER.bearer("unheard-of@example.com")
+        self.assertEqual((await ask(SEARCH, token, {"max_results": 1}))[0], 401)
+        known = doubt.keys.MEMORY._known
+        with mock.patch.object(doubt.keys.MEMORY, "_known", {}), mock.patch.object(doubt.keys.MEMORY, "_load", side_effect=OSError("away")):
+            self.assertEqual((await ask(SEARCH, token, {"max_results": 1}))[0], 503)
+        self.assertTrue(known)
+        doubt.keys.MEMORY._asked.clear()
+
     def test_the_database_answers(self):
         self.assertTrue(doubt.answers())
         with mock.patch.object(doubt, "store", mock.Mock(ping=mock.Mock(side_effect=OSError("away")))):

@@ -50,7 +50,7 @@ func page(who string, got *browser.Page) error {
 	if !got.HTML() || said == "" {
 		said = message(got.Body)
 	}
-	return sight(fmt.Sprintf("%s: %d %s", who, got.Status, plain(said)))
+	return sight(fmt.Sprintf("%s: %d %s", who, got.Status, strings.TrimPrefix(plain(said), fmt.Sprintf("%d ", got.Status))))
 }
 
 // message is the text of an answer of MLflow's, the plugin's or Keycloak's API, or of another.
@@ -63,21 +63,23 @@ func message(body []byte) string {
 			}
 		}
 	}
-	text := regexp.MustCompile(`<[^>]*>`).ReplaceAllString(string(body), " ")
-	if text = plain(text); text != "" {
+	if text := plain(tags.ReplaceAllString(string(body), " ")); text != "" {
 		return text
 	}
 	return "(nothing)"
 }
 
 var (
-	ids   = regexp.MustCompile(`[0-9a-f]{16,}`)
+	tags  = regexp.MustCompile(`(?s)<(script|style|title)\b.*?</(script|style|title)>|<[^>]*>`)
+	ids   = regexp.MustCompile(`[0-9a-f]{16,}|\b\d+(\.\d+)+\b`)
+	every = regexp.MustCompile(`\b\d+ seconds`)
 	first = 70 // letters of a text that are told
 )
 
 // plain is a text without what is another one each time.
 func plain(text string) string {
-	text = strings.Join(strings.Fields(ids.ReplaceAllString(text, "…")), " ")
+	text = every.ReplaceAllString(ids.ReplaceAllString(text, "…"), "… seconds")
+	text = strings.Join(strings.Fields(text), " ")
 	if runes := []rune(text); len(runes) > first {
 		text = string(runes[:first]) + "…"
 	}

@@ -1,8 +1,9 @@
 """Answers 503 where it cannot be known who asks.
 
-The plugin answers 401 while its database is away, as to somebody who may not come in.
-A script takes that for the last word, and a training of hours ends; MLflow's own client
-asks again after 503. Nobody is let in for it.
+The plugin answers 401 while its database is away, or while it has no keys to look at
+Keycloak's tokens with, as to somebody who may not come in. A script takes that for the
+last word, and a training of hours ends; MLflow's own client asks again after 503. Nobody
+is let in for it.
 """
 
 import asyncio
@@ -13,8 +14,11 @@ from mlflow_oidc_auth.middleware.auth_middleware import DENIAL_LOOKUP_ERROR
 from mlflow_oidc_auth.store import store
 from starlette.responses import JSONResponse
 
+from mlflow_sso import keys
+
 # What the plugin says of a login that it could not look at, and of one that is written wrongly.
 UNSEEN = {"Invalid basic auth format", "Session access failed", "Session error"}
+UNREAD = "Invalid token"
 # Seconds after which a client shall ask again.
 AGAIN = 2
 
@@ -32,13 +36,15 @@ class Doubting(AuthMiddleware):
         try:
             return await super().dispatch(request, call_next)
         except Unknown:
-            logger.warning("The database does not answer: nobody knows who asks for %s", request.url.path)
-            said = {"error_code": "TEMPORARILY_UNAVAILABLE", "message": "The database does not answer: nobody knows who you are. Try again in a moment."}
+            logger.warning("It cannot be looked up who asks for %s", request.url.path)
+            said = {"error_code": "TEMPORARILY_UNAVAILABLE", "message": "It cannot be looked up who you are. Try again in a moment."}
             return JSONResponse(said, 503, {"retry-after": str(AGAIN)})
 
     async def _authenticate_user(self, request):
         found = await super()._authenticate_user(request)
-        if not found[0] and found[2] in UNSEEN and not await asyncio.to_thread(answers):
+        if found[0]:
+            keys.warm()
+        elif found[2] == UNREAD and not keys.MEMORY.known or found[2] in UNSEEN and not await asyncio.to_thread(answers):
             raise Unknown
         return found
 

@@ -30,6 +30,7 @@ class Keys:
         self._load, self._fresh, self._again, self._believed = load, fresh, again, believed
         self._lock = threading.Lock()
         self._known = {}  # what they are kept by to (when they were read, keys)
+        self._warmed = 0
         self._asked = {}  # the same to when they were last asked for in vain, or are being asked for
 
     def __call__(self, url, *, cache_key, force_refresh=False, **how):
@@ -45,18 +46,32 @@ class Keys:
             self._ask_beside(url, cache_key, how, now)
         return keys
 
+    @property
+    def known(self):
+        """Whether there are any to go by."""
+        return bool(self._known)
+
+    def warm(self, read):
+        """Has keys read beside the requests where there are none: whoever starts while the issuer is there has them when it is not."""
+        now = time.monotonic()
+        with self._lock:
+            if self._known or now < self._warmed:
+                return
+            self._warmed = now + self._again
+        threading.Thread(target=self._quietly, args=(read,), name="keys", daemon=True).start()
+
     def _ask_beside(self, url, cache_key, how, now):
         with self._lock:
             if now < self._asked.get(cache_key, 0):
                 return
             self._asked[cache_key] = now + self._again
-        threading.Thread(target=self._try, args=(url, cache_key, how), name="keys", daemon=True).start()
+        threading.Thread(target=self._quietly, args=(lambda: self._ask(url, cache_key, how),), name="keys", daemon=True).start()
 
-    def _try(self, url, cache_key, how):
+    def _quietly(self, read):
         try:
-            self._ask(url, cache_key, how)
-        except Exception as error:  # whatever it is, the keys that are known are as good as before
-            logger.warning("The issuer's keys could not be read (%s): those of before are used", type(error).__name__)
+            read()
+        except Exception as error:  # whatever it is, what is known is as good as before
+            logger.warning("The issuer's keys could not be read (%s): those of before are used, if there are any", type(error).__name__)
 
     def _ask(self, url, cache_key, how):
         try:
@@ -70,6 +85,14 @@ class Keys:
         return keys
 
 
+MEMORY = Keys(auth._load_jwks, lambda: config.OIDC_JWKS_CACHE_TTL_SECONDS)
+
+
 def remember():
     """Makes the plugin go this way."""
-    auth._load_jwks = Keys(auth._load_jwks, lambda: config.OIDC_JWKS_CACHE_TTL_SECONDS)
+    auth._load_jwks = MEMORY
+
+
+def warm():
+    """Has the memory filled that the plugin's requests go by."""
+    MEMORY.warm(lambda: [auth._get_provider_jwks(provider) for provider in config.AUTH_PROVIDERS.providers])
