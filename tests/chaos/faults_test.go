@@ -10,23 +10,32 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const daemonFault = "the Docker daemon is killed, and `mlflow-sso bootstrap` starts it"
-
 // faults are the rows of the table, in the order in which they are made.
 func faults() []fault {
-	const byDocker = "Docker starts it again"
+	const byDocker, started = "Docker starts it again", "`docker start`"
+	data, artifacts := &smallDisk{volume: "postgres-data", owner: "postgres"}, &smallDisk{volume: "mlflow-artifacts", owner: "mlflow"}
 	return []fault{
 		{name: "Redis is killed", ends: byDocker, unharmed: kinds, again: []string{"redis"}, happen: kill("redis")},
 		{name: "the keeper is killed", ends: byDocker, unharmed: kinds, again: []string{"keeper"}, happen: kill("keeper")},
 		{name: "what takes snapshots is killed", ends: byDocker, unharmed: kinds, again: []string{"backup"}, happen: kill("backup")},
 		{name: "Postgres is killed", ends: byDocker, again: []string{"postgres"}, happen: kill("postgres")},
 		{name: "MLflow is killed", ends: byDocker, again: []string{"mlflow"}, happen: kill("mlflow")},
-		{name: "Keycloak is killed", ends: byDocker, unharmed: []string{scripts, sessions}, again: []string{"keycloak"}, happen: kill("keycloak")},
+		{name: "Keycloak is killed", ends: byDocker, unharmed: working, again: []string{"keycloak"}, happen: kill("keycloak")},
 		{name: "the edge is killed", ends: byDocker, again: []string{"edge"}, happen: kill("edge")},
-		{name: "Redis is stopped for a minute", ends: "it is started", unharmed: kinds, happen: stop("redis", redisAway)},
-		{name: "Keycloak is stopped for ten minutes", ends: "it is started", unharmed: []string{scripts, sessions}, happen: stop("keycloak", keycloakAway)},
+		{name: "Redis is stopped for a minute", ends: started, unharmed: kinds, happen: stop("redis", redisAway)},
+		{name: "Keycloak is stopped for ten minutes", ends: started, unharmed: working, happen: stop("keycloak", keycloakAway)},
+		{name: "the disk of Postgres is full", ends: "there is room", again: []string{"postgres?"}, prepare: data.under, happen: data.fill, clear: data.away},
+		{name: "the disk of artifacts is full", ends: "there is room", prepare: artifacts.under, happen: artifacts.fill, clear: artifacts.away},
+		{name: "`up` is killed at each container that it replaces", ends: "the next `up`", happen: killedUpdates},
+		{name: daemonFault, ends: "`mlflow-sso bootstrap`, then Docker starts all", again: anyOf, happen: killDaemon},
 	}
 }
+
+// working are those who are in already.
+var working = []string{scripts, sessions}
+
+// anyOf stands for all containers.
+var anyOf = []string{"any"}
 
 // kill kills the first process of a container from outside, as nobody asked for it.
 // `docker kill` would count as a wish, which Docker respects: it starts nothing again then.
