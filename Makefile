@@ -61,6 +61,10 @@ e2e: $(tool) $(s3gateway) ## the tests on real stacks of their own, beside one t
 bench: $(tool) ## start-up time beside its lower bound, time of an update without change, idle memory
 	go test -tags bench -count=1 -timeout 60m -v ./tests/bench
 
+.PHONY: chaos
+chaos: $(tool) ## break a stack that is used, one thing after the other: the table of docs/reliability.md
+	CHAOS_DAEMON=1 go test -tags chaos -count=1 -timeout 60m -v ./tests/chaos
+
 .PHONY: format
 format: $(lint) ## formatting, without changing anything
 	@test -z "$$(gofmt -l $(sources) bootstrap | tee /dev/stderr)" || { echo "not formatted: make fix" >&2; exit 1; }
@@ -73,7 +77,7 @@ fix: $(lint) ## format everything
 
 .PHONY: vet
 vet: ## the compiler's own doubts, with every build tag
-	go vet -tags e2e,bench,mutation ./...
+	go vet -tags e2e,bench,chaos,mutation ./...
 
 .PHONY: lint
 lint: $(lint) $(actionlint) ## the linters of .golangci.yml, and the one for workflows
