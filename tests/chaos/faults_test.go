@@ -26,7 +26,7 @@ func faults() []fault {
 		{name: "Keycloak is stopped for ten minutes", ends: started, unharmed: working, happen: stop("keycloak", keycloakAway)},
 		{name: "the disk of Postgres is full", ends: "there is room", again: []string{"postgres?"}, prepare: data.under, happen: data.fill, clear: data.away},
 		{name: "the disk of artifacts is full", ends: "there is room", prepare: artifacts.under, happen: artifacts.fill, clear: artifacts.away},
-		{name: "`up` is killed at each container that it replaces", ends: "the next `up`", happen: killedUpdates},
+		{name: "`up` turns credentials, and is killed at each container that it replaces", ends: "the next `up`", happen: killedUpdates},
 		{name: daemonFault, ends: "`mlflow-sso bootstrap`, then Docker starts all", again: anyOf, happen: killDaemon},
 	}
 }

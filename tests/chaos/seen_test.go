@@ -24,7 +24,7 @@ func (s sight) Error() string { return string(s) }
 
 // failure is what a user saw; empty of nil.
 func failure(err error) string {
-	var answer *load.Answer
+	var answer *load.AnswerError
 	var said sight
 	var network net.Error
 	switch {

@@ -13,26 +13,26 @@ import (
 	"github.com/docker/docker/api/types/filters"
 	"github.com/stretchr/testify/require"
 
+	"github.com/mlflow-sso/mlflow-sso/components/credentials"
 	"github.com/mlflow-sso/mlflow-sso/internal/label"
 	"github.com/mlflow-sso/mlflow-sso/tests/family"
 )
 
-// replaced are the containers that another memory limit replaces, with the setting and
-// the limit in MiB. What takes snapshots and the keeper wait for others, and come along.
-var replaced = map[string]int{"postgres": 576, "redis": 160, "keycloak": 1088, "mlflow": 2112, "edge": 288}
+// replaced are the containers that turning the credentials replaces.
+var replaced = []string{"postgres", "redis", "keycloak", "mlflow", "keeper"}
 
-// killedUpdates starts an update that replaces these containers, kills it, with Pulumi
-// and its plugins, as soon as one of them is gone or there again, and does so until it
-// has been killed at each of these moments. The last one is let be.
+// killedUpdates starts an update that turns credentials, kills it, with Pulumi and its
+// plugins, as soon as a container is gone or is started, and does so until it has been
+// killed at each of these moments. The last one is let be.
 func killedUpdates(w *ward) {
-	for component, memory := range replaced {
-		section, _ := w.lab.settings["mlflow-sso:"+component].(map[string]any)
-		if section == nil {
-			section = map[string]any{}
-			w.lab.settings["mlflow-sso:"+component] = section
+	generations := map[credentials.Label]int{}
+	for _, label := range credentials.Turnable() {
+		// Those two end every session, which is what they are turned for.
+		if label != credentials.MLflowSession && label != credentials.MLflowSessionTokens && label != credentials.StewardClient {
+			generations[label] = 2
 		}
-		section["memoryMB"] = memory
 	}
+	w.lab.settings["mlflow-sso:credentials"] = map[string]any{"generations": generations}
 	w.lab.write(w.T)
 	ctx, cancel := context.WithCancel(w.Context())
 	defer cancel()
@@ -74,10 +74,8 @@ func killedUpdates(w *ward) {
 			break
 		}
 	}
-	for component := range replaced {
-		for _, what := range []string{"destroy ", "start "} {
-			require.True(w, killed[what+component], "the update was never killed at %s%s: %v", what, component, killed)
-		}
+	for _, component := range replaced {
+		require.True(w, killed["destroy "+component] || killed["start "+component], "the update was never killed at %s: %v", component, killed)
 	}
 }
 

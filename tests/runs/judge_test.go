@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var broken = errors.New("500")
+var errBroken = errors.New("500")
 
 func TestWhatWasAcknowledgedAndIsNotThereIsLost(t *testing.T) {
 	run := Run{Name: "a", ID: "1", Done: ended}
@@ -30,12 +30,12 @@ func TestWhatWasAcknowledgedAndIsNotThereIsLost(t *testing.T) {
 }
 
 func TestWhatWasRefusedIsNoLossAndMayHaveWorked(t *testing.T) {
-	unmade := Run{Name: "a", Err: broken}
+	unmade := Run{Name: "a", Err: errBroken}
 	require.False(t, unmade.Lost(nil))
 	require.False(t, unmade.Worked(nil))
 	require.True(t, unmade.Worked(map[string]Found{"a": {ID: "1", Name: "a"}}))
 
-	untold := Run{Name: "a", ID: "1", Done: created, Err: broken}
+	untold := Run{Name: "a", ID: "1", Done: created, Err: errBroken}
 	require.False(t, untold.Worked(map[string]Found{"a": {ID: "1", Told: [3]int{params, 0, 0}}}))
 	require.True(t, untold.Worked(map[string]Found{"a": {ID: "1", Told: whole}}))
 	require.False(t, Run{Name: "a", ID: "1", Done: created}.Worked(map[string]Found{"a": {ID: "1", Told: whole}}), "nothing was refused")
