@@ -107,11 +107,7 @@ func TestNothingThatWasAcknowledgedIsLostWhateverBreaks(t *testing.T) {
 	}
 	w.users.stop()
 	l.must(t, "verify")
-	if len(table) < len(all) {
-		require.False(t, *update, "%d of %d faults were made: the table is of all", len(table), len(all))
-		t.Logf("%d of %d faults were made: the table is not compared", len(table), len(all))
-		return
-	}
+	t.Logf("%d of %d faults were made", len(table), len(all))
 	compare(t, l.root, table)
 }
 

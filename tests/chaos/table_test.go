@@ -3,6 +3,7 @@
 package chaos
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
@@ -21,62 +22,94 @@ const told = 3
 
 // compare demands that the page tells of these faults what has just been seen: how each
 // ends, and for whom it is none. With -update it writes that and the figures, and fails.
-func compare(t *testing.T, root string, table []suffered) {
+// Rows of faults that were not made now stay as they are.
+func compare(t *testing.T, root string, seen []suffered) {
 	t.Helper()
 	page := filepath.Join(root, "docs", "reliability.md")
 	raw, err := os.ReadFile(page)
 	require.NoError(t, err)
 	text := string(raw)
-	was := part(t, text, "faults")
+	for name, table := range map[string]func([]suffered) (head string, rows []string){"faults": words, "figures": figures, "sights": sights} {
+		was := part(t, text, name)
+		head, rows := table(seen)
+		now := merged(was, head, rows)
+		if *update {
+			text = strings.Replace(text, mark(name)+was, mark(name)+now, 1)
+		} else if name == "faults" {
+			require.Equal(t, now, was, "run with -update, and read the difference")
+		}
+	}
 	if *update {
-		text = strings.Replace(text, was, words(table), 1)
-		text = strings.Replace(text, part(t, text, "figures"), figures(table), 1)
 		require.NoError(t, os.WriteFile(page, []byte(text), 0o600))
 		t.Fatal("written; read the difference, and run again without -update")
 	}
-	require.Equal(t, words(table), was, "run with -update, and read the difference")
 }
+
+// mark begins the part of that name.
+func mark(name string) string { return "<!-- " + name + ": written by `make chaos`, see CONTRIBUTING.md -->\n" }
 
 // part is what the page has between the marks of that name.
 func part(t *testing.T, text, name string) string {
 	t.Helper()
-	_, rest, begins := strings.Cut(text, "<!-- "+name+": written by `make chaos`, see CONTRIBUTING.md -->\n")
+	_, rest, begins := strings.Cut(text, mark(name))
 	content, _, ends := strings.Cut(rest, "<!-- end of "+name+" -->\n")
 	require.True(t, begins && ends, "the page has no place for the %s", name)
 	return content
 }
 
-// words are what does not change from run to run.
-func words(table []suffered) string {
-	var b strings.Builder
-	b.WriteString("| what breaks | it ends by | who must not see an error | acknowledged writes lost | acknowledged runs half there |\n|---|---|---|---|---|\n")
-	for _, s := range table {
-		unharmed := strings.Join(s.unharmed, ", ")
-		if unharmed == "" {
-			unharmed = "–"
+// merged is a table in the order of the faults, with the rows that are there now in place
+// of those that were.
+func merged(was, head string, rows []string) string {
+	b := strings.Builder{}
+	b.WriteString(head)
+	for _, f := range faults() {
+		begins := func(line string) bool { return strings.HasPrefix(line, "| "+f.name+" |") }
+		if i := slices.IndexFunc(rows, begins); i >= 0 {
+			b.WriteString(rows[i])
+			continue
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %d | %d |\n", s.name, s.ends, unharmed, s.lost, s.half)
+		for line := range strings.Lines(was) {
+			if begins(line) {
+				b.WriteString(line)
+			}
+		}
 	}
 	return b.String()
 }
 
-// figures are of this run and this machine.
-func figures(table []suffered) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s, %d CPUs. Seconds.\n\n", time.Now().UTC().Format("2 January 2006"), runtime.NumCPU())
-	b.WriteString("| what breaks | all well after | scripts away | browsers away | logins away | slowest answer to scripts | requests of scripts: proper, failed | failed, and yet done |\n|---|---|---|---|---|---|---|---|\n")
-	for _, s := range table {
+// words are what does not change from run to run.
+func words(seen []suffered) (head string, rows []string) {
+	for _, s := range seen {
+		rows = append(rows, fmt.Sprintf("| %s | %s | %s | %d | %d |\n", s.name, s.ends, or(strings.Join(s.unharmed, ", ")), s.lost, s.half))
+	}
+	return "| what breaks | it ends by | who must not see an error | acknowledged writes lost | acknowledged runs half there |\n|---|---|---|---|---|\n", rows
+}
+
+// figures are of a day and a machine.
+func figures(seen []suffered) (head string, rows []string) {
+	on := fmt.Sprintf("%s, %d CPUs", time.Now().UTC().Format("2 January 2006"), runtime.NumCPU())
+	for _, s := range seen {
 		a := s.accounts
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %d, %d | %d |\n", s.name, seconds(s.well), seconds(a[scripts].Away), seconds(a[sessions].Away),
-			seconds(a[logins].Away), seconds(a[scripts].Slowest), a[scripts].Proper, a[scripts].Failed, s.worked)
+		rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s | %s | %s | %d, %d | %d | %s |\n", s.name, seconds(s.well), seconds(a[scripts].Away), seconds(a[sessions].Away),
+			seconds(a[logins].Away), seconds(a[scripts].Slowest), a[scripts].Proper, a[scripts].Failed, s.worked, on))
 	}
-	b.WriteString("\nWhat was seen, and how often:\n\n| what breaks | scripts | browsers | logins |\n|---|---|---|---|\n")
-	for _, s := range table {
-		if s.well > 0 {
-			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", s.name, sights(s.accounts[scripts].Kinds), sights(s.accounts[sessions].Kinds), sights(s.accounts[logins].Kinds))
-		}
+	return "| what breaks | all well after | scripts away | browsers away | logins away | slowest answer to scripts | requests of scripts: proper, failed | failed, and yet done | measured |\n|---|---|---|---|---|---|---|---|---|\n", rows
+}
+
+// sights are what was seen, and how often.
+func sights(seen []suffered) (head string, rows []string) {
+	for _, s := range seen {
+		rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s |\n", s.name, most(s.accounts[scripts].Kinds), most(s.accounts[sessions].Kinds), most(s.accounts[logins].Kinds)))
 	}
-	return b.String()
+	return "| what breaks | scripts saw | browsers saw | logins saw |\n|---|---|---|---|\n", rows
+}
+
+// or is a dash in place of nothing.
+func or(text string) string {
+	if text == "" {
+		return "–"
+	}
+	return text
 }
 
 // seconds are with one decimal; none is a dash.
@@ -87,9 +120,9 @@ func seconds(d time.Duration) string {
 	return fmt.Sprintf("%.1f", d.Seconds())
 }
 
-// sights are the most frequent ones.
-func sights(kinds map[string]int) string {
-	all := slices.SortedFunc(maps.Keys(kinds), func(a, b string) int { return kinds[b] - kinds[a] })
+// most are the most frequent ones.
+func most(kinds map[string]int) string {
+	all := slices.SortedFunc(maps.Keys(kinds), func(a, b string) int { return cmp.Or(kinds[b]-kinds[a], strings.Compare(a, b)) })
 	var texts []string
 	for _, kind := range all[:min(len(all), told)] {
 		texts = append(texts, fmt.Sprintf("%d × %s", kinds[kind], kind))
@@ -97,8 +130,5 @@ func sights(kinds map[string]int) string {
 	if len(all) > told {
 		texts = append(texts, fmt.Sprintf("%d other kinds", len(all)-told))
 	}
-	if len(texts) == 0 {
-		return "–"
-	}
-	return strings.Join(texts, "<br>")
+	return or(strings.Join(texts, "<br>"))
 }
