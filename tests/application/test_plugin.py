@@ -190,6 +190,14 @@ class TestPlugin(unittest.IsolatedAsyncioTestCase):
         self.assertTrue(known)
         doubt.keys.MEMORY._asked.clear()
 
+    async def test_an_artifact_that_cannot_be_looked_up_is_refused_to_nobody(self):
+        caller = PROVIDER.bearer(MEMBER)
+        path = "/api/2.0/mlflow-artifacts/artifacts/0/1/artifacts/a"
+        self.assertEqual((await Client("GET", path, [b""], caller).ask(served.app)).status, 403)
+        with mock.patch("mlflow_oidc_auth.validators.experiment._get_tracking_store", side_effect=OSError("away")):
+            got = await Client("GET", path, [b""], caller).ask(served.app)
+        self.assertEqual(got.status, 500)
+
     def test_the_database_answers(self):
         self.assertTrue(doubt.answers())
         with mock.patch.object(doubt, "store", mock.Mock(ping=mock.Mock(side_effect=OSError("away")))):

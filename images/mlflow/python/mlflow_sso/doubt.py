@@ -12,6 +12,7 @@ from mlflow_oidc_auth.logger import get_logger
 from mlflow_oidc_auth.middleware import AuthMiddleware
 from mlflow_oidc_auth.middleware.auth_middleware import DENIAL_LOOKUP_ERROR
 from mlflow_oidc_auth.store import store
+from mlflow_oidc_auth.validators import experiment
 from starlette.responses import JSONResponse
 
 from mlflow_sso import keys
@@ -53,6 +54,17 @@ class Doubting(AuthMiddleware):
         if facts[2] == DENIAL_LOOKUP_ERROR:
             raise Unknown
         return facts
+
+
+def refuse_nothing_unseen():
+    """Makes an artifact's experiment that could not be looked up an error, and not one that nobody may see."""
+    warn = experiment._warn_store_lookup_failure
+
+    def fail(error):
+        warn(error)
+        raise error
+
+    experiment._warn_store_lookup_failure = fail
 
 
 def answers():
