@@ -41,21 +41,29 @@ class TestKeys(unittest.TestCase):
         self.assertEqual([keys(), keys()], [OLD, OLD])
         self.assertEqual(issuer.asked, 1)
 
-    def test_nobody_waits_for_new_ones_and_the_next_has_them(self):
+    def test_old_ones_are_new_at_once_where_the_issuer_answers(self):
         issuer = Issuer(OLD)
-        keys = self.keys(issuer, fresh=-1)
-        keys()
-        issuer.answered.acquire()
+        keys = Keys(issuer, lambda: -1, again=0, wait=10)
+        keys("url", cache_key="k")
         issuer.finds = NEW
+        self.assertEqual(keys("url", cache_key="k"), NEW)
+
+    def test_nobody_waits_for_long_and_who_comes_later_not_at_all(self):
+        issuer = Issuer(OLD)
+        keys = Keys(issuer, lambda: -1, again=0, wait=0.2)
+        keys("url", cache_key="k")
+        issuer.finds = ConnectionError("away")
         issuer.goes.clear()
-        self.assertEqual(keys(), OLD, "the issuer has not answered yet")
+        self.assertEqual(keys("url", cache_key="k"), OLD)
         issuer.goes.set()
-        self.assertTrue(issuer.answered.acquire(timeout=10))
-        for _ in range(1000):
-            if keys() == NEW:
-                break
+        while "k" not in keys._silent:
             time.sleep(0.01)
-        self.assertEqual(keys(), NEW)
+        issuer.goes.clear()
+        began = time.monotonic()
+        for _ in range(20):
+            self.assertEqual(keys("url", cache_key="k"), OLD)
+        self.assertLess(time.monotonic() - began, 2)  # each would wait 0.2 s
+        issuer.goes.set()
 
     def test_they_outlive_the_issuer_and_a_page_that_says_it_is_away(self):
         issuer = Issuer(OLD)

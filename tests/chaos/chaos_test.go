@@ -100,6 +100,9 @@ func TestNothingThatWasAcknowledgedIsLostWhateverBreaks(t *testing.T) {
 			healed = true
 			table = append(table, s)
 			own.judge(s)
+			if *update {
+				write(t, l.root, table)
+			}
 		})
 		if !healed {
 			t.Fatal("the stack may no longer be whole; the rest is left out")
@@ -108,6 +111,9 @@ func TestNothingThatWasAcknowledgedIsLostWhateverBreaks(t *testing.T) {
 	w.users.stop()
 	l.must(t, "verify")
 	t.Logf("%d of %d faults were made", len(table), len(all))
+	if *update {
+		t.Fatal("written; read the difference, and run again without -update")
+	}
 	compare(t, l.root, table)
 }
 

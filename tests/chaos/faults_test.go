@@ -23,9 +23,9 @@ func faults() []fault {
 		{name: "Keycloak is killed", ends: byDocker, unharmed: working, again: []string{"keycloak"}, happen: kill("keycloak")},
 		{name: "the edge is killed", ends: byDocker, again: []string{"edge"}, happen: kill("edge")},
 		{name: "Redis is stopped for a minute", ends: started, unharmed: kinds, happen: stop("redis", redisAway)},
-		{name: "Keycloak is stopped for ten minutes", ends: started, unharmed: working, happen: stop("keycloak", keycloakAway)},
 		{name: "the disk of Postgres is full", ends: "there is room", again: []string{"postgres?"}, prepare: data.under, happen: data.fill, clear: data.away},
 		{name: "the disk of artifacts is full", ends: "there is room", prepare: artifacts.under, happen: artifacts.fill, clear: artifacts.away},
+		{name: "Keycloak is stopped for ten minutes", ends: started, unharmed: working, happen: stop("keycloak", keycloakAway)},
 		{name: "`up` turns credentials, and is killed at each container that it replaces", ends: "the next `up`", happen: killedUpdates},
 		{name: daemonFault, ends: "`mlflow-sso bootstrap`, then Docker starts all", again: anyOf, happen: killDaemon},
 	}

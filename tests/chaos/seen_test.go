@@ -44,8 +44,8 @@ func failure(err error) string {
 	return plain(err.Error())
 }
 
-// page is what a person sees where another page was wanted.
-func page(who string, got *browser.Page) error {
+// another is what a person sees where another page was wanted.
+func another(who string, got *browser.Page) error {
 	said := got.Title()
 	if !got.HTML() || said == "" {
 		said = message(got.Body)

@@ -179,7 +179,7 @@ func (u *users) look(ctx context.Context, b *browser.Browser) error {
 		return err
 	}
 	if got.Status != http.StatusOK || !strings.HasPrefix(browser.Bare(got.URL), u.told.MLflow.URL) {
-		return page(u.site(got), got)
+		return another(u.site(got), got)
 	}
 	return u.search(ctx, b)
 }
@@ -193,7 +193,7 @@ func (u *users) search(ctx context.Context, b *browser.Browser) error {
 		Experiments []struct{} `json:"experiments"`
 	}
 	if got.Status != http.StatusOK {
-		return page("MLflow", got)
+		return another("MLflow", got)
 	}
 	return got.JSON(&answer)
 }
@@ -208,7 +208,7 @@ func (u *users) logIn(ctx context.Context, who outputs.Login) error {
 	}
 	form := got.FormWith("username", "password")
 	if form == nil {
-		return page(u.site(got), got)
+		return another(u.site(got), got)
 	}
 	if err := form.Set("username", who.Username); err != nil {
 		return err
@@ -223,7 +223,7 @@ func (u *users) logIn(ctx context.Context, who outputs.Login) error {
 		return sight("MLflow: " + plain(said))
 	}
 	if got.Status != http.StatusOK || !strings.HasPrefix(browser.Bare(got.URL), u.told.MLflow.URL) {
-		return page(u.site(got), got)
+		return another(u.site(got), got)
 	}
 	return u.search(ctx, b)
 }

@@ -3,8 +3,8 @@
 The plugin forgets them after five minutes, and asks for them in the middle of a
 request, while everything else in the process waits. Without Keycloak that ends every
 token that Keycloak has issued, however long it is valid. Here keys that are old are
-asked for beside the requests, which go by the ones that are known until the answer is
-there. A token is worth no more than before: its end is in itself.
+asked for beside the request. It waits for them a moment, if the issuer has answered the
+last time, and goes by those that are known where they do not come. A token is worth no more than before: its end is in itself.
 """
 
 import threading
@@ -16,6 +16,8 @@ from mlflow_oidc_auth.logger import get_logger
 
 # Seconds between two questions to an issuer that has not answered.
 AGAIN = 5
+# Seconds for which a request waits for new keys, and everything else in the process with it.
+WAIT = 1
 # Seconds for which keys are believed that nobody has confirmed: more than any token lives.
 BELIEVED = 86_400
 
@@ -25,26 +27,30 @@ logger = get_logger()
 class Keys:
     """The plugin's way to the keys of an issuer, with a memory."""
 
-    def __init__(self, load, fresh, again=AGAIN, believed=BELIEVED):
+    def __init__(self, load, fresh, again=AGAIN, believed=BELIEVED, wait=WAIT):
         """load is the plugin's; fresh says for how many seconds keys are not asked for again."""
-        self._load, self._fresh, self._again, self._believed = load, fresh, again, believed
+        self._load, self._fresh, self._again, self._believed, self._wait = load, fresh, again, believed, wait
         self._lock = threading.Lock()
         self._known = {}  # what they are kept by to (when they were read, keys)
+        self._silent = set()  # the same, where the last question had no answer
         self._warmed = 0
         self._asked = {}  # the same to when they were last asked for in vain, or are being asked for
 
     def __call__(self, url, *, cache_key, force_refresh=False, **how):
         now = time.monotonic()
-        read, keys = self._known.get(cache_key, (None, None))
+        read, _ = self._known.get(cache_key, (None, None))
         if read is None or now - read > self._believed:
             # Nothing to go by. Who comes while the issuer is away does not wait for it each time.
             if now < self._asked.get(cache_key, 0):
                 raise ValueError("the issuer's keys are not known, and it has not answered a moment ago")
             return self._ask(url, cache_key, how)
         # A wrong signature makes the plugin ask anew. It is no reason to forget keys, nor to wait: everybody can send one.
-        if force_refresh or now - read > self._fresh():
-            self._ask_beside(url, cache_key, how, now)
-        return keys
+        old = now - read > self._fresh()
+        if force_refresh or old:
+            asking = self._ask_beside(url, cache_key, how, now)
+            if old and asking and cache_key not in self._silent:
+                asking.join(self._wait)
+        return self._known[cache_key][1]
 
     @property
     def known(self):
@@ -63,9 +69,11 @@ class Keys:
     def _ask_beside(self, url, cache_key, how, now):
         with self._lock:
             if now < self._asked.get(cache_key, 0):
-                return
+                return None
             self._asked[cache_key] = now + self._again
-        threading.Thread(target=self._quietly, args=(lambda: self._ask(url, cache_key, how),), name="keys", daemon=True).start()
+        asking = threading.Thread(target=self._quietly, args=(lambda: self._ask(url, cache_key, how),), name="keys", daemon=True)
+        asking.start()
+        return asking
 
     def _quietly(self, read):
         try:
@@ -80,7 +88,9 @@ class Keys:
                 raise ValueError("the issuer's answer holds no keys")  # an error page, as JSON
         except Exception:
             self._asked[cache_key] = time.monotonic() + self._again
+            self._silent.add(cache_key)
             raise
+        self._silent.discard(cache_key)
         self._known[cache_key] = time.monotonic(), keys
         return keys
 
