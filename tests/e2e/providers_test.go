@@ -3,12 +3,16 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
+	"strings"
 	"testing"
 
+	"github.com/Nerzal/gocloak/v13"
 	"github.com/docker/docker/api/types/container"
 	"github.com/stretchr/testify/require"
 
+	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/report"
 	"github.com/mlflow-sso/mlflow-sso/internal/verify"
 )
@@ -54,6 +58,7 @@ func peopleOfASAMLProviderAreLetInByItsGroupsAndTakeNobodysPlace(t *testing.T) {
 func companyLetsIn(t *testing.T, s *settings, c *company, provider string) {
 	t.Helper()
 	l, o, told := peopled.lab, c.o, peopled.told
+	t.Cleanup(func() { peopleLeave(t, told, "company.") })
 	got := s.up(t, "", provider)
 	require.NotContains(t, got.stdout+got.stderr, c.secret)
 	isNowhere(t, c.secret, c.password)
@@ -86,4 +91,17 @@ func companyLetsIn(t *testing.T, s *settings, c *company, provider string) {
 	require.NoError(t, err)
 	require.Contains(t, sick.stdout, "provider-unreachable")
 	require.Contains(t, fallen(prove(t, again), report.Failed), "identity-providers")
+}
+
+// peopleLeave removes from Keycloak whom a provider has brought: they stay when it goes.
+func peopleLeave(t *testing.T, told outputs.Stack, prefix string) {
+	t.Helper()
+	client, token := keycloakAdmin(t, told)
+	found, err := client.GetUsers(context.Background(), token, told.Realm.Name, gocloak.GetUsersParams{Username: &prefix})
+	require.NoError(t, err)
+	for _, who := range found {
+		if strings.HasPrefix(*who.Username, prefix) {
+			require.NoError(t, client.DeleteUser(context.Background(), token, told.Realm.Name, *who.ID))
+		}
+	}
 }
