@@ -49,7 +49,9 @@ func write(t *testing.T, root string, seen []suffered) {
 }
 
 // mark begins the part of that name.
-func mark(name string) string { return "<!-- " + name + ": written by `make chaos`, see CONTRIBUTING.md -->\n" }
+func mark(name string) string {
+	return "<!-- " + name + ": written by `make chaos`, see CONTRIBUTING.md -->\n"
+}
 
 // part is what the page has between the marks of that name.
 func part(t *testing.T, text, name string) string {
