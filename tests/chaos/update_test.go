@@ -26,11 +26,12 @@ var replaced = []string{"postgres", "redis", "keycloak", "mlflow", "keeper"}
 // killed at each of these moments. The last one is let be.
 func killedUpdates(w *ward) {
 	generations := map[credentials.Label]int{}
-	for _, label := range credentials.Turnable() {
-		// Those two end every session, which is what they are turned for.
-		if label != credentials.MLflowSession && label != credentials.MLflowSessionTokens && label != credentials.StewardClient {
-			generations[label] = 2
-		}
+	// Not those of sessions, which end every session: that is what they are turned for.
+	for _, label := range []credentials.Label{
+		credentials.PostgresSuperuser, credentials.PostgresMLflow, credentials.PostgresMLflowAuth, credentials.PostgresKeycloak,
+		credentials.PostgresBackup, credentials.Redis, credentials.MLflowClient, credentials.KeeperClient,
+	} {
+		generations[label] = 2
 	}
 	w.lab.settings["mlflow-sso:credentials"] = map[string]any{"generations": generations}
 	w.lab.write(w.T)
