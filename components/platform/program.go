@@ -35,6 +35,7 @@ func (p *Platform) outputs() pulumi.Map {
 			"username": pulumi.String(user.Username),
 			"email":    pulumi.String(user.Email()),
 			"password": user.Password,
+			"edition":  pulumi.String(user.Edition),
 			"group":    pulumi.String(user.Group),
 		})
 	}
@@ -51,6 +52,7 @@ func (p *Platform) outputs() pulumi.Map {
 			"admin": pulumi.Map{
 				"username": pulumi.String(p.keycloak.Person.Username),
 				"password": p.keycloak.Person.Password,
+				"edition":  pulumi.String(p.adminEdition()),
 			},
 			"provider": pulumi.Map{
 				"id":     pulumi.String(p.keycloak.Admin.ClientID),
@@ -80,6 +82,7 @@ func (p *Platform) outputs() pulumi.Map {
 		"backup":          p.backupOutputs(),
 		"demoUsers":       users,
 		"serviceAccounts": p.machineOutputs(),
+		"turned":          p.turnedOutputs(),
 	}
 	if upstreams := p.upstreams(); len(upstreams) > 0 {
 		all["upstreams"] = upstreams

@@ -6,7 +6,8 @@
 // after each update, over the admin API and with the program's own service
 // account: what a stranger may try, how long a session lasts, what is remembered,
 // who is in it; and it shuts the doors that Keycloak gives administrators in the
-// stack's own realm, where there are none, and gives the keeper its one right there. Settling a realm that is as it should be changes nothing. What
+// stack's own realm, where there are none, gives the keeper its one right there, and sets
+// the derived passwords of people when those are turned. Settling a realm that is as it should be changes nothing. What
 // this package does not name stays as somebody set it.
 //
 // A person who is let in carries the time when that ends. Whoever looks after the
@@ -72,6 +73,7 @@ func (r *Realm) aspects() []aspect {
 	return []aspect{
 		{(*session).profile, (*session).mendProfile},
 		{(*session).people, (*session).mendPeople},
+		{(*session).passwords, (*session).mendPasswords},
 		{(*session).doors, (*session).mendDoors},
 		{(*session).watcherRights, (*session).mendWatcher},
 		{(*session).settings, (*session).mendSettings},
