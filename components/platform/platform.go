@@ -114,29 +114,13 @@ func (p *Platform) makeNetwork(ctx *pulumi.Context, opts ...pulumi.ResourceOptio
 
 func (p *Platform) imagesFrom(folder string) func(*pulumi.Context, ...pulumi.ResourceOption) error {
 	return func(ctx *pulumi.Context, opts ...pulumi.ResourceOption) error {
-		c := p.config.Images
 		p.images = map[string]pulumi.StringOutput{}
-		for _, service := range []struct {
-			name, reference string
-			wanted          bool
-		}{
-			{"postgres", c.Postgres, p.config.Postgres.External == nil},
-			{"redis", c.Redis, p.config.Redis.External == nil},
-			{"keycloak", c.Keycloak, true},
-			{"mlflow", c.MLflow, true},
-			{"edge", c.Edge, p.config.Edge.Stands()},
-			{"backup", c.Backup, p.config.Backup != nil},
-		} {
-			if !service.wanted {
-				continue
-			}
-			made, err := image.New(ctx, service.name, &image.Args{
-				Deployment: p.config.Name, Service: service.name, Folder: folder, Base: c.Base, Reference: service.reference,
-			}, opts...)
+		for _, args := range Images(p.config, folder) {
+			made, err := image.New(ctx, args.Service, &args, opts...)
 			if err != nil {
 				return err
 			}
-			p.images[service.name] = made.ID
+			p.images[args.Service] = made.ID
 		}
 		return nil
 	}

@@ -21,6 +21,11 @@ func Program(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
+	versions, err := p.versionOutputs(ImagesFolder)
+	if err != nil {
+		return err
+	}
+	ctx.Export("versions", versions)
 	for name, value := range p.outputs() {
 		ctx.Export(name, value)
 	}

@@ -11,12 +11,14 @@ import "slices"
 // here in clear: never print a Password.
 type Stack struct {
 	// Deployment is the prefix of every container, network and volume name.
-	Deployment string   `json:"deployment"`
-	MLflow     MLflow   `json:"mlflow"`
-	Keycloak   Keycloak `json:"keycloak"`
-	Realm      Realm    `json:"realm"`
-	Postgres   Service  `json:"postgres"`
-	Redis      Service  `json:"redis"`
+	Deployment string `json:"deployment"`
+	// Versions are those of the services that keep data in a form of their own, by service.
+	Versions map[string]string `json:"versions"`
+	MLflow   MLflow            `json:"mlflow"`
+	Keycloak Keycloak          `json:"keycloak"`
+	Realm    Realm             `json:"realm"`
+	Postgres Service           `json:"postgres"`
+	Redis    Service           `json:"redis"`
 	// Artifacts is empty where files are in a volume.
 	Artifacts Artifacts `json:"artifacts"`
 	// Keeper keeps MLflow's people as Keycloak has them.

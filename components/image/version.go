@@ -1,0 +1,51 @@
+package image
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// source is where the version of a service is pinned in its folder. Each match is one part
+// of it; what the first group has, if there is one, is the name of that part.
+type source struct {
+	file    string
+	pattern *regexp.Regexp
+}
+
+var sources = map[string]source{
+	"postgres": {"Dockerfile", regexp.MustCompile(`(?m)--no-install-recommends (postgresql)-(\d+)\b`)},
+	"keycloak": {"Dockerfile", regexp.MustCompile(`(?m)^ARG (KEYCLOAK)_VERSION=(\S+)`)},
+	"mlflow":   {"requirements.txt", regexp.MustCompile(`(?m)^(mlflow|mlflow-oidc-auth)(?:\[[^\]]*\])?==([^\s\\;]+)`)},
+}
+
+// Versioned are the services that keep data in a form of their own, which another version may
+// have to migrate.
+func Versioned() []string { return []string{"postgres", "keycloak", "mlflow"} }
+
+// Version is what the image holds, such as "mlflow 3.17.2, mlflow-oidc-auth 11.0.2", as its
+// folder pins it; of an image that somebody else has made it is its reference.
+func (a *Args) Version() (string, error) {
+	if a.Reference != "" {
+		return a.Reference, nil
+	}
+	from, is := sources[a.Service]
+	if !is {
+		return "", fmt.Errorf("version of %q: want one of %s", a.Service, strings.Join(Versioned(), ", "))
+	}
+	path := filepath.Join(a.Folder, a.Service, from.file)
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("version of %s: %w", a.Service, err)
+	}
+	var parts []string
+	for _, found := range from.pattern.FindAllStringSubmatch(string(content), -1) {
+		parts = append(parts, strings.ToLower(found[1])+" "+found[2])
+	}
+	if len(parts) == 0 {
+		return "", fmt.Errorf("version of %s: %s pins none of the form %s", a.Service, path, from.pattern)
+	}
+	return strings.Join(parts, ", "), nil
+}
