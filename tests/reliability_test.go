@@ -50,6 +50,9 @@ func TestThePageOnFaultsHasARowForEachFaultThatTheSuiteMakes(t *testing.T) {
 		cells := strings.Split(line, " | ")
 		if name, is := strings.CutPrefix(cells[0], "| "); is && name != "what breaks" {
 			told = append(told, name)
+			if cells[1] == "not made yet" {
+				continue
+			}
 			require.Equal(t, []string{"0", "0 |\n"}, cells[len(cells)-2:], "lost and half there: %s", name)
 		}
 	}

@@ -31,7 +31,7 @@ func compare(t *testing.T, root string, seen []suffered) {
 	require.NoError(t, err)
 	was := part(t, string(raw), "faults")
 	head, rows := words(seen)
-	require.Equal(t, merged(was, head, rows), was, "run with -update, and read the difference")
+	require.Equal(t, merged(was, head, rows, unmade), was, "run with -update, and read the difference")
 }
 
 // write writes that and the figures. Rows of faults that were not made now stay as they are.
@@ -43,7 +43,11 @@ func write(t *testing.T, root string, seen []suffered) {
 	for name, table := range map[string]func([]suffered) (head string, rows []string){"faults": words, "figures": figures, "sights": sights} {
 		was := part(t, text, name)
 		head, rows := table(seen)
-		text = strings.Replace(text, mark(name)+was, mark(name)+merged(was, head, rows), 1)
+		absent := ""
+		if name == "faults" {
+			absent = unmade
+		}
+		text = strings.Replace(text, mark(name)+was, mark(name)+merged(was, head, rows, absent), 1)
 	}
 	require.NoError(t, os.WriteFile(page(root), []byte(text), 0o600))
 }
@@ -62,9 +66,12 @@ func part(t *testing.T, text, name string) string {
 	return content
 }
 
+// unmade is the rest of a row of a fault that no run has made.
+const unmade = " not made yet | – | – | – |\n"
+
 // merged is a table in the order of the faults, with the rows that are there now in place
-// of those that were.
-func merged(was, head string, rows []string) string {
+// of those that were, and with what is said of those that never were.
+func merged(was, head string, rows []string, absent string) string {
 	b := strings.Builder{}
 	b.WriteString(head)
 	for _, f := range faults() {
@@ -73,10 +80,12 @@ func merged(was, head string, rows []string) string {
 			b.WriteString(rows[i])
 			continue
 		}
-		for line := range strings.Lines(was) {
-			if begins(line) {
-				b.WriteString(line)
-			}
+		lines := slices.Collect(strings.Lines(was))
+		switch i := slices.IndexFunc(lines, begins); {
+		case i >= 0:
+			b.WriteString(lines[i])
+		case absent != "":
+			b.WriteString("| " + f.name + " |" + absent)
 		}
 	}
 	return b.String()
