@@ -6,6 +6,7 @@ same ones again when it is.
 """
 
 import asyncio
+import base64
 import json
 import os
 import re
@@ -197,6 +198,12 @@ class TestPlugin(unittest.IsolatedAsyncioTestCase):
         with mock.patch("mlflow_oidc_auth.validators.experiment._get_tracking_store", side_effect=OSError("away")):
             got = await Client("GET", path, [b""], caller).ask(served.app)
         self.assertEqual(got.status, 500)
+
+    async def test_who_comes_as_the_database_comes_back_is_let_in(self):
+        basic = [(b"authorization", b"Basic " + base64.b64encode(MEMBER.encode() + b":a token"))]
+        looked = mock.Mock(side_effect=[OSError("away"), True])
+        with mock.patch("mlflow_oidc_auth.middleware.auth_middleware._authenticate_basic_auth_sync", looked):
+            self.assertEqual((await ask(SEARCH, basic, {"max_results": 1}))[0], 200)
 
     def test_the_database_answers(self):
         self.assertTrue(doubt.answers())
