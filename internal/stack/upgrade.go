@@ -61,7 +61,7 @@ func (s *Stack) Rehearsed(ctx context.Context) error {
 	}
 	if way != nil && way.Stage == Changing {
 		return fmt.Errorf("an upgrade of stack %s that began at %s was cut off, and its data may be half way: "+
-			"`mlflow-sso upgrade --stack %[1]s` goes on, `mlflow-sso upgrade --back --stack %[1]s` goes back", s.Name, way.Began.Local().Format("15:04 on 2 January"))
+			"`mlflow-sso upgrade %[3]s` goes on, `mlflow-sso upgrade --back %[3]s` goes back", s.Name, way.Began.Local().Format("15:04 on 2 January"), s.asFlags())
 	}
 	changed, err := s.NewVersions(ctx)
 	if err != nil || len(changed) == 0 {
@@ -73,8 +73,8 @@ func (s *Stack) Rehearsed(ctx context.Context) error {
 	}
 	told := strings.Join(texts, "; ")
 	if s.Config.Backup != nil {
-		return fmt.Errorf("versions change (%s): `mlflow-sso upgrade --stack %s` tries them on a copy first and keeps a way back; "+
-			"`up --unrehearsed` goes without either", told, s.Name)
+		return fmt.Errorf("versions change (%s): `mlflow-sso upgrade %s` tries them on a copy first and keeps a way back; "+
+			"`up --unrehearsed` goes without either", told, s.asFlags())
 	}
 	for _, version := range changed {
 		if version.Service == "postgres" && s.Config.Postgres.External == nil {
@@ -83,6 +83,14 @@ func (s *Stack) Rehearsed(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// asFlags choose the stack, for a person to type.
+func (s *Stack) asFlags() string {
+	if s.File == stackFile(s.Repository, s.Name, "") {
+		return "--stack " + s.Name
+	}
+	return "--stack " + s.Name + " --file " + s.File
 }
 
 // Upgrade brings the stack, whose settings want other versions, to these. Before anything is

@@ -66,7 +66,7 @@ func (s *Stack) remember() error {
 	}
 	text, err := os.ReadFile(s.File)
 	if err == nil {
-		err = os.WriteFile(s.applied(), text, 0o600)
+		err = os.WriteFile(s.applied(), text, 0o600) //nolint:gosec // a file of the home's own
 	}
 	if err != nil {
 		return fmt.Errorf("keep the settings: %w", err)
@@ -143,7 +143,7 @@ func (s *Stack) keep(ctx context.Context) (*WayBack, error) {
 		return nil, fmt.Errorf("way back: %w", err)
 	}
 	way := &WayBack{Began: time.Now(), Stage: Changing, Versions: maps.Clone(told.Versions), File: filepath.Join(s.wayBackFolder(), "Pulumi."+s.Name+".yaml")}
-	if err := os.WriteFile(way.File, text, 0o600); err != nil {
+	if err := os.WriteFile(way.File, text, 0o600); err != nil { //nolint:gosec // a file of the home's own
 		return nil, fmt.Errorf("way back: %w", err)
 	}
 	return way, nil

@@ -265,7 +265,7 @@ func TestAnUpgradeKeepsAllThatPeopleHaveAndSoDoesTheWayBack(t *testing.T) {
 	require.Contains(t, half.stderr, "upgrade --back")
 	t.Logf("rehearsed and killed half way in %s", time.Since(began).Round(time.Second))
 	began = time.Now()
-	back := l.must(t, "upgrade", "--back")
+	back := l.must(t, "upgrade", "--back", "--no-verify") // today's checks are for today's plugin
 	t.Logf("back from half way in %s: %s", time.Since(began).Round(time.Second), strings.TrimSpace(back.stdout))
 	require.Equal(t, old, versions(t, told))
 	has.requireKept(t)
@@ -290,7 +290,7 @@ func TestAnUpgradeKeepsAllThatPeopleHaveAndSoDoesTheWayBack(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 2, asked.code, "nobody is there to ask")
 	began = time.Now()
-	back = l.must(t, "upgrade", "--back", "--yes")
+	back = l.must(t, "upgrade", "--back", "--yes", "--no-verify")
 	t.Logf("back from the snapshot in %s: %s", time.Since(began).Round(time.Second), strings.TrimSpace(back.stdout))
 	require.Equal(t, old, versions(t, told))
 	has.requireKept(t)
