@@ -195,8 +195,11 @@ type Images struct {
 
 // Credentials turns credentials.
 type Credentials struct {
+	// Root is the number of the root secret; raising it makes another one, and with it
+	// every credential another one.
+	Root int `json:"root"`
 	// Generations maps a credential's label to its generation, 1 where absent.
-	// Raising it makes a new value, for those that can be turned in place.
+	// Raising it makes a new value.
 	Generations map[credentials.Label]int `json:"generations"`
 }
 
@@ -246,6 +249,7 @@ func defaults() *Config {
 			PasswordPolicy:      "length(12) and notUsername(undefined) and notEmail(undefined) and passwordHistory(3)",
 			EventsExpiration:    30 * 24 * time.Hour,
 		},
-		Images: Images{Base: "mlflow-sso/base:trixie"},
+		Images:      Images{Base: "mlflow-sso/base:trixie"},
+		Credentials: Credentials{Root: 1},
 	}
 }

@@ -177,11 +177,13 @@ func (v *validation) addresses(c *Config) {
 }
 
 func (v *validation) generations(c *Config) {
+	if n := c.Credentials.Root; n < 1 || n > credentials.MostGenerations {
+		v.fail("credentials.root", "got %d, want 1 to %d", n, credentials.MostGenerations)
+	}
 	generations, replaced := c.Credentials.Generations, c.replaced()
 	for _, label := range slices.Sorted(maps.Keys(generations)) {
 		key := fmt.Sprintf("credentials.generations.%s", label)
-		account := slices.Contains(c.accountLabels(), label)
-		if !account && !slices.Contains(credentials.Labels(), label) {
+		if !slices.Contains(c.accountLabels(), label) && !slices.Contains(credentials.Labels(), label) {
 			v.fail(key, "unknown credential, want one of %s, or %s of an account in serviceAccounts", credentials.LabelList(), credentials.ServiceAccount("<name>"))
 			continue
 		}
@@ -191,10 +193,19 @@ func (v *validation) generations(c *Config) {
 		case replaced[label] != "":
 			v.fail(key, "got %d while %s is set, want none: nothing derives it there; change the password at that service, and the file with it",
 				n, replaced[label])
-		case n < 1:
-			v.fail(key, "got %d, want 1 or more", n)
-		case n > 1 && !account && !slices.Contains(credentials.Turnable(), label):
-			v.fail(key, "got %d, want 1: its service takes it at the first start only, so another value would lock somebody out", n)
+		case n < 1 || n > credentials.MostGenerations:
+			v.fail(key, "got %d, want 1 to %d", n, credentials.MostGenerations)
 		}
 	}
+}
+
+// Turns says whether a label is of a credential that the stack derives now.
+func (c *Config) Turns(label credentials.Label) bool {
+	switch {
+	case label == credentials.KeycloakAdmin:
+		return c.Keycloak.StandingAdmin
+	case c.replaced()[label] != "":
+		return false
+	}
+	return slices.Contains(c.accountLabels(), label) || slices.Contains(credentials.Labels(), label)
 }

@@ -56,6 +56,7 @@ var mutations = []mutation{
 	},
 	{"no limit of processes", "components/internal/container/container.go", `Soft: pulumi.Int(maxProcesses), Hard: pulumi.Int(maxProcesses),`, `Soft: pulumi.Int(-1), Hard: pulumi.Int(-1),`, "TestNoContainerMakesProcessesWithoutEnd"},
 	{"no memory limit", "components/internal/container/container.go", `Memory: pulumi.Int(a.MemoryMB),`, ``, "TestNoContainerTakesMoreMemoryThanItsLimit"},
+	{"another root secret is never made", "components/credentials/credentials.go", `number <= c.number;`, `number <= 1;`, "TestAnotherRootSecretTurnsEveryCredentialAndTheEarlierOneStays"},
 	{"no secret is marked", "components/credentials/credentials.go", `pulumi.ToSecret(root.Base64).(`, `pulumi.Unsecret(root.Base64).(`, "TestNoCredentialIsEverUnmarked"},
 	{"a container is replaced while the old one is there", "components/internal/container/container.go", `pulumi.DeleteBeforeReplace(true),`, ``, "TestWhatHasAFixedNameIsDeletedBeforeItIsReplaced"},
 	{

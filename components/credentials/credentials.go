@@ -5,7 +5,9 @@
 // stack's encrypted state. A credential is HKDF-SHA256 of the root with the
 // credential's label and generation. So a credential is never typed, never
 // stored twice, cannot differ between two places, and turns when its generation
-// is raised. Every value handed out is a secret output.
+// is raised. All of them turn with a new root; earlier roots stay in the state,
+// so that whoever still has a value of before can be given the one of now. Every
+// value handed out is a secret output.
 package credentials
 
 import (
@@ -85,16 +87,6 @@ func Labels() []Label {
 	}
 }
 
-// Turnable are the labels whose generation may be raised: at the next update
-// both sides of each have the new value. So may those of service accounts. The others are taken by a service once,
-// or encrypt what would be unreadable afterwards.
-func Turnable() []Label {
-	return []Label{
-		PostgresSuperuser, PostgresMLflow, PostgresMLflowAuth, PostgresKeycloak, PostgresBackup, Redis,
-		MLflowClient, MLflowSession, MLflowSessionTokens, KeeperClient, StewardClient,
-	}
-}
-
 // LabelList is all labels as one text, for messages.
 func LabelList() string {
 	texts := make([]string, 0, len(Labels()))
@@ -106,9 +98,11 @@ func LabelList() string {
 
 // Args say how the root is kept and which credentials have turned.
 type Args struct {
+	// Root is the number of the root secret, 1 where it was never replaced.
+	Root int
 	// Generations is the generation of each credential, 1 where absent.
 	Generations map[Label]int
-	// Protect refuses to delete the root.
+	// Protect refuses to delete a root.
 	Protect bool
 }
 
@@ -118,10 +112,11 @@ func (a *Args) Validate() error {
 		return mistakes.None()
 	}
 	var m mistakes.List
+	m.Unless(a.Root >= 0 && a.Root <= MostGenerations, "Root is %d, want 1 to %d", a.Root, MostGenerations)
 	for _, label := range slices.Sorted(maps.Keys(a.Generations)) {
 		n := a.Generations[label]
 		m.Unless(ofAccount(label) || slices.Contains(Labels(), label), "Generations has %q, want one of %s", label, LabelList())
-		m.Unless(n >= 1, "Generations[%s] is %d, want 1 or more", label, n)
+		m.Unless(n >= 1 && n <= MostGenerations, "Generations[%s] is %d, want 1 to %d", label, n, MostGenerations)
 	}
 	return m.Err()
 }
@@ -131,30 +126,41 @@ type Credentials struct {
 	pulumi.ResourceState
 
 	root        pulumi.StringOutput
+	number      int
 	generations map[Label]int
 }
 
-// New makes the root secret. With an error from args nothing is registered.
+// New makes the root secret, and keeps the earlier ones. With an error from args nothing is registered.
 func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Credentials, error) {
 	if err := args.Validate(); err != nil {
 		return nil, fmt.Errorf("credentials %q: %w", name, err)
 	}
-	c := &Credentials{generations: maps.Clone(args.Generations)}
+	c := &Credentials{number: max(args.Root, 1), generations: maps.Clone(args.Generations)}
 	if err := ctx.RegisterComponentResource(TypeToken, name, c, opts...); err != nil {
 		return nil, fmt.Errorf("credentials %q: %w", name, err)
 	}
-	root, err := random.NewRandomBytes(ctx, name+"-root", &random.RandomBytesArgs{
-		Length: pulumi.Int(rootLength),
-	}, child.Options(c, child.Protected(args.Protect)...)...)
-	if err != nil {
-		return nil, fmt.Errorf("credentials %q: root: %w", name, err)
+	for number := 1; number <= c.number; number++ {
+		root, err := random.NewRandomBytes(ctx, RootName(name, number), &random.RandomBytesArgs{
+			Length: pulumi.Int(rootLength),
+		}, child.Options(c, child.Protected(args.Protect)...)...)
+		if err != nil {
+			return nil, fmt.Errorf("credentials %q: root: %w", name, err)
+		}
+		// The provider marks its result as secret; a provider that did not would put every credential in clear.
+		c.root = pulumi.ToSecret(root.Base64).(pulumi.StringOutput)
 	}
-	// The provider marks its result as secret; a provider that did not would put every credential in clear.
-	c.root = pulumi.ToSecret(root.Base64).(pulumi.StringOutput)
 	if err := ctx.RegisterResourceOutputs(c, pulumi.Map{}); err != nil {
 		return nil, fmt.Errorf("credentials %q: %w", name, err)
 	}
 	return c, nil
+}
+
+// Edition says which root and generation a credential is of.
+func (c *Credentials) Edition(label Label) string { return Edition(c.number, c.generations[label]) }
+
+// EditionNumber is that as one number.
+func (c *Credentials) EditionNumber(label Label) int {
+	return EditionNumber(c.number, c.generations[label])
 }
 
 // Password is the credential as 43 characters that need no escaping in a URL, a

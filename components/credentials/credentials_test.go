@@ -115,5 +115,5 @@ func TestArgumentsNameEveryMistake(t *testing.T) {
 	require.ErrorContains(t, (*Args)(nil).Validate(), "args: got none")
 	err := (&Args{Generations: map[Label]int{"nobody": 1, Redis: 0}}).Validate()
 	require.ErrorContains(t, err, `"nobody", want one of postgres/superuser`)
-	require.ErrorContains(t, err, "Generations[redis/default] is 0, want 1 or more")
+	require.ErrorContains(t, err, "Generations[redis/default] is 0, want 1 to 999")
 }

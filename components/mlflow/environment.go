@@ -48,6 +48,9 @@ func (a *Args) environment() map[string]pulumi.StringInput {
 		"CACHE_BACKEND":                       pulumi.String("redis"),
 		"CACHE_REDIS_URL":                     a.Cache.URL(),
 	}
+	if a.GatewayKeyNumber > 1 {
+		env["MLFLOW_CRYPTO_KEK_VERSION"] = pulumi.String(strconv.Itoa(a.GatewayKeyNumber))
+	}
 	if a.Cache.Prefix != "" {
 		env["CACHE_KEY_PREFIX"] = pulumi.String(a.Cache.Prefix)
 	}

@@ -83,8 +83,10 @@ type Args struct {
 	SessionKey pulumi.StringInput
 	// SessionTokenKey encrypts the tokens that a session keeps; in Fernet's form.
 	SessionTokenKey pulumi.StringInput
-	// GatewayKey encrypts the API keys that people store in MLflow.
-	GatewayKey pulumi.StringInput
+	// GatewayKey encrypts the API keys that people store in MLflow; GatewayKeyNumber is
+	// what MLflow writes beside what is encrypted with it, 1 for the first.
+	GatewayKey       pulumi.StringInput
+	GatewayKeyNumber int
 	// Protect refuses to delete the artifacts.
 	Protect bool
 }
@@ -113,6 +115,7 @@ func (a *Args) Validate() error {
 	m.Unless(a.OIDC.AdminGroup != a.OIDC.UserGroup, "OIDC has %q for both groups, want two: every member would be an administrator", a.OIDC.UserGroup)
 	m.Unless(a.SessionKey != nil && a.SessionTokenKey != nil && a.GatewayKey != nil,
 		"SessionKey, SessionTokenKey or GatewayKey is missing, want all three")
+	m.Unless(a.GatewayKeyNumber > 0, "GatewayKeyNumber is %d, want 1 or more", a.GatewayKeyNumber)
 	return m.Err(a.container().Validate())
 }
 

@@ -103,13 +103,6 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	return p, nil
 }
 
-func (p *Platform) makeCredentials(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
-	p.credentials, err = credentials.New(ctx, "credentials", &credentials.Args{
-		Generations: p.config.Credentials.Generations, Protect: p.config.ProtectData,
-	}, opts...)
-	return err
-}
-
 func (p *Platform) makeNetwork(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
 	args := &network.Args{Deployment: p.config.Name, Data: p.config.NeedsDataNetwork()}
 	if p.config.Edge.Stands() {
@@ -231,18 +224,6 @@ func (p *Platform) makeRealm(ctx *pulumi.Context, opts ...pulumi.ResourceOption)
 	return err
 }
 
-// demoUsers are one person for each way a login can end.
-func (p *Platform) demoUsers() []realm.User {
-	if !p.config.Realm.DemoUsers {
-		return nil
-	}
-	return []realm.User{
-		{Username: "demo-admin", FirstName: "Ada", LastName: "Admin", Group: realm.AdminGroup, Password: p.credentials.Password(credentials.DemoAdmin)},
-		{Username: "demo-member", FirstName: "Mel", LastName: "Member", Group: realm.UserGroup, Password: p.credentials.Password(credentials.DemoMember)},
-		{Username: "demo-outsider", FirstName: "Otto", LastName: "Outsider", Password: p.credentials.Password(credentials.DemoOutsider)},
-	}
-}
-
 func (p *Platform) makeMLflow(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
 	p.mlflow, err = mlflow.New(ctx, "mlflow", &mlflow.Args{
 		Deployment:        p.config.Name,
@@ -264,6 +245,7 @@ func (p *Platform) makeMLflow(ctx *pulumi.Context, opts ...pulumi.ResourceOption
 		SessionKey:        p.credentials.Password(credentials.MLflowSession),
 		SessionTokenKey:   p.credentials.FernetKey(credentials.MLflowSessionTokens),
 		GatewayKey:        p.credentials.Password(credentials.MLflowGateway),
+		GatewayKeyNumber:  p.credentials.EditionNumber(credentials.MLflowGateway),
 		Protect:           p.config.ProtectData,
 	}, opts...)
 	return err

@@ -40,6 +40,7 @@ func (p *Platform) outputs() pulumi.Map {
 			"username": pulumi.String(user.Username),
 			"email":    pulumi.String(user.Email()),
 			"password": user.Password,
+			"edition":  pulumi.String(user.Edition),
 			"group":    pulumi.String(user.Group),
 		})
 	}
@@ -56,6 +57,7 @@ func (p *Platform) outputs() pulumi.Map {
 			"admin": pulumi.Map{
 				"username": pulumi.String(p.keycloak.Person.Username),
 				"password": p.keycloak.Person.Password,
+				"edition":  pulumi.String(p.adminEdition()),
 			},
 			"provider": pulumi.Map{
 				"id":     pulumi.String(p.keycloak.Admin.ClientID),
@@ -85,6 +87,7 @@ func (p *Platform) outputs() pulumi.Map {
 		"backup":          p.backupOutputs(),
 		"demoUsers":       users,
 		"serviceAccounts": p.machineOutputs(),
+		"turned":          p.turnedOutputs(),
 	}
 	if upstreams := p.upstreams(); len(upstreams) > 0 {
 		all["upstreams"] = upstreams

@@ -50,8 +50,10 @@ type User struct {
 	FirstName, LastName string
 	// Group is the group the person is in; empty for none.
 	Group string
-	// Password is the first one; the person may change it.
+	// Password is the first one; the person may change it. Another one later is not set
+	// here, see internal/master. Edition says which one it is.
 	Password pulumi.StringOutput
+	Edition  string
 }
 
 // DemoUsernames are the user names of the people that a stack for trying out has.

@@ -135,18 +135,32 @@ func (k Keeper) Check(ctx context.Context, data bool) error {
 	return k.run(ctx, command, "", io.Discard)
 }
 
-// SetRecovery sees that the passphrase opens the repository, and that every later
-// snapshot has the root secret, sealed with it.
-func (k Keeper) SetRecovery(ctx context.Context, passphrase, root string) error {
-	identity, err := Identity(root)
+// Recovery is what a repository is opened by, and what its snapshots need.
+type Recovery struct {
+	// Passphrase opens the repository and the sealed root secret.
+	Passphrase string
+	// Root is the root secret, in base64.
+	Root string
+	// Edition is that of the key which the container has; Before are the values which that
+	// had before.
+	Edition string
+	Before  []string
+}
+
+// SetRecovery sees that the container's key of now opens the repository, and none of
+// before, that the passphrase opens it, and that every later snapshot has the root secret,
+// sealed with that.
+func (k Keeper) SetRecovery(ctx context.Context, r Recovery) error {
+	identity, err := Identity(r.Root)
 	if err != nil {
 		return err
 	}
-	sealed, err := Seal(root, passphrase)
+	sealed, err := Seal(r.Root, r.Passphrase)
 	if err != nil {
 		return err
 	}
-	return k.run(ctx, []string{"repository", "recover"}, passphrase+"\n"+identity+"\n"+sealed, io.Discard)
+	input := strings.Join([]string{r.Passphrase, identity, r.Edition, strings.Join(r.Before, " "), sealed}, "\n")
+	return k.run(ctx, []string{"repository", "recover"}, input, io.Discard)
 }
 
 // Remember keeps a proof where doctor sees it.

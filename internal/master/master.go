@@ -6,7 +6,8 @@
 // after each update, over the admin API and with the program's own service
 // account: what a stranger may try, how long a session lasts, what is remembered,
 // who is in it; and it shuts the doors that Keycloak gives administrators in the
-// stack's own realm, where there are none, and gives the keeper its one right there. Settling a realm that is as it should be changes nothing. What
+// stack's own realm, where there are none, gives the keeper its one right there, and sets
+// the derived passwords of people when those are turned. Settling a realm that is as it should be changes nothing. What
 // this package does not name stays as somebody set it.
 //
 // A person who is let in carries the time when that ends. Whoever looks after the
@@ -72,6 +73,7 @@ func (r *Realm) aspects() []aspect {
 	return []aspect{
 		{(*session).profile, (*session).mendProfile},
 		{(*session).people, (*session).mendPeople},
+		{(*session).passwords, (*session).mendPasswords},
 		{(*session).doors, (*session).mendDoors},
 		{(*session).watcherRights, (*session).mendWatcher},
 		{(*session).settings, (*session).mendSettings},
@@ -152,7 +154,7 @@ func (r *Realm) failed(what string, err error) error {
 	case 0:
 		return fmt.Errorf("%w; is the stack up? `mlflow-sso up` starts what has ended", err)
 	case http.StatusUnauthorized:
-		return fmt.Errorf("%w; Keycloak does not know this stack's service account: its database was made with another root secret", err)
+		return fmt.Errorf("%w; Keycloak does not know this stack's service account: an update that was turning it was cut off, and `mlflow-sso up` goes on from there; or its database was made with another root secret", err)
 	}
 	return err
 }

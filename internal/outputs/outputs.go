@@ -35,12 +35,26 @@ type Stack struct {
 	DemoUsers []User `json:"demoUsers"`
 	// ServiceAccounts are machines, if there are any (`serviceAccounts`).
 	ServiceAccounts []ServiceAccount `json:"serviceAccounts"`
+	// Turned is which credentials are not the first of their kind.
+	Turned Turned `json:"turned"`
 }
 
 // Containers are the names of all containers that the stack has.
 func (s Stack) Containers() []string {
 	all := []string{s.Postgres.Container, s.Redis.Container, s.Keycloak.Container, s.MLflow.Container, s.Keeper.Container, s.Edge.Container, s.Backup.Container}
 	return slices.DeleteFunc(all, func(name string) bool { return name == "" })
+}
+
+// Turned are the root secret's number and the generations as the settings had them.
+type Turned struct {
+	Root        int          `json:"root"`
+	Generations []Generation `json:"generations"`
+}
+
+// Generation is that of a credential.
+type Generation struct {
+	Label      string `json:"label"`
+	Generation int    `json:"generation"`
 }
 
 // Service is a container that is reached on the private network only, or a
@@ -143,6 +157,8 @@ type Realm struct {
 type Login struct {
 	Username string `json:"username"`
 	Password string `json:"password"`
+	// Edition says which root secret and generation the password is of; empty for nobody.
+	Edition string `json:"edition"`
 }
 
 // Stands says whether there is such a person.
@@ -159,6 +175,8 @@ type User struct {
 	Username string `json:"username"`
 	Email    string `json:"email"`
 	Password string `json:"password"`
+	// Edition says which root secret and generation the password is of.
+	Edition string `json:"edition"`
 	// Group is the group that the user is in; empty for the one who is in none.
 	Group string `json:"group"`
 }

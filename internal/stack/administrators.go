@@ -3,9 +3,11 @@ package stack
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 
+	"github.com/mlflow-sso/mlflow-sso/components/credentials"
 	"github.com/mlflow-sso/mlflow-sso/internal/master"
 	"github.com/mlflow-sso/mlflow-sso/internal/report"
 )
@@ -53,6 +55,36 @@ func (s *Stack) differingAdministrators(ctx context.Context, step Step, found []
 	}
 	slices.SortFunc(properties, func(x, y report.Property) int { return strings.Compare(x.Name, y.Name) })
 	return []report.Change{{Resource: administrators, Kind: "keycloak realm master", Outcome: report.Changed, Properties: properties}}, nil
+}
+
+// turningPasswords are those of people which an update will set anew: no resource differs
+// by them.
+func (s *Stack) turningPasswords(ctx context.Context) ([]report.Change, error) {
+	told, err := s.Outputs(ctx)
+	if errors.Is(err, ErrNotUp) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	set := s.Config.Credentials
+	var properties []report.Property
+	turning := func(username, had string, label credentials.Label) {
+		// A stack that an earlier version has made does not say which it has.
+		if now := credentials.Edition(set.Root, set.Generations[label]); had != "" && had != now {
+			properties = append(properties, report.Property{Name: "edition of the password of " + username, Old: text(had), New: text(now)})
+		}
+	}
+	if told.Keycloak.Admin.Stands() && s.Config.Keycloak.StandingAdmin {
+		turning(told.Keycloak.Admin.Username, told.Keycloak.Admin.Edition, credentials.KeycloakAdmin)
+	}
+	for _, user := range told.DemoUsers {
+		turning(user.Username, user.Edition, credentials.Label(strings.Replace(user.Username, "-", "/", 1)))
+	}
+	if len(properties) == 0 {
+		return nil, nil
+	}
+	return []report.Change{{Resource: administrators, Kind: "passwords in keycloak", Outcome: report.Changed, Properties: properties}}, nil
 }
 
 // mute says whether Keycloak cannot be asked for anything.

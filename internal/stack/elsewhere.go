@@ -76,7 +76,7 @@ func (s *Stack) needed(service string) []string {
 	for _, end := range []string{
 		"mlflow-sso:platform:Platform::platform",
 		"**$mlflow-sso:image:Image::" + service, "**::" + service + "-image",
-		"**$mlflow-sso:credentials:Credentials::credentials", "**::credentials-root",
+		"**$mlflow-sso:credentials:Credentials::credentials", "**::credentials-root*",
 		"**$mlflow-sso:realm:Realm::realm",
 	} {
 		urns = append(urns, "urn:pulumi:"+s.Name+"::*::"+end)

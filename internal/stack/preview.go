@@ -45,6 +45,9 @@ func (s *Stack) Close() error {
 // refresh, what there is on the host and in Keycloak is looked at first. No
 // service has to run without it. The stack is one from Look.
 func (s *Stack) Preview(ctx context.Context, step Step, refresh bool) (report.Preview, error) {
+	if err := s.neverBack(ctx); err != nil {
+		return report.Preview{}, fmt.Errorf("preview: %w", err)
+	}
 	plan := filepath.Join(s.scratch, "plan.json")
 	options := []optpreview.Option{optpreview.Plan(plan)}
 	if refresh {
@@ -58,7 +61,11 @@ func (s *Stack) Preview(ctx context.Context, step Step, refresh bool) (report.Pr
 	if err := s.nameVariables(ctx, plan, watched.differences); err != nil {
 		return report.Preview{}, fmt.Errorf("preview: %w", err)
 	}
-	return report.Preview{Stack: s.Name, Changes: changes(watched.differences), Same: len(watched.same)}, nil
+	passwords, err := s.turningPasswords(ctx)
+	if err != nil {
+		return report.Preview{}, fmt.Errorf("preview: %w", err)
+	}
+	return report.Preview{Stack: s.Name, Changes: append(changes(watched.differences), passwords...), Same: len(watched.same)}, nil
 }
 
 // compare runs a preview, which changes nothing. What Pulumi prints is not told:

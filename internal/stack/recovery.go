@@ -8,6 +8,7 @@ import (
 	"os"
 	"syscall"
 
+	"github.com/mlflow-sso/mlflow-sso/components/credentials"
 	"github.com/mlflow-sso/mlflow-sso/internal/backup"
 )
 
@@ -40,8 +41,8 @@ func (s *Stack) folderForSnapshots() error {
 	return nil
 }
 
-// settleRecovery sees that the recovery passphrase opens the snapshots, and that they
-// have the root secret, sealed.
+// settleRecovery sees that the snapshots are opened by the key of now and by the recovery
+// passphrase, and that they have the root secret, sealed.
 func (s *Stack) settleRecovery(ctx context.Context, step Step) error {
 	set := s.Config.Backup
 	if set == nil {
@@ -55,12 +56,24 @@ func (s *Stack) settleRecovery(ctx context.Context, step Step) error {
 	if err != nil {
 		return err
 	}
+	keys, err := s.keys(ctx)
+	if err != nil {
+		return err
+	}
+	before, err := keys.Before(credentials.BackupRepository)
+	if err != nil {
+		return err
+	}
 	passphrase, err := set.RecoveryPassphraseFile.Read()
 	if err != nil {
 		return fmt.Errorf("backup.recoveryPassphraseFile: %w", err)
 	}
 	step.Say("seeing that the recovery passphrase opens the snapshots")
-	if err := (backup.Keeper{Docker: s.Docker, Container: told.Backup.Container}).SetRecovery(ctx, passphrase, root); err != nil {
+	recovery := backup.Recovery{Passphrase: passphrase, Root: root, Edition: keys.Edition(credentials.BackupRepository)}
+	for _, key := range before {
+		recovery.Before = append(recovery.Before, key.Value)
+	}
+	if err := (backup.Keeper{Docker: s.Docker, Container: told.Backup.Container}).SetRecovery(ctx, recovery); err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
 	return nil

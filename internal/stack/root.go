@@ -7,30 +7,58 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/mlflow-sso/mlflow-sso/components/credentials"
+	"github.com/mlflow-sso/mlflow-sso/components/platform"
 )
 
-// root is the root secret, in base64.
-func (s *Stack) root(ctx context.Context) (string, error) {
-	read, err := s.readState(ctx)
-	if err != nil {
-		return "", err
-	}
-	for _, r := range read.of(typeRoot) {
+// roots are the root secrets in the state, in base64, by number.
+func (s *state) roots() map[int]string {
+	all := map[int]string{}
+	for _, r := range s.of(typeRoot) {
 		marked, is := r.Outputs["base64"].(map[string]any)
 		if !is || !isSecret(marked) {
 			continue
 		}
 		plain, _ := marked["plaintext"].(string)
 		var root string
-		if json.Unmarshal([]byte(plain), &root) == nil && root != "" {
-			return root, nil
+		if json.Unmarshal([]byte(plain), &root) != nil || root == "" {
+			continue
+		}
+		for n := 1; n <= credentials.MostGenerations; n++ {
+			if r.URN.Name() == credentials.RootName(platform.CredentialsName, n) {
+				all[n] = root
+				break
+			}
 		}
 	}
-	return "", fmt.Errorf("stack %q: the state has no root secret in clear: %w", s.Name, ErrNotUp)
+	return all
 }
 
-// setRoot puts another root secret in the place of the one in the state: for a stack in
-// which nothing was derived of it yet.
+// keys are the credentials as the settings want them and as they were before, as far as
+// the state has the root secrets.
+func (s *Stack) keys(ctx context.Context) (credentials.Keys, error) {
+	read, err := s.readState(ctx)
+	if err != nil {
+		return credentials.Keys{}, err
+	}
+	return credentials.Keys{Roots: read.roots(), Root: s.Config.Credentials.Root, Generations: s.Config.Credentials.Generations}, nil
+}
+
+// root is the root secret of now, in base64.
+func (s *Stack) root(ctx context.Context) (string, error) {
+	keys, err := s.keys(ctx)
+	if err != nil {
+		return "", err
+	}
+	if root := keys.Roots[keys.Root]; root != "" {
+		return root, nil
+	}
+	return "", fmt.Errorf("stack %q: the state has no root secret %d in clear: %w", s.Name, keys.Root, ErrNotUp)
+}
+
+// setRoot puts another root secret in the place of those in the state: for a stack in
+// which nothing was derived of them yet.
 func (s *Stack) setRoot(ctx context.Context, root string) error {
 	raw, err := base64.StdEncoding.DecodeString(root)
 	if err != nil {

@@ -54,6 +54,9 @@ func (s *Stack) Up(ctx context.Context, step Step, refresh bool) (Changes, error
 	if err != nil {
 		return nil, err
 	}
+	if err := s.neverBack(ctx); err != nil {
+		return nil, err
+	}
 	elsewhere, err := s.tryElsewhere(ctx, step, found.known)
 	if err != nil {
 		return nil, err
@@ -64,18 +67,35 @@ func (s *Stack) Up(ctx context.Context, step Step, refresh bool) (Changes, error
 	}
 	found.refresh = found.refresh || refresh
 	total := Changes{}
+	done, err := s.newRoot(ctx, step, found.known)
+	if err != nil {
+		return nil, err
+	}
+	total.add(done)
+	if err := s.turnProvider(ctx, step); err != nil {
+		return nil, err
+	}
 	inherits := found.behind && (found.kept || elsewhere)
 	moved := released && s.Config.Postgres.External != nil
 	listed := s.newlyListed(found.known)
-	if inherits || moved || found.down {
-		// What is inside Keycloak can be compared with the state only once Keycloak answers.
+	blind := false
+	if found.refresh || listed {
+		if blind, err = s.cannotLook(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if inherits || moved || found.down || blind {
+		// What is inside Keycloak can be compared with the state only once Keycloak answers,
+		// and takes the secret with which the state asks.
 		step.Say("Keycloak first, and then what is in it")
-		done, err := s.update(ctx, step, found.refresh, optup.Exclude(s.insideKeycloak()))
-		if err != nil {
+		if done, err = s.update(ctx, step, found.refresh, optup.Exclude(s.insideKeycloak())); err != nil {
 			return nil, err
 		}
 		total.add(done)
 		found.refresh = refresh
+		if err := s.turnProvider(ctx, step); err != nil {
+			return nil, err
+		}
 	}
 	switch {
 	case inherits:
@@ -93,8 +113,7 @@ func (s *Stack) Up(ctx context.Context, step Step, refresh bool) (Changes, error
 		// looked for there before it is believed.
 		found.refresh = true
 	}
-	done, err := s.update(ctx, step, found.refresh)
-	if err != nil {
+	if done, err = s.update(ctx, step, found.refresh); err != nil {
 		return nil, err
 	}
 	total.add(done)
@@ -108,7 +127,7 @@ func (s *Stack) Up(ctx context.Context, step Step, refresh bool) (Changes, error
 	}
 	done, err = s.settlePeople(ctx, step)
 	total.add(done)
-	if err := errors.Join(err, s.settleRecovery(ctx, step)); err != nil {
+	if err := errors.Join(err, s.settleGateway(ctx, step), s.settleRecovery(ctx, step)); err != nil {
 		return total, err
 	}
 	return total, s.remember()

@@ -3,14 +3,12 @@
 package e2e
 
 import (
-	_ "embed"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
 	"os"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,62 +16,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
+	"github.com/mlflow-sso/mlflow-sso/internal/adminapi"
 	"github.com/mlflow-sso/mlflow-sso/internal/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/verify"
 )
 
-// keysScript runs in MLflow's container, which reaches every service, and says of each
-// key whether its service takes it.
-//
-//go:embed testdata/keys.py
-var keysScript string
-
-// holding are the variables in which containers are told what can be turned, by container.
-var holding = map[string][]string{
-	"mlflow":   {"MLFLOW_BACKEND_STORE_URI", "OIDC_USERS_DB_URI", "CACHE_REDIS_URL", "OIDC_CLIENT_SECRET", "SECRET_KEY", "SESSION_TOKEN_ENCRYPTION_KEY"},
-	"keycloak": {"KC_DB_PASSWORD"}, "keeper": {"KEEPER_CLIENT_SECRET"}, "postgres": {"POSTGRES_SUPERUSER_PASSWORD"},
-}
-
-// keys are the values that a stack has now.
-func keys(t *testing.T, docker *engine.Engine, told outputs.Stack) map[string]string {
-	t.Helper()
-	all := map[string]string{"steward": told.Steward.Secret}
-	for _, account := range told.ServiceAccounts {
-		all["account "+account.Name] = account.Secret
-	}
-	for component, names := range holding {
-		seen, err := docker.API().ContainerInspect(t.Context(), told.Deployment+"-"+component)
-		require.NoError(t, err)
-		for _, pair := range seen.Config.Env {
-			if name, value, _ := strings.Cut(pair, "="); slices.Contains(names, name) {
-				all[name] = value
-			}
-		}
-	}
-	for name, value := range all {
-		require.NotEmpty(t, value, name)
-	}
-	return all
-}
-
-// taken says of each key whether its service takes it.
-func taken(t *testing.T, docker *engine.Engine, told outputs.Stack, all map[string]string) map[string]bool {
-	t.Helper()
-	input, err := json.Marshal(all)
-	require.NoError(t, err)
-	ran, err := docker.Exec(t.Context(), told.MLflow.Container, []string{"python", "-c", keysScript}, engine.Stdin(strings.NewReader(string(input))))
-	require.NoError(t, err)
-	require.NoError(t, ran.Err())
-	var answer map[string]bool
-	require.NoError(t, json.Unmarshal([]byte(ran.Stdout), &answer))
-	return answer
-}
-
-// Every credential that may be turned is turned at once: no service takes the old one,
-// each takes the new one, and what people have is there.
+// Every credential is turned at once, and then once more by another root secret, in an
+// update that is killed again and again: no service takes an old one, each takes the new
+// one, and what people have is there.
 func TestEveryCredentialThatIsTurnedIsAnotherAndTheOldOneIsRefused(t *testing.T) {
-	l := ownLab(t)
+	l, _ := keepingLab(t)
 	text, err := os.ReadFile(l.file)
 	require.NoError(t, err)
 	text = append(text, "  mlflow-sso:serviceAccounts:\n    - {name: ci, groups: [mlflow-users]}\n"...)
@@ -85,42 +38,89 @@ func TestEveryCredentialThatIsTurnedIsAnotherAndTheOldOneIsRefused(t *testing.T)
 	visit := verify.NewVisit(told, docker)
 	require.NoError(t, visit.Arrive(t.Context()))
 	who := employ(t, told, visit, "stays")
-	before := keys(t, docker, told)
-	for name, is := range taken(t, docker, told, before) {
+	gateway(t, docker, told, "", "store")
+	l.must(t, "backup")
+	first := keys(t, docker, told)
+	for name, is := range taken(t, docker, told, first) {
 		require.True(t, is, "%s is taken before", name)
 	}
-	superuser := inAuth(t, told, docker, "SELECT rolpassword FROM pg_authid WHERE rolname = 'postgres'")
 
 	generations := map[credentials.Label]int{credentials.ServiceAccount("ci"): 2}
-	for _, label := range credentials.Turnable() {
+	for _, label := range credentials.Labels() {
 		generations[label] = 2
 	}
-	delete(generations, credentials.PostgresBackup) // no snapshots here
-	setting, err := json.Marshal(map[string]any{"generations": generations})
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(l.file, fmt.Appendf(text, "  mlflow-sso:credentials: %s\n", setting), 0o600))
+	setting := map[string]any{"generations": generations}
+	turn := func() {
+		encoded, err := json.Marshal(setting)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(l.file, fmt.Appendf(text, "  mlflow-sso:credentials: %s\n", encoded), 0o600))
+	}
+	turn()
 	away := whileAway(t, who)
 	l.must(t, "up", "--no-verify")
 	t.Logf("requests with a personal token failed for %s while all %d credentials were turned", away().Round(time.Second), len(generations))
-
-	told, err = l.outputs(t.Context())
-	require.NoError(t, err)
-	after := keys(t, docker, told)
-	require.ElementsMatch(t, slices.Collect(maps.Keys(before)), slices.Collect(maps.Keys(after)))
-	for name := range after {
-		require.NotEqual(t, before[name], after[name], name)
-	}
-	for name, is := range taken(t, docker, told, before) {
-		require.False(t, is, "the old %s is taken", name)
-	}
-	for name, is := range taken(t, docker, told, after) {
-		require.True(t, is, "the new %s is refused", name)
-	}
-	require.NotEqual(t, superuser, inAuth(t, told, docker, "SELECT rolpassword FROM pg_authid WHERE rolname = 'postgres'"))
+	told, second := turned(t, l, docker, first)
 	// A session is of the old key; a personal token is of none.
 	require.Equal(t, []int{401, 200}, who.tries(t)[:2])
-	require.Regexp(t, allPassed, l.must(t, "verify").stdout)
 	require.Contains(t, l.must(t, "up", "--no-verify").stderr, "no change")
+
+	setting["root"] = 2
+	turn()
+	isAnother := func(component string) func() bool {
+		before, err := docker.API().ContainerInspect(t.Context(), l.name+"-"+component)
+		require.NoError(t, err)
+		return func() bool {
+			now, err := docker.API().ContainerInspect(t.Context(), l.name+"-"+component)
+			return err == nil && now.ID != before.ID
+		}
+	}
+	postgres, mlflow := isAnother("postgres"), isAnother("mlflow")
+	killed(t, l, "Keycloak refuses the service account with which the state asks", func() bool {
+		_, _, err := adminapi.Open(t.Context(), told.Keycloak, 5*time.Second)
+		return adminapi.Status(err) == http.StatusUnauthorized
+	})
+	killed(t, l, "Postgres is another", postgres)
+	killed(t, l, "MLflow is another", mlflow)
+	got := l.must(t, "up")
+	require.Regexp(t, allPassed, got.stdout)
+	turned(t, l, docker, first, second)
+	require.Equal(t, 200, who.tries(t)[1])
+	require.Contains(t, l.must(t, "up", "--no-verify").stderr, "no change")
+
+	// Nobody is let in again by an old value.
+	setting["root"] = 1
+	turn()
+	refused, err := l.run(t.Context(), "up", "--no-verify")
+	require.NoError(t, err)
+	require.NotZero(t, refused.code)
+	require.Contains(t, refused.stderr, "credentials.root: got 1, want 2 or more")
+	setting["root"] = 2
+	turn()
+}
+
+// turned demands that no service takes a value of before, each takes the one of now, and
+// what was encrypted can be read.
+func turned(t *testing.T, l *lab, docker *engine.Engine, before ...map[string]string) (outputs.Stack, map[string]string) {
+	t.Helper()
+	told, err := l.outputs(t.Context())
+	require.NoError(t, err)
+	now := keys(t, docker, told)
+	for _, old := range before {
+		require.ElementsMatch(t, slices.Collect(maps.Keys(old)), slices.Collect(maps.Keys(now)))
+		for name := range now {
+			require.NotEqual(t, old[name], now[name], name)
+		}
+		for name, is := range taken(t, docker, told, old) {
+			require.False(t, is, "the old %s is taken", name)
+		}
+	}
+	for name, is := range taken(t, docker, told, now) {
+		require.True(t, is, "the new %s is refused", name)
+	}
+	require.Contains(t, gateway(t, docker, told, "", "open"), "stored-before")
+	l.must(t, "backup")
+	require.Contains(t, l.must(t, "backup", "check").stderr, "done")
+	return told, now
 }
 
 // whileAway asks again and again until what it returns is called, which tells how long

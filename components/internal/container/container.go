@@ -147,7 +147,7 @@ func (a *Args) spec() *docker.ContainerArgs {
 		Healthcheck: &docker.ContainerHealthcheckArgs{
 			Tests:    pulumi.ToStringArray([]string{"CMD", "healthcheck"}),
 			Interval: pulumi.String("2s"),
-			Timeout:  pulumi.String("5s"),
+			Timeout:  pulumi.String("15s"), // images wait a while before they look again at what was healthy
 			Retries:  pulumi.Int(5),
 			// Within the start period a failed check counts for nothing; the first passed one ends it.
 			// The provider compares durations as texts, in the form that Go prints.

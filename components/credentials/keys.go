@@ -1,0 +1,91 @@
+package credentials
+
+import (
+	"encoding/base64"
+	"fmt"
+)
+
+const (
+	// MostGenerations bounds generations and roots, so that an edition fits in one number.
+	MostGenerations = 999
+	// FirstEdition is that of a credential that was never turned.
+	FirstEdition = "1.1"
+)
+
+// Edition says which root secret a credential is derived from and its generation, such
+// as "1.2". It tells nothing about the value.
+func Edition(root, generation int) string {
+	return fmt.Sprintf("%d.%d", max(root, 1), max(generation, 1))
+}
+
+// EditionNumber is an edition as one number, for a service that counts. That of the first
+// is 1, which is what such a service begins with.
+func EditionNumber(root, generation int) int {
+	return (max(root, 1)-1)*(MostGenerations+1) + max(generation, 1)
+}
+
+// RootName is the name of a root secret in the state, after that of its component. The
+// first has no number: it was there before there was a second.
+func RootName(component string, number int) string {
+	if number <= 1 {
+		return component + "-root"
+	}
+	return fmt.Sprintf("%s-root-%d", component, number)
+}
+
+// Keys are the credentials in clear, for what has to be told outside the program: what
+// each is now, and what it was before.
+type Keys struct {
+	// Roots are the root secrets in base64, by number; Root is the one of now.
+	Roots map[int]string
+	Root  int
+	// Generations is the generation of each credential, 1 where absent.
+	Generations map[Label]int
+}
+
+// Key is a value of a credential.
+type Key struct {
+	// Number is that of its edition.
+	Number int
+	// Value is as Password writes it.
+	Value string
+}
+
+// Now is what a credential is.
+func (k Keys) Now(label Label) (Key, error) {
+	return k.key(label, max(k.Root, 1), max(k.Generations[label], 1))
+}
+
+// Edition is that of what a credential is now.
+func (k Keys) Edition(label Label) string { return Edition(k.Root, k.Generations[label]) }
+
+// Before is what a credential may have been before, newest first: generations do not go
+// back, so none is higher than that of now.
+func (k Keys) Before(label Label) ([]Key, error) {
+	var all []Key
+	root, generation := max(k.Root, 1), max(k.Generations[label], 1)
+	for r := root; r >= 1; r-- {
+		if _, kept := k.Roots[r]; !kept {
+			continue
+		}
+		for g := generation; g >= 1; g-- {
+			if r == root && g == generation {
+				continue
+			}
+			one, err := k.key(label, r, g)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, one)
+		}
+	}
+	return all, nil
+}
+
+func (k Keys) key(label Label, root, generation int) (Key, error) {
+	value, err := Derive(k.Roots[root], label, generation)
+	if err != nil {
+		return Key{}, err
+	}
+	return Key{Number: EditionNumber(root, generation), Value: base64.RawURLEncoding.EncodeToString(value)}, nil
+}

@@ -1,0 +1,55 @@
+package platform
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-sso/mlflow-sso/components/credentials"
+	"github.com/mlflow-sso/mlflow-sso/components/realm"
+)
+
+// CredentialsName is how the component of the credentials is called.
+const CredentialsName = "credentials"
+
+func (p *Platform) makeCredentials(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
+	p.credentials, err = credentials.New(ctx, CredentialsName, &credentials.Args{
+		Root: p.config.Credentials.Root, Generations: p.config.Credentials.Generations, Protect: p.config.ProtectData,
+	}, opts...)
+	return err
+}
+
+// demoUsers are one person for each way a login can end.
+func (p *Platform) demoUsers() []realm.User {
+	if !p.config.Realm.DemoUsers {
+		return nil
+	}
+	all := []realm.User{
+		{Username: "demo-admin", FirstName: "Ada", LastName: "Admin", Group: realm.AdminGroup},
+		{Username: "demo-member", FirstName: "Mel", LastName: "Member", Group: realm.UserGroup},
+		{Username: "demo-outsider", FirstName: "Otto", LastName: "Outsider"},
+	}
+	for i, label := range []credentials.Label{credentials.DemoAdmin, credentials.DemoMember, credentials.DemoOutsider} {
+		all[i].Password, all[i].Edition = p.credentials.Password(label), p.credentials.Edition(label)
+	}
+	return all
+}
+
+// adminEdition is empty where nobody may open the admin console at any time.
+func (p *Platform) adminEdition() string {
+	if !p.config.Keycloak.StandingAdmin {
+		return ""
+	}
+	return p.credentials.Edition(credentials.KeycloakAdmin)
+}
+
+// turnedOutputs are as the settings have them.
+func (p *Platform) turnedOutputs() pulumi.Map {
+	set := p.config.Credentials
+	generations := pulumi.Array{}
+	for _, label := range slices.Sorted(maps.Keys(set.Generations)) {
+		generations = append(generations, pulumi.Map{"label": pulumi.String(string(label)), "generation": pulumi.Int(set.Generations[label])})
+	}
+	return pulumi.Map{"root": pulumi.Int(set.Root), "generations": generations}
+}
