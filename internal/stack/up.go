@@ -127,7 +127,10 @@ func (s *Stack) Up(ctx context.Context, step Step, refresh bool) (Changes, error
 	}
 	done, err = s.settlePeople(ctx, step)
 	total.add(done)
-	return total, errors.Join(err, s.settleGateway(ctx, step), s.settleRecovery(ctx, step))
+	if err := errors.Join(err, s.settleGateway(ctx, step), s.settleRecovery(ctx, step)); err != nil {
+		return total, err
+	}
+	return total, s.remember()
 }
 
 // insideKeycloak is what stands there, as Pulumi names it.
