@@ -65,6 +65,10 @@ e2e-upgrade: $(tool) ## an upgrade from Postgres 15 and the plugin 7.18, and the
 bench: $(tool) ## start-up time beside its lower bound, time of an update without change, idle memory
 	go test -tags bench -count=1 -timeout 60m -v ./tests/bench
 
+.PHONY: chaos
+chaos: $(tool) ## break a stack that is used, one thing after the other: the table of docs/reliability.md
+	CHAOS_DAEMON=1 go test -tags chaos -count=1 -timeout 60m -v ./tests/chaos
+
 .PHONY: format
 format: $(lint) ## formatting, without changing anything
 	@test -z "$$(gofmt -l $(sources) bootstrap | tee /dev/stderr)" || { echo "not formatted: make fix" >&2; exit 1; }
@@ -77,7 +81,7 @@ fix: $(lint) ## format everything
 
 .PHONY: vet
 vet: ## the compiler's own doubts, with every build tag
-	go vet -tags e2e,bench,mutation ./...
+	go vet -tags e2e,bench,chaos,mutation ./...
 
 .PHONY: lint
 lint: $(lint) $(actionlint) ## the linters of .golangci.yml, and the one for workflows

@@ -78,8 +78,8 @@ func (e Endpoint) URL() pulumi.StringOutput {
 	return e.Password.ApplyT(func(password string) string { return location(e.Address, password) }).(pulumi.StringOutput)
 }
 
-// location has time-outs, in seconds, which keep a stalled cache from stalling
-// every request. The client does not compare the server's name with its
+// location has time-outs, in seconds, after which MLflow goes on without a cache that
+// is stalled. The client does not compare the server's name with its
 // certificate unless it is told to.
 func location(at address.Server, password string) string {
 	u := url.URL{

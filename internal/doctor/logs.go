@@ -30,7 +30,7 @@ var telling = map[string]*regexp.Regexp{
 	"container-restarting": regexp.MustCompile(`(?i)error|fatal|empty:|want `),
 	"container-unhealthy":  regexp.MustCompile(`(?i)error|fatal|refused`),
 	"database-refuses":     regexp.MustCompile(`OperationalError|psycopg`),
-	"redis-refuses":        regexp.MustCompile(`redis\S*Error|(?i)error.*redis`),
+	"redis-refuses":        regexp.MustCompile(`redis\S*Error|Redis is away|(?i)error.*redis`),
 	"keycloak-unreachable": regexp.MustCompile(`ConnectError|ConnectionRefused|Connection refused`),
 	"login-refused":        regexp.MustCompile(`type="LOGIN_ERROR"|invalid_client|Traceback`),
 }

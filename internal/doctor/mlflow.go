@@ -72,7 +72,7 @@ func (d *doctor) judgeInside(seen inMLflow) (found []Finding) {
 			"database of permissions; the image migrates it when it starts", "docker restart "+name)
 	}
 	if said := seen.Errors["cache"]; said != "" {
-		add("redis-refuses", "MLflow does not get into Redis: members get errors, and Failed to update user/groups at the login", firstLine(said), "a connection",
+		add("redis-refuses", "MLflow does not get into Redis, and looks every permission up in the database", firstLine(said), "a connection",
 			"variable CACHE_REDIS_URL of container "+name, d.up())
 	}
 	if said := seen.Errors["discovery"]; said != "" {

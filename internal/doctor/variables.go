@@ -20,7 +20,7 @@ var effects = map[string]effect{
 	"OIDC_AUDIENCE":                      {"audience", "access tokens are refused"},
 	"OIDC_USERS_DB_URI":                  {"database-url", "MLflow cannot reach the database of permissions"},
 	"MLFLOW_BACKEND_STORE_URI":           {"database-url", "MLflow cannot reach the database of runs"},
-	"CACHE_REDIS_URL":                    {"redis-url", "MLflow cannot reach Redis, and members get errors"},
+	"CACHE_REDIS_URL":                    {"redis-url", "MLflow cannot reach Redis, and looks every permission up in the database"},
 	"SECRET_KEY":                         {"session-key", "sessions of another key are no longer known, and workers may disagree"},
 	"MLFLOW_SERVER_ALLOWED_HOSTS":        {"allowed-hosts", "MLflow answers 403, Invalid Host header"},
 	"MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": {"cors-origin", "what a browser sends is answered with 403"},

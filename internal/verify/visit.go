@@ -35,6 +35,11 @@ func (w *Person) Email() string { return w.email }
 // Browser is where the person is signed in; nil before that.
 func (w *Person) Browser() *browser.Browser { return w.browser }
 
+// Login is what the person types into Keycloak's form; never print it.
+func (w *Person) Login() outputs.Login {
+	return outputs.Login{Username: w.username, Password: w.password}
+}
+
 // NewVisit prepares a visit; every browser of it gets the options.
 func NewVisit(stack outputs.Stack, docker *engine.Engine, options ...browser.Option) *Visit {
 	p := newProof(stack, docker)

@@ -7,45 +7,13 @@ same ones again when it is.
 
 import asyncio
 import json
-import logging
 import os
 import re
-import tempfile
 import unittest
+from unittest import mock
 
 from tests.asgi import Client
-from tests.provider import AUDIENCE, Provider
-
-FOLDER = tempfile.TemporaryDirectory()
-PROVIDER = Provider()
-ADMIN, MEMBER, OTHER = (f"{name}@example.com" for name in ("admin", "member", "other"))
-
-os.makedirs(FOLDER.name + "/artifacts")
-os.environ |= {
-    "MLFLOW_WORKERS": "2",
-    "MLFLOW_BACKEND_STORE_URI": f"sqlite:///{FOLDER.name}/mlflow.db",
-    "_MLFLOW_SERVER_FILE_STORE": f"sqlite:///{FOLDER.name}/mlflow.db",
-    "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
-    "_MLFLOW_SERVER_ARTIFACT_DESTINATION": FOLDER.name + "/artifacts",
-    "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
-    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "OIDC_USERS_DB_URI": f"sqlite:///{FOLDER.name}/auth.db",
-    "OIDC_DISCOVERY_URL": PROVIDER.discovery,
-    "OIDC_ISSUER": PROVIDER.issuer,
-    "OIDC_AUDIENCE": AUDIENCE,
-    "OIDC_CLIENT_ID": AUDIENCE,
-    "OIDC_CLIENT_SECRET": "none",
-    "OIDC_REDIRECT_URI": "http://localhost:5000/callback",
-    "SECRET_KEY": "for tests alone",
-    "AUTOMATIC_LOGIN_REDIRECT": "true",
-    "MLFLOW_SERVER_ALLOWED_HOSTS": "mlflow:5000",
-}
-logging.disable(logging.CRITICAL)
-
-from mlflow_sso import limits  # noqa: E402
-
-limits.set_pools()  # before what is imported now, as the application does it
+from tests.environment import ADMIN, FOLDER, MEMBER, OTHER, PROVIDER  # before what is imported now
 
 from mlflow.server import _find_app, _is_factory  # noqa: E402
 from mlflow.server.handlers import _get_tracking_store  # noqa: E402
@@ -53,6 +21,7 @@ from mlflow_oidc_auth import user  # noqa: E402
 from mlflow_oidc_auth.app import app as plugin  # noqa: E402
 from mlflow_oidc_auth.middleware.auth_aware_wsgi_middleware import AuthAwareWSGIMiddleware  # noqa: E402
 from mlflow_oidc_auth.store import store  # noqa: E402
+from mlflow_sso import limits  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
 from starlette.middleware.base import BaseHTTPMiddleware  # noqa: E402
 from starlette.routing import Match, Mount  # noqa: E402
@@ -116,8 +85,8 @@ def setUpModule():
     plugin.middleware_stack = None  # it is built at the first request
     import mlflow_sso.app
 
-    global served
-    served = mlflow_sso.app
+    global served, doubt
+    served, doubt = mlflow_sso.app, mlflow_sso.doubt
 
 
 def tearDownModule():
@@ -200,6 +169,39 @@ class TestPlugin(unittest.IsolatedAsyncioTestCase):
             self.assertEqual((await ask("/api/2.0/mlflow/runs/set-tag", caller, tag))[0], status)
         unknown = {**tag, "run_id": "0" * 32}
         self.assertEqual([(await ask("/api/2.0/mlflow/runs/set-tag", owner, unknown))[0] for _ in range(2)], [404, 404])
+
+    async def test_who_cannot_be_looked_up_is_asked_to_come_again_and_not_let_in(self):
+        malformed = [(b"authorization", b"Basic nothing")]
+        self.assertEqual((await ask(SEARCH, malformed, {"max_results": 1}))[0], 401)
+        away = mock.Mock(get_user_profile=mock.Mock(side_effect=OSError("away")))
+        with mock.patch.object(served.shortcuts, "ACCOUNT_SECONDS", 0), mock.patch.object(doubt, "answers", return_value=False):
+            with mock.patch("mlflow_oidc_auth.middleware.auth_middleware.store", away):
+                for caller in (PROVIDER.bearer("again@example.com"), malformed):
+                    status, said = await ask(SEARCH, caller, {"max_results": 1})
+                    self.assertEqual((status, said["error_code"]), (503, "TEMPORARILY_UNAVAILABLE"))
+                self.assertEqual((await ask(SEARCH, [], {"max_results": 1}))[0], 401, "nobody")
+
+    async def test_without_keys_to_look_at_a_token_with_nobody_is_refused_for_it(self):
+        token = PROVIDER.bearer("unheard-of@example.com")
+        self.assertEqual((await ask(SEARCH, token, {"max_results": 1}))[0], 401)
+        known = doubt.keys.MEMORY._known
+        with mock.patch.object(doubt.keys.MEMORY, "_known", {}), mock.patch.object(doubt.keys.MEMORY, "_load", side_effect=OSError("away")):
+            self.assertEqual((await ask(SEARCH, token, {"max_results": 1}))[0], 503)
+        self.assertTrue(known)
+        doubt.keys.MEMORY._asked.clear()
+
+    async def test_an_artifact_that_cannot_be_looked_up_is_refused_to_nobody(self):
+        caller = PROVIDER.bearer(MEMBER)
+        path = "/api/2.0/mlflow-artifacts/artifacts/0/1/artifacts/a"
+        self.assertEqual((await Client("GET", path, [b""], caller).ask(served.app)).status, 403)
+        with mock.patch("mlflow_oidc_auth.validators.experiment._get_tracking_store", side_effect=OSError("away")):
+            got = await Client("GET", path, [b""], caller).ask(served.app)
+        self.assertEqual(got.status, 500)
+
+    def test_the_database_answers(self):
+        self.assertTrue(doubt.answers())
+        with mock.patch.object(doubt, "store", mock.Mock(ping=mock.Mock(side_effect=OSError("away")))):
+            self.assertFalse(doubt.answers())
 
     def test_pools_have_room_for_every_thread(self):
         size = limits.threads(2) + 1

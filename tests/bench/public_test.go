@@ -8,9 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -22,6 +20,7 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
+	"github.com/mlflow-sso/mlflow-sso/tests/free"
 )
 
 // publicStack is a stack with an edge.
@@ -31,7 +30,7 @@ type publicStack = stack.Stack
 // for every request that a measurement makes.
 func (m *machine) openPublicStack(ctx context.Context, t *testing.T) *publicStack {
 	name := m.run + "-edge"
-	subnet, err := freeSubnet()
+	subnet, err := free.Subnet()
 	require.NoError(t, err)
 	ports := map[int]bool{m.keycloakPort: true}
 	for len(ports) < 3 {
@@ -55,27 +54,6 @@ func (m *machine) openPublicStack(ctx context.Context, t *testing.T) *publicStac
 	file := filepath.Join(m.files, "Pulumi."+name+".yaml")
 	require.NoError(t, os.WriteFile(file, content, 0o600))
 	return m.openStackFile(ctx, t, name, file)
-}
-
-// freeSubnet is a private network in which this host has no address.
-func freeSubnet() (netip.Prefix, error) {
-	addresses, err := net.InterfaceAddrs()
-	if err != nil {
-		return netip.Prefix{}, err
-	}
-	random := make([]byte, 2)
-next:
-	for range 100 {
-		_, _ = rand.Read(random)
-		subnet := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 128 | random[0], random[1], 0}), 24)
-		for _, taken := range addresses {
-			if other, err := netip.ParsePrefix(taken.String()); err == nil && other.Overlaps(subnet) {
-				continue next
-			}
-		}
-		return subnet, nil
-	}
-	return netip.Prefix{}, errors.New("no subnet in 10.128.0.0/9 is free")
 }
 
 // makeMember makes somebody in Keycloak who may use MLflow; they go with the stack.

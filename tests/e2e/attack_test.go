@@ -22,6 +22,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/report"
 	"github.com/mlflow-sso/mlflow-sso/internal/verify"
+	"github.com/mlflow-sso/mlflow-sso/tests/free"
 )
 
 // attackOn makes every attack; when until has run, ctx ends.
@@ -152,7 +153,7 @@ func publishAPort(t *testing.T, stack outputs.Stack) {
 	api := openEngine(t).API()
 	seen, err := api.ContainerInspect(t.Context(), stack.MLflow.Container)
 	require.NoError(t, err)
-	ports, err := freePorts(1)
+	ports, err := free.Ports(1)
 	require.NoError(t, err)
 	made, err := api.ContainerCreate(t.Context(), &container.Config{
 		Image: seen.Image, Labels: map[string]string{"note": stack.Keycloak.Provider.Secret}, Env: []string{"SAID=" + stack.Keycloak.Provider.Secret},

@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -23,6 +22,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 	"github.com/mlflow-sso/mlflow-sso/internal/verify"
 	"github.com/mlflow-sso/mlflow-sso/tests/load"
+	"github.com/mlflow-sso/mlflow-sso/tests/runs"
 )
 
 // keepingLab is a lab with a service account and with snapshots in a folder, on demand
@@ -44,13 +44,6 @@ func keepingLab(t *testing.T, env ...string) (*lab, string) {
 	return l, folder
 }
 
-// What each run of a writer has.
-const (
-	paramsEach  = 10
-	metricsEach = 20
-	tagsEach    = 3
-)
-
 // writers write runs, several at a time, until they are told to stop.
 type writers struct {
 	client     *load.Client
@@ -59,9 +52,8 @@ type writers struct {
 	group      sync.WaitGroup
 
 	lock sync.Mutex
-	// acknowledged are the runs of which the last write was answered, and the content
-	// of the artifact of each.
-	acknowledged map[string]string
+	// acknowledged are the runs of which the last write was answered, by name.
+	acknowledged map[string]runs.Run
 	err          error
 }
 
@@ -76,20 +68,22 @@ func startWriters(t *testing.T, told outputs.Stack, many int) *writers {
 	require.NoError(t, err)
 	w := &writers{
 		client:       load.Open(load.Server{URL: told.MLflow.URL, Header: http.Header{"Authorization": {"Bearer " + token}, "Content-Type": {"application/json"}}}),
-		acknowledged: map[string]string{},
+		acknowledged: map[string]runs.Run{},
 	}
-	var made struct {
-		ID string `json:"experiment_id"`
-	}
-	require.NoError(t, w.ask(t.Context(), "experiments/create", map[string]any{"name": "written while a snapshot is taken"}, &made))
-	w.experiment = made.ID
+	w.experiment, err = runs.Experiment(t.Context(), w.client, "written while a snapshot is taken")
+	require.NoError(t, err)
 	for i := range many {
 		w.group.Go(func() {
 			for n := 0; !w.stop.Load(); n++ {
-				if err := w.write(t.Context(), fmt.Sprintf("%d-%d", i, n)); err != nil {
-					w.lock.Lock()
-					w.err = err
-					w.lock.Unlock()
+				run := runs.Write(t.Context(), w.client, w.experiment, fmt.Sprintf("%d-%d", i, n), nil)
+				w.lock.Lock()
+				if run.Err != nil {
+					w.err = run.Err
+				} else {
+					w.acknowledged[run.Name] = run
+				}
+				w.lock.Unlock()
+				if run.Err != nil {
 					return
 				}
 			}
@@ -99,57 +93,8 @@ func startWriters(t *testing.T, told outputs.Stack, many int) *writers {
 	return w
 }
 
-func (w *writers) ask(ctx context.Context, call string, body map[string]any, into any) error {
-	encoded, err := json.Marshal(body)
-	if err != nil {
-		return err
-	}
-	return w.client.Do(ctx, http.MethodPost, "/api/2.0/mlflow/"+call, encoded, into)
-}
-
-// write makes one run as a training does: it is made, told a batch, given a file, ended.
-func (w *writers) write(ctx context.Context, name string) error {
-	var made struct {
-		Run struct {
-			Info struct {
-				ID string `json:"run_id"`
-			} `json:"info"`
-		} `json:"run"`
-	}
-	now := time.Now().UnixMilli()
-	if err := w.ask(ctx, "runs/create", map[string]any{"experiment_id": w.experiment, "start_time": now, "run_name": name}, &made); err != nil {
-		return err
-	}
-	id := made.Run.Info.ID
-	var params, metrics, tags []map[string]any
-	for i := range paramsEach {
-		params = append(params, map[string]any{"key": fmt.Sprintf("p%d", i), "value": name})
-	}
-	for i := range metricsEach {
-		metrics = append(metrics, map[string]any{"key": "loss", "value": float64(i), "timestamp": now, "step": i})
-	}
-	for i := range tagsEach {
-		tags = append(tags, map[string]any{"key": fmt.Sprintf("written%d", i), "value": name})
-	}
-	if err := w.ask(ctx, "runs/log-batch", map[string]any{"run_id": id, "params": params, "metrics": metrics, "tags": tags}, nil); err != nil {
-		return err
-	}
-	content := "artifact of " + name
-	path := fmt.Sprintf("/api/2.0/mlflow-artifacts/artifacts/%s/%s/artifacts/note.txt", w.experiment, id)
-	if err := w.client.Do(ctx, http.MethodPut, path, []byte(content), nil); err != nil {
-		return err
-	}
-	if err := w.ask(ctx, "runs/update", map[string]any{"run_id": id, "status": "FINISHED", "end_time": now}, nil); err != nil {
-		return err
-	}
-	w.lock.Lock()
-	defer w.lock.Unlock()
-	w.acknowledged[id] = content
-	return nil
-}
-
 // upTo are the runs that are acknowledged now, once there are so many.
-func (w *writers) upTo(t *testing.T, many int) map[string]string {
+func (w *writers) upTo(t *testing.T, many int) map[string]runs.Run {
 	t.Helper()
 	deadline := time.Now().Add(15 * time.Minute)
 	for {
@@ -167,45 +112,15 @@ func (w *writers) upTo(t *testing.T, many int) map[string]string {
 
 // requireWrittenRuns demands that each run that was acknowledged is whole, and that of no
 // other a part of what was written in one piece is there. It returns how many there are.
-func requireWrittenRuns(t *testing.T, told outputs.Stack, experiment string, acknowledged map[string]string) int {
+func requireWrittenRuns(t *testing.T, told outputs.Stack, experiment string, acknowledged map[string]runs.Run) int {
 	t.Helper()
-	docker := openEngine(t)
-	ask := func(container string, command ...string) string {
-		got, err := docker.Exec(t.Context(), container, command)
-		require.NoError(t, err)
-		require.NoError(t, got.Err())
-		return got.Stdout
+	found, err := runs.Look(t.Context(), openEngine(t), told, experiment)
+	require.NoError(t, err)
+	for name, run := range acknowledged {
+		require.False(t, run.Lost(found), "run %s was acknowledged before the snapshot began: %s", name, found[name])
 	}
-	// The content of each file behind its path, a line each.
-	files := map[string]string{}
-	for line := range strings.Lines(ask(told.MLflow.Container, "sh", "-c", `cd /mlflow/artifacts/"$0" && grep -r "" .`, experiment)) {
-		path, content, _ := strings.Cut(strings.TrimSpace(line), ":")
-		files[strings.Split(path, "/")[1]] = content
-	}
-	rows := ask(told.Postgres.Container, "psql", "--no-psqlrc", "--host=/tmp/postgresql", "--username=postgres", "--dbname=mlflow", "--no-align", "--tuples-only",
-		"--command=SELECT r.run_uuid, r.status, (SELECT count(*) FROM params p WHERE p.run_uuid = r.run_uuid), (SELECT count(*) FROM metrics m WHERE m.run_uuid = r.run_uuid),"+
-			" (SELECT count(*) FROM tags t WHERE t.run_uuid = r.run_uuid AND t.key LIKE 'written%') FROM runs r WHERE r.experiment_id = "+experiment)
-	whole := fmt.Sprintf("FINISHED|%d|%d|%d", paramsEach, metricsEach, tagsEach)
-	found := map[string]bool{}
-	for line := range strings.Lines(rows) {
-		id, rest, _ := strings.Cut(strings.TrimSpace(line), "|")
-		found[id] = true
-		if content, is := acknowledged[id]; is {
-			require.Equal(t, whole, rest, "run %s was acknowledged before the snapshot began", id)
-			require.Equal(t, content, files[id], "run %s was acknowledged before the snapshot began", id)
-		}
-		parts := strings.Split(rest, "|")
-		if parts[0] == "FINISHED" {
-			require.Equal(t, whole, rest, "run %s had ended", id)
-			require.NotEmpty(t, files[id], "run %s had ended", id)
-			continue
-		}
-		for i, full := range []int{paramsEach, metricsEach, tagsEach} {
-			require.Contains(t, []string{"0", fmt.Sprint(full)}, parts[i+1], "run %s is half there: %s", id, rest)
-		}
-	}
-	for id := range acknowledged {
-		require.True(t, found[id], "run %s was acknowledged before the snapshot began, and is lost", id)
+	for name, f := range found {
+		require.False(t, f.Half() || f.HalfTold(), "run %s is half there: %s", name, f)
 	}
 	return len(found)
 }
@@ -244,9 +159,9 @@ func TestAStackIsRestoredOnANewMachineWithAllThatWasAcknowledgedAndNothingHalf(t
 	require.Contains(t, got.stdout, "all as they were")
 	told, err = l.outputs(t.Context())
 	require.NoError(t, err)
-	runs := requireWrittenRuns(t, told, w.experiment, acknowledged)
-	t.Logf("%d runs are there again: %s", runs, strings.TrimSpace(got.stdout[strings.LastIndex(got.stdout, "\nSnapshot"):]))
-	require.GreaterOrEqual(t, runs, len(acknowledged))
+	restored := requireWrittenRuns(t, told, w.experiment, acknowledged)
+	t.Logf("%d runs are there again: %s", restored, strings.TrimSpace(got.stdout[strings.LastIndex(got.stdout, "\nSnapshot"):]))
+	require.GreaterOrEqual(t, restored, len(acknowledged))
 
 	// It goes on where the old one was: the same repository, with the same key.
 	l.must(t, "backup")

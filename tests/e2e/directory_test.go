@@ -17,6 +17,8 @@ import (
 	"github.com/docker/docker/api/types/build"
 	"github.com/docker/docker/api/types/image"
 	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/tests/free"
 )
 
 //go:embed testdata/slapd.sh
@@ -64,7 +66,7 @@ func startDirectory(t *testing.T, o *outside) int {
 		_, err := o.docker.API().ImageRemove(context.Background(), name, image.RemoveOptions{Force: true, PruneChildren: true})
 		require.NoError(t, err)
 	})
-	ports, err := freePorts(1)
+	ports, err := free.Ports(1)
 	require.NoError(t, err)
 	password := newSecret()
 	o.writes(t, "directory", password)

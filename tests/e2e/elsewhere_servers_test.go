@@ -32,6 +32,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/engine"
+	"github.com/mlflow-sso/mlflow-sso/tests/free"
 )
 
 //go:embed testdata/postgres.sh
@@ -61,7 +62,7 @@ func startServers(t *testing.T) *servers {
 	t.Helper()
 	s := &servers{docker: openEngine(t), secrets: t.TempDir()}
 	s.address = hostFromContainers(t, s.docker)
-	ports, err := freePorts(3)
+	ports, err := free.Ports(3)
 	require.NoError(t, err)
 	s.postgres, s.redis, s.s3 = ports[0], ports[1], ports[2]
 	var chain, key string

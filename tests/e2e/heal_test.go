@@ -6,10 +6,6 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -18,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/label"
+	"github.com/mlflow-sso/mlflow-sso/tests/family"
 )
 
 // killed starts an update and kills it, with Pulumi and its plugins, at the first
@@ -33,7 +30,7 @@ func killed(t *testing.T, l *lab, when string, there func() bool) {
 	go func() { ended <- command.Wait() }()
 	deadline := time.After(10 * time.Minute)
 	// Something may be there from the update before: Pulumi has to be at work.
-	for !there() || len(descendants(t, command.Process.Pid)) == 1 {
+	for !there() || alone(t, command.Process.Pid) {
 		select {
 		case err := <-ended:
 			require.FailNow(t, "the update ended before "+when, "%v\n%s", err, said)
@@ -42,39 +39,19 @@ func killed(t *testing.T, l *lab, when string, there func() bool) {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-	family := descendants(t, command.Process.Pid)
-	require.Greater(t, len(family), 1, "no pulumi to kill")
-	for _, pid := range family {
-		_ = syscall.Kill(pid, syscall.SIGKILL)
-	}
+	killed, err := family.Kill(command.Process.Pid)
+	require.NoError(t, err)
+	require.Greater(t, killed, 1, "no pulumi to kill")
 	<-ended
-	t.Logf("killed %d processes when %s", len(family), when)
+	t.Logf("killed %d processes when %s", killed, when)
 }
 
-// descendants are a process and all that it started.
-func descendants(t *testing.T, pid int) []int {
+// alone says that a process has started no other that still runs.
+func alone(t *testing.T, pid int) bool {
 	t.Helper()
-	children := map[int][]int{}
-	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	all, err := family.Of(pid)
 	require.NoError(t, err)
-	for _, path := range stats {
-		content, err := os.ReadFile(path)
-		if err != nil {
-			continue // it has ended
-		}
-		id, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
-		require.NoError(t, err)
-		// The name, in brackets, may hold anything.
-		rest := strings.Fields(string(content[strings.LastIndexByte(string(content), ')')+1:]))
-		parent, err := strconv.Atoi(rest[1])
-		require.NoError(t, err)
-		children[parent] = append(children[parent], id)
-	}
-	family := []int{pid}
-	for i := 0; i < len(family); i++ {
-		family = append(family, children[family[i]]...)
-	}
-	return family
+	return len(all) == 1
 }
 
 func TestAnUpdateThatIsKilledAtAnyPointIsHealedByTheNext(t *testing.T) {

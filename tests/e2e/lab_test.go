@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,6 +21,7 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/repository"
+	"github.com/mlflow-sso/mlflow-sso/tests/free"
 )
 
 // lab is a stack of a test's own: own name, own ports, own stack file. It is
@@ -40,7 +40,7 @@ func newLab(folder string) (*lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	ports, err := freePorts(2)
+	ports, err := free.Ports(2)
 	if err != nil {
 		return nil, err
 	}
@@ -73,21 +73,6 @@ func nameLab(folder string) (*lab, error) {
 	}
 	l.file = filepath.Join(folder, "Pulumi."+l.name+".yaml")
 	return l, nil
-}
-
-// freePorts are ports that nobody listens on. Another program may take one
-// before it is used; the test then says so.
-func freePorts(n int) ([]int, error) {
-	ports := make([]int, 0, n)
-	for range n {
-		listener, err := net.Listen("tcp4", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer func() { _ = listener.Close() }()
-		ports = append(ports, listener.Addr().(*net.TCPAddr).Port)
-	}
-	return ports, nil
 }
 
 // ended is how a run of the tool ended.

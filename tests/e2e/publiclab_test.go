@@ -3,15 +3,13 @@
 package e2e
 
 import (
-	"crypto/rand"
-	"errors"
 	"fmt"
-	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/mlflow-sso/mlflow-sso/tests/free"
 )
 
 // newPublicLab writes the stack file of a public stack: Pulumi.prod.yaml itself,
@@ -22,11 +20,11 @@ func newPublicLab(folder string) (*lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	ports, err := freePorts(3)
+	ports, err := free.Ports(3)
 	if err != nil {
 		return nil, err
 	}
-	subnet, err := freeSubnet()
+	subnet, err := free.Subnet()
 	if err != nil {
 		return nil, err
 	}
@@ -63,25 +61,4 @@ func newPublicLab(folder string) (*lab, error) {
 		return nil, err
 	}
 	return l, os.WriteFile(l.file, text, 0o600)
-}
-
-// freeSubnet is a private network in which this host has no address.
-func freeSubnet() (netip.Prefix, error) {
-	addresses, err := net.InterfaceAddrs()
-	if err != nil {
-		return netip.Prefix{}, err
-	}
-	random := make([]byte, 2)
-next:
-	for range 100 {
-		_, _ = rand.Read(random)
-		subnet := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 128 | random[0], random[1], 0}), 24)
-		for _, taken := range addresses {
-			if other, err := netip.ParsePrefix(taken.String()); err == nil && other.Overlaps(subnet) {
-				continue next
-			}
-		}
-		return subnet, nil
-	}
-	return netip.Prefix{}, errors.New("no subnet in 10.128.0.0/9 is free")
 }

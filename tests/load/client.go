@@ -71,6 +71,16 @@ func here(dial dial) dial {
 	}
 }
 
+// AnswerError is that of a request that was answered, and not with 200.
+type AnswerError struct {
+	Code int
+	// Status is the code with its words, Body what else was said.
+	Status string
+	Body   []byte
+}
+
+func (e *AnswerError) Error() string { return fmt.Sprintf("got %s: %.300s", e.Status, e.Body) }
+
 // Close gives up the connections that nobody uses.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
@@ -97,7 +107,7 @@ func (c *Client) Do(ctx context.Context, method, path string, body []byte, into 
 		return fmt.Errorf("%s %s: read the answer: %w", method, path, err)
 	}
 	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s %s: got %s: %.300s", method, path, answer.Status, said)
+		return fmt.Errorf("%s %s: %w", method, path, &AnswerError{answer.StatusCode, answer.Status, said})
 	}
 	if into == nil {
 		return nil

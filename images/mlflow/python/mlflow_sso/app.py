@@ -1,9 +1,10 @@
 """The application of this image, which `mlflow server --app-name mlflow-sso` finds.
 
-It is the plugin's, with six changes: the way to Flask (bridge), the end of clients
+It is the plugin's, with nine changes: the way to Flask (bridge), the end of clients
 that stand still (patience), answers that leave at once (prompt), a logout that
 reaches Keycloak from every process (logout), the same decisions in less time
-(shortcuts), and no files in somebody else's folder (locations). See decision 13.
+(shortcuts), no files in somebody else's folder (locations), and a cache, an issuer and
+a database that may be away (cache, keys, doubt). See decisions 13 and 25.
 """
 
 import os
@@ -16,7 +17,7 @@ from mlflow_oidc_auth.app import app as plugin  # noqa: E402
 from mlflow_oidc_auth.middleware.auth_aware_wsgi_middleware import AuthAwareWSGIMiddleware, AuthInjectingWSGIApp  # noqa: E402
 from starlette.routing import Mount  # noqa: E402
 
-from mlflow_sso import locations, shortcuts  # noqa: E402
+from mlflow_sso import cache, doubt, keys, locations, shortcuts  # noqa: E402
 from mlflow_sso.bridge import Bridge  # noqa: E402
 from mlflow_sso.logout import Informed  # noqa: E402
 from mlflow_sso.patience import Patience  # noqa: E402
@@ -49,6 +50,9 @@ def change(application, workers):
     application.user_middleware = shortcuts.straighten(application.user_middleware)
     shortcuts.remember_experiments()
     locations.refuse_shared()
+    doubt.refuse_nothing_unseen()
+    cache.forgive()
+    keys.remember()
 
 
 change(plugin, int(os.environ["MLFLOW_WORKERS"]))

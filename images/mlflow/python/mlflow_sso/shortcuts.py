@@ -17,6 +17,8 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import Request
 from starlette.routing import Match, Mount, get_route_path
 
+from mlflow_sso.doubt import Doubting
+
 # Seconds for which an account that may log in is not looked up again.
 ACCOUNT_SECONDS = 2
 ACCOUNTS = RUNS = 10_000
@@ -50,7 +52,7 @@ class _Workspace(_Direct, WorkspaceContextMiddleware):
     pass
 
 
-class _Auth(_Direct, AuthMiddleware):
+class _Auth(_Direct, Doubting):
     """Remembers for two seconds that an account exists and is active.
 
     The plugin looks that up in the database for every request, and everything else

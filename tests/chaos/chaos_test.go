@@ -1,0 +1,255 @@
+//go:build chaos
+
+package chaos
+
+import (
+	"context"
+	"flag"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
+	"github.com/mlflow-sso/mlflow-sso/tests/outage"
+	"github.com/mlflow-sso/mlflow-sso/tests/runs"
+)
+
+var (
+	update       = flag.Bool("update", false, "write the tables of docs/reliability.md, then fail")
+	keycloakAway = flag.Duration("keycloak-away", 10*time.Minute, "how long Keycloak is stopped")
+	redisAway    = flag.Duration("redis-away", time.Minute, "how long Redis is stopped")
+)
+
+// daemonVariable allows the daemon to be killed, which every container of this machine feels.
+const daemonVariable = "CHAOS_DAEMON"
+
+const (
+	// healing is how long it may take until all is well again.
+	healing = 5 * time.Minute
+	// inARow is how many proper answers each user has had when all is well.
+	inARow = 3
+	// settling is how long it stays well before the next fault.
+	settling = 3 * time.Second
+)
+
+// fault is something that breaks.
+type fault struct {
+	// name is a row of the table.
+	name string
+	// ends is how it heals, in the table's words.
+	ends string
+	// unharmed are the kinds of users who must not see a single error.
+	unharmed []string
+	// again are the components whose containers Docker has to start anew, and no others;
+	// "?" after one says that it may; anyOf that each may.
+	again []string
+	// prepare is done before the clock runs, and clear after it; both may be nil.
+	prepare, clear func(*ward)
+	// happen makes the fault, and ends it where nothing else does.
+	happen func(*ward)
+}
+
+// ward is the stack that is broken.
+type ward struct {
+	*testing.T
+	lab    *lab
+	told   outputs.Stack
+	docker *engine.Engine
+	users  *users
+}
+
+// suffered is how one fault went.
+type suffered struct {
+	fault
+	well     time.Duration
+	accounts map[string]outage.Account
+	lost     int
+	half     int
+	worked   int
+	refused  int
+}
+
+func TestNothingThatWasAcknowledgedIsLostWhateverBreaks(t *testing.T) {
+	l := newLab(t)
+	l.must(t, "up")
+	docker, err := engine.Open(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = docker.Close() })
+	w := &ward{T: t, lab: l, told: l.outputs(t), docker: docker}
+	w.users = startUsers(t, w)
+	w.waitWell(time.Now())
+
+	var table []suffered
+	all := faults()
+	for _, f := range all {
+		healed := true
+		t.Run(strings.ReplaceAll(f.name, " ", "-"), func(t *testing.T) {
+			own := *w
+			own.T = t
+			if f.name == daemonFault && os.Getenv(daemonVariable) == "" {
+				t.Skipf("every container on this machine would feel it: set %s=1", daemonVariable)
+			}
+			healed = false
+			s := own.suffer(f)
+			healed = true
+			table = append(table, s)
+			own.judge(s)
+			if *update {
+				write(t, l.root, table)
+			}
+		})
+		if !healed {
+			t.Fatal("the stack may no longer be whole; the rest is left out")
+		}
+	}
+	w.users.stop()
+	l.must(t, "verify")
+	t.Logf("%d of %d faults were made", len(table), len(all))
+	if *update {
+		t.Fatal("written; read the difference, and run again without -update")
+	}
+	compare(t, l.root, table)
+}
+
+// suffer makes the fault and watches until all is well.
+func (w *ward) suffer(f fault) suffered {
+	w.Helper()
+	if f.prepare != nil {
+		f.prepare(w)
+		w.waitWell(time.Now())
+	}
+	if f.clear != nil {
+		defer f.clear(w)
+	}
+	before, known := w.starts(), len(w.users.written())
+	began := time.Now()
+	f.happen(w)
+	well := w.waitWell(time.Now()).Sub(began)
+	time.Sleep(settling)
+
+	s := suffered{fault: f, accounts: map[string]outage.Account{}}
+	for _, kind := range kinds {
+		s.accounts[kind] = w.users.diaries[kind].Since(began)
+		s.well = max(s.well, s.accounts[kind].Until)
+	}
+	w.Logf("%s: all well after %s, containers after %s", f.name, s.well.Round(100*time.Millisecond), well.Round(100*time.Millisecond))
+	if !slices.Equal(f.again, anyOf) {
+		require.Equal(w, f.again, w.startedAgain(before, f.again), "containers that Docker has started again")
+	}
+
+	book := w.users.written()
+	found, err := runs.Look(w.Context(), w.docker, w.told, w.users.experiment)
+	require.NoError(w, err)
+	for i, run := range book {
+		if run.Lost(found) {
+			s.lost++
+			w.Logf("lost: run %s after %d answers: %s", run.Name, run.Done, found[run.Name])
+		}
+		if i < known {
+			continue
+		}
+		if run.Whole() && (found[run.Name].Half() || found[run.Name].HalfTold()) {
+			s.half++
+		}
+		if run.Refused() {
+			s.refused++
+			if found[run.Name].HalfTold() {
+				w.Logf("half of a batch that was not acknowledged: %s: %s", run.Name, found[run.Name])
+			}
+		}
+		if run.Worked(found) {
+			s.worked++
+		}
+	}
+	return s
+}
+
+// judge demands what holds for every fault, and what the table says of this one.
+func (w *ward) judge(s suffered) {
+	w.Helper()
+	for _, kind := range kinds {
+		a := s.accounts[kind]
+		w.Logf("%s: away %s, slowest answer %s, %d proper, %d failed: %v", kind,
+			a.Away.Round(100*time.Millisecond), a.Slowest.Round(100*time.Millisecond), a.Proper, a.Failed, a.Kinds)
+	}
+	w.Logf("%d writes were answered with an error, %d of them had worked", s.refused, s.worked)
+	require.Positive(w, s.accounts[scripts].Proper+s.accounts[scripts].Failed, "nobody used the stack: this tests nothing")
+	require.Zero(w, s.lost, "acknowledged writes that are not there")
+	require.Zero(w, s.half, "runs that were acknowledged and are half there")
+	for _, kind := range kinds {
+		for seen := range s.accounts[kind].Kinds {
+			require.NotRegexp(w, `^(\w+: )?40[13] `, seen, "%s: somebody who may come in is told that they may not", kind)
+		}
+	}
+	for _, kind := range s.unharmed {
+		require.Zero(w, s.accounts[kind].Failed, "%s: %v", kind, s.accounts[kind].Kinds)
+	}
+}
+
+// waitWell waits until every container is healthy and every user content, with requests
+// made after a moment.
+func (w *ward) waitWell(after time.Time) time.Time {
+	w.Helper()
+	var sick []string
+	for time.Since(after) < healing {
+		sick = nil
+		for _, name := range w.told.Containers() {
+			if state, err := w.docker.State(w.Context(), name); err != nil || !state.Ready() {
+				sick = append(sick, name)
+			}
+		}
+		for _, kind := range kinds {
+			if !w.users.diaries[kind].Well(w.users.many[kind], after, inARow) {
+				sick = append(sick, kind)
+			}
+		}
+		if len(sick) == 0 {
+			return time.Now()
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	for _, kind := range kinds {
+		w.Logf("%s: %v", kind, w.users.diaries[kind].Since(after).Kinds)
+	}
+	require.FailNow(w, "not healed", "after %s: %v", healing, sick)
+	return time.Time{}
+}
+
+// container is the name of a component's container.
+func (w *ward) container(component string) string { return w.lab.name + "-" + component }
+
+// starts are how often Docker has started each container again, by component.
+func (w *ward) starts() map[string]int {
+	w.Helper()
+	all := map[string]int{}
+	for _, name := range w.told.Containers() {
+		seen, err := w.docker.API().ContainerInspect(context.WithoutCancel(w.Context()), name)
+		require.NoError(w, err)
+		all[strings.TrimPrefix(name, w.lab.name+"-")] = seen.RestartCount
+	}
+	return all
+}
+
+// startedAgain are the components that were started again since, with those that may
+// have been as the expectation has them.
+func (w *ward) startedAgain(before map[string]int, expected []string) []string {
+	w.Helper()
+	var again []string
+	now := w.starts()
+	for _, component := range slices.Sorted(maps.Keys(now)) {
+		optional := slices.Contains(expected, component+"?")
+		switch {
+		case optional:
+			again = append(again, component+"?")
+		case now[component] > before[component]:
+			again = append(again, component)
+		}
+	}
+	return again
+}

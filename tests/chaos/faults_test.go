@@ -1,0 +1,58 @@
+//go:build chaos
+
+package chaos
+
+import (
+	"syscall"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/stretchr/testify/require"
+)
+
+// faults are the rows of the table, in the order in which they are made.
+func faults() []fault {
+	const byDocker, started = "Docker starts it again", "`docker start`"
+	data, artifacts := &smallDisk{volume: "postgres-data", owner: "postgres"}, &smallDisk{volume: "mlflow-artifacts", owner: "mlflow"}
+	return []fault{
+		{name: "Redis is killed", ends: byDocker, unharmed: kinds, again: []string{"redis"}, happen: kill("redis")},
+		{name: "the keeper is killed", ends: byDocker, unharmed: kinds, again: []string{"keeper"}, happen: kill("keeper")},
+		{name: "what takes snapshots is killed", ends: byDocker, unharmed: kinds, again: []string{"backup"}, happen: kill("backup")},
+		{name: "Postgres is killed", ends: byDocker, again: []string{"postgres"}, happen: kill("postgres")},
+		{name: "MLflow is killed", ends: byDocker, again: []string{"mlflow"}, happen: kill("mlflow")},
+		{name: "Keycloak is killed", ends: byDocker, unharmed: working, again: []string{"keycloak"}, happen: kill("keycloak")},
+		{name: "the edge is killed", ends: byDocker, again: []string{"edge"}, happen: kill("edge")},
+		{name: "Redis is stopped for a minute", ends: started, unharmed: kinds, happen: stop("redis", redisAway)},
+		{name: "the disk of Postgres is full", ends: "there is room", again: []string{"postgres?"}, prepare: data.under, happen: data.fill, clear: data.away},
+		{name: "the disk of artifacts is full", ends: "there is room", prepare: artifacts.under, happen: artifacts.fill, clear: artifacts.away},
+		{name: "Keycloak is stopped for ten minutes", ends: started, unharmed: working, happen: stop("keycloak", keycloakAway)},
+		{name: "`up` turns credentials, and is killed at each container that it replaces", ends: "the next `up`", happen: killedUpdates},
+		{name: daemonFault, ends: "`mlflow-sso bootstrap`, then Docker starts all", again: anyOf, happen: killDaemon},
+	}
+}
+
+// working are those who are in already.
+var working = []string{scripts, sessions}
+
+// anyOf stands for all containers.
+var anyOf = []string{"any"}
+
+// kill kills the first process of a container from outside, as nobody asked for it.
+// `docker kill` would count as a wish, which Docker respects: it starts nothing again then.
+func kill(component string) func(*ward) {
+	return func(w *ward) {
+		seen, err := w.docker.API().ContainerInspect(w.Context(), w.container(component))
+		require.NoError(w, err)
+		require.Positive(w, seen.State.Pid)
+		require.NoError(w, syscall.Kill(seen.State.Pid, syscall.SIGKILL))
+	}
+}
+
+// stop stops a container for a time.
+func stop(component string, away *time.Duration) func(*ward) {
+	return func(w *ward) {
+		require.NoError(w, w.docker.API().ContainerStop(w.Context(), w.container(component), container.StopOptions{}))
+		time.Sleep(*away)
+		require.NoError(w, w.docker.API().ContainerStart(w.Context(), w.container(component), container.StartOptions{}))
+	}
+}

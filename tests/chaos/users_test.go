@@ -1,0 +1,237 @@
+//go:build chaos
+
+package chaos
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/browser"
+	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/verify"
+	"github.com/mlflow-sso/mlflow-sso/tests/load"
+	"github.com/mlflow-sso/mlflow-sso/tests/outage"
+	"github.com/mlflow-sso/mlflow-sso/tests/runs"
+)
+
+const (
+	// patience is how long a user waits for one answer.
+	patience = 20 * time.Second
+	// pause is what a user does between two requests, or two runs.
+	pause = 200 * time.Millisecond
+	// api is MLflow's, me tells who asks.
+	api = "/api/2.0/mlflow/"
+	me  = api + "users/current"
+)
+
+// The kinds of users.
+const (
+	scripts  = "scripts"  // write runs, half of them with a personal token, half with one of Keycloak's
+	sessions = "browsers" // look at MLflow, logged in since before
+	logins   = "logins"   // log in at Keycloak's form, with no cookie
+)
+
+var kinds = []string{scripts, sessions, logins}
+
+// users use the stack until they are told to stop.
+type users struct {
+	told       outputs.Stack
+	experiment string
+	way        browser.Option
+	diaries    map[string]*outage.Diary
+	many       map[string]int
+
+	cancel context.CancelFunc
+	all    sync.WaitGroup
+
+	mutex sync.Mutex
+	book  []runs.Run
+}
+
+// startUsers makes the people and sends them to work.
+func startUsers(t *testing.T, w *ward) *users {
+	t.Helper()
+	visit := verify.NewVisit(w.told, w.docker, browser.Timeout(patience))
+	require.NoError(t, visit.Arrive(t.Context()))
+	u := &users{
+		told: w.told, way: visit.Front().Apply,
+		diaries: map[string]*outage.Diary{scripts: {}, sessions: {}, logins: {}}, many: map[string]int{scripts: 4, sessions: 1, logins: 1},
+	}
+	people := map[string]*verify.Person{}
+	for _, kind := range kinds {
+		who, err := visit.Add(t.Context(), kind, w.told.Realm.UserGroup)
+		require.NoError(t, err)
+		require.NoError(t, visit.SignIn(t.Context(), who))
+		people[kind] = who
+	}
+	bearer, err := visit.Token(t.Context(), people[scripts])
+	require.NoError(t, err)
+	personal := u.personalToken(t, people[scripts])
+	clients := []*load.Client{u.client("Bearer " + bearer), u.client(personal)}
+	u.experiment, err = runs.Experiment(t.Context(), clients[0], "written while something breaks")
+	require.NoError(t, err)
+
+	ctx, cancel := context.WithCancel(context.Background())
+	u.cancel = cancel
+	for i := range u.many[scripts] {
+		u.all.Go(func() { u.write(ctx, i, clients[i%2]) })
+	}
+	u.again(ctx, sessions, people[sessions].Browser(), u.look)
+	secret := people[logins].Login()
+	u.again(ctx, logins, nil, func(ctx context.Context, _ *browser.Browser) error { return u.logIn(ctx, secret) })
+	t.Cleanup(func() {
+		u.stop()
+		if _, err := visit.Leave(context.Background()); err != nil {
+			t.Log("the people go with the stack:", err)
+		}
+	})
+	return u
+}
+
+func (u *users) stop() { u.cancel(); u.all.Wait() }
+
+// client keeps its connections open, as MLflow's own does.
+func (u *users) client(authorization string) *load.Client {
+	return load.Open(load.Server{
+		URL: u.told.MLflow.URL, Header: http.Header{"Authorization": {authorization}},
+		Way: func(client *http.Client, transport *http.Transport) {
+			u.way(client, transport)
+			client.Timeout = patience
+		},
+	})
+}
+
+// personalToken is the header with a token that the person makes in the browser.
+func (u *users) personalToken(t *testing.T, who *verify.Person) string {
+	t.Helper()
+	body, err := json.Marshal(map[string]string{"name": "mine", "expiration": time.Now().UTC().Add(2 * time.Hour).Format(time.RFC3339)})
+	require.NoError(t, err)
+	got, err := who.Browser().Fetch(t.Context(), http.MethodPost, u.told.MLflow.URL+me+"/tokens", nil, body)
+	require.NoError(t, err)
+	var issued struct {
+		Token string `json:"token"`
+	}
+	require.NoError(t, json.Unmarshal(got.Body, &issued), "%d", got.Status)
+	require.NotEmpty(t, issued.Token)
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(who.Email()+":"+issued.Token))
+}
+
+// write writes one run after the other.
+func (u *users) write(ctx context.Context, user int, client *load.Client) {
+	for n := 0; ctx.Err() == nil; n++ {
+		run := runs.Write(ctx, client, u.experiment, fmt.Sprintf("%d-%d", user, n), func(began time.Time, err error) {
+			if ctx.Err() == nil {
+				u.diaries[scripts].Note(user, began, time.Now(), failure(err))
+			}
+		})
+		if ctx.Err() != nil && !run.Whole() {
+			return // the end of all, which is no failure
+		}
+		u.mutex.Lock()
+		u.book = append(u.book, run)
+		u.mutex.Unlock()
+		wait(ctx)
+	}
+}
+
+// written are the runs that are over for their writers.
+func (u *users) written() []runs.Run {
+	u.mutex.Lock()
+	defer u.mutex.Unlock()
+	return slices.Clone(u.book)
+}
+
+// again has one user of a kind do the same again and again.
+func (u *users) again(ctx context.Context, kind string, b *browser.Browser, do func(context.Context, *browser.Browser) error) {
+	u.all.Go(func() {
+		for ctx.Err() == nil {
+			began := time.Now()
+			err := do(ctx, b)
+			if ctx.Err() == nil {
+				u.diaries[kind].Note(0, began, time.Now(), failure(err))
+			}
+			wait(ctx)
+		}
+	})
+}
+
+func wait(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(pause):
+	}
+}
+
+// look opens the page, and asks for the list of experiments as its script does.
+func (u *users) look(ctx context.Context, b *browser.Browser) error {
+	got, err := b.Open(ctx, u.told.MLflow.URL+"/")
+	if err != nil {
+		return err
+	}
+	if got.Status != http.StatusOK || !strings.HasPrefix(browser.Bare(got.URL), u.told.MLflow.URL) {
+		return another(u.site(got), got)
+	}
+	return u.search(ctx, b)
+}
+
+func (u *users) search(ctx context.Context, b *browser.Browser) error {
+	got, err := b.Fetch(ctx, http.MethodPost, u.told.MLflow.URL+"/ajax-api/2.0/mlflow/experiments/search", nil, []byte(`{"max_results": 5}`))
+	if err != nil {
+		return err
+	}
+	var answer struct {
+		Experiments []struct{} `json:"experiments"`
+	}
+	if got.Status != http.StatusOK {
+		return another("MLflow", got)
+	}
+	return got.JSON(&answer)
+}
+
+// logIn is a login from the first click to the list of experiments.
+func (u *users) logIn(ctx context.Context, who outputs.Login) error {
+	b := browser.New(u.way, browser.Timeout(patience))
+	defer b.Close()
+	got, err := b.Open(ctx, u.told.MLflow.URL+"/login")
+	if err != nil {
+		return err
+	}
+	form := got.FormWith("username", "password")
+	if form == nil {
+		return another(u.site(got), got)
+	}
+	if err := form.Set("username", who.Username); err != nil {
+		return err
+	}
+	if err := form.Set("password", who.Password); err != nil {
+		return err
+	}
+	if got, err = b.Submit(ctx, form); err != nil {
+		return err
+	}
+	if said := got.URL.Query().Get("error"); said != "" {
+		return sight("MLflow: " + plain(said))
+	}
+	if got.Status != http.StatusOK || !strings.HasPrefix(browser.Bare(got.URL), u.told.MLflow.URL) {
+		return another(u.site(got), got)
+	}
+	return u.search(ctx, b)
+}
+
+// site says whose page it is.
+func (u *users) site(got *browser.Page) string {
+	if strings.HasPrefix(browser.Bare(got.URL), u.told.MLflow.URL) {
+		return "MLflow"
+	}
+	return "Keycloak"
+}
