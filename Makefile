@@ -57,6 +57,10 @@ destroy: $(tool) ## take the stack down; DATA=1 removes its data too
 e2e: $(tool) $(s3gateway) ## the tests on real stacks of their own, beside one that is up
 	go test -tags e2e -count=1 -parallel 2 -timeout 75m -v ./tests/e2e
 
+.PHONY: e2e-upgrade
+e2e-upgrade: $(tool) ## an upgrade from Postgres 15 and the plugin 7.18, and the ways back
+	MLFLOW_SSO_LONG=1 go test -tags e2e -count=1 -timeout 40m -v -run TestAnUpgradeKeeps ./tests/e2e
+
 .PHONY: bench
 bench: $(tool) ## start-up time beside its lower bound, time of an update without change, idle memory
 	go test -tags bench -count=1 -timeout 60m -v ./tests/bench

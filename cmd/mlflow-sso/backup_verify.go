@@ -57,35 +57,8 @@ func prove(cmd *cobra.Command, which chosen) (proof backup.Proof, err error) {
 	if !told.Backup.Stands() {
 		return proof, fmt.Errorf("stack %s takes no snapshots: set `backup` in its stack file (docs/backup.md), and run `mlflow-sso up %s`", which.name, which.asFlags())
 	}
-	root, err := repository.Find(".")
+	done, err := inCopy(cmd, which, stack.RestoreOptions{Of: told.Deployment, Snapshot: "latest"})
 	if err != nil {
-		return proof, err
-	}
-	folder, err := os.MkdirTemp("", "mlflow-sso-proof-")
-	if err != nil {
-		return proof, err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	copied := chosen{name: which.name + "-proof"}
-	if copied.file, err = stack.ProofFile(root, which.name, which.file, folder); err != nil {
-		return proof, err
-	}
-	// A stack of an earlier proof that was killed is in the way.
-	if err := destroy(cmd, copied, true); err != nil {
-		return proof, err
-	}
-	defer func() {
-		cleaning := *cmd
-		cleaning.SetContext(context.WithoutCancel(cmd.Context()))
-		if gone := destroy(&cleaning, copied, true); gone != nil {
-			err = errors.Join(err, fmt.Errorf("the stack of the proof could not be removed: %w; the next `mlflow-sso backup verify` does it", gone))
-		}
-	}()
-	done, restored, err := restore(cmd, copied, stack.RestoreOptions{Of: told.Deployment, Snapshot: "latest"})
-	if err != nil {
-		return proof, err
-	}
-	if err := verifyRestored(cmd, restored, asJSON); err != nil {
 		return proof, err
 	}
 	proof = backup.Proof{
@@ -98,4 +71,38 @@ func prove(cmd *cobra.Command, which chosen) (proof backup.Proof, err error) {
 		})
 	})
 	return proof, err
+}
+
+// inCopy restores a snapshot into a stack of its own, proves the logins there, and removes
+// it again. More may be done with it before the logins.
+func inCopy(cmd *cobra.Command, which chosen, options stack.RestoreOptions, more ...func(context.Context, *stack.Stack) error) (done stack.Restoration, err error) {
+	root, err := repository.Find(".")
+	if err != nil {
+		return done, err
+	}
+	folder, err := os.MkdirTemp("", "mlflow-sso-proof-")
+	if err != nil {
+		return done, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	copied := chosen{name: which.name + "-proof"}
+	if copied.file, err = stack.ProofFile(root, which.name, which.file, folder); err != nil {
+		return done, err
+	}
+	// A stack of an earlier proof that was killed is in the way.
+	if err := destroy(cmd, copied, true); err != nil {
+		return done, err
+	}
+	defer func() {
+		cleaning := *cmd
+		cleaning.SetContext(context.WithoutCancel(cmd.Context()))
+		if gone := destroy(&cleaning, copied, true); gone != nil {
+			err = errors.Join(err, fmt.Errorf("the stack of the proof could not be removed: %w; the next `mlflow-sso backup verify` does it", gone))
+		}
+	}()
+	done, restored, err := restore(cmd, copied, options, more...)
+	if err != nil {
+		return done, err
+	}
+	return done, verifyRestored(cmd, restored, asJSON)
 }

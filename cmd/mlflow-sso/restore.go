@@ -61,7 +61,8 @@ Exit code 1 when nothing was restored, or when the restored stack is not as it s
 	return command
 }
 
-func restore(cmd *cobra.Command, which chosen, options stack.RestoreOptions) (done stack.Restoration, told outputs.Stack, err error) {
+// restore restores a snapshot, and then does more with the stack, if something is given.
+func restore(cmd *cobra.Command, which chosen, options stack.RestoreOptions, more ...func(context.Context, *stack.Stack) error) (done stack.Restoration, told outputs.Stack, err error) {
 	root, err := repository.Find(".")
 	if err != nil {
 		return done, told, err
@@ -85,8 +86,15 @@ func restore(cmd *cobra.Command, which chosen, options stack.RestoreOptions) (do
 			return err
 		}
 		step.Say("%d rows of %d tables and %d artifacts are as the snapshot says", done.Rows, done.Tables, done.Artifacts)
-		told, err = s.Outputs(ctx)
-		return err
+		if told, err = s.Outputs(ctx); err != nil {
+			return err
+		}
+		for _, do := range more {
+			if err := do(ctx, s); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	return done, told, err
 }

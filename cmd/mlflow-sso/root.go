@@ -68,7 +68,7 @@ something wrong.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		newUpCommand(), newPreviewCommand(), newVerifyCommand(outputsInState), newDoctorCommand(), newDriftCommand(), newAttackCommand(outputsInState),
-		newBackupCommand(outputsInState), newRestoreCommand(),
+		newBackupCommand(outputsInState), newRestoreCommand(), newUpgradeCommand(),
 		newPasswordsCommand(), newTokenCommand(outputsInState), newAccessCommand(), newConsoleCommand(outputsInState), newInviteCommand(outputsInState), newBreakGlassCommand(outputsInState), newCertificateCommand(outputsInState), newOutputsCommand(),
 		newDestroyCommand(), newBootstrapCommand(),
 	)

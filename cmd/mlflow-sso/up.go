@@ -18,7 +18,7 @@ import (
 
 func newUpCommand() *cobra.Command {
 	var which chosen
-	var refresh, unproved bool
+	var refresh, unproved, unrehearsed bool
 	command := &cobra.Command{
 		Use:   "up",
 		Short: "Bring a stack up, or to what its settings say now, and prove its logins",
@@ -35,7 +35,7 @@ Progress is on standard error, the proof and the addresses on standard output.`,
   mlflow-sso up --stack lab --file ~/lab/Pulumi.lab.yaml`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			told, err := up(cmd, which, refresh)
+			told, err := up(cmd, which, refresh, unrehearsed)
 			if err != nil || unproved {
 				return err
 			}
@@ -48,10 +48,11 @@ Progress is on standard error, the proof and the addresses on standard output.`,
 	which.flags(command.Flags())
 	command.Flags().BoolVar(&refresh, "refresh", false, "look first at what there is, and set back what was changed by hand")
 	command.Flags().BoolVar(&unproved, "no-verify", false, "bring the stack up without proving its logins")
+	command.Flags().BoolVar(&unrehearsed, "unrehearsed", false, "let other versions take over the data without `mlflow-sso upgrade`, and without its way back")
 	return command
 }
 
-func up(cmd *cobra.Command, which chosen, refresh bool) (told outputs.Stack, err error) {
+func up(cmd *cobra.Command, which chosen, refresh, unrehearsed bool) (told outputs.Stack, err error) {
 	root, err := repository.Find(".")
 	if err != nil {
 		return told, err
@@ -72,6 +73,11 @@ func up(cmd *cobra.Command, which chosen, refresh bool) (told outputs.Stack, err
 		return told, err
 	}
 	err = log.Step(cmd.Context(), "stack "+which.name, func(ctx context.Context, step *progress.Step) error {
+		if !unrehearsed {
+			if err := s.Rehearsed(ctx); err != nil {
+				return err
+			}
+		}
 		changes, err := s.Up(ctx, step, refresh)
 		if err != nil {
 			return err

@@ -117,7 +117,9 @@ type builder struct {
 func (b *builder) connect() error {
 	b.plugin = &plugin{}
 	err := b.ctx.RegisterResource(ProviderType, b.name+"-mlflow", pulumi.Map{
-		"container":    b.args.MLflow.Container,
+		// Not what is known once the container is there: Pulumi makes a provider also in an
+		// update of other things alone, such as the first of a restore.
+		"container":    pulumi.String(b.args.MLflow.Name),
 		"clientId":     pulumi.String(b.args.Steward.Name),
 		"clientSecret": pulumi.ToSecret(b.args.Steward.Secret),
 	}, b.plugin, child.Options(b.component, pulumi.Version(PluginVersion))...)
@@ -132,7 +134,8 @@ func (b *builder) connect() error {
 func (b *builder) make(token, name string, inputs pulumi.Map) (*resource, error) {
 	made := &resource{}
 	err := b.ctx.RegisterResource(token, b.name+"-"+name, inputs, made, child.Options(b.component,
-		pulumi.Provider(b.plugin), pulumi.Version(PluginVersion), pulumi.DeletedWith(b.args.MLflow.Ready))...)
+		pulumi.Provider(b.plugin), pulumi.Version(PluginVersion), pulumi.DeletedWith(b.args.MLflow.Ready),
+		pulumi.DependsOn([]pulumi.Resource{b.args.MLflow.Ready}))...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}

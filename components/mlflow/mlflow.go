@@ -123,8 +123,9 @@ func (a *Args) Validate() error {
 type Server struct {
 	pulumi.ResourceState
 
-	// Container is the name of the container.
+	// Container is the name of the container, Name the same for whom need not wait for it.
 	Container pulumi.StringOutput
+	Name      string
 	// Public is what a browser sees.
 	Public address.Public
 	// Artifacts is the name of the volume with the artifacts; nil where they are elsewhere.
@@ -160,7 +161,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	if err != nil {
 		return nil, fmt.Errorf("mlflow %q: %w", name, err)
 	}
-	s.Container, s.Ready = made.Name, made
+	s.Container, s.Name, s.Ready = made.Name, spec.Name(), made
 	if err := ctx.RegisterResourceOutputs(s, pulumi.Map{
 		"container": s.Container, "public": pulumi.String(s.Public.String()),
 	}); err != nil {

@@ -13,9 +13,12 @@ import (
 // Folder holds a folder per service.
 func Images(c *config.Config, folder string) []image.Args {
 	all := []image.Args{
-		{Service: "postgres", Reference: c.Images.Postgres}, {Service: "redis", Reference: c.Images.Redis},
-		{Service: "keycloak", Reference: c.Images.Keycloak}, {Service: "mlflow", Reference: c.Images.MLflow},
-		{Service: "edge", Reference: c.Images.Edge}, {Service: "backup", Reference: c.Images.Backup},
+		{Service: "postgres", Reference: c.Images.Postgres},
+		{Service: "redis", Reference: c.Images.Redis},
+		{Service: "keycloak", Reference: c.Images.Keycloak},
+		{Service: "mlflow", Reference: c.Images.MLflow},
+		{Service: "edge", Reference: c.Images.Edge},
+		{Service: "backup", Reference: c.Images.Backup},
 	}
 	without := map[string]bool{
 		"postgres": c.Postgres.External != nil, "redis": c.Redis.External != nil, "edge": !c.Edge.Stands(), "backup": c.Backup == nil,

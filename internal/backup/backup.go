@@ -89,6 +89,16 @@ type Status struct {
 
 // Take takes a snapshot now and tells say how far it is.
 func (k Keeper) Take(ctx context.Context, say func(string)) (Snapshot, error) {
+	return k.take(ctx, say, "snapshot")
+}
+
+// TakeToKeep takes one that stays, whatever the settings say about old ones, until the next of
+// its kind is taken.
+func (k Keeper) TakeToKeep(ctx context.Context, say func(string)) (Snapshot, error) {
+	return k.take(ctx, say, "snapshot", "keep")
+}
+
+func (k Keeper) take(ctx context.Context, say func(string), command ...string) (Snapshot, error) {
 	var taken Snapshot
 	var last string
 	lines := &lines{each: func(line string) {
@@ -97,7 +107,7 @@ func (k Keeper) Take(ctx context.Context, say func(string)) (Snapshot, error) {
 			say(text)
 		}
 	}}
-	if err := k.run(ctx, []string{"snapshot"}, "", lines); err != nil {
+	if err := k.run(ctx, command, "", lines); err != nil {
 		return taken, err
 	}
 	if err := json.Unmarshal([]byte(last), &taken); err != nil {

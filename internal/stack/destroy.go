@@ -45,6 +45,9 @@ func (s *Stack) Destroy(ctx context.Context, step Step, data bool) (Changes, err
 	if !data {
 		return changes, nil
 	}
+	if err := s.forgetWayBack(ctx); err != nil {
+		return nil, err
+	}
 	if err := s.pulumi.Workspace().RemoveStack(ctx, s.Name); err != nil {
 		return nil, because("removal", err, nil)
 	}

@@ -72,13 +72,22 @@ func (s *Stack) tryElsewhere(ctx context.Context, step Step, known *state) (hold
 // needed are the resources that a service's image, and the root secret, need. Pulumi makes every
 // provider in any case, so what that of Keycloak builds on is among them.
 func (s *Stack) needed(service string) []string {
-	var urns []string
-	for _, end := range []string{
+	return append(s.rootsAlone(), s.urns("**$mlflow-sso:image:Image::"+service, "**::"+service+"-image")...)
+}
+
+// rootsAlone are the root secrets, as Pulumi names them, with what they are part of. It
+// makes providers whether they are asked for or not, and they are part of something, too.
+func (s *Stack) rootsAlone() []string {
+	return s.urns(
 		"mlflow-sso:platform:Platform::platform",
-		"**$mlflow-sso:image:Image::" + service, "**::" + service + "-image",
-		"**$mlflow-sso:credentials:Credentials::credentials", "**::credentials-root*",
-		"**$mlflow-sso:realm:Realm::realm",
-	} {
+		"**$mlflow-sso:credentials:Credentials::"+platform.CredentialsName, "**::"+platform.CredentialsName+"-root*",
+		"**$mlflow-sso:realm:Realm::realm", "**$mlflow-sso:access:Access::access",
+	)
+}
+
+func (s *Stack) urns(ends ...string) []string {
+	var urns []string
+	for _, end := range ends {
 		urns = append(urns, "urn:pulumi:"+s.Name+"::*::"+end)
 	}
 	return urns

@@ -60,6 +60,10 @@ func (s *Stack) settleRecovery(ctx context.Context, step Step) error {
 	if err != nil {
 		return err
 	}
+	now, err := keys.Now(credentials.BackupRepository)
+	if err != nil {
+		return err
+	}
 	before, err := keys.Before(credentials.BackupRepository)
 	if err != nil {
 		return err
@@ -71,7 +75,10 @@ func (s *Stack) settleRecovery(ctx context.Context, step Step) error {
 	step.Say("seeing that the recovery passphrase opens the snapshots")
 	recovery := backup.Recovery{Passphrase: passphrase, Root: root, Edition: keys.Edition(credentials.BackupRepository)}
 	for _, key := range before {
-		recovery.Before = append(recovery.Before, key.Value)
+		// After a restore all root secrets are the snapshot's, and the key of before may be that of now.
+		if key.Value != now.Value {
+			recovery.Before = append(recovery.Before, key.Value)
+		}
 	}
 	if err := (backup.Keeper{Docker: s.Docker, Container: told.Backup.Container}).SetRecovery(ctx, recovery); err != nil {
 		return fmt.Errorf("backup: %w", err)

@@ -33,6 +33,8 @@ type Restoration struct {
 	// Artifacts are the files; ArtifactsElsewhere is where they are if the snapshot has none.
 	Artifacts          int64  `json:"artifacts"`
 	ArtifactsElsewhere string `json:"artifactsElsewhere,omitempty"`
+	// Held is what the snapshot says of the tables of each database.
+	Held map[string][]backup.Table `json:"-"`
 }
 
 // Restore makes the stack, of which there is nothing yet, out of a snapshot, and brings it up.
@@ -66,7 +68,7 @@ func (s *Stack) Restore(ctx context.Context, step Step, options RestoreOptions) 
 	if err != nil {
 		return done, err
 	}
-	done = Restoration{Snapshot: chosen.ID, Of: options.Of, Taken: chosen.Time, ArtifactsElsewhere: chosen.Manifest.Artifacts.Elsewhere}
+	done = Restoration{Snapshot: chosen.ID, Of: options.Of, Taken: chosen.Time, ArtifactsElsewhere: chosen.Manifest.Artifacts.Elsewhere, Held: chosen.Manifest.Databases}
 	if err := s.setRoot(ctx, root); err != nil {
 		return done, err
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/mlflow-sso/mlflow-sso/components/platform"
@@ -65,6 +66,30 @@ func (s *Stack) sums(ctx context.Context, server, database string) (string, erro
 		err = told.Err()
 	}
 	return told.Stdout, err
+}
+
+// Rows are how many rows the tables of each database have.
+func (s *Stack) Rows(ctx context.Context) (map[string]map[string]int64, error) {
+	all := map[string]map[string]int64{}
+	for _, database := range platform.Databases() {
+		said, err := s.sums(ctx, s.Config.Name+"-postgres", database)
+		if err != nil {
+			return nil, fmt.Errorf("rows of database %s: %w", database, err)
+		}
+		all[database] = map[string]int64{}
+		for line := range strings.Lines(said) {
+			parts := strings.Split(strings.TrimSpace(line), "\t")
+			if len(parts) < 2 {
+				continue
+			}
+			rows, err := strconv.ParseInt(parts[1], 10, 64)
+			if err != nil {
+				return nil, fmt.Errorf("rows of database %s: %w", database, err)
+			}
+			all[database][parts[0]] = rows
+		}
+	}
+	return all, nil
 }
 
 // compareSums demands the same tables with the same content.

@@ -17,7 +17,6 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
 	"github.com/mlflow-sso/mlflow-sso/components/keycloak"
-	"github.com/mlflow-sso/mlflow-sso/components/platform"
 	"github.com/mlflow-sso/mlflow-sso/internal/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
 )
@@ -62,18 +61,6 @@ func (s *Stack) newRoot(ctx context.Context, step Step, known *state) (Changes, 
 	}
 	step.Say("making another root secret")
 	return s.update(ctx, step, false, optup.Target(s.rootsAlone()))
-}
-
-func (s *Stack) rootsAlone() []string {
-	var urns []string
-	for _, end := range []string{
-		"mlflow-sso:platform:Platform::platform",
-		"**$mlflow-sso:credentials:Credentials::" + platform.CredentialsName,
-		"**::" + platform.CredentialsName + "-root*",
-	} {
-		urns = append(urns, "urn:pulumi:"+s.Name+"::*::"+end)
-	}
-	return urns
 }
 
 const typeKeycloak = "pulumi:providers:keycloak"

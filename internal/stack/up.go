@@ -86,9 +86,9 @@ func (s *Stack) Up(ctx context.Context, step Step, refresh bool) (Changes, error
 	}
 	if inherits || moved || found.down || blind {
 		// What is inside Keycloak can be compared with the state only once Keycloak answers,
-		// and takes the secret with which the state asks.
+		// and takes the secret with which the state asks. Who is told of what is in it waits, too.
 		step.Say("Keycloak first, and then what is in it")
-		if done, err = s.update(ctx, step, found.refresh, optup.Exclude(s.insideKeycloak())); err != nil {
+		if done, err = s.update(ctx, step, found.refresh, optup.Exclude(s.insideKeycloak()), optup.ExcludeDependents()); err != nil {
 			return nil, err
 		}
 		total.add(done)
@@ -127,7 +127,10 @@ func (s *Stack) Up(ctx context.Context, step Step, refresh bool) (Changes, error
 	}
 	done, err = s.settlePeople(ctx, step)
 	total.add(done)
-	return total, errors.Join(err, s.settleGateway(ctx, step), s.settleRecovery(ctx, step))
+	if err := errors.Join(err, s.settleGateway(ctx, step), s.settleRecovery(ctx, step)); err != nil {
+		return total, err
+	}
+	return total, s.remember()
 }
 
 // insideKeycloak is what stands there, as Pulumi names it.

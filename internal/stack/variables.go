@@ -14,6 +14,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/config"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/report"
@@ -157,8 +158,11 @@ func named(properties []report.Property, before, after map[string]string, forces
 		return properties
 	}
 	kept := slices.DeleteFunc(properties, func(p report.Property) bool { return top(p.Name) == environment })
+	// One whose value is told only by the update stands there without its name.
+	_, later := after[plugin.UnknownStringValue]
 	both := maps.Clone(before)
 	maps.Copy(both, after)
+	delete(both, plugin.UnknownStringValue)
 	for _, name := range slices.Sorted(maps.Keys(both)) {
 		old, had := before[name]
 		value, has := after[name]
@@ -169,8 +173,11 @@ func named(properties []report.Property, before, after map[string]string, forces
 		if had {
 			p.Old = report.Secret
 		}
-		if has {
+		switch {
+		case has:
 			p.New = report.Secret
+		case later:
+			p.New = report.Unknown
 		}
 		kept = append(kept, p)
 	}

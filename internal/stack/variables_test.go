@@ -11,6 +11,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/config"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/report"
@@ -30,6 +31,14 @@ func TestOfTheEnvironmentOnlyTheNamesOfVariablesAreTold(t *testing.T) {
 		{Name: "envs.URI", Old: report.Secret, New: report.Secret, Forces: true},
 		other,
 	}, got)
+}
+
+// As with another root secret, of which the values are made in the update.
+func TestAVariableWhoseValueIsNotKnownYetIsNotToldAsGone(t *testing.T) {
+	before := variables(`["KEPT=1","PASSWORD=one"]`)
+	after := variables(`["KEPT=1","` + plugin.UnknownStringValue + `"]`)
+	require.Equal(t, []report.Property{{Name: "envs.PASSWORD", Old: report.Secret, New: report.Unknown, Forces: true}},
+		named([]report.Property{{Name: "envs[0]"}}, before, after, true))
 }
 
 func TestWhereAnEnvironmentCannotBeReadTheEnginesWordStays(t *testing.T) {

@@ -25,7 +25,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/tests/runs"
 )
 
-// keepingLab is a lab with snapshots in a folder, on demand alone; and the folder.
+// keepingLab is a lab with a service account and with snapshots in a folder, on demand
+// alone; and the folder.
 func keepingLab(t *testing.T, env ...string) (*lab, string) {
 	t.Helper()
 	l := ownLab(t, env...)
@@ -36,7 +37,8 @@ func keepingLab(t *testing.T, env ...string) (*lab, string) {
 	require.NoError(t, os.WriteFile(passphrase, []byte("the passphrase of "+l.name), 0o600))
 	file, err := os.OpenFile(l.file, os.O_APPEND|os.O_WRONLY, 0)
 	require.NoError(t, err)
-	_, err = fmt.Fprintf(file, "  mlflow-sso:backup:\n    directory: %s\n    recoveryPassphraseFile: %s\n    every: 0s\n", repository, passphrase)
+	_, err = fmt.Fprintf(file, "  mlflow-sso:backup:\n    directory: %s\n    recoveryPassphraseFile: %s\n    every: 0s\n"+
+		"  mlflow-sso:serviceAccounts:\n    - {name: ci, groups: [mlflow-users]}\n", repository, passphrase)
 	require.NoError(t, err)
 	require.NoError(t, file.Close())
 	return l, folder

@@ -90,8 +90,6 @@ func TestThePageHasTheSecondsOfEachCredential(t *testing.T) {
 	l, _ := keepingLab(t)
 	text, err := os.ReadFile(l.file)
 	require.NoError(t, err)
-	text = append(text, "  mlflow-sso:serviceAccounts:\n    - {name: ci, groups: [mlflow-users]}\n"...)
-	require.NoError(t, os.WriteFile(l.file, text, 0o600))
 	l.must(t, "up", "--no-verify")
 	told, err := l.outputs(t.Context())
 	require.NoError(t, err)

@@ -57,6 +57,9 @@ type Args struct {
 	StopSeconds int
 }
 
+// Name is the container's.
+func (a *Args) Name() string { return a.Deployment + "-" + a.Component }
+
 // Validate reports every mistake in the arguments at once.
 func (a *Args) Validate() error {
 	if a == nil {
@@ -127,7 +130,7 @@ func After(ready ...pulumi.Resource) pulumi.ResourceOption {
 func (a *Args) spec() *docker.ContainerArgs {
 	start := time.Duration(a.StartSeconds) * time.Second
 	return &docker.ContainerArgs{
-		Name:     pulumi.String(a.Deployment + "-" + a.Component),
+		Name:     pulumi.String(a.Name()),
 		Hostname: pulumi.String(a.Component),
 		Image:    a.Image,
 		Command:  pulumi.ToStringArray(a.Command),

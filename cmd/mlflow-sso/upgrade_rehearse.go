@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/backup"
+	"github.com/mlflow-sso/mlflow-sso/internal/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/migration"
+	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/progress"
+	"github.com/mlflow-sso/mlflow-sso/internal/stack"
+)
+
+// rehearsal is what the new versions have made of a copy.
+type rehearsal struct {
+	Versions []stack.NewVersion `json:"versions"`
+	Snapshot string             `json:"snapshot"`
+	Tables   int                `json:"tables"`
+	Rows     int64              `json:"rows"`
+	// Artifacts are the files.
+	Artifacts int64 `json:"artifacts"`
+	// Losses are the tables that have less than before, all of them accepted.
+	Losses  []migration.Loss `json:"losses"`
+	Seconds int64            `json:"seconds"`
+
+	// moves says that the data of one Postgres is not read by the other.
+	moves bool
+}
+
+// rehearse tries the settings' versions on a copy of what the stack has now.
+func rehearse(cmd *cobra.Command, o upgradeOptions, told outputs.Stack, changed []stack.NewVersion) (r rehearsal, err error) {
+	began := time.Now()
+	docker, err := engine.Open(cmd.Context())
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, docker.Close()) }()
+	was, err := migration.Major(cmd.Context(), docker, told.Postgres.Container)
+	if err != nil {
+		return r, err
+	}
+	taken, err := snapshotOf(cmd, docker, told)
+	if err != nil {
+		return r, err
+	}
+	r = rehearsal{Versions: changed, Snapshot: taken.ID, Losses: []migration.Loss{}}
+	var rows map[string]map[string]int64
+	done, err := inCopy(cmd, o.which, stack.RestoreOptions{Of: told.Deployment, Snapshot: taken.ID}, func(ctx context.Context, s *stack.Stack) error {
+		is, err := migration.Major(ctx, docker, s.Config.Name+"-postgres")
+		if err != nil {
+			return err
+		}
+		r.moves = is != was
+		rows, err = s.Rows(ctx)
+		return err
+	})
+	if err != nil {
+		return r, err
+	}
+	r.Tables, r.Rows, r.Artifacts, r.Seconds = done.Tables, done.Rows, done.Artifacts, int64(time.Since(began).Seconds())
+	r.Losses = append(r.Losses, migration.Losses(done.Held, rows)...)
+	if left := r.without(o.accept); len(left) > 0 {
+		return r, fmt.Errorf("tables have less than before: %s; where that is meant, say so with --accept TABLE", strings.Join(left, "; "))
+	}
+	return r, nil
+}
+
+func snapshotOf(cmd *cobra.Command, docker *engine.Engine, told outputs.Stack) (taken backup.Snapshot, err error) {
+	err = progress.New(cmd.ErrOrStderr()).Step(cmd.Context(), "snapshot of "+told.Deployment, func(ctx context.Context, step *progress.Step) (err error) {
+		taken, err = backup.Keeper{Docker: docker, Container: told.Backup.Container}.Take(ctx, func(text string) { step.Say("%s", text) })
+		return err
+	})
+	return taken, err
+}
+
+// snapshotOfPresent is taken before going back.
+func snapshotOfPresent(cmd *cobra.Command, told outputs.Stack) (err error) {
+	docker, err := engine.Open(cmd.Context())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, docker.Close()) }()
+	_, err = snapshotOf(cmd, docker, told)
+	return err
+}

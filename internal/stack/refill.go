@@ -1,0 +1,117 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/api/types/mount"
+	"github.com/docker/docker/api/types/network"
+	"github.com/pulumi/pulumi/sdk/v3/go/auto/optup"
+
+	"github.com/mlflow-sso/mlflow-sso/components/platform"
+	"github.com/mlflow-sso/mlflow-sso/internal/backup"
+	"github.com/mlflow-sso/mlflow-sso/internal/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/label"
+)
+
+// The folders of Postgres' volume in which clusters are kept that are not in use.
+const (
+	beforeUpgrade = "before-upgrade"
+	afterUpgrade  = "after-upgrade"
+)
+
+// clusters is where Postgres' image has its clusters, a folder per major version.
+const clusters = "/var/lib/postgresql"
+
+// asideScript puts the clusters into a folder of the volume. Where that was done before, what
+// is in use is a part of a new one, and goes.
+const asideScript = `cd "$1" && if [ -e "$2" ]; then rm -rf [0-9]*
+else mkdir -p "$2.new" && for one in [0-9]*; do if [ -e "$one" ]; then mv "$one" "$2.new/" || exit 1; fi; done && mv "$2.new" "$2"; fi`
+
+// backScript puts them back, if they are there, and says so.
+const backScript = `cd "$1" && if [ -e "$2.new" ] && [ ! -e "$2" ]; then mv "$2.new" "$2" || exit 1; fi
+if [ ! -e "$2" ]; then exit 0; fi
+if [ -n "$(ls -A "$2")" ]; then rm -rf [0-9]* && mv "$2"/* . || exit 1; fi
+rmdir "$2" && echo back`
+
+// refill makes the databases of the stack anew and fills them from a snapshot. Artifacts are
+// as they are: no file is ever changed once it is written. The clusters of before are kept in a
+// folder of the volume. It may be cut off anywhere and begun again.
+func (s *Stack) refill(ctx context.Context, step Step, snapshot, aside string) error {
+	step.Say("taking the containers down; volumes stay")
+	if _, err := s.Destroy(ctx, step, false); err != nil {
+		return err
+	}
+	s.stays = nil
+	if _, err := s.inVolume(ctx, asideScript, aside); err != nil {
+		return fmt.Errorf("set the databases aside: %w", err)
+	}
+	step.Say("making the databases")
+	if _, err := s.update(ctx, step, false, optup.Exclude(s.notYet()), optup.ExcludeDependents()); err != nil {
+		return err
+	}
+	reading, err := s.backupImage(ctx)
+	if err != nil {
+		return err
+	}
+	return s.fillFrom(ctx, step, reading, snapshot)
+}
+
+// fillFrom writes the databases of a snapshot that was looked for by its ID.
+func (s *Stack) fillFrom(ctx context.Context, step Step, reading, snapshot string) (err error) {
+	reader, err := backup.OpenReader(ctx, s.Docker, reading, s.Config.Name, s.Config.Backup, "")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, reader.Close()) }()
+	chosen, err := reader.Choose(ctx, s.Config.Name, snapshot)
+	if err != nil {
+		return err
+	}
+	for _, database := range platform.Databases() {
+		step.Say("restoring database %s", database)
+		if err := s.fillDatabase(ctx, reader, chosen.ID, database); err != nil {
+			return fmt.Errorf("database %s: %w", database, err)
+		}
+	}
+	return nil
+}
+
+// putBack puts the clusters of before an upgrade back, and says whether they were there.
+func (s *Stack) putBack(ctx context.Context) (bool, error) {
+	said, err := s.inVolume(ctx, backScript, beforeUpgrade)
+	if err != nil {
+		return false, fmt.Errorf("put the databases back: %w", err)
+	}
+	return strings.TrimSpace(said) == "back", nil
+}
+
+// ForgetAside removes the clusters that an upgrade or a way back has set aside, once what
+// has taken their place is proved.
+func (s *Stack) ForgetAside(ctx context.Context) error {
+	for _, aside := range []string{beforeUpgrade, afterUpgrade} {
+		if _, err := s.inVolume(ctx, `cd "$1" && rm -rf "$2" "$2.new"`, aside); err != nil {
+			return fmt.Errorf("remove the databases that were set aside: %w", err)
+		}
+	}
+	return nil
+}
+
+// inVolume runs a script with two arguments, the folder of the clusters and another, in a container
+// that sees Postgres' volume and nothing else.
+func (s *Stack) inVolume(ctx context.Context, script, folder string) (string, error) {
+	// Of the images that are kept, this one has the user whose the volume is.
+	once := engine.Once{
+		Name: s.Config.Name + "-clusters", Image: s.kept("postgres"), Network: network.NetworkNone, Within: 10 * time.Minute,
+		Labels: map[string]string{label.Component: "clusters"},
+		Mounts: []mount.Mount{{Type: mount.TypeVolume, Source: s.Config.Name + "-postgres-data", Target: clusters}},
+	}
+	ran, err := s.Docker.Once(ctx, once, []string{"sh", "-c", script, "sh", clusters, folder})
+	if err == nil {
+		err = ran.Err()
+	}
+	return ran.Stdout, err
+}

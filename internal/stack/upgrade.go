@@ -1,0 +1,203 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/docker/docker/api/types/container"
+
+	"github.com/mlflow-sso/mlflow-sso/components/image"
+	"github.com/mlflow-sso/mlflow-sso/components/platform"
+	"github.com/mlflow-sso/mlflow-sso/internal/backup"
+)
+
+// NewVersion is a version that an update would change.
+type NewVersion struct {
+	Service string `json:"service"`
+	Was     string `json:"was"`
+	Is      string `json:"is"`
+}
+
+// String is such as "keycloak 26.7.2 → keycloak 26.7.3".
+func (v NewVersion) String() string { return v.Service + ": " + v.Was + " → " + v.Is }
+
+// NewVersions are the versions that the settings want and the stack does not have; of services
+// that keep data in a form of their own.
+func (s *Stack) NewVersions(ctx context.Context) ([]NewVersion, error) {
+	told, err := s.Outputs(ctx)
+	if errors.Is(err, ErrNotUp) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	has, err := s.versionsBefore(told.Versions)
+	if err != nil {
+		return nil, err
+	}
+	wants, err := platform.Versions(s.Config, filepath.Join(s.Repository, platform.ImagesFolder))
+	if err != nil {
+		return nil, err
+	}
+	var changed []NewVersion
+	for _, service := range image.Versioned() {
+		if was, is := has[service], wants[service]; was != "" && is != "" && was != is {
+			changed = append(changed, NewVersion{service, was, is})
+		}
+	}
+	return changed, nil
+}
+
+// Rehearsed refuses an update that would put data into the hands of another version without
+// a rehearsal, where there are snapshots to rehearse with; and any update while an upgrade is
+// half way.
+func (s *Stack) Rehearsed(ctx context.Context) error {
+	way, err := s.WayBack()
+	if err != nil {
+		return err
+	}
+	if way != nil && way.Stage == Changing {
+		return fmt.Errorf("an upgrade of stack %s that began at %s was cut off, and its data may be half way: "+
+			"`mlflow-sso upgrade %[3]s` goes on, `mlflow-sso upgrade --back %[3]s` goes back", s.Name, way.Began.Local().Format("15:04 on 2 January"), s.asFlags())
+	}
+	changed, err := s.NewVersions(ctx)
+	if err != nil || len(changed) == 0 {
+		return err
+	}
+	texts := make([]string, 0, len(changed))
+	for _, version := range changed {
+		texts = append(texts, version.String())
+	}
+	told := strings.Join(texts, "; ")
+	if s.Config.Backup != nil {
+		return fmt.Errorf("versions change (%s): `mlflow-sso upgrade %s` tries them on a copy first and keeps a way back; "+
+			"`up --unrehearsed` goes without either", told, s.asFlags())
+	}
+	for _, version := range changed {
+		if version.Service == "postgres" && s.Config.Postgres.External == nil {
+			return fmt.Errorf("versions change (%s): the databases of one version of Postgres are not read by another: set `backup` in the stack file, "+
+				"run `mlflow-sso up` with the version of before, and then `mlflow-sso upgrade` (docs/upgrade.md)", told)
+		}
+	}
+	return nil
+}
+
+// asFlags choose the stack, for a person to type.
+func (s *Stack) asFlags() string {
+	if s.File == stackFile(s.Repository, s.Name, "") {
+		return "--stack " + s.Name
+	}
+	return "--stack " + s.Name + " --file " + s.File
+}
+
+// Upgrade brings the stack, whose settings want other versions, to these. Before anything is
+// changed nobody can write any more, and a snapshot of all that they wrote is taken. With moves the
+// databases go from one cluster of Postgres into a new one. An upgrade that was cut off goes on.
+func (s *Stack) Upgrade(ctx context.Context, step Step, moves bool) (Changes, error) {
+	way, err := s.WayBack()
+	if err != nil {
+		return nil, err
+	}
+	if way == nil || way.Stage != Changing {
+		if way, err = s.begin(ctx, step, moves); err != nil {
+			return nil, err
+		}
+	}
+	if way.Moved {
+		if err := s.refill(ctx, step, way.Snapshot, beforeUpgrade); err != nil {
+			return nil, err
+		}
+	}
+	changes, err := s.Up(ctx, step, false)
+	if err != nil {
+		return changes, err
+	}
+	way.Stage = Done
+	return changes, s.noteWayBack(way)
+}
+
+// begin makes the way back and lets nobody write any more.
+func (s *Stack) begin(ctx context.Context, step Step, moves bool) (*WayBack, error) {
+	step.Say("keeping settings and images as they are")
+	way, err := s.keep(ctx)
+	if err != nil {
+		return nil, err
+	}
+	way.Moved = moves
+	taken, err := s.lastSnapshot(ctx, step)
+	if err != nil {
+		return nil, err
+	}
+	way.Snapshot = taken.ID
+	return way, s.noteWayBack(way)
+}
+
+// lastSnapshot stops who writes and takes a snapshot that the schedule does not let go of.
+// Where that fails, they go on.
+func (s *Stack) lastSnapshot(ctx context.Context, step Step) (taken backup.Snapshot, err error) {
+	told, err := s.Outputs(ctx)
+	if err != nil {
+		return taken, err
+	}
+	defer func() {
+		if err == nil {
+			return
+		}
+		for _, name := range writers(told.MLflow.Container, told.Keeper.Container, told.Keycloak.Container) {
+			err = errors.Join(err, s.Docker.API().ContainerStart(context.WithoutCancel(ctx), name, container.StartOptions{}))
+		}
+	}()
+	step.Say("from here on nobody can log in or write")
+	for _, name := range writers(told.MLflow.Container, told.Keeper.Container, told.Keycloak.Container) {
+		if err := s.Docker.API().ContainerStop(ctx, name, container.StopOptions{}); err != nil {
+			return taken, fmt.Errorf("stop container %s: %w", name, err)
+		}
+	}
+	taken, err = backup.Keeper{Docker: s.Docker, Container: told.Backup.Container}.TakeToKeep(ctx, func(text string) { step.Say("%s", text) })
+	if err != nil {
+		return taken, fmt.Errorf("the last snapshot before the upgrade: %w; nothing was changed", err)
+	}
+	return taken, nil
+}
+
+// writers leaves out who is not there.
+func writers(names ...string) []string {
+	var all []string
+	for _, name := range names {
+		if name != "" {
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
+// GoBack makes the stack what it was before its last upgrade; s has the settings of then.
+// What was written since the upgrade is in no database afterwards.
+func (s *Stack) GoBack(ctx context.Context, step Step, way *WayBack) (Changes, error) {
+	way.Stage = Changing
+	if err := s.noteWayBack(way); err != nil {
+		return nil, err
+	}
+	step.Say("taking the containers down; volumes stay")
+	if _, err := s.Destroy(ctx, step, false); err != nil {
+		return nil, err
+	}
+	back, err := s.putBack(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !back {
+		if err := s.refill(ctx, step, way.Snapshot, afterUpgrade); err != nil {
+			return nil, err
+		}
+	}
+	changes, err := s.Up(ctx, step, false)
+	if err != nil {
+		return changes, err
+	}
+	way.Stage = Back
+	return changes, s.noteWayBack(way)
+}

@@ -1,0 +1,342 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	_ "embed"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/build"
+	"github.com/docker/docker/api/types/image"
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/home"
+	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/verify"
+)
+
+// plugin718 is what a plugin of the 7.18 line needs in place of a part of the lock.
+//
+//go:embed testdata/plugin-7.18.txt
+var plugin718 string
+
+// older builds the image of a service from its folder with changes to its files.
+func older(t *testing.T, l *lab, service string, change map[string]func(string) string) string {
+	t.Helper()
+	docker, folder := openEngine(t), filepath.Join(l.root, "images", service)
+	var packed bytes.Buffer
+	writer := tar.NewWriter(&packed)
+	require.NoError(t, filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(folder, path)
+		require.NoError(t, err)
+		content, err := os.ReadFile(path)
+		require.NoError(t, err)
+		if edit := change[name]; edit != nil {
+			edited := edit(string(content))
+			require.NotEqual(t, string(content), edited, name)
+			content = []byte(edited)
+		}
+		info, err := entry.Info()
+		require.NoError(t, err)
+		require.NoError(t, writer.WriteHeader(&tar.Header{Name: name, Mode: int64(info.Mode().Perm()), Size: int64(len(content))}))
+		_, err = writer.Write(content)
+		return err
+	}))
+	require.NoError(t, writer.Close())
+	name, base := fmt.Sprintf("e2e-older/%s:%d", service, time.Now().UnixNano()), baseImage()
+	built, err := docker.API().ImageBuild(t.Context(), &packed, build.ImageBuildOptions{
+		Tags: []string{name}, BuildArgs: map[string]*string{"BASE": &base}, NetworkMode: "host", Remove: true, ForceRemove: true,
+	})
+	require.NoError(t, err)
+	said, err := io.ReadAll(built.Body)
+	require.NoError(t, err)
+	require.Contains(t, string(said), "Successfully tagged", "%s", said)
+	t.Cleanup(func() {
+		_, err := docker.API().ImageRemove(context.Background(), name, image.RemoveOptions{Force: true, PruneChildren: true})
+		require.NoError(t, err)
+	})
+	return name
+}
+
+// bookworm takes packages of Postgres 15 from the Debian in which it is.
+func bookworm(dockerfile string) string {
+	dockerfile = regexp.MustCompile(`(postgresql(?:-client)?)-17`).ReplaceAllString(dockerfile, "$1-15")
+	dockerfile = strings.ReplaceAll(dockerfile, "postgresql/17/", "postgresql/15/")
+	return strings.Replace(dockerfile, " && apt-get update", " && sed s/trixie/bookworm/g /etc/apt/sources.list >/etc/apt/sources.list.d/bookworm.list \\\n && apt-get update", 1)
+}
+
+// withPlugin718 puts the other plugin into the lock of MLflow's image.
+func withPlugin718(lock string) string {
+	return regexp.MustCompile(`(?m)^mlflow-oidc-auth\S* \\\n(?:    .*\n)+`).ReplaceAllString(lock, "") + plugin718
+}
+
+// owned is what somebody has who was there before.
+type owned struct {
+	told          outputs.Stack
+	owner, reader string // e-mails
+	ownerToken    string // personal, as basic authorization
+	readerToken   string
+	experiment    string
+	run, artifact string
+}
+
+// ask calls the API with an authorization.
+func (o *owned) ask(t *testing.T, authorization, method, path string, body any, into any) int {
+	t.Helper()
+	var encoded []byte
+	if text, is := body.(string); is {
+		encoded = []byte(text)
+	} else if body != nil {
+		var err error
+		encoded, err = json.Marshal(body)
+		require.NoError(t, err)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), method, o.told.MLflow.URL+path, bytes.NewReader(encoded))
+	require.NoError(t, err)
+	request.Header.Set("Authorization", authorization)
+	request.Header.Set("Content-Type", "application/json")
+	answer, err := (&http.Client{Timeout: time.Minute}).Do(request)
+	require.NoError(t, err)
+	defer func() { _ = answer.Body.Close() }()
+	content, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	if into != nil {
+		require.Equal(t, http.StatusOK, answer.StatusCode, "%s: %s", path, content)
+		if text, is := into.(*string); is {
+			*text = string(content)
+		} else {
+			require.NoError(t, json.Unmarshal(content, into), "%s", content)
+		}
+	}
+	return answer.StatusCode
+}
+
+// settlesIn makes two of the demo users people with tokens: the member has a run with a file,
+// and lets the administrator's colleague read it.
+func settlesIn(t *testing.T, told outputs.Stack) *owned {
+	t.Helper()
+	o := &owned{told: told}
+	visit := verify.NewVisit(told, openEngine(t))
+	require.NoError(t, visit.Arrive(t.Context()))
+	token := func(username string) (email, basic string) {
+		for _, user := range told.DemoUsers {
+			if user.Username != username {
+				continue
+			}
+			who := visit.Demo(user)
+			require.NoError(t, visit.SignIn(t.Context(), who))
+			// As the plugin before 8 makes them: one for each person.
+			body := fmt.Appendf(nil, `{"expiration": %q}`, time.Now().UTC().Add(24*time.Hour).Format(time.RFC3339))
+			page, err := who.Browser().Fetch(t.Context(), http.MethodPatch, told.MLflow.URL+"/api/2.0/mlflow/users/access-token", nil, body)
+			require.NoError(t, err)
+			var issued struct{ Token string }
+			require.NoError(t, json.Unmarshal(page.Body, &issued), "%d %s", page.Status, page.Body)
+			require.NotEmpty(t, issued.Token, "%s", page.Body)
+			return who.Email(), "Basic " + base64.StdEncoding.EncodeToString([]byte(who.Email()+":"+issued.Token))
+		}
+		require.Fail(t, "no such person", username)
+		return "", ""
+	}
+	var admin string
+	o.owner, o.ownerToken = token("demo-member")
+	o.reader, admin = token("demo-admin")
+	o.readerToken = admin
+	var made struct {
+		ID  string `json:"experiment_id"`
+		Run struct {
+			Info struct {
+				ID string `json:"run_id"`
+			} `json:"info"`
+		} `json:"run"`
+	}
+	o.ask(t, o.ownerToken, http.MethodPost, "/api/2.0/mlflow/experiments/create", map[string]any{"name": "from before"}, &made)
+	o.experiment = made.ID
+	o.ask(t, o.ownerToken, http.MethodPost, "/api/2.0/mlflow/runs/create", map[string]any{"experiment_id": o.experiment, "run_name": "kept"}, &made)
+	o.run, o.artifact = made.Run.Info.ID, "/api/2.0/mlflow-artifacts/artifacts/"+made.ID+"/"+made.Run.Info.ID+"/artifacts/note.txt"
+	o.ask(t, o.ownerToken, http.MethodPost, "/api/2.0/mlflow/runs/log-batch", map[string]any{"run_id": o.run, "metrics": []map[string]any{{"key": "loss", "value": 0.5, "timestamp": 1, "step": 1}}}, new(string))
+	o.ask(t, o.ownerToken, http.MethodPut, o.artifact, "from before the upgrade", new(string))
+	// A permission that nobody has by their group: the administrator takes the outsider in by hand.
+	require.Contains(t, []int{200, 201}, o.ask(t, admin, http.MethodPost, "/api/2.0/mlflow/users", map[string]any{"username": "granted@example.com", "display_name": "Granted"}, nil))
+	require.Contains(t, []int{200, 201}, o.ask(t, admin, http.MethodPost, "/api/2.0/mlflow/permissions/users/granted@example.com/experiments/"+o.experiment, map[string]any{"permission": "READ"}, nil))
+	return o
+}
+
+// requireKept demands all of it: by the tokens of before, and by what the database says.
+func (o *owned) requireKept(t *testing.T) {
+	t.Helper()
+	var found struct {
+		Run struct {
+			Info struct {
+				Status string `json:"status"`
+			} `json:"info"`
+			Data struct {
+				Metrics []struct{ Key string } `json:"metrics"`
+			} `json:"data"`
+		} `json:"run"`
+	}
+	for who, token := range map[string]string{"owner": o.ownerToken, "administrator": o.readerToken} {
+		o.ask(t, token, http.MethodGet, "/api/2.0/mlflow/runs/get?run_id="+url.QueryEscape(o.run), nil, &found)
+		require.Len(t, found.Run.Data.Metrics, 1, who)
+		var content string
+		o.ask(t, token, http.MethodGet, o.artifact, nil, &content)
+		require.Equal(t, "from before the upgrade", content, who)
+	}
+	docker := openEngine(t)
+	require.Equal(t, "READ", inAuth(t, o.told, docker,
+		"SELECT permission FROM experiment_permissions p JOIN users u ON u.id = p.user_id WHERE u.username = 'granted@example.com' AND p.experiment_id = '"+o.experiment+"'"))
+	require.Equal(t, "mlflow-users", inAuth(t, o.told, docker,
+		"SELECT g.group_name FROM user_groups m JOIN groups g ON g.id = m.group_id JOIN users u ON u.id = m.user_id WHERE u.username = '"+o.owner+"'"))
+	require.Equal(t, "t", inAuth(t, o.told, docker, "SELECT is_admin FROM users WHERE username = '"+o.reader+"'"))
+}
+
+// versions are what the containers hold.
+func versions(t *testing.T, told outputs.Stack) string {
+	t.Helper()
+	docker := openEngine(t)
+	postgres, err := docker.Exec(t.Context(), told.Postgres.Container, []string{"postgres", "--version"})
+	require.NoError(t, err)
+	plugin, err := docker.Exec(t.Context(), told.MLflow.Container, []string{"python", "-c", "import importlib.metadata as m; print(m.version('mlflow-oidc-auth'))"})
+	require.NoError(t, err)
+	return regexp.MustCompile(`\) (\d+)`).FindStringSubmatch(postgres.Stdout)[1] + " " + strings.TrimSpace(plugin.Stdout)
+}
+
+// A team's stack of Postgres 15 and the plugin 7.18 becomes one of 17 and 11.0.2: killed in the
+// middle of the move it goes back; then it goes through; then it goes back a second time, from
+// the snapshot.
+func TestAnUpgradeKeepsAllThatPeopleHaveAndSoDoesTheWayBack(t *testing.T) {
+	if os.Getenv("MLFLOW_SSO_LONG") == "" {
+		t.Skip("takes ten minutes: `make e2e-upgrade` runs it")
+	}
+	const old, current = "15 7.18.0", "17 11.0.2"
+	l, _ := keepingLab(t)
+	now, err := os.ReadFile(l.file)
+	require.NoError(t, err)
+	before := fmt.Appendf(bytes.Clone(now), "  mlflow-sso:images: {postgres: %q, backup: %q, mlflow: %q}\n",
+		older(t, l, "postgres", map[string]func(string) string{"Dockerfile": bookworm}),
+		older(t, l, "backup", map[string]func(string) string{"Dockerfile": bookworm}),
+		older(t, l, "mlflow", map[string]func(string) string{
+			"requirements.txt": withPlugin718,
+			// Our own application is written for the plugin of today.
+			"entrypoint": func(text string) string {
+				return strings.ReplaceAll(text, "--app-name mlflow-sso", "--app-name oidc-auth")
+			},
+		}))
+	require.NoError(t, os.WriteFile(l.file, before, 0o600))
+	l.must(t, "up", "--no-verify")
+	told, err := l.outputs(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, old, versions(t, told))
+	has := settlesIn(t, told)
+	has.requireKept(t)
+
+	// The settings want other versions: nobody gets them without a rehearsal.
+	require.NoError(t, os.WriteFile(l.file, now, 0o600))
+	refused, err := l.run(t.Context(), "up", "--no-verify")
+	require.NoError(t, err)
+	require.Equal(t, 1, refused.code)
+	require.Contains(t, refused.stderr, "postgresql 17")
+	require.Equal(t, old, versions(t, told))
+
+	// Killed while the databases are on their way.
+	began := time.Now()
+	killedOnTheMove(t, l, told)
+	half, err := l.run(t.Context(), "up", "--no-verify")
+	require.NoError(t, err)
+	require.Equal(t, 1, half.code)
+	require.Contains(t, half.stderr, "upgrade --back")
+	t.Logf("rehearsed and killed half way in %s", time.Since(began).Round(time.Second))
+	began = time.Now()
+	back := l.must(t, "upgrade", "--back", "--no-verify") // today's checks are for today's plugin
+	t.Logf("back from half way in %s: %s", time.Since(began).Round(time.Second), strings.TrimSpace(back.stdout))
+	require.Equal(t, old, versions(t, told))
+	has.requireKept(t)
+
+	began = time.Now()
+	done := l.must(t, "upgrade")
+	t.Logf("upgraded in %s: %s", time.Since(began).Round(time.Second), strings.TrimSpace(done.stdout))
+	require.Equal(t, current, versions(t, told))
+	has.requireKept(t)
+	require.Regexp(t, allPassed, l.must(t, "verify").stdout)
+	require.Contains(t, l.must(t, "up", "--no-verify").stderr, "no change")
+	clusters, err := openEngine(t).Exec(t.Context(), told.Postgres.Container, []string{"ls", "/var/lib/postgresql"})
+	require.NoError(t, err)
+	require.Equal(t, "17", strings.TrimSpace(clusters.Stdout), "the old cluster is gone once the new one is proved")
+
+	// Somebody finds a reason a day later. What was written meanwhile is lost, and said to be.
+	var later struct {
+		ID string `json:"experiment_id"`
+	}
+	has.ask(t, has.ownerToken, http.MethodPost, "/api/2.0/mlflow/experiments/create", map[string]any{"name": "from after"}, &later)
+	asked, err := l.run(t.Context(), "upgrade", "--back")
+	require.NoError(t, err)
+	require.Equal(t, 2, asked.code, "nobody is there to ask")
+	began = time.Now()
+	back = l.must(t, "upgrade", "--back", "--yes", "--no-verify")
+	t.Logf("back from the snapshot in %s: %s", time.Since(began).Round(time.Second), strings.TrimSpace(back.stdout))
+	require.Equal(t, old, versions(t, told))
+	has.requireKept(t)
+	require.Equal(t, http.StatusNotFound, has.ask(t, has.readerToken, http.MethodGet, "/api/2.0/mlflow/experiments/get?experiment_id="+later.ID, nil, nil))
+	// The stack file still wants the others; set back, it changes nothing that counts.
+	refused, err = l.run(t.Context(), "up", "--no-verify")
+	require.NoError(t, err)
+	require.Contains(t, refused.stderr, "versions change")
+}
+
+// killedOnTheMove starts an upgrade and kills it when the new Postgres is there and empty, or
+// half full.
+func killedOnTheMove(t *testing.T, l *lab, told outputs.Stack) {
+	t.Helper()
+	at, err := home.Open()
+	require.NoError(t, err)
+	docker := openEngine(t)
+	moving := func() bool {
+		noted, err := os.Stat(filepath.Join(at.Stack(l.name), "way-back", "upgrade.json"))
+		if err != nil {
+			return false
+		}
+		seen, err := docker.API().ContainerInspect(t.Context(), told.Postgres.Container)
+		if err != nil || seen.State.Health == nil || seen.State.Health.Status != "healthy" {
+			return false
+		}
+		started, err := time.Parse(time.RFC3339Nano, seen.State.StartedAt)
+		return err == nil && started.After(noted.ModTime())
+	}
+	command := l.command(t.Context(), "upgrade")
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	var said bytes.Buffer // read once the tool has ended
+	command.Stderr = &said
+	require.NoError(t, command.Start())
+	ended := make(chan error, 1)
+	go func() { ended <- command.Wait() }()
+	deadline := time.After(15 * time.Minute)
+	for !moving() {
+		select {
+		case err := <-ended:
+			require.FailNow(t, "the upgrade ended before its data moved", "%v\n%s", err, said.String())
+		case <-deadline:
+			require.FailNow(t, "the data never moved")
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	require.NoError(t, syscall.Kill(-command.Process.Pid, syscall.SIGKILL))
+	<-ended
+}
