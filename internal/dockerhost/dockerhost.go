@@ -72,6 +72,8 @@ func provide(ctx context.Context, s *progress.Step, logFile string) (*engine.Eng
 		return nil, fmt.Errorf("dockerd is installed but does not run, and this is user %d and not root; "+
 			"run this as root, or have somebody start it (systemctl start docker)", user)
 	}
+	s.Say("waiting for the end of the one that was here")
+	awaitEnd(ctx, numberFile, endWithin)
 	var failures []error
 	for _, way := range ways(logFile) {
 		if !way.here() {

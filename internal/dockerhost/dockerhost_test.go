@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -100,4 +102,23 @@ func TestTheEndOfALongLogIsKeptAndNotItsBeginning(t *testing.T) {
 	require.Contains(t, text, "last")
 	require.NotContains(t, text, "first")
 	require.Empty(t, end(filepath.Join(t.TempDir(), "none")))
+}
+
+func TestAnEngineIsNotStartedBeforeTheOneThatWasKilledIsGone(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "docker.pid")
+	awaitEnd(t.Context(), file, time.Minute) // there is none
+
+	ending := exec.Command("sleep", "0.5")
+	require.NoError(t, ending.Start())
+	gone := make(chan error, 1)
+	go func() { gone <- ending.Wait() }()
+	require.NoError(t, os.WriteFile(file, []byte(strconv.Itoa(ending.Process.Pid)+"\n"), 0o600))
+	awaitEnd(t.Context(), file, time.Minute)
+	require.Error(t, syscall.Kill(ending.Process.Pid, 0), "it was still there")
+	require.NoError(t, <-gone)
+
+	require.NoError(t, os.WriteFile(file, []byte(strconv.Itoa(os.Getpid())), 0o600))
+	began := time.Now()
+	awaitEnd(t.Context(), file, 100*time.Millisecond)
+	require.Less(t, time.Since(began), 30*time.Second, "what does not end is not waited for without end")
 }

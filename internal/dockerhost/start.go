@@ -8,8 +8,10 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/debian"
 	"github.com/mlflow-sso/mlflow-sso/internal/progress"
@@ -49,6 +51,32 @@ func ways(logFile string) []way {
 			start:     func(context.Context, *progress.Step) (<-chan error, error) { return detach(logFile, "dockerd") },
 			complaint: func() string { return end(logFile) },
 		},
+	}
+}
+
+const (
+	// numberFile is where an engine keeps its process number. While that process is there, no
+	// other one starts.
+	numberFile = "/var/run/docker.pid"
+	endWithin  = 10 * time.Second
+)
+
+// awaitEnd waits until the process whose number is in the file is gone: one that was killed a moment
+// ago may still be there. What lasts longer is for the new engine to complain about.
+func awaitEnd(ctx context.Context, file string, within time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	for {
+		text, err := os.ReadFile(file)
+		pid, wrong := strconv.Atoi(strings.TrimSpace(string(text)))
+		if err != nil || wrong != nil || errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(50 * time.Millisecond):
+		}
 	}
 }
 
