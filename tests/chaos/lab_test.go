@@ -46,7 +46,8 @@ func newLab(t *testing.T) *lab {
 	require.FileExists(t, l.tool, "run `make chaos`, which builds it")
 	l.file = filepath.Join(folder, "Pulumi."+l.name+".yaml")
 	l.settings = map[string]any{
-		"mlflow-sso:name": l.name,
+		"mlflow-sso:name":          l.name,
+		"mlflow-sso:restartPolicy": "always", // as prod has it: with unless-stopped nothing comes back with a daemon that crashed
 		"mlflow-sso:edge": map[string]any{
 			"certificates": "internal", "address": "127.0.0.1", "httpPort": ports[0], "httpsPort": ports[1],
 			"subnet": subnet.String(), "loginsPerMinute": 2000, "requestsPerSecond": 2000,
