@@ -11,7 +11,6 @@ import (
 	"github.com/docker/docker/api/types/network"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optup"
 
-	"github.com/mlflow-sso/mlflow-sso/components/platform"
 	"github.com/mlflow-sso/mlflow-sso/internal/backup"
 	"github.com/mlflow-sso/mlflow-sso/internal/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/label"
@@ -39,13 +38,8 @@ rmdir "$2" && echo back`
 
 // refill makes the databases of the stack anew and fills them from a snapshot. Artifacts are
 // as they are: no file is ever changed once it is written. The clusters of before are kept in a
-// folder of the volume. It may be cut off anywhere and begun again.
+// folder of the volume. The containers are down. It may be cut off anywhere and begun again.
 func (s *Stack) refill(ctx context.Context, step Step, snapshot, aside string) error {
-	step.Say("taking the containers down; volumes stay")
-	if _, err := s.Destroy(ctx, step, false); err != nil {
-		return err
-	}
-	s.stays = nil
 	if _, err := s.inVolume(ctx, asideScript, aside); err != nil {
 		return fmt.Errorf("set the databases aside: %w", err)
 	}
@@ -71,13 +65,15 @@ func (s *Stack) fillFrom(ctx context.Context, step Step, reading, snapshot strin
 	if err != nil {
 		return err
 	}
-	for _, database := range platform.Databases() {
-		step.Say("restoring database %s", database)
-		if err := s.fillDatabase(ctx, reader, chosen.ID, database); err != nil {
-			return fmt.Errorf("database %s: %w", database, err)
-		}
-	}
-	return nil
+	return s.fillDatabases(ctx, step, reader, chosen.ID)
+}
+
+// takeDown removes the containers; volumes stay.
+func (s *Stack) takeDown(ctx context.Context, step Step) error {
+	step.Say("taking the containers down; volumes stay")
+	_, err := s.Destroy(ctx, step, false)
+	s.stays = nil // what a removal leaves alone is no news here
+	return err
 }
 
 // putBack puts the clusters of before an upgrade back, and says whether they were there.
@@ -92,24 +88,22 @@ func (s *Stack) putBack(ctx context.Context) (bool, error) {
 // ForgetAside removes the clusters that an upgrade or a way back has set aside, once what
 // has taken their place is proved.
 func (s *Stack) ForgetAside(ctx context.Context) error {
-	for _, aside := range []string{beforeUpgrade, afterUpgrade} {
-		if _, err := s.inVolume(ctx, `cd "$1" && rm -rf "$2" "$2.new"`, aside); err != nil {
-			return fmt.Errorf("remove the databases that were set aside: %w", err)
-		}
+	if _, err := s.inVolume(ctx, `cd "$1" && shift && for aside in "$@"; do rm -rf "$aside" "$aside.new" || exit 1; done`, beforeUpgrade, afterUpgrade); err != nil {
+		return fmt.Errorf("remove the databases that were set aside: %w", err)
 	}
 	return nil
 }
 
-// inVolume runs a script with two arguments, the folder of the clusters and another, in a container
+// inVolume runs a script, with the folder of the clusters and others as arguments, in a container
 // that sees Postgres' volume and nothing else.
-func (s *Stack) inVolume(ctx context.Context, script, folder string) (string, error) {
+func (s *Stack) inVolume(ctx context.Context, script string, folders ...string) (string, error) {
 	// Of the images that are kept, this one has the user whose the volume is.
 	once := engine.Once{
 		Name: s.Config.Name + "-clusters", Image: s.kept("postgres"), Network: network.NetworkNone, Within: 10 * time.Minute,
 		Labels: map[string]string{label.Component: "clusters"},
 		Mounts: []mount.Mount{{Type: mount.TypeVolume, Source: s.Config.Name + "-postgres-data", Target: clusters}},
 	}
-	ran, err := s.Docker.Once(ctx, once, []string{"sh", "-c", script, "sh", clusters, folder})
+	ran, err := s.Docker.Once(ctx, once, append([]string{"sh", "-c", script, "sh", clusters}, folders...))
 	if err == nil {
 		err = ran.Err()
 	}

@@ -176,11 +176,10 @@ func (s *Stack) fill(ctx context.Context, step Step, reading string, chosen back
 		}
 		done.Artifacts = files.Files
 	}
+	if err := s.fillDatabases(ctx, step, reader, chosen.ID); err != nil {
+		return err
+	}
 	for _, database := range platform.Databases() {
-		step.Say("restoring database %s", database)
-		if err := s.fillDatabase(ctx, reader, chosen.ID, database); err != nil {
-			return fmt.Errorf("database %s: %w", database, err)
-		}
 		for _, table := range chosen.Manifest.Databases[database] {
 			done.Tables, done.Rows = done.Tables+1, done.Rows+table.Rows
 		}

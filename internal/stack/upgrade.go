@@ -107,6 +107,9 @@ func (s *Stack) Upgrade(ctx context.Context, step Step, moves bool) (Changes, er
 		}
 	}
 	if way.Moved {
+		if err := s.takeDown(ctx, step); err != nil {
+			return nil, err
+		}
 		if err := s.refill(ctx, step, way.Snapshot, beforeUpgrade); err != nil {
 			return nil, err
 		}
@@ -142,16 +145,17 @@ func (s *Stack) lastSnapshot(ctx context.Context, step Step) (taken backup.Snaps
 	if err != nil {
 		return taken, err
 	}
+	writers := []string{told.MLflow.Container, told.Keeper.Container, told.Keycloak.Container}
 	defer func() {
 		if err == nil {
 			return
 		}
-		for _, name := range writers(told.MLflow.Container, told.Keeper.Container, told.Keycloak.Container) {
+		for _, name := range writers {
 			err = errors.Join(err, s.Docker.API().ContainerStart(context.WithoutCancel(ctx), name, container.StartOptions{}))
 		}
 	}()
 	step.Say("from here on nobody can log in or write")
-	for _, name := range writers(told.MLflow.Container, told.Keeper.Container, told.Keycloak.Container) {
+	for _, name := range writers {
 		if err := s.Docker.API().ContainerStop(ctx, name, container.StopOptions{}); err != nil {
 			return taken, fmt.Errorf("stop container %s: %w", name, err)
 		}
@@ -163,17 +167,6 @@ func (s *Stack) lastSnapshot(ctx context.Context, step Step) (taken backup.Snaps
 	return taken, nil
 }
 
-// writers leaves out who is not there.
-func writers(names ...string) []string {
-	var all []string
-	for _, name := range names {
-		if name != "" {
-			all = append(all, name)
-		}
-	}
-	return all
-}
-
 // GoBack makes the stack what it was before its last upgrade; s has the settings of then.
 // What was written since the upgrade is in no database afterwards.
 func (s *Stack) GoBack(ctx context.Context, step Step, way *WayBack) (Changes, error) {
@@ -181,8 +174,7 @@ func (s *Stack) GoBack(ctx context.Context, step Step, way *WayBack) (Changes, e
 	if err := s.noteWayBack(way); err != nil {
 		return nil, err
 	}
-	step.Say("taking the containers down; volumes stay")
-	if _, err := s.Destroy(ctx, step, false); err != nil {
+	if err := s.takeDown(ctx, step); err != nil {
 		return nil, err
 	}
 	back, err := s.putBack(ctx)
