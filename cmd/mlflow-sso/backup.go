@@ -61,12 +61,17 @@ func withKeeper(cmd *cobra.Command, ofStack outputsOf, which chosen, do func(bac
 	return do(backup.Keeper{Docker: docker, Container: told.Backup.Container}, told)
 }
 
-func take(cmd *cobra.Command, keeper backup.Keeper, told outputs.Stack, output format) error {
-	var taken backup.Snapshot
-	err := progress.New(cmd.ErrOrStderr()).Step(cmd.Context(), "snapshot of "+told.Deployment, func(ctx context.Context, step *progress.Step) (err error) {
+// snapshotOf takes one now, as a step.
+func snapshotOf(cmd *cobra.Command, keeper backup.Keeper, told outputs.Stack) (taken backup.Snapshot, err error) {
+	err = progress.New(cmd.ErrOrStderr()).Step(cmd.Context(), "snapshot of "+told.Deployment, func(ctx context.Context, step *progress.Step) (err error) {
 		taken, err = keeper.Take(ctx, func(text string) { step.Say("%s", text) })
 		return err
 	})
+	return taken, err
+}
+
+func take(cmd *cobra.Command, keeper backup.Keeper, told outputs.Stack, output format) error {
+	taken, err := snapshotOf(cmd, keeper, told)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -71,23 +72,32 @@ func stays(which chosen) (string, error) {
 
 // confirm lets a person type the stack's name before its data is gone.
 func confirm(cmd *cobra.Command, which chosen) error {
-	name := which.name
-	in, ok := cmd.InOrStdin().(*os.File)
-	if !ok || !term.IsTerminal(int(in.Fd())) {
+	in, is := terminal(cmd)
+	if !is {
 		return usageError{errors.New("--data removes all data for good and there is nobody to ask: add --yes if it is meant")}
 	}
 	elsewhere, err := stays(which)
 	if err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "All runs, models, artifacts and people that stack %s has on this host will be gone for good.\n%s"+
-		"Type the stack's name to go on: ", name, elsewhere)
-	typed, err := bufio.NewReader(in).ReadString('\n')
+	return typed(cmd, in, which, fmt.Sprintf("All runs, models, artifacts and people that stack %s has on this host will be gone for good.\n%s", which.name, elsewhere), "nothing was removed")
+}
+
+// terminal is where a person types, if one does.
+func terminal(cmd *cobra.Command) (*os.File, bool) {
+	in, is := cmd.InOrStdin().(*os.File)
+	return in, is && term.IsTerminal(int(in.Fd()))
+}
+
+// typed demands that a person types the stack's name; otherwise says what became of it.
+func typed(cmd *cobra.Command, in io.Reader, which chosen, what, otherwise string) error {
+	_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "%sType the stack's name to go on: ", what)
+	answer, err := bufio.NewReader(in).ReadString('\n')
 	if err != nil {
 		return fmt.Errorf("read the answer: %w", err)
 	}
-	if strings.TrimSpace(typed) != name {
-		return fmt.Errorf("got %q, want %q: nothing was removed", strings.TrimSpace(typed), name)
+	if answer = strings.TrimSpace(answer); answer != which.name {
+		return fmt.Errorf("got %q, want %q: %s", answer, which.name, otherwise)
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -10,7 +9,6 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/progress"
-	"github.com/mlflow-sso/mlflow-sso/internal/repository"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
 
@@ -63,25 +61,8 @@ Exit code 1 when nothing was restored, or when the restored stack is not as it s
 
 // restore restores a snapshot, and then does more with the stack, if something is given.
 func restore(cmd *cobra.Command, which chosen, options stack.RestoreOptions, more ...func(context.Context, *stack.Stack) error) (done stack.Restoration, told outputs.Stack, err error) {
-	root, err := repository.Find(".")
-	if err != nil {
-		return done, told, err
-	}
-	settings, err := stack.Settings(root, which.name, which.file)
-	if err != nil {
-		return done, told, err
-	}
-	log := progress.New(cmd.ErrOrStderr())
-	ready, err := prepare(cmd.Context(), log, root, settings.Images.Base)
-	if err != nil {
-		return done, told, err
-	}
-	defer func() { err = errors.Join(err, ready.docker.Close()) }()
-	s, err := which.on(cmd.Context(), ready)
-	if err != nil {
-		return done, told, err
-	}
-	err = log.Step(cmd.Context(), "restore of stack "+which.name, func(ctx context.Context, step *progress.Step) error {
+	err = onStack(cmd, which, "restore of stack "+which.name, func(ctx context.Context, step *progress.Step, s *stack.Stack) error {
+		var err error
 		if done, err = s.Restore(ctx, step, options); err != nil {
 			return err
 		}

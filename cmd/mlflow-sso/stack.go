@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/home"
 	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/progress"
 	"github.com/mlflow-sso/mlflow-sso/internal/repository"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 	"github.com/mlflow-sso/mlflow-sso/internal/toolchain"
@@ -71,4 +74,28 @@ func outputsInState(ctx context.Context, which chosen) (outputs.Stack, error) {
 		return outputs.Stack{}, err
 	}
 	return s.Outputs(ctx)
+}
+
+// onStack does something with a stack, on a machine that is ready, as a step.
+func onStack(cmd *cobra.Command, which chosen, title string, do func(context.Context, *progress.Step, *stack.Stack) error) (err error) {
+	root, err := repository.Find(".")
+	if err != nil {
+		return err
+	}
+	// A mistake in the settings should show before a machine is made ready for minutes.
+	settings, err := stack.Settings(root, which.name, which.file)
+	if err != nil {
+		return err
+	}
+	log := progress.New(cmd.ErrOrStderr())
+	ready, err := prepare(cmd.Context(), log, root, settings.Images.Base)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, ready.docker.Close()) }()
+	s, err := which.on(cmd.Context(), ready)
+	if err != nil {
+		return err
+	}
+	return log.Step(cmd.Context(), title, func(ctx context.Context, step *progress.Step) error { return do(ctx, step, s) })
 }

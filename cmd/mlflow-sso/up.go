@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,7 +11,6 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/edge"
 	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/progress"
-	"github.com/mlflow-sso/mlflow-sso/internal/repository"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
 
@@ -53,26 +51,7 @@ Progress is on standard error, the proof and the addresses on standard output.`,
 }
 
 func up(cmd *cobra.Command, which chosen, refresh, unrehearsed bool) (told outputs.Stack, err error) {
-	root, err := repository.Find(".")
-	if err != nil {
-		return told, err
-	}
-	// A mistake in the settings should show before a machine is made ready for minutes.
-	settings, err := stack.Settings(root, which.name, which.file)
-	if err != nil {
-		return told, err
-	}
-	log := progress.New(cmd.ErrOrStderr())
-	ready, err := prepare(cmd.Context(), log, root, settings.Images.Base)
-	if err != nil {
-		return told, err
-	}
-	defer func() { err = errors.Join(err, ready.docker.Close()) }()
-	s, err := which.on(cmd.Context(), ready)
-	if err != nil {
-		return told, err
-	}
-	err = log.Step(cmd.Context(), "stack "+which.name, func(ctx context.Context, step *progress.Step) error {
+	err = onStack(cmd, which, "stack "+which.name, func(ctx context.Context, step *progress.Step, s *stack.Stack) error {
 		if !unrehearsed {
 			if err := s.Rehearsed(ctx); err != nil {
 				return err

@@ -1,22 +1,19 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
+	"github.com/mlflow-sso/mlflow-sso/internal/backup"
 	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/progress"
-	"github.com/mlflow-sso/mlflow-sso/internal/repository"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
 
@@ -178,13 +175,16 @@ func goBack(cmd *cobra.Command, o upgradeOptions) error {
 			return err
 		}
 	}
-	told, err := outputsInState(cmd.Context(), o.which)
-	if err == nil && way.Stage == stack.Done {
+	if way.Stage == stack.Done {
 		// Who goes back because nothing works must not be held up by that.
-		if err := snapshotOfPresent(cmd, told); err != nil {
+		if err := withKeeper(cmd, outputsInState, o.which, func(keeper backup.Keeper, told outputs.Stack) error {
+			_, err := snapshotOf(cmd, keeper, told)
+			return err
+		}); err != nil {
 			_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "no snapshot of the present could be taken, so what was written since the upgrade is lost: %v\n", err)
 		}
 	}
+	var told outputs.Stack
 	asBefore := chosen{name: o.which.name, file: way.File}
 	err = onStack(cmd, asBefore, "way back of stack "+o.which.name, func(ctx context.Context, step *progress.Step, s *stack.Stack) error {
 		changes, err := s.GoBack(ctx, step, way)
@@ -214,42 +214,11 @@ func goBack(cmd *cobra.Command, o upgradeOptions) error {
 
 // confirmBack lets a person type the stack's name before what was written is lost.
 func confirmBack(cmd *cobra.Command, which chosen, way *stack.WayBack) error {
-	in, ok := cmd.InOrStdin().(*os.File)
-	if !ok || !term.IsTerminal(int(in.Fd())) {
+	in, is := terminal(cmd)
+	if !is {
 		return usageError{errors.New("--back loses what was written since the upgrade, and there is nobody to ask: add --yes if it is meant")}
 	}
-	_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "What was written since %s will be in a snapshot alone.\nType the stack's name to go on: ", way.Began.Local().Format(time.DateTime))
-	typed, err := bufio.NewReader(in).ReadString('\n')
-	if err != nil {
-		return fmt.Errorf("read the answer: %w", err)
-	}
-	if strings.TrimSpace(typed) != which.name {
-		return fmt.Errorf("got %q, want %q: nothing was changed", strings.TrimSpace(typed), which.name)
-	}
-	return nil
-}
-
-// onStack does something with a stack, on a machine that is ready, as a step.
-func onStack(cmd *cobra.Command, which chosen, title string, do func(context.Context, *progress.Step, *stack.Stack) error) (err error) {
-	root, err := repository.Find(".")
-	if err != nil {
-		return err
-	}
-	settings, err := stack.Settings(root, which.name, which.file)
-	if err != nil {
-		return err
-	}
-	log := progress.New(cmd.ErrOrStderr())
-	ready, err := prepare(cmd.Context(), log, root, settings.Images.Base)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, ready.docker.Close()) }()
-	s, err := which.on(cmd.Context(), ready)
-	if err != nil {
-		return err
-	}
-	return log.Step(cmd.Context(), title, func(ctx context.Context, step *progress.Step) error { return do(ctx, step, s) })
+	return typed(cmd, in, which, fmt.Sprintf("What was written since %s will be in a snapshot alone.\n", way.Began.Local().Format(time.DateTime)), "nothing was changed")
 }
 
 func texts(versions []stack.NewVersion) string {

@@ -13,7 +13,6 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/migration"
 	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/progress"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
 
@@ -45,7 +44,7 @@ func rehearse(cmd *cobra.Command, o upgradeOptions, told outputs.Stack, changed 
 	if err != nil {
 		return r, err
 	}
-	taken, err := snapshotOf(cmd, docker, told)
+	taken, err := snapshotOf(cmd, backup.Keeper{Docker: docker, Container: told.Backup.Container}, told)
 	if err != nil {
 		return r, err
 	}
@@ -69,23 +68,4 @@ func rehearse(cmd *cobra.Command, o upgradeOptions, told outputs.Stack, changed 
 		return r, fmt.Errorf("tables have less than before: %s; where that is meant, say so with --accept TABLE", strings.Join(left, "; "))
 	}
 	return r, nil
-}
-
-func snapshotOf(cmd *cobra.Command, docker *engine.Engine, told outputs.Stack) (taken backup.Snapshot, err error) {
-	err = progress.New(cmd.ErrOrStderr()).Step(cmd.Context(), "snapshot of "+told.Deployment, func(ctx context.Context, step *progress.Step) (err error) {
-		taken, err = backup.Keeper{Docker: docker, Container: told.Backup.Container}.Take(ctx, func(text string) { step.Say("%s", text) })
-		return err
-	})
-	return taken, err
-}
-
-// snapshotOfPresent is taken before going back.
-func snapshotOfPresent(cmd *cobra.Command, told outputs.Stack) (err error) {
-	docker, err := engine.Open(cmd.Context())
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, docker.Close()) }()
-	_, err = snapshotOf(cmd, docker, told)
-	return err
 }
