@@ -59,17 +59,8 @@ type writers struct {
 
 func startWriters(t *testing.T, told outputs.Stack, many int) *writers {
 	t.Helper()
-	visit := verify.NewVisit(told, openEngine(t))
-	require.NoError(t, visit.Arrive(t.Context()))
-	who, err := visit.Add(t.Context(), "writer", told.Realm.UserGroup)
-	require.NoError(t, err)
-	require.NoError(t, visit.SignIn(t.Context(), who))
-	token, err := visit.Token(t.Context(), who)
-	require.NoError(t, err)
-	w := &writers{
-		client:       load.Open(load.Server{URL: told.MLflow.URL, Header: http.Header{"Authorization": {"Bearer " + token}, "Content-Type": {"application/json"}}}),
-		acknowledged: map[string]runs.Run{},
-	}
+	w := &writers{client: writer(t, told), acknowledged: map[string]runs.Run{}}
+	var err error
 	w.experiment, err = runs.Experiment(t.Context(), w.client, "written while a snapshot is taken")
 	require.NoError(t, err)
 	for i := range many {
@@ -89,8 +80,23 @@ func startWriters(t *testing.T, told outputs.Stack, many int) *writers {
 			}
 		})
 	}
-	t.Cleanup(func() { w.stop.Store(true); w.group.Wait(); w.client.Close() })
+	t.Cleanup(func() { w.stop.Store(true); w.group.Wait() })
 	return w
+}
+
+// writer is the client of a member who has just logged in.
+func writer(t *testing.T, told outputs.Stack) *load.Client {
+	t.Helper()
+	visit := verify.NewVisit(told, openEngine(t))
+	require.NoError(t, visit.Arrive(t.Context()))
+	who, err := visit.Add(t.Context(), "writer", told.Realm.UserGroup)
+	require.NoError(t, err)
+	require.NoError(t, visit.SignIn(t.Context(), who))
+	token, err := visit.Token(t.Context(), who)
+	require.NoError(t, err)
+	client := load.Open(load.Server{URL: told.MLflow.URL, Header: http.Header{"Authorization": {"Bearer " + token}, "Content-Type": {"application/json"}}})
+	t.Cleanup(client.Close)
+	return client
 }
 
 // upTo are the runs that are acknowledged now, once there are so many.

@@ -204,8 +204,14 @@ func TestWhileKeycloakIsAwayNobodyIsTakenForGoneAndBreakGlassLetsAnOperatorIn(t 
 // inAuth asks the plugin's database.
 func inAuth(t *testing.T, told outputs.Stack, docker *engine.Engine, query string) string {
 	t.Helper()
+	return inDatabase(t, told, docker, "mlflow_auth", query)
+}
+
+// inDatabase asks a database of the stack, as its superuser.
+func inDatabase(t *testing.T, told outputs.Stack, docker *engine.Engine, database, query string) string {
+	t.Helper()
 	got, err := docker.Exec(t.Context(), told.Postgres.Container, []string{
-		"psql", "--no-psqlrc", "--host=/tmp/postgresql", "--username=postgres", "--dbname=mlflow_auth", "--tuples-only", "--no-align", "--command=" + query,
+		"psql", "--no-psqlrc", "--host=/tmp/postgresql", "--username=postgres", "--dbname=" + database, "--tuples-only", "--no-align", "--command=" + query,
 	})
 	require.NoError(t, err)
 	require.NoError(t, got.Err())

@@ -29,11 +29,14 @@ var whole = [3]int{params, metrics, tags}
 // Ended says whether MLflow takes the run for one that is over.
 func (f Found) Ended() bool { return f.Status == "FINISHED" }
 
+// WholeTold says whether all that is told in one request is there.
+func (f Found) WholeTold() bool { return f.Told == whole }
+
 // HalfTold says whether a part of what was told in one request is there, and a part is not.
-func (f Found) HalfTold() bool { return f.Told != whole && f.Told != [3]int{} }
+func (f Found) HalfTold() bool { return !f.WholeTold() && f.Told != [3]int{} }
 
 // Half says whether a run that is over for MLflow lacks anything.
-func (f Found) Half() bool { return f.Ended() && (f.Told != whole || !f.File || f.Content == "") }
+func (f Found) Half() bool { return f.Ended() && (!f.WholeTold() || !f.File || f.Content == "") }
 
 // String is for an error.
 func (f Found) String() string {

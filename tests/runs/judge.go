@@ -4,7 +4,7 @@ package runs
 func (r Run) has(f Found, request int) bool {
 	switch request {
 	case told:
-		return f.Told == whole
+		return f.WholeTold()
 	case filed:
 		return f.File && f.Content == r.content()
 	case ended:

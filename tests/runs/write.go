@@ -61,19 +61,11 @@ func Write(ctx context.Context, client *load.Client, experiment, name string, ob
 	run := Run{Name: name}
 	now := time.Now().UnixMilli()
 	requests := []func() error{
-		func() error {
-			var made struct {
-				Run struct {
-					Info struct {
-						ID string `json:"run_id"`
-					} `json:"info"`
-				} `json:"run"`
-			}
-			err := ask(ctx, client, "runs/create", map[string]any{"experiment_id": experiment, "start_time": now, "run_name": name}, &made)
-			run.ID = made.Run.Info.ID
+		func() (err error) {
+			run.ID, err = Begin(ctx, client, experiment, name, now)
 			return err
 		},
-		func() error { return ask(ctx, client, "runs/log-batch", batch(run.ID, name, now), nil) },
+		func() error { return Tell(ctx, client, run.ID, name, now) },
 		func() error {
 			path := fmt.Sprintf("/api/2.0/mlflow-artifacts/artifacts/%s/%s/artifacts/%s", experiment, run.ID, file)
 			return client.Do(ctx, http.MethodPut, path, []byte(run.content()), nil)
@@ -95,6 +87,25 @@ func Write(ctx context.Context, client *load.Client, experiment, name string, ob
 		run.Done++
 	}
 	return run
+}
+
+// Begin makes a run that nothing is told of yet, and gives MLflow's name for it. Its
+// time is in milliseconds since 1970.
+func Begin(ctx context.Context, client *load.Client, experiment, name string, now int64) (string, error) {
+	var made struct {
+		Run struct {
+			Info struct {
+				ID string `json:"run_id"`
+			} `json:"info"`
+		} `json:"run"`
+	}
+	err := ask(ctx, client, "runs/create", map[string]any{"experiment_id": experiment, "start_time": now, "run_name": name}, &made)
+	return made.Run.Info.ID, err
+}
+
+// Tell tells a run all its params, metrics and tags in one request. The same again is no error.
+func Tell(ctx context.Context, client *load.Client, id, name string, now int64) error {
+	return ask(ctx, client, "runs/log-batch", batch(id, name, now), nil)
 }
 
 // batch is what a run is told in one request.
