@@ -156,15 +156,22 @@ func image(t *testing.T, folder string, ports map[string]string) {
 // both names are served. more overrides the environment.
 func start(t *testing.T, more map[string]string) *server {
 	t.Helper()
-	s := launch(t, newPorts(t), more)
-	root := filepath.Join(s.folder, "data/pki/authorities/local/root.crt")
-	pool := x509.NewCertPool()
-	require.Eventually(t, func() bool {
-		content, err := os.ReadFile(root)
-		return err == nil && pool.AppendCertsFromPEM(content)
-	}, patience, tick, "no authority: %s", s.log())
-	s.await(t, pool)
-	return s
+	for left := 2; ; left-- {
+		s := launch(t, newPorts(t), more)
+		root := filepath.Join(s.folder, "data/pki/authorities/local/root.crt")
+		pool := x509.NewCertPool()
+		taken := func() bool { return strings.Contains(s.log(), "address already in use") }
+		require.Eventually(t, func() bool {
+			content, err := os.ReadFile(root)
+			return taken() || err == nil && pool.AppendCertsFromPEM(content)
+		}, patience, tick, "no authority: %s", s.log())
+		// Between the look for free ports and their use, others on this machine take some.
+		if left > 0 && taken() {
+			continue
+		}
+		s.await(t, pool)
+		return s
+	}
 }
 
 // newPorts are free ones for each of the server's listeners.

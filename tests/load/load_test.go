@@ -44,7 +44,7 @@ func TestErrorsNeverRepeatAHeader(t *testing.T) {
 func TestEveryClientGoesOnUntilTheTimeIsOver(t *testing.T) {
 	var done [3]int
 
-	got, err := Measure(t.Context(), len(done), 50*time.Millisecond, func(_ context.Context, client int) error {
+	got, err := Measure(t.Context(), len(done), 500*time.Millisecond, func(_ context.Context, client int) error {
 		done[client]++
 		time.Sleep(time.Millisecond)
 		return nil
@@ -56,7 +56,7 @@ func TestEveryClientGoesOnUntilTheTimeIsOver(t *testing.T) {
 		require.Greater(t, n, 1)
 	}
 	require.Positive(t, got.PerSecond)
-	require.LessOrEqual(t, got.PerSecond, float64(got.Requests)/0.05, "it took less time than it had to")
+	require.LessOrEqual(t, got.PerSecond, float64(got.Requests)/0.5, "it took less time than it had to")
 	require.GreaterOrEqual(t, got.P95, got.P50)
 	require.GreaterOrEqual(t, got.P50, 1.0)
 }
