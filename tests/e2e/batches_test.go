@@ -3,9 +3,8 @@
 package e2e
 
 import (
-	"errors"
-	"fmt"
 	"net/http"
+	"strconv"
 	"testing"
 	"time"
 
@@ -29,8 +28,11 @@ type halted struct {
 	released   chan struct{}
 }
 
-// waiting are those who write into MLflow's database and have to wait for somebody.
-const waiting = "FROM pg_stat_activity WHERE datname = 'mlflow' AND usename = 'mlflow' AND wait_event_type = 'Lock'"
+// Who holds the tag, and who writes into MLflow's database and has to wait for somebody.
+const (
+	holder  = "FROM pg_stat_activity WHERE query LIKE '%holds a tag%' AND wait_event = 'PgSleep'"
+	waiting = "FROM pg_stat_activity WHERE datname = 'mlflow' AND usename = 'mlflow' AND wait_event_type = 'Lock'"
+)
 
 func halt(t *testing.T, told outputs.Stack, client *load.Client, experiment, name string) *halted {
 	t.Helper()
@@ -43,13 +45,14 @@ func halt(t *testing.T, told outputs.Stack, client *load.Client, experiment, nam
 	require.NoError(t, err)
 	go func() {
 		defer close(h.released)
+		// Its transaction ends with its connection, and nothing of it stays.
 		_, _ = h.docker.Exec(t.Context(), told.Postgres.Container, []string{
-			"psql", "--no-psqlrc", "--host=/tmp/postgresql", "--username=postgres", "--dbname=mlflow", "--single-transaction",
+			"psql", "--no-psqlrc", "--host=/tmp/postgresql", "--username=postgres", "--dbname=mlflow", "--command=BEGIN",
 			"--command=INSERT INTO tags (key, value, run_uuid) VALUES ('written2', '', '" + h.id + "')",
-			"--command=SELECT pg_sleep(20) /* holds a tag */", "--command=this is the end of the transaction",
+			"--command=SELECT pg_sleep(20) /* holds a tag */",
 		})
 	}()
-	h.until(t, "1", "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%holds a tag%' AND wait_event = 'PgSleep'")
+	h.until(t, 1, holder)
 	return h
 }
 
@@ -61,23 +64,29 @@ func (h *halted) tell(t *testing.T) <-chan error {
 	return end
 }
 
-// until waits for an answer of the database.
-func (h *halted) until(t *testing.T, want, query string) {
+// until waits until there are so many of those who hold the tag, or wait.
+func (h *halted) until(t *testing.T, want int, those string) {
 	t.Helper()
 	var got string
 	for range 100 {
-		if got = inDatabase(t, h.told, h.docker, "mlflow", query); got == want {
+		if got = inDatabase(t, h.told, h.docker, "mlflow", "SELECT count(*) "+those); got == strconv.Itoa(want) {
 			return
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	t.Fatalf("%s: got %s, want %s", query, got, want)
+	t.Fatalf("%s: got %s, want %d", those, got, want)
+}
+
+// cut ends the connections of those who hold the tag, or wait.
+func (h *halted) cut(t *testing.T, those string) {
+	t.Helper()
+	inDatabase(t, h.told, h.docker, "mlflow", "SELECT pg_terminate_backend(pid) "+those)
 }
 
 // release gives the tag up.
 func (h *halted) release(t *testing.T) {
 	t.Helper()
-	inDatabase(t, h.told, h.docker, "mlflow", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%holds a tag%' AND wait_event = 'PgSleep'")
+	h.cut(t, holder)
 	<-h.released
 }
 
@@ -99,9 +108,9 @@ func TestABatchIsThereAsAWholeOrNotAtAll(t *testing.T) {
 	t.Run("nobody sees a part of it, and two who tell the same are both right", func(t *testing.T) {
 		h := halt(t, told, client, experiment, "both")
 		first := h.tell(t)
-		h.until(t, "1", "SELECT count(*) "+waiting)
+		h.until(t, 1, waiting)
 		second := h.tell(t)
-		h.until(t, "2", "SELECT count(*) "+waiting)
+		h.until(t, 2, waiting)
 		require.Equal(t, [3]int{}, h.found(t).Told, "params, metrics and tags")
 		h.release(t)
 		require.NoError(t, <-first)
@@ -112,11 +121,10 @@ func TestABatchIsThereAsAWholeOrNotAtAll(t *testing.T) {
 	t.Run("a server that is cut off leaves nothing of it", func(t *testing.T) {
 		h := halt(t, told, client, experiment, "cut off")
 		end := h.tell(t)
-		h.until(t, "1", "SELECT count(*) "+waiting)
-		inDatabase(t, told, h.docker, "mlflow", "SELECT pg_terminate_backend(pid) "+waiting)
+		h.until(t, 1, waiting)
+		h.cut(t, waiting)
 		var answer *load.AnswerError
-		got := <-end
-		require.True(t, errors.As(got, &answer), fmt.Sprint(got))
+		require.ErrorAs(t, <-end, &answer)
 		require.Equal(t, http.StatusServiceUnavailable, answer.Code, "MLflow's client asks again after it: %s", answer.Body)
 		require.Equal(t, [3]int{}, h.found(t).Told, "params, metrics and tags")
 		h.release(t)

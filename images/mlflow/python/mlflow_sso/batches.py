@@ -18,9 +18,9 @@ from sqlalchemy.orm import Session
 TRIES = 3
 
 
-def keep_whole(store=SqlAlchemyStore):
+def keep_whole():
     """Changes MLflow's way to write a batch into Postgres."""
-    write = store.log_batch
+    write = SqlAlchemyStore.log_batch
 
     def whole(self, *batch):
         with self.ManagedSessionMaker(read_only=False) as session:
@@ -41,4 +41,4 @@ def keep_whole(store=SqlAlchemyStore):
                 if not (left and isinstance(error.__cause__, IntegrityError)):
                     raise
 
-    store.log_batch = log_batch
+    SqlAlchemyStore.log_batch = log_batch
