@@ -24,7 +24,7 @@ modules := . bootstrap/pulumi bootstrap/language-go $(wildcard bootstrap/plugins
 # The race detector needs a C compiler; a machine with only Go tests without it.
 race := $(if $(shell command -v gcc || command -v cc),-race)
 # Our own Go files: of the folders that hold none, nothing.
-sources := cmd components config internal tests main.go
+sources := cmd components config contract internal platform tests main.go
 
 .PHONY: help
 help: ## show this list
@@ -110,7 +110,7 @@ golden: ## write the golden files anew; fails, so that nobody takes it for a tes
 lock: ## write the lock of MLflow's Python packages anew
 	images/lock
 
-$(tool): $(shell find cmd components config internal -name '*.go' -o -name '*.py' -o -name '*.json') go.mod go.sum
+$(tool): $(shell find cmd components config contract internal platform -name '*.go' -o -name '*.py' -o -name '*.json') go.mod go.sum
 	@echo "building $@" >&2
 	@go build -trimpath -buildvcs=false -o $@ ./cmd/mlflow-sso
 

@@ -5,7 +5,7 @@ package main
 import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/mlflow-sso/mlflow-sso/components/platform"
+	"github.com/mlflow-sso/mlflow-sso/platform"
 )
 
 func main() {

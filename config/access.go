@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
-	"github.com/mlflow-sso/mlflow-sso/internal/grant"
+	"github.com/mlflow-sso/mlflow-sso/contract/accessrule"
 )
 
 // Access says what one subject may do. Each map has a name, or a pattern with * and ?,
@@ -27,9 +27,9 @@ type Access struct {
 }
 
 // subject is whom it is for; the name is MLflow's.
-func (a Access) subject() (who grant.Who, name string, err error) {
+func (a Access) subject() (who accessrule.Who, name string, err error) {
 	named := 0
-	for w, n := range map[grant.Who]string{grant.Group: a.Group, grant.User: a.User, grant.ServiceAccount: a.ServiceAccount} {
+	for w, n := range map[accessrule.Who]string{accessrule.Group: a.Group, accessrule.User: a.User, accessrule.ServiceAccount: a.ServiceAccount} {
 		if n != "" {
 			named++
 			who, name = w, n
@@ -38,7 +38,7 @@ func (a Access) subject() (who grant.Who, name string, err error) {
 	if named != 1 {
 		return "", "", fmt.Errorf("got %d of group, user and serviceAccount, want one", named)
 	}
-	if who == grant.ServiceAccount {
+	if who == accessrule.ServiceAccount {
 		name = realm.MachineUser(name)
 	}
 	return who, name, nil
@@ -46,8 +46,8 @@ func (a Access) subject() (who grant.Who, name string, err error) {
 
 // Rules are the access rules, each by itself, in a fixed order. Those that Validate
 // refuses are left out.
-func (c *Config) Rules() []grant.Rule {
-	var all []grant.Rule
+func (c *Config) Rules() []accessrule.Rule {
+	var all []accessrule.Rule
 	for _, a := range c.Access {
 		who, name, err := a.subject()
 		if err != nil {
@@ -55,8 +55,8 @@ func (c *Config) Rules() []grant.Rule {
 		}
 		for _, things := range a.things() {
 			for _, text := range slices.Sorted(maps.Keys(things.granted)) {
-				if pattern, err := grant.Parse(text); err == nil {
-					all = append(all, grant.Rule{Who: who, Name: name, Kind: things.kind, Pattern: pattern, Permission: things.granted[text], Future: a.Future})
+				if pattern, err := accessrule.Parse(text); err == nil {
+					all = append(all, accessrule.Rule{Who: who, Name: name, Kind: things.kind, Pattern: pattern, Permission: things.granted[text], Future: a.Future})
 				}
 			}
 		}
@@ -66,12 +66,12 @@ func (c *Config) Rules() []grant.Rule {
 
 type things struct {
 	key     string
-	kind    grant.Kind
+	kind    accessrule.Kind
 	granted map[string]string
 }
 
 func (a Access) things() []things {
-	return []things{{"experiments", grant.Experiment, a.Experiments}, {"models", grant.Model, a.Models}, {"prompts", grant.Prompt, a.Prompts}}
+	return []things{{"experiments", accessrule.Experiment, a.Experiments}, {"models", accessrule.Model, a.Models}, {"prompts", accessrule.Prompt, a.Prompts}}
 }
 
 func (v *validation) access(c *Config) {
@@ -81,11 +81,11 @@ func (v *validation) access(c *Config) {
 		switch {
 		case err != nil:
 			v.fail(key, "%w", err)
-		case who == grant.Group && !slices.Contains(c.groups(), a.Group):
+		case who == accessrule.Group && !slices.Contains(c.groups(), a.Group):
 			v.fail(key+".group", "got the unknown group %q, want one of %s", a.Group, strings.Join(c.groups(), ", "))
-		case who == grant.User && (a.User != strings.ToLower(a.User) || !strings.Contains(a.User, "@")):
+		case who == accessrule.User && (a.User != strings.ToLower(a.User) || !strings.Contains(a.User, "@")):
 			v.fail(key+".user", "got %q, want an e-mail address in small letters, which is how MLflow knows people", a.User)
-		case who == grant.ServiceAccount && !slices.ContainsFunc(c.ServiceAccounts, func(s ServiceAccount) bool { return s.Name == a.ServiceAccount }):
+		case who == accessrule.ServiceAccount && !slices.ContainsFunc(c.ServiceAccounts, func(s ServiceAccount) bool { return s.Name == a.ServiceAccount }):
 			v.fail(key+".serviceAccount", "got %q, which is not declared, want one of serviceAccounts", a.ServiceAccount)
 		}
 		granted := 0
@@ -93,10 +93,10 @@ func (v *validation) access(c *Config) {
 			for _, text := range slices.Sorted(maps.Keys(t.granted)) {
 				granted++
 				at := fmt.Sprintf("%s.%s[%s]", key, t.key, text)
-				if _, err := grant.Parse(text); err != nil {
+				if _, err := accessrule.Parse(text); err != nil {
 					v.fail(at, "%w", err)
 				}
-				v.oneOf(at, t.granted[text], grant.Permissions())
+				v.oneOf(at, t.granted[text], accessrule.Permissions())
 			}
 		}
 		if granted == 0 {

@@ -5,7 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/grant"
+	"github.com/mlflow-sso/mlflow-sso/contract/accessrule"
 )
 
 // withAccess is a stack on localhost with a service account and these access rules.
@@ -20,11 +20,11 @@ func TestEachRuleOfAccessIsOneOfItsOwnInAFixedOrder(t *testing.T) {
 	c, err := parse(withAccess(`[{"group":"mlflow-users","experiments":{"b-*":"READ","a":"EDIT"},"prompts":{"*":"USE"}},
 		{"serviceAccount":"ci","models":{"m":"MANAGE"},"future":true}]`))
 	require.NoError(t, err)
-	require.Equal(t, []grant.Rule{
-		{Who: grant.Group, Name: "mlflow-users", Kind: grant.Experiment, Pattern: "a", Permission: "EDIT"},
-		{Who: grant.Group, Name: "mlflow-users", Kind: grant.Experiment, Pattern: "b-*", Permission: "READ"},
-		{Who: grant.Group, Name: "mlflow-users", Kind: grant.Prompt, Pattern: "*", Permission: "USE"},
-		{Who: grant.ServiceAccount, Name: "service-account-ci", Kind: grant.Model, Pattern: "m", Permission: "MANAGE", Future: true},
+	require.Equal(t, []accessrule.Rule{
+		{Who: accessrule.Group, Name: "mlflow-users", Kind: accessrule.Experiment, Pattern: "a", Permission: "EDIT"},
+		{Who: accessrule.Group, Name: "mlflow-users", Kind: accessrule.Experiment, Pattern: "b-*", Permission: "READ"},
+		{Who: accessrule.Group, Name: "mlflow-users", Kind: accessrule.Prompt, Pattern: "*", Permission: "USE"},
+		{Who: accessrule.ServiceAccount, Name: "service-account-ci", Kind: accessrule.Model, Pattern: "m", Permission: "MANAGE", Future: true},
 	}, c.Rules())
 }
 

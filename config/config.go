@@ -12,8 +12,8 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/mlflow-sso/mlflow-sso/components/address"
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
+	"github.com/mlflow-sso/mlflow-sso/contract/address"
 )
 
 // Namespace is the project's name, the part of a key before the colon.

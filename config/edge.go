@@ -6,9 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mlflow-sso/mlflow-sso/components/address"
 	"github.com/mlflow-sso/mlflow-sso/components/edge"
 	"github.com/mlflow-sso/mlflow-sso/components/network"
+	"github.com/mlflow-sso/mlflow-sso/contract/address"
 )
 
 // The edge remembers when each of so many requests came, 24 bytes for one, for every

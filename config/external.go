@@ -8,9 +8,9 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/mlflow-sso/mlflow-sso/components/address"
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
-	"github.com/mlflow-sso/mlflow-sso/components/s3"
+	"github.com/mlflow-sso/mlflow-sso/components/objectstore"
+	"github.com/mlflow-sso/mlflow-sso/contract/address"
 )
 
 // SecretFile is the absolute path of a file on this machine with the secret of an
@@ -190,10 +190,10 @@ func (v *validation) s3(key string, s *S3) {
 		key, got string
 		err      error
 	}{
-		{"bucket", s.Bucket, s3.CheckBucket(s.Bucket)},
-		{"prefix", s.Prefix, s3.CheckPrefix(s.Prefix)},
-		{"region", s.Region, s3.CheckRegion(s.Region)},
-		{"endpoint", s.Endpoint, s3.CheckEndpoint(s.Endpoint)},
+		{"bucket", s.Bucket, objectstore.CheckBucket(s.Bucket)},
+		{"prefix", s.Prefix, objectstore.CheckPrefix(s.Prefix)},
+		{"region", s.Region, objectstore.CheckRegion(s.Region)},
+		{"endpoint", s.Endpoint, objectstore.CheckEndpoint(s.Endpoint)},
 	} {
 		if check.err == nil {
 			continue
@@ -204,7 +204,7 @@ func (v *validation) s3(key string, s *S3) {
 		}
 		v.fail(key+"."+check.key, "%s, %w", got, check.err)
 	}
-	if err := s3.CheckAccessKeyID(s.AccessKeyID); err != nil {
+	if err := objectstore.CheckAccessKeyID(s.AccessKeyID); err != nil {
 		v.fail(key+".accessKeyID", "got %d characters that are not repeated here, %w", len(s.AccessKeyID), err)
 	}
 	v.secret(key+".secretKeyFile", s.SecretKeyFile)

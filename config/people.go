@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mlflow-sso/mlflow-sso/components/address"
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
+	"github.com/mlflow-sso/mlflow-sso/contract/address"
 )
 
 // Person is somebody whom the stack lists: a user of the realm in exactly these

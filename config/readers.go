@@ -7,7 +7,7 @@ import (
 	"reflect"
 	"time"
 
-	"github.com/mlflow-sso/mlflow-sso/components/address"
+	"github.com/mlflow-sso/mlflow-sso/contract/address"
 )
 
 // readers read the settings whose text has a form of its own.

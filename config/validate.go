@@ -9,11 +9,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mlflow-sso/mlflow-sso/components/address"
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
 	"github.com/mlflow-sso/mlflow-sso/components/edge"
 	"github.com/mlflow-sso/mlflow-sso/components/mlflow"
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
+	"github.com/mlflow-sso/mlflow-sso/contract/address"
 )
 
 var (

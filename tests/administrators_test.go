@@ -8,13 +8,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
-	"github.com/mlflow-sso/mlflow-sso/tests/recorder"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/pulumimock"
 )
 
 // withStandingAdmin records a stack file with that one setting changed.
-func withStandingAdmin(t *testing.T, stack string, stands bool) *recorder.Recording {
+func withStandingAdmin(t *testing.T, stack string, stands bool) *pulumimock.Recording {
 	t.Helper()
-	values, _, err := recorder.StackFile(inRepository("Pulumi.yaml"), inRepository("Pulumi."+stack+".yaml"))
+	values, _, err := pulumimock.StackFile(inRepository("Pulumi.yaml"), inRepository("Pulumi."+stack+".yaml"))
 	require.NoError(t, err)
 	var keycloak map[string]any
 	require.NoError(t, json.Unmarshal([]byte(values["mlflow-sso:keycloak"]), &keycloak))
@@ -53,7 +53,7 @@ func TestNobodyStandsInKeycloakWhereNobodyIsAskedFor(t *testing.T) {
 // People's logins and administrators' changes expire by two different settings of
 // Keycloak, and the tool sets a third for realm master.
 func TestEventsOfEitherKindAreKeptForTheSameTime(t *testing.T) {
-	forEachStack(t, func(t *testing.T, stack string, r *recorder.Recording) {
+	forEachStack(t, func(t *testing.T, stack string, r *pulumimock.Recording) {
 		want := int(settings(t, stack).Realm.EventsExpiration.Seconds())
 		events := r.Get(t, eventsType, "realm-events")
 		for _, kind := range []string{"eventsEnabled", "adminEventsEnabled", "adminEventsDetailsEnabled"} {

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
-	"github.com/mlflow-sso/mlflow-sso/tests/recorder"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/pulumimock"
 )
 
 // ofSnapshots says who is told the credentials that a stack has only where it takes
@@ -43,7 +43,7 @@ func keeping(t *testing.T, bucket bool, elsewhere ...string) map[string]string {
 	return values
 }
 
-func recordKeeping(t *testing.T, bucket bool, elsewhere ...string) *recorder.Recording {
+func recordKeeping(t *testing.T, bucket bool, elsewhere ...string) *pulumimock.Recording {
 	t.Helper()
 	r, err := runWith(t, keeping(t, bucket, elsewhere...))
 	require.NoError(t, err)

@@ -9,13 +9,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/tests/recorder"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/pulumimock"
 )
 
 // forEachContainer runs a test with every container of every stack.
-func forEachContainer(t *testing.T, test func(t *testing.T, made recorder.Resource)) {
+func forEachContainer(t *testing.T, test func(t *testing.T, made pulumimock.Resource)) {
 	t.Helper()
-	forEachStack(t, func(t *testing.T, _ string, r *recorder.Recording) {
+	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		for _, made := range r.OfType(t, containerType) {
 			t.Run(made.Name, func(t *testing.T) { test(t, made) })
 		}
@@ -23,7 +23,7 @@ func forEachContainer(t *testing.T, test func(t *testing.T, made recorder.Resour
 }
 
 func TestEveryContainerHasAHealthCheckThatIsWaitedFor(t *testing.T) {
-	forEachContainer(t, func(t *testing.T, made recorder.Resource) {
+	forEachContainer(t, func(t *testing.T, made pulumimock.Resource) {
 		require.Contains(t, []any{"CMD", "CMD-SHELL"}, input(t, made, "healthcheck.tests[0]").Value)
 		require.NotEmpty(t, input(t, made, "healthcheck.tests[1]").Value)
 		require.Equal(t, true, input(t, made, "wait").Value)
@@ -42,7 +42,7 @@ func TestEveryContainerHasAHealthCheckThatIsWaitedFor(t *testing.T) {
 }
 
 func TestNoContainerTakesMoreMemoryThanItsLimit(t *testing.T) {
-	forEachContainer(t, func(t *testing.T, made recorder.Resource) {
+	forEachContainer(t, func(t *testing.T, made pulumimock.Resource) {
 		memory := input(t, made, "memory").Value
 		require.GreaterOrEqual(t, memory, 32.0, "in MiB")
 		require.Equal(t, memory, input(t, made, "memorySwap").Value, "more than the limit is swap")
@@ -50,7 +50,7 @@ func TestNoContainerTakesMoreMemoryThanItsLimit(t *testing.T) {
 }
 
 func TestNoContainerMakesProcessesWithoutEnd(t *testing.T) {
-	forEachContainer(t, func(t *testing.T, made recorder.Resource) {
+	forEachContainer(t, func(t *testing.T, made pulumimock.Resource) {
 		require.Equal(t, "nproc", input(t, made, "ulimits[0].name").Value)
 		require.Equal(t, input(t, made, "ulimits[0].soft").Value, input(t, made, "ulimits[0].hard").Value)
 		require.LessOrEqual(t, input(t, made, "ulimits[0].hard").Value, 8192.0)
@@ -59,7 +59,7 @@ func TestNoContainerMakesProcessesWithoutEnd(t *testing.T) {
 }
 
 func TestNoContainerFillsTheDiskWithItsLog(t *testing.T) {
-	forEachContainer(t, func(t *testing.T, made recorder.Resource) {
+	forEachContainer(t, func(t *testing.T, made pulumimock.Resource) {
 		require.Equal(t, "json-file", input(t, made, "logDriver").Value)
 		require.Regexp(t, `^[1-9][0-9]*m$`, input(t, made, "logOpts.max-size").Text())
 		require.Regexp(t, `^[1-9]$`, input(t, made, "logOpts.max-file").Text())
@@ -67,7 +67,7 @@ func TestNoContainerFillsTheDiskWithItsLog(t *testing.T) {
 }
 
 func TestNoContainerHasPrivileges(t *testing.T) {
-	forEachContainer(t, func(t *testing.T, made recorder.Resource) {
+	forEachContainer(t, func(t *testing.T, made pulumimock.Resource) {
 		require.Equal(t, "ALL", input(t, made, "capabilities.drops[0]").Value)
 		require.False(t, made.Has("capabilities.adds"))
 		require.Equal(t, "no-new-privileges:true", input(t, made, "securityOpts[0]").Value)
@@ -83,7 +83,7 @@ func TestNoContainerHasPrivileges(t *testing.T) {
 }
 
 func TestEveryContainerIsGivenTimeToStop(t *testing.T) {
-	forEachContainer(t, func(t *testing.T, made recorder.Resource) {
+	forEachContainer(t, func(t *testing.T, made pulumimock.Resource) {
 		grace := input(t, made, "destroyGraceSeconds").Value
 		require.GreaterOrEqual(t, grace, 10.0, "in seconds; without it the provider kills at once")
 		require.Equal(t, grace, input(t, made, "stopTimeout").Value)
@@ -92,7 +92,7 @@ func TestEveryContainerIsGivenTimeToStop(t *testing.T) {
 
 func TestOnlyVolumesKeepDataAndNoFolderOfTheHostIsSeen(t *testing.T) {
 	want := map[string][]string{"postgres-container": {"/var/lib/postgresql"}, "mlflow-container": {"/mlflow/artifacts"}, "edge-container": {"/var/lib/edge"}}
-	forEachContainer(t, func(t *testing.T, made recorder.Resource) {
+	forEachContainer(t, func(t *testing.T, made pulumimock.Resource) {
 		var targets []string
 		for i := 0; made.Has(fmt.Sprintf("mounts[%d]", i)); i++ {
 			require.Equal(t, "volume", input(t, made, fmt.Sprintf("mounts[%d].type", i)).Value)
@@ -105,7 +105,7 @@ func TestOnlyVolumesKeepDataAndNoFolderOfTheHostIsSeen(t *testing.T) {
 
 // Another machine reaches the edge, where there is one, and nothing else.
 func TestOnlyTheEdgeIsReachedByOtherMachines(t *testing.T) {
-	forEachStack(t, func(t *testing.T, stack string, r *recorder.Recording) {
+	forEachStack(t, func(t *testing.T, stack string, r *pulumimock.Recording) {
 		c := settings(t, stack)
 		want := map[string][]string{
 			"mlflow-container":   {fmt.Sprintf("127.0.0.1:%d", c.MLflow.Port)},
@@ -132,7 +132,7 @@ func TestOnlyTheEdgeIsReachedByOtherMachines(t *testing.T) {
 
 // Who believes what the edge says of a request, believes it of nobody else.
 func TestServicesBelieveTheEdgesAddressAndNoOther(t *testing.T) {
-	forEachStack(t, func(t *testing.T, stack string, r *recorder.Recording) {
+	forEachStack(t, func(t *testing.T, stack string, r *pulumimock.Recording) {
 		trusted := func(component, name string) string {
 			return environment(t, service(t, r, component))[name].Text()
 		}
@@ -154,7 +154,7 @@ func TestDatabasesAreOnTheDataNetworkAlone(t *testing.T) {
 	want := map[string][]string{
 		"postgres": {"data"}, "redis": {"data"}, "keycloak": {"data", "edge"}, "mlflow": {"data", "edge"}, "keeper": {"data", "edge"},
 	}
-	forEachStack(t, func(t *testing.T, stack string, r *recorder.Recording) {
+	forEachStack(t, func(t *testing.T, stack string, r *pulumimock.Recording) {
 		want := maps.Clone(want)
 		if settings(t, stack).Edge.Stands() {
 			want["edge"] = []string{"edge"}
@@ -175,7 +175,7 @@ func TestDatabasesAreOnTheDataNetworkAlone(t *testing.T) {
 }
 
 // networksOf are the networks that a container joins.
-func networksOf(t *testing.T, made recorder.Resource) []string {
+func networksOf(t *testing.T, made pulumimock.Resource) []string {
 	t.Helper()
 	var names []string
 	for i := 0; made.Has(fmt.Sprintf("networksAdvanced[%d]", i)); i++ {
@@ -185,7 +185,7 @@ func networksOf(t *testing.T, made recorder.Resource) []string {
 }
 
 // aliasesOf are the names by which others on a network reach a container.
-func aliasesOf(t *testing.T, made recorder.Resource) []string {
+func aliasesOf(t *testing.T, made pulumimock.Resource) []string {
 	t.Helper()
 	var names []string
 	for i := 0; made.Has(fmt.Sprintf("networksAdvanced[0].aliases[%d]", i)); i++ {
@@ -196,7 +196,7 @@ func aliasesOf(t *testing.T, made recorder.Resource) []string {
 
 // What is not labelled is not found again, by the tool or by who cleans up.
 func TestEverythingOnTheDockerHostSaysWhoseItIs(t *testing.T) {
-	forEachStack(t, func(t *testing.T, stack string, r *recorder.Recording) {
+	forEachStack(t, func(t *testing.T, stack string, r *pulumimock.Recording) {
 		for _, token := range []string{containerType, networkType, volumeType} {
 			for _, made := range r.OfType(t, token) {
 				require.Equal(t, "mlflow-sso.component", input(t, made, "labels[0].label").Value)

@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/tests/recorder"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/pulumimock"
 )
 
 // The eleven ways in which a deployment by hand went wrong. Each is a pair of
@@ -19,7 +19,7 @@ import (
 // names these tests.
 
 // parsed is a variable that holds an address.
-func parsed(t *testing.T, r *recorder.Recording, component, name string) *url.URL {
+func parsed(t *testing.T, r *pulumimock.Recording, component, name string) *url.URL {
 	t.Helper()
 	u, err := url.Parse(told(t, r, component, name).Text())
 	if err != nil {
@@ -30,7 +30,7 @@ func parsed(t *testing.T, r *recorder.Recording, component, name string) *url.UR
 }
 
 // requireReaches checks that one container finds another under a host name.
-func requireReaches(t *testing.T, r *recorder.Recording, from, to, host string) {
+func requireReaches(t *testing.T, r *pulumimock.Recording, from, to, host string) {
 	t.Helper()
 	require.Contains(t, aliasesOf(t, service(t, r, to)), host, "%s looks for %s under another name than it has", from, to)
 	shared := false
@@ -42,7 +42,7 @@ func requireReaches(t *testing.T, r *recorder.Recording, from, to, host string) 
 
 // 1: "password authentication failed".
 func TestEleven01PasswordsAreTheSameOnBothSides(t *testing.T) {
-	forEachStack(t, func(t *testing.T, _ string, r *recorder.Recording) {
+	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		databases := strings.Fields(told(t, r, "postgres", "POSTGRES_DATABASES").Text())
 		set := func(database string) string {
 			require.Contains(t, databases, database)
@@ -71,7 +71,7 @@ func TestEleven01PasswordsAreTheSameOnBothSides(t *testing.T) {
 
 // 2: a container that is never healthy because its image has no curl.
 func TestEleven02HealthChecksNeedNothingThatAnImageMayLack(t *testing.T) {
-	forEachContainer(t, func(t *testing.T, made recorder.Resource) {
+	forEachContainer(t, func(t *testing.T, made pulumimock.Resource) {
 		require.Equal(t, "CMD", input(t, made, "healthcheck.tests[0]").Value)
 		require.Equal(t, "healthcheck", input(t, made, "healthcheck.tests[1]").Value, "each image brings a check of its own")
 		require.False(t, made.Has("healthcheck.tests[2]"))
@@ -95,7 +95,7 @@ func TestEleven02HealthChecksNeedNothingThatAnImageMayLack(t *testing.T) {
 
 // 3: "HTTPS required".
 func TestEleven03KeycloakDemandsHTTPSOnlyWhereBrowsersUseIt(t *testing.T) {
-	forEachStack(t, func(t *testing.T, _ string, r *recorder.Recording) {
+	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		public := parsed(t, r, "keycloak", "KC_HOSTNAME")
 		want, headers := "none", false
 		if public.Scheme == "https" {
@@ -113,7 +113,7 @@ func TestEleven03KeycloakDemandsHTTPSOnlyWhereBrowsersUseIt(t *testing.T) {
 
 // 4: a browser is sent to a name that only resolves between containers.
 func TestEleven04BrowsersAreOnlyEverSentToPublicAddresses(t *testing.T) {
-	forEachStack(t, func(t *testing.T, stack string, r *recorder.Recording) {
+	forEachStack(t, func(t *testing.T, stack string, r *pulumimock.Recording) {
 		c := settings(t, stack)
 		keycloak, mlflow := c.Keycloak.PublicURL.String(), c.MLflow.PublicURL.String()
 		client := r.Get(t, clientType, "realm-client")
@@ -140,7 +140,7 @@ func TestEleven04BrowsersAreOnlyEverSentToPublicAddresses(t *testing.T) {
 
 // 5: MLflow looks for Keycloak at "localhost", which is MLflow itself.
 func TestEleven05MLflowAsksKeycloakOnThePrivateNetwork(t *testing.T) {
-	forEachStack(t, func(t *testing.T, _ string, r *recorder.Recording) {
+	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		discovery := parsed(t, r, "mlflow", "OIDC_DISCOVERY_URL")
 		requireReaches(t, r, "mlflow", "keycloak", discovery.Hostname())
 		require.Equal(t, "http", discovery.Scheme, "inside the private network there is no TLS")
@@ -153,7 +153,7 @@ func TestEleven05MLflowAsksKeycloakOnThePrivateNetwork(t *testing.T) {
 
 // 6: "Client not found", "Invalid client credentials".
 func TestEleven06ClientIsTheSameOnBothSides(t *testing.T) {
-	forEachStack(t, func(t *testing.T, _ string, r *recorder.Recording) {
+	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		client, realm := r.Get(t, clientType, "realm-client"), r.Get(t, realmType, "realm-realm")
 		id := input(t, client, "clientId").Text()
 		require.Equal(t, id, told(t, r, "mlflow", "OIDC_CLIENT_ID").Value)
@@ -175,7 +175,7 @@ func TestEleven06ClientIsTheSameOnBothSides(t *testing.T) {
 
 // 7: a setting that the plugin does not know is ignored in silence.
 func TestEleven07ScopesAreSpeltAsThePluginReadsThem(t *testing.T) {
-	forEachStack(t, func(t *testing.T, _ string, r *recorder.Recording) {
+	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		require.Equal(t, "openid profile email", told(t, r, "mlflow", "OIDC_SCOPE").Value, "separated by spaces, not by commas")
 		require.NotContains(t, environment(t, service(t, r, "mlflow")), "OIDC_SCOPES", "the plugin does not read it")
 	})
@@ -183,7 +183,7 @@ func TestEleven07ScopesAreSpeltAsThePluginReadsThem(t *testing.T) {
 
 // 8: "invalid state", or everybody logged out by a restart.
 func TestEleven08SessionsAreSharedByAllWorkersAndOutliveThem(t *testing.T) {
-	forEachStack(t, func(t *testing.T, _ string, r *recorder.Recording) {
+	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		key := told(t, r, "mlflow", "SECRET_KEY")
 		require.True(t, key.Secret)
 		require.GreaterOrEqual(t, len(key.Text()), 43, "without a key each worker invents its own")
@@ -205,7 +205,7 @@ func TestEleven08SessionsAreSharedByAllWorkersAndOutliveThem(t *testing.T) {
 
 // 9: the cache is looked for where it is not.
 func TestEleven09RedisIsReachedByTheNameItHas(t *testing.T) {
-	forEachStack(t, func(t *testing.T, _ string, r *recorder.Recording) {
+	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		cache := parsed(t, r, "mlflow", "CACHE_REDIS_URL")
 		require.Equal(t, "redis", cache.Scheme)
 		requireReaches(t, r, "mlflow", "redis", cache.Hostname())
@@ -221,7 +221,7 @@ func TestEleven09RedisIsReachedByTheNameItHas(t *testing.T) {
 
 // 10: nobody may log in because the token carries no groups.
 func TestEleven10TokensCarryTheGroupsWhereMLflowReadsThem(t *testing.T) {
-	forEachStack(t, func(t *testing.T, _ string, r *recorder.Recording) {
+	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		mapper := r.Get(t, mapperType, "realm-groups-mapper")
 		require.Equal(t, told(t, r, "mlflow", "OIDC_GROUPS_ATTRIBUTE").Value, input(t, mapper, "claimName").Value)
 		for _, name := range []string{"addToIdToken", "addToAccessToken", "addToUserinfo"} {
@@ -233,7 +233,7 @@ func TestEleven10TokensCarryTheGroupsWhereMLflowReadsThem(t *testing.T) {
 
 // 11: nobody may log in because "/mlflow-users" is not "mlflow-users".
 func TestEleven11GroupNamesAreTheSameOnBothSides(t *testing.T) {
-	forEachStack(t, func(t *testing.T, stack string, r *recorder.Recording) {
+	forEachStack(t, func(t *testing.T, stack string, r *pulumimock.Recording) {
 		member, admin := told(t, r, "mlflow", "OIDC_GROUP_NAME").Text(), told(t, r, "mlflow", "OIDC_ADMIN_GROUP_NAME").Text()
 		require.NotEqual(t, member, admin, "every member would be an administrator")
 		var made []string

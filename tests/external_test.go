@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
-	"github.com/mlflow-sso/mlflow-sso/tests/recorder"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/pulumimock"
 )
 
 // The secrets of services that are not the stack's, by what they are for. Their
@@ -28,7 +28,7 @@ var foreign = map[string]string{
 // s3 those that are named.
 func external(t *testing.T, elsewhere ...string) map[string]string {
 	t.Helper()
-	values, _, err := recorder.StackFile(inRepository("Pulumi.yaml"), inRepository("Pulumi.dev.yaml"))
+	values, _, err := pulumimock.StackFile(inRepository("Pulumi.yaml"), inRepository("Pulumi.dev.yaml"))
 	require.NoError(t, err)
 	folder := t.TempDir()
 	file := map[string]string{}
@@ -54,7 +54,7 @@ func external(t *testing.T, elsewhere ...string) map[string]string {
 
 var allElsewhere = []string{"postgres", "redis", "s3"}
 
-func recordExternal(t *testing.T, elsewhere ...string) *recorder.Recording {
+func recordExternal(t *testing.T, elsewhere ...string) *pulumimock.Recording {
 	t.Helper()
 	r, err := runWith(t, external(t, elsewhere...))
 	require.NoError(t, err)
@@ -62,7 +62,7 @@ func recordExternal(t *testing.T, elsewhere ...string) *recorder.Recording {
 }
 
 // namesOf are the names of all resources of a type; there may be none.
-func namesOf(r *recorder.Recording, token string) []string {
+func namesOf(r *pulumimock.Recording, token string) []string {
 	var names []string
 	for _, made := range r.Resources {
 		if made.Type == token {
@@ -120,7 +120,7 @@ func TestNothingIsMadeOfWhatIsElsewhere(t *testing.T) {
 			require.Equal(t, with(test.images, "-image"), namesOf(r, imageType))
 			require.Equal(t, test.volumes, namesOf(r, volumeType))
 			require.Equal(t, test.networks, namesOf(r, networkType))
-			preview, err := runWith(t, external(t, test.elsewhere...), recorder.DryRun())
+			preview, err := runWith(t, external(t, test.elsewhere...), pulumimock.DryRun())
 			require.NoError(t, err)
 			require.Equal(t, keys(r), keys(preview))
 		})
@@ -220,7 +220,7 @@ func TestEachForeignSecretIsToldToThoseWhoNeedItAndToNobodyElse(t *testing.T) {
 		"s3": {"mlflow-container AWS_SECRET_ACCESS_KEY"},
 	}
 	got := map[string][]string{}
-	look := func(whose string, leaf recorder.Leaf) {
+	look := func(whose string, leaf pulumimock.Leaf) {
 		for name, secret := range foreign {
 			escaped := strings.TrimPrefix(url.UserPassword("", secret).String(), ":")
 			if !strings.Contains(leaf.Text(), secret) && !strings.Contains(leaf.Text(), escaped) {
@@ -277,7 +277,7 @@ func TestASecretThatCannotBeReadRegistersNothing(t *testing.T) {
 	for key, file := range map[string]string{
 		"mlflow-sso:postgres": "mlflow_auth", "mlflow-sso:redis": "redis", "mlflow-sso:artifacts": "s3",
 	} {
-		for _, options := range [][]recorder.Option{nil, {recorder.DryRun()}} {
+		for _, options := range [][]pulumimock.Option{nil, {pulumimock.DryRun()}} {
 			values := maps.Clone(external(t, allElsewhere...))
 			for _, part := range strings.Split(values[key], `"`) {
 				if filepath.IsAbs(part) && filepath.Base(part) == file {

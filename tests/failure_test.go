@@ -16,11 +16,11 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/keycloak"
 	"github.com/mlflow-sso/mlflow-sso/components/mlflow"
 	"github.com/mlflow-sso/mlflow-sso/components/network"
-	"github.com/mlflow-sso/mlflow-sso/components/platform"
 	"github.com/mlflow-sso/mlflow-sso/components/postgres"
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
 	"github.com/mlflow-sso/mlflow-sso/components/redis"
-	"github.com/mlflow-sso/mlflow-sso/tests/recorder"
+	"github.com/mlflow-sso/mlflow-sso/platform"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/pulumimock"
 )
 
 // A resource that cannot be made fails the run, names itself and its component,
@@ -31,8 +31,8 @@ func TestFailureOfAnyResourceNamesItsComponentAndStopsWhatNeedsIt(t *testing.T) 
 	require.Greater(t, len(whole.Resources), 25)
 	for _, failed := range whole.Resources {
 		t.Run(failed.Name+" "+failed.Type, func(t *testing.T) {
-			r, err := run(t, "dev", recorder.FailNamed(failed.Type, failed.Name))
-			require.ErrorContains(t, err, recorder.ErrInjected.Error())
+			r, err := run(t, "dev", pulumimock.FailNamed(failed.Type, failed.Name))
+			require.ErrorContains(t, err, pulumimock.ErrInjected.Error())
 			require.ErrorContains(t, err, failed.Key())
 			if failed.Parent != "" {
 				require.ErrorContains(t, err, failed.Parent)
@@ -62,7 +62,7 @@ func TestComponentWithoutArgumentsNamesItselfAndRegistersNothing(t *testing.T) {
 		"redis":       func(ctx *pulumi.Context) error { _, err := redis.New(ctx, "mine", nil); return err },
 	} {
 		t.Run(name, func(t *testing.T) {
-			r, err := recorder.Run(t, build)
+			r, err := pulumimock.Run(t, build)
 			require.ErrorContains(t, err, name+` "mine": args: got no`)
 			require.Empty(t, r.Resources)
 		})
@@ -113,7 +113,7 @@ func TestComponentWithEmptyArgumentsNamesEachThatIsMissing(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r, err := recorder.Run(t, test.build)
+			r, err := pulumimock.Run(t, test.build)
 			require.Error(t, err)
 			for _, want := range append(test.want, name+` "mine"`) {
 				require.ErrorContains(t, err, want)
@@ -124,7 +124,7 @@ func TestComponentWithEmptyArgumentsNamesEachThatIsMissing(t *testing.T) {
 }
 
 func TestImageWithoutAFolderNamesTheFolderAndRegistersNothing(t *testing.T) {
-	r, err := recorder.Run(t, func(ctx *pulumi.Context) error {
+	r, err := pulumimock.Run(t, func(ctx *pulumi.Context) error {
 		_, err := image.New(ctx, "postgres", &image.Args{Deployment: "d", Service: "postgres", Folder: filepath.Join("no", "such"), Base: "base"})
 		return err
 	})
@@ -133,7 +133,7 @@ func TestImageWithoutAFolderNamesTheFolderAndRegistersNothing(t *testing.T) {
 }
 
 func TestImageOfARegistryIsNeitherBuiltNorDeleted(t *testing.T) {
-	r, err := recorder.Run(t, func(ctx *pulumi.Context) error {
+	r, err := pulumimock.Run(t, func(ctx *pulumi.Context) error {
 		_, err := image.New(ctx, "postgres", &image.Args{Deployment: "d", Service: "postgres", Reference: "registry.example.com/postgres@sha256:0"})
 		return err
 	})
@@ -153,7 +153,7 @@ func TestPreviewOfAnEmptyHostEnds(t *testing.T) {
 			defer watchdog.Stop()
 			whole, err := run(t, stack)
 			require.NoError(t, err)
-			r, err := run(t, stack, recorder.DryRun())
+			r, err := run(t, stack, pulumimock.DryRun())
 			require.NoError(t, err)
 			require.Equal(t, keys(whole), keys(r), "a preview shows every resource, and no other")
 
@@ -171,7 +171,7 @@ func TestPreviewOfAnEmptyHostEnds(t *testing.T) {
 	}
 }
 
-func keys(r *recorder.Recording) []string {
+func keys(r *pulumimock.Recording) []string {
 	var all []string
 	for _, made := range r.Resources {
 		all = append(all, made.Key())

@@ -12,14 +12,14 @@ import (
 	"github.com/pmezard/go-difflib/difflib"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/tests/recorder"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/pulumimock"
 )
 
 var update = flag.Bool("update", false, "write the golden files, and fail")
 
 // The graph of a stack is an interface: a name that changes replaces a resource.
 func TestGraphIsTheOneThatWasReviewed(t *testing.T) {
-	forEachStack(t, func(t *testing.T, stack string, r *recorder.Recording) {
+	forEachStack(t, func(t *testing.T, stack string, r *pulumimock.Recording) {
 		graph, err := r.JSON()
 		require.NoError(t, err)
 		golden(t, stack+".json", string(graph))
@@ -29,7 +29,7 @@ func TestGraphIsTheOneThatWasReviewed(t *testing.T) {
 // Everything in which the two stacks differ, on one page: the names apart, which
 // differ everywhere.
 func TestStacksDifferOnlyWhereReviewed(t *testing.T) {
-	recordings := map[string]*recorder.Recording{}
+	recordings := map[string]*pulumimock.Recording{}
 	for _, stack := range stacks {
 		var err error
 		recordings[stack], err = run(t, stack)
@@ -47,7 +47,7 @@ func TestStacksDifferOnlyWhereReviewed(t *testing.T) {
 
 // flatten is a graph with a line for each value, which says whose it is. A
 // resource that the other stack does not have is one line.
-func flatten(r, other *recorder.Recording, name string) []string {
+func flatten(r, other *pulumimock.Recording, name string) []string {
 	var lines []string
 	line := func(whose, path string, value any) {
 		text := fmt.Sprintf("%s  %s = %v\n", whose, path, value)

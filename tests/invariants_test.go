@@ -8,15 +8,15 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/components/platform"
 	"github.com/mlflow-sso/mlflow-sso/config"
-	"github.com/mlflow-sso/mlflow-sso/tests/recorder"
+	"github.com/mlflow-sso/mlflow-sso/platform"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/pulumimock"
 )
 
 const platformKey = "mlflow-sso:platform:Platform::platform"
 
 func TestEveryResourceIsUnderItsComponent(t *testing.T) {
-	forEachStack(t, func(t *testing.T, _ string, r *recorder.Recording) {
+	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		for _, made := range r.Resources {
 			switch {
 			case made.Key() == platformKey:
@@ -35,7 +35,7 @@ func TestEveryResourceIsUnderItsComponent(t *testing.T) {
 
 // A new name is a new resource: these would lose data, or log everybody out.
 func TestNamesOfWhatHoldsDataNeverChange(t *testing.T) {
-	forEachStack(t, func(t *testing.T, stack string, r *recorder.Recording) {
+	forEachStack(t, func(t *testing.T, stack string, r *pulumimock.Recording) {
 		for key, parent := range map[string]string{
 			rootType + "::credentials-root":   "mlflow-sso:credentials:Credentials::credentials",
 			volumeType + "::postgres-data":    "mlflow-sso:postgres:Server::postgres",
@@ -56,7 +56,7 @@ func TestDataIsProtectedWhereAskedForAndNowhereElse(t *testing.T) {
 	data := []string{volumeType + "::mlflow-artifacts", volumeType + "::postgres-data", rootType + "::credentials-root"}
 	want := map[string][]string{"dev": nil, "prod": append([]string{volumeType + "::edge-certificates"}, data...)}
 	volumes := map[string]int{"dev": 2, "prod": 3}
-	forEachStack(t, func(t *testing.T, stack string, r *recorder.Recording) {
+	forEachStack(t, func(t *testing.T, stack string, r *pulumimock.Recording) {
 		var protected []string
 		for _, made := range r.Resources {
 			if made.Protect {
@@ -70,7 +70,7 @@ func TestDataIsProtectedWhereAskedForAndNowhereElse(t *testing.T) {
 }
 
 func TestNothingDependsOnAComponent(t *testing.T) {
-	forEachStack(t, func(t *testing.T, _ string, r *recorder.Recording) {
+	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		for _, made := range r.Resources {
 			for _, needed := range made.DependsOn {
 				require.False(t, strings.HasPrefix(needed, "mlflow-sso:"), "%s depends on %s, want on the resource itself: which children count is a race", made.Key(), needed)
@@ -80,7 +80,7 @@ func TestNothingDependsOnAComponent(t *testing.T) {
 }
 
 func TestMLflowStartsWithoutWaitingForKeycloak(t *testing.T) {
-	forEachStack(t, func(t *testing.T, _ string, r *recorder.Recording) {
+	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		needed := needs(r, containerType+"::mlflow-container")
 		require.Contains(t, needed, containerType+"::postgres-container")
 		require.Contains(t, needed, containerType+"::redis-container")
@@ -91,7 +91,7 @@ func TestMLflowStartsWithoutWaitingForKeycloak(t *testing.T) {
 }
 
 func TestEverythingInsideKeycloakNamesItsProviderAndGoesWithItsContainer(t *testing.T) {
-	forEachStack(t, func(t *testing.T, _ string, r *recorder.Recording) {
+	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		checked := 0
 		for _, made := range r.Resources {
 			if !strings.HasPrefix(made.Type, "keycloak:") {
@@ -107,7 +107,7 @@ func TestEverythingInsideKeycloakNamesItsProviderAndGoesWithItsContainer(t *test
 }
 
 func TestKeycloakProviderNeedsNoKeycloakInAPreview(t *testing.T) {
-	forEachStack(t, func(t *testing.T, _ string, r *recorder.Recording) {
+	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		provider := r.Get(t, providerType, "realm-keycloak")
 		// The provider's own settings travel as texts.
 		require.Equal(t, "false", input(t, provider, "initialLogin").Text())
@@ -117,7 +117,7 @@ func TestKeycloakProviderNeedsNoKeycloakInAPreview(t *testing.T) {
 
 // What has a fixed name can be there only once, so the old one goes first.
 func TestWhatHasAFixedNameIsDeletedBeforeItIsReplaced(t *testing.T) {
-	forEachStack(t, func(t *testing.T, _ string, r *recorder.Recording) {
+	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		for _, made := range slices.Concat(r.OfType(t, containerType), r.OfType(t, networkType)) {
 			require.True(t, made.DeleteBeforeReplace, "of %s", made.Key())
 		}
@@ -127,7 +127,7 @@ func TestWhatHasAFixedNameIsDeletedBeforeItIsReplaced(t *testing.T) {
 func TestOptionsOfThePlatformNeverReachItsChildren(t *testing.T) {
 	c := settings(t, "dev")
 	t.Chdir("testdata")
-	r, err := recorder.Run(t, func(ctx *pulumi.Context) error {
+	r, err := pulumimock.Run(t, func(ctx *pulumi.Context) error {
 		var other pulumi.ResourceState
 		if err := ctx.RegisterComponentResource("test:index:Other", "other", &other); err != nil {
 			return err
@@ -154,7 +154,7 @@ func TestOptionsOfThePlatformNeverReachItsChildren(t *testing.T) {
 }
 
 func TestSettingsOfTheStackFilesReachTheContainers(t *testing.T) {
-	forEachStack(t, func(t *testing.T, stack string, r *recorder.Recording) {
+	forEachStack(t, func(t *testing.T, stack string, r *pulumimock.Recording) {
 		c := settings(t, stack)
 		for component, memory := range memoryOf(c) {
 			made := service(t, r, component)
@@ -176,7 +176,7 @@ func memoryOf(c *config.Config) map[string]int {
 }
 
 // needs is everything that must be there before a resource, in any number of steps.
-func needs(r *recorder.Recording, key string) []string {
+func needs(r *pulumimock.Recording, key string) []string {
 	direct := map[string][]string{}
 	for _, made := range r.Resources {
 		direct[made.Key()] = made.DependsOn

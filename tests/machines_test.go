@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
-	"github.com/mlflow-sso/mlflow-sso/tests/recorder"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/pulumimock"
 )
 
 const (
@@ -21,13 +21,13 @@ const (
 
 // recordMachines records dev with two service accounts, one of them an administrator
 // whose secret was turned.
-func recordMachines(t *testing.T) *recorder.Recording {
+func recordMachines(t *testing.T) *pulumimock.Recording {
 	t.Helper()
-	values, _, err := recorder.StackFile(inRepository("Pulumi.yaml"), inRepository("Pulumi.dev.yaml"))
+	values, _, err := pulumimock.StackFile(inRepository("Pulumi.yaml"), inRepository("Pulumi.dev.yaml"))
 	require.NoError(t, err)
 	values["mlflow-sso:serviceAccounts"] = `[{"name":"ci","groups":["mlflow-users"],"tokenMinutes":2},{"name":"boss","groups":["mlflow-admins"],"admin":true}]`
 	values["mlflow-sso:credentials"] = `{"generations":{"service-account/boss":2}}`
-	r, err := runWith(t, values, recorder.Compute(clientType, func(name string, _ resource.PropertyMap) resource.PropertyMap {
+	r, err := runWith(t, values, pulumimock.Compute(clientType, func(name string, _ resource.PropertyMap) resource.PropertyMap {
 		return resource.PropertyMap{"serviceAccountUserId": resource.NewProperty(name + "-subject")}
 	}))
 	require.NoError(t, err)
@@ -56,7 +56,7 @@ func TestTokensOfServiceAccountsAreForMLflowAndSayNoAddress(t *testing.T) {
 	require.Equal(t, told(t, r, "mlflow", "OIDC_AUDIENCE").Value, input(t, audience, "includedClientAudience").Value)
 	require.Equal(t, told(t, r, "mlflow", "OIDC_GROUPS_ATTRIBUTE").Value, input(t, groups, "claimName").Value)
 	require.Equal(t, false, input(t, groups, "fullPath").Value)
-	for _, mapper := range []recorder.Resource{audience, groups} {
+	for _, mapper := range []pulumimock.Resource{audience, groups} {
 		require.Equal(t, scope.Name+"-id", input(t, mapper, "clientScopeId").Value)
 		require.Equal(t, true, input(t, mapper, "addToAccessToken").Value)
 		// A token for somebody else than MLflow is what verify shows it.
@@ -94,7 +94,7 @@ func TestTheSecretOfAServiceAccountIsToldToKeycloakAndItsOwnerAlone(t *testing.T
 		require.NoError(t, err)
 		secret := base64.RawURLEncoding.EncodeToString(key)
 		var readers []string
-		look := func(whose string, leaves []recorder.Leaf) {
+		look := func(whose string, leaves []pulumimock.Leaf) {
 			for _, leaf := range leaves {
 				if strings.Contains(leaf.Text(), secret) {
 					require.True(t, leaf.Secret, "%s %s holds it and is not marked", whose, leaf.Path)
@@ -112,14 +112,14 @@ func TestTheSecretOfAServiceAccountIsToldToKeycloakAndItsOwnerAlone(t *testing.T
 }
 
 func TestAStackWithoutServiceAccountsHasNothingOfThem(t *testing.T) {
-	forEachStack(t, func(t *testing.T, _ string, r *recorder.Recording) {
+	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		for _, made := range r.Resources {
 			require.NotContains(t, made.Name, "machine")
 		}
 	})
 	r := recordMachines(t)
 	for _, name := range []string{"ci", "boss"} {
-		require.Len(t, slices.DeleteFunc(slices.Clone(r.Resources), func(made recorder.Resource) bool {
+		require.Len(t, slices.DeleteFunc(slices.Clone(r.Resources), func(made pulumimock.Resource) bool {
 			return !strings.HasPrefix(made.Name, "realm-machine-"+name)
 		}), 4, "the client, its two lists of scopes, and its groups")
 	}

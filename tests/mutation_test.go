@@ -34,7 +34,7 @@ const compiler = "compiler"
 var mutations = []mutation{
 	{"the groups claim has the full path", "components/realm/inside.go", `FullPath: pulumi.Bool(false),`, ``, "TestEleven11GroupNamesAreTheSameOnBothSides"},
 	{
-		"public and internal address are swapped", "components/platform/platform.go",
+		"public and internal address are swapped", "platform/platform.go",
 		`Public: p.keycloak.Public, Internal: p.keycloak.Internal,`, `Public: p.keycloak.Internal, Internal: p.keycloak.Public,`, compiler,
 	},
 	{"the issuer is internal", "components/realm/realm.go", `args.Public.At(issuer)`, `args.Internal.At(issuer)`, "TestEleven04BrowsersAreOnlyEverSentToPublicAddresses"},
@@ -72,20 +72,20 @@ var mutations = []mutation{
 	{"stacks share the keys of an external cache", "components/redis/external.go", `Prefix: e.Prefix,`, ``, "TestTheClientOfAnExternalCacheVerifiesWhomItTalksToAndKeepsItsKeysApart"},
 	{"a password from a file is not marked", "components/postgres/external.go", `pulumi.ToSecret(pulumi.String(password)).(pulumi.StringOutput)`, `pulumi.String(password).ToStringOutput()`, "TestEachForeignSecretIsToldToThoseWhoNeedItAndToNobodyElse"},
 	{"MLflow waits for nothing", "components/internal/container/container.go", `return r == nil }`, `return true }`, "TestWhatIsOfTheStackIsStillWaitedFor"},
-	{"somebody stands in Keycloak whom nobody asked for", "components/platform/platform.go", `if p.config.Keycloak.StandingAdmin {`, `if p.config != nil {`, "TestNobodyStandsInKeycloakWhereNobodyIsAskedFor"},
-	{"an account is joined that has the same address", "components/broker/broker.go", `pulumi.String("REQUIRED")`, `pulumi.String("ALTERNATIVE")`, "TestNobodyFromAProviderTakesOverAnAccount"},
-	{"a provider changes an address later", "components/broker/broker.go", `SyncMode: pulumi.String("IMPORT"),`, `SyncMode: pulumi.String("FORCE"),`, "TestNobodyFromAProviderTakesOverAnAccount"},
-	{"an answer by SAML needs no signature", "components/broker/saml.go", `ValidateSignature:         pulumi.Bool(true),`, `ValidateSignature:         pulumi.Bool(false),`, "TestAnAnswerBySAMLCountsForNothingWithoutTheProvidersSignature"},
-	{"a user name may be somebody's address", "components/broker/broker.go", `"${ALIAS}.${CLAIM.email}"`, `"${CLAIM.preferred_username}"`, "TestNobodyFromAProviderTakesOverAnAccount"},
-	{"the groups of a provider are taken once", "components/broker/broker.go", `"syncMode": "FORCE", "claims"`, `"syncMode": "IMPORT", "claims"`, "TestTheGroupsOfAProviderAreLookedAtAtEachLogin"},
-	{"somebody without an address is found in a directory", "components/broker/directory.go", `"(&(mail=*)" + l.Filter + ")"`, `l.Filter`, "TestADirectoryIsReadInTLSAndWhoHasNoAddressIsLeftOut"},
+	{"somebody stands in Keycloak whom nobody asked for", "platform/platform.go", `if p.config.Keycloak.StandingAdmin {`, `if p.config != nil {`, "TestNobodyStandsInKeycloakWhereNobodyIsAskedFor"},
+	{"an account is joined that has the same address", "components/identityprovider/broker.go", `pulumi.String("REQUIRED")`, `pulumi.String("ALTERNATIVE")`, "TestNobodyFromAProviderTakesOverAnAccount"},
+	{"a provider changes an address later", "components/identityprovider/broker.go", `SyncMode: pulumi.String("IMPORT"),`, `SyncMode: pulumi.String("FORCE"),`, "TestNobodyFromAProviderTakesOverAnAccount"},
+	{"an answer by SAML needs no signature", "components/identityprovider/saml.go", `ValidateSignature:         pulumi.Bool(true),`, `ValidateSignature:         pulumi.Bool(false),`, "TestAnAnswerBySAMLCountsForNothingWithoutTheProvidersSignature"},
+	{"a user name may be somebody's address", "components/identityprovider/broker.go", `"${ALIAS}.${CLAIM.email}"`, `"${CLAIM.preferred_username}"`, "TestNobodyFromAProviderTakesOverAnAccount"},
+	{"the groups of a provider are taken once", "components/identityprovider/broker.go", `"syncMode": "FORCE", "claims"`, `"syncMode": "IMPORT", "claims"`, "TestTheGroupsOfAProviderAreLookedAtAtEachLogin"},
+	{"somebody without an address is found in a directory", "components/identityprovider/directory.go", `"(&(mail=*)" + l.Filter + ")"`, `l.Filter`, "TestADirectoryIsReadInTLSAndWhoHasNoAddressIsLeftOut"},
 	{"what administrators change is remembered for ever", "components/realm/realm.go", `Attributes: b.adminEventsExpire(),`, ``, "TestEventsOfEitherKindAreKeptForTheSameTime"},
 	{"an ID token of a machine is for MLflow", "components/realm/machines.go", `AddToIdToken: pulumi.Bool(false), // an ID token is for the machine itself`, `AddToIdToken: pulumi.Bool(true),`, "TestTokensOfServiceAccountsAreForMLflowAndSayNoAddress"},
 	{"a machine logs in at a page", "components/realm/machines.go", `StandardFlowEnabled: pulumi.Bool(false),`, `StandardFlowEnabled: pulumi.Bool(true),`, "TestAServiceAccountHasOneWayToATokenAndThatIsItsSecret"},
 	{"the health check is curl", "components/internal/container/container.go", `{"CMD", "healthcheck"}`, `{"CMD", "curl"}`, "TestEleven02HealthChecksNeedNothingThatAnImageMayLack"},
 	{"what takes snapshots may change the artifacts", "components/backup/backup.go", `args.Artifacts, []string{ArtifactPath}`, `args.Artifacts, nil`, "TestWhatTakesSnapshotsCannotChangeWhatItReads"},
-	{"what takes snapshots owns the databases", "components/platform/backup.go", `args.Databases, args.Data = p.postgres.Read, p.network.Data`, `args.Data = p.network.Data`, "TestCredentialsOfSnapshotsAreToldToThoseWhoNeedThemAndToNobodyElse"},
-	{"snapshots in a folder have a way out", "components/platform/backup.go", `if p.postgres == nil || set.S3 != nil {`, `if true {`, "TestOnlySnapshotsThatGoElsewhereHaveAWayOut"},
+	{"what takes snapshots owns the databases", "platform/backup.go", `args.Databases, args.Data = p.postgres.Read, p.network.Data`, `args.Data = p.network.Data`, "TestCredentialsOfSnapshotsAreToldToThoseWhoNeedThemAndToNobodyElse"},
+	{"snapshots in a folder have a way out", "platform/backup.go", `if p.postgres == nil || set.S3 != nil {`, `if true {`, "TestOnlySnapshotsThatGoElsewhereHaveAWayOut"},
 }
 
 // Each test must turn red for the mistake that it is there for. Run with -v: it
@@ -154,7 +154,7 @@ func apply(t *testing.T, folder string, m mutation) (undo func()) {
 func copyOfTheModule(t *testing.T) string {
 	t.Helper()
 	folder := t.TempDir()
-	needed := []string{"go.mod", "go.sum", "main.go", "Pulumi.yaml", "components", "config", "images", "internal", "tests"}
+	needed := []string{"go.mod", "go.sum", "main.go", "Pulumi.yaml", "components", "config", "contract", "images", "internal", "platform", "tests"}
 	for _, stack := range stacks {
 		needed = append(needed, "Pulumi."+stack+".yaml")
 	}

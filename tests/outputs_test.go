@@ -8,14 +8,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
-	"github.com/mlflow-sso/mlflow-sso/tests/recorder"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/pulumimock"
 )
 
 // The program writes the outputs and the tool reads them: every key of one side
 // is a key of the other.
 func TestOutputsAreExactlyWhatTheToolReads(t *testing.T) {
-	forEachStack(t, func(t *testing.T, stack string, r *recorder.Recording) {
+	forEachStack(t, func(t *testing.T, stack string, r *pulumimock.Recording) {
 		encoded, err := json.Marshal(r.ClearOutputs())
 		require.NoError(t, err)
 		decoder := json.NewDecoder(bytes.NewReader(encoded))

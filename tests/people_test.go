@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/tests/recorder"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/pulumimock"
 )
 
 const (
@@ -25,9 +25,9 @@ const (
 var outside = map[string]string{"mail": "m6@:/?#[]&=+%41 $x", "company": "c7@:/?#[]&=+%41 $x", "directory": "d8@:/?#[]&=+%41 $x"}
 
 // recordPeople is dev with people, mail and a provider.
-func recordPeople(t *testing.T) *recorder.Recording {
+func recordPeople(t *testing.T) *pulumimock.Recording {
 	t.Helper()
-	values, _, err := recorder.StackFile(inRepository("Pulumi.yaml"), inRepository("Pulumi.dev.yaml"))
+	values, _, err := pulumimock.StackFile(inRepository("Pulumi.yaml"), inRepository("Pulumi.dev.yaml"))
 	require.NoError(t, err)
 	file := map[string]string{}
 	documents := map[string]string{"metadata": `{"issuer":"https://id.example.com","authorization_endpoint":"https://id.example.com/a",` +
@@ -121,7 +121,7 @@ func TestADirectoryIsReadInTLSAndWhoHasNoAddressIsLeftOut(t *testing.T) {
 func TestSecretsOfMailAndProvidersAreToldToKeycloakAloneAndMarked(t *testing.T) {
 	r := recordPeople(t)
 	got := map[string][]string{}
-	look := func(whose string, leaf recorder.Leaf) {
+	look := func(whose string, leaf pulumimock.Leaf) {
 		for name, secret := range outside {
 			if strings.Contains(leaf.Text(), secret) {
 				got[name] = append(got[name], whose+" "+leaf.Path)
@@ -144,7 +144,7 @@ func TestSecretsOfMailAndProvidersAreToldToKeycloakAloneAndMarked(t *testing.T) 
 }
 
 func TestWhatIsNotSetMakesNobody(t *testing.T) {
-	forEachStack(t, func(t *testing.T, _ string, r *recorder.Recording) {
+	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		for _, kind := range []string{oidcType, directoryType, idpMapperType, executionType} {
 			require.Empty(t, namesOf(r, kind))
 		}

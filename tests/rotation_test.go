@@ -9,19 +9,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
-	"github.com/mlflow-sso/mlflow-sso/tests/recorder"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/pulumimock"
 )
 
 // otherRoot is the root secret that replaces the first.
 var otherRoot = base64.StdEncoding.EncodeToString([]byte("another root secret of 32 bytes!"))
 
 // recordReplaced records a stack whose root secret was replaced.
-func recordReplaced(t *testing.T, stack string) *recorder.Recording {
+func recordReplaced(t *testing.T, stack string) *pulumimock.Recording {
 	t.Helper()
-	values, _, err := recorder.StackFile(inRepository("Pulumi.yaml"), inRepository("Pulumi."+stack+".yaml"))
+	values, _, err := pulumimock.StackFile(inRepository("Pulumi.yaml"), inRepository("Pulumi."+stack+".yaml"))
 	require.NoError(t, err)
 	values["mlflow-sso:credentials"] = `{"root":2,"generations":{"mlflow/gateway-key":3}}`
-	r, err := runWith(t, values, recorder.Compute(rootType, func(name string, _ resource.PropertyMap) resource.PropertyMap {
+	r, err := runWith(t, values, pulumimock.Compute(rootType, func(name string, _ resource.PropertyMap) resource.PropertyMap {
 		root := fakeRoot
 		if name == credentials.RootName("credentials", 2) {
 			root = otherRoot

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
-	"github.com/mlflow-sso/mlflow-sso/tests/recorder"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/pulumimock"
 )
 
 var (
@@ -40,14 +40,14 @@ type finding struct {
 	label credentials.Label
 	// where is a resource's input or an output, with the variable's name.
 	where string
-	leaf  recorder.Leaf
+	leaf  pulumimock.Leaf
 }
 
 // findings are all credentials in inputs and outputs.
-func findings(t *testing.T, r *recorder.Recording) []finding {
+func findings(t *testing.T, r *pulumimock.Recording) []finding {
 	t.Helper()
 	var all []finding
-	look := func(whose string, leaf recorder.Leaf) {
+	look := func(whose string, leaf pulumimock.Leaf) {
 		for value, label := range known(t) {
 			if strings.Contains(leaf.Text(), value) {
 				where := whose + " " + leaf.Path
@@ -75,7 +75,7 @@ func findings(t *testing.T, r *recorder.Recording) []finding {
 }
 
 func TestNoCredentialIsEverUnmarked(t *testing.T) {
-	forEachStack(t, func(t *testing.T, _ string, r *recorder.Recording) {
+	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		for _, found := range findings(t, r) {
 			require.True(t, found.leaf.Secret, "%s holds %s and is not marked as a secret", found.where, found.label)
 		}
@@ -83,7 +83,7 @@ func TestNoCredentialIsEverUnmarked(t *testing.T) {
 }
 
 func TestWhatIsNamedLikeASecretIsMarkedAsOne(t *testing.T) {
-	forEachStack(t, func(t *testing.T, _ string, r *recorder.Recording) {
+	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		marked := 0
 		for _, made := range r.Resources {
 			for _, leaf := range made.Leaves() {
@@ -125,7 +125,7 @@ func TestNoReviewedFileHoldsACredential(t *testing.T) {
 			require.NotContains(t, string(content), value, "%s holds %s", filepath.Base(file), label)
 		}
 	}
-	forEachStack(t, func(t *testing.T, _ string, r *recorder.Recording) {
+	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		shown, err := r.JSON()
 		require.NoError(t, err)
 		for value, label := range known(t) {
@@ -136,7 +136,7 @@ func TestNoReviewedFileHoldsACredential(t *testing.T) {
 
 // Everybody who may list containers reads these.
 func TestNoCredentialIsInALabelANameOrACommand(t *testing.T) {
-	forEachStack(t, func(t *testing.T, _ string, r *recorder.Recording) {
+	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		for _, found := range findings(t, r) {
 			for _, open := range []string{"labels", "name", "hostname", "command", "entrypoints", "healthcheck", "build", "triggers", "mounts", "tmpfs", "image"} {
 				require.False(t, found.leaf.Path == open || strings.HasPrefix(found.leaf.Path, open+".") || strings.HasPrefix(found.leaf.Path, open+"["),
@@ -170,7 +170,7 @@ func TestEachCredentialIsToldToThoseWhoNeedItAndToNobodyElse(t *testing.T) {
 	// Only where something needs it: see tests/machines_test.go.
 	steward := 1
 	require.Len(t, credentials.Labels(), len(want)+len(demo)+len(ofSnapshots)+steward, "a new credential: say here who needs it")
-	forEachStack(t, func(t *testing.T, stack string, r *recorder.Recording) {
+	forEachStack(t, func(t *testing.T, stack string, r *pulumimock.Recording) {
 		want := maps.Clone(want)
 		if settings(t, stack).Realm.DemoUsers {
 			maps.Copy(want, demo)
@@ -192,7 +192,7 @@ func TestEachCredentialIsToldToThoseWhoNeedItAndToNobodyElse(t *testing.T) {
 func TestNoTwoCredentialsAreTheSame(t *testing.T) {
 	// The root, and each label in two forms.
 	require.Len(t, known(t), 1+2*len(credentials.Labels()))
-	forEachStack(t, func(t *testing.T, _ string, r *recorder.Recording) {
+	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		for _, made := range r.OfType(t, containerType) {
 			holders := map[string]string{}
 			for name, leaf := range environment(t, made) {
@@ -208,7 +208,7 @@ func TestNoTwoCredentialsAreTheSame(t *testing.T) {
 }
 
 func TestTheRootIsKeptByNothingButItsOwnResource(t *testing.T) {
-	forEachStack(t, func(t *testing.T, _ string, r *recorder.Recording) {
+	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		require.Len(t, r.OfType(t, rootType), 1)
 		require.EqualValues(t, 32, input(t, r.OfType(t, rootType)[0], "length").Value, "in bytes")
 		require.Contains(t, r.OfType(t, rootType)[0].SecretOutputs, "base64")

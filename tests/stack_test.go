@@ -16,9 +16,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
-	"github.com/mlflow-sso/mlflow-sso/components/platform"
 	"github.com/mlflow-sso/mlflow-sso/config"
-	"github.com/mlflow-sso/mlflow-sso/tests/recorder"
+	"github.com/mlflow-sso/mlflow-sso/platform"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/pulumimock"
 )
 
 // Types of resources that the tests ask for.
@@ -51,7 +51,7 @@ var fakeRoot = base64.StdEncoding.EncodeToString([]byte("fake root secret of 32 
 var stacks = []string{"dev", "prod"}
 
 // forEachStack runs a test with the recording of each stack file.
-func forEachStack(t *testing.T, test func(t *testing.T, stack string, r *recorder.Recording)) {
+func forEachStack(t *testing.T, test func(t *testing.T, stack string, r *pulumimock.Recording)) {
 	t.Helper()
 	for _, stack := range stacks {
 		t.Run(stack, func(t *testing.T) {
@@ -63,29 +63,29 @@ func forEachStack(t *testing.T, test func(t *testing.T, stack string, r *recorde
 }
 
 // run records the real program with a real stack file.
-func run(t *testing.T, stack string, options ...recorder.Option) (*recorder.Recording, error) {
+func run(t *testing.T, stack string, options ...pulumimock.Option) (*pulumimock.Recording, error) {
 	t.Helper()
-	values, secretKeys, err := recorder.StackFile(inRepository("Pulumi.yaml"), inRepository("Pulumi."+stack+".yaml"))
+	values, secretKeys, err := pulumimock.StackFile(inRepository("Pulumi.yaml"), inRepository("Pulumi."+stack+".yaml"))
 	require.NoError(t, err)
 	require.Empty(t, secretKeys, "no setting is a secret")
 	return runWith(t, values, options...)
 }
 
 // runWith records the real program with settings of the test's own.
-func runWith(t *testing.T, values map[string]string, options ...recorder.Option) (*recorder.Recording, error) {
+func runWith(t *testing.T, values map[string]string, options ...pulumimock.Option) (*pulumimock.Recording, error) {
 	t.Helper()
 	// The program builds from "images" below its folder: here these are stand-ins.
 	t.Chdir(filepath.Join(here, "testdata"))
-	return recorder.Run(t, platform.Program, append(providers(), append(options, recorder.Config(values))...)...)
+	return pulumimock.Run(t, platform.Program, append(providers(), append(options, pulumimock.Config(values))...)...)
 }
 
 // providers answer with what the real ones would compute.
-func providers() []recorder.Option {
-	return []recorder.Option{
-		recorder.Compute(rootType, func(string, resource.PropertyMap) resource.PropertyMap {
+func providers() []pulumimock.Option {
+	return []pulumimock.Option{
+		pulumimock.Compute(rootType, func(string, resource.PropertyMap) resource.PropertyMap {
 			return resource.PropertyMap{"base64": resource.NewProperty(fakeRoot)}
 		}),
-		recorder.Compute(imageType, func(name string, _ resource.PropertyMap) resource.PropertyMap {
+		pulumimock.Compute(imageType, func(name string, _ resource.PropertyMap) resource.PropertyMap {
 			sum := sha256.Sum256([]byte(name))
 			return resource.PropertyMap{"imageId": resource.NewProperty("sha256:" + hex.EncodeToString(sum[:]))}
 		}),
@@ -119,9 +119,9 @@ func derive(t *testing.T, label credentials.Label) []byte {
 }
 
 // environment is what a container is told, by name.
-func environment(t *testing.T, container recorder.Resource) map[string]recorder.Leaf {
+func environment(t *testing.T, container pulumimock.Resource) map[string]pulumimock.Leaf {
 	t.Helper()
-	all := map[string]recorder.Leaf{}
+	all := map[string]pulumimock.Leaf{}
 	for _, leaf := range container.Leaves() {
 		if !strings.HasPrefix(leaf.Path, "envs[") {
 			continue
@@ -137,13 +137,13 @@ func environment(t *testing.T, container recorder.Resource) map[string]recorder.
 }
 
 // service is the container of a component.
-func service(t *testing.T, r *recorder.Recording, component string) recorder.Resource {
+func service(t *testing.T, r *pulumimock.Recording, component string) pulumimock.Resource {
 	t.Helper()
 	return r.Get(t, containerType, component+"-container")
 }
 
 // told is one variable of a component's container. The test ends where there is none.
-func told(t *testing.T, r *recorder.Recording, component, name string) recorder.Leaf {
+func told(t *testing.T, r *pulumimock.Recording, component, name string) pulumimock.Leaf {
 	t.Helper()
 	leaf, ok := environment(t, service(t, r, component))[name]
 	require.True(t, ok, "%s is not told %s", component, name)
@@ -151,7 +151,7 @@ func told(t *testing.T, r *recorder.Recording, component, name string) recorder.
 }
 
 // input is one scalar input of a resource. The test ends where there is none.
-func input(t *testing.T, made recorder.Resource, path string) recorder.Leaf {
+func input(t *testing.T, made pulumimock.Resource, path string) pulumimock.Leaf {
 	t.Helper()
 	leaf, ok := made.Input(path)
 	require.True(t, ok, "%s has no %s", made.Key(), path)

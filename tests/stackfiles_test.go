@@ -15,7 +15,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/mlflow-sso/mlflow-sso/config"
-	"github.com/mlflow-sso/mlflow-sso/tests/recorder"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/pulumimock"
 )
 
 // declared are the settings of the project file, without the project's name.
@@ -87,7 +87,7 @@ func members(object reflect.Type) []string {
 // The default is in the project file for people and in package config for the
 // program: a difference would show only when one of them is left out.
 func TestDefaultsOfTheProjectFileAreThoseOfTheProgram(t *testing.T) {
-	values, _, err := recorder.StackFile(inRepository("Pulumi.yaml"), inRepository("Pulumi.dev.yaml"))
+	values, _, err := pulumimock.StackFile(inRepository("Pulumi.yaml"), inRepository("Pulumi.dev.yaml"))
 	require.NoError(t, err)
 	parse := func(values map[string]string) *config.Config {
 		c, err := config.Parse(config.Source{
@@ -158,7 +158,7 @@ func TestStackFilesCanStandOnOneHost(t *testing.T) {
 
 // A mistake stops the program before the engine hears of anything.
 func TestMistakeInTheSettingsRegistersNothing(t *testing.T) {
-	right, _, err := recorder.StackFile(inRepository("Pulumi.yaml"), inRepository("Pulumi.dev.yaml"))
+	right, _, err := pulumimock.StackFile(inRepository("Pulumi.yaml"), inRepository("Pulumi.dev.yaml"))
 	require.NoError(t, err)
 	for name, test := range map[string]struct {
 		set  map[string]string
@@ -186,9 +186,9 @@ func TestMistakeInTheSettingsRegistersNothing(t *testing.T) {
 }
 
 func TestNoSettingMayBeEncrypted(t *testing.T) {
-	values, _, err := recorder.StackFile(inRepository("Pulumi.yaml"), inRepository("Pulumi.dev.yaml"))
+	values, _, err := pulumimock.StackFile(inRepository("Pulumi.yaml"), inRepository("Pulumi.dev.yaml"))
 	require.NoError(t, err)
-	r, err := runWith(t, values, recorder.Encrypted("mlflow-sso:name"))
+	r, err := runWith(t, values, pulumimock.Encrypted("mlflow-sso:name"))
 	require.ErrorContains(t, err, "mlflow-sso:name: is encrypted")
 	require.Empty(t, r.Resources)
 }

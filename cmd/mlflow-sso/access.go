@@ -7,10 +7,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/access"
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/progress"
-	"github.com/mlflow-sso/mlflow-sso/internal/steward"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/accessclient"
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/accessreport"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
 func newAccessCommand() *cobra.Command {
@@ -54,8 +54,8 @@ func showAccess(cmd *cobra.Command, which chosen, output format) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, docker.Close()) }()
-	asks := &steward.Steward{Docker: docker, Container: told.MLflow.Container, Client: told.Steward.ID, Secret: told.Steward.Secret}
-	var all steward.Everybody
+	asks := &accessclient.Steward{Docker: docker, Container: told.MLflow.Container, Client: told.Steward.ID, Secret: told.Steward.Secret}
+	var all accessclient.Everybody
 	err = progress.New(cmd.ErrOrStderr()).Step(cmd.Context(), "access to "+told.MLflow.URL, func(ctx context.Context, step *progress.Step) error {
 		all, err = asks.Everybody(ctx)
 		step.Say("%d people and service accounts, %d groups", len(all.People), len(all.Groups))
@@ -64,12 +64,12 @@ func showAccess(cmd *cobra.Command, which chosen, output format) (err error) {
 	if err != nil {
 		return err
 	}
-	write := access.Write
+	write := accessreport.Write
 	switch output {
 	case asJSON:
-		write = access.WriteJSON
+		write = accessreport.WriteJSON
 	case asHTML:
-		write = access.WriteHTML
+		write = accessreport.WriteHTML
 	}
-	return write(cmd.OutOrStdout(), access.Of(told.Deployment, all, s.Config.Rules()))
+	return write(cmd.OutOrStdout(), accessreport.Of(told.Deployment, all, s.Config.Rules()))
 }

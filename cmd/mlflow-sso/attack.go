@@ -8,10 +8,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/attack"
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/report"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/security"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
 const attackTool = "mlflow-sso attack"
@@ -61,11 +61,11 @@ func attackStack(cmd *cobra.Command, stack outputs.Stack, output format, sarif s
 		write = report.WriteJSON
 	case asSARIF:
 		write = func(w io.Writer, done report.Report) error {
-			return report.WriteSARIF(w, done, attackTool, attack.Rules(stack))
+			return report.WriteSARIF(w, done, attackTool, security.Rules(stack))
 		}
 	}
-	done, err := runChecks(cmd, attack.Title(stack), attack.Names(stack), write, func(observe func(report.Check)) (report.Report, error) {
-		return attack.Run(cmd.Context(), stack, docker, observe)
+	done, err := runChecks(cmd, security.Title(stack), security.Names(stack), write, func(observe func(report.Check)) (report.Report, error) {
+		return security.Run(cmd.Context(), stack, docker, observe)
 	})
 	if err == nil && sarif != "" {
 		err = writeSARIF(sarif, done, stack)
@@ -82,5 +82,5 @@ func writeSARIF(path string, done report.Report, stack outputs.Stack) error {
 	if err != nil {
 		return fmt.Errorf("write SARIF: %w", err)
 	}
-	return errors.Join(report.WriteSARIF(io.Writer(file), done, attackTool, attack.Rules(stack)), file.Close())
+	return errors.Join(report.WriteSARIF(io.Writer(file), done, attackTool, security.Rules(stack)), file.Close())
 }

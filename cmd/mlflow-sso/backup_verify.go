@@ -9,11 +9,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/backup"
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/progress"
-	"github.com/mlflow-sso/mlflow-sso/internal/repository"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
 func newBackupVerifyCommand() *cobra.Command {
@@ -76,7 +76,7 @@ func prove(cmd *cobra.Command, which chosen) (proof backup.Proof, err error) {
 // inCopy restores a snapshot into a stack of its own, proves the logins there, and removes
 // it again. More may be done with it before the logins.
 func inCopy(cmd *cobra.Command, which chosen, options stack.RestoreOptions, more ...func(context.Context, *stack.Stack) error) (done stack.Restoration, err error) {
-	root, err := repository.Find(".")
+	root, err := workingcopy.Find(".")
 	if err != nil {
 		return done, err
 	}

@@ -9,19 +9,19 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/baseimage"
-	"github.com/mlflow-sso/mlflow-sso/internal/dockerhost"
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/home"
-	"github.com/mlflow-sso/mlflow-sso/internal/progress"
-	"github.com/mlflow-sso/mlflow-sso/internal/repository"
-	"github.com/mlflow-sso/mlflow-sso/internal/toolchain"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/baseimage"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/dockerinstall"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/toolchain"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
 // machine is one that is ready to run stacks.
 type machine struct {
 	root      string // the repository
-	home      home.Home
+	home      datadir.Home
 	docker    *engine.Engine
 	toolchain *toolchain.Toolchain
 	base      string // the image that the others start from
@@ -32,10 +32,10 @@ type machine struct {
 // caller closes machine.docker.
 func prepare(ctx context.Context, log *progress.Log, root, base string) (ready *machine, err error) {
 	ready = &machine{root: root, base: base}
-	if ready.home, err = home.Open(); err != nil {
+	if ready.home, err = datadir.Open(); err != nil {
 		return nil, err
 	}
-	if ready.docker, err = dockerhost.Ensure(ctx, ready.home, log); err != nil {
+	if ready.docker, err = dockerinstall.Ensure(ctx, ready.home, log); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -77,7 +77,7 @@ Progress is on standard error, the result on standard output.`,
   mlflow-sso bootstrap --base-image debian:trixie-slim   # as in the stack's images.base`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			root, err := repository.Find(".")
+			root, err := workingcopy.Find(".")
 			if err != nil {
 				return err
 			}

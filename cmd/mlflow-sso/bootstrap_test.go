@@ -9,15 +9,15 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/baseimage"
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/home"
-	"github.com/mlflow-sso/mlflow-sso/internal/toolchain"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/baseimage"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/toolchain"
 )
 
 func TestBootstrapRefusesAFormatBeforeItTouchesTheMachine(t *testing.T) {
 	dir := t.TempDir()
-	t.Setenv(home.Variable, dir)
+	t.Setenv(datadir.Variable, dir)
 	var stderr bytes.Buffer
 
 	code := run([]string{"bootstrap", "--output", "yaml"}, io.Discard, &stderr)
@@ -28,7 +28,7 @@ func TestBootstrapRefusesAFormatBeforeItTouchesTheMachine(t *testing.T) {
 }
 
 func TestBootstrapTellsEveryPartInBothFormats(t *testing.T) {
-	h, err := home.At(t.TempDir())
+	h, err := datadir.At(t.TempDir())
 	require.NoError(t, err)
 	ready := machine{
 		home: h, base: baseimage.Reference,

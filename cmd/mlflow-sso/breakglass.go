@@ -12,11 +12,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/breakglass"
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/front"
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/progress"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/edgeclient"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/breakglass"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
 // breakGlassUsual is how long a pass lasts unless --for says something else.
@@ -105,7 +105,7 @@ func breakGlass(ctx context.Context, cmd *cobra.Command, told outputs.Stack, r r
 		return err
 	}
 	defer func() { err = errors.Join(err, takeBack(ctx, log, glass, pass)) }()
-	way, err := front.Open(ctx, told, docker)
+	way, err := edgeclient.Open(ctx, told, docker)
 	if err != nil {
 		return err
 	}

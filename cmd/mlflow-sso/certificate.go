@@ -6,8 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/front"
+	"github.com/mlflow-sso/mlflow-sso/internal/edgeclient"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
 func newCertificateCommand(ofStack outputsOf) *cobra.Command {
@@ -31,7 +31,7 @@ stack are told to trust it, once: a new container of the edge keeps the authorit
 				return err
 			}
 			defer func() { err = errors.Join(err, docker.Close()) }()
-			authority, err := front.Authority(cmd.Context(), told, docker)
+			authority, err := edgeclient.Authority(cmd.Context(), told, docker)
 			if err != nil {
 				return err
 			}

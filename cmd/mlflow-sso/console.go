@@ -12,9 +12,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/master"
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/progress"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/adminrealm"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
 const (
@@ -45,8 +45,8 @@ up or verify removes them.`,
   ssh -t -L 8081:127.0.0.1:8081 <host> mlflow-sso console --stack prod     # 8081 is keycloak.port`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if length < shortestConsole || length > master.SessionMax {
-				return usageError{fmt.Errorf("--for: got %s, want %s to %s", length, shortestConsole, master.SessionMax)}
+			if length < shortestConsole || length > adminrealm.SessionMax {
+				return usageError{fmt.Errorf("--for: got %s, want %s to %s", length, shortestConsole, adminrealm.SessionMax)}
 			}
 			told, err := ofStack(cmd.Context(), which)
 			if err != nil {
@@ -65,8 +65,8 @@ up or verify removes them.`,
 
 // console lets a person in, waits, and removes them whatever happens meanwhile.
 func console(ctx context.Context, cmd *cobra.Command, told outputs.Stack, length time.Duration) (err error) {
-	realm, log := master.Of(told), progress.New(cmd.ErrOrStderr())
-	var guest *master.Guest
+	realm, log := adminrealm.Of(told), progress.New(cmd.ErrOrStderr())
+	var guest *adminrealm.Guest
 	err = log.Step(ctx, "a way into Keycloak's admin console", func(ctx context.Context, step *progress.Step) error {
 		// Also removes those whose time is over; and without its settings the login would fail.
 		set, err := realm.Settle(ctx)
@@ -90,12 +90,12 @@ func console(ctx context.Context, cmd *cobra.Command, told outputs.Stack, length
 }
 
 // goodbye removes the person, also after an interrupt.
-func goodbye(ctx context.Context, log *progress.Log, realm *master.Realm, guest *master.Guest) error {
+func goodbye(ctx context.Context, log *progress.Log, realm *adminrealm.Realm, guest *adminrealm.Guest) error {
 	return leave(ctx, log, "removing "+guest.Username, func(ctx context.Context) error { return realm.Dismiss(ctx, guest) },
 		fmt.Sprintf("the next `mlflow-sso console`, `up` or `verify` after %s removes %s", guest.Until.Local().Format(time.TimeOnly), guest.Username))
 }
 
-func printGuest(w io.Writer, told outputs.Stack, guest *master.Guest) error {
+func printGuest(w io.Writer, told outputs.Stack, guest *adminrealm.Guest) error {
 	at, err := url.Parse(told.Keycloak.AdminURL)
 	if err != nil {
 		return fmt.Errorf("the stack's address of the admin console: %w", err)

@@ -10,8 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/master"
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/adminrealm"
 )
 
 func TestTheConsoleRefusesATimeThatMakesNoSenseBeforeItAsksAnybody(t *testing.T) {
@@ -34,7 +34,7 @@ func TestTheConsoleRefusesATimeThatMakesNoSenseBeforeItAsksAnybody(t *testing.T)
 
 func TestAGuestIsShownWithEverythingThatALoginTakes(t *testing.T) {
 	told := outputs.Stack{Keycloak: outputs.Keycloak{AdminURL: "http://127.0.0.1:8081"}}
-	guest := &master.Guest{Username: "console-x", Password: "the-password", Until: time.Date(2026, 5, 4, 12, 30, 15, 0, time.Local)}
+	guest := &adminrealm.Guest{Username: "console-x", Password: "the-password", Until: time.Date(2026, 5, 4, 12, 30, 15, 0, time.Local)}
 	var out strings.Builder
 
 	require.NoError(t, printGuest(&out, told, guest))

@@ -12,12 +12,12 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/home"
-	"github.com/mlflow-sso/mlflow-sso/internal/progress"
-	"github.com/mlflow-sso/mlflow-sso/internal/repository"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/toolchain"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
-	"github.com/mlflow-sso/mlflow-sso/internal/toolchain"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
 func newDestroyCommand() *cobra.Command {
@@ -51,7 +51,7 @@ by the setting protectData is never removed.`,
 // stays tells of data that is not the stack's, which no destroy touches; empty
 // where there is none.
 func stays(which chosen) (string, error) {
-	root, err := repository.Find(".")
+	root, err := workingcopy.Find(".")
 	if err != nil {
 		return "", err
 	}
@@ -103,14 +103,14 @@ func typed(cmd *cobra.Command, in io.Reader, which chosen, what, otherwise strin
 }
 
 func destroy(cmd *cobra.Command, which chosen, data bool) (err error) {
-	root, err := repository.Find(".")
+	root, err := workingcopy.Find(".")
 	if err != nil {
 		return err
 	}
 	if _, err := stack.Settings(root, which.name, which.file); err != nil {
 		return err
 	}
-	at, err := home.Open()
+	at, err := datadir.Open()
 	if err != nil {
 		return err
 	}

@@ -7,9 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/doctor"
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/progress"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/health"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
 var (
@@ -51,17 +51,17 @@ func examine(cmd *cobra.Command, which chosen, output format) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, docker.Close()) }()
-	var told doctor.Diagnosis
+	var told health.Diagnosis
 	err = progress.New(cmd.ErrOrStderr()).Step(cmd.Context(), "examination of "+patient.Stack.Deployment, func(ctx context.Context, step *progress.Step) error {
-		told = doctor.Examine(ctx, patient, docker, func(name string) { step.Say("%s: looked at", name) })
+		told = health.Examine(ctx, patient, docker, func(name string) { step.Say("%s: looked at", name) })
 		return ctx.Err()
 	})
 	if err != nil {
 		return err
 	}
-	write := doctor.WriteTable
+	write := health.WriteTable
 	if output == asJSON {
-		write = doctor.WriteJSON
+		write = health.WriteJSON
 	}
 	err = write(cmd.OutOrStdout(), told)
 	switch {
@@ -75,15 +75,15 @@ func examine(cmd *cobra.Command, which chosen, output format) (err error) {
 }
 
 // patient reads from the state what doctor has to know; no service is asked.
-func (c *chosen) patient(ctx context.Context) (doctor.Patient, error) {
+func (c *chosen) patient(ctx context.Context) (health.Patient, error) {
 	s, err := c.found(ctx)
 	if err != nil {
-		return doctor.Patient{}, err
+		return health.Patient{}, err
 	}
 	told, err := s.Outputs(ctx)
 	if err != nil {
-		return doctor.Patient{}, err
+		return health.Patient{}, err
 	}
 	environments, err := s.Environments(ctx)
-	return doctor.Patient{Stack: told, Environments: environments, Tool: os.Args[0], Flags: c.asFlags()}, err
+	return health.Patient{Stack: told, Environments: environments, Tool: os.Args[0], Flags: c.asFlags()}, err
 }

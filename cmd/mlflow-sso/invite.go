@@ -8,9 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/people"
-	"github.com/mlflow-sso/mlflow-sso/internal/progress"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/realmusers"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
 // The least and the most that a link may last.
@@ -48,9 +48,9 @@ the password for one login takes its place.`,
 			if err != nil {
 				return err
 			}
-			var made *people.Invitation
+			var made *realmusers.Invitation
 			err = progress.New(cmd.ErrOrStderr()).Step(cmd.Context(), "an invitation for "+args[0], func(ctx context.Context, _ *progress.Step) error {
-				realm, err := people.Open(ctx, told)
+				realm, err := realmusers.Open(ctx, told)
 				if err == nil {
 					made, err = realm.Invite(ctx, args[0], lasts, again)
 				}
@@ -63,12 +63,12 @@ the password for one login takes its place.`,
 		},
 	}
 	which.flags(command.Flags())
-	command.Flags().DurationVar(&lasts, "for", people.LinkLasts, "how long the link in a mail is good for, `TIME` such as 2h")
+	command.Flags().DurationVar(&lasts, "for", realmusers.LinkLasts, "how long the link in a mail is good for, `TIME` such as 2h")
 	command.Flags().BoolVar(&again, "again", false, "also for a person who has a password")
 	return command
 }
 
-func printInvitation(w io.Writer, told outputs.Stack, made *people.Invitation) error {
+func printInvitation(w io.Writer, told outputs.Stack, made *realmusers.Invitation) error {
 	if made.Password == "" {
 		_, err := fmt.Fprintf(w, "Keycloak has written to %s; the link is good until %s\n", made.Email, made.Until.Local().Format(time.DateTime))
 		return err

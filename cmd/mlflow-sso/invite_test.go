@@ -8,8 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/people"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/realmusers"
 )
 
 func TestAnInvitationIsForOnePersonAndForATimeThatMakesSense(t *testing.T) {
@@ -23,12 +23,12 @@ func TestAnInvitationIsForOnePersonAndForATimeThatMakesSense(t *testing.T) {
 func TestAnInvitationShowsWhatSomebodyNeedsAndNoMore(t *testing.T) {
 	told := outputs.Stack{MLflow: outputs.MLflow{URL: "https://mlflow.example.com"}}
 	var shown bytes.Buffer
-	require.NoError(t, printInvitation(&shown, told, &people.Invitation{Username: "ada", Email: "ada@example.com", Password: "good-for-one-login"}))
+	require.NoError(t, printInvitation(&shown, told, &realmusers.Invitation{Username: "ada", Email: "ada@example.com", Password: "good-for-one-login"}))
 	for _, want := range []string{"https://mlflow.example.com\n", "ada\n", "good-for-one-login\n", "Keycloak demands another one"} {
 		require.Contains(t, shown.String(), want)
 	}
 	shown.Reset()
-	require.NoError(t, printInvitation(&shown, told, &people.Invitation{Username: "ada", Email: "ada@example.com", Until: time.Now()}))
+	require.NoError(t, printInvitation(&shown, told, &realmusers.Invitation{Username: "ada", Email: "ada@example.com", Until: time.Now()}))
 	require.Contains(t, shown.String(), "has written to ada@example.com")
 	require.NotContains(t, shown.String(), "Password")
 }

@@ -8,14 +8,14 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/mlflow-sso/mlflow-sso/components/platform"
-	"github.com/mlflow-sso/mlflow-sso/internal/provider"
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/accessprovider"
+	"github.com/mlflow-sso/mlflow-sso/platform"
 )
 
 func main() {
 	// Pulumi starts the tool under another name as its plugin for what MLflow knows.
-	if provider.IsPlugin() {
-		if err := provider.Main(); err != nil {
+	if accessprovider.IsPlugin() {
+		if err := accessprovider.Main(); err != nil {
 			_, _ = fmt.Fprintln(os.Stderr, "error:", err)
 			os.Exit(exitFailed)
 		}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 )
 
 func newPasswordsCommand() *cobra.Command {
@@ -39,31 +39,31 @@ the encrypted state. A demo user's password is the one that the person started w
 	return command
 }
 
-// login is one way in.
-type login struct {
+// account is one way in.
+type account struct {
 	Where    string `json:"where"`
 	Username string `json:"username"`
 	Password string `json:"password"`
 	Role     string `json:"role"`
 }
 
-func logins(told outputs.Stack) []login {
-	all := []login{}
+func logins(told outputs.Stack) []account {
+	all := []account{}
 	roles := map[string]string{told.Realm.AdminGroup: "administrator", told.Realm.UserGroup: "member"}
 	for _, user := range told.DemoUsers {
 		role, is := roles[user.Group]
 		if !is {
 			role = "nobody: is refused"
 		}
-		all = append(all, login{told.MLflow.URL, user.Username, user.Password, role})
+		all = append(all, account{told.MLflow.URL, user.Username, user.Password, role})
 	}
 	if admin := told.Keycloak.Admin; admin.Stands() {
-		all = append(all, login{told.Keycloak.AdminURL + "/admin/", admin.Username, admin.Password, "Keycloak's administrator"})
+		all = append(all, account{told.Keycloak.AdminURL + "/admin/", admin.Username, admin.Password, "Keycloak's administrator"})
 	}
 	return all
 }
 
-func printLogins(w io.Writer, all []login, output format) error {
+func printLogins(w io.Writer, all []account, output format) error {
 	if output == asJSON {
 		return writeJSON(w, all)
 	}

@@ -8,12 +8,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/home"
-	"github.com/mlflow-sso/mlflow-sso/internal/progress"
-	"github.com/mlflow-sso/mlflow-sso/internal/report"
-	"github.com/mlflow-sso/mlflow-sso/internal/repository"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/toolchain"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
-	"github.com/mlflow-sso/mlflow-sso/internal/toolchain"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
 // errChanges says that up would change something, where that shall be told by the
@@ -62,14 +62,14 @@ Exit codes: 0 also when there are changes, unless --exit-code is given: then 3.`
 }
 
 func preview(cmd *cobra.Command, which chosen, refresh bool) (found report.Preview, err error) {
-	root, err := repository.Find(".")
+	root, err := workingcopy.Find(".")
 	if err != nil {
 		return found, err
 	}
 	if _, err := stack.Settings(root, which.name, which.file); err != nil {
 		return found, err
 	}
-	at, err := home.Open()
+	at, err := datadir.Open()
 	if err != nil {
 		return found, err
 	}

@@ -8,12 +8,12 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/home"
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/progress"
-	"github.com/mlflow-sso/mlflow-sso/internal/repository"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/toolchain"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
-	"github.com/mlflow-sso/mlflow-sso/internal/toolchain"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
 // chosen is the stack that a command works on.
@@ -44,11 +44,11 @@ func (c *chosen) on(ctx context.Context, m *machine) (*stack.Stack, error) {
 // found opens a stack that is in the state, to read that alone: nothing is
 // installed or started for it.
 func (c *chosen) found(ctx context.Context) (*stack.Stack, error) {
-	root, err := repository.Find(".")
+	root, err := workingcopy.Find(".")
 	if err != nil {
 		return nil, err
 	}
-	at, err := home.Open()
+	at, err := datadir.Open()
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func outputsInState(ctx context.Context, which chosen) (outputs.Stack, error) {
 
 // onStack does something with a stack, on a machine that is ready, as a step.
 func onStack(cmd *cobra.Command, which chosen, title string, do func(context.Context, *progress.Step, *stack.Stack) error) (err error) {
-	root, err := repository.Find(".")
+	root, err := workingcopy.Find(".")
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/progress"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
 const (

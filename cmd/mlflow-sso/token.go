@@ -7,10 +7,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/front"
-	"github.com/mlflow-sso/mlflow-sso/internal/jobtoken"
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/edgeclient"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/serviceaccount"
 )
 
 // asToken prints a token, and not what it takes to get one.
@@ -56,7 +56,7 @@ Exit codes: 0 printed, 1 the stack cannot be read or Keycloak gives no token,
 		},
 	}
 	which.flags(command.Flags())
-	choice := formatChoice{&form, []format{asToken, jobtoken.Env, jobtoken.Netrc, jobtoken.Kubernetes, jobtoken.JSON}}
+	choice := formatChoice{&form, []format{asToken, serviceaccount.Env, serviceaccount.Netrc, serviceaccount.Kubernetes, serviceaccount.JSON}}
 	command.Flags().Var(choice, "format", "`FORMAT` of what is printed, "+choice.list())
 	return command
 }
@@ -67,9 +67,9 @@ func printToken(cmd *cobra.Command, told outputs.Stack, account outputs.ServiceA
 		return err
 	}
 	if form != asToken {
-		return jobtoken.JobOf(told, account, way.Authority).Write(cmd.OutOrStdout(), string(form))
+		return serviceaccount.JobOf(told, account, way.Authority).Write(cmd.OutOrStdout(), string(form))
 	}
-	token, err := jobtoken.Token(cmd.Context(), way.Client(), told, account)
+	token, err := serviceaccount.Token(cmd.Context(), way.Client(), told, account)
 	if err != nil {
 		return err
 	}
@@ -79,14 +79,14 @@ func printToken(cmd *cobra.Command, told outputs.Stack, account outputs.ServiceA
 
 // wayTo is the way to a stack's public addresses. Docker is asked only where the
 // stack has an edge.
-func wayTo(ctx context.Context, told outputs.Stack) (way *front.Front, err error) {
+func wayTo(ctx context.Context, told outputs.Stack) (way *edgeclient.Front, err error) {
 	if !told.Edge.Stands() {
-		return front.Open(ctx, told, nil)
+		return edgeclient.Open(ctx, told, nil)
 	}
 	docker, err := engine.Open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, docker.Close()) }()
-	return front.Open(ctx, told, docker)
+	return edgeclient.Open(ctx, told, docker)
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mlflow-sso/mlflow-sso/components/edge"
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/progress"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
 func newUpCommand() *cobra.Command {

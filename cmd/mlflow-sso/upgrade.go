@@ -11,10 +11,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/backup"
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/progress"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
 // upgradeOptions are the arguments.

@@ -9,10 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/backup"
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/migration"
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle/datacheck"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
 
@@ -25,7 +25,7 @@ type rehearsal struct {
 	// Artifacts are the files.
 	Artifacts int64 `json:"artifacts"`
 	// Losses are the tables that have less than before, all of them accepted.
-	Losses  []migration.Loss `json:"losses"`
+	Losses  []datacheck.Loss `json:"losses"`
 	Seconds int64            `json:"seconds"`
 
 	// moves says that the data of one Postgres is not read by the other.
@@ -40,7 +40,7 @@ func rehearse(cmd *cobra.Command, o upgradeOptions, told outputs.Stack, changed 
 		return r, err
 	}
 	defer func() { err = errors.Join(err, docker.Close()) }()
-	was, err := migration.Major(cmd.Context(), docker, told.Postgres.Container)
+	was, err := datacheck.Major(cmd.Context(), docker, told.Postgres.Container)
 	if err != nil {
 		return r, err
 	}
@@ -48,10 +48,10 @@ func rehearse(cmd *cobra.Command, o upgradeOptions, told outputs.Stack, changed 
 	if err != nil {
 		return r, err
 	}
-	r = rehearsal{Versions: changed, Snapshot: taken.ID, Losses: []migration.Loss{}}
+	r = rehearsal{Versions: changed, Snapshot: taken.ID, Losses: []datacheck.Loss{}}
 	var rows map[string]map[string]int64
 	done, err := inCopy(cmd, o.which, stack.RestoreOptions{Of: told.Deployment, Snapshot: taken.ID}, func(ctx context.Context, s *stack.Stack) error {
-		is, err := migration.Major(ctx, docker, s.Config.Name+"-postgres")
+		is, err := datacheck.Major(ctx, docker, s.Config.Name+"-postgres")
 		if err != nil {
 			return err
 		}
@@ -63,7 +63,7 @@ func rehearse(cmd *cobra.Command, o upgradeOptions, told outputs.Stack, changed 
 		return r, err
 	}
 	r.Tables, r.Rows, r.Artifacts, r.Seconds = done.Tables, done.Rows, done.Artifacts, int64(time.Since(began).Seconds())
-	r.Losses = append(r.Losses, migration.Losses(done.Held, rows)...)
+	r.Losses = append(r.Losses, datacheck.Losses(done.Held, rows)...)
 	if left := r.without(o.accept); len(left) > 0 {
 		return r, fmt.Errorf("tables have less than before: %s; where that is meant, say so with --accept TABLE", strings.Join(left, "; "))
 	}

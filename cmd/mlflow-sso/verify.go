@@ -13,10 +13,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/report"
-	"github.com/mlflow-sso/mlflow-sso/internal/verify"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
 // outputsOf reads the outputs of a stack, secrets in clear.
@@ -121,8 +121,8 @@ func verifyStack(cmd *cobra.Command, stack outputs.Stack, docker *engine.Engine,
 	if output == asJSON {
 		write = report.WriteJSON
 	}
-	return runChecks(cmd, verify.Title(stack), verify.Names(stack), write, func(observe func(report.Check)) (report.Report, error) {
-		return verify.Run(cmd.Context(), stack, docker, observe), nil
+	return runChecks(cmd, login.Title(stack), login.Names(stack), write, func(observe func(report.Check)) (report.Report, error) {
+		return login.Run(cmd.Context(), stack, docker, observe), nil
 	})
 }
 

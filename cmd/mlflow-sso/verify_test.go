@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 )
 
 const someOutputs = `{"deployment":"d","mlflow":{"url":"http://localhost:5000"},"realm":{"issuer":"http://localhost:8080/realms/mlflow"},

@@ -18,11 +18,11 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/mlflow-sso/mlflow-sso/components/address"
+	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/container"
-	"github.com/mlflow-sso/mlflow-sso/components/internal/mistakes"
+	"github.com/mlflow-sso/mlflow-sso/components/objectstore"
 	"github.com/mlflow-sso/mlflow-sso/components/postgres"
-	"github.com/mlflow-sso/mlflow-sso/components/s3"
+	"github.com/mlflow-sso/mlflow-sso/contract/address"
 )
 
 // TypeToken is the component's type in the state.
@@ -58,7 +58,7 @@ type Args struct {
 	// Folder is the folder of the Docker host for the repository; empty where it is in
 	// Bucket.
 	Folder string
-	Bucket s3.Bucket
+	Bucket objectstore.Bucket
 	// Repository is how restic names it.
 	Repository string
 	// Password opens the repository.
@@ -77,9 +77,9 @@ type Args struct {
 // container needs is checked there.
 func (a *Args) Validate() error {
 	if a == nil {
-		return mistakes.None()
+		return argcheck.None()
 	}
-	var m mistakes.List
+	var m argcheck.List
 	m.Unless(len(a.Databases) > 0, "Databases is empty, want at least one")
 	m.Unless(slices.Equal(slices.Sorted(slices.Values(a.Order)), slices.Sorted(maps.Keys(a.Databases))), "Order is %v, want each database once", a.Order)
 	m.Unless((a.Artifacts != nil) == (a.Elsewhere == ""), "Artifacts is there: %t, want it exactly where Elsewhere is empty, got %q", a.Artifacts != nil, a.Elsewhere)

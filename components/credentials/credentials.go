@@ -22,8 +22,8 @@ import (
 	"github.com/pulumi/pulumi-random/sdk/v4/go/random"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/mlflow-sso/mlflow-sso/components/internal/child"
-	"github.com/mlflow-sso/mlflow-sso/components/internal/mistakes"
+	"github.com/mlflow-sso/mlflow-sso/components/childopts"
+	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
 )
 
 // TypeToken is the component's type in the state.
@@ -109,9 +109,9 @@ type Args struct {
 // Validate reports every mistake in the arguments at once.
 func (a *Args) Validate() error {
 	if a == nil {
-		return mistakes.None()
+		return argcheck.None()
 	}
-	var m mistakes.List
+	var m argcheck.List
 	m.Unless(a.Root >= 0 && a.Root <= MostGenerations, "Root is %d, want 1 to %d", a.Root, MostGenerations)
 	for _, label := range slices.Sorted(maps.Keys(a.Generations)) {
 		n := a.Generations[label]
@@ -142,7 +142,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	for number := 1; number <= c.number; number++ {
 		root, err := random.NewRandomBytes(ctx, RootName(name, number), &random.RandomBytesArgs{
 			Length: pulumi.Int(rootLength),
-		}, child.Options(c, child.Protected(args.Protect)...)...)
+		}, childopts.Options(c, childopts.Protected(args.Protect)...)...)
 		if err != nil {
 			return nil, fmt.Errorf("credentials %q: root: %w", name, err)
 		}

@@ -15,7 +15,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/mlflow-sso/mlflow-sso/components/internal/mistakes"
+	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
 )
 
 // Where the certificates come from.
@@ -45,7 +45,7 @@ type Certificates struct {
 
 // Validate reports every mistake in the certificates at once.
 func (c Certificates) Validate() error {
-	var m mistakes.List
+	var m argcheck.List
 	m.Unless(slices.Contains(Sources(), c.Source), "Certificates are from %q, want one of %s", c.Source, strings.Join(Sources(), ", "))
 	m.Unless(c.Source != Files || c.Pair.Chain != "" && c.Pair.Key != "", "Certificates have no chain or no key, want both")
 	m.Unless(c.Source != ACME || CheckDirectory(c.Directory) == nil, "Certificates have the directory %q, %v", c.Directory, CheckDirectory(c.Directory))

@@ -20,10 +20,10 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/mlflow-sso/mlflow-sso/components/address"
+	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/container"
-	"github.com/mlflow-sso/mlflow-sso/components/internal/mistakes"
 	"github.com/mlflow-sso/mlflow-sso/components/keycloak"
+	"github.com/mlflow-sso/mlflow-sso/contract/address"
 )
 
 // TypeToken is the component's type in the state.
@@ -82,9 +82,9 @@ type Args struct {
 // container needs is checked there.
 func (a *Args) Validate() error {
 	if a == nil {
-		return mistakes.None()
+		return argcheck.None()
 	}
-	var m mistakes.List
+	var m argcheck.List
 	m.Unless(a.Network != nil && a.Address.IsValid(), "Network or Address is missing, want the edge network and an address on it")
 	m.Unless(a.Listen.IsValid(), "Listen is missing, want an address of the host")
 	m.Unless(a.HTTPPort > 0 && a.HTTPSPort > 0 && a.AdminPort > 0, "HTTPPort, HTTPSPort or AdminPort is 0, want where to publish")

@@ -11,8 +11,8 @@ import (
 	"github.com/pulumi/pulumi-docker/sdk/v4/go/docker"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/mlflow-sso/mlflow-sso/components/internal/child"
-	"github.com/mlflow-sso/mlflow-sso/components/internal/mistakes"
+	"github.com/mlflow-sso/mlflow-sso/components/childopts"
+	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
 )
 
 // TypeToken is the component's type in the state.
@@ -35,9 +35,9 @@ type Args struct {
 // Validate reports every mistake in the arguments at once.
 func (a *Args) Validate() error {
 	if a == nil {
-		return mistakes.None()
+		return argcheck.None()
 	}
-	var m mistakes.List
+	var m argcheck.List
 	m.Unless(a.Deployment != "", `Deployment is "", want a name`)
 	m.Unless(a.Service != "", `Service is "", want a name`)
 	m.Unless(a.Reference != "" || a.Folder != "" && a.Base != "", "Folder is %q and Base %q, want both to build, or a Reference", a.Folder, a.Base)
@@ -66,7 +66,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	if err := ctx.RegisterComponentResource(TypeToken, name, i, opts...); err != nil {
 		return nil, fmt.Errorf("image %q: %w", name, err)
 	}
-	made, err := docker.NewRemoteImage(ctx, name+"-image", remote, child.Options(i)...)
+	made, err := docker.NewRemoteImage(ctx, name+"-image", remote, childopts.Options(i)...)
 	if err != nil {
 		return nil, fmt.Errorf("image %q: %w", name, err)
 	}

@@ -17,10 +17,10 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/mlflow-sso/mlflow-sso/components/address"
+	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/container"
-	"github.com/mlflow-sso/mlflow-sso/components/internal/mistakes"
 	"github.com/mlflow-sso/mlflow-sso/components/postgres"
+	"github.com/mlflow-sso/mlflow-sso/contract/address"
 )
 
 // TypeToken is the component's type in the state.
@@ -67,9 +67,9 @@ type Args struct {
 // container needs is checked there.
 func (a *Args) Validate() error {
 	if a == nil {
-		return mistakes.None()
+		return argcheck.None()
 	}
-	var m mistakes.List
+	var m argcheck.List
 	m.Unless(a.Edge != nil, "Edge is missing, want the edge network")
 	m.Unless((a.Data != nil) == a.Database.Own(), "Data is there: %t, want it exactly where the database is the stack's: %t", a.Data != nil, a.Database.Own())
 	m.Unless(a.Port > 0, "Port is 0, want where to publish")

@@ -20,7 +20,7 @@ func (a *Args) person() Person {
 }
 
 // askForPerson tells the server to make the person at its first start. At a later
-// one it takes no notice; the tool does it then, see internal/master.
+// one it takes no notice; the tool does it then, see internal/keycloak/adminrealm.
 func (a *Args) askForPerson(env map[string]pulumi.StringInput) {
 	if who := a.person(); who.Username != "" {
 		env["KC_BOOTSTRAP_ADMIN_USERNAME"] = pulumi.String(who.Username)

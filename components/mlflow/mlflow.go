@@ -15,13 +15,13 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/mlflow-sso/mlflow-sso/components/address"
+	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/container"
-	"github.com/mlflow-sso/mlflow-sso/components/internal/mistakes"
+	"github.com/mlflow-sso/mlflow-sso/components/objectstore"
 	"github.com/mlflow-sso/mlflow-sso/components/postgres"
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
 	"github.com/mlflow-sso/mlflow-sso/components/redis"
-	"github.com/mlflow-sso/mlflow-sso/components/s3"
+	"github.com/mlflow-sso/mlflow-sso/contract/address"
 )
 
 // TypeToken is the component's type in the state.
@@ -76,7 +76,7 @@ type Args struct {
 	// Cache keeps permissions for a short time.
 	Cache redis.Endpoint
 	// Artifacts is where files are kept; the zero value keeps them in a volume.
-	Artifacts s3.Bucket
+	Artifacts objectstore.Bucket
 	// OIDC is how people log in.
 	OIDC realm.OIDCClient
 	// SessionKey signs session cookies.
@@ -95,9 +95,9 @@ type Args struct {
 // container needs is checked there.
 func (a *Args) Validate() error {
 	if a == nil {
-		return mistakes.None()
+		return argcheck.None()
 	}
-	var m mistakes.List
+	var m argcheck.List
 	m.Unless(a.Edge != nil, "Edge is missing, want the edge network")
 	onData := a.Backend.Own() || a.Auth.Own() || a.Cache.Own()
 	m.Unless((a.Data != nil) == onData, "Data is there: %t, want it exactly where a database or the cache is the stack's: %t", a.Data != nil, onData)

@@ -19,9 +19,9 @@ import (
 	"github.com/pulumi/pulumi-docker/sdk/v4/go/docker"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/mlflow-sso/mlflow-sso/components/internal/child"
+	"github.com/mlflow-sso/mlflow-sso/components/childopts"
+	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/container"
-	"github.com/mlflow-sso/mlflow-sso/components/internal/mistakes"
 )
 
 // TypeToken is the component's type in the state.
@@ -41,9 +41,9 @@ type Args struct {
 // Validate reports every mistake in the arguments at once.
 func (a *Args) Validate() error {
 	if a == nil {
-		return mistakes.None()
+		return argcheck.None()
 	}
-	var m mistakes.List
+	var m argcheck.List
 	m.Unless(a.Deployment != "", `Deployment is "", want a name`)
 	m.Unless(!a.Subnet.IsValid() || CheckSubnet(a.Subnet) == nil, "Subnet is %s, want another: %v", a.Subnet, CheckSubnet(a.Subnet))
 	return m.Err()
@@ -135,7 +135,7 @@ func (n *Network) network(ctx *pulumi.Context, name, role, deployment string, su
 		}}
 	}
 	// The name is fixed, so a new network cannot stand beside the old one.
-	made, err := docker.NewNetwork(ctx, name+"-"+role, args, child.Options(n, pulumi.DeleteBeforeReplace(true))...)
+	made, err := docker.NewNetwork(ctx, name+"-"+role, args, childopts.Options(n, pulumi.DeleteBeforeReplace(true))...)
 	if err != nil {
 		return nil, fmt.Errorf("network %q: %s: %w", name, role, err)
 	}

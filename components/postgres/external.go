@@ -7,8 +7,8 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/mlflow-sso/mlflow-sso/components/address"
-	"github.com/mlflow-sso/mlflow-sso/components/internal/mistakes"
+	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
+	"github.com/mlflow-sso/mlflow-sso/contract/address"
 )
 
 // External is a server that is not the stack's. Its operator has made the
@@ -24,7 +24,7 @@ type External struct {
 
 // Validate reports every mistake in it at once. No password is repeated.
 func (e External) Validate() error {
-	var m mistakes.List
+	var m argcheck.List
 	if err := e.Address.CheckExternal(); err != nil {
 		m.Unless(false, "Address: %v", err)
 	}

@@ -21,9 +21,9 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/mlflow-sso/mlflow-sso/components/address"
+	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/container"
-	"github.com/mlflow-sso/mlflow-sso/components/internal/mistakes"
+	"github.com/mlflow-sso/mlflow-sso/contract/address"
 )
 
 // TypeToken is the component's type in the state.
@@ -68,9 +68,9 @@ type Args struct {
 // container needs is checked there.
 func (a *Args) Validate() error {
 	if a == nil {
-		return mistakes.None()
+		return argcheck.None()
 	}
-	var m mistakes.List
+	var m argcheck.List
 	m.Unless(a.Network != nil, "Network is missing, want the data network")
 	m.Unless(a.Superuser != nil, "Superuser is missing, want a password")
 	m.Unless(len(a.Databases) > 0, "Databases is empty, want at least one")

@@ -3,7 +3,7 @@ package realm
 import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/mlflow-sso/mlflow-sso/components/internal/child"
+	"github.com/mlflow-sso/mlflow-sso/components/childopts"
 )
 
 // Inside is what a component needs that makes something in the realm.
@@ -23,7 +23,7 @@ func (i Inside) IsZero() bool { return i.provider == nil || i.server == nil }
 // Options are those of a child inside Keycloak: it is made through the realm's
 // provider, and goes with the server's container.
 func (i Inside) Options(parent pulumi.Resource, extra ...pulumi.ResourceOption) []pulumi.ResourceOption {
-	return child.Options(parent, append([]pulumi.ResourceOption{pulumi.Provider(i.provider), pulumi.DeletedWith(i.server)}, extra...)...)
+	return childopts.Options(parent, append([]pulumi.ResourceOption{pulumi.Provider(i.provider), pulumi.DeletedWith(i.server)}, extra...)...)
 }
 
 func (b *builder) inside() Inside {

@@ -11,7 +11,7 @@ import (
 	"github.com/pulumi/pulumi-keycloak/sdk/v6/go/keycloak/openid"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/mlflow-sso/mlflow-sso/components/internal/mistakes"
+	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
 )
 
 // stewardToken is how long a token of the steward's lasts: it gets one for each request.
@@ -47,7 +47,7 @@ func TakenClientIDs() []string {
 	return []string{ClientID, WatcherID, StewardID, "account", "account-console", "admin-cli", "broker", "realm-management", "security-admin-console"}
 }
 
-func checkMachines(m *mistakes.List, all []Machine, groups []string) {
+func checkMachines(m *argcheck.List, all []Machine, groups []string) {
 	for i, machine := range all {
 		m.Unless(machine.Name != "" && !slices.Contains(TakenClientIDs(), machine.Name), "Machines has %q, want a name that no other client has", machine.Name)
 		m.Unless(!slices.ContainsFunc(all[:i], func(other Machine) bool { return other.Name == machine.Name }), "Machines has %q twice, want it once", machine.Name)

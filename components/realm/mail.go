@@ -6,7 +6,7 @@ import (
 	"github.com/pulumi/pulumi-keycloak/sdk/v6/go/keycloak"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/mlflow-sso/mlflow-sso/components/address"
+	"github.com/mlflow-sso/mlflow-sso/contract/address"
 )
 
 // implicitTLS is the port at which TLS is spoken from the first byte.

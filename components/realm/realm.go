@@ -19,10 +19,10 @@ import (
 	"github.com/pulumi/pulumi-keycloak/sdk/v6/go/keycloak/openid"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/mlflow-sso/mlflow-sso/components/address"
-	"github.com/mlflow-sso/mlflow-sso/components/internal/child"
-	"github.com/mlflow-sso/mlflow-sso/components/internal/mistakes"
+	"github.com/mlflow-sso/mlflow-sso/components/childopts"
+	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
 	keycloakserver "github.com/mlflow-sso/mlflow-sso/components/keycloak"
+	"github.com/mlflow-sso/mlflow-sso/contract/address"
 )
 
 // TypeToken is the component's type in the state.
@@ -51,7 +51,7 @@ type User struct {
 	// Group is the group the person is in; empty for none.
 	Group string
 	// Password is the first one; the person may change it. Another one later is not set
-	// here, see internal/master. Edition says which one it is.
+	// here, see internal/keycloak/adminrealm. Edition says which one it is.
 	Password pulumi.StringOutput
 	Edition  string
 }
@@ -102,9 +102,9 @@ type Args struct {
 // Validate reports every mistake in the arguments at once.
 func (a *Args) Validate() error {
 	if a == nil {
-		return mistakes.None()
+		return argcheck.None()
 	}
-	var m mistakes.List
+	var m argcheck.List
 	m.Unless(!a.Admin.IsZero(), "Admin is missing, want access to Keycloak")
 	m.Unless(!a.Public.IsZero() && !a.Internal.IsZero(), "Public or Internal is missing, want both addresses of Keycloak")
 	m.Unless(!a.Application.IsZero(), "Application is missing, want the address of MLflow in the browser")
@@ -220,7 +220,7 @@ type builder struct {
 // with its container: taking a stack down asks nothing of a server that is going
 // away as well, and leaves the people in the database where its volume is kept.
 func (b *builder) childOpts() []pulumi.ResourceOption {
-	return child.Options(b.component, pulumi.Provider(b.keycloak), pulumi.DeletedWith(b.args.Admin.Server))
+	return childopts.Options(b.component, pulumi.Provider(b.keycloak), pulumi.DeletedWith(b.args.Admin.Server))
 }
 
 func (b *builder) provider() (err error) {
@@ -232,7 +232,7 @@ func (b *builder) provider() (err error) {
 		InitialLogin: pulumi.Bool(false),
 		// Making a realm on a cold server can pass the default of 5 s, and would then be made but not known.
 		ClientTimeout: pulumi.Int(60),
-	}, child.Options(b.component)...)
+	}, childopts.Options(b.component)...)
 	if err != nil {
 		return fmt.Errorf("provider: %w", err)
 	}

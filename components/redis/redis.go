@@ -15,9 +15,9 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/mlflow-sso/mlflow-sso/components/address"
+	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/container"
-	"github.com/mlflow-sso/mlflow-sso/components/internal/mistakes"
+	"github.com/mlflow-sso/mlflow-sso/contract/address"
 )
 
 // TypeToken is the component's type in the state.
@@ -45,9 +45,9 @@ type Args struct {
 // container needs is checked there.
 func (a *Args) Validate() error {
 	if a == nil {
-		return mistakes.None()
+		return argcheck.None()
 	}
-	var m mistakes.List
+	var m argcheck.List
 	m.Unless(a.Network != nil, "Network is missing, want the data network")
 	m.Unless(a.Password != nil, "Password is missing, want a password")
 	return m.Err(a.container().Validate())

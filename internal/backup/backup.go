@@ -18,7 +18,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
 // Keeper is the container that takes a stack's snapshots.

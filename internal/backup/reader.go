@@ -16,8 +16,8 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/components/backup"
 	"github.com/mlflow-sso/mlflow-sso/config"
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/label"
+	"github.com/mlflow-sso/mlflow-sso/contract/naming"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
 // readWithin bounds the life of a reader's container, should nobody remove it.
@@ -83,7 +83,7 @@ func OpenReader(ctx context.Context, docker *engine.Engine, image, deployment st
 	}
 	once := engine.Once{
 		Name: deployment + "-restore-" + strings.ToLower(rand.Text()[:6]), Image: image, Network: network.NetworkNone, Within: readWithin, Scratch: 256,
-		Labels: map[string]string{label.Component: "restore"},
+		Labels: map[string]string{naming.Component: "restore"},
 		Env:    []string{"RESTIC_REPOSITORY=" + set.Repository(backup.RepositoryPath)},
 	}
 	input := passphrase + "\n"

@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
-	"github.com/mlflow-sso/mlflow-sso/internal/master"
-	"github.com/mlflow-sso/mlflow-sso/internal/report"
+	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/adminrealm"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
 // administrators is how progress and differences call what the tool sets inside
@@ -23,7 +23,7 @@ func (s *Stack) settleAdministrators(ctx context.Context, step Step) (Changes, e
 		return nil, err
 	}
 	step.Say("looking at Keycloak's %s", administrators)
-	mended, err := master.Of(told).Settle(ctx)
+	mended, err := adminrealm.Of(told).Settle(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func (s *Stack) differingAdministrators(ctx context.Context, step Step, found []
 	if err != nil {
 		return nil, err
 	}
-	differs, err := master.Of(told).Differences(ctx)
+	differs, err := adminrealm.Of(told).Differences(ctx)
 	if err != nil || len(differs) == 0 {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optimport"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optpreview"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/adminapi"
+	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
 )
 
 // adoption finds what stands inside Keycloak and is not in the state: its
@@ -39,7 +39,7 @@ func (s *Stack) adopt(ctx context.Context, step Step) error {
 		return because("preview", err, watched.problems)
 	}
 	a := &adoption{realm: told.Realm.Name, clientID: told.Realm.ClientID}
-	if a.api, a.token, err = adminapi.Open(ctx, told.Keycloak, time.Minute); err != nil {
+	if a.api, a.token, err = admin.Open(ctx, told.Keycloak, time.Minute); err != nil {
 		return because("look into Keycloak", err, nil)
 	}
 

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/home"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
 )
 
 // backend is where Pulumi keeps the state: where the caller says, else a folder
@@ -35,7 +35,7 @@ func (s *Stack) stateFolder() (string, bool) {
 
 // MayExist says whether the state has a stack of that name, as far as that can be
 // told without Pulumi: a state that is not in a folder on this machine may.
-func MayExist(h home.Home, name string) bool {
+func MayExist(h datadir.Home, name string) bool {
 	s := Stack{Options: Options{Home: h, Name: name}}
 	folder, is := s.stateFolder()
 	if !is {

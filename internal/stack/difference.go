@@ -12,8 +12,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 
-	"github.com/mlflow-sso/mlflow-sso/components/access"
-	"github.com/mlflow-sso/mlflow-sso/internal/report"
+	"github.com/mlflow-sso/mlflow-sso/components/permissions"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
 // difference is a resource that an update would change.
@@ -62,7 +62,7 @@ func (w *watch) stays(m apitype.StepEventMetadata, step Step) {
 
 func differs(m apitype.StepEventMetadata, outcome report.Outcome) difference {
 	d := difference{urn: m.URN, keys: m.Keys, change: report.Change{Resource: nameOf(m.URN), Kind: kindOf(m.Type), Outcome: outcome}}
-	if m.Type == access.GrantType {
+	if m.Type == permissions.GrantType {
 		d.change.Resource = sentence(m)
 	}
 	if outcome == report.Changed || outcome == report.Replaced {

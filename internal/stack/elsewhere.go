@@ -13,9 +13,9 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optup"
 
 	"github.com/mlflow-sso/mlflow-sso/components/image"
-	"github.com/mlflow-sso/mlflow-sso/components/platform"
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/label"
+	"github.com/mlflow-sso/mlflow-sso/contract/naming"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/platform"
 )
 
 // tryScript runs inside MLflow's image.
@@ -49,7 +49,7 @@ func (s *Stack) tryElsewhere(ctx context.Context, step Step, known *state) (hold
 	}
 	once := engine.Once{
 		Name: s.Config.Name + "-check", Image: made, Network: s.wayOut(ctx), Within: tryWithin,
-		Labels: map[string]string{label.Deployment: s.Config.Name, label.Component: "check"},
+		Labels: map[string]string{naming.Deployment: s.Config.Name, naming.Component: "check"},
 	}
 	result, err := s.Docker.Once(ctx, once, []string{"python", "-c", tryScript}, engine.Stdin(strings.NewReader(string(input))))
 	if err == nil {

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mlflow-sso/mlflow-sso/components/platform"
+	"github.com/mlflow-sso/mlflow-sso/platform"
 )
 
 // The services that may be elsewhere, as the script names them.

@@ -10,13 +10,13 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/components/address"
-	"github.com/mlflow-sso/mlflow-sso/components/platform"
+	"github.com/mlflow-sso/mlflow-sso/components/objectstore"
 	"github.com/mlflow-sso/mlflow-sso/components/postgres"
 	"github.com/mlflow-sso/mlflow-sso/components/redis"
-	"github.com/mlflow-sso/mlflow-sso/components/s3"
 	"github.com/mlflow-sso/mlflow-sso/config"
-	"github.com/mlflow-sso/mlflow-sso/internal/report"
+	"github.com/mlflow-sso/mlflow-sso/contract/address"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
+	"github.com/mlflow-sso/mlflow-sso/platform"
 )
 
 func everythingElsewhere() platform.Elsewhere {
@@ -26,7 +26,7 @@ func everythingElsewhere() platform.Elsewhere {
 			Passwords: map[string]string{"mlflow": "first secret", "keycloak": "second secret"},
 		},
 		Redis:     &redis.External{Address: address.Server{Host: "cache.example.com", Port: 6379, TLS: true}, Password: "third secret", Prefix: "a:"},
-		Artifacts: &s3.External{Bucket: "bucket", Prefix: "p", AccessKeyID: "id", SecretKey: "fourth secret"},
+		Artifacts: &objectstore.External{Bucket: "bucket", Prefix: "p", AccessKeyID: "id", SecretKey: "fourth secret"},
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/volume"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/label"
+	"github.com/mlflow-sso/mlflow-sso/contract/naming"
 )
 
 // health is what an update has to do more than usual.
@@ -144,7 +144,7 @@ func alive(pid int) bool {
 
 // ours selects what carries the deployment's name.
 func (s *Stack) ours() filters.Args {
-	return filters.NewArgs(filters.Arg("label", label.Deployment+"="+s.Config.Name))
+	return filters.NewArgs(filters.Arg("label", naming.Deployment+"="+s.Config.Name))
 }
 
 // volumes says whether the stack has data from before. Data that was not made

@@ -19,7 +19,7 @@ func (s *Stack) edited() bool {
 	if err != nil {
 		return true
 	}
-	for _, name := range []string{"go.mod", "go.sum", "cmd", "components", "config", "internal"} {
+	for _, name := range []string{"go.mod", "go.sum", "cmd", "components", "config", "contract", "internal", "platform"} {
 		err := filepath.WalkDir(filepath.Join(s.Repository, name), func(_ string, entry fs.DirEntry, err error) error {
 			if err != nil {
 				return err

@@ -6,17 +6,17 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mlflow-sso/mlflow-sso/components/broker"
+	"github.com/mlflow-sso/mlflow-sso/components/identityprovider"
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
 	"github.com/mlflow-sso/mlflow-sso/config"
-	"github.com/mlflow-sso/mlflow-sso/internal/people"
-	"github.com/mlflow-sso/mlflow-sso/internal/pristine"
-	"github.com/mlflow-sso/mlflow-sso/internal/report"
+	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/realmbaseline"
+	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/realmusers"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
 // exclusive are the groups in which nobody is but whom the settings name.
-func (s *Stack) exclusive() people.Exclusive {
-	groups := people.Exclusive{}
+func (s *Stack) exclusive() realmusers.Exclusive {
+	groups := realmusers.Exclusive{}
 	for _, group := range s.Config.Realm.Exclusive {
 		groups[group] = s.Config.In(group)
 		if group == realm.AdminGroup {
@@ -36,7 +36,7 @@ func (s *Stack) settlePeople(ctx context.Context, step Step) (Changes, error) {
 	if err != nil {
 		return nil, err
 	}
-	in, err := people.Open(ctx, told)
+	in, err := realmusers.Open(ctx, told)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func (s *Stack) settlePeople(ctx context.Context, step Step) (Changes, error) {
 	return Changes{"update": len(gone)}, nil
 }
 
-func (s *Stack) invite(ctx context.Context, step Step, in *people.Realm) error {
+func (s *Stack) invite(ctx context.Context, step Step, in *realmusers.Realm) error {
 	var usernames []string
 	for _, p := range s.Config.People {
 		usernames = append(usernames, p.Username)
@@ -70,7 +70,7 @@ func (s *Stack) invite(ctx context.Context, step Step, in *people.Realm) error {
 		return nil
 	}
 	for _, username := range waiting {
-		if _, err := in.Invite(ctx, username, people.LinkLasts, false); err != nil {
+		if _, err := in.Invite(ctx, username, realmusers.LinkLasts, false); err != nil {
 			return err
 		}
 		s.tell(step, username+" was written to, to set a password")
@@ -93,7 +93,7 @@ func (s *Stack) differingPeople(ctx context.Context, found []report.Change) ([]r
 	if err != nil {
 		return nil, err
 	}
-	in, err := people.Open(ctx, told)
+	in, err := realmusers.Open(ctx, told)
 	if err != nil {
 		return nil, err
 	}
@@ -115,8 +115,8 @@ func (s *Stack) newlyListed(known *state) bool {
 }
 
 // made is what the settings add to the realm.
-func (s *Stack) made() pristine.Made {
-	made := pristine.Made{
+func (s *Stack) made() realmbaseline.Made {
+	made := realmbaseline.Made{
 		Administrators: append(s.Config.In(realm.AdminGroup), s.Config.Realm.Administrators...),
 		Groups:         s.Config.Realm.Groups,
 		ConfirmsEmail:  s.Config.ConfirmsEmail(),
@@ -129,9 +129,9 @@ func (s *Stack) made() pristine.Made {
 			made.Directories = append(made.Directories, p.Alias)
 			continue
 		}
-		made.Flows = []string{broker.FirstLogin}
+		made.Flows = []string{identityprovider.FirstLogin}
 		made.Providers = append(made.Providers, p.Alias)
-		made.Mappers = append(made.Mappers, broker.MapperNames(p.Alias, p.SAML != nil, p.Groups)...)
+		made.Mappers = append(made.Mappers, identityprovider.MapperNames(p.Alias, p.SAML != nil, p.Groups)...)
 	}
 	return made
 }

@@ -18,7 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mlflow-sso/mlflow-sso/config"
-	"github.com/mlflow-sso/mlflow-sso/internal/label"
+	"github.com/mlflow-sso/mlflow-sso/contract/naming"
 )
 
 // The room, in bytes, that the Docker host's disk must have: to build the images
@@ -50,7 +50,7 @@ func (s *Stack) portsFree(ctx context.Context) error {
 	for _, p := range s.Config.Published() {
 		holder, is := published[p.Port]
 		switch {
-		case is && holder.Labels[label.Deployment] == s.Config.Name:
+		case is && holder.Labels[naming.Deployment] == s.Config.Name:
 		case is:
 			errs = append(errs, fmt.Errorf("port %d is taken by the container %s: stop it, or set another %s, and the publicURL with it, in the stack file",
 				p.Port, nameOfContainer(holder), p.Key))
@@ -74,7 +74,7 @@ func (s *Stack) subnetFree(ctx context.Context) error {
 		return fmt.Errorf("list networks: %w", err)
 	}
 	for _, n := range networks {
-		if n.Labels[label.Deployment] == s.Config.Name {
+		if n.Labels[naming.Deployment] == s.Config.Name {
 			continue
 		}
 		for _, pool := range n.IPAM.Config {
@@ -103,7 +103,7 @@ func (s *Stack) published(ctx context.Context) (map[int]container.Summary, error
 				published[int(port.PublicPort)] = c
 			}
 		}
-		if c.Labels[label.Deployment] != s.Config.Name || c.State == container.StateExited || c.State == container.StateDead {
+		if c.Labels[naming.Deployment] != s.Config.Name || c.State == container.StateExited || c.State == container.StateDead {
 			continue
 		}
 		seen, err := s.Docker.API().ContainerInspect(ctx, c.ID)

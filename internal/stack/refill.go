@@ -11,9 +11,9 @@ import (
 	"github.com/docker/docker/api/types/network"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optup"
 
+	"github.com/mlflow-sso/mlflow-sso/contract/naming"
 	"github.com/mlflow-sso/mlflow-sso/internal/backup"
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/label"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
 // The folders of Postgres' volume in which clusters are kept that are not in use.
@@ -100,7 +100,7 @@ func (s *Stack) inVolume(ctx context.Context, script string, folders ...string) 
 	// Of the images that are kept, this one has the user whose the volume is.
 	once := engine.Once{
 		Name: s.Config.Name + "-clusters", Image: s.kept("postgres"), Network: network.NetworkNone, Within: 10 * time.Minute,
-		Labels: map[string]string{label.Component: "clusters"},
+		Labels: map[string]string{naming.Component: "clusters"},
 		Mounts: []mount.Mount{{Type: mount.TypeVolume, Source: s.Config.Name + "-postgres-data", Target: clusters}},
 	}
 	ran, err := s.Docker.Once(ctx, once, append([]string{"sh", "-c", script, "sh", clusters}, folders...))

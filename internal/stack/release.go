@@ -9,7 +9,7 @@ import (
 
 	"github.com/docker/docker/api/types/volume"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/report"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
 // replaced are the names of the volumes that the settings have no use for, since

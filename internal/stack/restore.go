@@ -11,8 +11,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optup"
 
 	"github.com/mlflow-sso/mlflow-sso/components/image"
-	"github.com/mlflow-sso/mlflow-sso/components/platform"
 	"github.com/mlflow-sso/mlflow-sso/internal/backup"
+	"github.com/mlflow-sso/mlflow-sso/platform"
 )
 
 // RestoreOptions say which snapshot.

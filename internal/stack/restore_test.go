@@ -12,7 +12,7 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/config"
 	"github.com/mlflow-sso/mlflow-sso/internal/backup"
-	"github.com/mlflow-sso/mlflow-sso/internal/repository"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
 )
 
 func TestACopyIsRefusedWhereAnyTableDiffersFromTheSnapshot(t *testing.T) {
@@ -57,7 +57,7 @@ func TestARestoreIsRefusedWhereTheDiskHasNoRoomForIt(t *testing.T) {
 
 // What a proof writes must not reach what belongs to the stack that it proves.
 func TestTheStackOfAProofSharesNothingWithTheOneThatItProves(t *testing.T) {
-	root, err := repository.Find(".")
+	root, err := workingcopy.Find(".")
 	require.NoError(t, err)
 	folder := t.TempDir()
 	secret := func(name string) string {

@@ -9,7 +9,7 @@ import (
 	"fmt"
 
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
-	"github.com/mlflow-sso/mlflow-sso/components/platform"
+	"github.com/mlflow-sso/mlflow-sso/platform"
 )
 
 // roots are the root secrets in the state, in base64, by number.

@@ -5,7 +5,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/grant"
+	"github.com/mlflow-sso/mlflow-sso/contract/accessrule"
 )
 
 // sentence is what a step does to an access rule, as a person says it, such as
@@ -16,7 +16,7 @@ func sentence(m apitype.StepEventMetadata) string {
 	if m.New == nil {
 		what = before
 	}
-	on := fmt.Sprintf("%s %s", grant.Kind(what["kind"]).Plural(), what["pattern"])
+	on := fmt.Sprintf("%s %s", accessrule.Kind(what["kind"]).Plural(), what["pattern"])
 	switch {
 	case m.Old == nil || m.Op == apitype.OpCreate:
 		return fmt.Sprintf("%s gains %s on %s", whose(what), what["permission"], on)
@@ -43,7 +43,7 @@ func inputsOf(state *apitype.StepEventStateMetadata) map[string]string {
 }
 
 func whose(rule map[string]string) string {
-	for _, who := range []grant.Who{grant.Group, grant.User, grant.ServiceAccount} {
+	for _, who := range []accessrule.Who{accessrule.Group, accessrule.User, accessrule.ServiceAccount} {
 		if name := rule[string(who)]; name != "" {
 			return name
 		}

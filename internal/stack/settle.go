@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
 // A container that Pulumi makes is healthy before Pulumi goes on. One that was

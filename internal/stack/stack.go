@@ -21,9 +21,9 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/auto"
 
 	"github.com/mlflow-sso/mlflow-sso/config"
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/home"
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
 // ErrNotUp is wrapped when a command needs a stack that was never brought up.
@@ -38,7 +38,7 @@ type Options struct {
 	// Repository is the folder of the program.
 	Repository string
 	// Home is where the state is.
-	Home home.Home
+	Home datadir.Home
 	// PulumiRoot is where Pulumi is: bin/pulumi, and its language host beside it.
 	PulumiRoot string
 	// PulumiHome is where Pulumi's plugins are.

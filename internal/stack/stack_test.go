@@ -17,7 +17,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/home"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
 )
 
 const project = "name: mlflow-sso\nruntime: go\nmain: .\n"
@@ -33,7 +33,7 @@ func repositoryWith(t *testing.T, stackFile string) string {
 
 func mirrored(t *testing.T, root string) *Stack {
 	t.Helper()
-	h, err := home.At(filepath.Join(root, "home"))
+	h, err := datadir.At(filepath.Join(root, "home"))
 	require.NoError(t, err)
 	s := &Stack{Options: Options{Name: "lab", Repository: root, File: filepath.Join(root, "Pulumi.lab.yaml"), Home: h}, place: place{mirror: h.Stack("lab")}}
 	require.NoError(t, s.writeMirror())
@@ -200,7 +200,7 @@ func TestTheStateFolderIsKnownOnlyWhenItIsOnThisMachine(t *testing.T) {
 }
 
 func TestAStackThatIsNotInTheStateIsKnownWithoutPulumi(t *testing.T) {
-	h, err := home.At(filepath.Join(t.TempDir(), "home"))
+	h, err := datadir.At(filepath.Join(t.TempDir(), "home"))
 	require.NoError(t, err)
 	t.Setenv("PULUMI_BACKEND_URL", "")
 	require.False(t, MayExist(h, "lab"))

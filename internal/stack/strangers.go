@@ -10,8 +10,8 @@ import (
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/volume"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/pristine"
-	"github.com/mlflow-sso/mlflow-sso/internal/report"
+	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/realmbaseline"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
 // unknown is what stands in the realm, or around it on the host, and nobody of the
@@ -31,7 +31,7 @@ func (s *Stack) unknown(ctx context.Context, step Step, found []report.Change) (
 		return nil, err
 	}
 	step.Say("looking at the whole of realm %s", told.Realm.Name)
-	realm, err := pristine.Open(ctx, told, s.made())
+	realm, err := realmbaseline.Open(ctx, told, s.made())
 	if err != nil {
 		return nil, err
 	}

@@ -17,8 +17,8 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
 	"github.com/mlflow-sso/mlflow-sso/components/keycloak"
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
 // What the program cannot turn, the tool does: it knows every value that a credential had,

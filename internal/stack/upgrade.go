@@ -10,8 +10,8 @@ import (
 	"github.com/docker/docker/api/types/container"
 
 	"github.com/mlflow-sso/mlflow-sso/components/image"
-	"github.com/mlflow-sso/mlflow-sso/components/platform"
 	"github.com/mlflow-sso/mlflow-sso/internal/backup"
+	"github.com/mlflow-sso/mlflow-sso/platform"
 )
 
 // NewVersion is a version that an update would change.

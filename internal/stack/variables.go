@@ -17,7 +17,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/report"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
 // environment is the property of a container that holds its variables. One secret

@@ -14,7 +14,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/report"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
 func TestOfTheEnvironmentOnlyTheNamesOfVariablesAreTold(t *testing.T) {

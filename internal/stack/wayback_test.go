@@ -8,13 +8,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/config"
-	"github.com/mlflow-sso/mlflow-sso/internal/home"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
 )
 
 // kept is a stack with a home of its own, of which nothing is up.
 func kept(t *testing.T) *Stack {
 	t.Helper()
-	at, err := home.At(t.TempDir())
+	at, err := datadir.At(t.TempDir())
 	require.NoError(t, err)
 	require.NoError(t, os.MkdirAll(filepath.Join(at.Stack("lab"), "way-back"), 0o700))
 	return &Stack{Options: Options{Name: "lab", Home: at}, Config: &config.Config{Name: "lab-here"}}

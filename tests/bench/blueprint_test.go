@@ -17,8 +17,8 @@ import (
 	"github.com/docker/docker/api/types/volume"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/label"
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
+	"github.com/mlflow-sso/mlflow-sso/contract/naming"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 )
 
 // blueprint is all that is needed to make a stack's containers again. It holds
@@ -38,7 +38,7 @@ func (m *machine) takeBlueprint(ctx context.Context, told outputs.Stack) (*bluep
 	b := &blueprint{told: told, containers: map[string]container.InspectResponse{}, internal: map[string]bool{}}
 	api := m.docker.API()
 	running, err := api.ContainerList(ctx, container.ListOptions{
-		Filters: filters.NewArgs(filters.Arg("label", label.Deployment+"="+told.Deployment)),
+		Filters: filters.NewArgs(filters.Arg("label", naming.Deployment+"="+told.Deployment)),
 	})
 	if err != nil {
 		return nil, err
@@ -48,7 +48,7 @@ func (m *machine) takeBlueprint(ctx context.Context, told outputs.Stack) (*bluep
 		if err != nil {
 			return nil, err
 		}
-		b.containers[c.Labels[label.Component]] = seen
+		b.containers[c.Labels[naming.Component]] = seen
 		for name := range seen.NetworkSettings.Networks {
 			one, err := api.NetworkInspect(ctx, name, network.InspectOptions{})
 			if err != nil {

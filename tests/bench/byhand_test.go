@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/label"
-	"github.com/mlflow-sso/mlflow-sso/internal/progress"
+	"github.com/mlflow-sso/mlflow-sso/contract/naming"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
 // readyPoll is how often a container that starts is asked whether it is ready.
@@ -34,7 +34,7 @@ func (m *machine) measureByHand(ctx context.Context, t *testing.T, from *bluepri
 		line, used := newTimeline(), m.processorClock(labelByHand+"="+m.run)
 		err := m.startByHand(ctx, from, line)
 		if err == nil {
-			err = line.during("first login", func() error { return login(ctx, from.told) })
+			err = line.during("first login", func() error { return logIn(ctx, from.told) })
 		}
 		into.Seconds = line.now()
 		if err != nil {
@@ -131,5 +131,5 @@ func answers(address string) func(context.Context) bool {
 func (m *machine) byHand(what string) string { return m.run + "-byhand-" + what }
 
 func (m *machine) labels(component string) map[string]string {
-	return map[string]string{labelByHand: m.run, label.Component: component}
+	return map[string]string{labelByHand: m.run, naming.Component: component}
 }

@@ -13,20 +13,20 @@ import (
 	"github.com/docker/docker/api/types/image"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/label"
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
+	"github.com/mlflow-sso/mlflow-sso/contract/naming"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 )
 
 // keepImages gives the images of a stack a second name, under which they stay
 // when the stack is destroyed. The name goes at the end.
 func (m *machine) keepImages(ctx context.Context, t *testing.T, deployment string) {
 	running, err := m.docker.API().ContainerList(ctx, container.ListOptions{
-		Filters: filters.NewArgs(filters.Arg("label", label.Deployment+"="+deployment)),
+		Filters: filters.NewArgs(filters.Arg("label", naming.Deployment+"="+deployment)),
 	})
 	require.NoError(t, err)
 	require.Len(t, running, 4)
 	for _, c := range running {
-		service := c.Labels[label.Component]
+		service := c.Labels[naming.Component]
 		name := "mlflow-sso-bench/" + service + ":warm"
 		require.NoError(t, m.docker.API().ImageTag(ctx, c.ImageID, name))
 		m.images[service] = name

@@ -14,10 +14,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/front"
-	"github.com/mlflow-sso/mlflow-sso/internal/progress"
-	"github.com/mlflow-sso/mlflow-sso/internal/verify"
-	"github.com/mlflow-sso/mlflow-sso/tests/load"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/edgeclient"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/loadgen"
 )
 
 const (
@@ -34,8 +34,8 @@ type way struct {
 	name string
 	// containers are those that work for it alone.
 	containers []string
-	client     *load.Client
-	runs       []*load.Run
+	client     *loadgen.Client
+	runs       []*loadgen.Run
 }
 
 // What a login costs a script that logs metrics: a server without the plugin, one
@@ -80,19 +80,19 @@ func (m *machine) ways(ctx context.Context, t *testing.T, s *publicStack) []*way
 
 	who, err := makeMember(ctx, told)
 	require.NoError(t, err)
-	token, err := verify.Bearer(ctx, told, m.docker, who)
+	token, err := login.Bearer(ctx, told, m.docker, who)
 	require.NoError(t, err)
 	login := http.Header{"Authorization": {"Bearer " + token}}
-	edge, err := front.Open(ctx, told, m.docker)
+	edge, err := edgeclient.Open(ctx, told, m.docker)
 	require.NoError(t, err)
 
 	ways := []*way{
-		{name: withoutLogin, containers: []string{plain.container}, client: load.Open(load.Server{URL: plain.url, Way: plain.way})},
-		{name: promptly, containers: []string{prompt.container}, client: load.Open(load.Server{URL: prompt.url, Way: prompt.way})},
-		{name: withPlugin, containers: []string{with.container}, client: load.Open(load.Server{URL: with.url, Way: with.way, Header: login})},
+		{name: withoutLogin, containers: []string{plain.container}, client: loadgen.Open(loadgen.Server{URL: plain.url, Way: plain.way})},
+		{name: promptly, containers: []string{prompt.container}, client: loadgen.Open(loadgen.Server{URL: prompt.url, Way: prompt.way})},
+		{name: withPlugin, containers: []string{with.container}, client: loadgen.Open(loadgen.Server{URL: with.url, Way: with.way, Header: login})},
 		{
 			name: throughEdge, containers: []string{told.MLflow.Container, told.Edge.Container},
-			client: load.Open(load.Server{URL: told.MLflow.URL, Way: edge.Apply, Header: login}),
+			client: loadgen.Open(loadgen.Server{URL: told.MLflow.URL, Way: edge.Apply, Header: login}),
 		},
 	}
 	for _, w := range ways {
@@ -110,7 +110,7 @@ func (w *way) prepare(ctx context.Context) error {
 		}
 		w.runs = append(w.runs, run)
 	}
-	_, err := load.Measure(ctx, mostClients, warming, w.logBatch)
+	_, err := loadgen.Measure(ctx, mostClients, warming, w.logBatch)
 	return err
 }
 
@@ -124,7 +124,7 @@ func (m *machine) measureWay(ctx context.Context, w *way, clients int, f *logBat
 	if err != nil {
 		return err
 	}
-	got, err := load.Measure(ctx, clients, measured, w.logBatch)
+	got, err := loadgen.Measure(ctx, clients, measured, w.logBatch)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/mlflow-sso/mlflow-sso/tests/load"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/loadgen"
 )
 
 // The ways that are compared, the first with the others.
@@ -46,7 +46,7 @@ type series struct {
 
 // shot is one measurement.
 type shot struct {
-	load.Figures
+	loadgen.Figures
 	// CPU is what the way's own containers took for a request, in milliseconds:
 	// neighbours on the machine change it less than they change times.
 	CPU float64 `json:"cpuMilliseconds"`
@@ -56,7 +56,7 @@ func newLogBatch(rounds int) *logBatch {
 	return &logBatch{Taken: time.Now().UTC(), CPUs: runtime.NumCPU(), Rounds: rounds, Load: machineLoad()}
 }
 
-func (f *logBatch) add(way string, clients int, got load.Figures, cpu float64) {
+func (f *logBatch) add(way string, clients int, got loadgen.Figures, cpu float64) {
 	at := slices.IndexFunc(f.Series, func(s *series) bool { return s.Way == way && s.Clients == clients })
 	if at < 0 {
 		at = len(f.Series)

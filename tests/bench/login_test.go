@@ -9,16 +9,16 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/browser"
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
 )
 
 const searchPath = "/api/2.0/mlflow/experiments/search"
 
-// login lets the demo administrator log in as a person does, and then ask MLflow
+// logIn lets the demo administrator log in as a person does, and then ask MLflow
 // for something that only somebody who is logged in may have. It returns when
 // the answer is there.
-func login(ctx context.Context, told outputs.Stack) error {
+func logIn(ctx context.Context, told outputs.Stack) error {
 	for _, user := range told.DemoUsers {
 		if user.Group == told.Realm.AdminGroup {
 			return loginAs(ctx, told, user)

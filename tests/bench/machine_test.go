@@ -17,19 +17,19 @@ import (
 	"github.com/stretchr/testify/require"
 	"gopkg.in/yaml.v3"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/baseimage"
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/home"
-	"github.com/mlflow-sso/mlflow-sso/internal/progress"
-	"github.com/mlflow-sso/mlflow-sso/internal/repository"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/baseimage"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/toolchain"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
-	"github.com/mlflow-sso/mlflow-sso/internal/toolchain"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
 // machine is what the measurements share.
 type machine struct {
 	root   string
-	home   home.Home
+	home   datadir.Home
 	docker *engine.Engine
 	tools  *toolchain.Toolchain
 	log    *progress.Log
@@ -51,9 +51,9 @@ func openMachine(ctx context.Context, t *testing.T) *machine {
 		images: map[string]string{}, files: t.TempDir(),
 	}
 	var err error
-	m.root, err = repository.Find(".")
+	m.root, err = workingcopy.Find(".")
 	require.NoError(t, err)
-	m.home, err = home.Open()
+	m.home, err = datadir.Open()
 	require.NoError(t, err)
 	m.docker, err = engine.Open(ctx)
 	require.NoError(t, err)

@@ -18,9 +18,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"gopkg.in/yaml.v3"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
-	"github.com/mlflow-sso/mlflow-sso/tests/free"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/freeport"
 )
 
 // publicStack is a stack with an edge.
@@ -30,7 +30,7 @@ type publicStack = stack.Stack
 // for every request that a measurement makes.
 func (m *machine) openPublicStack(ctx context.Context, t *testing.T) *publicStack {
 	name := m.run + "-edge"
-	subnet, err := free.Subnet()
+	subnet, err := freeport.Subnet()
 	require.NoError(t, err)
 	ports := map[int]bool{m.keycloakPort: true}
 	for len(ports) < 3 {

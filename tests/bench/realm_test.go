@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 )
 
 // object is something in Keycloak as its admin API writes it.

@@ -18,8 +18,8 @@ import (
 	"github.com/docker/go-connections/nat"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
 // server is an MLflow beside the stack's own, published on this machine alone.

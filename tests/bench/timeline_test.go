@@ -13,9 +13,9 @@ import (
 	"github.com/docker/docker/api/types/events"
 	"github.com/docker/docker/api/types/filters"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/label"
-	"github.com/mlflow-sso/mlflow-sso/internal/progress"
+	"github.com/mlflow-sso/mlflow-sso/contract/naming"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
 // mark is a part of a start-up, in seconds since its beginning.
@@ -109,7 +109,7 @@ func watchContainers(ctx context.Context, docker *engine.Engine, labelled string
 			case <-failed: // at the latest when ctx ends
 				return
 			case m := <-messages:
-				what := m.Actor.Attributes[label.Component] + ": runs, not yet healthy"
+				what := m.Actor.Attributes[naming.Component] + ": runs, not yet healthy"
 				switch m.Action {
 				case events.ActionStart:
 					line.begin(what)

@@ -11,10 +11,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/label"
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/progress"
+	"github.com/mlflow-sso/mlflow-sso/contract/naming"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
 // idleTime is how long the stack is left alone before its memory is read.
@@ -31,7 +31,7 @@ func (m *machine) warmUp(ctx context.Context, t *testing.T, f *figures) {
 	m.keepImages(ctx, t, s.Config.Name)
 	told, err := s.Outputs(ctx)
 	require.NoError(t, err)
-	require.NoError(t, login(ctx, told))
+	require.NoError(t, logIn(ctx, told))
 	require.NoError(t, m.log.Step(ctx, "leave it alone, then read its memory", func(ctx context.Context, _ *progress.Step) error {
 		if err := pause(ctx, idleTime); err != nil {
 			return err
@@ -80,7 +80,7 @@ func (m *machine) measureUp(ctx context.Context, t *testing.T, into *startUp) *b
 	s := m.openStack(ctx, t, m.run)
 	var copied *blueprint
 	require.NoError(t, m.log.Step(ctx, "up", func(ctx context.Context, step *progress.Step) error {
-		labelled := label.Deployment + "=" + s.Config.Name
+		labelled := naming.Deployment + "=" + s.Config.Name
 		into.Load = machineLoad()
 		line, used := newTimeline(), m.processorClock(labelled)
 		stop := watchContainers(ctx, m.docker, labelled, line)
@@ -117,5 +117,5 @@ func (m *machine) timedUp(ctx context.Context, s *stack.Stack, step *progress.St
 	if err != nil {
 		return told, err
 	}
-	return told, line.during("first login", func() error { return login(ctx, told) })
+	return told, line.during("first login", func() error { return logIn(ctx, told) })
 }

@@ -14,10 +14,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
-	"github.com/mlflow-sso/mlflow-sso/tests/outage"
-	"github.com/mlflow-sso/mlflow-sso/tests/runs"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/availability"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/runlog"
 )
 
 var (
@@ -68,7 +68,7 @@ type ward struct {
 type suffered struct {
 	fault
 	well     time.Duration
-	accounts map[string]outage.Account
+	accounts map[string]availability.Account
 	lost     int
 	half     int
 	worked   int
@@ -133,7 +133,7 @@ func (w *ward) suffer(f fault) suffered {
 	well := w.waitWell(time.Now()).Sub(began)
 	time.Sleep(settling)
 
-	s := suffered{fault: f, accounts: map[string]outage.Account{}}
+	s := suffered{fault: f, accounts: map[string]availability.Account{}}
 	for _, kind := range kinds {
 		s.accounts[kind] = w.users.diaries[kind].Since(began)
 		s.well = max(s.well, s.accounts[kind].Until)
@@ -144,7 +144,7 @@ func (w *ward) suffer(f fault) suffered {
 	}
 
 	book := w.users.written()
-	found, err := runs.Look(w.Context(), w.docker, w.told, w.users.experiment)
+	found, err := runlog.Look(w.Context(), w.docker, w.told, w.users.experiment)
 	require.NoError(w, err)
 	for i, run := range book {
 		if run.Lost(found) {

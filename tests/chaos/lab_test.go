@@ -16,9 +16,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/repository"
-	"github.com/mlflow-sso/mlflow-sso/tests/free"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/freeport"
 )
 
 // lab is the stack that is broken: as prod is, with an edge, and with snapshots. It is
@@ -30,11 +30,11 @@ type lab struct {
 
 func newLab(t *testing.T) *lab {
 	t.Helper()
-	root, err := repository.Find(".")
+	root, err := workingcopy.Find(".")
 	require.NoError(t, err)
-	ports, err := free.Ports(3)
+	ports, err := freeport.Ports(3)
 	require.NoError(t, err)
-	subnet, err := free.Subnet()
+	subnet, err := freeport.Subnet()
 	require.NoError(t, err)
 	folder := t.TempDir()
 	snapshots, passphrase := filepath.Join(folder, "snapshots"), filepath.Join(folder, "passphrase")

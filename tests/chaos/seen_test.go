@@ -14,7 +14,7 @@ import (
 	"syscall"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/browser"
-	"github.com/mlflow-sso/mlflow-sso/tests/load"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/loadgen"
 )
 
 // sight is an error in the words that the table counts by.
@@ -24,7 +24,7 @@ func (s sight) Error() string { return string(s) }
 
 // failure is what a user saw; empty of nil.
 func failure(err error) string {
-	var answer *load.AnswerError
+	var answer *loadgen.AnswerError
 	var said sight
 	var network net.Error
 	switch {

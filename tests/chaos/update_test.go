@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
-	"github.com/mlflow-sso/mlflow-sso/internal/label"
-	"github.com/mlflow-sso/mlflow-sso/tests/family"
+	"github.com/mlflow-sso/mlflow-sso/contract/naming"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/processtree"
 )
 
 // replaced are the containers that turning the credentials replaces.
@@ -39,7 +39,7 @@ func killedUpdates(w *ward) {
 	defer cancel()
 	happens, failed := w.docker.API().Events(ctx, events.ListOptions{Filters: filters.NewArgs(
 		filters.Arg("type", "container"), filters.Arg("event", "destroy"), filters.Arg("event", "start"),
-		filters.Arg("label", label.Deployment+"="+w.lab.name))})
+		filters.Arg("label", naming.Deployment+"="+w.lab.name))})
 	killed := map[string]bool{}
 	for {
 		command := w.lab.command("up", "--no-verify")
@@ -64,7 +64,7 @@ func killedUpdates(w *ward) {
 				}
 				at = moment
 				killed[at] = true
-				processes, err := family.Kill(command.Process.Pid)
+				processes, err := processtree.Kill(command.Process.Pid)
 				require.NoError(w, err)
 				<-ended
 				w.Logf("killed %d processes at: %s", processes, at)

@@ -16,12 +16,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/browser"
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/verify"
-	"github.com/mlflow-sso/mlflow-sso/tests/load"
-	"github.com/mlflow-sso/mlflow-sso/tests/outage"
-	"github.com/mlflow-sso/mlflow-sso/tests/runs"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/availability"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/loadgen"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/runlog"
 )
 
 const (
@@ -48,26 +48,26 @@ type users struct {
 	told       outputs.Stack
 	experiment string
 	way        browser.Option
-	diaries    map[string]*outage.Diary
+	diaries    map[string]*availability.Diary
 	many       map[string]int
 
 	cancel context.CancelFunc
 	all    sync.WaitGroup
 
 	mutex sync.Mutex
-	book  []runs.Run
+	book  []runlog.Run
 }
 
 // startUsers makes the people and sends them to work.
 func startUsers(t *testing.T, w *ward) *users {
 	t.Helper()
-	visit := verify.NewVisit(w.told, w.docker, browser.Timeout(patience))
+	visit := login.NewVisit(w.told, w.docker, browser.Timeout(patience))
 	require.NoError(t, visit.Arrive(t.Context()))
 	u := &users{
 		told: w.told, way: visit.Front().Apply,
-		diaries: map[string]*outage.Diary{scripts: {}, sessions: {}, logins: {}}, many: map[string]int{scripts: 4, sessions: 1, logins: 1},
+		diaries: map[string]*availability.Diary{scripts: {}, sessions: {}, logins: {}}, many: map[string]int{scripts: 4, sessions: 1, logins: 1},
 	}
-	people := map[string]*verify.Person{}
+	people := map[string]*login.Person{}
 	for _, kind := range kinds {
 		who, err := visit.Add(t.Context(), kind, w.told.Realm.UserGroup)
 		require.NoError(t, err)
@@ -77,8 +77,8 @@ func startUsers(t *testing.T, w *ward) *users {
 	bearer, err := visit.Token(t.Context(), people[scripts])
 	require.NoError(t, err)
 	personal := u.personalToken(t, people[scripts])
-	clients := []*load.Client{u.client("Bearer " + bearer), u.client(personal)}
-	u.experiment, err = runs.Experiment(t.Context(), clients[0], "written while something breaks")
+	clients := []*loadgen.Client{u.client("Bearer " + bearer), u.client(personal)}
+	u.experiment, err = runlog.Experiment(t.Context(), clients[0], "written while something breaks")
 	require.NoError(t, err)
 
 	ctx, cancel := context.WithCancel(context.Background())
@@ -101,8 +101,8 @@ func startUsers(t *testing.T, w *ward) *users {
 func (u *users) stop() { u.cancel(); u.all.Wait() }
 
 // client keeps its connections open, as MLflow's own does.
-func (u *users) client(authorization string) *load.Client {
-	return load.Open(load.Server{
+func (u *users) client(authorization string) *loadgen.Client {
+	return loadgen.Open(loadgen.Server{
 		URL: u.told.MLflow.URL, Header: http.Header{"Authorization": {authorization}},
 		Way: func(client *http.Client, transport *http.Transport) {
 			u.way(client, transport)
@@ -112,7 +112,7 @@ func (u *users) client(authorization string) *load.Client {
 }
 
 // personalToken is the header with a token that the person makes in the browser.
-func (u *users) personalToken(t *testing.T, who *verify.Person) string {
+func (u *users) personalToken(t *testing.T, who *login.Person) string {
 	t.Helper()
 	body, err := json.Marshal(map[string]string{"name": "mine", "expiration": time.Now().UTC().Add(2 * time.Hour).Format(time.RFC3339)})
 	require.NoError(t, err)
@@ -127,9 +127,9 @@ func (u *users) personalToken(t *testing.T, who *verify.Person) string {
 }
 
 // write writes one run after the other.
-func (u *users) write(ctx context.Context, user int, client *load.Client) {
+func (u *users) write(ctx context.Context, user int, client *loadgen.Client) {
 	for n := 0; ctx.Err() == nil; n++ {
-		run := runs.Write(ctx, client, u.experiment, fmt.Sprintf("%d-%d", user, n), func(began time.Time, err error) {
+		run := runlog.Write(ctx, client, u.experiment, fmt.Sprintf("%d-%d", user, n), func(began time.Time, err error) {
 			if ctx.Err() == nil {
 				u.diaries[scripts].Note(user, began, time.Now(), failure(err))
 			}
@@ -145,7 +145,7 @@ func (u *users) write(ctx context.Context, user int, client *load.Client) {
 }
 
 // written are the runs that are over for their writers.
-func (u *users) written() []runs.Run {
+func (u *users) written() []runlog.Run {
 	u.mutex.Lock()
 	defer u.mutex.Unlock()
 	return slices.Clone(u.book)

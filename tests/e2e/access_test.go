@@ -14,9 +14,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/verify"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
 //go:embed testdata/access.py
@@ -54,7 +54,7 @@ var acts = []string{
 var parties = []string{"demo-admin", "demo-member", "guest", "ci", "reader"}
 
 // tokensOf are everybody's, as of now.
-func tokensOf(t *testing.T, l *lab, told outputs.Stack, visit *verify.Visit, people map[string]*verify.Person) map[string]string {
+func tokensOf(t *testing.T, l *lab, told outputs.Stack, visit *login.Visit, people map[string]*login.Person) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	for name, who := range people {
@@ -113,9 +113,9 @@ func TestEverybodyMayDoWhatTheStackFileSaysAndNothingElse(t *testing.T) {
 	told, err := l.outputs(t.Context())
 	require.NoError(t, err)
 	docker := openEngine(t)
-	visit := verify.NewVisit(told, docker)
+	visit := login.NewVisit(told, docker)
 	require.NoError(t, visit.Arrive(t.Context()))
-	people := map[string]*verify.Person{}
+	people := map[string]*login.Person{}
 	for _, user := range told.DemoUsers[:2] {
 		people[user.Username] = visit.Demo(user)
 	}

@@ -18,11 +18,11 @@ import (
 	"github.com/docker/go-connections/nat"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/attack"
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/report"
-	"github.com/mlflow-sso/mlflow-sso/internal/verify"
-	"github.com/mlflow-sso/mlflow-sso/tests/free"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/security"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/freeport"
 )
 
 // attackOn makes every attack; when until has run, ctx ends.
@@ -30,7 +30,7 @@ func attackOn(t *testing.T, stack outputs.Stack, until string) report.Report {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	got, err := attack.Run(ctx, stack, openEngine(t), func(c report.Check) {
+	got, err := security.Run(ctx, stack, openEngine(t), func(c report.Check) {
 		t.Logf("%-26s %-8s %5.1fs %s%s %s", c.Name, c.Status, c.Took.Seconds(), c.Detail, c.Reason, c.Got)
 		if c.Name == until {
 			stop()
@@ -49,7 +49,7 @@ func requireNothingFound(t *testing.T, stack outputs.Stack) {
 	require.Empty(t, fallen(got, report.Failed))
 	require.Empty(t, fallen(got, report.NotRun))
 	require.True(t, got.OK())
-	require.Len(t, got.Checks, len(attack.Names(stack)))
+	require.Len(t, got.Checks, len(security.Names(stack)))
 	require.Equal(t, before, traces(t, stack))
 }
 
@@ -153,7 +153,7 @@ func publishAPort(t *testing.T, stack outputs.Stack) {
 	api := openEngine(t).API()
 	seen, err := api.ContainerInspect(t.Context(), stack.MLflow.Container)
 	require.NoError(t, err)
-	ports, err := free.Ports(1)
+	ports, err := freeport.Ports(1)
 	require.NoError(t, err)
 	made, err := api.ContainerCreate(t.Context(), &container.Config{
 		Image: seen.Image, Labels: map[string]string{"note": stack.Keycloak.Provider.Secret}, Env: []string{"SAID=" + stack.Keycloak.Provider.Secret},
@@ -205,7 +205,7 @@ func grantAll(t *testing.T, stack outputs.Stack) {
 	t.Helper()
 	at := slices.IndexFunc(stack.DemoUsers, func(u outputs.User) bool { return u.Group == stack.Realm.AdminGroup })
 	require.GreaterOrEqual(t, at, 0)
-	token, err := verify.Bearer(t.Context(), stack, openEngine(t), stack.DemoUsers[at])
+	token, err := login.Bearer(t.Context(), stack, openEngine(t), stack.DemoUsers[at])
 	require.NoError(t, err)
 	patterns := stack.MLflow.URL + "/api/2.0/mlflow/permissions/groups/" + stack.Realm.UserGroup + "/experiment-patterns"
 	ask := func(ctx context.Context, method, address, body string) string {

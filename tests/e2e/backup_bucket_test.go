@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/backup"
-	"github.com/mlflow-sso/mlflow-sso/tests/free"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/freeport"
 )
 
 // startBucket starts an S3-compatible store where containers reach this host, in clear, with
@@ -26,7 +26,7 @@ import (
 func startBucket(t *testing.T, tool string) (origin, key string) {
 	t.Helper()
 	address, folder := hostFromContainers(t, openEngine(t)), t.TempDir()
-	ports, err := free.Ports(1)
+	ports, err := freeport.Ports(1)
 	require.NoError(t, err)
 	at, secret := net.JoinHostPort(address, strconv.Itoa(ports[0])), newSecret()
 	require.NoError(t, os.MkdirAll(filepath.Join(folder, "buckets", "snapshots"), 0o700))

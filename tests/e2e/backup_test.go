@@ -17,12 +17,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/backup"
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
-	"github.com/mlflow-sso/mlflow-sso/internal/verify"
-	"github.com/mlflow-sso/mlflow-sso/tests/load"
-	"github.com/mlflow-sso/mlflow-sso/tests/runs"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/loadgen"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/runlog"
 )
 
 // keepingLab is a lab with a service account and with snapshots in a folder, on demand
@@ -46,27 +46,27 @@ func keepingLab(t *testing.T, env ...string) (*lab, string) {
 
 // writers write runs, several at a time, until they are told to stop.
 type writers struct {
-	client     *load.Client
+	client     *loadgen.Client
 	experiment string
 	stop       atomic.Bool
 	group      sync.WaitGroup
 
 	lock sync.Mutex
 	// acknowledged are the runs of which the last write was answered, by name.
-	acknowledged map[string]runs.Run
+	acknowledged map[string]runlog.Run
 	err          error
 }
 
 func startWriters(t *testing.T, told outputs.Stack, many int) *writers {
 	t.Helper()
-	w := &writers{client: writer(t, told), acknowledged: map[string]runs.Run{}}
+	w := &writers{client: writer(t, told), acknowledged: map[string]runlog.Run{}}
 	var err error
-	w.experiment, err = runs.Experiment(t.Context(), w.client, "written while a snapshot is taken")
+	w.experiment, err = runlog.Experiment(t.Context(), w.client, "written while a snapshot is taken")
 	require.NoError(t, err)
 	for i := range many {
 		w.group.Go(func() {
 			for n := 0; !w.stop.Load(); n++ {
-				run := runs.Write(t.Context(), w.client, w.experiment, fmt.Sprintf("%d-%d", i, n), nil)
+				run := runlog.Write(t.Context(), w.client, w.experiment, fmt.Sprintf("%d-%d", i, n), nil)
 				w.lock.Lock()
 				if run.Err != nil {
 					w.err = run.Err
@@ -85,22 +85,22 @@ func startWriters(t *testing.T, told outputs.Stack, many int) *writers {
 }
 
 // writer is the client of a member who has just logged in.
-func writer(t *testing.T, told outputs.Stack) *load.Client {
+func writer(t *testing.T, told outputs.Stack) *loadgen.Client {
 	t.Helper()
-	visit := verify.NewVisit(told, openEngine(t))
+	visit := login.NewVisit(told, openEngine(t))
 	require.NoError(t, visit.Arrive(t.Context()))
 	who, err := visit.Add(t.Context(), "writer", told.Realm.UserGroup)
 	require.NoError(t, err)
 	require.NoError(t, visit.SignIn(t.Context(), who))
 	token, err := visit.Token(t.Context(), who)
 	require.NoError(t, err)
-	client := load.Open(load.Server{URL: told.MLflow.URL, Header: http.Header{"Authorization": {"Bearer " + token}, "Content-Type": {"application/json"}}})
+	client := loadgen.Open(loadgen.Server{URL: told.MLflow.URL, Header: http.Header{"Authorization": {"Bearer " + token}, "Content-Type": {"application/json"}}})
 	t.Cleanup(client.Close)
 	return client
 }
 
 // upTo are the runs that are acknowledged now, once there are so many.
-func (w *writers) upTo(t *testing.T, many int) map[string]runs.Run {
+func (w *writers) upTo(t *testing.T, many int) map[string]runlog.Run {
 	t.Helper()
 	deadline := time.Now().Add(15 * time.Minute)
 	for {
@@ -118,9 +118,9 @@ func (w *writers) upTo(t *testing.T, many int) map[string]runs.Run {
 
 // requireWrittenRuns demands that each run that was acknowledged is whole, and that of no
 // other a part of what was written in one piece is there. It returns how many there are.
-func requireWrittenRuns(t *testing.T, told outputs.Stack, experiment string, acknowledged map[string]runs.Run) int {
+func requireWrittenRuns(t *testing.T, told outputs.Stack, experiment string, acknowledged map[string]runlog.Run) int {
 	t.Helper()
-	found, err := runs.Look(t.Context(), openEngine(t), told, experiment)
+	found, err := runlog.Look(t.Context(), openEngine(t), told, experiment)
 	require.NoError(t, err)
 	for name, run := range acknowledged {
 		require.False(t, run.Lost(found), "run %s was acknowledged before the snapshot began: %s", name, found[name])

@@ -10,10 +10,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
-	"github.com/mlflow-sso/mlflow-sso/tests/load"
-	"github.com/mlflow-sso/mlflow-sso/tests/runs"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/loadgen"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/runlog"
 )
 
 // halted is a run that is told a batch, which stands still before its last part: a tag of
@@ -21,7 +21,7 @@ import (
 type halted struct {
 	told       outputs.Stack
 	docker     *engine.Engine
-	client     *load.Client
+	client     *loadgen.Client
 	experiment string
 	id, name   string
 	now        int64
@@ -34,14 +34,14 @@ const (
 	waiting = "FROM pg_stat_activity WHERE datname = 'mlflow' AND usename = 'mlflow' AND wait_event_type = 'Lock'"
 )
 
-func halt(t *testing.T, told outputs.Stack, client *load.Client, experiment, name string) *halted {
+func halt(t *testing.T, told outputs.Stack, client *loadgen.Client, experiment, name string) *halted {
 	t.Helper()
 	h := &halted{
 		told: told, docker: openEngine(t), client: client, experiment: experiment, name: name,
 		now: time.Now().UnixMilli(), released: make(chan struct{}),
 	}
 	var err error
-	h.id, err = runs.Begin(t.Context(), client, experiment, name, h.now)
+	h.id, err = runlog.Begin(t.Context(), client, experiment, name, h.now)
 	require.NoError(t, err)
 	go func() {
 		defer close(h.released)
@@ -60,7 +60,7 @@ func halt(t *testing.T, told outputs.Stack, client *load.Client, experiment, nam
 func (h *halted) tell(t *testing.T) <-chan error {
 	t.Helper()
 	end := make(chan error, 1)
-	go func() { end <- runs.Tell(t.Context(), h.client, h.id, h.name, h.now) }()
+	go func() { end <- runlog.Tell(t.Context(), h.client, h.id, h.name, h.now) }()
 	return end
 }
 
@@ -90,9 +90,9 @@ func (h *halted) release(t *testing.T) {
 	<-h.released
 }
 
-func (h *halted) found(t *testing.T) runs.Found {
+func (h *halted) found(t *testing.T) runlog.Found {
 	t.Helper()
-	found, err := runs.Look(t.Context(), h.docker, h.told, h.experiment)
+	found, err := runlog.Look(t.Context(), h.docker, h.told, h.experiment)
 	require.NoError(t, err)
 	return found[h.name]
 }
@@ -102,7 +102,7 @@ func (h *halted) found(t *testing.T) runs.Found {
 func TestABatchIsThereAsAWholeOrNotAtAll(t *testing.T) {
 	told := runningStack(t)
 	client := writer(t, told)
-	experiment, err := runs.Experiment(t.Context(), client, "told in one piece")
+	experiment, err := runlog.Experiment(t.Context(), client, "told in one piece")
 	require.NoError(t, err)
 
 	t.Run("nobody sees a part of it, and two who tell the same are both right", func(t *testing.T) {
@@ -123,12 +123,12 @@ func TestABatchIsThereAsAWholeOrNotAtAll(t *testing.T) {
 		end := h.tell(t)
 		h.until(t, 1, waiting)
 		h.cut(t, waiting)
-		var answer *load.AnswerError
+		var answer *loadgen.AnswerError
 		require.ErrorAs(t, <-end, &answer)
 		require.Equal(t, http.StatusServiceUnavailable, answer.Code, "MLflow's client asks again after it: %s", answer.Body)
 		require.Equal(t, [3]int{}, h.found(t).Told, "params, metrics and tags")
 		h.release(t)
-		require.NoError(t, runs.Tell(t.Context(), client, h.id, h.name, h.now))
+		require.NoError(t, runlog.Tell(t.Context(), client, h.id, h.name, h.now))
 		require.True(t, h.found(t).WholeTold(), h.found(t))
 	})
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/debian"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/apt"
 )
 
 // chromium is installed once.
@@ -31,13 +31,13 @@ func needChromium(t *testing.T) {
 	chromium.once.Do(func() {
 		var missing []string
 		for program, in := range map[string]string{"chromium": "chromium", "certutil": "libnss3-tools"} {
-			if _, err := debian.Find(program); err != nil {
+			if _, err := apt.Find(program); err != nil {
 				missing = append(missing, in)
 			}
 		}
 		if len(missing) > 0 {
 			t.Logf("installing %s", strings.Join(missing, " and "))
-			chromium.err = debian.Install(context.Background(), os.Stderr, missing...)
+			chromium.err = apt.Install(context.Background(), os.Stderr, missing...)
 		}
 	})
 	require.NoError(t, chromium.err)
@@ -51,7 +51,7 @@ func needChromium(t *testing.T) {
 func newPerson(t *testing.T, name string, ports []string, hosts map[string]string, authority []byte) *person {
 	t.Helper()
 	needChromium(t)
-	program, err := debian.Find("chromium")
+	program, err := apt.Find("chromium")
 	require.NoError(t, err)
 	home := t.TempDir()
 	if authority != nil {
@@ -114,7 +114,7 @@ func importAuthority(t *testing.T, home string, authority []byte) {
 		{"-N", "--empty-password"},
 		{"-A", "-n", "authority of the stack", "-t", "C,,", "-i", file},
 	} {
-		said, err := debian.Command(t.Context(), "certutil", append([]string{"-d", "sql:" + store}, arguments...)...).CombinedOutput()
+		said, err := apt.Command(t.Context(), "certutil", append([]string{"-d", "sql:" + store}, arguments...)...).CombinedOutput()
 		require.NoError(t, err, "certutil %s: %s", arguments[0], said)
 	}
 }

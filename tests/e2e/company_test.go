@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/browser"
-	"github.com/mlflow-sso/mlflow-sso/tests/free"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/freeport"
 )
 
 // company is a Keycloak that is no stack's, with people of its own: the provider that a
@@ -45,7 +45,7 @@ exec /opt/keycloak/bin/kc.sh start-dev --db=dev-file --health-enabled=false --me
 // startCompany starts it; broker is where a stack's Keycloak wants people back.
 func startCompany(t *testing.T, o *outside, broker string) *company {
 	t.Helper()
-	ports, err := free.Ports(2)
+	ports, err := freeport.Ports(2)
 	require.NoError(t, err)
 	c := &company{o: o, url: fmt.Sprintf("https://%s:%d", o.address, ports[0]), secret: newSecret(), password: "Company-password-77"}
 	o.writes(t, "company", c.secret)

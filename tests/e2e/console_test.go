@@ -19,8 +19,8 @@ import (
 	"github.com/Nerzal/gocloak/v13"
 	"github.com/stretchr/testify/require"
 
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/browser"
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
 )
 
 // opened is a console command that runs, and the person it let in.

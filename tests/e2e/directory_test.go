@@ -18,7 +18,7 @@ import (
 	"github.com/docker/docker/api/types/image"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/tests/free"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/freeport"
 )
 
 //go:embed testdata/slapd.sh
@@ -66,7 +66,7 @@ func startDirectory(t *testing.T, o *outside) int {
 		_, err := o.docker.API().ImageRemove(context.Background(), name, image.RemoveOptions{Force: true, PruneChildren: true})
 		require.NoError(t, err)
 	})
-	ports, err := free.Ports(1)
+	ports, err := freeport.Ports(1)
 	require.NoError(t, err)
 	password := newSecret()
 	o.writes(t, "directory", password)

@@ -15,8 +15,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/pristine"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/realmbaseline"
 )
 
 var update = flag.Bool("update", false, "write the baseline of a realm from the shared stack, and fail")
@@ -292,13 +292,13 @@ func TestAContainerOnTheDataNetworkThatNobodyKnowsIsDrift(t *testing.T) {
 func TestTheRealmOfAStackThatWasJustMadeIsTheBaseline(t *testing.T) {
 	if *update {
 		told := runningStack(t)
-		realm, err := pristine.Open(t.Context(), told, pristine.Made{})
+		realm, err := realmbaseline.Open(t.Context(), told, realmbaseline.Made{})
 		require.NoError(t, err)
 		seen, err := realm.Baseline(t.Context())
 		require.NoError(t, err)
 		text, err := json.MarshalIndent(seen, "", " ")
 		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(filepath.Join(sharedLab(t).root, "internal", "pristine", "baseline.json"), append(text, '\n'), 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(sharedLab(t).root, "internal", "keycloak", "realmbaseline", "baseline.json"), append(text, '\n'), 0o600))
 		t.Fatal("wrote the baseline: read what has changed in it, build the tool, and run again without -update")
 	}
 	onEveryLab(t, func(t *testing.T, l *lab, _ outputs.Stack) {

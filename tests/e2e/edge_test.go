@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/browser"
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
 // The edge's rules themselves have tests of their own in tests/edge, with

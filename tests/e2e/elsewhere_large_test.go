@@ -13,8 +13,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/verify"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
 )
 
 // passesALargeFile writes more than fits into the server's /tmp, and reads it.
@@ -24,7 +24,7 @@ func passesALargeFile(t *testing.T, told outputs.Stack, beside kept) {
 	at := kept{path: path.Dir(beside.path) + "/large.bin"}.at(told)
 	who := slices.IndexFunc(told.DemoUsers, func(u outputs.User) bool { return u.Username == "demo-member" })
 	require.GreaterOrEqual(t, who, 0)
-	token, err := verify.Bearer(t.Context(), told, openEngine(t), told.DemoUsers[who])
+	token, err := login.Bearer(t.Context(), told, openEngine(t), told.DemoUsers[who])
 	require.NoError(t, err)
 	ask := func(method string, body io.Reader, into io.Writer) int64 {
 		request, err := http.NewRequestWithContext(t.Context(), method, at, body)

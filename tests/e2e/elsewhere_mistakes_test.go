@@ -11,8 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/report"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
 // namesMistakes makes one after the other, and sees that the stack goes on.

@@ -31,8 +31,8 @@ import (
 	"github.com/docker/docker/api/types/network"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
-	"github.com/mlflow-sso/mlflow-sso/tests/free"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/freeport"
 )
 
 //go:embed testdata/postgres.sh
@@ -62,7 +62,7 @@ func startServers(t *testing.T) *servers {
 	t.Helper()
 	s := &servers{docker: openEngine(t), secrets: t.TempDir()}
 	s.address = hostFromContainers(t, s.docker)
-	ports, err := free.Ports(3)
+	ports, err := freeport.Ports(3)
 	require.NoError(t, err)
 	s.postgres, s.redis, s.s3 = ports[0], ports[1], ports[2]
 	var chain, key string

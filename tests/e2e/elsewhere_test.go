@@ -22,8 +22,8 @@ import (
 	"github.com/docker/docker/api/types/volume"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
 var databases = []string{"mlflow", "mlflow_auth", "keycloak"}

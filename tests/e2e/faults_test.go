@@ -16,9 +16,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/doctor"
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/health"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
 // fault is one mistake, made on purpose on a stack that runs.
@@ -57,8 +57,8 @@ type judged struct {
 // sick is a doctor's answer, taken from its JSON.
 type sick struct {
 	Healthy  bool             `json:"healthy"`
-	Findings []doctor.Finding `json:"findings"`
-	NotRun   []doctor.Unseen  `json:"notRun"`
+	Findings []health.Finding `json:"findings"`
+	NotRun   []health.Unseen  `json:"notRun"`
 }
 
 const (

@@ -13,8 +13,8 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/label"
-	"github.com/mlflow-sso/mlflow-sso/tests/family"
+	"github.com/mlflow-sso/mlflow-sso/contract/naming"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/processtree"
 )
 
 // killed starts an update and kills it, with Pulumi and its plugins, at the first
@@ -39,7 +39,7 @@ func killed(t *testing.T, l *lab, when string, there func() bool) {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-	killed, err := family.Kill(command.Process.Pid)
+	killed, err := processtree.Kill(command.Process.Pid)
 	require.NoError(t, err)
 	require.Greater(t, killed, 1, "no pulumi to kill")
 	<-ended
@@ -49,7 +49,7 @@ func killed(t *testing.T, l *lab, when string, there func() bool) {
 // alone says that a process has started no other that still runs.
 func alone(t *testing.T, pid int) bool {
 	t.Helper()
-	all, err := family.Of(pid)
+	all, err := processtree.Of(pid)
 	require.NoError(t, err)
 	return len(all) == 1
 }
@@ -82,7 +82,7 @@ func TestAnUpdateThatIsKilledAtAnyPointIsHealedByTheNext(t *testing.T) {
 	// What Docker does between making a container and giving it its networks takes
 	// milliseconds: a container without any stands for a kill in between.
 	require.NoError(t, api.ContainerRemove(t.Context(), l.name+"-redis", container.RemoveOptions{Force: true, RemoveVolumes: true}))
-	_, err := api.ContainerCreate(t.Context(), &container.Config{Image: baseImage(), Labels: map[string]string{label.Deployment: l.name}},
+	_, err := api.ContainerCreate(t.Context(), &container.Config{Image: baseImage(), Labels: map[string]string{naming.Deployment: l.name}},
 		&container.HostConfig{NetworkMode: "none"}, nil, nil, l.name+"-redis")
 	require.NoError(t, err)
 

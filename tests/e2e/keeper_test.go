@@ -17,11 +17,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/front"
-	"github.com/mlflow-sso/mlflow-sso/internal/keeper"
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/verify"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/edgeclient"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/syncstatus"
 )
 
 // mePath says who asks; usersPath is an administrator's.
@@ -37,7 +37,7 @@ const remembers = 10 * time.Second
 // employee is somebody with everything that lets a person in: a session, a personal
 // token, an access token of Keycloak's.
 type employee struct {
-	*verify.Person
+	*login.Person
 	told   outputs.Stack
 	client *http.Client
 	basic  string
@@ -45,7 +45,7 @@ type employee struct {
 }
 
 // employ makes one in the group of users.
-func employ(t *testing.T, told outputs.Stack, visit *verify.Visit, role string) *employee {
+func employ(t *testing.T, told outputs.Stack, visit *login.Visit, role string) *employee {
 	t.Helper()
 	who, err := visit.Add(t.Context(), role, told.Realm.UserGroup)
 	require.NoError(t, err)
@@ -61,7 +61,7 @@ func employ(t *testing.T, told outputs.Stack, visit *verify.Visit, role string) 
 	require.NotEmpty(t, issued.Token)
 	bearer, err := visit.Token(t.Context(), who)
 	require.NoError(t, err)
-	way, err := front.Open(t.Context(), told, openEngine(t))
+	way, err := edgeclient.Open(t.Context(), told, openEngine(t))
 	require.NoError(t, err)
 	e := &employee{
 		Person: who, told: told, client: way.Client(), bearer: "Bearer " + bearer,
@@ -95,7 +95,7 @@ func status(t *testing.T, client *http.Client, address, authorization string) in
 func TestWhoeverLeavesKeycloakLosesSessionAndTokensInTime(t *testing.T) {
 	told := runningStack(t)
 	docker := openEngine(t)
-	visit := verify.NewVisit(told, docker)
+	visit := login.NewVisit(told, docker)
 	require.NoError(t, visit.Arrive(t.Context()))
 	t.Cleanup(func() { _, err := visit.Leave(context.Background()); require.NoError(t, err) })
 	ways := map[string]func(*gocloak.GoCloak, string, *employee) error{
@@ -122,7 +122,7 @@ func TestWhoeverLeavesKeycloakLosesSessionAndTokensInTime(t *testing.T) {
 	}
 	require.NoError(t, inGroup(t, api, token, promoted, told.Realm.AdminGroup, true))
 
-	limit := keeper.Gone(told) + remembers
+	limit := syncstatus.Gone(told) + remembers
 	for name, e := range gone {
 		require.Eventually(t, func() bool { return assert.ObjectsAreEqual([]int{401, 401, 401}, e.tries(t)) }, limit-time.Since(began).Truncate(time.Second)+time.Second, 200*time.Millisecond,
 			"%s: %v after %s", name, e.tries(t), time.Since(began))
@@ -181,7 +181,7 @@ func TestWhileKeycloakIsAwayNobodyIsTakenForGoneAndBreakGlassLetsAnOperatorIn(t 
 	told, err := l.outputs(t.Context())
 	require.NoError(t, err)
 	docker := openEngine(t)
-	visit := verify.NewVisit(told, docker)
+	visit := login.NewVisit(told, docker)
 	require.NoError(t, visit.Arrive(t.Context()))
 	who := employ(t, told, visit, "stays")
 	require.NoError(t, docker.API().ContainerStop(t.Context(), told.Keycloak.Container, container.StopOptions{}))
@@ -190,13 +190,13 @@ func TestWhileKeycloakIsAwayNobodyIsTakenForGoneAndBreakGlassLetsAnOperatorIn(t 
 	operatorGetsIn(t, l, told, docker)
 
 	// Longer than the keeper needs to see that Keycloak is away.
-	for time.Since(stopped) < keeper.Gone(told)+5*time.Second {
+	for time.Since(stopped) < syncstatus.Gone(told)+5*time.Second {
 		require.Equal(t, []int{200, 200, 200}, who.tries(t))
 		time.Sleep(time.Second)
 	}
-	jobs, err := keeper.Jobs(t.Context(), told, docker)
+	jobs, err := syncstatus.Jobs(t.Context(), told, docker)
 	require.NoError(t, err)
-	require.NotEmpty(t, jobs[keeper.Follow].Error, "the keeper says that it cannot ask")
+	require.NotEmpty(t, jobs[syncstatus.Follow].Error, "the keeper says that it cannot ask")
 	require.Regexp(t, allPassed, l.must(t, "up").stdout)
 	require.Equal(t, []int{200, 200, 200}, who.tries(t))
 }
@@ -222,7 +222,7 @@ func inDatabase(t *testing.T, told outputs.Stack, docker *engine.Engine, databas
 func TestWhatIsOverIsRemovedAndWhatIsNotStays(t *testing.T) {
 	told := runningStack(t)
 	docker := openEngine(t)
-	way, err := front.Open(t.Context(), told, docker)
+	way, err := edgeclient.Open(t.Context(), told, docker)
 	require.NoError(t, err)
 	for range 5 {
 		answer, err := way.Client().Get(told.MLflow.URL + "/login")
@@ -239,8 +239,8 @@ func TestWhatIsOverIsRemovedAndWhatIsNotStays(t *testing.T) {
 	// A restart runs every job at once.
 	require.NoError(t, docker.API().ContainerRestart(t.Context(), told.Keeper.Container, container.StopOptions{}))
 	require.Eventually(t, func() bool {
-		jobs, err := keeper.Jobs(t.Context(), told, docker)
-		return err == nil && jobs[keeper.Prune].Succeeded != nil
+		jobs, err := syncstatus.Jobs(t.Context(), told, docker)
+		return err == nil && jobs[syncstatus.Prune].Succeeded != nil
 	}, time.Minute, time.Second)
 	require.Equal(t, "0", inAuth(t, told, docker, "SELECT count(*) FROM auth_state WHERE expires_at < now() AT TIME ZONE 'utc' - interval '1 minute'"))
 	require.Equal(t, strconv.Itoa(before-4), inAuth(t, told, docker, live), "logins that are under way")

@@ -19,9 +19,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/repository"
-	"github.com/mlflow-sso/mlflow-sso/tests/free"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/freeport"
 )
 
 // lab is a stack of a test's own: own name, own ports, own stack file. It is
@@ -40,7 +40,7 @@ func newLab(folder string) (*lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	ports, err := free.Ports(2)
+	ports, err := freeport.Ports(2)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func newLab(folder string) (*lab, error) {
 
 // nameLab is a lab without a stack file.
 func nameLab(folder string) (*lab, error) {
-	root, err := repository.Find(".")
+	root, err := workingcopy.Find(".")
 	if err != nil {
 		return nil, err
 	}

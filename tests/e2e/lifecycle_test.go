@@ -16,16 +16,16 @@ import (
 	"github.com/docker/docker/api/types/volume"
 	"github.com/stretchr/testify/require"
 
+	"github.com/mlflow-sso/mlflow-sso/contract/naming"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/browser"
-	"github.com/mlflow-sso/mlflow-sso/internal/label"
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
 )
 
 // things are what a deployment has on the Docker host, by kind.
 func things(t *testing.T, deployment string) map[string][]string {
 	t.Helper()
 	api := openEngine(t).API()
-	ours := filters.NewArgs(filters.Arg("label", label.Deployment+"="+deployment))
+	ours := filters.NewArgs(filters.Arg("label", naming.Deployment+"="+deployment))
 	found := map[string][]string{}
 	containers, err := api.ContainerList(t.Context(), container.ListOptions{All: true, Filters: ours})
 	require.NoError(t, err)

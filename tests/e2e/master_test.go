@@ -15,8 +15,8 @@ import (
 	"github.com/Nerzal/gocloak/v13"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/report"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
 // realmDocument is a realm as Keycloak's admin API shows it.

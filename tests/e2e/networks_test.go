@@ -14,8 +14,8 @@ import (
 	"github.com/docker/docker/api/types/filters"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/label"
+	"github.com/mlflow-sso/mlflow-sso/contract/naming"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
 // guest is a container of a test's on one network, gone at the end of the test.
@@ -76,7 +76,7 @@ func TestWhoIsNotOnTheDataNetworkReachesNoDatabase(t *testing.T) {
 // container, and at which address.
 func published(t *testing.T, docker *engine.Engine, deployment string) map[string][]string {
 	t.Helper()
-	ours := filters.NewArgs(filters.Arg("label", label.Deployment+"="+deployment))
+	ours := filters.NewArgs(filters.Arg("label", naming.Deployment+"="+deployment))
 	found, err := docker.API().ContainerList(t.Context(), container.ListOptions{Filters: ours})
 	require.NoError(t, err)
 	require.NotEmpty(t, found)

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/debian"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/apt"
 )
 
 // ownNetwork is a network in which nothing comes or goes: a network namespace with
@@ -111,7 +111,7 @@ func forward(l net.Listener, to string) {
 
 // starts makes a command start in the network.
 func (n *ownNetwork) starts(command *exec.Cmd) {
-	program, err := debian.Find("nsenter")
+	program, err := apt.Find("nsenter")
 	if err != nil {
 		command.Err = err
 		return

@@ -19,8 +19,8 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/home"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
 // told is what `preview --output json` writes.
@@ -67,7 +67,7 @@ func seen(t *testing.T, l *lab) map[string]string {
 		environment := sha256.Sum256([]byte(fmt.Sprint(inspected.Config.Env))) // there are secrets in it
 		found[service] = fmt.Sprintf("%s %s %d %x", inspected.ID, inspected.State.StartedAt, inspected.HostConfig.Memory, environment)
 	}
-	at, err := home.Open()
+	at, err := datadir.Open()
 	require.NoError(t, err)
 	for _, folder := range []string{at.State(), at.Stacks()} {
 		require.NoError(t, filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
@@ -215,7 +215,7 @@ func TestAStackThatWasNeverUpIsPreviewedAndStillIsNot(t *testing.T) {
 	require.NotContains(t, got.stdout, "replaced")
 
 	require.Empty(t, things(t, l.name))
-	at, err := home.Open()
+	at, err := datadir.Open()
 	require.NoError(t, err)
 	require.NoDirExists(t, at.Stack(l.name))
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(at.Stack(l.name))) }) // whoever looks for outputs makes it

@@ -13,9 +13,9 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/report"
-	"github.com/mlflow-sso/mlflow-sso/internal/verify"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
 // Everybody whom a company knows, by OpenID Connect: one is an administrator, one a
@@ -87,7 +87,7 @@ func companyLetsIn(t *testing.T, s *settings, c *company, provider string) {
 	again, err := l.outputs(t.Context())
 	require.NoError(t, err)
 	requireAllPassed(t, prove(t, again))
-	require.Contains(t, verify.Names(again), "identity-providers")
+	require.Contains(t, login.Names(again), "identity-providers")
 	requireHealthy(t, l)
 
 	// A provider that does not answer is found.

@@ -9,7 +9,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"github.com/mlflow-sso/mlflow-sso/tests/free"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/freeport"
 )
 
 // newPublicLab writes the stack file of a public stack: Pulumi.prod.yaml itself,
@@ -20,11 +20,11 @@ func newPublicLab(folder string) (*lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	ports, err := free.Ports(3)
+	ports, err := freeport.Ports(3)
 	if err != nil {
 		return nil, err
 	}
-	subnet, err := free.Subnet()
+	subnet, err := freeport.Subnet()
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/docker/docker/pkg/stdcopy"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
 // wheel is clients/python, built once, after its own tests have passed beside MLflow.

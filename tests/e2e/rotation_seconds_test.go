@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
-	"github.com/mlflow-sso/mlflow-sso/internal/verify"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
 )
 
 // probe asks again and again and adds up for how long there was no proper answer.
@@ -93,7 +93,7 @@ func TestThePageHasTheSecondsOfEachCredential(t *testing.T) {
 	l.must(t, "up", "--no-verify")
 	told, err := l.outputs(t.Context())
 	require.NoError(t, err)
-	visit := verify.NewVisit(told, openEngine(t))
+	visit := login.NewVisit(told, openEngine(t))
 	require.NoError(t, visit.Arrive(t.Context()))
 	who := employ(t, told, visit, "stays")
 	other, err := visit.Add(t.Context(), "logs-in", told.Realm.UserGroup)

@@ -16,10 +16,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
-	"github.com/mlflow-sso/mlflow-sso/internal/adminapi"
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/verify"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
 )
 
 // Every credential is turned at once, and then once more by another root secret, in an
@@ -33,7 +33,7 @@ func TestEveryCredentialThatIsTurnedIsAnotherAndTheOldOneIsRefused(t *testing.T)
 	docker := openEngine(t)
 	told, err := l.outputs(t.Context())
 	require.NoError(t, err)
-	visit := verify.NewVisit(told, docker)
+	visit := login.NewVisit(told, docker)
 	require.NoError(t, visit.Arrive(t.Context()))
 	who := employ(t, told, visit, "stays")
 	gateway(t, docker, told, "", "store")
@@ -74,8 +74,8 @@ func TestEveryCredentialThatIsTurnedIsAnotherAndTheOldOneIsRefused(t *testing.T)
 	}
 	postgres, mlflow := isAnother("postgres"), isAnother("mlflow")
 	killed(t, l, "Keycloak refuses the service account with which the state asks", func() bool {
-		_, _, err := adminapi.Open(t.Context(), told.Keycloak, 5*time.Second)
-		return adminapi.Status(err) == http.StatusUnauthorized
+		_, _, err := admin.Open(t.Context(), told.Keycloak, 5*time.Second)
+		return admin.Status(err) == http.StatusUnauthorized
 	})
 	killed(t, l, "Postgres is another", postgres)
 	killed(t, l, "MLflow is another", mlflow)

@@ -14,7 +14,7 @@ import (
 	"github.com/docker/docker/pkg/stdcopy"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/home"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
 )
 
 func TestNoCredentialIsInALabelACommandALogOrTheState(t *testing.T) {
@@ -56,7 +56,7 @@ func TestNoCredentialIsInALabelACommandALogOrTheState(t *testing.T) {
 			places[path] = content
 		}
 	}
-	at, err := home.Open()
+	at, err := datadir.Open()
 	require.NoError(t, err)
 	require.NoError(t, filepath.WalkDir(at.State(), func(path string, entry os.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {

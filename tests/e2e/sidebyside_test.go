@@ -11,9 +11,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/report"
-	"github.com/mlflow-sso/mlflow-sso/internal/verify"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
 func TestAPublicStackAndOneOnLocalhostStandSideBySideAndEachIsProved(t *testing.T) {
@@ -41,7 +41,7 @@ func TestAPublicStackAndOneOnLocalhostStandSideBySideAndEachIsProved(t *testing.
 	var lock sync.Mutex
 	for _, stack := range []outputs.Stack{dev, prod} {
 		all.Go(func() {
-			got := verify.Run(context.WithoutCancel(t.Context()), stack, docker, nil)
+			got := login.Run(context.WithoutCancel(t.Context()), stack, docker, nil)
 			lock.Lock()
 			defer lock.Unlock()
 			reports[stack.Deployment] = got
@@ -52,7 +52,7 @@ func TestAPublicStackAndOneOnLocalhostStandSideBySideAndEachIsProved(t *testing.
 		got := reports[stack.Deployment]
 		require.Empty(t, fallen(got, report.Failed), stack.Deployment)
 		require.Empty(t, fallen(got, report.NotRun), stack.Deployment)
-		require.Len(t, got.Checks, len(verify.Names(stack)))
+		require.Len(t, got.Checks, len(login.Names(stack)))
 	}
 	require.Len(t, slices.Collect(maps.Keys(reports)), 2)
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/Nerzal/gocloak/v13"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/front"
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/edgeclient"
 )
 
 // site is a stack as people come to it.
@@ -121,9 +121,9 @@ func (s site) inGroup(t *testing.T, group string) outputs.User {
 }
 
 // front is the way of a program on this machine to the public addresses.
-func (s site) front(t *testing.T) *front.Front {
+func (s site) front(t *testing.T) *edgeclient.Front {
 	t.Helper()
-	way, err := front.Open(t.Context(), s.told, openEngine(t))
+	way, err := edgeclient.Open(t.Context(), s.told, openEngine(t))
 	require.NoError(t, err)
 	return way
 }

@@ -15,10 +15,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/front"
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/verify"
-	"github.com/mlflow-sso/mlflow-sso/tests/load"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/edgeclient"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/loadgen"
 )
 
 const (
@@ -31,22 +31,22 @@ const (
 )
 
 // memberServer is MLflow as the demo member's scripts see it.
-func memberServer(t *testing.T, stack outputs.Stack) load.Server {
+func memberServer(t *testing.T, stack outputs.Stack) loadgen.Server {
 	t.Helper()
 	at := slices.IndexFunc(stack.DemoUsers, func(u outputs.User) bool { return u.Group == stack.Realm.UserGroup })
 	require.GreaterOrEqual(t, at, 0)
 	docker := openEngine(t)
-	token, err := verify.Bearer(t.Context(), stack, docker, stack.DemoUsers[at])
+	token, err := login.Bearer(t.Context(), stack, docker, stack.DemoUsers[at])
 	require.NoError(t, err)
-	way, err := front.Open(t.Context(), stack, docker)
+	way, err := edgeclient.Open(t.Context(), stack, docker)
 	require.NoError(t, err)
-	return load.Server{URL: stack.MLflow.URL, Header: http.Header{"Authorization": {"Bearer " + token}}, Way: way.Apply}
+	return loadgen.Server{URL: stack.MLflow.URL, Header: http.Header{"Authorization": {"Bearer " + token}}, Way: way.Apply}
 }
 
 // newRun is a run that is gone at the end, with its file.
-func newRun(t *testing.T, server load.Server, name, file string) (*load.Client, *load.Run) {
+func newRun(t *testing.T, server loadgen.Server, name, file string) (*loadgen.Client, *loadgen.Run) {
 	t.Helper()
-	client := load.Open(server)
+	client := loadgen.Open(server)
 	t.Cleanup(client.Close)
 	run, err := client.NewRun(t.Context(), name+rand.Text())
 	require.NoError(t, err)
@@ -89,18 +89,18 @@ func TestClientsThatStopReadingFreezeNobody(t *testing.T) {
 
 // standStill starts downloads that stop after the head. The functions tell, once
 // all have had their answer, which they are and what went wrong.
-func standStill(t *testing.T, server load.Server, path string) (downloads func() []*load.Stuck, failed func() error) {
+func standStill(t *testing.T, server loadgen.Server, path string) (downloads func() []*loadgen.Stuck, failed func() error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var (
 		all   sync.WaitGroup
 		mutex sync.Mutex
-		stuck []*load.Stuck
+		stuck []*loadgen.Stuck
 		first error
 	)
 	for range stuckClients {
 		all.Go(func() {
-			s, err := load.GetStuck(ctx, server, path)
+			s, err := loadgen.GetStuck(ctx, server, path)
 			mutex.Lock()
 			defer mutex.Unlock()
 			if err != nil {
@@ -118,5 +118,5 @@ func standStill(t *testing.T, server load.Server, path string) (downloads func()
 		}
 	})
 	time.Sleep(2 * time.Second) // most of them have begun, or never will
-	return func() []*load.Stuck { return stuck }, func() error { all.Wait(); return first }
+	return func() []*loadgen.Stuck { return stuck }, func() error { all.Wait(); return first }
 }

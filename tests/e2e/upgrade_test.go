@@ -26,9 +26,9 @@ import (
 	"github.com/docker/docker/api/types/image"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/home"
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/verify"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
 )
 
 // plugin718 is what a plugin of the 7.18 line needs in place of a part of the lock.
@@ -135,7 +135,7 @@ func (o *owned) ask(t *testing.T, authorization, method, path string, body any, 
 func settlesIn(t *testing.T, told outputs.Stack) *owned {
 	t.Helper()
 	o := &owned{told: told}
-	visit := verify.NewVisit(told, openEngine(t))
+	visit := login.NewVisit(told, openEngine(t))
 	require.NoError(t, visit.Arrive(t.Context()))
 	token := func(username string) (email, basic string) {
 		for _, user := range told.DemoUsers {
@@ -305,7 +305,7 @@ func TestAnUpgradeKeepsAllThatPeopleHaveAndSoDoesTheWayBack(t *testing.T) {
 // half full.
 func killedOnTheMove(t *testing.T, l *lab, told outputs.Stack) {
 	t.Helper()
-	at, err := home.Open()
+	at, err := datadir.Open()
 	require.NoError(t, err)
 	docker := openEngine(t)
 	moving := func() bool {

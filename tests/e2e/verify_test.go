@@ -12,14 +12,14 @@ import (
 	"github.com/Nerzal/gocloak/v13"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/report"
-	"github.com/mlflow-sso/mlflow-sso/internal/verify"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
 func prove(t *testing.T, stack outputs.Stack) report.Report {
 	t.Helper()
-	return verify.Run(t.Context(), stack, openEngine(t), func(c report.Check) {
+	return login.Run(t.Context(), stack, openEngine(t), func(c report.Check) {
 		t.Logf("%-18s %-8s %5.1fs %s%s %s", c.Name, c.Status, c.Took.Seconds(), c.Detail, c.Reason, c.Got)
 	})
 }
@@ -37,7 +37,7 @@ func fallen(r report.Report, status report.Status) []string {
 
 func requireAllPassed(t *testing.T, r report.Report) {
 	t.Helper()
-	require.GreaterOrEqual(t, len(r.Checks), len(verify.Names(outputs.Stack{})))
+	require.GreaterOrEqual(t, len(r.Checks), len(login.Names(outputs.Stack{})))
 	require.Empty(t, fallen(r, report.Failed))
 	require.Empty(t, fallen(r, report.NotRun))
 	require.True(t, r.OK())
@@ -81,7 +81,7 @@ func TestAnInterruptedProofLeavesNobodyBehind(t *testing.T) {
 	before := temporaryUsers(t, stack)
 	ctx, interrupt := context.WithCancel(t.Context())
 
-	got := verify.Run(ctx, stack, openEngine(t), func(c report.Check) {
+	got := login.Run(ctx, stack, openEngine(t), func(c report.Check) {
 		if c.Name == "login-admin" {
 			interrupt()
 		}

@@ -17,9 +17,9 @@ import (
 	"github.com/pulumi/pulumi-docker/sdk/v4/go/docker"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/mlflow-sso/mlflow-sso/components/internal/child"
-	"github.com/mlflow-sso/mlflow-sso/components/internal/mistakes"
-	"github.com/mlflow-sso/mlflow-sso/internal/label"
+	"github.com/mlflow-sso/mlflow-sso/components/childopts"
+	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
+	"github.com/mlflow-sso/mlflow-sso/contract/naming"
 )
 
 // Args say what a container runs and what it may use. Plain values decide the
@@ -63,9 +63,9 @@ func (a *Args) Name() string { return a.Deployment + "-" + a.Component }
 // Validate reports every mistake in the arguments at once.
 func (a *Args) Validate() error {
 	if a == nil {
-		return mistakes.None()
+		return argcheck.None()
 	}
-	var m mistakes.List
+	var m argcheck.List
 	m.Unless(a.Deployment != "", `Deployment is "", want a name`)
 	m.Unless(a.Component != "", `Component is "", want a name`)
 	m.Unless(a.Image != nil, "Image is missing, want an image")
@@ -90,7 +90,7 @@ type Label struct{ Key, Value string }
 
 // Labels say whose a container, network or volume is.
 func Labels(deployment, component string) []Label {
-	return []Label{{label.Component, component}, {label.Deployment, deployment}}
+	return []Label{{naming.Component, component}, {naming.Deployment, deployment}}
 }
 
 // loopback is the address of the host that no other machine reaches.
@@ -114,7 +114,7 @@ func New(ctx *pulumi.Context, name string, args *Args, parent pulumi.Resource, o
 		// "#initerror": a container that never got healthy is made again, not waited for in vain.
 		pulumi.ReplaceOnChanges([]string{"healthcheck", "tmpfs", "init", "#initerror"}),
 	)
-	made, err := docker.NewContainer(ctx, name, args.spec(), child.Options(parent, opts...)...)
+	made, err := docker.NewContainer(ctx, name, args.spec(), childopts.Options(parent, opts...)...)
 	if err != nil {
 		return nil, fmt.Errorf("container %q: %w", name, err)
 	}

@@ -6,7 +6,7 @@ import (
 	"github.com/pulumi/pulumi-docker/sdk/v4/go/docker"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/mlflow-sso/mlflow-sso/components/internal/child"
+	"github.com/mlflow-sso/mlflow-sso/components/childopts"
 )
 
 // VolumeArgs say whose a volume is and what it keeps.
@@ -34,7 +34,7 @@ func NewVolume(ctx *pulumi.Context, name string, args *VolumeArgs, parent pulumi
 	if args.Folder != "" {
 		spec.DriverOpts = pulumi.ToStringMap(map[string]string{"type": "none", "o": "bind", "device": args.Folder})
 	}
-	made, err := docker.NewVolume(ctx, name, spec, child.Options(parent, child.Protected(args.Protect)...)...)
+	made, err := docker.NewVolume(ctx, name, spec, childopts.Options(parent, childopts.Protected(args.Protect)...)...)
 	if err != nil {
 		return nil, fmt.Errorf("volume %q: %w", name, err)
 	}

@@ -1,4 +1,0 @@
-package broker
-
-// Discovery is what an OpenID Connect provider publishes about itself.
-type Discovery struct{ Issuer, Authorization, Token, Keys, UserInfo string }

@@ -1,0 +1,22 @@
+// Package childopts is the one place that decides the resource options of a
+// component's children.
+//
+// Children get their parent and nothing of what the caller passed to the
+// component: forwarded aliases and dependencies would be copied to every child.
+package childopts
+
+import "github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+// Options are the options of a child of parent, with extra ones behind.
+func Options(parent pulumi.Resource, extra ...pulumi.ResourceOption) []pulumi.ResourceOption {
+	return append([]pulumi.ResourceOption{pulumi.Parent(parent)}, extra...)
+}
+
+// Protected adds protection where it is wanted. An explicit "not protected"
+// would override what a parent hands down, so there is none.
+func Protected(protect bool) []pulumi.ResourceOption {
+	if !protect {
+		return nil
+	}
+	return []pulumi.ResourceOption{pulumi.Protect(true)}
+}

@@ -1,0 +1,10 @@
+// Package naming names the Docker labels on everything that a stack makes on its
+// host: the program writes them, and the tool finds a stack's things by them.
+package naming
+
+// The keys. Deployment's value is the setting `name`; Component's is the part of
+// the stack, such as postgres.
+const (
+	Deployment = "mlflow-sso.deployment"
+	Component  = "mlflow-sso.component"
+)

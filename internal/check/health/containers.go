@@ -1,0 +1,196 @@
+package health
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+
+	"github.com/mlflow-sso/mlflow-sso/components/identitysync"
+)
+
+// lookAtContainers sees whether each is there, runs, answers, and is on its networks.
+// It also tells the other examinations whom they can ask.
+func (d *doctor) lookAtContainers(ctx context.Context) (found []Finding, err error) {
+	for _, organ := range organs {
+		name := d.container(organ)
+		if name == "" || organ == Realm {
+			continue
+		}
+		seen, failed := d.docker.API().ContainerInspect(ctx, name)
+		if errdefs.IsNotFound(failed) {
+			d.down[organ] = "not there"
+			found = append(found, Finding{
+				ID: "container-missing", Organ: organ, What: fmt.Sprintf("container %s does not exist", name),
+				Got: "no such container", Wanted: "a container that runs", Cause: "container " + name, Mend: d.up(),
+			})
+			continue
+		}
+		if failed != nil {
+			d.down[organ] = "not to be seen: " + failed.Error()
+			err = errors.Join(err, fmt.Errorf("inspect container %s: %w", name, failed))
+			continue
+		}
+		d.inspected[organ], d.down[organ] = seen, cannotAsk(seen.State)
+		found = append(found, d.judgeContainer(organ, seen)...)
+	}
+	return found, err
+}
+
+// cannotAsk says why nobody can be asked inside a container; empty when somebody can.
+func cannotAsk(s *container.State) string {
+	switch {
+	case s.Status != container.StateRunning:
+		return s.Status
+	case s.Health != nil && s.Health.Status == container.Starting:
+		return "still starting; look again when it is up"
+	}
+	return ""
+}
+
+func (d *doctor) judgeContainer(organ Organ, seen container.InspectResponse) (found []Finding) {
+	name, s := d.container(organ), seen.State
+	add := func(id, what, got, wanted, mend string) {
+		found = append(found, Finding{ID: id, Organ: organ, What: what, Got: got, Wanted: wanted, Cause: "container " + name, Mend: mend})
+	}
+	if s.OOMKilled {
+		add("out-of-memory", name+" was ended by the kernel for want of memory", "OOMKilled", "less use than "+fmt.Sprint(seen.HostConfig.Memory>>20)+" MiB",
+			"docker restart "+name)
+		found[len(found)-1].Cause = fmt.Sprintf("setting %s.memoryMB, if it happens again", organ)
+	}
+	switch {
+	case s.Status == container.StatePaused:
+		add("container-paused", name+" is paused", s.Status, "running", "docker unpause "+name)
+	case s.Status == container.StateRestarting:
+		add("container-restarting", name+" ends again and again", fmt.Sprintf("exit code %d, started %d times", s.ExitCode, seen.RestartCount), "a container that stays", d.up())
+	case s.Status != container.StateRunning:
+		add("container-exited", name+" does not run", fmt.Sprintf("%s, exit code %d", s.Status, s.ExitCode), "running", "docker start "+name)
+	case s.Health == nil || s.Health.Status == container.NoHealthcheck:
+		add("environment-unknown", name+" has no health check, so the program did not make it", "none", "the image's own", d.up("--refresh"))
+	case s.Health.Status == container.Unhealthy:
+		got := "unhealthy"
+		if n := len(s.Health.Log); n > 0 && strings.TrimSpace(s.Health.Log[n-1].Output) != "" {
+			got += ": " + firstLine(s.Health.Log[n-1].Output)
+		}
+		add("container-unhealthy", name+" runs and does not answer its health check", got, "healthy", "docker restart "+name)
+	}
+	found = append(found, d.judgeNetworks(organ, seen)...)
+	return found
+}
+
+// judgeNetworks demands that a container is on the networks that the program gives it.
+func (d *doctor) judgeNetworks(organ Organ, seen container.InspectResponse) (found []Finding) {
+	wanted := d.networks(organ)
+	for _, network := range wanted {
+		full := d.Stack.Deployment + "-" + network
+		if _, is := seen.NetworkSettings.Networks[full]; is {
+			continue
+		}
+		found = append(found, Finding{
+			ID: "off-network", Organ: organ, What: fmt.Sprintf("%s is not on the network %s", d.container(organ), full),
+			Got: fmt.Sprintf("on %d of %d networks", len(seen.NetworkSettings.Networks), len(wanted)), Wanted: full,
+			Cause: "network " + full,
+			Mend:  fmt.Sprintf("docker network connect --alias %s %s %s", organ, full, d.container(organ)),
+		})
+	}
+	return found
+}
+
+// networks are those of an organ: see docs/architecture.md. Who has a fixed address
+// there cannot be put back by one command, and is left to drift.
+func (d *doctor) networks(organ Organ) []string {
+	ownPostgres, ownRedis := d.Stack.Postgres.Container != "", d.Stack.Redis.Container != ""
+	switch {
+	case organ == Postgres || organ == Redis:
+		return []string{"data"}
+	case (organ == Keycloak || organ == Keeper) && ownPostgres, organ == MLflow && (ownPostgres || ownRedis):
+		return []string{"data", "edge"}
+	case organ == Keycloak || organ == MLflow || organ == Keeper:
+		return []string{"edge"}
+	}
+	return nil
+}
+
+// lookAtEnvironments compares what each container was told with what the program wrote.
+// Names are told, never values.
+func (d *doctor) lookAtEnvironments(ctx context.Context) (found []Finding, err error) {
+	for _, organ := range organs {
+		name := d.container(organ)
+		if name == "" || organ == Realm || d.down[organ] == "not there" {
+			continue
+		}
+		wanted, known := d.Environments[name]
+		if !known {
+			err = errors.Join(err, fmt.Errorf("%w: the state has no environment of %s", errUnseen, name))
+			continue
+		}
+		seen, is := d.inspected[organ]
+		if !is {
+			err = errors.Join(err, fmt.Errorf("%w: %s is %s", errUnseen, name, d.down[organ]))
+			continue
+		}
+		image, failed := d.docker.API().ImageInspect(ctx, seen.Image)
+		if failed != nil {
+			err = errors.Join(err, fmt.Errorf("inspect the image of %s: %w", name, failed))
+			continue
+		}
+		for _, variable := range differing(wanted, pairs(seen.Config.Env), pairs(image.Config.Env)) {
+			found = append(found, d.judgeVariable(organ, variable))
+		}
+		if !slices.Equal(seen.Config.Entrypoint, image.Config.Entrypoint) || !slices.Equal(seen.Config.Cmd, command(organ, image.Config.Cmd)) {
+			found = append(found, Finding{
+				ID: "command", Organ: organ, What: name + " runs something else than its image's own program",
+				Got: "another command", Wanted: strings.Join(image.Config.Entrypoint, " "), Cause: "container " + name, Mend: d.up("--refresh"),
+			})
+		}
+	}
+	return found, err
+}
+
+// command is what an organ's program is told: with one image the program says which
+// of two it shall be.
+func command(organ Organ, image []string) []string {
+	if organ == Keeper {
+		return identitysync.Command()
+	}
+	return image
+}
+
+// pairs reads NAME=value.
+func pairs(list []string) map[string]string {
+	read := map[string]string{}
+	for _, pair := range list {
+		name, value, _ := strings.Cut(pair, "=")
+		read[name] = value
+	}
+	return read
+}
+
+// differing are the names of variables that are not as the program, or else the image,
+// wrote them.
+func differing(wanted, got, image map[string]string) (names []string) {
+	for name, value := range wanted {
+		if has, is := got[name]; !is || has != value {
+			names = append(names, name)
+		}
+	}
+	for name, value := range got {
+		if _, is := wanted[name]; is {
+			continue
+		}
+		if has, is := image[name]; !is || has != value {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	return line
+}

@@ -1,0 +1,162 @@
+package health
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/mlflow-sso/mlflow-sso/components/edge"
+	"github.com/mlflow-sso/mlflow-sso/internal/edgeclient"
+)
+
+// soon is how long before its end a certificate should have been renewed. The edge
+// renews those of ACME with a third of their time left, its own, of half a day, too.
+var soon = map[string]time.Duration{edge.Internal: time.Hour, edge.ACME: 10 * 24 * time.Hour, edge.Files: 14 * 24 * time.Hour}
+
+// site is a public address of the stack.
+type site struct{ host, port string }
+
+func (d *doctor) sites() (all []site, err error) {
+	for _, address := range []string{d.Stack.MLflow.URL, d.Stack.Keycloak.URL} {
+		u, failed := url.Parse(address)
+		if failed != nil {
+			return nil, fmt.Errorf("address of the stack: %w", failed)
+		}
+		port := u.Port()
+		if port == "" {
+			port = "443"
+		}
+		all = append(all, site{u.Hostname(), port})
+	}
+	return all, nil
+}
+
+// shown are the certificates that a server shows for a host. They are judged by the
+// caller, so nothing is refused here, and nothing but the handshake is sent.
+func shown(ctx context.Context, at, host string) ([]*x509.Certificate, error) {
+	dialer := tls.Dialer{Config: &tls.Config{ServerName: host, InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}} //nolint:gosec // looked at, not trusted
+	connection, err := dialer.DialContext(ctx, "tcp", at)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = connection.Close() }()
+	return connection.(*tls.Conn).ConnectionState().PeerCertificates, nil
+}
+
+// lookAtCertificates asks the edge on this machine for both names.
+func (d *doctor) lookAtCertificates(ctx context.Context) ([]Finding, error) {
+	way, err := edgeclient.Open(ctx, d.Stack, d.docker)
+	if err != nil {
+		return nil, err
+	}
+	sites, err := d.sites()
+	if err != nil {
+		return nil, err
+	}
+	var found []Finding
+	for _, s := range sites {
+		chain, failed := shown(ctx, d.Stack.Edge.HTTPS, s.host)
+		if failed != nil {
+			found = append(found, Finding{
+				ID: "edge-unreachable", Organ: Edge, What: "the edge does not answer for " + s.host, Got: failed.Error(), Wanted: "a TLS handshake",
+				Cause: "container " + d.container(Edge), Mend: "docker restart " + d.container(Edge),
+			})
+			continue
+		}
+		found = append(found, d.judgeCertificate(s.host, chain, way.Authority, time.Now())...)
+	}
+	return found, nil
+}
+
+// judgeCertificate demands a certificate of a known authority, for the name and for
+// the time. The authority is the edge's own in PEM; this machine's where it is empty.
+func (d *doctor) judgeCertificate(host string, chain []*x509.Certificate, authority string, now time.Time) []Finding {
+	kind := d.Stack.Edge.Certificates
+	finding := func(id, what, got, wanted string) []Finding {
+		cause, mend := "setting edge.certificates, "+kind, "docker restart "+d.container(Edge)
+		if kind == edge.Files {
+			cause, mend = "the file of setting edge.certificateFile", d.up()+" # once the file is a new one"
+		}
+		return []Finding{{ID: id, Organ: Edge, What: what, Got: got, Wanted: wanted, Cause: cause, Mend: mend}}
+	}
+	leaf := chain[0]
+	switch {
+	case now.After(leaf.NotAfter):
+		return finding("certificate-expired", "the certificate for "+host+" has expired", leaf.NotAfter.UTC().Format(time.RFC3339), "a later end")
+	case now.Before(leaf.NotBefore):
+		return finding("certificate-early", "the certificate for "+host+" is not valid yet", leaf.NotBefore.UTC().Format(time.RFC3339), "an earlier beginning, or a right clock")
+	case leaf.VerifyHostname(host) != nil:
+		return finding("certificate-names", "the certificate is for other names than "+host, strings.Join(leaf.DNSNames, ", "), host)
+	case now.Add(soon[kind]).After(leaf.NotAfter):
+		return finding("certificate-soon", "the certificate for "+host+" ends soon and was not renewed", leaf.NotAfter.UTC().Format(time.RFC3339), "an end in "+soon[kind].String()+" or later")
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool()
+	}
+	roots.AppendCertsFromPEM([]byte(authority))
+	between := x509.NewCertPool()
+	for _, c := range chain[1:] {
+		between.AddCert(c)
+	}
+	if _, err := leaf.Verify(x509.VerifyOptions{DNSName: host, Roots: roots, Intermediates: between, CurrentTime: now}); err != nil {
+		return finding("certificate-untrusted", "the certificate for "+host+" is of an authority that this machine does not know", err.Error(), "a chain to a known authority")
+	}
+	return nil
+}
+
+// unresolved are names that no resolver has to know.
+func unresolved(host string) bool {
+	return net.ParseIP(host) != nil || host == "localhost" || strings.HasSuffix(host, ".localhost") || strings.HasSuffix(host, ".test")
+}
+
+// lookAtNames follows the public names, and compares the certificate there with the
+// edge's: whoever reads along shows another.
+func (d *doctor) lookAtNames(ctx context.Context) (found []Finding, err error) {
+	sites, err := d.sites()
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range sites {
+		if unresolved(s.host) {
+			continue
+		}
+		if _, failed := net.DefaultResolver.LookupHost(ctx, s.host); failed != nil {
+			found = append(found, Finding{
+				ID: "name-unresolved", Organ: Edge, What: "the name " + s.host + " leads nowhere", Got: failed.Error(), Wanted: "this machine's address",
+				Cause: "the DNS record of " + s.host, Mend: "getent hosts " + s.host + " # once the record is there",
+			})
+			continue
+		}
+		own, failed := shown(ctx, d.Stack.Edge.HTTPS, s.host)
+		if failed != nil {
+			continue // said by the examination of certificates
+		}
+		public, failed := shown(ctx, net.JoinHostPort(s.host, s.port), s.host)
+		if failed != nil {
+			err = errors.Join(err, fmt.Errorf("%s is not reached from here, maybe for want of a way back through the router: %w", s.host, failed))
+			continue
+		}
+		found = append(found, d.judgePublic(s.host, own[0], public[0])...)
+	}
+	return found, err
+}
+
+// judgePublic demands that people are shown the edge's own certificate.
+func (d *doctor) judgePublic(host string, own, public *x509.Certificate) []Finding {
+	if bytes.Equal(own.Raw, public.Raw) {
+		return nil
+	}
+	return []Finding{{
+		ID: "intercepted", Organ: Edge, What: "whoever opens " + host + " is shown another certificate than the edge's: the name leads elsewhere, or somebody reads along",
+		Got: "one of " + public.Issuer.String(), Wanted: "the edge's, of " + own.Issuer.String(), Cause: "the network between, or the DNS record of " + host,
+		Mend: fmt.Sprintf("getent hosts %s # and compare with this machine's addresses", host),
+	}}
+}

@@ -1,0 +1,132 @@
+package health
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	// skew is by how much clocks may differ: tokens are refused beyond a minute or so.
+	skew = 30 * time.Second
+	// little is how much has to be free on a volume, in KiB; in a folder in memory
+	// a twentieth is enough.
+	little = 256 << 10
+)
+
+// lookAtHost compares clocks, and asks how much room there is where a service writes.
+func (d *doctor) lookAtHost(ctx context.Context) (found []Finding, err error) {
+	asked := time.Now()
+	info, failed := d.docker.API().Info(ctx)
+	switch there, wrong := time.Parse(time.RFC3339Nano, info.SystemTime); {
+	case failed != nil:
+		err = fmt.Errorf("ask Docker about its host: %w", failed)
+	case wrong != nil:
+		err = fmt.Errorf("the clock of Docker's host: %w", wrong)
+	default:
+		found = append(found, judgeClock(asked, time.Now(), there)...)
+	}
+	for _, organ := range organs {
+		name := d.container(organ)
+		if name == "" || organ == Realm || d.down[organ] != "" {
+			continue
+		}
+		full, failed := d.lookAtFolders(ctx, organ)
+		found, err = append(found, full...), errors.Join(err, failed)
+	}
+	return found, err
+}
+
+// judgeClock demands that the host's clock shows a time between before and after,
+// give or take.
+func judgeClock(before, after, there time.Time) []Finding {
+	if !there.Before(before.Add(-skew)) && !there.After(after.Add(skew)) {
+		return nil
+	}
+	return []Finding{{
+		ID: "clock", Organ: Host, What: "the clock of Docker's host and that of this machine differ: tokens and certificates may be refused",
+		Got: there.UTC().Format(time.RFC3339), Wanted: after.UTC().Format(time.RFC3339) + ", give or take " + skew.String(),
+		Cause: "the host's clock, or this machine's", Mend: "timedatectl set-ntp true",
+	}}
+}
+
+// folder is a place where a container writes.
+type folder struct {
+	path string
+	// memory says that it is gone when the container ends.
+	memory bool
+}
+
+func (d *doctor) lookAtFolders(ctx context.Context, organ Organ) (found []Finding, err error) {
+	name, seen := d.container(organ), d.inspected[organ]
+	var folders []folder
+	for _, mount := range seen.Mounts {
+		folders = append(folders, folder{mount.Destination, false})
+	}
+	for path := range seen.HostConfig.Tmpfs {
+		folders = append(folders, folder{path, true})
+	}
+	slices.SortFunc(folders, func(a, b folder) int { return strings.Compare(a.path, b.path) })
+	for _, f := range folders {
+		out, failed := d.exec(ctx, name, []string{"df", "-Pk", "--", f.path})
+		if failed == nil {
+			var full []Finding
+			if full, failed = d.judgeSpace(organ, f, out); failed == nil {
+				found = append(found, full...)
+			}
+		}
+		if failed != nil {
+			err = errors.Join(err, fmt.Errorf("room in %s of %s: %w", f.path, name, failed))
+		}
+	}
+	return found, err
+}
+
+// judgeSpace reads df's answer about one folder.
+func (d *doctor) judgeSpace(organ Organ, f folder, df string) ([]Finding, error) {
+	fields := strings.Fields(lastLine(df))
+	if len(fields) < 6 {
+		return nil, fmt.Errorf("df wrote %q, want a line with six fields", lastLine(df))
+	}
+	size, wrong := strconv.ParseInt(fields[1], 10, 64)
+	free, wrong2 := strconv.ParseInt(fields[3], 10, 64)
+	if err := errors.Join(wrong, wrong2); err != nil {
+		return nil, fmt.Errorf("df: %w", err)
+	}
+	least := int64(little)
+	if f.memory {
+		least = size / 20
+	}
+	if free >= least {
+		return nil, nil
+	}
+	name := d.container(organ)
+	full := Finding{
+		ID: "disk-full", Organ: Host, What: fmt.Sprintf("there is no room left in %s of %s", f.path, name),
+		Got: fmt.Sprintf("%d MiB free of %d", free>>10, size>>10), Wanted: fmt.Sprintf("at least %d MiB", least>>10),
+		Cause: "the host's disk, where Docker keeps its volumes", Mend: "docker image prune --force",
+	}
+	if f.memory {
+		full.ID, full.Organ = "scratch-full", organ
+		full.Cause, full.Mend = "the folder in memory "+f.path+" of container "+name, "docker restart "+name
+	}
+	return []Finding{full}, nil
+}
+
+// exec runs a command in a container and returns what it printed.
+func (d *doctor) exec(ctx context.Context, name string, command []string) (string, error) {
+	result, err := d.docker.Exec(ctx, name, command)
+	if err == nil {
+		err = result.Err()
+	}
+	return result.Stdout, err
+}
+
+func lastLine(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return lines[len(lines)-1]
+}

@@ -1,0 +1,78 @@
+package health
+
+import (
+	"bytes"
+	"context"
+	"regexp"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/pkg/stdcopy"
+)
+
+const (
+	// logsWithin bounds the reading of one log; what cannot be read in it is left out.
+	logsWithin = 3 * time.Second
+	// logsSince is how far a log is read back, in Docker's notation.
+	logsSince = "10m"
+	logsTail  = "400"
+	longest   = 240
+)
+
+// telling are lines that belong to a finding. They are evidence beside what was seen,
+// and never a finding by themselves: a line stays when its cause is gone.
+var telling = map[string]*regexp.Regexp{
+	"role-password":        regexp.MustCompile(`password authentication failed`),
+	"role-locked":          regexp.MustCompile(`not permitted to log in`),
+	"role-missing":         regexp.MustCompile(`role ".*" does not exist|password authentication failed`),
+	"database-missing":     regexp.MustCompile(`database ".*" does not exist`),
+	"container-exited":     regexp.MustCompile(`(?i)error|fatal|empty:|want `),
+	"container-restarting": regexp.MustCompile(`(?i)error|fatal|empty:|want `),
+	"container-unhealthy":  regexp.MustCompile(`(?i)error|fatal|refused`),
+	"database-refuses":     regexp.MustCompile(`OperationalError|psycopg`),
+	"redis-refuses":        regexp.MustCompile(`redis\S*Error|Redis is away|(?i)error.*redis`),
+	"keycloak-unreachable": regexp.MustCompile(`ConnectError|ConnectionRefused|Connection refused`),
+	"login-refused":        regexp.MustCompile(`type="LOGIN_ERROR"|invalid_client|Traceback`),
+}
+
+// addLogs puts a line of its container's log to each finding that it tells about.
+func (d *doctor) addLogs(ctx context.Context, found []Finding) {
+	read := map[Organ][]byte{}
+	for i := range found {
+		f := &found[i]
+		line, name := telling[f.ID], d.container(f.Organ)
+		if line == nil || name == "" || f.ID == "container-missing" {
+			continue
+		}
+		if _, is := read[f.Organ]; !is {
+			read[f.Organ] = d.log(ctx, name)
+		}
+		f.Log = lastMatch(read[f.Organ], line)
+	}
+}
+
+func (d *doctor) log(ctx context.Context, name string) []byte {
+	ctx, cancel := context.WithTimeout(ctx, logsWithin)
+	defer cancel()
+	stream, err := d.docker.API().ContainerLogs(ctx, name, container.LogsOptions{ShowStdout: true, ShowStderr: true, Since: logsSince, Tail: logsTail})
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = stream.Close() }()
+	var both bytes.Buffer
+	_, _ = stdcopy.StdCopy(&both, &both, stream)
+	return both.Bytes()
+}
+
+// lastMatch is the last line that matches, cut where it is long.
+func lastMatch(log []byte, what *regexp.Regexp) (last string) {
+	for line := range bytes.Lines(log) {
+		if what.Match(line) {
+			last = string(bytes.TrimSpace(line))
+		}
+	}
+	if len(last) > longest {
+		last = last[:longest] + "…"
+	}
+	return last
+}

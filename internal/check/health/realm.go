@@ -1,0 +1,198 @@
+package health
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/Nerzal/gocloak/v13"
+)
+
+// inRealm is what Keycloak's admin API tells about the stack's realm. What there is
+// not is nil.
+type inRealm struct {
+	realm  *gocloak.RealmRepresentation
+	client *gocloak.Client
+	groups []string
+}
+
+// lookAtRealm asks the admin API with the program's own service account.
+func (d *doctor) lookAtRealm(ctx context.Context) ([]Finding, error) {
+	seen, err := d.readRealm(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("the admin API of Keycloak at %s: %w", d.Stack.Keycloak.AdminURL, err)
+	}
+	return d.judgeRealm(seen), nil
+}
+
+func (d *doctor) readRealm(ctx context.Context) (seen inRealm, err error) {
+	api, provider, name := gocloak.NewClient(d.Stack.Keycloak.AdminURL), d.Stack.Keycloak.Provider, d.Stack.Realm.Name
+	login, err := api.LoginClient(ctx, provider.ID, provider.Secret, "master")
+	if err != nil {
+		return seen, fmt.Errorf("log in as %s: %w", provider.ID, err)
+	}
+	token := login.AccessToken
+	if seen.realm, err = api.GetRealm(ctx, token, name); err != nil {
+		var answer *gocloak.APIError
+		if errors.As(err, &answer) && answer.Code == http.StatusNotFound {
+			return inRealm{}, nil
+		}
+		return seen, err
+	}
+	clients, err := api.GetClients(ctx, token, name, gocloak.GetClientsParams{ClientID: &d.Stack.Realm.ClientID})
+	if err != nil {
+		return seen, err
+	}
+	if len(clients) == 1 {
+		seen.client = clients[0]
+	}
+	groups, err := api.GetGroups(ctx, token, name, gocloak.GetGroupsParams{Max: gocloak.IntP(1000)})
+	for _, group := range groups {
+		seen.groups = append(seen.groups, gocloak.PString(group.Name))
+	}
+	return seen, err
+}
+
+// judgeRealm compares the realm with what MLflow was told about it.
+func (d *doctor) judgeRealm(seen inRealm) (found []Finding) {
+	realm := "realm " + d.Stack.Realm.Name
+	if seen.realm == nil {
+		return []Finding{d.inside("realm-missing", "Keycloak has no "+realm, "no such realm", "the realm", realm)}
+	}
+	if !gocloak.PBool(seen.realm.Enabled) {
+		found = append(found, d.inside("realm-disabled", realm+" is switched off: nobody logs in", "disabled", "enabled", realm+", Enabled"))
+	}
+	ssl := "none"
+	if strings.HasPrefix(d.Stack.Keycloak.URL, "https:") {
+		ssl = "external"
+	}
+	if got := strings.ToLower(gocloak.PString(seen.realm.SslRequired)); got != ssl {
+		found = append(found, d.inside("ssl-required", "Keycloak demands https from others than it should", got, ssl, realm+", Require SSL (setting realm.sslRequired)"))
+	}
+	if seen.realm.Attributes != nil {
+		if frontend := (*seen.realm.Attributes)["frontendUrl"]; frontend != "" {
+			// An update compares the attributes alone that the program sets.
+			f := d.inside("frontend-url", "the realm has an address of its own, and the issuer in tokens is another", frontend, "none", realm+", Frontend URL")
+			f.Mend = d.console(realm + ", General: Frontend URL empty")
+			found = append(found, f)
+		}
+	}
+	for _, group := range []string{d.Stack.Realm.AdminGroup, d.Stack.Realm.UserGroup} {
+		if !slices.Contains(seen.groups, group) {
+			found = append(found, d.inside("group-missing", "there is no group "+group+": it was renamed or removed, and whoever was let in by it is refused",
+				"groups "+strings.Join(seen.groups, ", "), group, "group "+group))
+		}
+	}
+	if seen.client == nil {
+		return append(found, d.inside("client-missing", "Keycloak has no client "+d.Stack.Realm.ClientID+": it says Client not found", "no such client", "the client",
+			"client "+d.Stack.Realm.ClientID))
+	}
+	return append(append(found, d.judgeClient(seen.client)...), d.judgeMappers(seen.client)...)
+}
+
+// inside is a finding about something in Keycloak, which an update with a refresh
+// sets back.
+func (d *doctor) inside(id, what, got, wanted, cause string) Finding {
+	return Finding{ID: id, Organ: Realm, What: what, Got: got, Wanted: wanted, Cause: cause, Mend: d.up("--refresh")}
+}
+
+// console is for what an update does not see: the command that lets somebody set it.
+func (d *doctor) console(where string) string {
+	return fmt.Sprintf("%s console %s # and there: %s", d.Tool, d.Flags, where)
+}
+
+// judgeClient compares MLflow's client with MLflow's variables, as the program wrote them.
+func (d *doctor) judgeClient(c *gocloak.Client) (found []Finding) {
+	mlflow := d.Environments[d.container(MLflow)]
+	client := "client " + d.Stack.Realm.ClientID
+	add := func(id, what, got, wanted, setting string) {
+		found = append(found, d.inside(id, what, got, wanted, client+", "+setting))
+	}
+	if !gocloak.PBool(c.Enabled) {
+		add("client-disabled", "MLflow's client is switched off: Keycloak says that it is disabled", "disabled", "enabled", "Enabled")
+	}
+	if !gocloak.PBool(c.StandardFlowEnabled) {
+		add("standard-flow-off", "MLflow's client may not log people in: Keycloak refuses the request", "off", "on", "Standard flow")
+	}
+	if gocloak.PBool(c.PublicClient) {
+		add("client-public", "MLflow's client needs no secret: whoever has a code has the token", "public", "confidential", "Client authentication")
+	} else if gocloak.PString(c.Secret) != mlflow["OIDC_CLIENT_SECRET"] {
+		add("client-secret-changed", "MLflow's client has another secret than MLflow: every login ends with invalid_client", "another secret", "the one that the program made", "Client secret")
+	}
+	uris := deref(c.RedirectURIs)
+	if !slices.Contains(uris, mlflow["OIDC_REDIRECT_URI"]) {
+		add("redirect-uri-missing", "the way back to MLflow is not registered: Keycloak says Invalid parameter: redirect_uri",
+			strings.Join(uris, ", "), mlflow["OIDC_REDIRECT_URI"], "Valid redirect URIs")
+	} else if len(uris) > 1 {
+		add("redirect-uri-more", "codes may be sent to other places than MLflow", strings.Join(uris, ", "), mlflow["OIDC_REDIRECT_URI"], "Valid redirect URIs")
+	}
+	var pkce string
+	if c.Attributes != nil {
+		pkce = (*c.Attributes)["pkce.code.challenge.method"]
+	}
+	if wanted := mlflow["OIDC_CODE_CHALLENGE"]; pkce != wanted {
+		add("pkce", "Keycloak and MLflow disagree about PKCE", orNone(pkce), wanted, "Proof Key for Code Exchange")
+		// Keycloak's provider never reads the method back, so no refresh sees that it differs.
+		found[len(found)-1].Mend = d.console(fmt.Sprintf("realm %s, %s, Advanced: %s", d.Stack.Realm.Name, client, wanted))
+	}
+	return found
+}
+
+// judgeMappers demands what puts a person's groups, and MLflow as the audience, into
+// the tokens.
+func (d *doctor) judgeMappers(c *gocloak.Client) (found []Finding) {
+	claim := d.Environments[d.container(MLflow)]["OIDC_GROUPS_ATTRIBUTE"]
+	var groups, audience *gocloak.ProtocolMapperRepresentation
+	for _, m := range deref(c.ProtocolMappers) {
+		switch gocloak.PString(m.ProtocolMapper) {
+		case "oidc-group-membership-mapper":
+			groups = &m
+		case "oidc-audience-mapper":
+			audience = &m
+		}
+	}
+	add := func(id, what, got, wanted, mapper string) {
+		found = append(found, d.inside(id, what, got, wanted, "client "+d.Stack.Realm.ClientID+", mapper "+mapper))
+	}
+	if audience == nil {
+		add("audience-mapper-missing", "access tokens are not for MLflow, which refuses them", "no such mapper", "one", "audience")
+	}
+	if groups == nil {
+		add("groups-mapper-missing", "tokens carry no groups: MLflow says User is not allowed to login", "no such mapper", "one", "groups")
+		return found
+	}
+	config := map[string]string{}
+	if groups.Config != nil {
+		config = *groups.Config
+	}
+	if got := config["full.path"]; got != "false" {
+		add("groups-full-path", "groups have a slash in front, which MLflow does not know: it says User is not allowed to login", "full.path "+orNone(got), "full.path false", "groups")
+	}
+	if got := config["claim.name"]; got != claim {
+		add("groups-claim-name", "groups are in another claim than MLflow reads: it says User is not allowed to login", orNone(got), claim, "groups")
+	}
+	for _, in := range []string{"id.token.claim", "access.token.claim", "userinfo.token.claim"} {
+		if config[in] != "true" {
+			add("groups-left-out", "groups are left out where MLflow looks for them", in+" "+orNone(config[in]), in+" true", "groups")
+			break
+		}
+	}
+	return found
+}
+
+func deref[T any](list *[]T) []T {
+	if list == nil {
+		return nil
+	}
+	return *list
+}
+
+func orNone(text string) string {
+	if text == "" {
+		return "none"
+	}
+	return text
+}

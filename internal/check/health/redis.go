@@ -1,0 +1,56 @@
+package health
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+)
+
+// Commands inside the Redis container: with the password that the program wrote, by
+// standard input, and without one.
+const (
+	redisPing     = `read -r REDISCLI_AUTH && export REDISCLI_AUTH && exec redis-cli -t 5 --no-auth-warning PING`
+	redisStranger = `unset REDISCLI_AUTH; exec redis-cli -t 5 PING`
+)
+
+func (d *doctor) lookInRedis(ctx context.Context) ([]Finding, error) {
+	name := d.container(Redis)
+	password := d.Environments[name]["REDIS_PASSWORD"]
+	if password == "" {
+		return nil, fmt.Errorf("%w: the state has no password of Redis", errUnseen)
+	}
+	ask := func(command string, options ...engine.ExecOption) (string, error) {
+		result, err := d.docker.Exec(ctx, name, []string{"sh", "-c", command}, options...)
+		return strings.TrimSpace(result.Stdout + "\n" + result.Stderr), err
+	}
+	proper, err := ask(redisPing, engine.Stdin(strings.NewReader(password+"\n")))
+	if err != nil {
+		return nil, err
+	}
+	stranger, err := ask(redisStranger)
+	if err != nil {
+		return nil, err
+	}
+	return d.judgeRedis(firstLine(proper), firstLine(stranger)), nil
+}
+
+// judgeRedis demands an answer to the password, and none without.
+func (d *doctor) judgeRedis(proper, stranger string) (found []Finding) {
+	name := d.container(Redis)
+	if stranger == "PONG" {
+		// It then says the same to any password.
+		return []Finding{{
+			ID: "redis-open", Organ: Redis, What: "Redis answers without a password: whoever reaches it writes permissions",
+			Got: stranger, Wanted: "NOAUTH", Cause: "container " + name, Mend: d.up("--refresh"),
+		}}
+	}
+	if proper != "PONG" {
+		found = append(found, Finding{
+			ID: "redis-password", Organ: Redis, What: "Redis does not answer to the password that the program gave it",
+			Got: proper, Wanted: "PONG", Cause: "container " + name, Mend: "docker restart " + name,
+		})
+	}
+	return found
+}

@@ -1,0 +1,57 @@
+package health
+
+import (
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// confidential are names of variables whose values are never shown.
+var confidential = regexp.MustCompile(`PASSWORD|SECRET|PASSPHRASE|_KEY$`)
+
+// shortest is how long a value is at least that is taken for a secret: what is
+// shorter may be a part of any text.
+const shortest = 8
+
+// secrets are all that the program gave to the containers and may not be told.
+func (p Patient) secrets() (all []string) {
+	add := func(text string) {
+		if len(text) >= shortest {
+			all = append(all, text)
+			if escaped := url.QueryEscape(text); escaped != text {
+				all = append(all, escaped)
+			}
+		}
+	}
+	add(p.Stack.Keycloak.Admin.Password)
+	add(p.Stack.Keycloak.Provider.Secret)
+	for _, user := range p.Stack.DemoUsers {
+		add(user.Password)
+	}
+	for _, environment := range p.Environments {
+		for name, value := range environment {
+			if confidential.MatchString(name) {
+				add(value)
+			}
+			if u, err := url.Parse(value); err == nil && u.User != nil {
+				password, _ := u.User.Password()
+				add(password)
+			}
+		}
+	}
+	// The longest first: one may be a part of another.
+	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
+	return all
+}
+
+// inAddress is a password in an address, also one that the program did not write.
+var inAddress = regexp.MustCompile(`(://[^\s/@:]*:)[^\s/@]+@`)
+
+// redact takes secrets out of a text that somebody else wrote.
+func (p Patient) redact(text string) string {
+	for _, secret := range p.secrets() {
+		text = strings.ReplaceAll(text, secret, "…")
+	}
+	return inAddress.ReplaceAllString(text, "$1…@")
+}

@@ -1,0 +1,68 @@
+package login
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/browser"
+	"github.com/mlflow-sso/mlflow-sso/internal/edgeclient"
+)
+
+// checkCertificate finds the way through the edge, and sees that both names answer
+// there in https, with a certificate that a browser takes, and say that they always
+// will.
+func (p *proof) checkCertificate(ctx context.Context) (said string, err error) {
+	if p.front, err = edgeclient.Open(ctx, p.stack, p.docker); err != nil {
+		return "", err
+	}
+	for _, site := range []string{p.stack.MLflow.URL, p.stack.Keycloak.URL} {
+		page, err := p.newBrowser().Fetch(ctx, http.MethodGet, site+"/", nil, nil)
+		if err != nil {
+			return "", fmt.Errorf("%s through the edge at %s: %w", site, p.stack.Edge.HTTPS, err)
+		}
+		if got := page.Header.Get("Strict-Transport-Security"); !strings.HasPrefix(got, "max-age=") {
+			return "", differs(fmt.Sprintf("Strict-Transport-Security %q from %s", got, site), "max-age=…")
+		}
+	}
+	// The control: nobody takes the certificate of an authority that they do not know.
+	if p.front.Authority != "" {
+		stranger := browser.New(p.front.Untrusting)
+		defer stranger.Close()
+		if _, err := stranger.Fetch(ctx, http.MethodGet, p.stack.MLflow.URL+"/", nil, nil); err == nil {
+			return "", differs("an answer for a client that does not know the authority", "a refusal by the client")
+		}
+	}
+	return fmt.Sprintf("both names answer in https at %s; certificates: %s", p.stack.Edge.HTTPS, p.stack.Edge.Certificates), nil
+}
+
+// checkClosedPaths asks from outside for what only an operator may see. What is
+// open is seen to be open by discovery before it.
+func (p *proof) checkClosedPaths(ctx context.Context) (string, error) {
+	s := p.stack
+	closed := []string{
+		s.Keycloak.URL + "/admin/", s.Keycloak.URL + "/admin/realms", s.Keycloak.URL + "/realms/master/.well-known/openid-configuration",
+		s.Keycloak.URL + "/realms/" + s.Realm.Name + "/clients-registrations/openid-connect", s.Keycloak.URL + "/metrics", s.Keycloak.URL + "/health",
+		s.MLflow.URL + "/metrics", s.MLflow.URL + "/docs", s.MLflow.URL + "/openapi.json", s.MLflow.URL + "/ajax-api/3.0/jobs/1",
+	}
+	b := p.newBrowser()
+	for _, address := range closed {
+		page, err := b.Fetch(ctx, http.MethodGet, address, nil, nil)
+		if err != nil {
+			return "", err
+		}
+		if err := judgeStatus(page.Status, http.StatusNotFound, address); err != nil {
+			return "", err
+		}
+	}
+	// The same console on this host, where it is open.
+	page, err := b.Fetch(ctx, http.MethodGet, s.Keycloak.AdminURL+"/realms/master/.well-known/openid-configuration", nil, nil)
+	if err != nil {
+		return "", fmt.Errorf("control: %w", err)
+	}
+	if err := judgeStatus(page.Status, http.StatusOK, "realm master on this host"); err != nil {
+		return "", fmt.Errorf("control: %w", err)
+	}
+	return fmt.Sprintf("%d paths for operators are closed to the public; realm master is open on this host alone", len(closed)), nil
+}

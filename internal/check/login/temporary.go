@@ -1,0 +1,166 @@
+package login
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/Nerzal/gocloak/v13"
+
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
+)
+
+const (
+	// temporaryPrefix begins the user name of everybody who is made for a run.
+	temporaryPrefix = "mlflow-sso-verify-"
+	// staleAfter is when people of another run count as left behind: no run takes
+	// nearly as long.
+	staleAfter = time.Hour
+	// adminTimeout bounds one call of Keycloak's admin API.
+	adminTimeout = 30 * time.Second
+)
+
+// temporaryPeople are made for one run through Keycloak's admin API, with the
+// service account that also made the realm, and deleted at its end: in Keycloak,
+// and in MLflow, which keeps a row of everybody who ever logged in.
+type temporaryPeople struct {
+	stack  outputs.Stack
+	docker *engine.Engine
+	// made are the people to delete, by their id in Keycloak.
+	made []madePerson
+}
+
+type madePerson struct{ id, email string }
+
+// client logs the service account in. Its tokens are short-lived, so every use
+// gets a new one.
+func (t *temporaryPeople) client(ctx context.Context) (*gocloak.GoCloak, string, error) {
+	client, token, err := admin.Open(ctx, t.stack.Keycloak, adminTimeout)
+	if err != nil {
+		return nil, "", fmt.Errorf("log in to Keycloak's admin API at %s as %s: %w", t.stack.Keycloak.AdminURL, t.stack.Keycloak.Provider.ID, err)
+	}
+	return client, token, nil
+}
+
+// add makes a person who can log in at once.
+func (t *temporaryPeople) add(ctx context.Context, who *person) error {
+	client, token, err := t.client(ctx)
+	if err != nil {
+		return err
+	}
+	user := gocloak.User{
+		Username: &who.username, Email: &who.email, Enabled: gocloak.BoolP(true), EmailVerified: gocloak.BoolP(true),
+		FirstName: gocloak.StringP("Temporary"), LastName: gocloak.StringP("Login proof"),
+		Credentials: &[]gocloak.CredentialRepresentation{{
+			Type: gocloak.StringP("password"), Value: &who.password, Temporary: gocloak.BoolP(false),
+		}},
+	}
+	if who.group != "" {
+		user.Groups = &[]string{"/" + who.group}
+	}
+	id, err := client.CreateUser(ctx, token, t.stack.Realm.Name, user)
+	if err != nil {
+		return fmt.Errorf("make the temporary user %s in Keycloak: %w", who.username, err)
+	}
+	t.made = append(t.made, madePerson{id: id, email: who.email})
+	return nil
+}
+
+// removeStale takes up what a run left behind that was killed.
+func (t *temporaryPeople) removeStale(ctx context.Context) error {
+	client, token, err := t.client(ctx)
+	if err != nil {
+		return err
+	}
+	users, err := client.GetUsers(ctx, token, t.stack.Realm.Name, gocloak.GetUsersParams{
+		Search: gocloak.StringP(temporaryPrefix), Max: gocloak.IntP(100),
+	})
+	if err != nil {
+		return fmt.Errorf("look for people of earlier runs in Keycloak: %w", err)
+	}
+	now := time.Now()
+	stale := &temporaryPeople{stack: t.stack, docker: t.docker}
+	for _, user := range users {
+		if isStale(user, now) {
+			stale.made = append(stale.made, madePerson{id: gocloak.PString(user.ID), email: gocloak.PString(user.Email)})
+		}
+	}
+	_, err = stale.remove(ctx)
+	return err
+}
+
+// isStale is careful: somebody else's run may be going on, and nobody's account
+// is ours because its name resembles ours.
+func isStale(user *gocloak.User, now time.Time) bool {
+	return strings.HasPrefix(gocloak.PString(user.Username), temporaryPrefix) && user.CreatedTimestamp != nil &&
+		now.Sub(time.UnixMilli(*user.CreatedTimestamp)) > staleAfter
+}
+
+// remove deletes everybody and returns how many. Who is gone already counts.
+func (t *temporaryPeople) remove(ctx context.Context) (int, error) {
+	if len(t.made) == 0 {
+		return 0, nil
+	}
+	// In Keycloak first: who is gone there cannot log in any more.
+	client, token, err := t.client(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var errs []error
+	emails := make([]string, 0, len(t.made))
+	for _, user := range t.made {
+		emails = append(emails, user.email)
+		err := client.DeleteUser(ctx, token, t.stack.Realm.Name, user.id)
+		var answer *gocloak.APIError
+		if err != nil && (!errors.As(err, &answer) || answer.Code != http.StatusNotFound) {
+			errs = append(errs, fmt.Errorf("delete the temporary user %s in Keycloak: %w", user.email, err))
+		}
+	}
+	if err := t.forget(ctx, emails); err != nil {
+		errs = append(errs, err)
+	}
+	if len(errs) > 0 {
+		return 0, errors.Join(errs...)
+	}
+	count := len(t.made)
+	t.made = nil
+	return count, nil
+}
+
+// forgetScript deletes people, who come as a list on standard input, from the
+// plugin's database. The plugin would keep the last administrator, which is what
+// a temporary one is as long as no real one has logged in.
+const forgetScript = `
+import json, sys
+from mlflow_oidc_auth.repository.user import UserRepository
+from mlflow_oidc_auth.store import store
+assert hasattr(UserRepository, "_assert_not_last_active_admin")
+UserRepository._assert_not_last_active_admin = staticmethod(lambda *_: None)
+for name in json.load(sys.stdin):
+    if not name.startswith("` + temporaryPrefix + `"):
+        sys.exit("%r was not made by this tool" % name)
+    if store.get_user_detail(name):
+        store.delete_user(name)
+`
+
+func (t *temporaryPeople) forget(ctx context.Context, emails []string) error {
+	input, err := json.Marshal(emails)
+	if err != nil {
+		return err
+	}
+	name := t.stack.MLflow.Container
+	result, err := t.docker.Exec(ctx, name, []string{"python", "-c", forgetScript}, engine.Stdin(strings.NewReader(string(input))))
+	if err == nil {
+		err = result.Err()
+	}
+	if err != nil {
+		return fmt.Errorf("delete the temporary people inside %s: %w", name, err)
+	}
+	return nil
+}

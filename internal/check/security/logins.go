@@ -1,0 +1,202 @@
+package security
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/browser"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+)
+
+// logins are attacks on the way between MLflow and Keycloak.
+func (c *campaign) logins() []attack {
+	return []attack{
+		{
+			name: "redirect-uri", tries: "Keycloak is asked to send the code to another address than MLflow's",
+			control: "with the registered address it shows its form", defence: "one exact redirect URI of the client",
+			next: "`mlflow-sso up --refresh` sets the client's redirect URIs back", run: c.redirectURI,
+		},
+		{
+			name: "pkce-downgrade", tries: "a login without a code challenge, or with a plain one",
+			control: "with S256 Keycloak shows its form", defence: "the client demands S256",
+			next: "`mlflow-sso up --refresh` sets the client's PKCE method back", run: c.pkceDowngrade,
+		},
+		{
+			name: "open-redirect", tries: "a login at MLflow that shall end at an address of the attacker's (`next` and its like, in eight spellings), and a logout at Keycloak that shall",
+			control: "the login ends in MLflow, at the page that was asked for", defence: "the plugin takes local paths alone; Keycloak a registered address after a logout",
+			next: "look at the client's valid post logout redirect URIs in Keycloak; raise the plugin", run: c.openRedirect,
+		},
+		{
+			name: "login-csrf", tries: "the end of the attacker's login, code and state, is opened in somebody else's browser, to make them work in the attacker's account",
+			control: "in the browser where it began, it signs in", defence: "the state is bound to the cookie of the browser where the login began",
+			next: "docker logs --tail 50 {mlflow}", run: c.loginCSRF,
+		},
+		{
+			name: "replayed-callback", tries: "the end of a login that was used is opened once more, in the same browser without its session and in another",
+			control: "the first time it signs in", defence: "a state works once, a code too", needs: []string{"login-csrf"},
+			next: "docker logs --tail 50 {mlflow}", run: c.replayedCallback,
+		},
+		{
+			name: "replayed-code", tries: "a code is exchanged for a token a second time, with the client's own secret and the right verifier",
+			control: "the first exchange gives a token", defence: "Keycloak takes a code once", next: "docker logs --tail 50 {keycloak}", run: c.replayedCode,
+		},
+	}
+}
+
+func (c *campaign) redirectURI(ctx context.Context) (string, error) {
+	return c.visit.RedirectURIs(ctx)
+}
+func (c *campaign) pkceDowngrade(ctx context.Context) (string, error) { return c.visit.PKCE(ctx) }
+
+func (c *campaign) openRedirect(ctx context.Context) (string, error) {
+	b := c.thief.Browser()
+	elsewhere := []string{
+		"https://" + evil + "/", "//" + evil + "/", `/\` + evil + "/", `\\` + evil + "/", "https:" + evil, "/%2f" + evil, "javascript:alert(1)", "@" + evil,
+	}
+	tried := 0
+	for _, to := range append([]string{"/oidc/ui/user"}, elsewhere...) {
+		for _, name := range []string{"next", "redirect", "return_to"} {
+			if name != "next" && to != elsewhere[0] {
+				continue
+			}
+			page, err := b.Fetch(ctx, http.MethodGet, c.stack.MLflow.URL+"/login?"+url.Values{name: {to}}.Encode(), nil, nil)
+			for hops := 0; err == nil && page.Status/100 == 3 && hops < 6; hops++ {
+				var next *url.URL
+				if next, err = page.URL.Parse(page.Header.Get("Location")); err != nil || !c.guard.origins[originOf(next)] {
+					return "", login.Differs(fmt.Sprintf("the way to %s at the end of a login with %s=%s", browser.Bare(next), name, to), "an address of the stack")
+				}
+				if page, err = b.Fetch(ctx, http.MethodGet, next.String(), http.Header{"Accept": {"text/html"}}, nil); err != nil {
+					return "", err
+				}
+			}
+			if err != nil {
+				return "", err
+			}
+			if to == "/oidc/ui/user" && page.URL.Path != to {
+				return "", login.Unproved(fmt.Errorf("a login for %s ends at %s", to, browser.Bare(page.URL)))
+			}
+			tried++
+		}
+	}
+	query := url.Values{"client_id": {c.stack.Realm.ClientID}, "post_logout_redirect_uri": {"https://" + evil + "/"}}
+	got, err := c.ask(ctx, question{method: http.MethodGet, url: c.visit.EndSession() + "?" + query.Encode()})
+	if err != nil {
+		return "", err
+	}
+	if got.status != http.StatusBadRequest {
+		return "", login.Differs(fmt.Sprintf("%d for a logout that ends at https://%s/", got.status, evil), "400")
+	}
+	query.Set("post_logout_redirect_uri", c.stack.MLflow.URL+"/oidc/ui/auth")
+	if got, err = c.ask(ctx, question{method: http.MethodGet, url: c.visit.EndSession() + "?" + query.Encode()}); err != nil {
+		return "", err
+	}
+	if got.status >= 400 {
+		return "", login.Unproved(fmt.Errorf("%d for a logout that ends at MLflow", got.status))
+	}
+	return fmt.Sprintf("%d logins and a logout end at the stack's own addresses", tried), nil
+}
+
+// callback goes through a login of the owner up to its last step, which it returns.
+func (c *campaign) callback(ctx context.Context, b *browser.Browser) (string, error) {
+	page, err := b.Fetch(ctx, http.MethodGet, c.stack.MLflow.URL+"/login", http.Header{"Accept": {"text/html"}}, nil)
+	if err != nil {
+		return "", err
+	}
+	if page, err = b.Fetch(ctx, http.MethodGet, page.Header.Get("Location"), http.Header{"Accept": {"text/html"}}, nil); err != nil {
+		return "", err
+	}
+	to := page.Header.Get("Location")
+	if !strings.HasPrefix(to, c.visit.RedirectURI()+"?") {
+		return "", fmt.Errorf("%d, and no way back to MLflow, at Keycloak for somebody who is signed in there", page.Status)
+	}
+	return to, nil
+}
+
+// signedInAs is the name of who is signed in; empty for a stranger.
+func (c *campaign) signedInAs(ctx context.Context, b *browser.Browser) (string, error) {
+	page, err := b.Fetch(ctx, http.MethodGet, c.stack.MLflow.URL+mePath, nil, nil)
+	if err != nil || page.Status != http.StatusOK {
+		return "", err
+	}
+	var me struct {
+		Username string `json:"username"`
+	}
+	return me.Username, page.JSON(&me)
+}
+
+func (c *campaign) loginCSRF(ctx context.Context) (string, error) {
+	mine, victim := c.owner.Browser(), c.stranger()
+	back, err := c.callback(ctx, mine)
+	if err != nil {
+		return "", login.Unproved(err)
+	}
+	// The victim has a login of their own begun: there is a cookie, with another state.
+	for _, begun := range []bool{false, true} {
+		if begun {
+			if _, err := victim.Fetch(ctx, http.MethodGet, c.stack.MLflow.URL+"/login", nil, nil); err != nil {
+				return "", err
+			}
+		}
+		// Whatever comes after MLflow's answer is of no matter here.
+		if _, err := victim.Fetch(ctx, http.MethodGet, back, http.Header{"Accept": {"text/html"}}, nil); err != nil {
+			return "", err
+		}
+		who, err := c.signedInAs(ctx, victim)
+		if err != nil {
+			return "", err
+		}
+		if who != "" {
+			return "", login.Differs("a browser that is signed in as "+who+", whose login began elsewhere", "nobody")
+		}
+	}
+	// A login of their own, to its end.
+	if back, err = c.callback(ctx, mine); err == nil {
+		_, err = mine.Fetch(ctx, http.MethodGet, back, http.Header{"Accept": {"text/html"}}, nil)
+	}
+	if err != nil {
+		return "", login.Unproved(err)
+	}
+	who, err := c.signedInAs(ctx, mine)
+	if err == nil && !strings.EqualFold(who, c.owner.Email()) {
+		err = fmt.Errorf("signed in as %q by the end of one's own login", who)
+	}
+	c.used = back
+	return "nobody is signed in by the end of another's login", login.Unproved(err)
+}
+
+func (c *campaign) replayedCallback(ctx context.Context) (string, error) {
+	site, err := url.Parse(c.stack.MLflow.URL)
+	if err != nil {
+		return "", err
+	}
+	for where, b := range map[string]*browser.Browser{"another browser": c.stranger(), "a copy of the browser": c.owner.Browser().Copy(site)} {
+		page, err := b.Fetch(ctx, http.MethodGet, c.used, http.Header{"Accept": {"text/html"}}, nil)
+		if err != nil {
+			return "", err
+		}
+		to, err := page.URL.Parse(page.Header.Get("Location"))
+		if err != nil {
+			return "", err
+		}
+		if !to.Query().Has("error") && page.Status < 400 {
+			return "", login.Differs(fmt.Sprintf("%d and the way to %s for a used login in %s", page.Status, browser.Bare(to), where), "a refusal")
+		}
+	}
+	return "the end of a login works once", nil
+}
+
+func (c *campaign) replayedCode(ctx context.Context) (string, error) {
+	proper, replay := c.visit.TwiceExchanged(ctx, c.owner)
+	switch {
+	case proper != nil:
+		return "", login.Unproved(proper)
+	case replay == nil:
+		return "", login.Differs("a second token for one code", "invalid_grant")
+	case !strings.Contains(replay.Error(), "invalid_grant"):
+		return "", login.Unproved(fmt.Errorf("the second exchange failed otherwise: %w", replay))
+	}
+	return "Keycloak refuses a code that was used", nil
+}

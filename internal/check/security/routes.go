@@ -1,0 +1,213 @@
+package security
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+)
+
+var (
+	//go:embed routes.py
+	routesScript string
+	//go:embed sweep.py
+	sweepScript string
+)
+
+// public is what MLflow answers to strangers, each with its reason. A route that is
+// not below one of these and answers a stranger is a hole.
+var public = []struct{ below, reason string }{
+	{"/health", "Docker and load balancers ask whether the server lives; it says no more"},
+	{"/login", "here a login begins"},
+	{"/callback", "here a login comes back; it needs the state of its own browser"},
+	{"/providers", "the names of the identity providers, for the login page"},
+	{"/oidc/ui", "the page that says that a login was refused, and the program of the others; their data needs a login"},
+	{"/oidc/static", "files of that program"},
+	{"/static-files", "files of MLflow's own program, as on PyPI"},
+	{"/docs", "names of routes, as in the source; shut by an edge"},
+	{"/redoc", "the same"},
+	{"/openapi.json", "the same"},
+	{"/metrics", "nothing is there unless MLflow is told to expose it; shut by an edge"},
+	{"/scim/v2/", "has a token of its own, which no stack of this program sets"},
+	{"/slo/", "answers signed messages of SAML alone, which is not set up"},
+	{"/saml/metadata/", "public keys of SAML, which is not set up"},
+}
+
+func isPublic(path string) bool {
+	for _, p := range public {
+		rest, below := strings.CutPrefix(path, p.below)
+		if below && (rest == "" || strings.HasSuffix(p.below, "/") || rest[0] == '/') {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *campaign) routes() []attack {
+	const control = "the member's token gets 200 the same way, and the list of routes comes from the running application"
+	const next = "look at who answers there: `docker logs --tail 50 {mlflow}`; a new version of MLflow or the plugin may have made it public"
+	return []attack{
+		{
+			name: "routes-from-outside", tries: "every route of MLflow, Flask's and FastAPI's, with every method and without credentials, at the public address",
+			control: control, defence: "the plugin's middleware in front of all; the edge in front of some", next: next, run: c.routesOutside,
+		},
+		{
+			name: "routes-past-the-edge", tries: "the same at MLflow's container itself, from a container that joined the data network",
+			control: control, defence: "the plugin's middleware in front of all, wherever requests come from", next: next, run: c.routesInside,
+		},
+	}
+}
+
+// swept is how a route answered to a stranger.
+type swept struct {
+	method, path string
+	status       int
+	location     string
+}
+
+// list asks the application for its routes, once.
+func (c *campaign) list(ctx context.Context) ([][2]string, error) {
+	if c.allRoutes != nil {
+		return c.allRoutes, nil
+	}
+	var told struct {
+		Routes    [][2]string
+		Described int
+	}
+	if err := c.inMLflow(ctx, routesScript, "", &told); err != nil {
+		return nil, fmt.Errorf("list the routes inside %s: %w", c.stack.MLflow.Container, err)
+	}
+	const least = 500
+	if len(told.Routes) < least || told.Described == 0 || !slices.Contains(told.Routes, [2]string{http.MethodPost, searchPath}) {
+		return nil, fmt.Errorf("the application lists %d routes, %d of FastAPI's, wanted at least %d with %s", len(told.Routes), told.Described, least, searchPath)
+	}
+	c.allRoutes = told.Routes
+	return told.Routes, nil
+}
+
+func (c *campaign) routesOutside(ctx context.Context) (string, error) {
+	all, err := c.list(ctx)
+	if err != nil {
+		return "", login.Unproved(err)
+	}
+	if err := c.expectTaken(ctx, c.thiefToken, "the member's token"); err != nil {
+		return "", err
+	}
+	answers := make([]swept, 0, len(all))
+	for _, route := range all {
+		got, err := c.ask(ctx, question{method: route[0], url: c.stack.MLflow.URL + route[1]})
+		if err != nil {
+			return "", login.Unproved(err)
+		}
+		answers = append(answers, swept{route[0], route[1], got.status, got.header.Get("Location")})
+	}
+	return judgeRoutes(answers, c.stack.Edge.Stands())
+}
+
+// judgeRoutes demands a refusal of every route that is not public on purpose. A route
+// that says that something does not exist has let the stranger in, unless it is an
+// edge that says so.
+func judgeRoutes(answers []swept, edge bool) (string, error) {
+	var open, unclear []string
+	refused, known := 0, 0
+	for _, a := range answers {
+		to, err := url.Parse(a.location)
+		login := a.status/100 == 3 && err == nil && strings.HasPrefix(to.Path, "/login")
+		what := fmt.Sprintf("%d for %s %s", a.status, a.method, a.path)
+		switch {
+		case isPublic(a.path):
+			known++
+		case a.status == http.StatusUnauthorized, a.status == http.StatusForbidden, login, edge && a.status == http.StatusNotFound:
+			refused++
+		case a.status == http.StatusTooManyRequests, a.status >= http.StatusBadGateway && a.status <= http.StatusGatewayTimeout:
+			unclear = append(unclear, what)
+		default:
+			open = append(open, what)
+		}
+	}
+	const shown = 5
+	switch {
+	case len(open) > 0:
+		return "", login.Differs(fmt.Sprintf("%s (%d in all)", strings.Join(open[:min(shown, len(open))], ", "), len(open)), "401, 403 or the way to the login")
+	case len(unclear) > 0:
+		return "", login.Unproved(errors.New(strings.Join(unclear[:min(shown, len(unclear))], ", ")))
+	case refused == 0 || known == 0:
+		return "", login.Unproved(fmt.Errorf("%d routes refused, %d public, wanted some of both", refused, known))
+	}
+	return fmt.Sprintf("%d routes are refused to a stranger, %d are public on purpose", refused, known), nil
+}
+
+// routesInside sweeps from a container of its own on MLflow's networks.
+func (c *campaign) routesInside(ctx context.Context) (string, error) {
+	all, err := c.list(ctx)
+	if err != nil {
+		return "", login.Unproved(err)
+	}
+	seen, err := c.docker.API().ContainerInspect(ctx, c.stack.MLflow.Container)
+	if err != nil {
+		return "", login.Unproved(err)
+	}
+	network, err := dataNetwork(seen, c.stack.Deployment)
+	if err != nil {
+		return "", login.Unproved(err)
+	}
+	site, err := url.Parse(c.stack.MLflow.URL)
+	if err != nil {
+		return "", login.Unproved(err)
+	}
+	input, err := json.Marshal(map[string]any{
+		"address": seen.NetworkSettings.Networks[network].IPAddress, "port": portOfMLflow, "host": site.Host,
+		"routes": all, "token": c.thiefToken, "control": searchPath,
+	})
+	if err != nil {
+		return "", err
+	}
+	ran, err := c.docker.Once(ctx, engine.Once{
+		Name: c.newContainer(), Image: seen.Image, Network: network, Within: sweepTime,
+	}, []string{"python", "-c", sweepScript}, engine.Stdin(strings.NewReader(string(input))))
+	if err == nil {
+		err = ran.Err()
+	}
+	if err != nil {
+		return "", login.Unproved(fmt.Errorf("ask from a container on %s: %w", network, err))
+	}
+	var rows [][4]any
+	if err := json.Unmarshal([]byte(ran.Stdout), &rows); err != nil || len(rows) != len(all)+1 {
+		return "", login.Unproved(fmt.Errorf("%d answers to %d requests from a container on %s", len(rows), len(all)+1, network))
+	}
+	answers := make([]swept, len(rows))
+	for i, row := range rows {
+		status, _ := row[2].(float64)
+		answers[i] = swept{fmt.Sprint(row[0]), fmt.Sprint(row[1]), int(status), fmt.Sprint(row[3])}
+	}
+	if answers[0].status != http.StatusOK {
+		return "", login.Unproved(fmt.Errorf("%d for the member's token from a container on %s, wanted 200", answers[0].status, network))
+	}
+	return judgeRoutes(answers[1:], false)
+}
+
+// portOfMLflow is where the image serves, see images/README.md.
+const portOfMLflow = 5000
+
+// sweepTime is how long a container of a run may live.
+const sweepTime = 2 * time.Minute
+
+// dataNetwork is the network where MLflow, its databases and nothing else are.
+func dataNetwork(seen container.InspectResponse, deployment string) (string, error) {
+	name := deployment + "-data"
+	if _, is := seen.NetworkSettings.Networks[name]; !is {
+		return "", fmt.Errorf("%s is not on the network %s", strings.TrimPrefix(seen.Name, "/"), name)
+	}
+	return name, nil
+}

@@ -1,0 +1,151 @@
+package security
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/Nerzal/gocloak/v13"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+)
+
+// sessions are attacks with what somebody has who should have nothing any more, and
+// with an identity that is somebody else's.
+func (c *campaign) sessions() []attack {
+	return []attack{
+		{
+			name: "taken-identity", tries: "a second Keycloak user gets an administrator's e-mail address, in several spellings; a stranger registers; a member changes their own address",
+			control: "a user with an address of their own is made", defence: "the realm forbids addresses that two have, registration, and changes of one's own address (decision 10)",
+			next: "`mlflow-sso up --refresh` sets the realm's login settings back", run: c.takenIdentity,
+		},
+		{
+			name: "cookie-after-logout", tries: "a copy of a session cookie after the logout, over 40 new connections, so that every server process is asked, also one that served no login",
+			control: "the copy is taken before the logout, over as many", defence: "sessions are rows in the plugin's database, and a logout revokes the row",
+			next: "docker logs --tail 50 {mlflow}", run: c.cookieAfterLogout,
+		},
+		{
+			name: "disabled-user", tries: "a person who is disabled in Keycloak logs in anew, and goes on with a session and a personal token from before",
+			control: "login, session and token are taken before", defence: "Keycloak refuses the login; the keeper ends session and token within twice `keeper.follow`",
+			next: "docker logs --tail 50 {keeper}", run: c.disabledUser,
+		},
+		{
+			name: "left-group", tries: "the same of a person who is in neither group any more",
+			control: "login, session and token are taken before", defence: "groups are read at each login; the keeper ends session and token within twice `keeper.follow`",
+			next: "docker logs --tail 50 {keeper}; look at the client's mapper `groups` in Keycloak", run: c.leftGroup,
+		},
+		{
+			name: "old-session", tries: "a session whose token has ended is used, or renews itself",
+			control: "the session is taken before", defence: "a session ends with its access token (`realm.accessTokenLifespan`), and keeps nothing to renew it with",
+			next: "docker logs --tail 50 {mlflow}", run: c.oldSession,
+		},
+	}
+}
+
+func (c *campaign) takenIdentity(ctx context.Context) (said string, err error) {
+	client, token, err := c.keycloak(ctx)
+	if err != nil {
+		return "", login.Unproved(err)
+	}
+	email, realm := c.admin.Email(), c.stack.Realm.Name
+	for _, spelling := range []string{email, strings.ToUpper(email), strings.ToUpper(email[:1]) + email[1:]} {
+		name := c.newName()
+		id, err := client.CreateUser(ctx, token, realm, gocloak.User{Username: &name, Email: &spelling, Enabled: gocloak.BoolP(false)})
+		if err == nil {
+			gone := client.DeleteUser(context.WithoutCancel(ctx), token, realm, id)
+			return "", errors.Join(login.Differs("a second user with the e-mail address of an administrator", "409"), gone)
+		}
+		var refusal *gocloak.APIError
+		if !errors.As(err, &refusal) || refusal.Code != http.StatusConflict {
+			return "", login.Unproved(fmt.Errorf("a second user could not be made, but for another reason: %w", err))
+		}
+	}
+	settings, err := client.GetRealm(ctx, token, realm)
+	if err != nil {
+		return "", login.Unproved(err)
+	}
+	for name, allowed := range map[string]*bool{
+		"registration": settings.RegistrationAllowed, "duplicate addresses": settings.DuplicateEmailsAllowed, "changes of one's user name": settings.EditUsernameAllowed,
+	} {
+		if gocloak.PBool(allowed) {
+			return "", login.Differs("a realm that allows "+name, "one that does not")
+		}
+	}
+	page, err := c.stranger().Open(ctx, c.stack.Realm.Issuer+"/protocol/openid-connect/registrations?"+url.Values{
+		"client_id": {c.stack.Realm.ClientID}, "response_type": {"code"}, "redirect_uri": {c.visit.RedirectURI()}, "scope": {"openid"},
+	}.Encode())
+	if err != nil {
+		return "", login.Unproved(err)
+	}
+	if page.FormWith("email", "username") != nil {
+		return "", login.Differs("a form to register", "a refusal")
+	}
+	got, err := c.ask(ctx, question{
+		method: http.MethodPost, url: c.stack.Realm.Issuer + "/account", header: bearer(c.thiefToken), body: map[string]any{"email": email},
+	})
+	if err != nil {
+		return "", err
+	}
+	if got.status < 400 || got.status >= 500 {
+		return "", login.Differs(fmt.Sprintf("%d for a member who changes their own e-mail address", got.status), "a refusal")
+	}
+	return "nobody gets an administrator's e-mail address", nil
+}
+
+// times is how often a cookie is shown. If connections fall to server processes by
+// chance, one of two is left out once in a million million runs, one of eight in
+// every twenty-fifth.
+const times = 40
+
+// show shows the person's cookies over so many connections of their own, and counts
+// those that were taken.
+func (c *campaign) show(who *login.Person) (func(context.Context) (int, error), error) {
+	site, err := url.Parse(c.stack.MLflow.URL)
+	if err != nil {
+		return nil, err
+	}
+	copied := who.Browser().Copy(site)
+	return func(ctx context.Context) (int, error) {
+		taken := 0
+		for range times {
+			page, err := copied.Fetch(ctx, http.MethodPost, c.stack.MLflow.URL+searchPath, nil, []byte(`{"max_results":1}`))
+			copied.Close() // the next one gets another connection
+			if err != nil {
+				return taken, err
+			}
+			switch page.Status {
+			case http.StatusOK:
+				taken++
+			case http.StatusUnauthorized:
+			default:
+				return taken, login.Unproved(fmt.Errorf("%d for a cookie, wanted 200 or 401", page.Status))
+			}
+		}
+		return taken, nil
+	}, nil
+}
+
+func (c *campaign) cookieAfterLogout(ctx context.Context) (string, error) {
+	copied, err := c.show(c.thief)
+	if err != nil {
+		return "", err
+	}
+	before, err := copied(ctx)
+	if err == nil && before != times {
+		err = fmt.Errorf("the copy was taken %d times of %d before the logout", before, times)
+	}
+	if err != nil {
+		return "", login.Unproved(err)
+	}
+	if err := c.visit.LogOut(ctx, c.thief); err != nil {
+		return "", login.Unproved(err)
+	}
+	after, err := copied(ctx)
+	if err == nil && after > 0 {
+		err = login.Differs(fmt.Sprintf("a copied cookie taken %d times of %d after the logout", after, times), "0")
+	}
+	return fmt.Sprintf("a copied cookie is refused %d times over connections of its own", times), err
+}

@@ -1,0 +1,131 @@
+// Package datadir is the directory in which this tool keeps what it makes on a
+// machine: the toolchain, the state of the stacks and the passphrase that
+// encrypts their secrets. What it makes there is for its owner only (0700, 0600).
+//
+// It is $MLFLOW_SSO_HOME if that is set, else mlflow-sso under $XDG_DATA_HOME,
+// else .local/share/mlflow-sso under the user's home, which is taken from the
+// passwd file where HOME is unset.
+package datadir
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+)
+
+// Variable names the environment variable that moves the directory.
+const Variable = "MLFLOW_SSO_HOME"
+
+// Home is the directory, existing and absolute. Get one from Open.
+type Home struct{ dir string }
+
+// Open finds the directory and makes it and what every command needs in it.
+func Open() (Home, error) {
+	dir, err := locate(os.Getenv, passwdHome)
+	if err != nil {
+		return Home{}, err
+	}
+	return At(dir)
+}
+
+// At is Open with the directory given.
+func At(dir string) (Home, error) {
+	if !filepath.IsAbs(dir) {
+		return Home{}, fmt.Errorf("home directory %q is relative; set %s to an absolute path", dir, Variable)
+	}
+	h := Home{dir: filepath.Clean(dir)}
+	if err := makeTop(h.dir); err != nil {
+		return Home{}, fmt.Errorf("home directory: %w, or set %s to another path", err, Variable)
+	}
+	for _, private := range []string{h.Toolchain(), h.Bin(), h.Pulumi(), h.State(), h.Stacks()} {
+		if err := makePrivate(private); err != nil {
+			return Home{}, fmt.Errorf("home directory: %w; make it writable or set %s to another path", err, Variable)
+		}
+	}
+	return h, nil
+}
+
+// makeTop creates the directory itself. One that exists keeps its mode, since
+// it may have been there for something else, but nobody else may write to it.
+func makeTop(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("%w; make it writable", err)
+	}
+	found, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	if mode := found.Mode().Perm(); mode&0o022 != 0 {
+		return fmt.Errorf("%s has mode %04o, so that others may write to it; run chmod go-w on it", dir, mode)
+	}
+	return nil
+}
+
+// makePrivate creates a directory of this tool's own, and takes from one that
+// exists what others may do in it.
+func makePrivate(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	found, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	if found.Mode().Perm()&0o077 == 0 {
+		return nil
+	}
+	return os.Chmod(dir, 0o700)
+}
+
+// locate applies the order of the package's documentation. The XDG rules say to
+// ignore a relative XDG_DATA_HOME.
+func locate(env func(string) string, passwd func() (string, error)) (string, error) {
+	if dir := env(Variable); dir != "" {
+		return dir, nil
+	}
+	if data := env("XDG_DATA_HOME"); filepath.IsAbs(data) {
+		return filepath.Join(data, "mlflow-sso"), nil
+	}
+	base := env("HOME")
+	if base == "" {
+		var err error
+		if base, err = passwd(); err != nil {
+			return "", fmt.Errorf("no home directory: HOME is unset and %w; set %s to an absolute path", err, Variable)
+		}
+	}
+	return filepath.Join(base, ".local", "share", "mlflow-sso"), nil
+}
+
+func passwdHome() (string, error) {
+	who, err := user.Current()
+	if err != nil {
+		return "", fmt.Errorf("the user's passwd entry cannot be read: %w", err)
+	}
+	if who.HomeDir == "" {
+		return "", errors.New("the user's passwd entry names none")
+	}
+	return who.HomeDir, nil
+}
+
+// Dir is the home directory itself.
+func (h Home) Dir() string { return h.dir }
+
+// Toolchain holds what is installed for the stacks: programs, plugins, builds.
+func (h Home) Toolchain() string { return filepath.Join(h.dir, "toolchain") }
+
+// Bin holds the programs of the toolchain.
+func (h Home) Bin() string { return filepath.Join(h.Toolchain(), "bin") }
+
+// Pulumi is the toolchain's PULUMI_HOME, in which its plugins are.
+func (h Home) Pulumi() string { return filepath.Join(h.Toolchain(), "pulumi") }
+
+// State holds the state of the stacks, as Pulumi's file backend writes it.
+func (h Home) State() string { return filepath.Join(h.dir, "state") }
+
+// Stacks holds one directory for each stack, see Stack.
+func (h Home) Stacks() string { return filepath.Join(h.dir, "stacks") }
+
+// Stack is where the mirror of the project for one stack goes. It is not made here.
+func (h Home) Stack(name string) string { return filepath.Join(h.Stacks(), name) }

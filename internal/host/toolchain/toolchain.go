@@ -1,0 +1,83 @@
+// Package toolchain makes the Pulumi command line, its language host for Go and
+// the plugins of the program ready on this machine.
+//
+// A Pulumi that is installed already is used. Otherwise the vendor's archive is
+// taken where it answers, if it is the pinned one byte for byte. Where it is out of
+// reach, and for the plugins always, the modules under bootstrap are built, whose
+// go.sum pins every byte: this needs Go and a Go module proxy and nobody else.
+// What is there from the same sources is not made again.
+package toolchain
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
+)
+
+// Toolchain is ready to run stacks.
+type Toolchain struct {
+	// Root has bin/pulumi in it, and bin/pulumi-language-go beside that: it is
+	// what auto.PulumiCommandOptions calls Root.
+	Root string
+	// Version is that of the command line, such as 3.258.0.
+	Version string
+	// PulumiHome is the PULUMI_HOME in which the plugins are.
+	PulumiHome string
+	// Environment is what Pulumi needs beside the caller's own variables.
+	Environment map[string]string
+	// Parts says what it is made of.
+	Parts []Part
+}
+
+// Part is one program or plugin of a toolchain.
+type Part struct {
+	Name    string
+	Version string
+	// From says where it is from: a path on this machine, or the module proxy.
+	From string
+}
+
+const (
+	fromProxy  = "built from the Go module proxy"
+	fromVendor = "the vendor's archive"
+)
+
+// Ensure makes the toolchain ready in the home, building from the repository at
+// root what is missing. Only one process at a time does this in one home; others
+// wait. An error names the part, the end of the build's output and what to do.
+func Ensure(ctx context.Context, h datadir.Home, root string, log *progress.Log) (*Toolchain, error) {
+	unlock, err := lock(ctx, filepath.Join(h.Toolchain(), "lock"), log)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+
+	b := &builder{home: h, root: root, log: log}
+	made := Installed(h)
+	found, err := b.programs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	made.Version, made.Parts = found[0].Version, found
+	for _, p := range plugins {
+		if err := b.plugin(ctx, p); err != nil {
+			return nil, err
+		}
+		made.Parts = append(made.Parts, Part{p.name, p.version, fromProxy})
+	}
+	tool, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this tool's own file: %w", err)
+	}
+	return made, linkOwn(h, tool)
+}
+
+// Installed is the toolchain in the home, as Ensure has left it there: nothing
+// is looked at or built.
+func Installed(h datadir.Home) *Toolchain {
+	return &Toolchain{Root: h.Toolchain(), PulumiHome: h.Pulumi(), Environment: additions(os.Environ(), h.Toolchain(), h.Pulumi())}
+}

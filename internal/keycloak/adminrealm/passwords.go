@@ -1,0 +1,162 @@
+package adminrealm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/Nerzal/gocloak/v13"
+
+	"github.com/mlflow-sso/mlflow-sso/components/credentials"
+	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
+)
+
+// editionAttribute begins the attributes of the program's own client in which Keycloak
+// remembers which edition of somebody's password was set last. It is not asked of the
+// password itself: a person may have changed that, and only another edition takes it
+// back. It is in the database that the passwords are in, so both are of one moment after
+// a restore.
+const editionAttribute = "mlflow-sso.edition."
+
+// kept is a person whose password is derived.
+type kept struct {
+	realm, username, password, edition string
+}
+
+func (k kept) what() string {
+	return "edition of the password of " + k.username + " in realm " + k.realm
+}
+
+// derived are those of the stack.
+func (s *session) derived() []kept {
+	var all []kept
+	if admin := s.stack.Keycloak.Admin; admin.Stands() {
+		all = append(all, kept{name, admin.Username, admin.Password, admin.Edition})
+	}
+	for _, user := range s.stack.DemoUsers {
+		all = append(all, kept{s.stack.Realm.Name, user.Username, user.Password, user.Edition})
+	}
+	// A stack that an earlier version has made does not say.
+	return slices.DeleteFunc(all, func(k kept) bool { return k.edition == "" })
+}
+
+// passwords are those of which another edition was set last. Who has no mark has the
+// first: Keycloak or the program gave it when it made them.
+func (s *session) passwords(ctx context.Context) ([]Difference, error) {
+	_, marks, err := s.marks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return differingEditions(s.derived(), marks), nil
+}
+
+func differingEditions(all []kept, marks map[string]string) []Difference {
+	var found []Difference
+	for _, k := range all {
+		got, marked := marks[editionAttribute+k.username]
+		if !marked {
+			got = credentials.FirstEdition
+		}
+		if got != k.edition {
+			found = append(found, Difference{k.what(), got, k.edition})
+		}
+	}
+	return found
+}
+
+// mendPasswords sets them, ends the sessions that were begun with the old ones and then
+// remembers the edition: one that was not remembered is set once more.
+func (s *session) mendPasswords(ctx context.Context, found []Difference) error {
+	for _, k := range s.derived() {
+		if !slices.ContainsFunc(found, func(d Difference) bool { return d.What == k.what() }) {
+			continue
+		}
+		if err := s.setPassword(ctx, k); err != nil {
+			return err
+		}
+		id, marks, err := s.marks(ctx)
+		if err != nil {
+			return err
+		}
+		marks = maps.Clone(marks)
+		marks[editionAttribute+k.username] = k.edition
+		if err := s.put(ctx, "/clients/"+id, map[string]any{"clientId": s.stack.Keycloak.Provider.ID, "attributes": marks}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// marks are the attributes of the program's own client, and its ID.
+func (s *session) marks(ctx context.Context) (id string, attributes map[string]string, err error) {
+	found, err := s.api.GetClients(ctx, s.token, name, gocloak.GetClientsParams{ClientID: &s.stack.Keycloak.Provider.ID})
+	if err == nil && len(found) != 1 {
+		err = fmt.Errorf("got %d clients %s, want the one who asks", len(found), s.stack.Keycloak.Provider.ID)
+	}
+	if err != nil {
+		return "", nil, s.failed("look at the program's own client", err)
+	}
+	attributes = map[string]string{}
+	if found[0].Attributes != nil {
+		attributes = *found[0].Attributes
+	}
+	return gocloak.PString(found[0].ID), attributes, nil
+}
+
+// errReused is that the realm's policy has the password among those somebody had.
+var errReused = errors.New("the realm's password policy does not take a password that was used before")
+
+func (s *session) setPassword(ctx context.Context, k kept) error {
+	who := person(k.username)
+	found, err := s.api.GetUsers(ctx, s.token, k.realm, gocloak.GetUsersParams{Username: &k.username, Exact: gocloak.BoolP(true)})
+	if err != nil {
+		return s.failed("find "+who, err)
+	}
+	if len(found) == 0 {
+		return nil // who makes them gives them the password of now
+	}
+	id := gocloak.PString(found[0].ID)
+	err = s.reset(ctx, k, id)
+	if errors.Is(err, errReused) {
+		// It was set by an update that could not remember it.
+		if err = s.forgetPasswords(ctx, k, id); err == nil {
+			err = s.reset(ctx, k, id)
+		}
+	}
+	if err != nil {
+		return s.failed("set the password of "+who, err)
+	}
+	if err := s.api.LogoutAllSessions(ctx, s.token, k.realm, id); err != nil {
+		return s.failed("end the sessions of "+who, err)
+	}
+	return nil
+}
+
+func (s *session) reset(ctx context.Context, k kept, id string) error {
+	err := s.api.SetPassword(ctx, s.token, id, k.realm, k.password, false)
+	if admin.Status(err) == http.StatusBadRequest && strings.Contains(err.Error(), "invalidPasswordHistory") {
+		return errReused
+	}
+	return err
+}
+
+// forgetPasswords removes the password of somebody who gets another one at once.
+func (s *session) forgetPasswords(ctx context.Context, k kept, id string) error {
+	all, err := s.api.GetCredentials(ctx, s.token, k.realm, id)
+	if err != nil {
+		return err
+	}
+	for _, one := range all {
+		if kind := gocloak.PString(one.Type); kind != "password" && kind != "password-history" {
+			continue
+		}
+		if err := s.api.DeleteCredentials(ctx, s.token, k.realm, id, gocloak.PString(one.ID)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

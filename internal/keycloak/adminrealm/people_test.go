@@ -1,0 +1,69 @@
+package adminrealm
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/Nerzal/gocloak/v13"
+	"github.com/stretchr/testify/require"
+)
+
+var now = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+
+func somebody(username string) *gocloak.User { return &gocloak.User{Username: &username} }
+
+// until is somebody who says to be let in up to a time.
+func until(username, end string) *gocloak.User {
+	who := somebody(username)
+	who.Attributes = &map[string][]string{untilAttribute: {end}}
+	return who
+}
+
+func in(d time.Duration) string { return now.Add(d).Format(time.RFC3339) }
+
+func TestTheStandingAdministratorIsThereExactlyWhereOneIsAskedFor(t *testing.T) {
+	others := []*gocloak.User{somebody("alice"), somebody("administrator"), until("console-x", in(time.Minute))}
+	with := append(slices.Clone(others), somebody("admin"))
+
+	require.Empty(t, judgePeople(with, true, now))
+	require.Empty(t, judgePeople(others, false, now))
+	require.Equal(t, []Difference{{"person admin", there, away}}, judgePeople(with, false, now))
+	require.Equal(t, []Difference{{"person admin", away, there}}, judgePeople(others, true, now))
+}
+
+// Nobody goes for a name alone, and nobody before their time.
+func TestOnlyThoseWhoseTimeIsOverHaveToGo(t *testing.T) {
+	for _, stays := range []*gocloak.User{
+		until("console-x", in(time.Second)), until("alice", in(-time.Hour)), somebody("console-x"),
+		until("console-x", "yesterday"), until("console-x", ""), until("Console-x", in(-time.Hour)),
+		{Username: gocloak.StringP("console-x"), Attributes: &map[string][]string{untilAttribute: {in(-time.Hour), in(-time.Hour)}}},
+		{},
+	} {
+		require.Empty(t, judgePeople([]*gocloak.User{stays}, false, now), "%+v", stays)
+	}
+	for _, end := range []string{in(0), in(-time.Second), "2020-01-01T00:00:00+02:00"} {
+		found := judgePeople([]*gocloak.User{until("console-x", end)}, false, now)
+		require.Len(t, found, 1, end)
+		require.Equal(t, "person console-x", found[0].What)
+		require.Equal(t, away, found[0].Wanted)
+	}
+}
+
+func TestEverybodyWhomTheStackDidNotMakeIsAStranger(t *testing.T) {
+	all := []*gocloak.User{
+		somebody("zoe"), somebody("admin"), somebody("service-account-mlflow-sso"), until("console-x", in(SessionMax)),
+		somebody("alice"), somebody("alice"), somebody("console-y"), until("console-z", in(SessionMax+time.Hour)), somebody("service-account-other"),
+	}
+	require.Equal(t, []string{"alice", "console-y", "console-z", "service-account-other", "zoe"}, strangers(all, "service-account-mlflow-sso", now))
+}
+
+func TestNoTwoGuestsHaveTheSamePassword(t *testing.T) {
+	seen := map[string]bool{}
+	for range 100 {
+		password := newPassword()
+		require.GreaterOrEqual(t, len(password), 43)
+		require.False(t, seen[password])
+		seen[password] = true
+	}
+}

@@ -1,0 +1,66 @@
+package idpcheck
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+)
+
+const (
+	// kindLDAP is how outputs call a directory.
+	kindLDAP = "ldap"
+	// stored stands for the password that Keycloak keeps.
+	stored = "**********"
+)
+
+// component is what Keycloak keeps about a directory.
+type component struct {
+	ID     string              `json:"id"`
+	Name   string              `json:"name"`
+	Config map[string][]string `json:"config"`
+}
+
+func (c component) is(key string) string {
+	if values := c.Config[key]; len(values) > 0 {
+		return values[0]
+	}
+	return ""
+}
+
+// lookAtDirectory has Keycloak connect, and then log in with the password that it keeps.
+func (a *asker) lookAtDirectory(ctx context.Context, alias string) ([]Trouble, error) {
+	var all []component
+	query := url.Values{"name": {alias}, "type": {"org.keycloak.storage.UserStorageProvider"}}
+	status, _, err := a.call(ctx, http.MethodGet, "/components?"+query.Encode(), nil, &all)
+	switch {
+	case err != nil:
+		return nil, err
+	case status != http.StatusOK:
+		return nil, fmt.Errorf("status %d", status)
+	case len(all) != 1:
+		return []Trouble{{Missing, alias, "Keycloak knows no directory " + alias, "no such directory", "the directory", ""}}, nil
+	}
+	kept := all[0]
+	at := kept.is("connectionUrl")
+	if kept.is("enabled") == "false" {
+		return []Trouble{{Disabled, alias, "directory " + alias + " is switched off: none of its people logs in", "disabled", "enabled", ""}}, nil
+	}
+	for _, try := range []struct{ action, id, what, wanted string }{
+		{"testConnection", Unreachable, "Keycloak does not reach directory " + alias + ": none of its people logs in", "a connection in TLS"},
+		{"testAuthentication", Refused, "directory " + alias + " refuses the password of " + kept.is("bindDn") + ": none of its people logs in", "a login"},
+	} {
+		status, said, err := a.call(ctx, http.MethodPost, "/testLDAPConnection", map[string]string{
+			"action": try.action, "connectionUrl": at, "bindDn": kept.is("bindDn"), "bindCredential": stored, "componentId": kept.ID,
+			"useTruststoreSpi": kept.is("useTruststoreSpi"), "connectionTimeout": kept.is("connectionTimeout"), "startTls": kept.is("startTls"),
+			"authType": kept.is("authType"),
+		}, nil)
+		if err != nil {
+			return nil, err
+		}
+		if status != http.StatusNoContent {
+			return []Trouble{{try.id, alias, try.what, fmt.Sprintf("status %d, %s", status, said), try.wanted, at}}, nil
+		}
+	}
+	return nil, nil
+}

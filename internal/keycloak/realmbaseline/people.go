@@ -1,0 +1,128 @@
+package realmbaseline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/Nerzal/gocloak/v13"
+
+	"github.com/mlflow-sso/mlflow-sso/components/realm"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
+)
+
+const (
+	// manyPeople are more than may administer anything.
+	manyPeople = 10000
+	// management is the client whose roles let people administer the realm.
+	management = "realm-management"
+)
+
+// people are those who may administer MLflow, or the realm, and whom the stack did
+// not make. Members of the group of users are everybody's own affair.
+func (r *Realm) people(ctx context.Context) ([]report.Change, error) {
+	admins, err := r.administrators(ctx)
+	if err != nil {
+		return nil, err
+	}
+	managers, err := r.managers(ctx)
+	return append(admins, managers...), err
+}
+
+func (r *Realm) administrators(ctx context.Context) ([]report.Change, error) {
+	of := r.stack.Realm
+	group, err := r.api.GetGroupByPath(ctx, r.token, of.Name, of.AdminGroup)
+	var answer *gocloak.APIError
+	if errors.As(err, &answer) && answer.Code == 404 {
+		return nil, nil // Pulumi tells that it is gone
+	}
+	if err != nil {
+		return nil, r.failed("find group "+of.AdminGroup, err)
+	}
+	members, err := r.api.GetGroupMembers(ctx, r.token, of.Name, *group.ID, gocloak.GetGroupsParams{Max: gocloak.IntP(manyPeople)})
+	if err != nil {
+		return nil, r.failed("look who is in group "+of.AdminGroup, err)
+	}
+	strangers, err := r.strangers(ctx, members)
+	if err != nil {
+		return nil, err
+	}
+	var found []report.Change
+	for _, name := range strangers {
+		found = append(found, report.Change{
+			Resource: fmt.Sprintf("person %s in group %s", name, of.AdminGroup), Kind: "keycloak member", Outcome: report.Foreign,
+			Why: "may administer MLflow; name them in `realm.administrators`, or take them out of the group " + inTheConsole,
+		})
+	}
+	return found, nil
+}
+
+// strangers are the names of those whom neither the stack made administrators nor
+// its settings name, nor a provider that the settings let say so.
+func (r *Realm) strangers(ctx context.Context, all []*gocloak.User) ([]string, error) {
+	var names []string
+	for _, who := range all {
+		name := gocloak.PString(who.Username)
+		ours := slices.Contains(r.made.Administrators, name)
+		for _, account := range r.stack.ServiceAccounts {
+			ours = ours || account.Admin && account.Username == name
+		}
+		for _, user := range r.stack.DemoUsers {
+			ours = ours || user.Username == name && user.Group == r.stack.Realm.AdminGroup
+		}
+		if !ours {
+			from, err := r.comesFrom(ctx, who)
+			if err != nil {
+				return nil, err
+			}
+			ours = slices.Contains(r.made.Appointing, from)
+		}
+		if !ours {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// managers are people with a role of the realm's own administration.
+func (r *Realm) managers(ctx context.Context) ([]report.Change, error) {
+	in := r.stack.Realm.Name
+	clients, err := r.api.GetClients(ctx, r.token, in, gocloak.GetClientsParams{ClientID: gocloak.StringP(management)})
+	if err != nil {
+		return nil, r.failed("find client "+management, err)
+	}
+	if len(clients) != 1 {
+		return nil, nil // the comparison tells that it is gone
+	}
+	roles, err := r.api.GetClientRoles(ctx, r.token, in, *clients[0].ID, gocloak.GetRoleParams{})
+	if err != nil {
+		return nil, r.failed("look at the roles of "+management, err)
+	}
+	has := map[string][]string{}
+	for _, role := range roles {
+		who, err := r.api.GetUsersByClientRoleName(ctx, r.token, in, *clients[0].ID, *role.Name, gocloak.GetUsersByRoleParams{Max: gocloak.IntP(manyPeople)})
+		if err != nil {
+			return nil, r.failed("look who has the role "+*role.Name, err)
+		}
+		for _, user := range who {
+			name := gocloak.PString(user.Username)
+			has[name] = append(has[name], *role.Name)
+		}
+	}
+	var found []report.Change
+	for name, roles := range has {
+		if name == "service-account-"+realm.WatcherID {
+			continue // package master gives it its rights, and tells of more
+		}
+		slices.Sort(roles)
+		found = append(found, report.Change{
+			Resource: "person " + name, Kind: "keycloak role", Outcome: report.Foreign,
+			Why: fmt.Sprintf("has roles of %s (%s); take them away %s", management, strings.Join(roles, ", "), inTheConsole),
+		})
+	}
+	slices.SortFunc(found, func(a, b report.Change) int { return strings.Compare(a.Resource, b.Resource) })
+	return found, nil
+}

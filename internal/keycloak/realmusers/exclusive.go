@@ -1,0 +1,117 @@
+package realmusers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/Nerzal/gocloak/v13"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
+)
+
+const (
+	// many are more than any group has.
+	many = 100000
+	// machinePrefix begins the user names of the accounts of clients.
+	machinePrefix = "service-account-"
+)
+
+// Exclusive are the groups in which nobody is but these, by the groups' names. Demo
+// users and machines that belong there need not be named.
+type Exclusive map[string][]string
+
+// member is somebody in a group.
+type member struct {
+	group, groupID string
+	who            *gocloak.User
+}
+
+// resource is how progress and differences call them.
+func (m member) resource() string {
+	return fmt.Sprintf("person %s in group %s", gocloak.PString(m.who.Username), m.group)
+}
+
+// strangers are those who have no place where they are.
+func (r *Realm) strangers(ctx context.Context, groups Exclusive) ([]member, error) {
+	var found []member
+	for name, named := range groups {
+		group, err := r.api.GetGroupByPath(ctx, r.token, r.stack.Realm.Name, name)
+		if admin.Status(err) == 404 {
+			continue // Pulumi tells that it is gone
+		}
+		if err != nil {
+			return nil, r.failed("find group "+name, err)
+		}
+		all, err := r.api.GetGroupMembers(ctx, r.token, r.stack.Realm.Name, *group.ID, gocloak.GetGroupsParams{Max: gocloak.IntP(many)})
+		if err != nil {
+			return nil, r.failed("look who is in group "+name, err)
+		}
+		for _, who := range all {
+			belongs := slices.Contains(named, gocloak.PString(who.Username)) || r.isDemoUser(who, name)
+			if !belongs {
+				if belongs, err = r.isMachine(ctx, who); err != nil {
+					return nil, err
+				}
+			}
+			if !belongs {
+				found = append(found, member{name, *group.ID, who})
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b member) int { return strings.Compare(a.resource(), b.resource()) })
+	return found, nil
+}
+
+func (r *Realm) isDemoUser(who *gocloak.User, group string) bool {
+	for _, user := range r.stack.DemoUsers {
+		if user.Username == gocloak.PString(who.Username) && user.Group == group {
+			return true
+		}
+	}
+	return false
+}
+
+// isMachine asks for the client, since a name alone proves nothing.
+func (r *Realm) isMachine(ctx context.Context, who *gocloak.User) (bool, error) {
+	id, is := strings.CutPrefix(gocloak.PString(who.Username), machinePrefix)
+	if !is {
+		return false, nil
+	}
+	clients, err := r.api.GetClients(ctx, r.token, r.stack.Realm.Name, gocloak.GetClientsParams{ClientID: &id})
+	if err != nil {
+		return false, r.failed("find client "+id, err)
+	}
+	return len(clients) == 1 && gocloak.PBool(clients[0].ServiceAccountsEnabled), nil
+}
+
+// Differences are the members whom Settle would take out; nothing is changed.
+func (r *Realm) Differences(ctx context.Context, groups Exclusive) ([]report.Change, error) {
+	strangers, err := r.strangers(ctx, groups)
+	found := make([]report.Change, 0, len(strangers))
+	for _, m := range strangers {
+		found = append(found, report.Change{
+			Resource: m.resource(), Kind: "keycloak member", Outcome: report.Foreign,
+			Why: "the settings do not name them, and the group is exclusive; `mlflow-sso up` takes them out",
+		})
+	}
+	return found, err
+}
+
+// Settle takes strangers out of exclusive groups, and returns who was taken out.
+func (r *Realm) Settle(ctx context.Context, groups Exclusive) ([]string, error) {
+	strangers, err := r.strangers(ctx, groups)
+	if err != nil {
+		return nil, err
+	}
+	var gone []string
+	for _, m := range strangers {
+		if err := r.api.DeleteUserFromGroup(ctx, r.token, r.stack.Realm.Name, *m.who.ID, m.groupID); err != nil {
+			return gone, r.failed("take out "+m.resource(), err)
+		}
+		gone = append(gone, m.resource())
+	}
+	return gone, nil
+}

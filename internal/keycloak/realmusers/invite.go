@@ -1,0 +1,132 @@
+package realmusers
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/Nerzal/gocloak/v13"
+)
+
+// Invitation is how somebody comes to their own password.
+type Invitation struct {
+	Username, Email string
+	// Password is good for one login; empty where a mail was sent.
+	Password string
+	// Until is when the link in the mail ends; zero for a password, which ends by the
+	// first login.
+	Until time.Time
+}
+
+// LinkLasts is how long the link in a mail is good for, unless the operator says
+// something else: it may arrive before a weekend.
+const LinkLasts = 72 * time.Hour
+
+// ErrHasPassword is wrapped where an invitation would take a password away.
+var ErrHasPassword = errors.New("has a password, which stays as it is")
+
+// Invite gives somebody a way to set a password. Who has one gets another only
+// where again is set; the old one is good until then where a mail was sent.
+func (r *Realm) Invite(ctx context.Context, username string, lasts time.Duration, again bool) (*Invitation, error) {
+	who, err := r.find(ctx, username)
+	if err != nil {
+		return nil, err
+	}
+	if !gocloak.PBool(who.Enabled) {
+		return nil, fmt.Errorf("%s is disabled and could not log in; set `enabled: true` in the stack file and run `mlflow-sso up`", username)
+	}
+	has, err := r.hasPassword(ctx, who)
+	if err != nil {
+		return nil, err
+	}
+	if has && !again {
+		return nil, fmt.Errorf("%s %w; `mlflow-sso invite --again %s` gives them another", username, ErrHasPassword, username)
+	}
+	if !has {
+		place, err := r.elsewhere(ctx, who)
+		if err != nil {
+			return nil, err
+		}
+		if place != "" {
+			return nil, fmt.Errorf("%s logs in by %s, and needs no password here", username, place)
+		}
+	}
+	mail, err := r.HasMail(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if mail {
+		return r.write(ctx, who, lasts)
+	}
+	invitation := &Invitation{Username: username, Email: gocloak.PString(who.Email), Password: newPassword()}
+	if err := r.api.SetPassword(ctx, r.token, gocloak.PString(who.ID), r.stack.Realm.Name, invitation.Password, true); err != nil {
+		return nil, r.failed("give "+username+" a password for one login", err)
+	}
+	return invitation, nil
+}
+
+// setPassword is Keycloak's name of what the person has to do.
+const setPassword = "UPDATE_PASSWORD"
+
+// write sends a mail with a link.
+func (r *Realm) write(ctx context.Context, who *gocloak.User, lasts time.Duration) (*Invitation, error) {
+	username, email := gocloak.PString(who.Username), gocloak.PString(who.Email)
+	if email == "" {
+		return nil, fmt.Errorf("%s has no address to write to", username)
+	}
+	until := time.Now().Add(lasts)
+	err := r.api.ExecuteActionsEmail(ctx, r.token, r.stack.Realm.Name, gocloak.ExecuteActionsEmail{
+		UserID: who.ID, Actions: &[]string{setPassword}, Lifespan: gocloak.IntP(int(lasts.Seconds())),
+		ClientID: &r.stack.Realm.ClientID, // the page at the end leads to MLflow
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%w; look at `docker logs --tail 50 %s` for what the server of mail said, and at `realm.mail` in the stack file",
+			r.failed("write to "+username, err), r.stack.Keycloak.Container)
+	}
+	return &Invitation{Username: username, Email: email, Until: until}, nil
+}
+
+// Uninvited are those of the given people who have no password and were not written
+// to as far as Keycloak remembers. Who logs in elsewhere, or may not, is none of them.
+func (r *Realm) Uninvited(ctx context.Context, usernames []string) ([]string, error) {
+	var waiting []string
+	for _, username := range usernames {
+		who, err := r.find(ctx, username)
+		if err != nil {
+			return nil, err
+		}
+		has, err := r.hasPassword(ctx, who)
+		if err != nil {
+			return nil, err
+		}
+		if has || !gocloak.PBool(who.Enabled) {
+			continue
+		}
+		place, err := r.elsewhere(ctx, who)
+		if err != nil {
+			return nil, err
+		}
+		written, err := r.writtenTo(ctx, who)
+		if err != nil {
+			return nil, err
+		}
+		if place == "" && !written {
+			waiting = append(waiting, username)
+		}
+	}
+	return waiting, nil
+}
+
+// writtenTo says whether a mail is among the changes that Keycloak remembers.
+func (r *Realm) writtenTo(ctx context.Context, who *gocloak.User) (bool, error) {
+	var events []map[string]any
+	err := r.get(ctx, "/admin-events", &events, "operationTypes", "ACTION", "max", "1",
+		"resourcePath", "users/"+gocloak.PString(who.ID)+"/execute-actions-email")
+	return len(events) > 0, err
+}
+
+// newPassword has 130 random bits, and is short enough to be read to somebody. Its
+// end satisfies policies that demand every kind of character.
+func newPassword() string { return rand.Text() + "-aA1!" }

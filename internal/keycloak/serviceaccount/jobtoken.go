@@ -1,0 +1,63 @@
+// Package serviceaccount gets tokens for the service accounts of a stack, and writes down
+// what a job needs to get them itself.
+//
+// A token is asked for at Keycloak's public address, as the job does it, so what
+// works here works there. A secret is in what Write writes, which is what it is there
+// for, and in no error.
+package serviceaccount
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
+
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+)
+
+// TokenURL is where service accounts of a stack get tokens.
+func TokenURL(told outputs.Stack) string {
+	return told.Realm.Issuer + "/protocol/openid-connect/token"
+}
+
+// Token gets an access token. Never print it but on purpose.
+func Token(ctx context.Context, way *http.Client, told outputs.Stack, account outputs.ServiceAccount) (string, error) {
+	token, err := ask(ctx, way, told, account)
+	if err != nil {
+		return "", err
+	}
+	return token.AccessToken, nil
+}
+
+// IDToken gets a token of the same account, with the same signature, that is for the
+// account itself and not for MLflow.
+func IDToken(ctx context.Context, way *http.Client, told outputs.Stack, account outputs.ServiceAccount) (string, error) {
+	token, err := ask(ctx, way, told, account, "openid")
+	if err != nil {
+		return "", err
+	}
+	id, _ := token.Extra("id_token").(string)
+	if id == "" {
+		return "", fmt.Errorf("token of %s: got no ID token, want one for the scope openid", account.Name)
+	}
+	return id, nil
+}
+
+func ask(ctx context.Context, way *http.Client, told outputs.Stack, account outputs.ServiceAccount, scopes ...string) (*oauth2.Token, error) {
+	asking := clientcredentials.Config{
+		ClientID: account.Name, ClientSecret: account.Secret, TokenURL: TokenURL(told), Scopes: scopes, AuthStyle: oauth2.AuthStyleInHeader,
+	}
+	token, err := asking.Token(context.WithValue(ctx, oauth2.HTTPClient, way))
+	var refused *oauth2.RetrieveError
+	switch {
+	case errors.As(err, &refused):
+		return nil, fmt.Errorf("token of %s: Keycloak at %s answers %s (%s %s); `mlflow-sso up --refresh` sets the account back",
+			account.Name, TokenURL(told), refused.Response.Status, refused.ErrorCode, refused.ErrorDescription)
+	case err != nil:
+		return nil, fmt.Errorf("token of %s: %w", account.Name, err)
+	}
+	return token, nil
+}

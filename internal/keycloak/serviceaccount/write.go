@@ -1,0 +1,130 @@
+package serviceaccount
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/url"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+)
+
+// Forms in which a job is told what it needs.
+const (
+	Env        = "env"
+	Netrc      = "netrc"
+	Kubernetes = "kubernetes"
+	JSON       = "json"
+)
+
+// The variables that MLflow's Python client reads, and those of clients/python.
+const (
+	trackingURI  = "MLFLOW_TRACKING_URI"
+	trackingAuth = "MLFLOW_TRACKING_AUTH"
+	tokenURL     = "MLFLOW_SSO_TOKEN_URL"
+	clientID     = "MLFLOW_SSO_CLIENT_ID"
+	clientSecret = "MLFLOW_SSO_CLIENT_SECRET"
+
+	// authName is how clients/python calls itself to MLflow.
+	authName = "mlflow-sso"
+)
+
+// Job is what a job needs to get tokens itself.
+type Job struct {
+	Account   string `json:"account"`
+	Username  string `json:"username"`
+	MLflow    string `json:"trackingUri"`
+	TokenURL  string `json:"tokenUrl"`
+	Secret    string `json:"clientSecret"`
+	Authority string `json:"authority,omitempty"`
+}
+
+// JobOf is that of an account. The authority is the certificate, in PEM, which a
+// machine has to trust; none where that is somebody else's.
+func JobOf(told outputs.Stack, account outputs.ServiceAccount, authority string) Job {
+	return Job{
+		Account: account.Name, Username: account.Username, MLflow: told.MLflow.URL, TokenURL: TokenURL(told),
+		Secret: account.Secret, Authority: authority,
+	}
+}
+
+func (j Job) variables() [][2]string {
+	return [][2]string{
+		{trackingURI, j.MLflow},
+		{trackingAuth, authName},
+		{tokenURL, j.TokenURL},
+		{clientID, j.Account},
+		{clientSecret, j.Secret},
+	}
+}
+
+// Write writes it in one of the forms.
+func (j Job) Write(w io.Writer, form string) error {
+	switch form {
+	case Env:
+		return j.env(w)
+	case Netrc:
+		return j.netrc(w)
+	case Kubernetes:
+		return j.kubernetes(w)
+	case JSON:
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(j)
+	}
+	return fmt.Errorf("got the form %q, want %s, %s, %s or %s", form, Env, Netrc, Kubernetes, JSON)
+}
+
+// env is lines that a shell, Docker and Airflow take alike: no value needs quotes.
+func (j Job) env(w io.Writer) error {
+	for _, v := range j.variables() {
+		if _, err := fmt.Fprintf(w, "%s=%s\n", v[0], v[1]); err != nil {
+			return err
+		}
+	}
+	if j.Authority == "" {
+		return nil
+	}
+	_, err := fmt.Fprint(w, "# The stack has its own certificate authority: put what `mlflow-sso certificate` prints into a file, and name it here, twice.\n"+
+		"#MLFLOW_TRACKING_SERVER_CERT_PATH=\n#MLFLOW_SSO_CA_FILE=\n")
+	return err
+}
+
+// netrc is for Keycloak, where curl and Python's requests show the secret as a
+// password; MLflow takes no password of an account.
+func (j Job) netrc(w io.Writer) error {
+	u, err := url.Parse(j.TokenURL)
+	if err != nil {
+		return fmt.Errorf("address of Keycloak: %w", err)
+	}
+	_, err = fmt.Fprintf(w, "machine %s\nlogin %s\npassword %s\n", u.Hostname(), j.Account, j.Secret)
+	return err
+}
+
+// authorityKey is the file of the authority where the Secret is a volume.
+const authorityKey = "ca.crt"
+
+func (j Job) kubernetes(w io.Writer) error {
+	data := map[string]string{}
+	for _, v := range j.variables() {
+		data[v[0]] = v[1]
+	}
+	if j.Authority != "" {
+		data[authorityKey] = j.Authority
+	}
+	encoder := yaml.NewEncoder(w)
+	encoder.SetIndent(2)
+	err := encoder.Encode(struct {
+		APIVersion string            `yaml:"apiVersion"`
+		Kind       string            `yaml:"kind"`
+		Metadata   map[string]string `yaml:"metadata"`
+		Type       string            `yaml:"type"`
+		Data       map[string]string `yaml:"stringData"`
+	}{"v1", "Secret", map[string]string{"name": "mlflow-" + j.Account}, "Opaque", data})
+	if err != nil {
+		return err
+	}
+	return encoder.Close()
+}

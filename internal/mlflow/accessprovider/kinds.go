@@ -1,0 +1,171 @@
+package accessprovider
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
+
+	"github.com/mlflow-sso/mlflow-sso/contract/accessrule"
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/accessclient"
+)
+
+// stewards is the steward's own account. Its input is the `sub` of its client's
+// service account: where Keycloak has made that anew, it is bound anew.
+type stewards struct{}
+
+func (stewards) check(inputs resource.PropertyMap) (resource.PropertyMap, []plugin.CheckFailure) {
+	return inputs, required(inputs, "subject")
+}
+
+func (stewards) identity(resource.PropertyMap) string { return "steward" }
+
+func (stewards) told() []resource.PropertyKey { return []resource.PropertyKey{"subject"} }
+
+func (stewards) set(ctx context.Context, s *accessclient.Steward, inputs resource.PropertyMap) (resource.PropertyMap, error) {
+	_, _, err := s.Bind(ctx)
+	return inputs, err
+}
+
+func (stewards) read(ctx context.Context, s *accessclient.Steward, inputs resource.PropertyMap) (resource.PropertyMap, error) {
+	if bound, err := s.Bound(ctx); err != nil || !bound {
+		return nil, err
+	}
+	return inputs, nil
+}
+
+func (stewards) remove(ctx context.Context, s *accessclient.Steward, _ resource.PropertyMap) error {
+	return s.Unbind(ctx)
+}
+
+// accounts are service accounts. The plugin keeps the display name that an account
+// was made with, so that alone is no difference.
+type accounts struct{}
+
+func (accounts) check(inputs resource.PropertyMap) (resource.PropertyMap, []plugin.CheckFailure) {
+	failures := required(inputs, "username", "subject")
+	if name := text(inputs, "username"); name != strings.ToLower(name) {
+		failures = append(failures, plugin.CheckFailure{Property: "username", Reason: fmt.Sprintf("is %q, want small letters: MLflow keeps it so", name)})
+	}
+	checked := inputs.Copy()
+	checked["admin"] = resource.NewProperty(truth(inputs, "admin"))
+	// Somebody may deactivate an account by hand.
+	checked["active"] = resource.NewProperty(true)
+	return checked, failures
+}
+
+func (accounts) identity(inputs resource.PropertyMap) string { return text(inputs, "username") }
+
+func (accounts) told() []resource.PropertyKey {
+	return []resource.PropertyKey{"subject", "admin", "active", "displayName"}
+}
+
+func (accounts) set(ctx context.Context, s *accessclient.Steward, inputs resource.PropertyMap) (resource.PropertyMap, error) {
+	_, err := s.SetAccount(ctx, accessclient.Account{
+		Username: text(inputs, "username"), Subject: text(inputs, "subject"), Admin: truth(inputs, "admin"), DisplayName: text(inputs, "displayName"),
+	})
+	return inputs, err
+}
+
+func (accounts) read(ctx context.Context, s *accessclient.Steward, inputs resource.PropertyMap) (resource.PropertyMap, error) {
+	found, err := s.Account(ctx, text(inputs, "username"))
+	if err != nil || found == nil {
+		return nil, err
+	}
+	now := inputs.Copy()
+	now["subject"] = resource.NewProperty(found.Subject)
+	now["admin"] = resource.NewProperty(found.Admin)
+	now["active"] = resource.NewProperty(found.Active)
+	return now, nil
+}
+
+func (accounts) remove(ctx context.Context, s *accessclient.Steward, inputs resource.PropertyMap) error {
+	return s.RemoveAccount(ctx, text(inputs, "username"))
+}
+
+// grants are access rules. Exactly one of group, user and serviceAccount is set: the
+// name by which MLflow knows the subject.
+type grants struct{}
+
+var subjects = []accessrule.Who{accessrule.Group, accessrule.User, accessrule.ServiceAccount}
+
+func ruleOf(inputs resource.PropertyMap) (r accessrule.Rule) {
+	r = accessrule.Rule{
+		Kind: accessrule.Kind(text(inputs, "kind")), Pattern: accessrule.Pattern(text(inputs, "pattern")),
+		Permission: text(inputs, "permission"), Future: truth(inputs, "future"),
+	}
+	for _, who := range subjects {
+		if name := text(inputs, resource.PropertyKey(who)); name != "" {
+			r.Who, r.Name = who, name
+		}
+	}
+	return r
+}
+
+func (grants) check(inputs resource.PropertyMap) (resource.PropertyMap, []plugin.CheckFailure) {
+	var failures []plugin.CheckFailure
+	fail := func(property resource.PropertyKey, format string, args ...any) {
+		failures = append(failures, plugin.CheckFailure{Property: property, Reason: fmt.Sprintf(format, args...)})
+	}
+	named := 0
+	for _, who := range subjects {
+		if text(inputs, resource.PropertyKey(who)) != "" {
+			named++
+		}
+	}
+	r := ruleOf(inputs)
+	if named != 1 {
+		fail("group", "%d of group, user and serviceAccount are set, want one", named)
+	}
+	if !slices.Contains(accessrule.Kinds(), r.Kind) {
+		fail("kind", "is %q, want one of %v", r.Kind, accessrule.Kinds())
+	}
+	if !slices.Contains(accessrule.Permissions(), r.Permission) {
+		fail("permission", "is %q, want one of %s", r.Permission, strings.Join(accessrule.Permissions(), ", "))
+	}
+	checked := inputs.Copy()
+	if _, err := accessrule.Parse(string(r.Pattern)); err != nil {
+		fail("pattern", "%v", err)
+	} else {
+		checked["priority"] = resource.NewProperty(float64(r.Pattern.Priority()))
+	}
+	return checked, failures
+}
+
+func (grants) identity(inputs resource.PropertyMap) string { return ruleOf(inputs).Key() }
+
+func (grants) told() []resource.PropertyKey {
+	return []resource.PropertyKey{"permission", "priority", "future"}
+}
+
+func (grants) set(ctx context.Context, s *accessclient.Steward, inputs resource.PropertyMap) (resource.PropertyMap, error) {
+	_, err := s.SetGrant(ctx, ruleOf(inputs))
+	return inputs, err
+}
+
+func (grants) read(ctx context.Context, s *accessclient.Steward, inputs resource.PropertyMap) (resource.PropertyMap, error) {
+	found, err := s.Grant(ctx, ruleOf(inputs))
+	if err != nil || found == nil {
+		return nil, err
+	}
+	now := inputs.Copy()
+	now["permission"] = resource.NewProperty(found.Permission)
+	now["priority"] = resource.NewProperty(float64(found.Priority))
+	return now, nil
+}
+
+func (grants) remove(ctx context.Context, s *accessclient.Steward, inputs resource.PropertyMap) error {
+	return s.RemoveGrant(ctx, ruleOf(inputs))
+}
+
+func required(inputs resource.PropertyMap, names ...resource.PropertyKey) (failures []plugin.CheckFailure) {
+	for _, name := range names {
+		if text(inputs, name) == "" {
+			failures = append(failures, plugin.CheckFailure{Property: name, Reason: "is missing, want a text"})
+		}
+	}
+	return failures
+}

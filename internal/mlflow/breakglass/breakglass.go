@@ -1,0 +1,93 @@
+// Package breakglass lets an operator into MLflow as administrator while Keycloak
+// cannot: with an account of MLflow's own and a token, for a while.
+//
+// Whoever may run a command in MLflow's container may do this, and nobody else. Who,
+// why and until when are in MLflow's audit log and in its database. The token dies by
+// itself when its time is over; the account loses its rights when the command ends, or
+// by the keeper when the command was killed.
+package breakglass
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+)
+
+// Longest is the most time that one pass can have; the image knows it too.
+const Longest = 8 * time.Hour
+
+// Pass is an administrator's account for a while.
+type Pass struct {
+	Username string    `json:"username"`
+	Token    string    `json:"token"`
+	Until    time.Time `json:"until"`
+}
+
+// Glass is what stands around a stack's MLflow.
+type Glass struct {
+	stack  outputs.Stack
+	docker *engine.Engine
+}
+
+// Of is the glass of a stack whose MLflow and database run; nothing else has to.
+func Of(stack outputs.Stack, docker *engine.Engine) *Glass { return &Glass{stack, docker} }
+
+// Break makes a pass for whole minutes. The caller ends it.
+func (g *Glass) Break(ctx context.Context, length time.Duration, person, reason string) (*Pass, error) {
+	if length < time.Minute || length > Longest || length%time.Minute != 0 {
+		return nil, fmt.Errorf("time: got %s, want whole minutes, 1m to %s", length, Longest)
+	}
+	if strings.TrimSpace(person) == "" || strings.TrimSpace(reason) == "" {
+		return nil, errors.New("got no person or no reason, want both: they are what the audit log will say")
+	}
+	pass := &Pass{}
+	err := g.ask(ctx, map[string]any{"minutes": int(length / time.Minute), "person": person, "reason": reason}, pass)
+	if err == nil && pass.Token == "" {
+		err = errors.New("MLflow made no token")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("a pass for %s: %w", person, err)
+	}
+	return pass, nil
+}
+
+// End takes the pass's rights, and says whether it still had any.
+func (g *Glass) End(ctx context.Context, pass *Pass) (bool, error) {
+	var told struct {
+		Ended bool `json:"ended"`
+	}
+	if err := g.ask(ctx, map[string]any{"end": pass.Username}, &told); err != nil {
+		return false, fmt.Errorf("end %s: %w", pass.Username, err)
+	}
+	return told.Ended, nil
+}
+
+// ask runs the image's own module. What it prints may hold a token, so no error
+// repeats it.
+func (g *Glass) ask(ctx context.Context, question map[string]any, answer any) error {
+	input, err := json.Marshal(question)
+	if err != nil {
+		return err
+	}
+	name := g.stack.MLflow.Container
+	ran, err := g.docker.Exec(ctx, name, []string{"python", "-m", "mlflow_sso.break_glass"}, engine.Stdin(bytes.NewReader(input)))
+	if err == nil {
+		err = ran.Err()
+	}
+	if err != nil {
+		return fmt.Errorf("inside %s: %w; `mlflow-sso doctor` says what is wrong with MLflow or its database", name, err)
+	}
+	// Libraries may write before it; the answer is the last line.
+	lines := strings.Split(strings.TrimSpace(ran.Stdout), "\n")
+	if json.Unmarshal([]byte(lines[len(lines)-1]), answer) != nil {
+		return fmt.Errorf("inside %s: the answer is not what was wanted; is the image of another version?", name)
+	}
+	return nil
+}

@@ -1,0 +1,83 @@
+package platform
+
+import (
+	"fmt"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-sso/mlflow-sso/components/backup"
+	"github.com/mlflow-sso/mlflow-sso/components/credentials"
+	"github.com/mlflow-sso/mlflow-sso/components/objectstore"
+)
+
+// Databases are those of a stack in the order in which a snapshot reads them: what
+// MLflow's refers to, people and permissions, is read after it.
+func Databases() []string { return []string{mlflowDatabase, authDatabase, keycloakDatabase} }
+
+// reader is the password of the role that reads all databases; nil where nobody does.
+func (p *Platform) reader() pulumi.StringInput {
+	if p.config.Backup == nil {
+		return nil
+	}
+	return p.credentials.Password(credentials.PostgresBackup)
+}
+
+// makeBackup makes what takes snapshots, where the settings want it.
+func (p *Platform) makeBackup(ctx *pulumi.Context, opts ...pulumi.ResourceOption) error {
+	set := p.config.Backup
+	if set == nil {
+		return nil
+	}
+	args := &backup.Args{
+		Deployment:   p.config.Name,
+		Image:        p.images["backup"],
+		MemoryMB:     set.MemoryMB,
+		Restart:      p.config.RestartPolicy,
+		Databases:    p.databases,
+		Order:        Databases(),
+		Artifacts:    p.mlflow.Artifacts,
+		Elsewhere:    p.artifacts.URI,
+		Folder:       set.Directory,
+		Repository:   set.Repository(backup.RepositoryPath),
+		Password:     p.credentials.Password(credentials.BackupRepository),
+		Every:        set.Every,
+		Last:         set.Keep.Last,
+		Daily:        set.Keep.Daily,
+		Weekly:       set.Keep.Weekly,
+		Monthly:      set.Keep.Monthly,
+		ProvedWithin: set.ProvedWithin,
+		Ready:        p.mlflow.Ready, // before that there is nothing to keep
+	}
+	if p.postgres != nil {
+		args.Databases, args.Data = p.postgres.Read, p.network.Data
+	}
+	if p.postgres == nil || set.S3 != nil {
+		args.Edge = p.network.Edge
+	}
+	if set.S3 != nil {
+		secret, err := set.S3.SecretKeyFile.Read()
+		if err != nil {
+			return fmt.Errorf("backup.s3.secretKeyFile: %w", err)
+		}
+		args.Bucket, err = objectstore.External{
+			Bucket: set.S3.Bucket, Prefix: set.S3.Prefix, Endpoint: set.S3.Endpoint, Region: set.S3.Region,
+			AccessKeyID: set.S3.AccessKeyID, SecretKey: secret,
+		}.Connect()
+		if err != nil {
+			return err
+		}
+	}
+	made, err := backup.New(ctx, "backup", args, opts...)
+	if err == nil {
+		p.backup = made
+	}
+	return err
+}
+
+// backupOutputs are empty where no snapshots are taken.
+func (p *Platform) backupOutputs() pulumi.Map {
+	if p.backup == nil {
+		return pulumi.Map{"container": pulumi.String(""), "place": pulumi.String("")}
+	}
+	return pulumi.Map{"container": p.backup.Container, "place": pulumi.String(p.config.Backup.Place())}
+}

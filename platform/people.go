@@ -1,0 +1,40 @@
+package platform
+
+import (
+	"fmt"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-sso/mlflow-sso/components/realm"
+	"github.com/mlflow-sso/mlflow-sso/components/users"
+	"github.com/mlflow-sso/mlflow-sso/config"
+)
+
+// makePeople makes those whom the settings list; with none there is nothing.
+func (p *Platform) makePeople(ctx *pulumi.Context, opts ...pulumi.ResourceOption) error {
+	if len(p.config.People) == 0 {
+		return nil
+	}
+	args := &users.Args{Realm: p.realm.Inside}
+	for _, who := range p.config.People {
+		args.People = append(args.People, users.Person(who))
+	}
+	_, err := users.New(ctx, "people", args, opts...)
+	return err
+}
+
+// mail is how Keycloak writes to people. The password is a secret from here on.
+func mail(set *config.Mail) (*realm.Mail, error) {
+	if set == nil {
+		return nil, nil
+	}
+	m := &realm.Mail{Server: set.Server(), From: set.From, Username: set.Username}
+	if set.Username != "" {
+		password, err := set.PasswordFile.Read()
+		if err != nil {
+			return nil, fmt.Errorf("realm.mail.passwordFile: %w", err)
+		}
+		m.Password = pulumi.ToSecret(pulumi.String(password)).(pulumi.StringOutput)
+	}
+	return m, nil
+}

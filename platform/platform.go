@@ -1,0 +1,252 @@
+// Package platform puts a stack together out of the other components. It is the
+// only package that knows them all, and holds nothing but the wiring: which
+// connection goes to whom.
+//
+// Keycloak and MLflow start at the same time, as soon as their databases are
+// ready; the realm is made when Keycloak answers.
+package platform
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-sso/mlflow-sso/components/backup"
+	"github.com/mlflow-sso/mlflow-sso/components/childopts"
+	"github.com/mlflow-sso/mlflow-sso/components/credentials"
+	"github.com/mlflow-sso/mlflow-sso/components/edge"
+	"github.com/mlflow-sso/mlflow-sso/components/identitysync"
+	"github.com/mlflow-sso/mlflow-sso/components/image"
+	"github.com/mlflow-sso/mlflow-sso/components/keycloak"
+	"github.com/mlflow-sso/mlflow-sso/components/mlflow"
+	"github.com/mlflow-sso/mlflow-sso/components/network"
+	"github.com/mlflow-sso/mlflow-sso/components/objectstore"
+	"github.com/mlflow-sso/mlflow-sso/components/postgres"
+	"github.com/mlflow-sso/mlflow-sso/components/realm"
+	"github.com/mlflow-sso/mlflow-sso/components/redis"
+	"github.com/mlflow-sso/mlflow-sso/config"
+)
+
+// TypeToken is the component's type in the state.
+const TypeToken = "mlflow-sso:platform:Platform"
+
+// The databases of a stack.
+const (
+	mlflowDatabase   = "mlflow"
+	authDatabase     = "mlflow_auth"
+	keycloakDatabase = "keycloak"
+)
+
+// Args are the settings of the stack and where the images' folders are.
+type Args struct {
+	// Config is checked by its loader.
+	Config *config.Config
+	// Images is the folder with a folder per service.
+	Images string
+}
+
+// Validate reports every mistake in the arguments at once.
+func (a *Args) Validate() error {
+	if a == nil || a.Config == nil {
+		return errors.New("args: got no Config, want one")
+	}
+	if a.Config.Images.MLflow != "" {
+		return nil // verify looks into somebody else's image
+	}
+	return mlflow.CheckRequirements(filepath.Join(a.Images, "mlflow", "requirements.txt"))
+}
+
+// Platform is the whole stack.
+type Platform struct {
+	pulumi.ResourceState
+
+	config      *config.Config
+	credentials *credentials.Credentials
+	network     *network.Network
+	images      map[string]pulumi.StringOutput
+	postgres    *postgres.Server // nil where it is not the stack's
+	databases   map[string]postgres.Database
+	redis       *redis.Server // nil where it is not the stack's
+	cache       redis.Endpoint
+	artifacts   objectstore.Bucket // none where files are in a volume
+	keycloak    *keycloak.Server
+	edge        *edge.Server // nil where nothing stands in front
+	realm       *realm.Realm
+	mlflow      *mlflow.Server
+	keeper      *identitysync.Keeper
+	backup      *backup.Backup // nil where no snapshots are taken
+}
+
+// New makes the stack. With an error from args nothing is registered.
+func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Platform, error) {
+	if err := args.Validate(); err != nil {
+		return nil, fmt.Errorf("platform %q: %w", name, err)
+	}
+	p := &Platform{config: args.Config}
+	if err := ctx.RegisterComponentResource(TypeToken, name, p, opts...); err != nil {
+		return nil, fmt.Errorf("platform %q: %w", name, err)
+	}
+	steps := []func(*pulumi.Context, ...pulumi.ResourceOption) error{
+		p.makeCredentials, p.makeNetwork, p.imagesFrom(args.Images),
+		p.connectElsewhere, p.makePostgres, p.makeRedis, p.makeKeycloak, p.makeEdge, p.makeRealm, p.makePeople, p.makeBroker, p.makeMLflow, p.makeKeeper, p.makeAccess, p.makeBackup,
+	}
+	for _, step := range steps {
+		if err := step(ctx, childopts.Options(p)...); err != nil {
+			return nil, fmt.Errorf("platform %q: %w", name, err)
+		}
+	}
+	if err := ctx.RegisterResourceOutputs(p, pulumi.Map{}); err != nil {
+		return nil, fmt.Errorf("platform %q: %w", name, err)
+	}
+	return p, nil
+}
+
+func (p *Platform) makeNetwork(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
+	args := &network.Args{Deployment: p.config.Name, Data: p.config.NeedsDataNetwork()}
+	if p.config.Edge.Stands() {
+		args.Subnet = p.config.Edge.Subnet
+	}
+	p.network, err = network.New(ctx, "network", args, opts...)
+	return err
+}
+
+func (p *Platform) imagesFrom(folder string) func(*pulumi.Context, ...pulumi.ResourceOption) error {
+	return func(ctx *pulumi.Context, opts ...pulumi.ResourceOption) error {
+		p.images = map[string]pulumi.StringOutput{}
+		for _, args := range Images(p.config, folder) {
+			made, err := image.New(ctx, args.Service, &args, opts...)
+			if err != nil {
+				return err
+			}
+			p.images[args.Service] = made.ID
+		}
+		return nil
+	}
+}
+
+func (p *Platform) makePostgres(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
+	if p.config.Postgres.External != nil {
+		return nil
+	}
+	p.postgres, err = postgres.New(ctx, "postgres", &postgres.Args{
+		Deployment: p.config.Name,
+		Image:      p.images["postgres"],
+		Network:    p.network.Data,
+		MemoryMB:   p.config.Postgres.MemoryMB,
+		Restart:    p.config.RestartPolicy,
+		Superuser:  p.credentials.Password(credentials.PostgresSuperuser),
+		Databases: map[string]pulumi.StringInput{
+			mlflowDatabase:   p.credentials.Password(credentials.PostgresMLflow),
+			authDatabase:     p.credentials.Password(credentials.PostgresMLflowAuth),
+			keycloakDatabase: p.credentials.Password(credentials.PostgresKeycloak),
+		},
+		Reader:  p.reader(),
+		Protect: p.config.ProtectData,
+	}, opts...)
+	if err == nil {
+		p.databases = p.postgres.Databases
+	}
+	return err
+}
+
+func (p *Platform) makeRedis(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
+	if p.config.Redis.External != nil {
+		return nil
+	}
+	p.redis, err = redis.New(ctx, "redis", &redis.Args{
+		Deployment: p.config.Name,
+		Image:      p.images["redis"],
+		Network:    p.network.Data,
+		MemoryMB:   p.config.Redis.MemoryMB,
+		Restart:    p.config.RestartPolicy,
+		Password:   p.credentials.Password(credentials.Redis),
+	}, opts...)
+	if err == nil {
+		p.cache = p.redis.Endpoint
+	}
+	return err
+}
+
+func (p *Platform) makeKeycloak(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
+	var password pulumi.StringInput
+	if p.config.Keycloak.StandingAdmin {
+		password = p.credentials.Password(credentials.KeycloakAdmin)
+	}
+	p.keycloak, err = keycloak.New(ctx, "keycloak", &keycloak.Args{
+		Deployment:     p.config.Name,
+		Image:          p.images["keycloak"],
+		Edge:           p.network.Edge,
+		Data:           p.dataNetwork(p.databases[keycloakDatabase].Own()),
+		MemoryMB:       p.config.Keycloak.MemoryMB,
+		Restart:        p.config.RestartPolicy,
+		Port:           p.config.Keycloak.Port,
+		Front:          p.network.Front,
+		Public:         p.config.Keycloak.PublicURL,
+		Database:       p.databases[keycloakDatabase],
+		AdminPassword:  password,
+		ProviderSecret: p.credentials.Password(credentials.KeycloakProvider),
+	}, opts...)
+	return err
+}
+
+// makeRealm reaches Keycloak's admin API as everybody on this host does.
+func (p *Platform) makeRealm(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
+	mail, err := mail(p.config.Realm.Mail)
+	if err != nil {
+		return err
+	}
+	admin := p.keycloak.Admin
+	if p.edge != nil {
+		admin = admin.Through(p.edge.Ready)
+	}
+	p.realm, err = realm.New(ctx, "realm", &realm.Args{
+		Admin:               admin,
+		Public:              p.keycloak.Public,
+		Internal:            p.keycloak.Internal,
+		Application:         p.config.MLflow.PublicURL,
+		RedirectPath:        mlflow.RedirectPath,
+		LogoutPath:          mlflow.LogoutPath,
+		ClientSecret:        p.credentials.Password(credentials.MLflowClient),
+		WatcherSecret:       p.credentials.Password(credentials.KeeperClient),
+		StewardSecret:       p.stewardSecret(),
+		SSLRequired:         p.config.Realm.SSLRequired,
+		AccessTokenLifespan: p.config.Realm.AccessTokenLifespan,
+		PasswordPolicy:      p.config.Realm.PasswordPolicy,
+		EventsExpiration:    p.config.Realm.EventsExpiration,
+		Users:               p.demoUsers(),
+		Machines:            p.machines(),
+		Groups:              p.config.Realm.Groups,
+		Mail:                mail,
+		ConfirmsEmail:       p.config.ConfirmsEmail(),
+	}, opts...)
+	return err
+}
+
+func (p *Platform) makeMLflow(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
+	p.mlflow, err = mlflow.New(ctx, "mlflow", &mlflow.Args{
+		Deployment:        p.config.Name,
+		Image:             p.images["mlflow"],
+		Edge:              p.network.Edge,
+		Data:              p.dataNetwork(p.databases[mlflowDatabase].Own() || p.cache.Own()),
+		MemoryMB:          p.config.MLflow.MemoryMB,
+		Restart:           p.config.RestartPolicy,
+		Port:              p.config.MLflow.Port,
+		Front:             p.network.Front,
+		Public:            p.config.MLflow.PublicURL,
+		Workers:           p.config.MLflow.Workers,
+		DefaultPermission: p.config.MLflow.DefaultPermission,
+		Backend:           p.databases[mlflowDatabase],
+		Auth:              p.databases[authDatabase],
+		Cache:             p.cache,
+		Artifacts:         p.artifacts,
+		OIDC:              p.realm.Client,
+		SessionKey:        p.credentials.Password(credentials.MLflowSession),
+		SessionTokenKey:   p.credentials.FernetKey(credentials.MLflowSessionTokens),
+		GatewayKey:        p.credentials.Password(credentials.MLflowGateway),
+		GatewayKeyNumber:  p.credentials.EditionNumber(credentials.MLflowGateway),
+		Protect:           p.config.ProtectData,
+	}, opts...)
+	return err
+}

@@ -1,0 +1,46 @@
+// Package freeport finds what nobody else on this machine has, for stacks that tests
+// bring up beside others. Another program may take it before it is used; the test
+// then says so.
+package freeport
+
+import (
+	"crypto/rand"
+	"errors"
+	"net"
+	"net/netip"
+)
+
+// Ports are ports of 127.0.0.1 that nobody listens on.
+func Ports(n int) ([]int, error) {
+	ports := make([]int, 0, n)
+	for range n {
+		listener, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = listener.Close() }()
+		ports = append(ports, listener.Addr().(*net.TCPAddr).Port)
+	}
+	return ports, nil
+}
+
+// Subnet is a private network in which this host has no address.
+func Subnet() (netip.Prefix, error) {
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		return netip.Prefix{}, err
+	}
+	random := make([]byte, 2)
+next:
+	for range 100 {
+		_, _ = rand.Read(random)
+		subnet := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 128 | random[0], random[1], 0}), 24)
+		for _, taken := range addresses {
+			if other, err := netip.ParsePrefix(taken.String()); err == nil && other.Overlaps(subnet) {
+				continue next
+			}
+		}
+		return subnet, nil
+	}
+	return netip.Prefix{}, errors.New("no subnet in 10.128.0.0/9 is free")
+}

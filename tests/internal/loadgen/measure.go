@@ -1,0 +1,63 @@
+package loadgen
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Figures are how a server answered. Times are in milliseconds.
+type Figures struct {
+	Requests  int     `json:"requests"`
+	PerSecond float64 `json:"perSecond"`
+	P50       float64 `json:"p50"`
+	P95       float64 `json:"p95"`
+}
+
+// Measure lets clients do the same again and again, each as soon as it is done,
+// for a time. do learns which client it is, from 0 on. The first error ends it.
+func Measure(ctx context.Context, clients int, during time.Duration, do func(ctx context.Context, client int) error) (Figures, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var (
+		mutex sync.Mutex
+		took  []float64
+		all   sync.WaitGroup
+	)
+	began := time.Now()
+	for client := range clients {
+		all.Go(func() {
+			for time.Since(began) < during && ctx.Err() == nil {
+				asked := time.Now()
+				if err := do(ctx, client); err != nil {
+					cancel(err)
+					return
+				}
+				mutex.Lock()
+				took = append(took, float64(time.Since(asked))/float64(time.Millisecond))
+				mutex.Unlock()
+			}
+		})
+	}
+	all.Wait()
+	elapsed := time.Since(began)
+	if ctx.Err() != nil {
+		return Figures{}, fmt.Errorf("%d clients, after %d requests: %w", clients, len(took), context.Cause(ctx))
+	}
+	slices.Sort(took)
+	return Figures{
+		Requests: len(took), PerSecond: float64(len(took)) / elapsed.Seconds(),
+		P50: percentile(took, 50), P95: percentile(took, 95),
+	}, nil
+}
+
+// percentile is the smallest of the sorted values that p in a hundred do not
+// exceed; 0 of none.
+func percentile(sorted []float64, p int) float64 {
+	if len(sorted) == 0 {
+		return 0
+	}
+	return sorted[max((len(sorted)*p+99)/100-1, 0)]
+}

@@ -1,0 +1,59 @@
+// Package processtree finds a process with all that it started, so that a test can kill
+// them as a machine does that loses its power: all at once.
+package processtree
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// Of are a process and all that it started, itself first.
+func Of(pid int) ([]int, error) {
+	children := map[int][]int{}
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range stats {
+		content, err := os.ReadFile(path)
+		if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
+			continue // it has ended
+		}
+		if err != nil {
+			return nil, err
+		}
+		id, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if err != nil {
+			return nil, err
+		}
+		// The name, in brackets, may hold anything.
+		rest := strings.Fields(string(content[strings.LastIndexByte(string(content), ')')+1:]))
+		parent, err := strconv.Atoi(rest[1])
+		if err != nil {
+			return nil, fmt.Errorf("parent of process %d: %w", id, err)
+		}
+		children[parent] = append(children[parent], id)
+	}
+	all := []int{pid}
+	for i := 0; i < len(all); i++ {
+		all = append(all, children[all[i]]...)
+	}
+	return all, nil
+}
+
+// Kill kills a process and all that it started, and returns how many that were.
+func Kill(pid int) (int, error) {
+	all, err := Of(pid)
+	if err != nil {
+		return 0, err
+	}
+	for _, one := range all {
+		_ = syscall.Kill(one, syscall.SIGKILL) // who has ended by itself is gone, too
+	}
+	return len(all), nil
+}

@@ -1,0 +1,101 @@
+package runlog
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+)
+
+// file is the name of each run's file.
+const file = "note.txt"
+
+// Found is what is there of a run.
+type Found struct {
+	ID, Name string
+	// Status is MLflow's, such as FINISHED.
+	Status string
+	// Told are how many of its params, metrics and tags there are.
+	Told [3]int
+	// Content is what its file holds; File says whether there is one.
+	Content string
+	File    bool
+}
+
+var whole = [3]int{params, metrics, tags}
+
+// Ended says whether MLflow takes the run for one that is over.
+func (f Found) Ended() bool { return f.Status == "FINISHED" }
+
+// WholeTold says whether all that is told in one request is there.
+func (f Found) WholeTold() bool { return f.Told == whole }
+
+// HalfTold says whether a part of what was told in one request is there, and a part is not.
+func (f Found) HalfTold() bool { return !f.WholeTold() && f.Told != [3]int{} }
+
+// Half says whether a run that is over for MLflow lacks anything.
+func (f Found) Half() bool { return f.Ended() && (!f.WholeTold() || !f.File || f.Content == "") }
+
+// String is for an error.
+func (f Found) String() string {
+	return fmt.Sprintf("%s, of %v params, metrics and tags %v, a file %t with %d bytes", f.Status, whole, f.Told, f.File, len(f.Content))
+}
+
+// Look finds all runs of an experiment, by their name.
+func Look(ctx context.Context, docker *engine.Engine, stack outputs.Stack, experiment string) (map[string]Found, error) {
+	// The content of each file behind its path, a line each.
+	listing, err := inside(ctx, docker, stack.MLflow.Container, "sh", "-c",
+		`cd /mlflow/artifacts/"$0" 2>/dev/null || exit 0; grep -r "" . || [ $? = 1 ] || exit 1; find . -type f -empty -printf '%p:\n'`, experiment)
+	if err != nil {
+		return nil, err
+	}
+	files := map[string]string{}
+	for line := range strings.Lines(listing) {
+		path, content, _ := strings.Cut(strings.TrimSpace(line), ":")
+		if parts := strings.Split(path, "/"); len(parts) == 4 && parts[3] == file {
+			files[parts[1]] = content
+		}
+	}
+	rows, err := inside(ctx, docker, stack.Postgres.Container, "psql", "--no-psqlrc", "--host=/tmp/postgresql", "--username=postgres", "--dbname=mlflow",
+		"--no-align", "--tuples-only", "--command=SELECT r.run_uuid, r.name, r.status, (SELECT count(*) FROM params p WHERE p.run_uuid = r.run_uuid),"+
+			" (SELECT count(*) FROM metrics m WHERE m.run_uuid = r.run_uuid), (SELECT count(*) FROM tags t WHERE t.run_uuid = r.run_uuid AND t.key LIKE 'written%')"+
+			" FROM runs r WHERE r.experiment_id = "+experiment)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]Found{}
+	for line := range strings.Lines(rows) {
+		fields := strings.Split(strings.TrimSpace(line), "|")
+		if len(fields) != 6 {
+			return nil, fmt.Errorf("a row of a run: got %d fields, want 6", len(fields))
+		}
+		f := Found{ID: fields[0], Name: fields[1], Status: fields[2]}
+		for i, field := range fields[3:] {
+			if _, err := fmt.Sscan(field, &f.Told[i]); err != nil {
+				return nil, fmt.Errorf("a row of a run: %w", err)
+			}
+		}
+		f.Content, f.File = files[f.ID], false
+		if _, is := files[f.ID]; is {
+			f.File = true
+		}
+		if _, is := all[f.Name]; is {
+			return nil, fmt.Errorf("two runs are called %s: one request made two", f.Name)
+		}
+		all[f.Name] = f
+	}
+	return all, nil
+}
+
+func inside(ctx context.Context, docker *engine.Engine, container string, command ...string) (string, error) {
+	got, err := docker.Exec(ctx, container, command)
+	if err == nil {
+		err = got.Err()
+	}
+	if err != nil {
+		return "", fmt.Errorf("look for runs in %s: %w", container, err)
+	}
+	return got.Stdout, nil
+}
