@@ -74,7 +74,7 @@ func TestTheMirrorKeepsTheSaltAndTakesEveryChangeOfTheSettings(t *testing.T) {
 
 func TestAProgramThatIsOlderThanItsSourcesIsNotRun(t *testing.T) {
 	root := repositoryWith(t, "config:\n  mlflow-sso:name: lab\n")
-	for _, name := range []string{"go.mod", "go.sum", "cmd/a.go", "components/b/b.go", "config/c.go", "internal/d/d.go"} {
+	for _, name := range []string{"go.mod", "go.sum", "cmd/a.go", "components/b/b.go", "config/c.go", "contract/c.go", "internal/d/d.go", "platform/p.go"} {
 		path := filepath.Join(root, name)
 		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
 		require.NoError(t, os.WriteFile(path, nil, 0o600))
