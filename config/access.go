@@ -27,9 +27,9 @@ type Access struct {
 }
 
 // subject is whom it is for; the name is MLflow's.
-func (a Access) subject() (who accessrule.Who, name string, err error) {
+func (a Access) subject() (who accessrule.Subject, name string, err error) {
 	named := 0
-	for w, n := range map[accessrule.Who]string{accessrule.Group: a.Group, accessrule.User: a.User, accessrule.ServiceAccount: a.ServiceAccount} {
+	for w, n := range map[accessrule.Subject]string{accessrule.Group: a.Group, accessrule.User: a.User, accessrule.ServiceAccount: a.ServiceAccount} {
 		if n != "" {
 			named++
 			who, name = w, n
@@ -39,7 +39,7 @@ func (a Access) subject() (who accessrule.Who, name string, err error) {
 		return "", "", fmt.Errorf("got %d of group, user and serviceAccount, want one", named)
 	}
 	if who == accessrule.ServiceAccount {
-		name = realm.MachineUser(name)
+		name = realm.ServiceAccountUsername(name)
 	}
 	return who, name, nil
 }
@@ -109,7 +109,7 @@ func (v *validation) access(c *Config) {
 			switch {
 			case r.Key() == other.Key():
 				v.fail("access", "got %q twice, %s and %s, want it once", r.Key(), other.Permission, r.Permission)
-			case r.Disagrees(other):
+			case r.ConflictsWith(other):
 				v.fail("access", "got %s on %q and %s on %q for %s %s: a name can match both, and neither pattern is the narrower one; want the same permission, or one pattern within the other",
 					other.Permission, other.Pattern, r.Permission, r.Pattern, r.Who, r.Name)
 			}

@@ -30,15 +30,15 @@ type Config struct {
 	// RestartPolicy is Docker's: what happens when a container ends.
 	RestartPolicy string `json:"restartPolicy"`
 
-	MLflow    MLflow    `json:"mlflow"`
-	Keycloak  Keycloak  `json:"keycloak"`
-	Edge      Edge      `json:"edge"`
-	Postgres  Postgres  `json:"postgres"`
-	Redis     Redis     `json:"redis"`
-	Artifacts Artifacts `json:"artifacts"`
-	Keeper    Keeper    `json:"keeper"`
-	Realm     Realm     `json:"realm"`
-	People    []Person  `json:"people"`
+	MLflow    MLflow       `json:"mlflow"`
+	Keycloak  Keycloak     `json:"keycloak"`
+	Edge      Edge         `json:"edge"`
+	Postgres  Postgres     `json:"postgres"`
+	Redis     Redis        `json:"redis"`
+	Artifacts Artifacts    `json:"artifacts"`
+	Keeper    IdentitySync `json:"keeper"`
+	Realm     Realm        `json:"realm"`
+	People    []User       `json:"people"`
 
 	IdentityProviders []IdentityProvider `json:"identityProviders"`
 
@@ -118,8 +118,8 @@ type Edge struct {
 // NoEdge is where the services are published themselves, on localhost.
 const NoEdge = "none"
 
-// Stands says whether there is an edge.
-func (e Edge) Stands() bool { return e.Certificates != NoEdge }
+// Enabled says whether there is an edge.
+func (e Edge) Enabled() bool { return e.Certificates != NoEdge }
 
 // Postgres sets the database server.
 type Postgres struct {
@@ -143,8 +143,8 @@ type Artifacts struct {
 	S3 *S3 `json:"s3"`
 }
 
-// Keeper sets what keeps MLflow's people as Keycloak has them.
-type Keeper struct {
+// IdentitySync sets what keeps MLflow's people as Keycloak has them.
+type IdentitySync struct {
 	// Follow is how often Keycloak is asked: whoever is gone there is out of MLflow
 	// within twice that.
 	Follow time.Duration `json:"follow"`
@@ -216,7 +216,7 @@ type Published struct {
 func (c *Config) Published() []Published {
 	loopback := netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	keycloak := Published{"keycloak.port", loopback, c.Keycloak.Port}
-	if c.Edge.Stands() {
+	if c.Edge.Enabled() {
 		return []Published{{"edge.httpPort", c.Edge.Address, c.Edge.HTTPPort}, {"edge.httpsPort", c.Edge.Address, c.Edge.HTTPSPort}, keycloak}
 	}
 	return []Published{{"mlflow.port", loopback, c.MLflow.Port}, keycloak}
@@ -242,7 +242,7 @@ func defaults() *Config {
 		},
 		Postgres: Postgres{MemoryMB: 512},
 		Redis:    Redis{MemoryMB: 128},
-		Keeper:   Keeper{Follow: 15 * time.Second, Prune: time.Hour, MemoryMB: 192},
+		Keeper:   IdentitySync{Follow: 15 * time.Second, Prune: time.Hour, MemoryMB: 192},
 		Realm: Realm{
 			SSLRequired:         "external",
 			AccessTokenLifespan: 10 * time.Hour,

@@ -24,7 +24,7 @@ const (
 func (v *validation) edge(c *Config) {
 	e := c.Edge
 	v.oneOf("edge.certificates", e.Certificates, append([]string{NoEdge}, edge.Sources()...))
-	if !e.Stands() || !slices.Contains(edge.Sources(), e.Certificates) {
+	if !e.Enabled() || !slices.Contains(edge.Sources(), e.Certificates) {
 		return
 	}
 	v.edgePorts(c)
@@ -46,7 +46,7 @@ func (v *validation) edge(c *Config) {
 		}
 	case edge.Files:
 		hosts := []string{c.MLflow.PublicURL.Name(), c.Keycloak.PublicURL.Name()}
-		if _, err := edge.ReadPair(e.CertificateFile, e.KeyFile, hosts, time.Now()); err != nil {
+		if _, err := edge.ReadKeyPair(e.CertificateFile, e.KeyFile, hosts, time.Now()); err != nil {
 			v.fail("edge.certificateFile and edge.keyFile", "%w", err)
 		}
 	}

@@ -94,8 +94,8 @@ type S3 struct {
 
 func (s *S3) setDefaults() { s.Region = "us-east-1" }
 
-// Elsewhere are the places of this stack's data that are not the stack's.
-func (c *Config) Elsewhere() []string {
+// UsesExternalServices are the places of this stack's data that are not the stack's.
+func (c *Config) UsesExternalServices() []string {
 	var places []string
 	if e := c.Postgres.External; e != nil {
 		places = append(places, fmt.Sprintf("databases %[1]smlflow, %[1]smlflow_auth and %[1]skeycloak at %[2]s", e.Prefix, e.Server()))

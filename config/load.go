@@ -52,7 +52,7 @@ func Parse(source Source) (*Config, error) {
 	}
 	var ours []string
 	for _, full := range source.Keys {
-		if name, is := strings.CutPrefix(full, Namespace+":"); is {
+		if name, ok := strings.CutPrefix(full, Namespace+":"); ok {
 			ours = append(ours, name)
 		}
 	}

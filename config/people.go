@@ -11,9 +11,9 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/address"
 )
 
-// Person is somebody whom the stack lists: a user of the realm in exactly these
+// User is somebody whom the stack lists: a user of the realm in exactly these
 // groups. The password is theirs, and no setting.
-type Person struct {
+type User struct {
 	// Username is in small letters, and stays: another one is another person.
 	Username string `json:"username"`
 	// Email is the address by which MLflow knows them, and where invitations go.
@@ -27,7 +27,7 @@ type Person struct {
 	Enabled bool `json:"enabled"`
 }
 
-func (p *Person) setDefaults() { p.Enabled = true }
+func (p *User) setDefaults() { p.Enabled = true }
 
 // Mail is the server through which Keycloak writes to people.
 type Mail struct {
@@ -52,8 +52,8 @@ func (m *Mail) Server() address.Server {
 	return address.Server{Host: m.Host, Port: m.Port, TLS: m.TLS}
 }
 
-// In are the user names of the listed people in a group.
-func (c *Config) In(group string) []string {
+// UsersInGroup are the user names of the listed people in a group.
+func (c *Config) UsersInGroup(group string) []string {
 	var names []string
 	for _, p := range c.People {
 		if slices.Contains(p.Groups, group) {
@@ -111,7 +111,7 @@ func (v *validation) people(c *Config) {
 	}
 }
 
-func (v *validation) person(key string, p Person, c *Config) {
+func (v *validation) person(key string, p User, c *Config) {
 	switch {
 	case !usernamePattern.MatchString(p.Username):
 		v.fail(key+".username", "got %q, want 3 to 64 small letters, digits, dots, underscores and hyphens", p.Username)

@@ -45,8 +45,8 @@ type OIDC struct {
 
 func (o *OIDC) setDefaults() { o.GroupsClaim, o.Scopes = "groups", "openid profile email" }
 
-// Title is what the button in the login form says.
-func (p IdentityProvider) Title() string {
+// DisplayTitle is what the button in the login form says.
+func (p IdentityProvider) DisplayTitle() string {
 	if p.DisplayName == "" {
 		return p.Alias
 	}
@@ -101,8 +101,8 @@ func (v *validation) providers(c *Config) {
 				"or a server of mail, by which Keycloak does: MLflow knows people by their address", p.Alias)
 		}
 		ways := 0
-		for _, is := range []bool{p.OIDC != nil, p.SAML != nil, p.LDAP != nil} {
-			if is {
+		for _, ok := range []bool{p.OIDC != nil, p.SAML != nil, p.LDAP != nil} {
+			if ok {
 				ways++
 			}
 		}

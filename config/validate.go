@@ -127,7 +127,7 @@ func (v *validation) addresses(c *Config) {
 		switch {
 		case s.public.IsZero():
 			v.fail(s.key+".publicURL", `got nothing, want the address in the browser, such as "http://localhost:%d"`, s.port)
-		case c.Edge.Stands(): // its own rules are stricter
+		case c.Edge.Enabled(): // its own rules are stricter
 		case s.public.Loopback() && s.public.Port() != s.port:
 			v.fail(s.key+".publicURL", "got %q while %s.port is %d, want the same port: on this machine the browser connects to the published port itself",
 				s.public, s.key, s.port)
@@ -199,8 +199,8 @@ func (v *validation) generations(c *Config) {
 	}
 }
 
-// Turns says whether a label is of a credential that the stack derives now.
-func (c *Config) Turns(label credentials.Label) bool {
+// IsDerivedCredential says whether a label is of a credential that the stack derives now.
+func (c *Config) IsDerivedCredential(label credentials.Label) bool {
 	switch {
 	case label == credentials.KeycloakAdmin:
 		return c.Keycloak.StandingAdmin

@@ -31,7 +31,7 @@ func (p *Platform) demoUsers() []realm.User {
 		{Username: "demo-outsider", FirstName: "Otto", LastName: "Outsider"},
 	}
 	for i, label := range []credentials.Label{credentials.DemoAdmin, credentials.DemoMember, credentials.DemoOutsider} {
-		all[i].Password, all[i].Edition = p.credentials.Password(label), p.credentials.Edition(label)
+		all[i].Password, all[i].Edition = p.credentials.Password(label), p.credentials.Version(label)
 	}
 	return all
 }
@@ -41,7 +41,7 @@ func (p *Platform) adminEdition() string {
 	if !p.config.Keycloak.StandingAdmin {
 		return ""
 	}
-	return p.credentials.Edition(credentials.KeycloakAdmin)
+	return p.credentials.Version(credentials.KeycloakAdmin)
 }
 
 // turnedOutputs are as the settings have them.

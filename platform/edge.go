@@ -15,7 +15,7 @@ import (
 // makeEdge makes what stands in front of MLflow and Keycloak, where the settings
 // want it.
 func (p *Platform) makeEdge(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
-	if !p.config.Edge.Stands() {
+	if !p.config.Edge.Enabled() {
 		return nil
 	}
 	certificates, err := certificates(p.config)
@@ -54,7 +54,7 @@ func certificates(c *config.Config) (made edge.Certificates, err error) {
 	made = edge.Certificates{Source: e.Certificates, Directory: e.ACMEDirectory, Email: e.ACMEEmail}
 	if e.Certificates == edge.Files {
 		hosts := []string{c.MLflow.PublicURL.Name(), c.Keycloak.PublicURL.Name()}
-		if made.Pair, err = edge.ReadPair(e.CertificateFile, e.KeyFile, hosts, time.Now()); err != nil {
+		if made.Pair, err = edge.ReadKeyPair(e.CertificateFile, e.KeyFile, hosts, time.Now()); err != nil {
 			return made, fmt.Errorf("certificates: %w", err)
 		}
 	}

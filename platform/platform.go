@@ -105,7 +105,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 
 func (p *Platform) makeNetwork(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
 	args := &network.Args{Deployment: p.config.Name, Data: p.config.NeedsDataNetwork()}
-	if p.config.Edge.Stands() {
+	if p.config.Edge.Enabled() {
 		args.Subnet = p.config.Edge.Subnet
 	}
 	p.network, err = network.New(ctx, "network", args, opts...)
@@ -178,7 +178,7 @@ func (p *Platform) makeKeycloak(ctx *pulumi.Context, opts ...pulumi.ResourceOpti
 		Deployment:     p.config.Name,
 		Image:          p.images["keycloak"],
 		Edge:           p.network.Edge,
-		Data:           p.dataNetwork(p.databases[keycloakDatabase].Own()),
+		Data:           p.dataNetwork(p.databases[keycloakDatabase].Managed()),
 		MemoryMB:       p.config.Keycloak.MemoryMB,
 		Restart:        p.config.RestartPolicy,
 		Port:           p.config.Keycloak.Port,
@@ -199,7 +199,7 @@ func (p *Platform) makeRealm(ctx *pulumi.Context, opts ...pulumi.ResourceOption)
 	}
 	admin := p.keycloak.Admin
 	if p.edge != nil {
-		admin = admin.Through(p.edge.Ready)
+		admin = admin.WithReady(p.edge.Ready)
 	}
 	p.realm, err = realm.New(ctx, "realm", &realm.Args{
 		Admin:               admin,
@@ -229,7 +229,7 @@ func (p *Platform) makeMLflow(ctx *pulumi.Context, opts ...pulumi.ResourceOption
 		Deployment:        p.config.Name,
 		Image:             p.images["mlflow"],
 		Edge:              p.network.Edge,
-		Data:              p.dataNetwork(p.databases[mlflowDatabase].Own() || p.cache.Own()),
+		Data:              p.dataNetwork(p.databases[mlflowDatabase].Managed() || p.cache.Managed()),
 		MemoryMB:          p.config.MLflow.MemoryMB,
 		Restart:           p.config.RestartPolicy,
 		Port:              p.config.MLflow.Port,
@@ -245,7 +245,7 @@ func (p *Platform) makeMLflow(ctx *pulumi.Context, opts ...pulumi.ResourceOption
 		SessionKey:        p.credentials.Password(credentials.MLflowSession),
 		SessionTokenKey:   p.credentials.FernetKey(credentials.MLflowSessionTokens),
 		GatewayKey:        p.credentials.Password(credentials.MLflowGateway),
-		GatewayKeyNumber:  p.credentials.EditionNumber(credentials.MLflowGateway),
+		GatewayKeyNumber:  p.credentials.VersionNumber(credentials.MLflowGateway),
 		Protect:           p.config.ProtectData,
 	}, opts...)
 	return err

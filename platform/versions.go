@@ -21,7 +21,7 @@ func Images(c *config.Config, folder string) []image.Args {
 		{Service: "backup", Reference: c.Images.Backup},
 	}
 	without := map[string]bool{
-		"postgres": c.Postgres.External != nil, "redis": c.Redis.External != nil, "edge": !c.Edge.Stands(), "backup": c.Backup == nil,
+		"postgres": c.Postgres.External != nil, "redis": c.Redis.External != nil, "edge": !c.Edge.Enabled(), "backup": c.Backup == nil,
 	}
 	all = slices.DeleteFunc(all, func(a image.Args) bool { return without[a.Service] })
 	for i := range all {
@@ -34,7 +34,7 @@ func Images(c *config.Config, folder string) []image.Args {
 func Versions(c *config.Config, folder string) (map[string]string, error) {
 	versions := map[string]string{}
 	for _, a := range Images(c, folder) {
-		if !slices.Contains(image.Versioned(), a.Service) {
+		if !slices.Contains(image.VersionedServices(), a.Service) {
 			continue
 		}
 		version, err := a.Version()

@@ -167,8 +167,8 @@ func TestDependsOnNamesResourcesAndNeverComponents(t *testing.T) {
 	found := 0
 	for _, s := range program(t) {
 		ast.Inspect(s.file, func(node ast.Node) bool {
-			call, is := node.(*ast.CallExpr)
-			if !is || !named(call.Fun, "pulumi", "DependsOn") && !named(call.Fun, "container", "After") {
+			call, ok := node.(*ast.CallExpr)
+			if !ok || !named(call.Fun, "pulumi", "DependsOn") && !named(call.Fun, "container", "After") {
 				return true
 			}
 			if s.name == "components/internal/container/container.go" {
@@ -176,14 +176,14 @@ func TestDependsOnNamesResourcesAndNeverComponents(t *testing.T) {
 			}
 			elements := call.Args
 			if named(call.Fun, "pulumi", "DependsOn") {
-				list, is := call.Args[0].(*ast.CompositeLit)
-				require.True(t, is, "%s: want the list in place, to be read here", s.set.Position(call.Pos()))
+				list, ok := call.Args[0].(*ast.CompositeLit)
+				require.True(t, ok, "%s: want the list in place, to be read here", s.set.Position(call.Pos()))
 				elements = list.Elts
 			}
 			for _, element := range elements {
 				found++
-				selector, is := element.(*ast.SelectorExpr)
-				require.True(t, is && selector.Sel.Name == "Ready", "%s: want the field Ready of a connection", s.set.Position(element.Pos()))
+				selector, ok := element.(*ast.SelectorExpr)
+				require.True(t, ok && selector.Sel.Name == "Ready", "%s: want the field Ready of a connection", s.set.Position(element.Pos()))
 			}
 			return true
 		})
@@ -194,13 +194,13 @@ func TestDependsOnNamesResourcesAndNeverComponents(t *testing.T) {
 // What a caller passes to a component is for the component, not for its children.
 func TestChildrenGetTheirOptionsFromOnePlace(t *testing.T) {
 	for _, s := range program(t) {
-		if s.name == "components/childopts/child.go" {
+		if s.name == "components/childopts/childopts.go" {
 			continue
 		}
 		ast.Inspect(s.file, func(node ast.Node) bool {
-			if call, is := node.(*ast.CallExpr); is {
-				require.False(t, named(call.Fun, "pulumi", "Parent"), "%s: want child.Options", s.set.Position(call.Pos()))
-				require.False(t, named(call.Fun, "pulumi", "Protect"), "%s: want child.Protected", s.set.Position(call.Pos()))
+			if call, ok := node.(*ast.CallExpr); ok {
+				require.False(t, named(call.Fun, "pulumi", "Parent"), "%s: want childopts.Options", s.set.Position(call.Pos()))
+				require.False(t, named(call.Fun, "pulumi", "Protect"), "%s: want childopts.Protected", s.set.Position(call.Pos()))
 			}
 			return true
 		})
@@ -224,12 +224,12 @@ func TestNoComponentWaitsForAnOutput(t *testing.T) {
 }
 
 func named(function ast.Expr, pkg, name string) bool {
-	selector, is := function.(*ast.SelectorExpr)
-	if !is || selector.Sel.Name != name {
+	selector, ok := function.(*ast.SelectorExpr)
+	if !ok || selector.Sel.Name != name {
 		return false
 	}
-	from, is := selector.X.(*ast.Ident)
-	return is && from.Name == pkg
+	from, ok := selector.X.(*ast.Ident)
+	return ok && from.Name == pkg
 }
 
 func TestFilesAreSmall(t *testing.T) {

@@ -63,7 +63,7 @@ func TestCredentialsOfSnapshotsAreToldToThoseWhoNeedThemAndToNobodyElse(t *testi
 	got := map[credentials.Label][]string{}
 	for _, found := range findings(t, recordKeeping(t, false)) {
 		require.True(t, found.leaf.Secret, found.where)
-		if _, is := ofSnapshots[found.label]; is {
+		if _, ok := ofSnapshots[found.label]; ok {
 			got[found.label] = append(got[found.label], found.where)
 		}
 		if strings.HasPrefix(found.where, "backup-container") {

@@ -111,7 +111,7 @@ func TestOnlyTheEdgeIsReachedByOtherMachines(t *testing.T) {
 			"mlflow-container":   {fmt.Sprintf("127.0.0.1:%d", c.MLflow.Port)},
 			"keycloak-container": {fmt.Sprintf("127.0.0.1:%d", c.Keycloak.Port)},
 		}
-		if c.Edge.Stands() {
+		if c.Edge.Enabled() {
 			want = map[string][]string{"edge-container": {
 				fmt.Sprintf("%s:%d", c.Edge.Address, c.Edge.HTTPPort),
 				fmt.Sprintf("127.0.0.1:%d", c.Keycloak.Port),
@@ -136,7 +136,7 @@ func TestServicesBelieveTheEdgesAddressAndNoOther(t *testing.T) {
 		trusted := func(component, name string) string {
 			return environment(t, service(t, r, component))[name].Text()
 		}
-		if !settings(t, stack).Edge.Stands() {
+		if !settings(t, stack).Edge.Enabled() {
 			require.NotContains(t, environment(t, service(t, r, "mlflow")), "TRUSTED_PROXIES", "nobody stands in front")
 			require.NotContains(t, environment(t, service(t, r, "keycloak")), "KC_PROXY_HEADERS", "nobody stands in front")
 			return
@@ -156,7 +156,7 @@ func TestDatabasesAreOnTheDataNetworkAlone(t *testing.T) {
 	}
 	forEachStack(t, func(t *testing.T, stack string, r *pulumimock.Recording) {
 		want := maps.Clone(want)
-		if settings(t, stack).Edge.Stands() {
+		if settings(t, stack).Edge.Enabled() {
 			want["edge"] = []string{"edge"}
 		}
 		deployment := settings(t, stack).Name

@@ -227,7 +227,7 @@ func TestEachForeignSecretIsToldToThoseWhoNeedItAndToNobodyElse(t *testing.T) {
 				continue
 			}
 			where := whose + " " + leaf.Path
-			if variable, _, is := strings.Cut(leaf.Text(), "="); is && strings.HasPrefix(leaf.Path, "envs[") {
+			if variable, _, ok := strings.Cut(leaf.Text(), "="); ok && strings.HasPrefix(leaf.Path, "envs[") {
 				where = whose + " " + variable
 			}
 			got[name] = append(got[name], where)

@@ -169,7 +169,7 @@ func memoryOf(c *config.Config) map[string]int {
 	all := map[string]int{
 		"postgres": c.Postgres.MemoryMB, "redis": c.Redis.MemoryMB, "keycloak": c.Keycloak.MemoryMB, "mlflow": c.MLflow.MemoryMB,
 	}
-	if c.Edge.Stands() {
+	if c.Edge.Enabled() {
 		all["edge"] = c.Edge.MemoryMB
 	}
 	return all

@@ -23,7 +23,7 @@ func TestThePageOnFaultsHasARowForEachFaultThatTheSuiteMakes(t *testing.T) {
 			var value ast.Expr
 			switch n := n.(type) {
 			case *ast.KeyValueExpr:
-				if key, is := n.Key.(*ast.Ident); is && key.Name == "name" {
+				if key, ok := n.Key.(*ast.Ident); ok && key.Name == "name" {
 					value = n.Value
 				}
 			case *ast.ValueSpec:
@@ -31,7 +31,7 @@ func TestThePageOnFaultsHasARowForEachFaultThatTheSuiteMakes(t *testing.T) {
 					value = n.Values[0]
 				}
 			}
-			if literal, is := value.(*ast.BasicLit); is {
+			if literal, ok := value.(*ast.BasicLit); ok {
 				text, err := strconv.Unquote(literal.Value)
 				require.NoError(t, err)
 				made = append(made, text)
@@ -48,7 +48,7 @@ func TestThePageOnFaultsHasARowForEachFaultThatTheSuiteMakes(t *testing.T) {
 	var told []string
 	for line := range strings.Lines(table) {
 		cells := strings.Split(line, " | ")
-		if name, is := strings.CutPrefix(cells[0], "| "); is && name != "what breaks" {
+		if name, ok := strings.CutPrefix(cells[0], "| "); ok && name != "what breaks" {
 			told = append(told, name)
 			if cells[1] == "not made yet" {
 				continue

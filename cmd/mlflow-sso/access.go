@@ -54,10 +54,10 @@ func showAccess(cmd *cobra.Command, which chosen, output format) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, docker.Close()) }()
-	asks := &accessclient.Steward{Docker: docker, Container: told.MLflow.Container, Client: told.Steward.ID, Secret: told.Steward.Secret}
-	var all accessclient.Everybody
+	asks := &accessclient.Client{Docker: docker, Container: told.MLflow.Container, Client: told.Steward.ID, Secret: told.Steward.Secret}
+	var all accessclient.AllAccounts
 	err = progress.New(cmd.ErrOrStderr()).Step(cmd.Context(), "access to "+told.MLflow.URL, func(ctx context.Context, step *progress.Step) error {
-		all, err = asks.Everybody(ctx)
+		all, err = asks.AllAccounts(ctx)
 		step.Say("%d people and service accounts, %d groups", len(all.People), len(all.Groups))
 		return err
 	})
@@ -71,5 +71,5 @@ func showAccess(cmd *cobra.Command, which chosen, output format) (err error) {
 	case asHTML:
 		write = accessreport.WriteHTML
 	}
-	return write(cmd.OutOrStdout(), accessreport.Of(told.Deployment, all, s.Config.Rules()))
+	return write(cmd.OutOrStdout(), accessreport.Build(told.Deployment, all, s.Config.Rules()))
 }

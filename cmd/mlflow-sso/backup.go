@@ -33,7 +33,7 @@ Exit code 1 when no snapshot was taken.`,
   mlflow-sso backup verify`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withKeeper(cmd, ofStack, which, func(keeper backup.Keeper, told outputs.Stack) error {
+			return withKeeper(cmd, ofStack, which, func(keeper backup.Client, told outputs.Stack) error {
 				return take(cmd, keeper, told, output)
 			})
 		},
@@ -45,12 +45,12 @@ Exit code 1 when no snapshot was taken.`,
 }
 
 // withKeeper does something with the container that takes snapshots.
-func withKeeper(cmd *cobra.Command, ofStack outputsOf, which chosen, do func(backup.Keeper, outputs.Stack) error) (err error) {
+func withKeeper(cmd *cobra.Command, ofStack outputsOf, which chosen, do func(backup.Client, outputs.Stack) error) (err error) {
 	told, err := ofStack(cmd.Context(), which)
 	if err != nil {
 		return err
 	}
-	if !told.Backup.Stands() {
+	if !told.Backup.Exists() {
 		return fmt.Errorf("stack %s takes no snapshots: set `backup` in its stack file (docs/backup.md), and run `mlflow-sso up %s`", which.name, which.asFlags())
 	}
 	docker, err := engine.Open(cmd.Context())
@@ -58,19 +58,19 @@ func withKeeper(cmd *cobra.Command, ofStack outputsOf, which chosen, do func(bac
 		return err
 	}
 	defer func() { err = errors.Join(err, docker.Close()) }()
-	return do(backup.Keeper{Docker: docker, Container: told.Backup.Container}, told)
+	return do(backup.Client{Docker: docker, Container: told.Backup.Container}, told)
 }
 
 // snapshotOf takes one now, as a step.
-func snapshotOf(cmd *cobra.Command, keeper backup.Keeper, told outputs.Stack) (taken backup.Snapshot, err error) {
+func snapshotOf(cmd *cobra.Command, keeper backup.Client, told outputs.Stack) (taken backup.Snapshot, err error) {
 	err = progress.New(cmd.ErrOrStderr()).Step(cmd.Context(), "snapshot of "+told.Deployment, func(ctx context.Context, step *progress.Step) (err error) {
-		taken, err = keeper.Take(ctx, func(text string) { step.Say("%s", text) })
+		taken, err = keeper.Create(ctx, func(text string) { step.Say("%s", text) })
 		return err
 	})
 	return taken, err
 }
 
-func take(cmd *cobra.Command, keeper backup.Keeper, told outputs.Stack, output format) error {
+func take(cmd *cobra.Command, keeper backup.Client, told outputs.Stack, output format) error {
 	taken, err := snapshotOf(cmd, keeper, told)
 	if err != nil {
 		return err
@@ -93,10 +93,10 @@ func bytesText(n int64) string {
 
 // snapshots is what `backup list` tells.
 type snapshots struct {
-	Place     string          `json:"place"`
-	Snapshots []backup.Listed `json:"snapshots"`
-	Failed    *backup.Failure `json:"failed"`
-	Proof     *backup.Proof   `json:"proof"`
+	Place     string                `json:"place"`
+	Snapshots []backup.SnapshotList `json:"snapshots"`
+	Failed    *backup.Failure       `json:"failed"`
+	Proof     *backup.Proof         `json:"proof"`
 }
 
 func newBackupListCommand(ofStack outputsOf) *cobra.Command {
@@ -107,7 +107,7 @@ func newBackupListCommand(ofStack outputsOf) *cobra.Command {
 		Short: "Tell which snapshots there are, and when a restore was last proved",
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withKeeper(cmd, ofStack, which, func(keeper backup.Keeper, told outputs.Stack) error {
+			return withKeeper(cmd, ofStack, which, func(keeper backup.Client, told outputs.Stack) error {
 				all, err := keeper.List(cmd.Context())
 				if err != nil {
 					return err
@@ -163,7 +163,7 @@ every byte of it and compares it with its checksum.
 Exit code 1 when something is missing or damaged, or when it could not look.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withKeeper(cmd, ofStack, which, func(keeper backup.Keeper, told outputs.Stack) error {
+			return withKeeper(cmd, ofStack, which, func(keeper backup.Client, told outputs.Stack) error {
 				return progress.New(cmd.ErrOrStderr()).Step(cmd.Context(), "check of the snapshots of "+told.Deployment, func(ctx context.Context, step *progress.Step) error {
 					if data {
 						step.Say("reading all of the repository")

@@ -54,7 +54,7 @@ func prove(cmd *cobra.Command, which chosen) (proof backup.Proof, err error) {
 	if err != nil {
 		return proof, err
 	}
-	if !told.Backup.Stands() {
+	if !told.Backup.Exists() {
 		return proof, fmt.Errorf("stack %s takes no snapshots: set `backup` in its stack file (docs/backup.md), and run `mlflow-sso up %s`", which.name, which.asFlags())
 	}
 	done, err := inCopy(cmd, which, stack.RestoreOptions{Of: told.Deployment, Snapshot: "latest"})
@@ -65,9 +65,9 @@ func prove(cmd *cobra.Command, which chosen) (proof backup.Proof, err error) {
 		At: time.Now().Unix(), Snapshot: done.Snapshot, Taken: done.Taken.Unix(), Tables: done.Tables, Rows: done.Rows,
 		Artifacts: done.Artifacts, Seconds: int64(time.Since(began).Seconds()),
 	}
-	err = withKeeper(cmd, outputsInState, which, func(keeper backup.Keeper, _ outputs.Stack) error {
+	err = withKeeper(cmd, outputsInState, which, func(keeper backup.Client, _ outputs.Stack) error {
 		return progress.New(cmd.ErrOrStderr()).Step(cmd.Context(), "remembering the proof", func(ctx context.Context, _ *progress.Step) error {
-			return keeper.Remember(ctx, proof)
+			return keeper.RecordProof(ctx, proof)
 		})
 	})
 	return proof, err
@@ -75,7 +75,7 @@ func prove(cmd *cobra.Command, which chosen) (proof backup.Proof, err error) {
 
 // inCopy restores a snapshot into a stack of its own, proves the logins there, and removes
 // it again. More may be done with it before the logins.
-func inCopy(cmd *cobra.Command, which chosen, options stack.RestoreOptions, more ...func(context.Context, *stack.Stack) error) (done stack.Restoration, err error) {
+func inCopy(cmd *cobra.Command, which chosen, options stack.RestoreOptions, more ...func(context.Context, *stack.Stack) error) (done stack.RestoreResult, err error) {
 	root, err := workingcopy.Find(".")
 	if err != nil {
 		return done, err
@@ -86,7 +86,7 @@ func inCopy(cmd *cobra.Command, which chosen, options stack.RestoreOptions, more
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	copied := chosen{name: which.name + "-proof"}
-	if copied.file, err = stack.ProofFile(root, which.name, which.file, folder); err != nil {
+	if copied.file, err = stack.RehearsalFile(root, which.name, which.file, folder); err != nil {
 		return done, err
 	}
 	// A stack of an earlier proof that was killed is in the way.

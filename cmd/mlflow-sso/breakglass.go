@@ -48,8 +48,8 @@ this command is killed, the token ends when its time is over and the keeper take
 			return usageError{errors.New("--reason: got nothing, want why: it is what the audit log will say")}
 		case person == "":
 			return usageError{errors.New("--person: got nothing, and this machine does not say who you are")}
-		case length < time.Minute || length > breakglass.Longest || length%time.Minute != 0:
-			return usageError{fmt.Errorf("--for: got %s, want whole minutes, 1m to %s", length, breakglass.Longest)}
+		case length < time.Minute || length > breakglass.MaxDuration || length%time.Minute != 0:
+			return usageError{fmt.Errorf("--for: got %s, want whole minutes, 1m to %s", length, breakglass.MaxDuration)}
 		case *port < 0 || *port > 65535:
 			return usageError{fmt.Errorf("--port: got %d, want 0 to 65535", *port)}
 		}
@@ -95,10 +95,10 @@ func breakGlass(ctx context.Context, cmd *cobra.Command, told outputs.Stack, r r
 		return err
 	}
 	defer func() { err = errors.Join(err, docker.Close()) }()
-	glass := breakglass.Of(told, docker)
-	var pass *breakglass.Pass
+	glass := breakglass.New(told, docker)
+	var pass *breakglass.TemporaryAdmin
 	err = log.Step(ctx, "a pass for "+r.person, func(ctx context.Context, _ *progress.Step) (err error) {
-		pass, err = glass.Break(ctx, r.length, r.person, r.reason)
+		pass, err = glass.Grant(ctx, r.length, r.person, r.reason)
 		return err
 	})
 	if err != nil {
@@ -109,7 +109,7 @@ func breakGlass(ctx context.Context, cmd *cobra.Command, told outputs.Stack, r r
 	if err != nil {
 		return err
 	}
-	door, err := breakglass.Open(ctx, pass, told.MLflow.URL, way.Client().Transport, r.port)
+	door, err := breakglass.Open(ctx, pass, told.MLflow.URL, way.HTTP().Transport, r.port)
 	if err != nil {
 		return err
 	}
@@ -129,9 +129,9 @@ Until                     %s, or until this command ends
 }
 
 // takeBack ends the pass, also after an interrupt.
-func takeBack(ctx context.Context, log *progress.Log, glass *breakglass.Glass, pass *breakglass.Pass) error {
+func takeBack(ctx context.Context, log *progress.Log, glass *breakglass.Manager, pass *breakglass.TemporaryAdmin) error {
 	return leave(ctx, log, "taking back "+pass.Username, func(ctx context.Context) error {
-		_, err := glass.End(ctx, pass)
+		_, err := glass.Revoke(ctx, pass)
 		return err
 	}, fmt.Sprintf("its token ends at %s, and the keeper then takes the account's rights", pass.Until.Local().Format(time.TimeOnly)))
 }

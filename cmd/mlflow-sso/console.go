@@ -65,15 +65,15 @@ up or verify removes them.`,
 
 // console lets a person in, waits, and removes them whatever happens meanwhile.
 func console(ctx context.Context, cmd *cobra.Command, told outputs.Stack, length time.Duration) (err error) {
-	realm, log := adminrealm.Of(told), progress.New(cmd.ErrOrStderr())
-	var guest *adminrealm.Guest
+	realm, log := adminrealm.New(told), progress.New(cmd.ErrOrStderr())
+	var guest *adminrealm.TemporaryAdmin
 	err = log.Step(ctx, "a way into Keycloak's admin console", func(ctx context.Context, step *progress.Step) error {
 		// Also removes those whose time is over; and without its settings the login would fail.
-		set, err := realm.Settle(ctx)
+		set, err := realm.Reconcile(ctx)
 		if err != nil {
 			return err
 		}
-		guest, err = realm.Invite(ctx, time.Now().Add(length))
+		guest, err = realm.CreateTemporaryAdmin(ctx, time.Now().Add(length))
 		if err == nil && len(set) > 0 {
 			step.Say("set %d things in realm master that had changed, such as %s", len(set), set[0].What)
 		}
@@ -90,12 +90,12 @@ func console(ctx context.Context, cmd *cobra.Command, told outputs.Stack, length
 }
 
 // goodbye removes the person, also after an interrupt.
-func goodbye(ctx context.Context, log *progress.Log, realm *adminrealm.Realm, guest *adminrealm.Guest) error {
-	return leave(ctx, log, "removing "+guest.Username, func(ctx context.Context) error { return realm.Dismiss(ctx, guest) },
+func goodbye(ctx context.Context, log *progress.Log, realm *adminrealm.Realm, guest *adminrealm.TemporaryAdmin) error {
+	return leave(ctx, log, "removing "+guest.Username, func(ctx context.Context) error { return realm.DeleteTemporaryAdmin(ctx, guest) },
 		fmt.Sprintf("the next `mlflow-sso console`, `up` or `verify` after %s removes %s", guest.Until.Local().Format(time.TimeOnly), guest.Username))
 }
 
-func printGuest(w io.Writer, told outputs.Stack, guest *adminrealm.Guest) error {
+func printGuest(w io.Writer, told outputs.Stack, guest *adminrealm.TemporaryAdmin) error {
 	at, err := url.Parse(told.Keycloak.AdminURL)
 	if err != nil {
 		return fmt.Errorf("the stack's address of the admin console: %w", err)

@@ -34,7 +34,7 @@ func TestTheConsoleRefusesATimeThatMakesNoSenseBeforeItAsksAnybody(t *testing.T)
 
 func TestAGuestIsShownWithEverythingThatALoginTakes(t *testing.T) {
 	told := outputs.Stack{Keycloak: outputs.Keycloak{AdminURL: "http://127.0.0.1:8081"}}
-	guest := &adminrealm.Guest{Username: "console-x", Password: "the-password", Until: time.Date(2026, 5, 4, 12, 30, 15, 0, time.Local)}
+	guest := &adminrealm.TemporaryAdmin{Username: "console-x", Password: "the-password", Until: time.Date(2026, 5, 4, 12, 30, 15, 0, time.Local)}
 	var out strings.Builder
 
 	require.NoError(t, printGuest(&out, told, guest))

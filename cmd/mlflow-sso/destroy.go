@@ -59,7 +59,7 @@ func stays(which chosen) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	places := settings.Elsewhere()
+	places := settings.UsesExternalServices()
 	if len(places) == 0 {
 		return "", nil
 	}
@@ -72,8 +72,8 @@ func stays(which chosen) (string, error) {
 
 // confirm lets a person type the stack's name before its data is gone.
 func confirm(cmd *cobra.Command, which chosen) error {
-	in, is := terminal(cmd)
-	if !is {
+	in, ok := terminal(cmd)
+	if !ok {
 		return usageError{errors.New("--data removes all data for good and there is nobody to ask: add --yes if it is meant")}
 	}
 	elsewhere, err := stays(which)
@@ -85,8 +85,8 @@ func confirm(cmd *cobra.Command, which chosen) error {
 
 // terminal is where a person types, if one does.
 func terminal(cmd *cobra.Command) (*os.File, bool) {
-	in, is := cmd.InOrStdin().(*os.File)
-	return in, is && term.IsTerminal(int(in.Fd()))
+	in, ok := cmd.InOrStdin().(*os.File)
+	return in, ok && term.IsTerminal(int(in.Fd()))
 }
 
 // typed demands that a person types the stack's name; otherwise says what became of it.
@@ -114,7 +114,7 @@ func destroy(cmd *cobra.Command, which chosen, data bool) (err error) {
 	if err != nil {
 		return err
 	}
-	if !stack.MayExist(at, which.name) {
+	if !stack.MightExist(at, which.name) {
 		_, err := fmt.Fprintf(cmd.ErrOrStderr(), "stack %s was never brought up from %s: there is nothing to remove\n", which.name, at.Dir())
 		return err
 	}

@@ -51,9 +51,9 @@ func examine(cmd *cobra.Command, which chosen, output format) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, docker.Close()) }()
-	var told health.Diagnosis
+	var told health.Report
 	err = progress.New(cmd.ErrOrStderr()).Step(cmd.Context(), "examination of "+patient.Stack.Deployment, func(ctx context.Context, step *progress.Step) error {
-		told = health.Examine(ctx, patient, docker, func(name string) { step.Say("%s: looked at", name) })
+		told = health.Run(ctx, patient, docker, func(name string) { step.Say("%s: looked at", name) })
 		return ctx.Err()
 	})
 	if err != nil {
@@ -75,15 +75,15 @@ func examine(cmd *cobra.Command, which chosen, output format) (err error) {
 }
 
 // patient reads from the state what doctor has to know; no service is asked.
-func (c *chosen) patient(ctx context.Context) (health.Patient, error) {
+func (c *chosen) patient(ctx context.Context) (health.Target, error) {
 	s, err := c.found(ctx)
 	if err != nil {
-		return health.Patient{}, err
+		return health.Target{}, err
 	}
 	told, err := s.Outputs(ctx)
 	if err != nil {
-		return health.Patient{}, err
+		return health.Target{}, err
 	}
-	environments, err := s.Environments(ctx)
-	return health.Patient{Stack: told, Environments: environments, Tool: os.Args[0], Flags: c.asFlags()}, err
+	environments, err := s.ContainerEnv(ctx)
+	return health.Target{Stack: told, Environments: environments, Tool: os.Args[0], Flags: c.asFlags()}, err
 }

@@ -63,7 +63,7 @@ the password for one login takes its place.`,
 		},
 	}
 	which.flags(command.Flags())
-	command.Flags().DurationVar(&lasts, "for", realmusers.LinkLasts, "how long the link in a mail is good for, `TIME` such as 2h")
+	command.Flags().DurationVar(&lasts, "for", realmusers.LinkLifetime, "how long the link in a mail is good for, `TIME` such as 2h")
 	command.Flags().BoolVar(&again, "again", false, "also for a person who has a password")
 	return command
 }

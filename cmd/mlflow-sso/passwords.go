@@ -51,13 +51,13 @@ func logins(told outputs.Stack) []account {
 	all := []account{}
 	roles := map[string]string{told.Realm.AdminGroup: "administrator", told.Realm.UserGroup: "member"}
 	for _, user := range told.DemoUsers {
-		role, is := roles[user.Group]
-		if !is {
+		role, ok := roles[user.Group]
+		if !ok {
 			role = "nobody: is refused"
 		}
 		all = append(all, account{told.MLflow.URL, user.Username, user.Password, role})
 	}
-	if admin := told.Keycloak.Admin; admin.Stands() {
+	if admin := told.Keycloak.Admin; admin.Exists() {
 		all = append(all, account{told.Keycloak.AdminURL + "/admin/", admin.Username, admin.Password, "Keycloak's administrator"})
 	}
 	return all

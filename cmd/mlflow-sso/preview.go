@@ -82,7 +82,7 @@ func preview(cmd *cobra.Command, which chosen, refresh bool) (found report.Previ
 	if err != nil {
 		return found, err
 	}
-	s, err := stack.Look(cmd.Context(), options)
+	s, err := stack.OpenForPreview(cmd.Context(), options)
 	if err != nil {
 		return found, err
 	}

@@ -60,7 +60,7 @@ Exit code 1 when nothing was restored, or when the restored stack is not as it s
 }
 
 // restore restores a snapshot, and then does more with the stack, if something is given.
-func restore(cmd *cobra.Command, which chosen, options stack.RestoreOptions, more ...func(context.Context, *stack.Stack) error) (done stack.Restoration, told outputs.Stack, err error) {
+func restore(cmd *cobra.Command, which chosen, options stack.RestoreOptions, more ...func(context.Context, *stack.Stack) error) (done stack.RestoreResult, told outputs.Stack, err error) {
 	err = onStack(cmd, which, "restore of stack "+which.name, func(ctx context.Context, step *progress.Step, s *stack.Stack) error {
 		var err error
 		if done, err = s.Restore(ctx, step, options); err != nil {
@@ -91,7 +91,7 @@ func verifyRestored(cmd *cobra.Command, told outputs.Stack, output format) error
 	return verifyOutputs(&quiet, told, asTable)
 }
 
-func printRestoration(cmd *cobra.Command, done stack.Restoration) error {
+func printRestoration(cmd *cobra.Command, done stack.RestoreResult) error {
 	_, err := fmt.Fprintf(cmd.OutOrStdout(), "\nSnapshot %.8s of %s, taken %s, is restored: %d tables with %d rows and %d artifacts, all as they were.\n",
 		done.Snapshot, done.Of, done.Taken.Local().Format(time.DateTime), done.Tables, done.Rows, done.Artifacts)
 	if err == nil && done.ArtifactsElsewhere != "" {

@@ -67,9 +67,9 @@ func printToken(cmd *cobra.Command, told outputs.Stack, account outputs.ServiceA
 		return err
 	}
 	if form != asToken {
-		return serviceaccount.JobOf(told, account, way.Authority).Write(cmd.OutOrStdout(), string(form))
+		return serviceaccount.For(told, account, way.Authority).Write(cmd.OutOrStdout(), string(form))
 	}
-	token, err := serviceaccount.Token(cmd.Context(), way.Client(), told, account)
+	token, err := serviceaccount.Token(cmd.Context(), way.HTTP(), told, account)
 	if err != nil {
 		return err
 	}
@@ -79,8 +79,8 @@ func printToken(cmd *cobra.Command, told outputs.Stack, account outputs.ServiceA
 
 // wayTo is the way to a stack's public addresses. Docker is asked only where the
 // stack has an edge.
-func wayTo(ctx context.Context, told outputs.Stack) (way *edgeclient.Front, err error) {
-	if !told.Edge.Stands() {
+func wayTo(ctx context.Context, told outputs.Stack) (way *edgeclient.Client, err error) {
+	if !told.Edge.Exists() {
 		return edgeclient.Open(ctx, told, nil)
 	}
 	docker, err := engine.Open(ctx)

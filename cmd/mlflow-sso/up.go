@@ -53,7 +53,7 @@ Progress is on standard error, the proof and the addresses on standard output.`,
 func up(cmd *cobra.Command, which chosen, refresh, unrehearsed bool) (told outputs.Stack, err error) {
 	err = onStack(cmd, which, "stack "+which.name, func(ctx context.Context, step *progress.Step, s *stack.Stack) error {
 		if !unrehearsed {
-			if err := s.Rehearsed(ctx); err != nil {
+			if err := s.RequireRehearsal(ctx); err != nil {
 				return err
 			}
 		}
@@ -72,7 +72,7 @@ func up(cmd *cobra.Command, which chosen, refresh, unrehearsed bool) (told outpu
 // shown here: this output ends up in logs.
 func printAddresses(w io.Writer, which chosen, told outputs.Stack) error {
 	console := told.Keycloak.AdminURL + "/admin/"
-	if !told.Keycloak.Admin.Stands() {
+	if !told.Keycloak.Admin.Exists() {
 		console = fmt.Sprintf("%s console %s", os.Args[0], which.asFlags())
 	}
 	_, err := fmt.Fprintf(w, `

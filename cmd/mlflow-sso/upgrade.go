@@ -83,7 +83,7 @@ func upgrade(cmd *cobra.Command, o upgradeOptions) error {
 	if err != nil {
 		return err
 	}
-	if !told.Backup.Stands() {
+	if !told.Backup.Exists() {
 		return fmt.Errorf("stack %s takes no snapshots, and an upgrade needs one to try it on and to go back to: set `backup` in its stack file (docs/backup.md), and run `mlflow-sso up --unrehearsed %s`", o.which.name, o.which.asFlags())
 	}
 	way, changed, err := before(cmd, o.which)
@@ -114,16 +114,16 @@ func upgrade(cmd *cobra.Command, o upgradeOptions) error {
 }
 
 // before is what is known of the last upgrade, and what one would change.
-func before(cmd *cobra.Command, which chosen) (*stack.WayBack, []stack.NewVersion, error) {
+func before(cmd *cobra.Command, which chosen) (*stack.RollbackPoint, []stack.VersionChange, error) {
 	s, err := which.found(cmd.Context())
 	if err != nil {
 		return nil, nil, err
 	}
-	way, err := s.WayBack()
+	way, err := s.RollbackPoint()
 	if err != nil {
 		return nil, nil, err
 	}
-	changed, err := s.NewVersions(cmd.Context())
+	changed, err := s.VersionChanges(cmd.Context())
 	return way, changed, err
 }
 
@@ -158,7 +158,7 @@ func upgradeItself(cmd *cobra.Command, o upgradeOptions, tried rehearsal) error 
 }
 
 func forgetAside(cmd *cobra.Command, which chosen) error {
-	return onStack(cmd, which, "removing what was set aside", func(ctx context.Context, _ *progress.Step, s *stack.Stack) error { return s.ForgetAside(ctx) })
+	return onStack(cmd, which, "removing what was set aside", func(ctx context.Context, _ *progress.Step, s *stack.Stack) error { return s.DeleteOldCluster(ctx) })
 }
 
 // goBack makes the stack what it was.
@@ -177,7 +177,7 @@ func goBack(cmd *cobra.Command, o upgradeOptions) error {
 	}
 	if way.Stage == stack.Done {
 		// Who goes back because nothing works must not be held up by that.
-		if err := withKeeper(cmd, outputsInState, o.which, func(keeper backup.Keeper, told outputs.Stack) error {
+		if err := withKeeper(cmd, outputsInState, o.which, func(keeper backup.Client, told outputs.Stack) error {
 			_, err := snapshotOf(cmd, keeper, told)
 			return err
 		}); err != nil {
@@ -187,7 +187,7 @@ func goBack(cmd *cobra.Command, o upgradeOptions) error {
 	var told outputs.Stack
 	asBefore := chosen{name: o.which.name, file: way.File}
 	err = onStack(cmd, asBefore, "way back of stack "+o.which.name, func(ctx context.Context, step *progress.Step, s *stack.Stack) error {
-		changes, err := s.GoBack(ctx, step, way)
+		changes, err := s.Rollback(ctx, step, way)
 		if err != nil {
 			return err
 		}
@@ -213,15 +213,15 @@ func goBack(cmd *cobra.Command, o upgradeOptions) error {
 }
 
 // confirmBack lets a person type the stack's name before what was written is lost.
-func confirmBack(cmd *cobra.Command, which chosen, way *stack.WayBack) error {
-	in, is := terminal(cmd)
-	if !is {
+func confirmBack(cmd *cobra.Command, which chosen, way *stack.RollbackPoint) error {
+	in, ok := terminal(cmd)
+	if !ok {
 		return usageError{errors.New("--back loses what was written since the upgrade, and there is nobody to ask: add --yes if it is meant")}
 	}
 	return typed(cmd, in, which, fmt.Sprintf("What was written since %s will be in a snapshot alone.\n", way.Began.Local().Format(time.DateTime)), "nothing was changed")
 }
 
-func texts(versions []stack.NewVersion) string {
+func texts(versions []stack.VersionChange) string {
 	all := make([]string, 0, len(versions))
 	for _, version := range versions {
 		all = append(all, version.String())

@@ -77,15 +77,15 @@ type Args struct {
 // container needs is checked there.
 func (a *Args) Validate() error {
 	if a == nil {
-		return argcheck.None()
+		return argcheck.ErrNilArgs()
 	}
 	var m argcheck.List
-	m.Unless(len(a.Databases) > 0, "Databases is empty, want at least one")
-	m.Unless(slices.Equal(slices.Sorted(slices.Values(a.Order)), slices.Sorted(maps.Keys(a.Databases))), "Order is %v, want each database once", a.Order)
-	m.Unless((a.Artifacts != nil) == (a.Elsewhere == ""), "Artifacts is there: %t, want it exactly where Elsewhere is empty, got %q", a.Artifacts != nil, a.Elsewhere)
-	m.Unless((a.Folder != "") == a.Bucket.IsZero(), "Folder is %q, want it exactly where there is no Bucket", a.Folder)
-	m.Unless(a.Repository != "", `Repository is "", want where restic finds it`)
-	m.Unless(a.Password != nil, "Password is missing, want one")
+	m.Require(len(a.Databases) > 0, "Databases is empty, want at least one")
+	m.Require(slices.Equal(slices.Sorted(slices.Values(a.Order)), slices.Sorted(maps.Keys(a.Databases))), "Order is %v, want each database once", a.Order)
+	m.Require((a.Artifacts != nil) == (a.Elsewhere == ""), "Artifacts is there: %t, want it exactly where Elsewhere is empty, got %q", a.Artifacts != nil, a.Elsewhere)
+	m.Require((a.Folder != "") == a.Bucket.IsZero(), "Folder is %q, want it exactly where there is no Bucket", a.Folder)
+	m.Require(a.Repository != "", `Repository is "", want where restic finds it`)
+	m.Require(a.Password != nil, "Password is missing, want one")
 	return m.Err(a.container().Validate())
 }
 

@@ -73,8 +73,8 @@ func ServiceAccount(name string) Label { return Label(accounts + name) }
 
 // ofAccount says whether it is such a label.
 func ofAccount(label Label) bool {
-	name, is := strings.CutPrefix(string(label), accounts)
-	return is && name != ""
+	name, ok := strings.CutPrefix(string(label), accounts)
+	return ok && name != ""
 }
 
 // Labels are all labels that every stack has, in a fixed order. Each service
@@ -109,14 +109,14 @@ type Args struct {
 // Validate reports every mistake in the arguments at once.
 func (a *Args) Validate() error {
 	if a == nil {
-		return argcheck.None()
+		return argcheck.ErrNilArgs()
 	}
 	var m argcheck.List
-	m.Unless(a.Root >= 0 && a.Root <= MostGenerations, "Root is %d, want 1 to %d", a.Root, MostGenerations)
+	m.Require(a.Root >= 0 && a.Root <= MostGenerations, "Root is %d, want 1 to %d", a.Root, MostGenerations)
 	for _, label := range slices.Sorted(maps.Keys(a.Generations)) {
 		n := a.Generations[label]
-		m.Unless(ofAccount(label) || slices.Contains(Labels(), label), "Generations has %q, want one of %s", label, LabelList())
-		m.Unless(n >= 1 && n <= MostGenerations, "Generations[%s] is %d, want 1 to %d", label, n, MostGenerations)
+		m.Require(ofAccount(label) || slices.Contains(Labels(), label), "Generations has %q, want one of %s", label, LabelList())
+		m.Require(n >= 1 && n <= MostGenerations, "Generations[%s] is %d, want 1 to %d", label, n, MostGenerations)
 	}
 	return m.Err()
 }
@@ -155,12 +155,12 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	return c, nil
 }
 
-// Edition says which root and generation a credential is of.
-func (c *Credentials) Edition(label Label) string { return Edition(c.number, c.generations[label]) }
+// Version says which root and generation a credential is of.
+func (c *Credentials) Version(label Label) string { return Version(c.number, c.generations[label]) }
 
-// EditionNumber is that as one number.
-func (c *Credentials) EditionNumber(label Label) int {
-	return EditionNumber(c.number, c.generations[label])
+// VersionNumber is that as one number.
+func (c *Credentials) VersionNumber(label Label) int {
+	return VersionNumber(c.number, c.generations[label])
 }
 
 // Password is the credential as 43 characters that need no escaping in a URL, a

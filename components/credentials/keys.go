@@ -12,15 +12,15 @@ const (
 	FirstEdition = "1.1"
 )
 
-// Edition says which root secret a credential is derived from and its generation, such
+// Version says which root secret a credential is derived from and its generation, such
 // as "1.2". It tells nothing about the value.
-func Edition(root, generation int) string {
+func Version(root, generation int) string {
 	return fmt.Sprintf("%d.%d", max(root, 1), max(generation, 1))
 }
 
-// EditionNumber is an edition as one number, for a service that counts. That of the first
+// VersionNumber is an edition as one number, for a service that counts. That of the first
 // is 1, which is what such a service begins with.
-func EditionNumber(root, generation int) int {
+func VersionNumber(root, generation int) int {
 	return (max(root, 1)-1)*(MostGenerations+1) + max(generation, 1)
 }
 
@@ -51,17 +51,17 @@ type Key struct {
 	Value string
 }
 
-// Now is what a credential is.
-func (k Keys) Now(label Label) (Key, error) {
+// Current is what a credential is.
+func (k Keys) Current(label Label) (Key, error) {
 	return k.key(label, max(k.Root, 1), max(k.Generations[label], 1))
 }
 
-// Edition is that of what a credential is now.
-func (k Keys) Edition(label Label) string { return Edition(k.Root, k.Generations[label]) }
+// Version is that of what a credential is now.
+func (k Keys) Version(label Label) string { return Version(k.Root, k.Generations[label]) }
 
-// Before is what a credential may have been before, newest first: generations do not go
+// Previous is what a credential may have been before, newest first: generations do not go
 // back, so none is higher than that of now.
-func (k Keys) Before(label Label) ([]Key, error) {
+func (k Keys) Previous(label Label) ([]Key, error) {
 	var all []Key
 	root, generation := max(k.Root, 1), max(k.Generations[label], 1)
 	for r := root; r >= 1; r-- {
@@ -87,5 +87,5 @@ func (k Keys) key(label Label, root, generation int) (Key, error) {
 	if err != nil {
 		return Key{}, err
 	}
-	return Key{Number: EditionNumber(root, generation), Value: base64.RawURLEncoding.EncodeToString(value)}, nil
+	return Key{Number: VersionNumber(root, generation), Value: base64.RawURLEncoding.EncodeToString(value)}, nil
 }

@@ -11,14 +11,14 @@ func TestEveryEditionHasANumberOfItsOwnAndTheFirstIsOne(t *testing.T) {
 	seen := map[int]string{}
 	for root := 1; root <= 5; root++ {
 		for generation := 1; generation <= MostGenerations; generation++ {
-			n := EditionNumber(root, generation)
+			n := VersionNumber(root, generation)
 			require.NotContains(t, seen, n)
-			seen[n] = Edition(root, generation)
+			seen[n] = Version(root, generation)
 		}
 	}
 	require.Equal(t, FirstEdition, seen[1])
-	require.Equal(t, 1, EditionNumber(0, 0), "a setting that is left out")
-	require.Equal(t, FirstEdition, Keys{}.Edition(Redis))
+	require.Equal(t, 1, VersionNumber(0, 0), "a setting that is left out")
+	require.Equal(t, FirstEdition, Keys{}.Version(Redis))
 }
 
 func TestKeysAreWhatTheProgramDerivesAndRememberAllThatWasBefore(t *testing.T) {
@@ -29,16 +29,16 @@ func TestKeysAreWhatTheProgramDerivesAndRememberAllThatWasBefore(t *testing.T) {
 		return base64.RawURLEncoding.EncodeToString(key)
 	}
 	keys := Keys{Roots: map[int]string{1: root, 2: other}, Root: 2, Generations: map[Label]int{Redis: 2}}
-	now, err := keys.Now(Redis)
+	now, err := keys.Current(Redis)
 	require.NoError(t, err)
 	require.Equal(t, Key{1002, value(other, 2)}, now)
-	before, err := keys.Before(Redis)
+	before, err := keys.Previous(Redis)
 	require.NoError(t, err)
 	require.Equal(t, []Key{{1001, value(other, 1)}, {2, value(root, 2)}, {1, value(root, 1)}}, before)
 
-	first, err := Keys{Roots: map[int]string{1: root}}.Before(Redis)
+	first, err := Keys{Roots: map[int]string{1: root}}.Previous(Redis)
 	require.NoError(t, err)
 	require.Empty(t, first)
-	_, err = Keys{Roots: map[int]string{1: root}, Root: 2}.Now(Redis)
+	_, err = Keys{Roots: map[int]string{1: root}, Root: 2}.Current(Redis)
 	require.Error(t, err, "a root that is not there yet")
 }

@@ -36,7 +36,7 @@ type Certificates struct {
 	// Source is one of Sources.
 	Source string
 	// Pair is for Files.
-	Pair Pair
+	Pair KeyPair
 	// Directory and Email are for ACME: the authority's directory, an https URL, and
 	// where it writes to. Root is what it is trusted by, in PEM, where that is not in
 	// the system's store.
@@ -46,10 +46,10 @@ type Certificates struct {
 // Validate reports every mistake in the certificates at once.
 func (c Certificates) Validate() error {
 	var m argcheck.List
-	m.Unless(slices.Contains(Sources(), c.Source), "Certificates are from %q, want one of %s", c.Source, strings.Join(Sources(), ", "))
-	m.Unless(c.Source != Files || c.Pair.Chain != "" && c.Pair.Key != "", "Certificates have no chain or no key, want both")
-	m.Unless(c.Source != ACME || CheckDirectory(c.Directory) == nil, "Certificates have the directory %q, %v", c.Directory, CheckDirectory(c.Directory))
-	m.Unless(c.Source != ACME || CheckEmail(c.Email) == nil, "Certificates have the e-mail address %q, %v", c.Email, CheckEmail(c.Email))
+	m.Require(slices.Contains(Sources(), c.Source), "Certificates are from %q, want one of %s", c.Source, strings.Join(Sources(), ", "))
+	m.Require(c.Source != Files || c.Pair.Chain != "" && c.Pair.Key != "", "Certificates have no chain or no key, want both")
+	m.Require(c.Source != ACME || CheckDirectory(c.Directory) == nil, "Certificates have the directory %q, %v", c.Directory, CheckDirectory(c.Directory))
+	m.Require(c.Source != ACME || CheckEmail(c.Email) == nil, "Certificates have the e-mail address %q, %v", c.Email, CheckEmail(c.Email))
 	return m.Err()
 }
 
@@ -63,8 +63,8 @@ func CheckDirectory(directory string) error {
 
 // CheckEmail says what is wrong with where an ACME authority writes to.
 func CheckEmail(email string) error {
-	user, domain, is := strings.Cut(email, "@")
-	if !is || user == "" || !strings.Contains(domain, ".") || strings.ContainsAny(email, " \t\n,;") {
+	user, domain, ok := strings.Cut(email, "@")
+	if !ok || user == "" || !strings.Contains(domain, ".") || strings.ContainsAny(email, " \t\n,;") {
 		return errors.New("want one address, to which the authority writes when a certificate ends")
 	}
 	return nil
@@ -86,23 +86,23 @@ func (c Certificates) tell(env map[string]pulumi.StringInput) {
 	}
 }
 
-// Pair is a certificate with its chain, and its key, both in PEM.
-type Pair struct{ Chain, Key string }
+// KeyPair is a certificate with its chain, and its key, both in PEM.
+type KeyPair struct{ Chain, Key string }
 
-// ReadPair reads a chain and a key, and reports every reason for which a browser
+// ReadKeyPair reads a chain and a key, and reports every reason for which a browser
 // would refuse them for one of the hosts. The key's content is in no error.
-func ReadPair(chainFile, keyFile string, hosts []string, now time.Time) (Pair, error) {
+func ReadKeyPair(chainFile, keyFile string, hosts []string, now time.Time) (KeyPair, error) {
 	chain, err := read(chainFile)
 	key, keyErr := read(keyFile)
 	if err = errors.Join(err, keyErr); err != nil {
-		return Pair{}, err
+		return KeyPair{}, err
 	}
 	if info, err := os.Stat(keyFile); err == nil && info.Mode().Perm()&0o004 != 0 {
-		return Pair{}, fmt.Errorf("%s can be read by everybody (mode %#o), want 0600 or 0640", keyFile, info.Mode().Perm())
+		return KeyPair{}, fmt.Errorf("%s can be read by everybody (mode %#o), want 0600 or 0640", keyFile, info.Mode().Perm())
 	}
 	pair, err := tls.X509KeyPair(chain, key)
 	if err != nil {
-		return Pair{}, fmt.Errorf("%s and %s are no pair of a certificate and its key: %w", chainFile, keyFile, err)
+		return KeyPair{}, fmt.Errorf("%s and %s are no pair of a certificate and its key: %w", chainFile, keyFile, err)
 	}
 	var errs []error
 	if now.Before(pair.Leaf.NotBefore) || !now.Before(pair.Leaf.NotAfter) {
@@ -114,7 +114,7 @@ func ReadPair(chainFile, keyFile string, hosts []string, now time.Time) (Pair, e
 			errs = append(errs, fmt.Errorf("%s is for %s, want %s too", chainFile, strings.Join(pair.Leaf.DNSNames, ", "), host))
 		}
 	}
-	return Pair{Chain: strings.TrimSpace(string(chain)), Key: strings.TrimSpace(string(key))}, errors.Join(errs...)
+	return KeyPair{Chain: strings.TrimSpace(string(chain)), Key: strings.TrimSpace(string(key))}, errors.Join(errs...)
 }
 
 // ReadRoot reads certificates of authorities, in PEM.

@@ -38,30 +38,30 @@ func TestAPairIsReadOnlyWhereABrowserWouldTakeIt(t *testing.T) {
 	now := time.Now()
 	day := 24 * time.Hour
 	chain, key := pair(t, now.Add(-day), now.Add(day), hosts...)
-	read, err := ReadPair(chain, key, hosts, now)
+	read, err := ReadKeyPair(chain, key, hosts, now)
 	require.NoError(t, err)
 	require.Contains(t, read.Chain, "BEGIN CERTIFICATE")
 	require.Contains(t, read.Key, "BEGIN PRIVATE KEY")
 
 	_, otherKey := pair(t, now.Add(-day), now.Add(day), hosts...)
-	_, err = ReadPair(chain, otherKey, hosts, now)
+	_, err = ReadKeyPair(chain, otherKey, hosts, now)
 	require.ErrorContains(t, err, "are no pair of a certificate and its key")
 
-	_, err = ReadPair(chain, key, hosts, now.Add(2*day))
+	_, err = ReadKeyPair(chain, key, hosts, now.Add(2*day))
 	require.ErrorContains(t, err, "want a certificate for today")
-	_, err = ReadPair(chain, key, hosts, now.Add(-2*day))
+	_, err = ReadKeyPair(chain, key, hosts, now.Add(-2*day))
 	require.ErrorContains(t, err, "want a certificate for today")
 
 	one, oneKey := pair(t, now.Add(-day), now.Add(day), hosts[0])
-	_, err = ReadPair(one, oneKey, hosts, now)
+	_, err = ReadKeyPair(one, oneKey, hosts, now)
 	require.ErrorContains(t, err, "is for mlflow.example.com, want auth.example.com too")
 
 	wild, wildKey := pair(t, now.Add(-day), now.Add(day), "*.example.com")
-	_, err = ReadPair(wild, wildKey, hosts, now)
+	_, err = ReadKeyPair(wild, wildKey, hosts, now)
 	require.NoError(t, err)
 
 	require.NoError(t, os.Chmod(key, 0o644))
-	_, err = ReadPair(chain, key, hosts, now)
+	_, err = ReadKeyPair(chain, key, hosts, now)
 	require.ErrorContains(t, err, "can be read by everybody")
 }
 
@@ -70,7 +70,7 @@ func TestNoErrorAboutAPairRepeatsTheKey(t *testing.T) {
 	const secret = "c2VjcmV0IGtleSBtYXRlcmlhbA"
 	require.NoError(t, os.WriteFile(file, []byte("-----BEGIN PRIVATE KEY-----\n"+secret+"\n-----END PRIVATE KEY-----\n"), 0o600))
 	chain, _ := pair(t, time.Now(), time.Now().Add(time.Hour), hosts...)
-	_, err := ReadPair(chain, file, hosts, time.Now())
+	_, err := ReadKeyPair(chain, file, hosts, time.Now())
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), secret)
 }
@@ -85,7 +85,7 @@ func TestAFileThatIsNotThereOrNotPEMIsNamed(t *testing.T) {
 		"missing":  {chain, "/nowhere/key.pem", `got "/nowhere/key.pem", and there is no such file`},
 		"text":     {text, key, "is not in PEM"},
 	} {
-		_, err := ReadPair(test.chain, test.key, hosts, time.Now())
+		_, err := ReadKeyPair(test.chain, test.key, hosts, time.Now())
 		require.ErrorContains(t, err, test.want, name)
 	}
 	_, err := ReadRoot(key)

@@ -82,21 +82,21 @@ type Args struct {
 // container needs is checked there.
 func (a *Args) Validate() error {
 	if a == nil {
-		return argcheck.None()
+		return argcheck.ErrNilArgs()
 	}
 	var m argcheck.List
-	m.Unless(a.Network != nil && a.Address.IsValid(), "Network or Address is missing, want the edge network and an address on it")
-	m.Unless(a.Listen.IsValid(), "Listen is missing, want an address of the host")
-	m.Unless(a.HTTPPort > 0 && a.HTTPSPort > 0 && a.AdminPort > 0, "HTTPPort, HTTPSPort or AdminPort is 0, want where to publish")
-	m.Unless(a.HTTPPort != a.HTTPSPort && a.HTTPPort != a.AdminPort && a.HTTPSPort != a.AdminPort,
+	m.Require(a.Network != nil && a.Address.IsValid(), "Network or Address is missing, want the edge network and an address on it")
+	m.Require(a.Listen.IsValid(), "Listen is missing, want an address of the host")
+	m.Require(a.HTTPPort > 0 && a.HTTPSPort > 0 && a.AdminPort > 0, "HTTPPort, HTTPSPort or AdminPort is 0, want where to publish")
+	m.Require(a.HTTPPort != a.HTTPSPort && a.HTTPPort != a.AdminPort && a.HTTPSPort != a.AdminPort,
 		"HTTPPort %d, HTTPSPort %d and AdminPort %d, want three ports", a.HTTPPort, a.HTTPSPort, a.AdminPort)
-	m.Unless(a.MLflow.TLS() && a.Keycloak.TLS(), "MLflow is %q and Keycloak %q, want https", a.MLflow, a.Keycloak)
-	m.Unless(a.MLflow.Name() != a.Keycloak.Name(), "MLflow and Keycloak are both %q, want two names", a.MLflow.Name())
-	m.Unless(!a.MLflowAt.IsZero() && !a.KeycloakAt.IsZero(), "MLflowAt or KeycloakAt is missing, want both addresses on the network")
-	m.Unless(!a.Admin.IsZero(), "Admin is missing, want access to Keycloak")
-	m.Unless(a.Realm != "", `Realm is "", want a name`)
-	m.Unless(a.MaxRequestMB > 0, "MaxRequestMB is %d, want more than 0", a.MaxRequestMB)
-	m.Unless(a.LoginsPerMinute > 0 && a.RequestsPerSecond > 0, "LoginsPerMinute is %d and RequestsPerSecond %d, want more than 0",
+	m.Require(a.MLflow.TLS() && a.Keycloak.TLS(), "MLflow is %q and Keycloak %q, want https", a.MLflow, a.Keycloak)
+	m.Require(a.MLflow.Name() != a.Keycloak.Name(), "MLflow and Keycloak are both %q, want two names", a.MLflow.Name())
+	m.Require(!a.MLflowAt.IsZero() && !a.KeycloakAt.IsZero(), "MLflowAt or KeycloakAt is missing, want both addresses on the network")
+	m.Require(!a.Admin.IsZero(), "Admin is missing, want access to Keycloak")
+	m.Require(a.Realm != "", `Realm is "", want a name`)
+	m.Require(a.MaxRequestMB > 0, "MaxRequestMB is %d, want more than 0", a.MaxRequestMB)
+	m.Require(a.LoginsPerMinute > 0 && a.RequestsPerSecond > 0, "LoginsPerMinute is %d and RequestsPerSecond %d, want more than 0",
 		a.LoginsPerMinute, a.RequestsPerSecond)
 	return m.Err(a.Certificates.Validate(), a.container().Validate())
 }

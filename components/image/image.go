@@ -35,12 +35,12 @@ type Args struct {
 // Validate reports every mistake in the arguments at once.
 func (a *Args) Validate() error {
 	if a == nil {
-		return argcheck.None()
+		return argcheck.ErrNilArgs()
 	}
 	var m argcheck.List
-	m.Unless(a.Deployment != "", `Deployment is "", want a name`)
-	m.Unless(a.Service != "", `Service is "", want a name`)
-	m.Unless(a.Reference != "" || a.Folder != "" && a.Base != "", "Folder is %q and Base %q, want both to build, or a Reference", a.Folder, a.Base)
+	m.Require(a.Deployment != "", `Deployment is "", want a name`)
+	m.Require(a.Service != "", `Service is "", want a name`)
+	m.Require(a.Reference != "" || a.Folder != "" && a.Base != "", "Folder is %q and Base %q, want both to build, or a Reference", a.Folder, a.Base)
 	return m.Err()
 }
 

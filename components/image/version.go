@@ -21,9 +21,9 @@ var sources = map[string]source{
 	"mlflow":   {"requirements.txt", regexp.MustCompile(`(?m)^(mlflow|mlflow-oidc-auth)(?:\[[^\]]*\])?==([^\s\\;]+)`)},
 }
 
-// Versioned are the services that keep data in a form of their own, which another version may
+// VersionedServices are the services that keep data in a form of their own, which another version may
 // have to migrate.
-func Versioned() []string { return []string{"postgres", "keycloak", "mlflow"} }
+func VersionedServices() []string { return []string{"postgres", "keycloak", "mlflow"} }
 
 // Version is what the image holds, such as "mlflow 3.17.2, mlflow-oidc-auth 11.0.2", as its
 // folder pins it; of an image that somebody else has made it is its reference.
@@ -31,9 +31,9 @@ func (a *Args) Version() (string, error) {
 	if a.Reference != "" {
 		return a.Reference, nil
 	}
-	from, is := sources[a.Service]
-	if !is {
-		return "", fmt.Errorf("version of %q: want one of %s", a.Service, strings.Join(Versioned(), ", "))
+	from, ok := sources[a.Service]
+	if !ok {
+		return "", fmt.Errorf("version of %q: want one of %s", a.Service, strings.Join(VersionedServices(), ", "))
 	}
 	path := filepath.Join(a.Folder, a.Service, from.file)
 	content, err := os.ReadFile(path)

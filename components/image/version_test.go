@@ -33,7 +33,7 @@ func TestAFolderThatPinsNoVersionIsNamed(t *testing.T) {
 }
 
 func TestTheFoldersOfThisRepositoryPinTheirVersions(t *testing.T) {
-	for _, service := range Versioned() {
+	for _, service := range VersionedServices() {
 		got, err := (&Args{Service: service, Folder: "../../images"}).Version()
 		require.NoError(t, err)
 		require.Regexp(t, `\d`, got, service)

@@ -67,16 +67,16 @@ type Args struct {
 // container needs is checked there.
 func (a *Args) Validate() error {
 	if a == nil {
-		return argcheck.None()
+		return argcheck.ErrNilArgs()
 	}
 	var m argcheck.List
-	m.Unless(a.Edge != nil, "Edge is missing, want the edge network")
-	m.Unless((a.Data != nil) == a.Database.Own(), "Data is there: %t, want it exactly where the database is the stack's: %t", a.Data != nil, a.Database.Own())
-	m.Unless(a.Port > 0, "Port is 0, want where to publish")
-	m.Unless(!a.Public.IsZero(), "Public is missing, want what a browser sees")
-	m.Unless(a.Public.TLS() == a.Front.IsValid(), "Public is %q and Front %q, want https with a front and plain http without", a.Public, a.Front)
-	m.Unless(!a.Database.IsZero(), "Database is missing, want a database")
-	m.Unless(a.ProviderSecret != nil, "ProviderSecret is missing, want a secret")
+	m.Require(a.Edge != nil, "Edge is missing, want the edge network")
+	m.Require((a.Data != nil) == a.Database.Managed(), "Data is there: %t, want it exactly where the database is the stack's: %t", a.Data != nil, a.Database.Managed())
+	m.Require(a.Port > 0, "Port is 0, want where to publish")
+	m.Require(!a.Public.IsZero(), "Public is missing, want what a browser sees")
+	m.Require(a.Public.TLS() == a.Front.IsValid(), "Public is %q and Front %q, want https with a front and plain http without", a.Public, a.Front)
+	m.Require(!a.Database.IsZero(), "Database is missing, want a database")
+	m.Require(a.ProviderSecret != nil, "ProviderSecret is missing, want a secret")
 	return m.Err(a.container().Validate())
 }
 
@@ -96,8 +96,8 @@ type Admin struct {
 // IsZero says whether there is no access.
 func (a Admin) IsZero() bool { return a.Ready == nil || a.Server == nil || a.URL == "" }
 
-// Through is the same access where the API answers only once front is ready.
-func (a Admin) Through(front pulumi.Resource) Admin {
+// WithReady is the same access where the API answers only once front is ready.
+func (a Admin) WithReady(front pulumi.Resource) Admin {
 	a.Ready = front
 	return a
 }
@@ -114,7 +114,7 @@ type Server struct {
 	// Admin is how to manage it.
 	Admin Admin
 	// Person may open the admin console at any time.
-	Person Person
+	Person PermanentAdmin
 }
 
 // New makes the server. With an error from args nothing is registered.

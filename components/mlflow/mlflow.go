@@ -95,27 +95,27 @@ type Args struct {
 // container needs is checked there.
 func (a *Args) Validate() error {
 	if a == nil {
-		return argcheck.None()
+		return argcheck.ErrNilArgs()
 	}
 	var m argcheck.List
-	m.Unless(a.Edge != nil, "Edge is missing, want the edge network")
-	onData := a.Backend.Own() || a.Auth.Own() || a.Cache.Own()
-	m.Unless((a.Data != nil) == onData, "Data is there: %t, want it exactly where a database or the cache is the stack's: %t", a.Data != nil, onData)
-	m.Unless(a.Port > 0, "Port is %d, want where to publish", a.Port)
-	m.Unless(!a.Public.IsZero(), "Public is missing, want what a browser sees")
-	m.Unless(a.Public.TLS() == a.Front.IsValid(), "Public is %q and Front %q, want https with a front and plain http without", a.Public, a.Front)
-	m.Unless(a.Workers > 0, "Workers is %d, want more than 0", a.Workers)
-	m.Unless(slices.Contains(Permissions(), a.DefaultPermission), "DefaultPermission is %q, want one of %s",
+	m.Require(a.Edge != nil, "Edge is missing, want the edge network")
+	onData := a.Backend.Managed() || a.Auth.Managed() || a.Cache.Managed()
+	m.Require((a.Data != nil) == onData, "Data is there: %t, want it exactly where a database or the cache is the stack's: %t", a.Data != nil, onData)
+	m.Require(a.Port > 0, "Port is %d, want where to publish", a.Port)
+	m.Require(!a.Public.IsZero(), "Public is missing, want what a browser sees")
+	m.Require(a.Public.TLS() == a.Front.IsValid(), "Public is %q and Front %q, want https with a front and plain http without", a.Public, a.Front)
+	m.Require(a.Workers > 0, "Workers is %d, want more than 0", a.Workers)
+	m.Require(slices.Contains(Permissions(), a.DefaultPermission), "DefaultPermission is %q, want one of %s",
 		a.DefaultPermission, strings.Join(Permissions(), ", "))
-	m.Unless(!a.Backend.IsZero(), "Backend is missing, want a database")
-	m.Unless(!a.Auth.IsZero(), "Auth is missing, want a database")
-	m.Unless(a.Backend.Name != a.Auth.Name, "Backend and Auth are both %q, want two databases: each has its own migrations", a.Auth.Name)
-	m.Unless(!a.Cache.IsZero(), "Cache is missing, want a cache")
-	m.Unless(!a.OIDC.IsZero(), "OIDC is missing, want a client")
-	m.Unless(a.OIDC.AdminGroup != a.OIDC.UserGroup, "OIDC has %q for both groups, want two: every member would be an administrator", a.OIDC.UserGroup)
-	m.Unless(a.SessionKey != nil && a.SessionTokenKey != nil && a.GatewayKey != nil,
+	m.Require(!a.Backend.IsZero(), "Backend is missing, want a database")
+	m.Require(!a.Auth.IsZero(), "Auth is missing, want a database")
+	m.Require(a.Backend.Name != a.Auth.Name, "Backend and Auth are both %q, want two databases: each has its own migrations", a.Auth.Name)
+	m.Require(!a.Cache.IsZero(), "Cache is missing, want a cache")
+	m.Require(!a.OIDC.IsZero(), "OIDC is missing, want a client")
+	m.Require(a.OIDC.AdminGroup != a.OIDC.UserGroup, "OIDC has %q for both groups, want two: every member would be an administrator", a.OIDC.UserGroup)
+	m.Require(a.SessionKey != nil && a.SessionTokenKey != nil && a.GatewayKey != nil,
 		"SessionKey, SessionTokenKey or GatewayKey is missing, want all three")
-	m.Unless(a.GatewayKeyNumber > 0, "GatewayKeyNumber is %d, want 1 or more", a.GatewayKeyNumber)
+	m.Require(a.GatewayKeyNumber > 0, "GatewayKeyNumber is %d, want 1 or more", a.GatewayKeyNumber)
 	return m.Err(a.container().Validate())
 }
 

@@ -41,11 +41,11 @@ type Args struct {
 // Validate reports every mistake in the arguments at once.
 func (a *Args) Validate() error {
 	if a == nil {
-		return argcheck.None()
+		return argcheck.ErrNilArgs()
 	}
 	var m argcheck.List
-	m.Unless(a.Deployment != "", `Deployment is "", want a name`)
-	m.Unless(!a.Subnet.IsValid() || CheckSubnet(a.Subnet) == nil, "Subnet is %s, want another: %v", a.Subnet, CheckSubnet(a.Subnet))
+	m.Require(a.Deployment != "", `Deployment is "", want a name`)
+	m.Require(!a.Subnet.IsValid() || CheckSubnet(a.Subnet) == nil, "Subnet is %s, want another: %v", a.Subnet, CheckSubnet(a.Subnet))
 	return m.Err()
 }
 
@@ -64,9 +64,9 @@ func CheckSubnet(subnet netip.Prefix) error {
 	return nil
 }
 
-// Front is the address that is kept for what stands in front of the services: the
+// EdgeAddress is the address that is kept for what stands in front of the services: the
 // last one of the subnet, since Docker gives them out from the first.
-func Front(subnet netip.Prefix) netip.Addr {
+func EdgeAddress(subnet netip.Prefix) netip.Addr {
 	bytes := subnet.Masked().Addr().As4()
 	last := binary.BigEndian.Uint32(bytes[:]) + 1<<(32-subnet.Bits()) - 2
 	binary.BigEndian.PutUint32(bytes[:], last)
@@ -97,7 +97,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		return nil, fmt.Errorf("network %q: %w", name, err)
 	}
 	if args.Subnet.IsValid() {
-		n.Front = Front(args.Subnet)
+		n.Front = EdgeAddress(args.Subnet)
 	}
 	edge, err := n.network(ctx, name, "edge", args.Deployment, args.Subnet)
 	if err != nil {

@@ -13,7 +13,7 @@ func TestTheFrontHasTheLastAddressOfTheSubnet(t *testing.T) {
 		"10.0.0.0/16":    "10.0.255.254",
 		"172.16.5.16/28": "172.16.5.30",
 	} {
-		require.Equal(t, want, Front(netip.MustParsePrefix(subnet)).String(), "of %s", subnet)
+		require.Equal(t, want, EdgeAddress(netip.MustParsePrefix(subnet)).String(), "of %s", subnet)
 	}
 }
 

@@ -26,16 +26,16 @@ type External struct {
 func (e External) Validate() error {
 	var m argcheck.List
 	if err := e.Address.CheckExternal(); err != nil {
-		m.Unless(false, "Address: %v", err)
+		m.Require(false, "Address: %v", err)
 	}
-	m.Unless(e.Prefix == "" || namePattern.MatchString(e.Prefix), "Prefix is %q, want lower-case letters, digits and underscores", e.Prefix)
-	m.Unless(len(e.Passwords) > 0, "Passwords is empty, want at least one database")
+	m.Require(e.Prefix == "" || namePattern.MatchString(e.Prefix), "Prefix is %q, want lower-case letters, digits and underscores", e.Prefix)
+	m.Require(len(e.Passwords) > 0, "Passwords is empty, want at least one database")
 	owner := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(e.Passwords)) {
 		password := e.Passwords[name]
-		m.Unless(namePattern.MatchString(name), "Passwords has %q, want lower-case letters, digits and underscores", name)
-		m.Unless(password != "", "Passwords[%s] is empty, want a password", name)
-		m.Unless(owner[password] == "", "Passwords[%s] is that of %s too, want another: each service opens its own database alone", name, owner[password])
+		m.Require(namePattern.MatchString(name), "Passwords has %q, want lower-case letters, digits and underscores", name)
+		m.Require(password != "", "Passwords[%s] is empty, want a password", name)
+		m.Require(owner[password] == "", "Passwords[%s] is that of %s too, want another: each service opens its own database alone", name, owner[password])
 		owner[password] = name
 	}
 	return m.Err()

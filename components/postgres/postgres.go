@@ -68,15 +68,15 @@ type Args struct {
 // container needs is checked there.
 func (a *Args) Validate() error {
 	if a == nil {
-		return argcheck.None()
+		return argcheck.ErrNilArgs()
 	}
 	var m argcheck.List
-	m.Unless(a.Network != nil, "Network is missing, want the data network")
-	m.Unless(a.Superuser != nil, "Superuser is missing, want a password")
-	m.Unless(len(a.Databases) > 0, "Databases is empty, want at least one")
+	m.Require(a.Network != nil, "Network is missing, want the data network")
+	m.Require(a.Superuser != nil, "Superuser is missing, want a password")
+	m.Require(len(a.Databases) > 0, "Databases is empty, want at least one")
 	for _, name := range slices.Sorted(maps.Keys(a.Databases)) {
-		m.Unless(namePattern.MatchString(name), "Databases has %q, want lower-case letters, digits and underscores", name)
-		m.Unless(a.Databases[name] != nil, "Databases[%s] has no password, want one", name)
+		m.Require(namePattern.MatchString(name), "Databases has %q, want lower-case letters, digits and underscores", name)
+		m.Require(a.Databases[name] != nil, "Databases[%s] has no password, want one", name)
 	}
 	return m.Err(a.container().Validate())
 }
@@ -102,8 +102,8 @@ type Database struct {
 // IsZero says whether there is no database.
 func (d Database) IsZero() bool { return d.Name == "" || d.Address.IsZero() }
 
-// Own says whether the server is the stack's, on the data network.
-func (d Database) Own() bool { return d.Ready != nil }
+// Managed says whether the server is the stack's, on the data network.
+func (d Database) Managed() bool { return d.Ready != nil }
 
 // Role is who logs in.
 func (d Database) Role() string {

@@ -6,8 +6,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/childopts"
 )
 
-// Inside is what a component needs that makes something in the realm.
-type Inside struct {
+// Resources is what a component needs that makes something in the realm.
+type Resources struct {
 	// RealmID is the realm's.
 	RealmID pulumi.StringOutput
 	// Groups are the IDs of the realm's groups by their names.
@@ -18,16 +18,16 @@ type Inside struct {
 }
 
 // IsZero says whether there is no realm.
-func (i Inside) IsZero() bool { return i.provider == nil || i.server == nil }
+func (i Resources) IsZero() bool { return i.provider == nil || i.server == nil }
 
 // Options are those of a child inside Keycloak: it is made through the realm's
 // provider, and goes with the server's container.
-func (i Inside) Options(parent pulumi.Resource, extra ...pulumi.ResourceOption) []pulumi.ResourceOption {
+func (i Resources) Options(parent pulumi.Resource, extra ...pulumi.ResourceOption) []pulumi.ResourceOption {
 	return childopts.Options(parent, append([]pulumi.ResourceOption{pulumi.Provider(i.provider), pulumi.DeletedWith(i.server)}, extra...)...)
 }
 
-func (b *builder) inside() Inside {
-	i := Inside{
+func (b *builder) inside() Resources {
+	i := Resources{
 		RealmID: b.made.ID().ToStringOutput(), Groups: map[string]pulumi.StringOutput{},
 		provider: b.keycloak, server: b.args.Admin.Server,
 	}

@@ -65,7 +65,7 @@ func (b *builder) client() error {
 		PkceCodeChallengeMethod:   pulumi.String("S256"),
 
 		ValidRedirectUris:           pulumi.ToStringArray([]string{b.component.Client.RedirectURI}),
-		ValidPostLogoutRedirectUris: pulumi.ToStringArray([]string{b.args.Application.At(b.args.LogoutPath)}),
+		ValidPostLogoutRedirectUris: pulumi.ToStringArray([]string{b.args.Application.URL(b.args.LogoutPath)}),
 		WebOrigins:                  pulumi.ToStringArray([]string{b.args.Application.String()}),
 		BaseUrl:                     pulumi.String(b.args.Application.String()),
 

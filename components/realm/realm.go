@@ -90,7 +90,7 @@ type Args struct {
 	// Users are people whom the realm starts with.
 	Users []User
 	// Machines are service accounts.
-	Machines []Machine
+	Machines []ServiceAccount
 	// Groups are further groups.
 	Groups []string
 	// Mail is the server through which Keycloak writes to people; nil where it does not.
@@ -102,29 +102,29 @@ type Args struct {
 // Validate reports every mistake in the arguments at once.
 func (a *Args) Validate() error {
 	if a == nil {
-		return argcheck.None()
+		return argcheck.ErrNilArgs()
 	}
 	var m argcheck.List
-	m.Unless(!a.Admin.IsZero(), "Admin is missing, want access to Keycloak")
-	m.Unless(!a.Public.IsZero() && !a.Internal.IsZero(), "Public or Internal is missing, want both addresses of Keycloak")
-	m.Unless(!a.Application.IsZero(), "Application is missing, want the address of MLflow in the browser")
+	m.Require(!a.Admin.IsZero(), "Admin is missing, want access to Keycloak")
+	m.Require(!a.Public.IsZero() && !a.Internal.IsZero(), "Public or Internal is missing, want both addresses of Keycloak")
+	m.Require(!a.Application.IsZero(), "Application is missing, want the address of MLflow in the browser")
 	for _, path := range []string{a.RedirectPath, a.LogoutPath} {
-		m.Unless(strings.HasPrefix(path, "/") && !strings.Contains(path, "*"),
+		m.Require(strings.HasPrefix(path, "/") && !strings.Contains(path, "*"),
 			"RedirectPath or LogoutPath is %q, want an exact path with a leading slash", path)
 	}
-	m.Unless(a.ClientSecret != nil, "ClientSecret is missing, want a secret")
-	m.Unless(a.WatcherSecret != nil, "WatcherSecret is missing, want a secret")
-	m.Unless(slices.Contains(SSLRequirements(), a.SSLRequired), "SSLRequired is %q, want one of %s",
+	m.Require(a.ClientSecret != nil, "ClientSecret is missing, want a secret")
+	m.Require(a.WatcherSecret != nil, "WatcherSecret is missing, want a secret")
+	m.Require(slices.Contains(SSLRequirements(), a.SSLRequired), "SSLRequired is %q, want one of %s",
 		a.SSLRequired, strings.Join(SSLRequirements(), ", "))
-	m.Unless(a.AccessTokenLifespan >= time.Minute, "AccessTokenLifespan is %s, want at least a minute", a.AccessTokenLifespan)
-	m.Unless(a.PasswordPolicy != "", `PasswordPolicy is "", want a policy`)
+	m.Require(a.AccessTokenLifespan >= time.Minute, "AccessTokenLifespan is %s, want at least a minute", a.AccessTokenLifespan)
+	m.Require(a.PasswordPolicy != "", `PasswordPolicy is "", want a policy`)
 	if a.Mail != nil {
-		m.Unless(a.Mail.Server.Host != "" && a.Mail.From != "", "Mail is %s from %q, want a server and a sender", a.Mail.Server, a.Mail.From)
+		m.Require(a.Mail.Server.Host != "" && a.Mail.From != "", "Mail is %s from %q, want a server and a sender", a.Mail.Server, a.Mail.From)
 	}
-	m.Unless(a.EventsExpiration >= time.Minute, "EventsExpiration is %s, want at least a minute", a.EventsExpiration)
+	m.Require(a.EventsExpiration >= time.Minute, "EventsExpiration is %s, want at least a minute", a.EventsExpiration)
 	for _, user := range a.Users {
-		m.Unless(user.Username != "" && user.Username == strings.ToLower(user.Username), "Users has %q, want a lower-case name", user.Username)
-		m.Unless(slices.Contains([]string{"", AdminGroup, UserGroup}, user.Group), "Users has %q in group %q, want %s, %s or none",
+		m.Require(user.Username != "" && user.Username == strings.ToLower(user.Username), "Users has %q, want a lower-case name", user.Username)
+		m.Require(slices.Contains([]string{"", AdminGroup, UserGroup}, user.Group), "Users has %q in group %q, want %s, %s or none",
 			user.Username, user.Group, AdminGroup, UserGroup)
 	}
 	checkMachines(&m, a.Machines, append([]string{AdminGroup, UserGroup}, a.Groups...))
@@ -159,15 +159,15 @@ type Realm struct {
 	// Client is what MLflow needs.
 	Client OIDCClient
 	// Watcher is what the keeper needs.
-	Watcher Watcher
+	Watcher SyncClient
 	// Users are the people whom the realm starts with.
 	Users []User
 	// Steward acts for the program in MLflow; its name is empty where there is none.
-	Steward MachineClient
+	Steward ServiceAccountClient
 	// Machines are the service accounts.
-	Machines []MachineClient
+	Machines []ServiceAccountClient
 	// Inside is for what others make in the realm.
-	Inside Inside
+	Inside Resources
 }
 
 // New makes the realm. With an error from args nothing is registered.
@@ -179,14 +179,14 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	r := &Realm{Users: args.Users, Client: OIDCClient{
 		ID:           ClientID,
 		Secret:       pulumi.ToSecret(args.ClientSecret).(pulumi.StringOutput),
-		Issuer:       args.Public.At(issuer),
-		DiscoveryURL: args.Internal.At(issuer + "/.well-known/openid-configuration"),
-		RedirectURI:  args.Application.At(args.RedirectPath),
+		Issuer:       args.Public.URL(issuer),
+		DiscoveryURL: args.Internal.URL(issuer + "/.well-known/openid-configuration"),
+		RedirectURI:  args.Application.URL(args.RedirectPath),
 		GroupsClaim:  GroupsClaim,
 		AdminGroup:   AdminGroup,
 		UserGroup:    UserGroup,
 	}}
-	r.Watcher = Watcher{ID: WatcherID, Secret: pulumi.ToSecret(args.WatcherSecret).(pulumi.StringOutput), RealmURL: args.Internal.At(issuer)}
+	r.Watcher = SyncClient{ID: SyncClientID, Secret: pulumi.ToSecret(args.WatcherSecret).(pulumi.StringOutput), RealmURL: args.Internal.URL(issuer)}
 	if err := ctx.RegisterComponentResource(TypeToken, name, r, opts...); err != nil {
 		return nil, fmt.Errorf("realm %q: %w", name, err)
 	}

@@ -24,10 +24,10 @@ type External struct {
 func (e External) Validate() error {
 	var m argcheck.List
 	if err := e.Address.CheckExternal(); err != nil {
-		m.Unless(false, "Address: %v", err)
+		m.Require(false, "Address: %v", err)
 	}
-	m.Unless(e.Password != "", "Password is empty, want one")
-	m.Unless(e.Prefix != "", `Prefix is "", want one that no other stack at this server has`)
+	m.Require(e.Password != "", "Password is empty, want one")
+	m.Require(e.Prefix != "", `Prefix is "", want one that no other stack at this server has`)
 	return m.Err()
 }
 

@@ -45,11 +45,11 @@ type Args struct {
 // container needs is checked there.
 func (a *Args) Validate() error {
 	if a == nil {
-		return argcheck.None()
+		return argcheck.ErrNilArgs()
 	}
 	var m argcheck.List
-	m.Unless(a.Network != nil, "Network is missing, want the data network")
-	m.Unless(a.Password != nil, "Password is missing, want a password")
+	m.Require(a.Network != nil, "Network is missing, want the data network")
+	m.Require(a.Password != nil, "Password is missing, want a password")
 	return m.Err(a.container().Validate())
 }
 
@@ -70,8 +70,8 @@ type Endpoint struct {
 // IsZero says whether there is no cache.
 func (e Endpoint) IsZero() bool { return e.Address.IsZero() }
 
-// Own says whether the server is the stack's, on the data network.
-func (e Endpoint) Own() bool { return e.Ready != nil }
+// Managed says whether the server is the stack's, on the data network.
+func (e Endpoint) Managed() bool { return e.Ready != nil }
 
 // URL is the address in the form that redis-py reads, a secret.
 func (e Endpoint) URL() pulumi.StringOutput {

@@ -77,8 +77,8 @@ func (p Pattern) Priority() int {
 	return 100*((longest-letters)*(longest+1)+longest-marks) + min(stars, 99)
 }
 
-// Within says whether all names of p are names of q.
-func (p Pattern) Within(q Pattern) bool { return within([]rune(string(p)), []rune(string(q))) }
+// NarrowerThan says whether all names of p are names of q.
+func (p Pattern) NarrowerThan(q Pattern) bool { return within([]rune(string(p)), []rune(string(q))) }
 
 // within is true for a * only where q has one, and for a ? where q has one of both.
 func within(p, q []rune) bool {

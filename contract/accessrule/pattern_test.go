@@ -47,9 +47,9 @@ func TestOfTwoPatternsTheNarrowerOneHasTheLowerNumber(t *testing.T) {
 	compared := 0
 	for _, p := range some {
 		for _, q := range some {
-			if p != q && p.Within(q) {
+			if p != q && p.NarrowerThan(q) {
 				compared++
-				require.False(t, q.Within(p), "%s and %s are two ways to write one pattern", p, q)
+				require.False(t, q.NarrowerThan(p), "%s and %s are two ways to write one pattern", p, q)
 				require.Less(t, p.Priority(), q.Priority(), "%s is within %s", p, q)
 			}
 		}
@@ -63,7 +63,7 @@ func TestWithinAndOverlapsAgreeWithWhatNamesSay(t *testing.T) {
 	for _, p := range some {
 		for _, q := range some {
 			require.Equal(t, p.Overlaps(q), q.Overlaps(p), "%s, %s", p, q)
-			if p.Within(q) {
+			if p.NarrowerThan(q) {
 				require.True(t, p.Overlaps(q), "%s, %s", p, q)
 			}
 			for _, name := range names {
@@ -71,7 +71,7 @@ func TestWithinAndOverlapsAgreeWithWhatNamesSay(t *testing.T) {
 					require.True(t, p.Overlaps(q), "%s and %s both match %q", p, q, name)
 				}
 				if p.Matches(name) && !q.Matches(name) {
-					require.False(t, p.Within(q), "%q is of %s and not of %s", name, p, q)
+					require.False(t, p.NarrowerThan(q), "%q is of %s and not of %s", name, p, q)
 				}
 			}
 		}
@@ -84,12 +84,12 @@ func TestRulesDisagreeOnlyWhereNoPatternIsTheNarrowerOne(t *testing.T) {
 	rule := func(pattern Pattern, permission string) Rule {
 		return Rule{Who: Group, Name: "mlflow-users", Kind: Experiment, Pattern: pattern, Permission: permission}
 	}
-	require.True(t, rule("fraud-*", "EDIT").Disagrees(rule("*-eu", "READ")))
-	require.True(t, rule("fraud-*", "EDIT").Disagrees(rule("fraud-*", "READ")))
-	require.False(t, rule("fraud-*", "EDIT").Disagrees(rule("*", "READ")), "the narrower one decides")
-	require.False(t, rule("fraud-*", "EDIT").Disagrees(rule("*-eu", "EDIT")))
-	require.False(t, rule("fraud-*", "EDIT").Disagrees(rule("churn-*", "READ")))
+	require.True(t, rule("fraud-*", "EDIT").ConflictsWith(rule("*-eu", "READ")))
+	require.True(t, rule("fraud-*", "EDIT").ConflictsWith(rule("fraud-*", "READ")))
+	require.False(t, rule("fraud-*", "EDIT").ConflictsWith(rule("*", "READ")), "the narrower one decides")
+	require.False(t, rule("fraud-*", "EDIT").ConflictsWith(rule("*-eu", "EDIT")))
+	require.False(t, rule("fraud-*", "EDIT").ConflictsWith(rule("churn-*", "READ")))
 	other := rule("*-eu", "READ")
 	other.Name = "mlflow-admins"
-	require.False(t, rule("fraud-*", "EDIT").Disagrees(other))
+	require.False(t, rule("fraud-*", "EDIT").ConflictsWith(other))
 }

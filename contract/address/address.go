@@ -87,8 +87,8 @@ func (p Public) Name() string {
 	return strings.Trim(p.host, "[]")
 }
 
-// At is the URL of a path, which starts with a slash.
-func (p Public) At(path string) string { return p.String() + path }
+// URL is the URL of a path, which starts with a slash.
+func (p Public) URL(path string) string { return p.String() + path }
 
 // TLS says whether browsers use https.
 func (p Public) TLS() bool { return p.scheme == "https" }
@@ -130,5 +130,5 @@ func (i Internal) IsZero() bool { return i.Host == "" }
 // String is host and port.
 func (i Internal) String() string { return net.JoinHostPort(i.Host, strconv.Itoa(i.Port)) }
 
-// At is the plain HTTP URL of a path, which starts with a slash.
-func (i Internal) At(path string) string { return "http://" + i.String() + path }
+// URL is the plain HTTP URL of a path, which starts with a slash.
+func (i Internal) URL(path string) string { return "http://" + i.String() + path }

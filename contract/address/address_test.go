@@ -34,7 +34,7 @@ func TestPublicAddressIsWhatTheBrowserCallsAnOrigin(t *testing.T) {
 			require.Equal(t, want.port, p.Port())
 			require.Equal(t, want.tls, p.TLS())
 			require.Equal(t, want.loopback, p.Loopback())
-			require.Equal(t, text+"/path", p.At("/path"))
+			require.Equal(t, text+"/path", p.URL("/path"))
 			require.False(t, p.IsZero())
 		})
 	}
@@ -89,7 +89,7 @@ func TestPasswordInAnAddressIsNotRepeated(t *testing.T) {
 func TestInternalAddressIsHostAndPort(t *testing.T) {
 	i := Internal{Host: "keycloak", Port: 8080}
 	require.Equal(t, "keycloak:8080", i.String())
-	require.Equal(t, "http://keycloak:8080/realms/mlflow", i.At("/realms/mlflow"))
+	require.Equal(t, "http://keycloak:8080/realms/mlflow", i.URL("/realms/mlflow"))
 	require.False(t, i.IsZero())
 	require.True(t, Internal{}.IsZero())
 }
@@ -108,7 +108,7 @@ func FuzzAcceptedAddressIsAnOrigin(f *testing.F) {
 		require.Equal(t, text, p.String())
 		require.Equal(t, strings.ToLower(p.Host()), p.Host())
 		require.True(t, p.Port() > 0 && p.Port() < 65536)
-		u, err := url.Parse(p.At("/path"))
+		u, err := url.Parse(p.URL("/path"))
 		require.NoError(t, err)
 		require.Equal(t, p.Host(), u.Host)
 		require.Equal(t, "/path", u.Path)

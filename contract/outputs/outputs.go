@@ -22,7 +22,7 @@ type Stack struct {
 	// Artifacts is empty where files are in a volume.
 	Artifacts Artifacts `json:"artifacts"`
 	// Keeper keeps MLflow's people as Keycloak has them.
-	Keeper Keeper `json:"keeper"`
+	Keeper IdentitySync `json:"keeper"`
 	// Steward acts for the program in MLflow; empty where nothing needs it.
 	Steward Client `json:"steward"`
 	// Edge is empty where nothing stands in front of MLflow and Keycloak.
@@ -30,13 +30,13 @@ type Stack struct {
 	// Backup is empty where no snapshots are taken.
 	Backup Backup `json:"backup"`
 	// Upstreams are where people are known who are not listed.
-	Upstreams []Upstream `json:"upstreams,omitempty"`
+	Upstreams []IdentityProvider `json:"upstreams,omitempty"`
 	// DemoUsers is empty unless the stack asks for them (`realm.demoUsers`).
 	DemoUsers []User `json:"demoUsers"`
 	// ServiceAccounts are machines, if there are any (`serviceAccounts`).
 	ServiceAccounts []ServiceAccount `json:"serviceAccounts"`
 	// Turned is which credentials are not the first of their kind.
-	Turned Turned `json:"turned"`
+	Turned CredentialVersions `json:"turned"`
 }
 
 // Containers are the names of all containers that the stack has.
@@ -45,8 +45,8 @@ func (s Stack) Containers() []string {
 	return slices.DeleteFunc(all, func(name string) bool { return name == "" })
 }
 
-// Turned are the root secret's number and the generations as the settings had them.
-type Turned struct {
+// CredentialVersions are the root secret's number and the generations as the settings had them.
+type CredentialVersions struct {
 	Root        int          `json:"root"`
 	Generations []Generation `json:"generations"`
 }
@@ -95,14 +95,14 @@ type Backup struct {
 	Place string `json:"place"`
 }
 
-// Stands says whether snapshots are taken.
-func (b Backup) Stands() bool { return b.Container != "" }
+// Exists says whether snapshots are taken.
+func (b Backup) Exists() bool { return b.Container != "" }
 
-// Stands says whether there is an edge.
-func (e Edge) Stands() bool { return e.Container != "" }
+// Exists says whether there is an edge.
+func (e Edge) Exists() bool { return e.Container != "" }
 
-// Upstream is an identity provider that Keycloak asks about people.
-type Upstream struct {
+// IdentityProvider is an identity provider that Keycloak asks about people.
+type IdentityProvider struct {
 	// Alias is its name in Keycloak, Kind is oidc, saml or ldap.
 	Alias string `json:"alias"`
 	Kind  string `json:"kind"`
@@ -115,8 +115,8 @@ type MLflow struct {
 	URL string `json:"url"`
 }
 
-// Keeper keeps MLflow's people as Keycloak has them.
-type Keeper struct {
+// IdentitySync keeps MLflow's people as Keycloak has them.
+type IdentitySync struct {
 	Container string `json:"container"`
 	// FollowSeconds is the time between two looks at Keycloak, PruneSeconds between two
 	// removals of what is over.
@@ -161,8 +161,8 @@ type Login struct {
 	Edition string `json:"edition"`
 }
 
-// Stands says whether there is such a person.
-func (l Login) Stands() bool { return l.Username != "" }
+// Exists says whether there is such a person.
+func (l Login) Exists() bool { return l.Username != "" }
 
 // Client is a service account: an OpenID Connect client and its secret.
 type Client struct {

@@ -21,8 +21,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// Keeper is the container that takes a stack's snapshots.
-type Keeper struct {
+// Client is the container that takes a stack's snapshots.
+type Client struct {
 	Docker    *engine.Engine
 	Container string
 }
@@ -39,8 +39,8 @@ type Snapshot struct {
 	Added int64 `json:"added"`
 }
 
-// Listed is a snapshot in the repository.
-type Listed struct {
+// SnapshotList is a snapshot in the repository.
+type SnapshotList struct {
 	ID      string    `json:"id"`
 	ShortID string    `json:"short_id"`
 	Time    time.Time `json:"time"`
@@ -87,23 +87,23 @@ type Status struct {
 	Proof  *Proof   `json:"proof"`
 }
 
-// Take takes a snapshot now and tells say how far it is.
-func (k Keeper) Take(ctx context.Context, say func(string)) (Snapshot, error) {
+// Create takes a snapshot now and tells say how far it is.
+func (k Client) Create(ctx context.Context, say func(string)) (Snapshot, error) {
 	return k.take(ctx, say, "snapshot")
 }
 
-// TakeToKeep takes one that stays, whatever the settings say about old ones, until the next of
+// CreatePinned takes one that stays, whatever the settings say about old ones, until the next of
 // its kind is taken.
-func (k Keeper) TakeToKeep(ctx context.Context, say func(string)) (Snapshot, error) {
+func (k Client) CreatePinned(ctx context.Context, say func(string)) (Snapshot, error) {
 	return k.take(ctx, say, "snapshot", "keep")
 }
 
-func (k Keeper) take(ctx context.Context, say func(string), command ...string) (Snapshot, error) {
+func (k Client) take(ctx context.Context, say func(string), command ...string) (Snapshot, error) {
 	var taken Snapshot
 	var last string
 	lines := &lines{each: func(line string) {
 		last = line
-		if text, is := strings.CutPrefix(line, "backup: "); is {
+		if text, ok := strings.CutPrefix(line, "backup: "); ok {
 			say(text)
 		}
 	}}
@@ -117,17 +117,17 @@ func (k Keeper) take(ctx context.Context, say func(string), command ...string) (
 }
 
 // List are the snapshots of the stack in the repository, oldest first.
-func (k Keeper) List(ctx context.Context) (all []Listed, err error) {
+func (k Client) List(ctx context.Context) (all []SnapshotList, err error) {
 	return all, k.read(ctx, &all, "repository", "list")
 }
 
 // Status is what is known without asking the repository.
-func (k Keeper) Status(ctx context.Context) (s Status, err error) {
+func (k Client) Status(ctx context.Context) (s Status, err error) {
 	return s, k.read(ctx, &s, "repository", "status")
 }
 
 // Check looks whether the repository is whole; with data it reads every byte of it.
-func (k Keeper) Check(ctx context.Context, data bool) error {
+func (k Client) Check(ctx context.Context, data bool) error {
 	command := []string{"repository", "check"}
 	if data {
 		command = append(command, "data")
@@ -150,7 +150,7 @@ type Recovery struct {
 // SetRecovery sees that the container's key of now opens the repository, and none of
 // before, that the passphrase opens it, and that every later snapshot has the root secret,
 // sealed with that.
-func (k Keeper) SetRecovery(ctx context.Context, r Recovery) error {
+func (k Client) SetRecovery(ctx context.Context, r Recovery) error {
 	identity, err := Identity(r.Root)
 	if err != nil {
 		return err
@@ -163,8 +163,8 @@ func (k Keeper) SetRecovery(ctx context.Context, r Recovery) error {
 	return k.run(ctx, []string{"repository", "recover"}, input, io.Discard)
 }
 
-// Remember keeps a proof where doctor sees it.
-func (k Keeper) Remember(ctx context.Context, proof Proof) error {
+// RecordProof keeps a proof where doctor sees it.
+func (k Client) RecordProof(ctx context.Context, proof Proof) error {
 	encoded, err := json.Marshal(proof)
 	if err != nil {
 		return err
@@ -172,7 +172,7 @@ func (k Keeper) Remember(ctx context.Context, proof Proof) error {
 	return k.run(ctx, []string{"repository", "prove"}, string(encoded), io.Discard)
 }
 
-func (k Keeper) read(ctx context.Context, into any, command ...string) error {
+func (k Client) read(ctx context.Context, into any, command ...string) error {
 	var said bytes.Buffer
 	if err := k.run(ctx, command, "", &said); err != nil {
 		return err
@@ -183,7 +183,7 @@ func (k Keeper) read(ctx context.Context, into any, command ...string) error {
 	return nil
 }
 
-func (k Keeper) run(ctx context.Context, command []string, input string, output io.Writer) error {
+func (k Client) run(ctx context.Context, command []string, input string, output io.Writer) error {
 	return execute(ctx, k.Docker, k.Container, command, input, output)
 }
 
@@ -195,7 +195,7 @@ func execute(ctx context.Context, docker *engine.Engine, container string, comma
 	// The scripts say what is wrong themselves, in their last line of that form.
 	all := strings.Split(strings.TrimSpace(result.Stderr), "\n")
 	for i := len(all) - 1; i >= 0; i-- {
-		if text, is := strings.CutPrefix(all[i], "backup: "); is {
+		if text, ok := strings.CutPrefix(all[i], "backup: "); ok {
 			return errors.New(text)
 		}
 	}

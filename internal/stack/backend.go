@@ -28,17 +28,17 @@ func (s *Stack) backend() string {
 
 // stateFolder is the folder with the state; false where the state is elsewhere.
 func (s *Stack) stateFolder() (string, bool) {
-	path, is := strings.CutPrefix(s.backend(), "file://")
+	path, ok := strings.CutPrefix(s.backend(), "file://")
 	path, _, _ = strings.Cut(path, "?")
-	return path, is && filepath.IsAbs(path)
+	return path, ok && filepath.IsAbs(path)
 }
 
-// MayExist says whether the state has a stack of that name, as far as that can be
+// MightExist says whether the state has a stack of that name, as far as that can be
 // told without Pulumi: a state that is not in a folder on this machine may.
-func MayExist(h datadir.Home, name string) bool {
+func MightExist(h datadir.Home, name string) bool {
 	s := Stack{Options: Options{Home: h, Name: name}}
-	folder, is := s.stateFolder()
-	if !is {
+	folder, ok := s.stateFolder()
+	if !ok {
 		return true
 	}
 	found, err := filepath.Glob(filepath.Join(folder, ".pulumi", "stacks", "*", name+".json*"))
@@ -49,8 +49,8 @@ func MayExist(h datadir.Home, name string) bool {
 // a state that somebody keeps without the setting above. Nothing reads them but
 // the library, which is content with none.
 func (s *Stack) mendAttributes() error {
-	folder, is := s.stateFolder()
-	if !is {
+	folder, ok := s.stateFolder()
+	if !ok {
 		return nil
 	}
 	var errs []error

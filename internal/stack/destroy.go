@@ -15,7 +15,7 @@ import (
 // unless data is true: then nothing stays, in the state neither. What is at
 // services that are not the stack's is never touched. Nothing needs to answer.
 func (s *Stack) Destroy(ctx context.Context, step Step, data bool) (Changes, error) {
-	known, err := s.lookIn(ctx, step)
+	known, err := s.readSettledState(ctx, step)
 	if err != nil {
 		return nil, err
 	}
@@ -32,14 +32,14 @@ func (s *Stack) Destroy(ctx context.Context, step Step, data bool) (Changes, err
 	}
 	changes := Changes{}
 	if known.made() {
-		if err := s.leaveInside(ctx, known); err != nil {
+		if err := s.skipKeycloakResources(ctx, known); err != nil {
 			return nil, err
 		}
 		if changes, err = s.destroy(ctx, step, known, data); err != nil {
 			return nil, err
 		}
 	}
-	for _, place := range s.Config.Elsewhere() {
+	for _, place := range s.Config.UsesExternalServices() {
 		s.stays = append(s.stays, "not touched: "+place)
 	}
 	if !data {

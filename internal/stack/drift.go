@@ -27,7 +27,7 @@ func (s *Stack) Drift(ctx context.Context, step Step) ([]report.Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	unknown, err := s.unknown(ctx, step, found)
+	unknown, err := s.findUnmanaged(ctx, step, found)
 	// Whoever has to leave an exclusive group is told once.
 	unknown = slices.DeleteFunc(unknown, func(c report.Change) bool {
 		return slices.ContainsFunc(members, func(m report.Change) bool { return m.Resource == c.Resource })

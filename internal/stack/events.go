@@ -19,8 +19,8 @@ type Step interface {
 	Writer() io.Writer
 }
 
-// watch follows the events of one run of Pulumi.
-type watch struct {
+// eventCollector follows the events of one run of Pulumi.
+type eventCollector struct {
 	events chan events.EngineEvent
 	done   chan struct{}
 
@@ -40,8 +40,8 @@ type created struct {
 }
 
 // newWatch begins to follow; what happens to resources is told on step.
-func newWatch(step Step) *watch {
-	w := &watch{events: make(chan events.EngineEvent, 64), done: make(chan struct{}), began: map[string]time.Time{}, same: map[string]bool{}}
+func newWatch(step Step) *eventCollector {
+	w := &eventCollector{events: make(chan events.EngineEvent, 64), done: make(chan struct{}), began: map[string]time.Time{}, same: map[string]bool{}}
 	go func() {
 		defer close(w.done)
 		for event := range w.events {
@@ -53,14 +53,14 @@ func newWatch(step Step) *watch {
 
 // end waits for the last event. Pulumi closes the channel when a run ends; it
 // does not when the run could not begin, which is not waited for long.
-func (w *watch) end() {
+func (w *eventCollector) end() {
 	select {
 	case <-w.done:
 	case <-time.After(5 * time.Second):
 	}
 }
 
-func (w *watch) take(event apitype.EngineEvent, step Step) {
+func (w *eventCollector) take(event apitype.EngineEvent, step Step) {
 	switch {
 	case event.ResourcePreEvent != nil && event.ResourcePreEvent.Planning:
 		w.plan(event.ResourcePreEvent.Metadata, step)
@@ -75,18 +75,18 @@ func (w *watch) take(event apitype.EngineEvent, step Step) {
 	}
 }
 
-func (w *watch) begin(m apitype.StepEventMetadata, step Step) {
-	verb, is := verbs[m.Op]
-	if !is || m.New != nil && !m.New.Custom {
+func (w *eventCollector) begin(m apitype.StepEventMetadata, step Step) {
+	verb, ok := verbs[m.Op]
+	if !ok || m.New != nil && !m.New.Custom {
 		return
 	}
 	w.began[m.URN] = time.Now()
 	step.Say("%s %s", verb, nameOf(m.URN))
 }
 
-func (w *watch) finish(m apitype.StepEventMetadata, step Step) {
-	began, is := w.began[m.URN]
-	if !is {
+func (w *eventCollector) finish(m apitype.StepEventMetadata, step Step) {
+	began, ok := w.began[m.URN]
+	if !ok {
 		return
 	}
 	delete(w.began, m.URN)
@@ -111,10 +111,10 @@ var verbs = map[apitype.OpType]string{
 // outcome is what an operation does, said afterwards; by its own name where
 // there is no better word.
 func outcome(operation string) string {
-	word, is := map[string]string{
+	word, ok := map[string]string{
 		"create": "created", "update": "changed", "replace": "replaced", "delete": "removed", "import": "taken over",
 	}[operation]
-	if !is {
+	if !ok {
 		return operation
 	}
 	return word

@@ -13,8 +13,8 @@ import (
 // provider only tells that it did not get healthy.
 func (s *Stack) withLogs(ctx context.Context, problems []string) []string {
 	for i, p := range problems {
-		name, is := containerIn(p)
-		if !is {
+		name, ok := containerIn(p)
+		if !ok {
 			continue
 		}
 		if said := s.lastLines(ctx, s.Config.Name+"-"+name); said != "" {

@@ -48,10 +48,10 @@ func (s *Stack) portsFree(ctx context.Context) error {
 	}
 	var errs []error
 	for _, p := range s.Config.Published() {
-		holder, is := published[p.Port]
+		holder, ok := published[p.Port]
 		switch {
-		case is && holder.Labels[naming.Deployment] == s.Config.Name:
-		case is:
+		case ok && holder.Labels[naming.Deployment] == s.Config.Name:
+		case ok:
 			errs = append(errs, fmt.Errorf("port %d is taken by the container %s: stop it, or set another %s, and the publicURL with it, in the stack file",
 				p.Port, nameOfContainer(holder), p.Key))
 		default:
@@ -66,7 +66,7 @@ func (s *Stack) portsFree(ctx context.Context) error {
 
 // subnetFree finds a network of somebody else's that has addresses of the edge's.
 func (s *Stack) subnetFree(ctx context.Context) error {
-	if !s.Config.Edge.Stands() {
+	if !s.Config.Edge.Enabled() {
 		return nil
 	}
 	networks, err := s.Docker.API().NetworkList(ctx, network.ListOptions{})
@@ -156,8 +156,8 @@ func (s *Stack) roomLeft(ctx context.Context) error {
 }
 
 func (s *Stack) roomForState() error {
-	folder, is := s.stateFolder()
-	if !is {
+	folder, ok := s.stateFolder()
+	if !ok {
 		return nil
 	}
 	return roomIn(folder, roomOfState, "the state of the stacks is there")

@@ -12,10 +12,10 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
-// Look opens a stack to preview it, and leaves everything as it is: the copies for
+// OpenForPreview opens a stack to preview it, and leaves everything as it is: the copies for
 // Pulumi are in a folder of their own, which Close removes. Where the state has no
 // such stack, an empty one is looked at, which is in that folder, too.
-func Look(ctx context.Context, options Options) (*Stack, error) {
+func OpenForPreview(ctx context.Context, options Options) (*Stack, error) {
 	folder, err := os.MkdirTemp("", "mlflow-sso-preview-")
 	if err != nil {
 		return nil, fmt.Errorf("stack %q: %w", options.Name, err)
@@ -45,7 +45,7 @@ func (s *Stack) Close() error {
 // refresh, what there is on the host and in Keycloak is looked at first. No
 // service has to run without it. The stack is one from Look.
 func (s *Stack) Preview(ctx context.Context, step Step, refresh bool) (report.Preview, error) {
-	if err := s.neverBack(ctx); err != nil {
+	if err := s.rejectGenerationDecrease(ctx); err != nil {
 		return report.Preview{}, fmt.Errorf("preview: %w", err)
 	}
 	plan := filepath.Join(s.scratch, "plan.json")
@@ -70,7 +70,7 @@ func (s *Stack) Preview(ctx context.Context, step Step, refresh bool) (report.Pr
 
 // compare runs a preview, which changes nothing. What Pulumi prints is not told:
 // it is what the events say once more, and advice about the plan.
-func (s *Stack) compare(ctx context.Context, step Step, options ...optpreview.Option) (*watch, error) {
+func (s *Stack) compare(ctx context.Context, step Step, options ...optpreview.Option) (*eventCollector, error) {
 	watched := newWatch(step)
 	options = append(options, optpreview.EventStreams(watched.events), optpreview.SuppressProgress(), optpreview.Color("never"),
 		optpreview.UserAgent("mlflow-sso"))

@@ -23,8 +23,8 @@ type RestoreOptions struct {
 	Snapshot string
 }
 
-// Restoration is what a restore came to.
-type Restoration struct {
+// RestoreResult is what a restore came to.
+type RestoreResult struct {
 	Snapshot string    `json:"snapshot"`
 	Of       string    `json:"of"`
 	Taken    time.Time `json:"taken"`
@@ -43,7 +43,7 @@ type Restoration struct {
 // its images: every byte is read and compared with its checksum first. What is restored is
 // compared with what the snapshot says of itself, row by row and file by file. Where that fails,
 // what was made is removed again. Nothing that was there before is ever removed.
-func (s *Stack) Restore(ctx context.Context, step Step, options RestoreOptions) (done Restoration, err error) {
+func (s *Stack) Restore(ctx context.Context, step Step, options RestoreOptions) (done RestoreResult, err error) {
 	if err := s.mayRestore(ctx, step); err != nil {
 		return done, err
 	}
@@ -54,7 +54,7 @@ func (s *Stack) Restore(ctx context.Context, step Step, options RestoreOptions) 
 	made := false
 	defer func() {
 		if err != nil && !made {
-			err = errors.Join(err, s.takeBack(ctx, step))
+			err = errors.Join(err, s.restoreOldCluster(ctx, step))
 		}
 	}()
 	if _, err := s.update(ctx, step, false, optup.Target(s.needed("backup"))); err != nil {
@@ -68,12 +68,12 @@ func (s *Stack) Restore(ctx context.Context, step Step, options RestoreOptions) 
 	if err != nil {
 		return done, err
 	}
-	done = Restoration{Snapshot: chosen.ID, Of: options.Of, Taken: chosen.Time, ArtifactsElsewhere: chosen.Manifest.Artifacts.Elsewhere, Held: chosen.Manifest.Databases}
+	done = RestoreResult{Snapshot: chosen.ID, Of: options.Of, Taken: chosen.Time, ArtifactsElsewhere: chosen.Manifest.Artifacts.Elsewhere, Held: chosen.Manifest.Databases}
 	if err := s.setRoot(ctx, root); err != nil {
 		return done, err
 	}
 	step.Say("making the databases")
-	if _, err := s.update(ctx, step, false, optup.Exclude(s.notYet()), optup.ExcludeDependents()); err != nil {
+	if _, err := s.update(ctx, step, false, optup.Exclude(s.excludeUntilRestored()), optup.ExcludeDependents()); err != nil {
 		return done, err
 	}
 	if err := s.fill(ctx, step, reading, chosen, &done); err != nil {
@@ -98,7 +98,7 @@ func (s *Stack) mayRestore(ctx context.Context, step Step) error {
 	if err := s.preflight(ctx); err != nil {
 		return err
 	}
-	known, err := s.lookIn(ctx, step)
+	known, err := s.readSettledState(ctx, step)
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func (s *Stack) mayRestore(ctx context.Context, step Step) error {
 
 // choose finds the snapshot and looks whether it can be restored: it is that of the wanted stack,
 // it is whole, the passphrase opens it and the root secret in it, and there is room for it.
-func (s *Stack) choose(ctx context.Context, step Step, reading string, options RestoreOptions) (chosen backup.Chosen, root string, err error) {
+func (s *Stack) choose(ctx context.Context, step Step, reading string, options RestoreOptions) (chosen backup.Selection, root string, err error) {
 	reader, err := backup.OpenReader(ctx, s.Docker, reading, s.Config.Name, s.Config.Backup, "")
 	if err != nil {
 		return chosen, "", err
@@ -139,7 +139,7 @@ func (s *Stack) choose(ctx context.Context, step Step, reading string, options R
 		return chosen, "", err
 	}
 	step.Say("reading all of snapshot %.8s of %s, to see that it is whole", chosen.ID, chosen.Time.Local().Format(time.DateTime))
-	return chosen, root, reader.Whole(ctx, chosen.ID)
+	return chosen, root, reader.Verify(ctx, chosen.ID)
 }
 
 // roomOf is what a snapshot needs, in bytes: twice what the databases take, since a
@@ -158,7 +158,7 @@ func (s *Stack) roomFor(ctx context.Context, m backup.Manifest) error {
 }
 
 // fill writes databases and artifacts, and compares them with the snapshot's manifest.
-func (s *Stack) fill(ctx context.Context, step Step, reading string, chosen backup.Chosen, done *Restoration) (err error) {
+func (s *Stack) fill(ctx context.Context, step Step, reading string, chosen backup.Selection, done *RestoreResult) (err error) {
 	volume := ""
 	if s.Config.Artifacts.S3 == nil && chosen.Manifest.Artifacts.Elsewhere == "" {
 		volume = s.Config.Name + "-mlflow-artifacts"
@@ -187,9 +187,9 @@ func (s *Stack) fill(ctx context.Context, step Step, reading string, chosen back
 	return nil
 }
 
-// notYet is what has to wait until the data is there, as Pulumi names it. Whatever depends on
+// excludeUntilRestored is what has to wait until the data is there, as Pulumi names it. Whatever depends on
 // one of these waits, too.
-func (s *Stack) notYet() []string {
+func (s *Stack) excludeUntilRestored() []string {
 	urns := s.insideKeycloak()
 	for _, name := range []string{"keycloak", "mlflow"} {
 		urns = append(urns, "urn:pulumi:"+s.Name+"::**::"+name+"-container")
@@ -217,13 +217,13 @@ func (s *Stack) backupImage(ctx context.Context) (string, error) {
 	return "", fmt.Errorf("the state of stack %q has no image %s, which was to be made just now", s.Name, wanted)
 }
 
-// takeBack removes what a restore that failed has made, of a stack of which there was
+// restoreOldCluster removes what a restore that failed has made, of a stack of which there was
 // nothing before.
-func (s *Stack) takeBack(ctx context.Context, step Step) error {
+func (s *Stack) restoreOldCluster(ctx context.Context, step Step) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Minute)
 	defer cancel()
 	step.Say("removing what was made so far")
-	read, err := s.lookIn(ctx, step)
+	read, err := s.readSettledState(ctx, step)
 	if err == nil && read.made() {
 		err = s.write(ctx, read, "change of the state", unprotected)
 	}

@@ -52,7 +52,7 @@ func (s *Stack) fillDatabase(ctx context.Context, reader *backup.Reader, snapsho
 	if err != nil {
 		return err
 	}
-	wanted, err := reader.Sums(ctx, snapshot, database)
+	wanted, err := reader.Checksums(ctx, snapshot, database)
 	if err != nil {
 		return err
 	}
@@ -79,8 +79,8 @@ func (s *Stack) sums(ctx context.Context, server, database string) (string, erro
 	return told.Stdout, err
 }
 
-// Rows are how many rows the tables of each database have.
-func (s *Stack) Rows(ctx context.Context) (map[string]map[string]int64, error) {
+// CountRows are how many rows the tables of each database have.
+func (s *Stack) CountRows(ctx context.Context) (map[string]map[string]int64, error) {
 	all := map[string]map[string]int64{}
 	for _, database := range platform.Databases() {
 		said, err := s.sums(ctx, s.Config.Name+"-postgres", database)

@@ -84,7 +84,7 @@ func TestTheStackOfAProofSharesNothingWithTheOneThatItProves(t *testing.T) {
 	before, err := Settings(root, "x", source)
 	require.NoError(t, err)
 
-	made, err := ProofFile(root, "x", source, folder)
+	made, err := RehearsalFile(root, "x", source, folder)
 
 	require.NoError(t, err)
 	got, err := Settings(root, "x-proof", made)

@@ -107,8 +107,8 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 	return open(ctx, options, ownPlace(options), auto.UpsertStackLocalSource)
 }
 
-// Find is Open for a stack that is there; ErrNotUp is wrapped when it is not.
-func Find(ctx context.Context, options Options) (*Stack, error) {
+// OpenExisting is Open for a stack that is there; ErrNotUp is wrapped when it is not.
+func OpenExisting(ctx context.Context, options Options) (*Stack, error) {
 	s, err := open(ctx, options, ownPlace(options), auto.SelectStackLocalSource)
 	if isMissing(err) {
 		return nil, notUp(options.Name)

@@ -191,9 +191,9 @@ func TestTheStateFolderIsKnownOnlyWhenItIsOnThisMachine(t *testing.T) {
 		"https://api.pulumi.com": "",
 	} {
 		t.Setenv("PULUMI_BACKEND_URL", backend)
-		folder, is := s.stateFolder()
-		require.Equal(t, wanted != "", is, backend)
-		if is {
+		folder, ok := s.stateFolder()
+		require.Equal(t, wanted != "", ok, backend)
+		if ok {
 			require.Equal(t, wanted, folder)
 		}
 	}
@@ -203,14 +203,14 @@ func TestAStackThatIsNotInTheStateIsKnownWithoutPulumi(t *testing.T) {
 	h, err := datadir.At(filepath.Join(t.TempDir(), "home"))
 	require.NoError(t, err)
 	t.Setenv("PULUMI_BACKEND_URL", "")
-	require.False(t, MayExist(h, "lab"))
+	require.False(t, MightExist(h, "lab"))
 	folder := filepath.Join(h.State(), ".pulumi", "stacks", "mlflow-sso")
 	require.NoError(t, os.MkdirAll(folder, 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "lab.json"), nil, 0o600))
-	require.True(t, MayExist(h, "lab"))
-	require.False(t, MayExist(h, "la"))
+	require.True(t, MightExist(h, "lab"))
+	require.False(t, MightExist(h, "la"))
 	t.Setenv("PULUMI_BACKEND_URL", "s3://bucket")
-	require.True(t, MayExist(h, "other"))
+	require.True(t, MightExist(h, "other"))
 }
 
 func TestAFullDiskIsSeenBeforeAnythingBegins(t *testing.T) {

@@ -28,8 +28,8 @@ type state struct {
 	snapshot apitype.DeploymentV3
 }
 
-// lookIn reads the state once nobody else writes it.
-func (s *Stack) lookIn(ctx context.Context, step Step) (*state, error) {
+// readSettledState reads the state once nobody else writes it.
+func (s *Stack) readSettledState(ctx context.Context, step Step) (*state, error) {
 	if err := s.unlock(ctx, step); err != nil {
 		return nil, err
 	}

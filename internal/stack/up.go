@@ -54,7 +54,7 @@ func (s *Stack) Up(ctx context.Context, step Step, refresh bool) (Changes, error
 	if err != nil {
 		return nil, err
 	}
-	if err := s.neverBack(ctx); err != nil {
+	if err := s.rejectGenerationDecrease(ctx); err != nil {
 		return nil, err
 	}
 	elsewhere, err := s.tryElsewhere(ctx, step, found.known)
@@ -67,12 +67,12 @@ func (s *Stack) Up(ctx context.Context, step Step, refresh bool) (Changes, error
 	}
 	found.refresh = found.refresh || refresh
 	total := Changes{}
-	done, err := s.newRoot(ctx, step, found.known)
+	done, err := s.rotateRootSecret(ctx, step, found.known)
 	if err != nil {
 		return nil, err
 	}
 	total.add(done)
-	if err := s.turnProvider(ctx, step); err != nil {
+	if err := s.rotateProviderSecret(ctx, step); err != nil {
 		return nil, err
 	}
 	inherits := found.behind && (found.kept || elsewhere)
@@ -80,7 +80,7 @@ func (s *Stack) Up(ctx context.Context, step Step, refresh bool) (Changes, error
 	listed := s.newlyListed(found.known)
 	blind := false
 	if found.refresh || listed {
-		if blind, err = s.cannotLook(ctx); err != nil {
+		if blind, err = s.refreshImpossible(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -93,7 +93,7 @@ func (s *Stack) Up(ctx context.Context, step Step, refresh bool) (Changes, error
 		}
 		total.add(done)
 		found.refresh = refresh
-		if err := s.turnProvider(ctx, step); err != nil {
+		if err := s.rotateProviderSecret(ctx, step); err != nil {
 			return nil, err
 		}
 	}
@@ -120,17 +120,17 @@ func (s *Stack) Up(ctx context.Context, step Step, refresh bool) (Changes, error
 	if err := s.settle(ctx, step); err != nil {
 		return nil, err
 	}
-	done, err = s.settleAdministrators(ctx, step)
+	done, err = s.reconcileAdminRealm(ctx, step)
 	total.add(done)
 	if err != nil {
 		return total, err
 	}
-	done, err = s.settlePeople(ctx, step)
+	done, err = s.reconcileUsers(ctx, step)
 	total.add(done)
-	if err := errors.Join(err, s.settleGateway(ctx, step), s.settleRecovery(ctx, step)); err != nil {
+	if err := errors.Join(err, s.rewrapGatewayKeys(ctx, step), s.ensureBackupKey(ctx, step)); err != nil {
 		return total, err
 	}
-	return total, s.remember()
+	return total, s.saveLastSettings()
 }
 
 // insideKeycloak is what stands there, as Pulumi names it.

@@ -14,19 +14,19 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/platform"
 )
 
-// NewVersion is a version that an update would change.
-type NewVersion struct {
+// VersionChange is a version that an update would change.
+type VersionChange struct {
 	Service string `json:"service"`
 	Was     string `json:"was"`
 	Is      string `json:"is"`
 }
 
 // String is such as "keycloak 26.7.2 → keycloak 26.7.3".
-func (v NewVersion) String() string { return v.Service + ": " + v.Was + " → " + v.Is }
+func (v VersionChange) String() string { return v.Service + ": " + v.Was + " → " + v.Is }
 
-// NewVersions are the versions that the settings want and the stack does not have; of services
+// VersionChanges are the versions that the settings want and the stack does not have; of services
 // that keep data in a form of their own.
-func (s *Stack) NewVersions(ctx context.Context) ([]NewVersion, error) {
+func (s *Stack) VersionChanges(ctx context.Context) ([]VersionChange, error) {
 	told, err := s.Outputs(ctx)
 	if errors.Is(err, ErrNotUp) {
 		return nil, nil
@@ -42,20 +42,20 @@ func (s *Stack) NewVersions(ctx context.Context) ([]NewVersion, error) {
 	if err != nil {
 		return nil, err
 	}
-	var changed []NewVersion
-	for _, service := range image.Versioned() {
+	var changed []VersionChange
+	for _, service := range image.VersionedServices() {
 		if was, is := has[service], wants[service]; was != "" && is != "" && was != is {
-			changed = append(changed, NewVersion{service, was, is})
+			changed = append(changed, VersionChange{service, was, is})
 		}
 	}
 	return changed, nil
 }
 
-// Rehearsed refuses an update that would put data into the hands of another version without
+// RequireRehearsal refuses an update that would put data into the hands of another version without
 // a rehearsal, where there are snapshots to rehearse with; and any update while an upgrade is
 // half way.
-func (s *Stack) Rehearsed(ctx context.Context) error {
-	way, err := s.WayBack()
+func (s *Stack) RequireRehearsal(ctx context.Context) error {
+	way, err := s.RollbackPoint()
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (s *Stack) Rehearsed(ctx context.Context) error {
 		return fmt.Errorf("an upgrade of stack %s that began at %s was cut off, and its data may be half way: "+
 			"`mlflow-sso upgrade %[3]s` goes on, `mlflow-sso upgrade --back %[3]s` goes back", s.Name, way.Began.Local().Format("15:04 on 2 January"), s.asFlags())
 	}
-	changed, err := s.NewVersions(ctx)
+	changed, err := s.VersionChanges(ctx)
 	if err != nil || len(changed) == 0 {
 		return err
 	}
@@ -97,7 +97,7 @@ func (s *Stack) asFlags() string {
 // changed nobody can write any more, and a snapshot of all that they wrote is taken. With moves the
 // databases go from one cluster of Postgres into a new one. An upgrade that was cut off goes on.
 func (s *Stack) Upgrade(ctx context.Context, step Step, moves bool) (Changes, error) {
-	way, err := s.WayBack()
+	way, err := s.RollbackPoint()
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func (s *Stack) Upgrade(ctx context.Context, step Step, moves bool) (Changes, er
 		}
 	}
 	if way.Moved {
-		if err := s.takeDown(ctx, step); err != nil {
+		if err := s.stopContainers(ctx, step); err != nil {
 			return nil, err
 		}
 		if err := s.refill(ctx, step, way.Snapshot, beforeUpgrade); err != nil {
@@ -123,9 +123,9 @@ func (s *Stack) Upgrade(ctx context.Context, step Step, moves bool) (Changes, er
 }
 
 // begin makes the way back and lets nobody write any more.
-func (s *Stack) begin(ctx context.Context, step Step, moves bool) (*WayBack, error) {
+func (s *Stack) begin(ctx context.Context, step Step, moves bool) (*RollbackPoint, error) {
 	step.Say("keeping settings and images as they are")
-	way, err := s.keep(ctx)
+	way, err := s.createRollbackPoint(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -160,24 +160,24 @@ func (s *Stack) lastSnapshot(ctx context.Context, step Step) (taken backup.Snaps
 			return taken, fmt.Errorf("stop container %s: %w", name, err)
 		}
 	}
-	taken, err = backup.Keeper{Docker: s.Docker, Container: told.Backup.Container}.TakeToKeep(ctx, func(text string) { step.Say("%s", text) })
+	taken, err = backup.Client{Docker: s.Docker, Container: told.Backup.Container}.CreatePinned(ctx, func(text string) { step.Say("%s", text) })
 	if err != nil {
 		return taken, fmt.Errorf("the last snapshot before the upgrade: %w; nothing was changed", err)
 	}
 	return taken, nil
 }
 
-// GoBack makes the stack what it was before its last upgrade; s has the settings of then.
+// Rollback makes the stack what it was before its last upgrade; s has the settings of then.
 // What was written since the upgrade is in no database afterwards.
-func (s *Stack) GoBack(ctx context.Context, step Step, way *WayBack) (Changes, error) {
+func (s *Stack) Rollback(ctx context.Context, step Step, way *RollbackPoint) (Changes, error) {
 	way.Stage = Changing
 	if err := s.noteWayBack(way); err != nil {
 		return nil, err
 	}
-	if err := s.takeDown(ctx, step); err != nil {
+	if err := s.stopContainers(ctx, step); err != nil {
 		return nil, err
 	}
-	back, err := s.putBack(ctx)
+	back, err := s.reinstateOldCluster(ctx)
 	if err != nil {
 		return nil, err
 	}

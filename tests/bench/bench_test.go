@@ -55,7 +55,7 @@ func TestFigures(t *testing.T) {
 func interruptible(t *testing.T) context.Context {
 	ctx, stop := signal.NotifyContext(t.Context(), os.Interrupt, syscall.SIGTERM)
 	t.Cleanup(stop)
-	if end, is := t.Deadline(); is {
+	if end, ok := t.Deadline(); ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, end.Add(-timeToCleanUp))
 		t.Cleanup(cancel)

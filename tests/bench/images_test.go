@@ -56,8 +56,8 @@ func (m *machine) memoryOf(ctx context.Context, name string) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	idle, is := stats.MemoryStats.Stats["inactive_file"] // cgroups version 2
-	if !is {
+	idle, ok := stats.MemoryStats.Stats["inactive_file"] // cgroups version 2
+	if !ok {
 		idle = stats.MemoryStats.Stats["total_inactive_file"]
 	}
 	if stats.MemoryStats.Usage == 0 || idle > stats.MemoryStats.Usage {

@@ -92,7 +92,7 @@ func (m *machine) ways(ctx context.Context, t *testing.T, s *publicStack) []*way
 		{name: withPlugin, containers: []string{with.container}, client: loadgen.Open(loadgen.Server{URL: with.url, Way: with.way, Header: login})},
 		{
 			name: throughEdge, containers: []string{told.MLflow.Container, told.Edge.Container},
-			client: loadgen.Open(loadgen.Server{URL: told.MLflow.URL, Way: edge.Apply, Header: login}),
+			client: loadgen.Open(loadgen.Server{URL: told.MLflow.URL, Way: edge.ViaEdge, Header: login}),
 		},
 	}
 	for _, w := range ways {

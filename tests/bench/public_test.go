@@ -90,7 +90,7 @@ func withDatabase(uri, name, password string) (string, error) {
 // with other values.
 func setting(env []string, name string) string {
 	for _, entry := range env {
-		if value, is := strings.CutPrefix(entry, name+"="); is {
+		if value, ok := strings.CutPrefix(entry, name+"="); ok {
 			return value
 		}
 	}
@@ -101,7 +101,7 @@ func changed(env []string, with map[string]string) []string {
 	var all []string
 	for _, entry := range env {
 		name, _, _ := strings.Cut(entry, "=")
-		if _, is := with[name]; !is {
+		if _, ok := with[name]; !ok {
 			all = append(all, entry)
 		}
 	}

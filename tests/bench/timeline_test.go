@@ -83,9 +83,9 @@ type watched struct {
 // Say notes "making x" and "x done in 1.2s", as package stack says it.
 func (w watched) Say(format string, arguments ...any) {
 	text := fmt.Sprintf(format, arguments...)
-	if name, is := strings.CutPrefix(text, "making "); is {
+	if name, ok := strings.CutPrefix(text, "making "); ok {
 		w.line.begin(name)
-	} else if name, _, is := strings.Cut(text, " done in "); is {
+	} else if name, _, ok := strings.Cut(text, " done in "); ok {
 		w.line.end(name)
 	}
 	w.Step.Say("%s", text)

@@ -58,7 +58,7 @@ func message(body []byte) string {
 	var said map[string]any
 	if json.Unmarshal(body, &said) == nil {
 		for _, key := range []string{"message", "detail", "error_description", "error", "error_code"} {
-			if text, is := said[key].(string); is && text != "" {
+			if text, ok := said[key].(string); ok && text != "" {
 				return plain(text)
 			}
 		}

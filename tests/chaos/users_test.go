@@ -61,10 +61,10 @@ type users struct {
 // startUsers makes the people and sends them to work.
 func startUsers(t *testing.T, w *ward) *users {
 	t.Helper()
-	visit := login.NewVisit(w.told, w.docker, browser.Timeout(patience))
-	require.NoError(t, visit.Arrive(t.Context()))
+	visit := login.NewScenario(w.told, w.docker, browser.Timeout(patience))
+	require.NoError(t, visit.SetUp(t.Context()))
 	u := &users{
-		told: w.told, way: visit.Front().Apply,
+		told: w.told, way: visit.Edge().ViaEdge,
 		diaries: map[string]*availability.Diary{scripts: {}, sessions: {}, logins: {}}, many: map[string]int{scripts: 4, sessions: 1, logins: 1},
 	}
 	people := map[string]*login.Person{}
@@ -91,7 +91,7 @@ func startUsers(t *testing.T, w *ward) *users {
 	u.again(ctx, logins, nil, func(ctx context.Context, _ *browser.Browser) error { return u.logIn(ctx, secret) })
 	t.Cleanup(func() {
 		u.stop()
-		if _, err := visit.Leave(context.Background()); err != nil {
+		if _, err := visit.TearDown(context.Background()); err != nil {
 			t.Log("the people go with the stack:", err)
 		}
 	})

@@ -54,7 +54,7 @@ var acts = []string{
 var parties = []string{"demo-admin", "demo-member", "guest", "ci", "reader"}
 
 // tokensOf are everybody's, as of now.
-func tokensOf(t *testing.T, l *lab, told outputs.Stack, visit *login.Visit, people map[string]*login.Person) map[string]string {
+func tokensOf(t *testing.T, l *lab, told outputs.Stack, visit *login.Scenario, people map[string]*login.Person) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	for name, who := range people {
@@ -113,11 +113,11 @@ func TestEverybodyMayDoWhatTheStackFileSaysAndNothingElse(t *testing.T) {
 	told, err := l.outputs(t.Context())
 	require.NoError(t, err)
 	docker := openEngine(t)
-	visit := login.NewVisit(told, docker)
-	require.NoError(t, visit.Arrive(t.Context()))
+	visit := login.NewScenario(told, docker)
+	require.NoError(t, visit.SetUp(t.Context()))
 	people := map[string]*login.Person{}
 	for _, user := range told.DemoUsers[:2] {
-		people[user.Username] = visit.Demo(user)
+		people[user.Username] = visit.DemoUser(user)
 	}
 	guest, err := visit.Add(t.Context(), "guest", told.Realm.UserGroup)
 	require.NoError(t, err)

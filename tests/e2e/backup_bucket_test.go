@@ -68,8 +68,8 @@ func TestSnapshotsInABucketAreTakenBySchedulePrunedAndProved(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, file.Close())
 	l.must(t, "up", "--no-verify")
-	list := func() []backup.Listed {
-		var told struct{ Snapshots []backup.Listed }
+	list := func() []backup.SnapshotList {
+		var told struct{ Snapshots []backup.SnapshotList }
 		require.NoError(t, json.Unmarshal([]byte(l.must(t, "backup", "list", "--output", "json").stdout), &told))
 		return told.Snapshots
 	}

@@ -87,8 +87,8 @@ func startWriters(t *testing.T, told outputs.Stack, many int) *writers {
 // writer is the client of a member who has just logged in.
 func writer(t *testing.T, told outputs.Stack) *loadgen.Client {
 	t.Helper()
-	visit := login.NewVisit(told, openEngine(t))
-	require.NoError(t, visit.Arrive(t.Context()))
+	visit := login.NewScenario(told, openEngine(t))
+	require.NoError(t, visit.SetUp(t.Context()))
 	who, err := visit.Add(t.Context(), "writer", told.Realm.UserGroup)
 	require.NoError(t, err)
 	require.NoError(t, visit.SignIn(t.Context(), who))
@@ -171,7 +171,7 @@ func TestAStackIsRestoredOnANewMachineWithAllThatWasAcknowledgedAndNothingHalf(t
 
 	// It goes on where the old one was: the same repository, with the same key.
 	l.must(t, "backup")
-	var list struct{ Snapshots []backup.Listed }
+	var list struct{ Snapshots []backup.SnapshotList }
 	require.NoError(t, json.Unmarshal([]byte(l.must(t, "backup", "list", "--output", "json").stdout), &list))
 	require.Len(t, list.Snapshots, 2)
 }
@@ -231,7 +231,7 @@ func requireReaderRefuses(t *testing.T, l *lab, folder string) {
 	reader := open()
 	chosen, err := reader.Choose(t.Context(), l.name, "latest")
 	require.NoError(t, err)
-	require.NoError(t, reader.Whole(t.Context(), chosen.ID))
+	require.NoError(t, reader.Verify(t.Context(), chosen.ID))
 	_, err = reader.Choose(t.Context(), "another-stack", "latest")
 	require.ErrorContains(t, err, "it has those of: "+l.name)
 	_, err = reader.Choose(t.Context(), l.name, "0000beef")
@@ -255,7 +255,7 @@ func requireReaderRefuses(t *testing.T, l *lab, folder string) {
 	content[size/3] ^= 1
 	require.NoError(t, os.WriteFile(largest, content, 0o600))
 	reader = open()
-	err = reader.Whole(t.Context(), chosen.ID)
+	err = reader.Verify(t.Context(), chosen.ID)
 	require.NoError(t, reader.Close())
 	content[size/3] ^= 1
 	require.NoError(t, os.WriteFile(largest, content, 0o600))

@@ -73,7 +73,7 @@ func operatorGetsIn(t *testing.T, l *lab, told outputs.Stack, docker *engine.Eng
 	require.Eventually(t, func() bool { return status(t, http.DefaultClient, told.MLflow.URL+usersPath, left.basic) == 401 }, 90*time.Second, time.Second)
 	require.Eventually(t, func() bool {
 		return inAuth(t, told, docker, "SELECT count(*) FROM users WHERE username LIKE 'break-glass-%' AND (active OR is_admin)") == "0"
-	}, syncstatus.Gone(told)+remembers, time.Second, "accounts with rights")
+	}, syncstatus.Expired(told)+remembers, time.Second, "accounts with rights")
 	logs := logOf(t, docker, told.MLflow.Container)
 	require.Equal(t, 2, strings.Count(logs, `"break_glass.granted"`), "the audit log names both")
 	require.Contains(t, logs, "Keycloak is stopped")

@@ -178,7 +178,7 @@ func TestWhoIsLetInSeesTheConsoleAndThePeopleOfMLflow(t *testing.T) {
 	onEveryLab(t, func(t *testing.T, l *lab, told outputs.Stack) {
 		o := l.console(t, "10m")
 		kind := "dev"
-		if told.Edge.Stands() {
+		if told.Edge.Exists() {
 			kind = "prod"
 		}
 		console := told.Keycloak.AdminURL + "/admin/"

@@ -292,7 +292,7 @@ func TestAContainerOnTheDataNetworkThatNobodyKnowsIsDrift(t *testing.T) {
 func TestTheRealmOfAStackThatWasJustMadeIsTheBaseline(t *testing.T) {
 	if *update {
 		told := runningStack(t)
-		realm, err := realmbaseline.Open(t.Context(), told, realmbaseline.Made{})
+		realm, err := realmbaseline.Open(t.Context(), told, realmbaseline.Managed{})
 		require.NoError(t, err)
 		seen, err := realm.Baseline(t.Context())
 		require.NoError(t, err)

@@ -29,7 +29,7 @@ import (
 // stranger is a client of a public stack without cookies, which follows nothing.
 func stranger(t *testing.T, at site) *http.Client {
 	t.Helper()
-	client := at.front(t).Client()
+	client := at.front(t).HTTP()
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	t.Cleanup(client.CloseIdleConnections)
 	return client
@@ -121,7 +121,7 @@ func TestNoForgedHeaderReachesARedirectAPageOrKeycloaksEvents(t *testing.T) {
 	}
 
 	docker := openEngine(t)
-	b := browser.New(at.front(t).Apply, func(c *http.Client, _ *http.Transport) { c.Transport = liar{c.Transport} })
+	b := browser.New(at.front(t).ViaEdge, func(c *http.Client, _ *http.Transport) { c.Transport = liar{c.Transport} })
 	t.Cleanup(b.Close)
 	page, err := b.Open(t.Context(), at.told.MLflow.URL+"/login")
 	require.NoError(t, err)

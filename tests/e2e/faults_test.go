@@ -58,7 +58,7 @@ type judged struct {
 type sick struct {
 	Healthy  bool             `json:"healthy"`
 	Findings []health.Finding `json:"findings"`
-	NotRun   []health.Unseen  `json:"notRun"`
+	NotRun   []health.Skipped `json:"notRun"`
 }
 
 const (
@@ -151,11 +151,11 @@ func (w *ward) judge(f fault) judged {
 	told := w.examine()
 	j := judged{fault: f, missed: true}
 	if len(told.Findings) > 0 {
-		j.first, j.mended = told.Findings[0].ID, told.Findings[0].Mend
+		j.first, j.mended = told.Findings[0].ID, told.Findings[0].Fix
 		j.missed = j.first != f.found || told.Findings[0].FollowsFrom != ""
 	}
 	for i, finding := range told.Findings {
-		w.Logf("%s: %d. %s [%s] got %s; mend %s; follows %s", f.name, i+1, finding.ID, finding.Organ, finding.Got, finding.Mend, finding.FollowsFrom)
+		w.Logf("%s: %d. %s [%s] got %s; mend %s; follows %s", f.name, i+1, finding.ID, finding.Organ, finding.Got, finding.Fix, finding.FollowsFrom)
 		if i > 0 && (finding.FollowsFrom == "" || !slices.Contains(f.effects, finding.ID)) {
 			j.alarms = append(j.alarms, finding.ID)
 		}

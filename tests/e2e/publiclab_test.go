@@ -41,7 +41,7 @@ func newPublicLab(folder string) (*lab, error) {
 	set := func(group string, values map[string]any) {
 		had, _ := file.Config["mlflow-sso:"+group].(map[string]any)
 		for key, value := range had {
-			if _, is := values[key]; !is {
+			if _, ok := values[key]; !ok {
 				values[key] = value
 			}
 		}

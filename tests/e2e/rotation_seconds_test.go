@@ -93,8 +93,8 @@ func TestThePageHasTheSecondsOfEachCredential(t *testing.T) {
 	l.must(t, "up", "--no-verify")
 	told, err := l.outputs(t.Context())
 	require.NoError(t, err)
-	visit := login.NewVisit(told, openEngine(t))
-	require.NoError(t, visit.Arrive(t.Context()))
+	visit := login.NewScenario(told, openEngine(t))
+	require.NoError(t, visit.SetUp(t.Context()))
 	who := employ(t, told, visit, "stays")
 	other, err := visit.Add(t.Context(), "logs-in", told.Realm.UserGroup)
 	require.NoError(t, err)
@@ -117,7 +117,7 @@ func TestThePageHasTheSecondsOfEachCredential(t *testing.T) {
 		return err == nil && page.Status == http.StatusOK
 	}
 	logins := func(ctx context.Context) bool {
-		in, err := visit.Lets(ctx, other)
+		in, err := visit.CanLogIn(ctx, other)
 		return err == nil && in
 	}
 	generations, root := map[credentials.Label]int{}, 1

@@ -33,14 +33,14 @@ func TestEveryCredentialThatIsTurnedIsAnotherAndTheOldOneIsRefused(t *testing.T)
 	docker := openEngine(t)
 	told, err := l.outputs(t.Context())
 	require.NoError(t, err)
-	visit := login.NewVisit(told, docker)
-	require.NoError(t, visit.Arrive(t.Context()))
+	visit := login.NewScenario(told, docker)
+	require.NoError(t, visit.SetUp(t.Context()))
 	who := employ(t, told, visit, "stays")
 	gateway(t, docker, told, "", "store")
 	l.must(t, "backup")
 	first := keys(t, docker, told)
-	for name, is := range taken(t, docker, told, first) {
-		require.True(t, is, "%s is taken before", name)
+	for name, ok := range taken(t, docker, told, first) {
+		require.True(t, ok, "%s is taken before", name)
 	}
 
 	generations := map[credentials.Label]int{credentials.ServiceAccount("ci"): 2}
@@ -108,12 +108,12 @@ func turned(t *testing.T, l *lab, docker *engine.Engine, before ...map[string]st
 		for name := range now {
 			require.NotEqual(t, old[name], now[name], name)
 		}
-		for name, is := range taken(t, docker, told, old) {
-			require.False(t, is, "the old %s is taken", name)
+		for name, ok := range taken(t, docker, told, old) {
+			require.False(t, ok, "the old %s is taken", name)
 		}
 	}
-	for name, is := range taken(t, docker, told, now) {
-		require.True(t, is, "the new %s is refused", name)
+	for name, ok := range taken(t, docker, told, now) {
+		require.True(t, ok, "the new %s is refused", name)
 	}
 	require.Contains(t, gateway(t, docker, told, "", "open"), "stored-before")
 	l.must(t, "backup")

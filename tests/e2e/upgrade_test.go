@@ -103,7 +103,7 @@ type owned struct {
 func (o *owned) ask(t *testing.T, authorization, method, path string, body any, into any) int {
 	t.Helper()
 	var encoded []byte
-	if text, is := body.(string); is {
+	if text, ok := body.(string); ok {
 		encoded = []byte(text)
 	} else if body != nil {
 		var err error
@@ -121,7 +121,7 @@ func (o *owned) ask(t *testing.T, authorization, method, path string, body any, 
 	require.NoError(t, err)
 	if into != nil {
 		require.Equal(t, http.StatusOK, answer.StatusCode, "%s: %s", path, content)
-		if text, is := into.(*string); is {
+		if text, ok := into.(*string); ok {
 			*text = string(content)
 		} else {
 			require.NoError(t, json.Unmarshal(content, into), "%s", content)
@@ -135,14 +135,14 @@ func (o *owned) ask(t *testing.T, authorization, method, path string, body any, 
 func settlesIn(t *testing.T, told outputs.Stack) *owned {
 	t.Helper()
 	o := &owned{told: told}
-	visit := login.NewVisit(told, openEngine(t))
-	require.NoError(t, visit.Arrive(t.Context()))
+	visit := login.NewScenario(told, openEngine(t))
+	require.NoError(t, visit.SetUp(t.Context()))
 	token := func(username string) (email, basic string) {
 		for _, user := range told.DemoUsers {
 			if user.Username != username {
 				continue
 			}
-			who := visit.Demo(user)
+			who := visit.DemoUser(user)
 			require.NoError(t, visit.SignIn(t.Context(), who))
 			// As the plugin before 8 makes them: one for each person.
 			body := fmt.Appendf(nil, `{"expiration": %q}`, time.Now().UTC().Add(24*time.Hour).Format(time.RFC3339))

@@ -109,7 +109,7 @@ func TestMain(m *testing.M) {
 func listenAt(t *testing.T, address string) net.Listener {
 	t.Helper()
 	var listener net.Listener
-	require.Eventually(t, func() (is bool) {
+	require.Eventually(t, func() (ok bool) {
 		var err error
 		listener, err = net.Listen("tcp4", address)
 		return err == nil

@@ -63,17 +63,17 @@ func (a *Args) Name() string { return a.Deployment + "-" + a.Component }
 // Validate reports every mistake in the arguments at once.
 func (a *Args) Validate() error {
 	if a == nil {
-		return argcheck.None()
+		return argcheck.ErrNilArgs()
 	}
 	var m argcheck.List
-	m.Unless(a.Deployment != "", `Deployment is "", want a name`)
-	m.Unless(a.Component != "", `Component is "", want a name`)
-	m.Unless(a.Image != nil, "Image is missing, want an image")
-	m.Unless(len(a.Networks) > 0, "Networks is empty, want at least one: the default bridge is shared with strangers")
-	m.Unless(a.MemoryMB > 0, "MemoryMB is %d, want more than 0", a.MemoryMB)
-	m.Unless(a.Restart != "", `Restart is "", want a restart policy`)
-	m.Unless(a.StartSeconds > 0, "StartSeconds is %d, want more than 0", a.StartSeconds)
-	m.Unless(a.StopSeconds > 0, "StopSeconds is %d, want more than 0: 0 kills at once", a.StopSeconds)
+	m.Require(a.Deployment != "", `Deployment is "", want a name`)
+	m.Require(a.Component != "", `Component is "", want a name`)
+	m.Require(a.Image != nil, "Image is missing, want an image")
+	m.Require(len(a.Networks) > 0, "Networks is empty, want at least one: the default bridge is shared with strangers")
+	m.Require(a.MemoryMB > 0, "MemoryMB is %d, want more than 0", a.MemoryMB)
+	m.Require(a.Restart != "", `Restart is "", want a restart policy`)
+	m.Require(a.StartSeconds > 0, "StartSeconds is %d, want more than 0", a.StartSeconds)
+	m.Require(a.StopSeconds > 0, "StopSeconds is %d, want more than 0: 0 kills at once", a.StopSeconds)
 	return m.Err()
 }
 

@@ -25,8 +25,8 @@ func (d *doctor) lookAtContainers(ctx context.Context) (found []Finding, err err
 		if errdefs.IsNotFound(failed) {
 			d.down[organ] = "not there"
 			found = append(found, Finding{
-				ID: "container-missing", Organ: organ, What: fmt.Sprintf("container %s does not exist", name),
-				Got: "no such container", Wanted: "a container that runs", Cause: "container " + name, Mend: d.up(),
+				ID: "container-missing", Organ: organ, Summary: fmt.Sprintf("container %s does not exist", name),
+				Got: "no such container", Wanted: "a container that runs", Cause: "container " + name, Fix: d.up(),
 			})
 			continue
 		}
@@ -35,14 +35,14 @@ func (d *doctor) lookAtContainers(ctx context.Context) (found []Finding, err err
 			err = errors.Join(err, fmt.Errorf("inspect container %s: %w", name, failed))
 			continue
 		}
-		d.inspected[organ], d.down[organ] = seen, cannotAsk(seen.State)
+		d.inspected[organ], d.down[organ] = seen, unreachable(seen.State)
 		found = append(found, d.judgeContainer(organ, seen)...)
 	}
 	return found, err
 }
 
-// cannotAsk says why nobody can be asked inside a container; empty when somebody can.
-func cannotAsk(s *container.State) string {
+// unreachable says why nobody can be asked inside a container; empty when somebody can.
+func unreachable(s *container.State) string {
 	switch {
 	case s.Status != container.StateRunning:
 		return s.Status
@@ -52,10 +52,10 @@ func cannotAsk(s *container.State) string {
 	return ""
 }
 
-func (d *doctor) judgeContainer(organ Organ, seen container.InspectResponse) (found []Finding) {
+func (d *doctor) judgeContainer(organ Component, seen container.InspectResponse) (found []Finding) {
 	name, s := d.container(organ), seen.State
 	add := func(id, what, got, wanted, mend string) {
-		found = append(found, Finding{ID: id, Organ: organ, What: what, Got: got, Wanted: wanted, Cause: "container " + name, Mend: mend})
+		found = append(found, Finding{ID: id, Organ: organ, Summary: what, Got: got, Wanted: wanted, Cause: "container " + name, Fix: mend})
 	}
 	if s.OOMKilled {
 		add("out-of-memory", name+" was ended by the kernel for want of memory", "OOMKilled", "less use than "+fmt.Sprint(seen.HostConfig.Memory>>20)+" MiB",
@@ -83,18 +83,18 @@ func (d *doctor) judgeContainer(organ Organ, seen container.InspectResponse) (fo
 }
 
 // judgeNetworks demands that a container is on the networks that the program gives it.
-func (d *doctor) judgeNetworks(organ Organ, seen container.InspectResponse) (found []Finding) {
+func (d *doctor) judgeNetworks(organ Component, seen container.InspectResponse) (found []Finding) {
 	wanted := d.networks(organ)
 	for _, network := range wanted {
 		full := d.Stack.Deployment + "-" + network
-		if _, is := seen.NetworkSettings.Networks[full]; is {
+		if _, ok := seen.NetworkSettings.Networks[full]; ok {
 			continue
 		}
 		found = append(found, Finding{
-			ID: "off-network", Organ: organ, What: fmt.Sprintf("%s is not on the network %s", d.container(organ), full),
+			ID: "off-network", Organ: organ, Summary: fmt.Sprintf("%s is not on the network %s", d.container(organ), full),
 			Got: fmt.Sprintf("on %d of %d networks", len(seen.NetworkSettings.Networks), len(wanted)), Wanted: full,
 			Cause: "network " + full,
-			Mend:  fmt.Sprintf("docker network connect --alias %s %s %s", organ, full, d.container(organ)),
+			Fix:   fmt.Sprintf("docker network connect --alias %s %s %s", organ, full, d.container(organ)),
 		})
 	}
 	return found
@@ -102,7 +102,7 @@ func (d *doctor) judgeNetworks(organ Organ, seen container.InspectResponse) (fou
 
 // networks are those of an organ: see docs/architecture.md. Who has a fixed address
 // there cannot be put back by one command, and is left to drift.
-func (d *doctor) networks(organ Organ) []string {
+func (d *doctor) networks(organ Component) []string {
 	ownPostgres, ownRedis := d.Stack.Postgres.Container != "", d.Stack.Redis.Container != ""
 	switch {
 	case organ == Postgres || organ == Redis:
@@ -128,8 +128,8 @@ func (d *doctor) lookAtEnvironments(ctx context.Context) (found []Finding, err e
 			err = errors.Join(err, fmt.Errorf("%w: the state has no environment of %s", errUnseen, name))
 			continue
 		}
-		seen, is := d.inspected[organ]
-		if !is {
+		seen, ok := d.inspected[organ]
+		if !ok {
 			err = errors.Join(err, fmt.Errorf("%w: %s is %s", errUnseen, name, d.down[organ]))
 			continue
 		}
@@ -143,8 +143,8 @@ func (d *doctor) lookAtEnvironments(ctx context.Context) (found []Finding, err e
 		}
 		if !slices.Equal(seen.Config.Entrypoint, image.Config.Entrypoint) || !slices.Equal(seen.Config.Cmd, command(organ, image.Config.Cmd)) {
 			found = append(found, Finding{
-				ID: "command", Organ: organ, What: name + " runs something else than its image's own program",
-				Got: "another command", Wanted: strings.Join(image.Config.Entrypoint, " "), Cause: "container " + name, Mend: d.up("--refresh"),
+				ID: "command", Organ: organ, Summary: name + " runs something else than its image's own program",
+				Got: "another command", Wanted: strings.Join(image.Config.Entrypoint, " "), Cause: "container " + name, Fix: d.up("--refresh"),
 			})
 		}
 	}
@@ -153,7 +153,7 @@ func (d *doctor) lookAtEnvironments(ctx context.Context) (found []Finding, err e
 
 // command is what an organ's program is told: with one image the program says which
 // of two it shall be.
-func command(organ Organ, image []string) []string {
+func command(organ Component, image []string) []string {
 	if organ == Keeper {
 		return identitysync.Command()
 	}
@@ -174,15 +174,15 @@ func pairs(list []string) map[string]string {
 // wrote them.
 func differing(wanted, got, image map[string]string) (names []string) {
 	for name, value := range wanted {
-		if has, is := got[name]; !is || has != value {
+		if has, ok := got[name]; !ok || has != value {
 			names = append(names, name)
 		}
 	}
 	for name, value := range got {
-		if _, is := wanted[name]; is {
+		if _, ok := wanted[name]; ok {
 			continue
 		}
-		if has, is := image[name]; !is || has != value {
+		if has, ok := image[name]; !ok || has != value {
 			names = append(names, name)
 		}
 	}

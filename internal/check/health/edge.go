@@ -65,8 +65,8 @@ func (d *doctor) lookAtCertificates(ctx context.Context) ([]Finding, error) {
 		chain, failed := shown(ctx, d.Stack.Edge.HTTPS, s.host)
 		if failed != nil {
 			found = append(found, Finding{
-				ID: "edge-unreachable", Organ: Edge, What: "the edge does not answer for " + s.host, Got: failed.Error(), Wanted: "a TLS handshake",
-				Cause: "container " + d.container(Edge), Mend: "docker restart " + d.container(Edge),
+				ID: "edge-unreachable", Organ: Edge, Summary: "the edge does not answer for " + s.host, Got: failed.Error(), Wanted: "a TLS handshake",
+				Cause: "container " + d.container(Edge), Fix: "docker restart " + d.container(Edge),
 			})
 			continue
 		}
@@ -84,7 +84,7 @@ func (d *doctor) judgeCertificate(host string, chain []*x509.Certificate, author
 		if kind == edge.Files {
 			cause, mend = "the file of setting edge.certificateFile", d.up()+" # once the file is a new one"
 		}
-		return []Finding{{ID: id, Organ: Edge, What: what, Got: got, Wanted: wanted, Cause: cause, Mend: mend}}
+		return []Finding{{ID: id, Organ: Edge, Summary: what, Got: got, Wanted: wanted, Cause: cause, Fix: mend}}
 	}
 	leaf := chain[0]
 	switch {
@@ -130,8 +130,8 @@ func (d *doctor) lookAtNames(ctx context.Context) (found []Finding, err error) {
 		}
 		if _, failed := net.DefaultResolver.LookupHost(ctx, s.host); failed != nil {
 			found = append(found, Finding{
-				ID: "name-unresolved", Organ: Edge, What: "the name " + s.host + " leads nowhere", Got: failed.Error(), Wanted: "this machine's address",
-				Cause: "the DNS record of " + s.host, Mend: "getent hosts " + s.host + " # once the record is there",
+				ID: "name-unresolved", Organ: Edge, Summary: "the name " + s.host + " leads nowhere", Got: failed.Error(), Wanted: "this machine's address",
+				Cause: "the DNS record of " + s.host, Fix: "getent hosts " + s.host + " # once the record is there",
 			})
 			continue
 		}
@@ -155,8 +155,8 @@ func (d *doctor) judgePublic(host string, own, public *x509.Certificate) []Findi
 		return nil
 	}
 	return []Finding{{
-		ID: "intercepted", Organ: Edge, What: "whoever opens " + host + " is shown another certificate than the edge's: the name leads elsewhere, or somebody reads along",
+		ID: "intercepted", Organ: Edge, Summary: "whoever opens " + host + " is shown another certificate than the edge's: the name leads elsewhere, or somebody reads along",
 		Got: "one of " + public.Issuer.String(), Wanted: "the edge's, of " + own.Issuer.String(), Cause: "the network between, or the DNS record of " + host,
-		Mend: fmt.Sprintf("getent hosts %s # and compare with this machine's addresses", host),
+		Fix: fmt.Sprintf("getent hosts %s # and compare with this machine's addresses", host),
 	}}
 }

@@ -48,9 +48,9 @@ func judgeClock(before, after, there time.Time) []Finding {
 		return nil
 	}
 	return []Finding{{
-		ID: "clock", Organ: Host, What: "the clock of Docker's host and that of this machine differ: tokens and certificates may be refused",
+		ID: "clock", Organ: Host, Summary: "the clock of Docker's host and that of this machine differ: tokens and certificates may be refused",
 		Got: there.UTC().Format(time.RFC3339), Wanted: after.UTC().Format(time.RFC3339) + ", give or take " + skew.String(),
-		Cause: "the host's clock, or this machine's", Mend: "timedatectl set-ntp true",
+		Cause: "the host's clock, or this machine's", Fix: "timedatectl set-ntp true",
 	}}
 }
 
@@ -61,7 +61,7 @@ type folder struct {
 	memory bool
 }
 
-func (d *doctor) lookAtFolders(ctx context.Context, organ Organ) (found []Finding, err error) {
+func (d *doctor) lookAtFolders(ctx context.Context, organ Component) (found []Finding, err error) {
 	name, seen := d.container(organ), d.inspected[organ]
 	var folders []folder
 	for _, mount := range seen.Mounts {
@@ -87,7 +87,7 @@ func (d *doctor) lookAtFolders(ctx context.Context, organ Organ) (found []Findin
 }
 
 // judgeSpace reads df's answer about one folder.
-func (d *doctor) judgeSpace(organ Organ, f folder, df string) ([]Finding, error) {
+func (d *doctor) judgeSpace(organ Component, f folder, df string) ([]Finding, error) {
 	fields := strings.Fields(lastLine(df))
 	if len(fields) < 6 {
 		return nil, fmt.Errorf("df wrote %q, want a line with six fields", lastLine(df))
@@ -106,13 +106,13 @@ func (d *doctor) judgeSpace(organ Organ, f folder, df string) ([]Finding, error)
 	}
 	name := d.container(organ)
 	full := Finding{
-		ID: "disk-full", Organ: Host, What: fmt.Sprintf("there is no room left in %s of %s", f.path, name),
+		ID: "disk-full", Organ: Host, Summary: fmt.Sprintf("there is no room left in %s of %s", f.path, name),
 		Got: fmt.Sprintf("%d MiB free of %d", free>>10, size>>10), Wanted: fmt.Sprintf("at least %d MiB", least>>10),
-		Cause: "the host's disk, where Docker keeps its volumes", Mend: "docker image prune --force",
+		Cause: "the host's disk, where Docker keeps its volumes", Fix: "docker image prune --force",
 	}
 	if f.memory {
 		full.ID, full.Organ = "scratch-full", organ
-		full.Cause, full.Mend = "the folder in memory "+f.path+" of container "+name, "docker restart "+name
+		full.Cause, full.Fix = "the folder in memory "+f.path+" of container "+name, "docker restart "+name
 	}
 	return []Finding{full}, nil
 }

@@ -22,7 +22,7 @@ import (
 
 // a is a doctor of a stack with everything in containers, and an edge.
 func a() *doctor {
-	d := &doctor{down: map[Organ]string{}}
+	d := &doctor{down: map[Component]string{}}
 	d.Tool, d.Flags = "mlflow-sso", "--stack x"
 	d.Stack = outputs.Stack{
 		Deployment: "x", Postgres: outputs.Service{Container: "x-postgres"}, Redis: outputs.Service{Container: "x-redis"},
@@ -58,7 +58,7 @@ func TestAFullDiskIsTheHostsAndAFullFolderInMemoryTheContainers(t *testing.T) {
 	require.Equal(t, Host, full[0].Organ)
 	scratch, err := d.judgeSpace(MLflow, folder{"/tmp", true}, df("65536", "0"))
 	require.NoError(t, err)
-	require.Equal(t, "docker restart x-mlflow", scratch[0].Mend)
+	require.Equal(t, "docker restart x-mlflow", scratch[0].Fix)
 	_, err = d.judgeSpace(MLflow, folder{"/tmp", true}, "")
 	require.Error(t, err, "what df did not write is no room")
 }
@@ -136,7 +136,7 @@ func TestARealmAsTheProgramMakesItIsHealthyAndEachMistakeIsFoundAlone(t *testing
 // fine is what MLflow's container tells when nothing is wrong.
 func fine() (seen inMLflow) {
 	seen.Versions, seen.Errors = map[string]string{}, map[string]string{}
-	for _, least := range mlflow.Leasts() {
+	for _, least := range mlflow.MinimumVersions() {
 		seen.Versions[least.Package] = least.Version
 	}
 	seen.Permissions.At, seen.Permissions.Head = "x", "x"

@@ -15,7 +15,7 @@ func (d *doctor) lookAtLogin(ctx context.Context) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := browser.New(way.Apply)
+	b := browser.New(way.ViaEdge)
 	defer b.Close()
 	page, err := b.Open(ctx, d.Stack.MLflow.URL+"/login")
 	if err != nil {
@@ -39,8 +39,8 @@ func (d *doctor) judgeLogin(got string, form bool) []Finding {
 		return nil
 	}
 	return []Finding{{
-		ID: "login-refused", Organ: MLflow, What: "a browser that opens MLflow's login does not come to Keycloak's form",
+		ID: "login-refused", Organ: MLflow, Summary: "a browser that opens MLflow's login does not come to Keycloak's form",
 		Got: got, Wanted: "a form for a name and a password", Cause: "the way from " + d.Stack.MLflow.URL + " to " + d.Stack.Keycloak.URL,
-		Mend: d.up("--refresh"),
+		Fix: d.up("--refresh"),
 	}}
 }

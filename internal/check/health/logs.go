@@ -37,14 +37,14 @@ var telling = map[string]*regexp.Regexp{
 
 // addLogs puts a line of its container's log to each finding that it tells about.
 func (d *doctor) addLogs(ctx context.Context, found []Finding) {
-	read := map[Organ][]byte{}
+	read := map[Component][]byte{}
 	for i := range found {
 		f := &found[i]
 		line, name := telling[f.ID], d.container(f.Organ)
 		if line == nil || name == "" || f.ID == "container-missing" {
 			continue
 		}
-		if _, is := read[f.Organ]; !is {
+		if _, ok := read[f.Organ]; !ok {
 			read[f.Organ] = d.log(ctx, name)
 		}
 		f.Log = lastMatch(read[f.Organ], line)

@@ -11,7 +11,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/mlflow"
 )
 
-//go:embed examine.py
+//go:embed probe_mlflow.py
 var examineScript string
 
 // inMLflow is what the script tells: what was seen, or the error of what could not be.
@@ -29,7 +29,7 @@ type inMLflow struct {
 
 func (d *doctor) lookInMLflow(ctx context.Context) ([]Finding, error) {
 	command := []string{"python", "-c", examineScript}
-	for _, least := range mlflow.Leasts() {
+	for _, least := range mlflow.MinimumVersions() {
 		command = append(command, least.Package)
 	}
 	out, err := d.exec(ctx, d.container(MLflow), command)
@@ -50,9 +50,9 @@ func (d *doctor) lookInMLflow(ctx context.Context) ([]Finding, error) {
 func (d *doctor) judgeInside(seen inMLflow) (found []Finding) {
 	name := d.container(MLflow)
 	add := func(id, what, got, wanted, cause, mend string) {
-		found = append(found, Finding{ID: id, Organ: MLflow, What: what, Got: got, Wanted: wanted, Cause: cause, Mend: mend})
+		found = append(found, Finding{ID: id, Organ: MLflow, Summary: what, Got: got, Wanted: wanted, Cause: cause, Fix: mend})
 	}
-	for _, least := range mlflow.Leasts() {
+	for _, least := range mlflow.MinimumVersions() {
 		if err := least.Check(seen.Versions[least.Package]); err != nil {
 			add("version", least.Package+" is too old: "+least.Why, orNone(seen.Versions[least.Package]), least.Version+" or later", "setting images.mlflow", d.up())
 		}

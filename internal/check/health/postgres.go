@@ -66,7 +66,7 @@ func (d *doctor) judgeRoles(wanted []string, got map[string]role) (found []Findi
 	name := d.container(Postgres)
 	restart := "docker restart " + name // the image makes roles and databases at each start
 	add := func(id, what, is, should, cause, mend string) {
-		found = append(found, Finding{ID: id, Organ: Postgres, What: what, Got: is, Wanted: should, Cause: cause, Mend: mend})
+		found = append(found, Finding{ID: id, Organ: Postgres, Summary: what, Got: is, Wanted: should, Cause: cause, Fix: mend})
 	}
 	for _, of := range wanted {
 		r, there := got[of]
@@ -108,8 +108,8 @@ func (d *doctor) tryRole(ctx context.Context, of, password string) ([]Finding, e
 		return nil, fmt.Errorf("log in to Postgres as %s: %w", of, failed)
 	}
 	return []Finding{{
-		ID: "role-password", Organ: Postgres, What: "role " + of + " has another password than the program gave it",
+		ID: "role-password", Organ: Postgres, Summary: "role " + of + " has another password than the program gave it",
 		Got: lastLine(result.Stderr), Wanted: "a login", Cause: "role " + of + " in " + name,
-		Mend: "docker restart " + name,
+		Fix: "docker restart " + name,
 	}}, nil
 }

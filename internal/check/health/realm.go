@@ -76,7 +76,7 @@ func (d *doctor) judgeRealm(seen inRealm) (found []Finding) {
 		if frontend := (*seen.realm.Attributes)["frontendUrl"]; frontend != "" {
 			// An update compares the attributes alone that the program sets.
 			f := d.inside("frontend-url", "the realm has an address of its own, and the issuer in tokens is another", frontend, "none", realm+", Frontend URL")
-			f.Mend = d.console(realm + ", General: Frontend URL empty")
+			f.Fix = d.console(realm + ", General: Frontend URL empty")
 			found = append(found, f)
 		}
 	}
@@ -96,7 +96,7 @@ func (d *doctor) judgeRealm(seen inRealm) (found []Finding) {
 // inside is a finding about something in Keycloak, which an update with a refresh
 // sets back.
 func (d *doctor) inside(id, what, got, wanted, cause string) Finding {
-	return Finding{ID: id, Organ: Realm, What: what, Got: got, Wanted: wanted, Cause: cause, Mend: d.up("--refresh")}
+	return Finding{ID: id, Organ: Realm, Summary: what, Got: got, Wanted: wanted, Cause: cause, Fix: d.up("--refresh")}
 }
 
 // console is for what an update does not see: the command that lets somebody set it.
@@ -136,7 +136,7 @@ func (d *doctor) judgeClient(c *gocloak.Client) (found []Finding) {
 	if wanted := mlflow["OIDC_CODE_CHALLENGE"]; pkce != wanted {
 		add("pkce", "Keycloak and MLflow disagree about PKCE", orNone(pkce), wanted, "Proof Key for Code Exchange")
 		// Keycloak's provider never reads the method back, so no refresh sees that it differs.
-		found[len(found)-1].Mend = d.console(fmt.Sprintf("realm %s, %s, Advanced: %s", d.Stack.Realm.Name, client, wanted))
+		found[len(found)-1].Fix = d.console(fmt.Sprintf("realm %s, %s, Advanced: %s", d.Stack.Realm.Name, client, wanted))
 	}
 	return found
 }

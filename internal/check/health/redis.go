@@ -42,14 +42,14 @@ func (d *doctor) judgeRedis(proper, stranger string) (found []Finding) {
 	if stranger == "PONG" {
 		// It then says the same to any password.
 		return []Finding{{
-			ID: "redis-open", Organ: Redis, What: "Redis answers without a password: whoever reaches it writes permissions",
-			Got: stranger, Wanted: "NOAUTH", Cause: "container " + name, Mend: d.up("--refresh"),
+			ID: "redis-open", Organ: Redis, Summary: "Redis answers without a password: whoever reaches it writes permissions",
+			Got: stranger, Wanted: "NOAUTH", Cause: "container " + name, Fix: d.up("--refresh"),
 		}}
 	}
 	if proper != "PONG" {
 		found = append(found, Finding{
-			ID: "redis-password", Organ: Redis, What: "Redis does not answer to the password that the program gave it",
-			Got: proper, Wanted: "PONG", Cause: "container " + name, Mend: "docker restart " + name,
+			ID: "redis-password", Organ: Redis, Summary: "Redis does not answer to the password that the program gave it",
+			Got: proper, Wanted: "PONG", Cause: "container " + name, Fix: "docker restart " + name,
 		})
 	}
 	return found

@@ -15,7 +15,7 @@ var confidential = regexp.MustCompile(`PASSWORD|SECRET|PASSPHRASE|_KEY$`)
 const shortest = 8
 
 // secrets are all that the program gave to the containers and may not be told.
-func (p Patient) secrets() (all []string) {
+func (p Target) secrets() (all []string) {
 	add := func(text string) {
 		if len(text) >= shortest {
 			all = append(all, text)
@@ -49,7 +49,7 @@ func (p Patient) secrets() (all []string) {
 var inAddress = regexp.MustCompile(`(://[^\s/@:]*:)[^\s/@]+@`)
 
 // redact takes secrets out of a text that somebody else wrote.
-func (p Patient) redact(text string) string {
+func (p Target) redact(text string) string {
 	for _, secret := range p.secrets() {
 		text = strings.ReplaceAll(text, secret, "…")
 	}

@@ -9,13 +9,13 @@ import (
 )
 
 // WriteTable writes a diagnosis for people.
-func WriteTable(w io.Writer, d Diagnosis) error {
+func WriteTable(w io.Writer, d Report) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s: %d examinations\n\n", d.Deployment, len(d.Examined))
 	for i, f := range d.Findings {
-		fmt.Fprintf(&b, "%2d. %s  [%s, %s]\n", i+1, f.What, f.Organ, f.ID)
+		fmt.Fprintf(&b, "%2d. %s  [%s, %s]\n", i+1, f.Summary, f.Organ, f.ID)
 		for _, line := range []struct{ label, text string }{
-			{"got", f.Got}, {"wanted", f.Wanted}, {"log", f.Log}, {"cause", f.Cause}, {"follows", f.FollowsFrom}, {"mend", f.Mend},
+			{"got", f.Got}, {"wanted", f.Wanted}, {"log", f.Log}, {"cause", f.Cause}, {"follows", f.FollowsFrom}, {"mend", f.Fix},
 		} {
 			if line.label == "mend" && f.FollowsFrom != "" {
 				continue // its cause is to be mended
@@ -41,13 +41,13 @@ func WriteTable(w io.Writer, d Diagnosis) error {
 }
 
 // WriteJSON writes a diagnosis for machines.
-func WriteJSON(w io.Writer, d Diagnosis) error {
+func WriteJSON(w io.Writer, d Report) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(struct {
 		Healthy bool `json:"healthy"`
-		Diagnosis
+		Report
 		Seconds float64 `json:"seconds"`
 	}{d.Healthy(), d, float64(d.Took.Milliseconds()) / 1000})
 }

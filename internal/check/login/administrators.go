@@ -15,8 +15,8 @@ import (
 // checkAdministrators looks at realm master: whether it is as the stack wants it,
 // who is in it, and what it calls itself.
 func (p *proof) checkAdministrators(ctx context.Context) (string, error) {
-	realm := adminrealm.Of(p.stack)
-	expired, err := realm.DismissExpired(ctx)
+	realm := adminrealm.New(p.stack)
+	expired, err := realm.DeleteExpiredAdmins(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -24,7 +24,7 @@ func (p *proof) checkAdministrators(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	strangers, err := realm.Strangers(ctx)
+	strangers, err := realm.UnknownAdmins(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -35,7 +35,7 @@ func (p *proof) checkAdministrators(ctx context.Context) (string, error) {
 		return "", err
 	}
 	said := "nobody stands in realm master"
-	if admin := p.stack.Keycloak.Admin; admin.Stands() {
+	if admin := p.stack.Keycloak.Admin; admin.Exists() {
 		said = admin.Username + " alone stands in realm master"
 	}
 	if len(expired) > 0 {
@@ -77,7 +77,7 @@ func (p *proof) masterAddress(ctx context.Context) error {
 		return err
 	}
 	site := k.URL
-	if p.stack.Edge.Stands() {
+	if p.stack.Edge.Exists() {
 		site = k.AdminURL
 	}
 	return judgeDiscovery(d, site+"/realms/master", site, k.AdminURL, "an administrator")
@@ -124,7 +124,7 @@ func (p *proof) keycloakPasswords(ctx context.Context) error {
 		}
 	}
 	admin := p.stack.Keycloak.Admin
-	if !admin.Stands() {
+	if !admin.Exists() {
 		return p.guestPassword(ctx)
 	}
 	return p.properPassword(ctx, admin.Username, admin.Password,
@@ -134,15 +134,15 @@ func (p *proof) keycloakPasswords(ctx context.Context) error {
 // guestPassword is the control where nobody has a password: somebody is let in for
 // it, as `mlflow-sso console` does.
 func (p *proof) guestPassword(ctx context.Context) error {
-	realm := adminrealm.Of(p.stack)
-	guest, err := realm.Invite(ctx, time.Now().Add(guestTime))
+	realm := adminrealm.New(p.stack)
+	guest, err := realm.CreateTemporaryAdmin(ctx, time.Now().Add(guestTime))
 	if err != nil {
 		return fmt.Errorf("control: %w", err)
 	}
 	err = p.properPassword(ctx, guest.Username, guest.Password, "docker logs --tail 50 {keycloak}")
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), adminTimeout)
 	defer cancel()
-	return errors.Join(err, realm.Dismiss(end, guest))
+	return errors.Join(err, realm.DeleteTemporaryAdmin(end, guest))
 }
 
 func (p *proof) properPassword(ctx context.Context, username, password, next string) error {

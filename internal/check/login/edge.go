@@ -28,7 +28,7 @@ func (p *proof) checkCertificate(ctx context.Context) (said string, err error) {
 	}
 	// The control: nobody takes the certificate of an authority that they do not know.
 	if p.front.Authority != "" {
-		stranger := browser.New(p.front.Untrusting)
+		stranger := browser.New(p.front.ViaEdgeSystemTrust)
 		defer stranger.Close()
 		if _, err := stranger.Fetch(ctx, http.MethodGet, p.stack.MLflow.URL+"/", nil, nil); err == nil {
 			return "", differs("an answer for a client that does not know the authority", "a refusal by the client")

@@ -157,5 +157,5 @@ func (p *proof) client() *http.Client {
 	if p.front == nil {
 		return http.DefaultClient
 	}
-	return p.front.Client()
+	return p.front.HTTP()
 }

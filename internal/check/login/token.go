@@ -124,7 +124,7 @@ func (c claims) life() time.Duration { return time.Duration(c.Expires-c.Issued) 
 // by a key that Keycloak publishes.
 func (p *proof) checkGroupsClaim(ctx context.Context) (string, error) {
 	if p.front != nil {
-		ctx = oidc.ClientContext(ctx, p.front.Client())
+		ctx = oidc.ClientContext(ctx, p.front.HTTP())
 	}
 	keys := oidc.NewRemoteKeySet(ctx, p.public.Keys)
 	verifier := oidc.NewVerifier(p.stack.Realm.Issuer, keys, &oidc.Config{ClientID: p.stack.Realm.ClientID})

@@ -21,7 +21,7 @@ func (p *proof) upstreams(checks []check) []check {
 
 // checkUpstreams has Keycloak itself ask each of them.
 func (p *proof) checkUpstreams(ctx context.Context) (string, error) {
-	found, err := idpcheck.Look(ctx, p.stack)
+	found, err := idpcheck.Check(ctx, p.stack)
 	if err != nil {
 		return "", err
 	}

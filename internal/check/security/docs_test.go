@@ -31,7 +31,7 @@ func TestThePageAboutAttacksListsEveryAttackAndPublicRoute(t *testing.T) {
 	var table strings.Builder
 	cell := strings.NewReplacer("|", `\|`)
 	table.WriteString("\n| attack | tries | control | what holds |\n|---|---|---|---|\n")
-	for _, a := range (&campaign{}).attacks() {
+	for _, a := range (&suite{}).attacks() {
 		fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", a.name, cell.Replace(a.tries), cell.Replace(a.control), cell.Replace(a.defence))
 	}
 	table.WriteString("\nRoutes that are public on purpose; any other that answers a stranger is a finding:\n\n| path | why |\n|---|---|\n")

@@ -15,7 +15,7 @@ import (
 const evil = "attacker.example"
 
 // headers are attacks by what a request says about itself.
-func (c *campaign) headers() []attack {
+func (c *suite) headers() []attack {
 	const control = "the same request without the header succeeds"
 	return []attack{
 		{
@@ -36,7 +36,7 @@ func (c *campaign) headers() []attack {
 	}
 }
 
-func (c *campaign) badHost(ctx context.Context) (string, error) {
+func (c *suite) badHost(ctx context.Context) (string, error) {
 	if err := c.expectTaken(ctx, c.thiefToken, "the member's token"); err != nil {
 		return "", err
 	}
@@ -53,9 +53,9 @@ func (c *campaign) badHost(ctx context.Context) (string, error) {
 			return "", err
 		}
 		if got.status < 400 || got.status >= 500 {
-			return "", login.Differs(fmt.Sprintf("%d for a member's request with the Host %s", got.status, host), "a refusal")
+			return "", login.Mismatch(fmt.Sprintf("%d for a member's request with the Host %s", got.status, host), "a refusal")
 		}
-		if err := c.expectOwnLogin(ctx, question{host: host}, "with the Host "+host); err != nil {
+		if err := c.expectOwnLogin(ctx, request{host: host}, "with the Host "+host); err != nil {
 			return "", err
 		}
 	}
@@ -63,13 +63,13 @@ func (c *campaign) badHost(ctx context.Context) (string, error) {
 }
 
 // login is the beginning of a login, with what q says beside.
-func (c *campaign) login(ctx context.Context, q question) (answer, error) {
+func (c *suite) login(ctx context.Context, q request) (response, error) {
 	q.method, q.url = http.MethodGet, c.stack.MLflow.URL+"/login"
 	return c.ask(ctx, q)
 }
 
 // expectOwnLogin demands that a login goes to Keycloak and back to MLflow, or is refused.
-func (c *campaign) expectOwnLogin(ctx context.Context, q question, how string) error {
+func (c *suite) expectOwnLogin(ctx context.Context, q request, how string) error {
 	got, err := c.login(ctx, q)
 	if err != nil {
 		return err
@@ -80,24 +80,24 @@ func (c *campaign) expectOwnLogin(ctx context.Context, q question, how string) e
 	return c.judgeLogin(got, how)
 }
 
-func (c *campaign) judgeLogin(got answer, how string) error {
+func (c *suite) judgeLogin(got response, how string) error {
 	to, err := url.Parse(got.header.Get("Location"))
 	if err != nil || browser.Bare(to) != c.visit.Authorization() || to.Query().Get("redirect_uri") != c.visit.RedirectURI() {
-		return login.Differs(fmt.Sprintf("%d and the way to %s for a login %s", got.status, browser.Bare(to), how),
+		return login.Mismatch(fmt.Sprintf("%d and the way to %s for a login %s", got.status, browser.Bare(to), how),
 			"the way to "+c.visit.Authorization()+" and back to "+c.visit.RedirectURI())
 	}
 	return nil
 }
 
-func (c *campaign) expectProperLogin(ctx context.Context) error {
-	got, err := c.login(ctx, question{})
+func (c *suite) expectProperLogin(ctx context.Context) error {
+	got, err := c.login(ctx, request{})
 	if err == nil {
 		err = c.judgeLogin(got, "as it should be")
 	}
-	return login.Unproved(err)
+	return login.NotRun(err)
 }
 
-func (c *campaign) badOrigin(ctx context.Context) (string, error) {
+func (c *suite) badOrigin(ctx context.Context) (string, error) {
 	b := c.thief.Browser()
 	post := func(origin string) (*browser.Page, error) {
 		header := http.Header{}
@@ -112,7 +112,7 @@ func (c *campaign) badOrigin(ctx context.Context) (string, error) {
 			err = fmt.Errorf("%d for the member's own request with the Origin %q", page.Status, proper)
 		}
 		if err != nil {
-			return "", login.Unproved(err)
+			return "", login.NotRun(err)
 		}
 	}
 	site, err := url.Parse(c.stack.MLflow.URL)
@@ -126,7 +126,7 @@ func (c *campaign) badOrigin(ctx context.Context) (string, error) {
 			return "", err
 		}
 		if page.Status < 400 || page.Status >= 500 {
-			return "", login.Differs(fmt.Sprintf("%d for a request with the Origin %s and a member's cookie", page.Status, origin), "403")
+			return "", login.Mismatch(fmt.Sprintf("%d for a request with the Origin %s and a member's cookie", page.Status, origin), "403")
 		}
 		for _, path := range []string{mePath, "/api/2.0/mlflow/experiments/search?max_results=1"} {
 			page, err := b.Fetch(ctx, http.MethodGet, c.stack.MLflow.URL+path, http.Header{"Origin": {origin}}, nil)
@@ -134,28 +134,28 @@ func (c *campaign) badOrigin(ctx context.Context) (string, error) {
 				return "", err
 			}
 			if allowed := page.Header.Get("Access-Control-Allow-Origin"); allowed == "*" || allowed == origin {
-				return "", login.Differs(fmt.Sprintf("Access-Control-Allow-Origin %s for the Origin %s at %s", allowed, origin, path), "none")
+				return "", login.Mismatch(fmt.Sprintf("Access-Control-Allow-Origin %s for the Origin %s at %s", allowed, origin, path), "none")
 			}
 		}
 	}
-	begun, err := c.login(ctx, question{})
+	begun, err := c.login(ctx, request{})
 	if err != nil {
 		return "", err
 	}
 	cookie := strings.ToLower(begun.header.Get("Set-Cookie"))
 	switch {
 	case cookie == "":
-		return "", login.Unproved(fmt.Errorf("%d and no cookie at the beginning of a login", begun.status))
+		return "", login.NotRun(fmt.Errorf("%d and no cookie at the beginning of a login", begun.status))
 	case !strings.Contains(cookie, "samesite=lax") && !strings.Contains(cookie, "samesite=strict") || !strings.Contains(cookie, "httponly"):
-		return "", login.Differs("a session cookie without SameSite or HttpOnly", "both")
+		return "", login.Mismatch("a session cookie without SameSite or HttpOnly", "both")
 	case site.Scheme == "https" && !strings.Contains(cookie, "secure"):
-		return "", login.Differs("a session cookie without Secure", "Secure, since the address is https")
+		return "", login.Mismatch("a session cookie without Secure", "Secure, since the address is https")
 	}
 	return fmt.Sprintf("requests from %d other origins are refused, and none may read an answer", len(origins)), nil
 }
 
 // forwarded are headers by which a proxy speaks, in the attacker's words.
-func (c *campaign) forwarded() []http.Header {
+func (c *suite) forwarded() []http.Header {
 	admin := c.admin.Email()
 	return []http.Header{
 		{"X-Forwarded-Host": {evil}},
@@ -176,7 +176,7 @@ func (c *campaign) forwarded() []http.Header {
 	}
 }
 
-func (c *campaign) forgedForwarded(ctx context.Context) (string, error) {
+func (c *suite) forgedForwarded(ctx context.Context) (string, error) {
 	if err := c.expectProperLogin(ctx); err != nil {
 		return "", err
 	}
@@ -188,24 +188,24 @@ func (c *campaign) forgedForwarded(ctx context.Context) (string, error) {
 		var name string
 		for name = range header {
 		}
-		if err := c.expectOwnLogin(ctx, question{header: header}, "with "+name); err != nil {
+		if err := c.expectOwnLogin(ctx, request{header: header}, "with "+name); err != nil {
 			return "", err
 		}
 		for _, path := range []string{mePath, peoplePath} {
-			got, err := c.ask(ctx, question{method: http.MethodGet, url: c.stack.MLflow.URL + path, header: header})
+			got, err := c.ask(ctx, request{method: http.MethodGet, url: c.stack.MLflow.URL + path, header: header})
 			if err != nil {
 				return "", err
 			}
 			if got.status < 400 || got.status >= 500 {
-				return "", login.Differs(fmt.Sprintf("%d for a stranger's request for %s with %s", got.status, path, name), "401")
+				return "", login.Mismatch(fmt.Sprintf("%d for a stranger's request for %s with %s", got.status, path, name), "401")
 			}
 		}
-		got, err := c.ask(ctx, question{method: http.MethodGet, url: c.stack.Realm.Issuer + "/.well-known/openid-configuration", header: header})
+		got, err := c.ask(ctx, request{method: http.MethodGet, url: c.stack.Realm.Issuer + "/.well-known/openid-configuration", header: header})
 		if err != nil {
 			return "", err
 		}
 		if strings.Contains(got.body, evil) || strings.Contains(got.body, "gopher:") {
-			return "", login.Differs("the attacker's name in Keycloak's own addresses, with "+name, "the stack's")
+			return "", login.Mismatch("the attacker's name in Keycloak's own addresses, with "+name, "the stack's")
 		}
 	}
 	return fmt.Sprintf("%d headers change neither who asks nor where a login goes", len(all)), nil

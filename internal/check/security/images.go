@@ -32,13 +32,13 @@ type search struct {
 const searchTime = 3 * time.Minute
 
 // beginImages begins to search the images; cleanup ends it.
-func (c *campaign) beginImages(ctx context.Context) {
+func (c *suite) beginImages(ctx context.Context) {
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), searchTime)
 	s := &search{done: make(chan struct{}), cancel: cancel}
 	all, err := c.collect(ctx)
 	go func() {
 		defer close(s.done)
-		if s.err = login.Unproved(err); err == nil {
+		if s.err = login.NotRun(err); err == nil {
 			s.said, s.err = c.searchAllImages(within, all)
 		}
 	}()
@@ -53,7 +53,7 @@ func (s *search) end() {
 	}
 }
 
-func (c *campaign) secretsInImages(ctx context.Context) (string, error) {
+func (c *suite) secretsInImages(ctx context.Context) (string, error) {
 	select {
 	case <-ctx.Done():
 		return "", ctx.Err()
@@ -62,12 +62,12 @@ func (c *campaign) secretsInImages(ctx context.Context) (string, error) {
 	}
 }
 
-func (c *campaign) searchAllImages(ctx context.Context, all []secret) (string, error) {
+func (c *suite) searchAllImages(ctx context.Context, all []secret) (string, error) {
 	var images, leaks []string
 	for _, name := range c.stack.Containers() {
 		seen, err := c.docker.API().ContainerInspect(ctx, name)
 		if err != nil {
-			return "", login.Unproved(err)
+			return "", login.NotRun(err)
 		}
 		images = append(images, seen.Image)
 		history, err := c.docker.API().ImageHistory(ctx, seen.Image)
@@ -75,7 +75,7 @@ func (c *campaign) searchAllImages(ctx context.Context, all []secret) (string, e
 			err = errors.New("it is empty")
 		}
 		if err != nil {
-			return "", login.Unproved(fmt.Errorf("the history of the image of %s: %w", name, err))
+			return "", login.NotRun(fmt.Errorf("the history of the image of %s: %w", name, err))
 		}
 		text, err := json.Marshal(history)
 		if err != nil {
@@ -86,12 +86,12 @@ func (c *campaign) searchAllImages(ctx context.Context, all []secret) (string, e
 	slices.Sort(images)
 	saved, err := c.docker.API().ImageSave(ctx, slices.Compact(images))
 	if err != nil {
-		return "", login.Unproved(fmt.Errorf("save the stack's images: %w", err))
+		return "", login.NotRun(fmt.Errorf("save the stack's images: %w", err))
 	}
 	defer func() { _ = saved.Close() }()
 	more, bytesSeen, err := searchImages(saved, all)
 	if err != nil {
-		return "", login.Unproved(err)
+		return "", login.NotRun(err)
 	}
 	return judgeSecrets(append(leaks, more...), fmt.Sprintf("%d images, %d MiB of layers", len(slices.Compact(images)), bytesSeen>>20), all)
 }

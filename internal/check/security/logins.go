@@ -12,7 +12,7 @@ import (
 )
 
 // logins are attacks on the way between MLflow and Keycloak.
-func (c *campaign) logins() []attack {
+func (c *suite) logins() []attack {
 	return []attack{
 		{
 			name: "redirect-uri", tries: "Keycloak is asked to send the code to another address than MLflow's",
@@ -46,12 +46,12 @@ func (c *campaign) logins() []attack {
 	}
 }
 
-func (c *campaign) redirectURI(ctx context.Context) (string, error) {
+func (c *suite) redirectURI(ctx context.Context) (string, error) {
 	return c.visit.RedirectURIs(ctx)
 }
-func (c *campaign) pkceDowngrade(ctx context.Context) (string, error) { return c.visit.PKCE(ctx) }
+func (c *suite) pkceDowngrade(ctx context.Context) (string, error) { return c.visit.PKCE(ctx) }
 
-func (c *campaign) openRedirect(ctx context.Context) (string, error) {
+func (c *suite) openRedirect(ctx context.Context) (string, error) {
 	b := c.thief.Browser()
 	elsewhere := []string{
 		"https://" + evil + "/", "//" + evil + "/", `/\` + evil + "/", `\\` + evil + "/", "https:" + evil, "/%2f" + evil, "javascript:alert(1)", "@" + evil,
@@ -66,7 +66,7 @@ func (c *campaign) openRedirect(ctx context.Context) (string, error) {
 			for hops := 0; err == nil && page.Status/100 == 3 && hops < 6; hops++ {
 				var next *url.URL
 				if next, err = page.URL.Parse(page.Header.Get("Location")); err != nil || !c.guard.origins[originOf(next)] {
-					return "", login.Differs(fmt.Sprintf("the way to %s at the end of a login with %s=%s", browser.Bare(next), name, to), "an address of the stack")
+					return "", login.Mismatch(fmt.Sprintf("the way to %s at the end of a login with %s=%s", browser.Bare(next), name, to), "an address of the stack")
 				}
 				if page, err = b.Fetch(ctx, http.MethodGet, next.String(), http.Header{"Accept": {"text/html"}}, nil); err != nil {
 					return "", err
@@ -76,31 +76,31 @@ func (c *campaign) openRedirect(ctx context.Context) (string, error) {
 				return "", err
 			}
 			if to == "/oidc/ui/user" && page.URL.Path != to {
-				return "", login.Unproved(fmt.Errorf("a login for %s ends at %s", to, browser.Bare(page.URL)))
+				return "", login.NotRun(fmt.Errorf("a login for %s ends at %s", to, browser.Bare(page.URL)))
 			}
 			tried++
 		}
 	}
 	query := url.Values{"client_id": {c.stack.Realm.ClientID}, "post_logout_redirect_uri": {"https://" + evil + "/"}}
-	got, err := c.ask(ctx, question{method: http.MethodGet, url: c.visit.EndSession() + "?" + query.Encode()})
+	got, err := c.ask(ctx, request{method: http.MethodGet, url: c.visit.EndSession() + "?" + query.Encode()})
 	if err != nil {
 		return "", err
 	}
 	if got.status != http.StatusBadRequest {
-		return "", login.Differs(fmt.Sprintf("%d for a logout that ends at https://%s/", got.status, evil), "400")
+		return "", login.Mismatch(fmt.Sprintf("%d for a logout that ends at https://%s/", got.status, evil), "400")
 	}
 	query.Set("post_logout_redirect_uri", c.stack.MLflow.URL+"/oidc/ui/auth")
-	if got, err = c.ask(ctx, question{method: http.MethodGet, url: c.visit.EndSession() + "?" + query.Encode()}); err != nil {
+	if got, err = c.ask(ctx, request{method: http.MethodGet, url: c.visit.EndSession() + "?" + query.Encode()}); err != nil {
 		return "", err
 	}
 	if got.status >= 400 {
-		return "", login.Unproved(fmt.Errorf("%d for a logout that ends at MLflow", got.status))
+		return "", login.NotRun(fmt.Errorf("%d for a logout that ends at MLflow", got.status))
 	}
 	return fmt.Sprintf("%d logins and a logout end at the stack's own addresses", tried), nil
 }
 
 // callback goes through a login of the owner up to its last step, which it returns.
-func (c *campaign) callback(ctx context.Context, b *browser.Browser) (string, error) {
+func (c *suite) callback(ctx context.Context, b *browser.Browser) (string, error) {
 	page, err := b.Fetch(ctx, http.MethodGet, c.stack.MLflow.URL+"/login", http.Header{"Accept": {"text/html"}}, nil)
 	if err != nil {
 		return "", err
@@ -116,7 +116,7 @@ func (c *campaign) callback(ctx context.Context, b *browser.Browser) (string, er
 }
 
 // signedInAs is the name of who is signed in; empty for a stranger.
-func (c *campaign) signedInAs(ctx context.Context, b *browser.Browser) (string, error) {
+func (c *suite) signedInAs(ctx context.Context, b *browser.Browser) (string, error) {
 	page, err := b.Fetch(ctx, http.MethodGet, c.stack.MLflow.URL+mePath, nil, nil)
 	if err != nil || page.Status != http.StatusOK {
 		return "", err
@@ -127,11 +127,11 @@ func (c *campaign) signedInAs(ctx context.Context, b *browser.Browser) (string, 
 	return me.Username, page.JSON(&me)
 }
 
-func (c *campaign) loginCSRF(ctx context.Context) (string, error) {
+func (c *suite) loginCSRF(ctx context.Context) (string, error) {
 	mine, victim := c.owner.Browser(), c.stranger()
 	back, err := c.callback(ctx, mine)
 	if err != nil {
-		return "", login.Unproved(err)
+		return "", login.NotRun(err)
 	}
 	// The victim has a login of their own begun: there is a cookie, with another state.
 	for _, begun := range []bool{false, true} {
@@ -149,7 +149,7 @@ func (c *campaign) loginCSRF(ctx context.Context) (string, error) {
 			return "", err
 		}
 		if who != "" {
-			return "", login.Differs("a browser that is signed in as "+who+", whose login began elsewhere", "nobody")
+			return "", login.Mismatch("a browser that is signed in as "+who+", whose login began elsewhere", "nobody")
 		}
 	}
 	// A login of their own, to its end.
@@ -157,17 +157,17 @@ func (c *campaign) loginCSRF(ctx context.Context) (string, error) {
 		_, err = mine.Fetch(ctx, http.MethodGet, back, http.Header{"Accept": {"text/html"}}, nil)
 	}
 	if err != nil {
-		return "", login.Unproved(err)
+		return "", login.NotRun(err)
 	}
 	who, err := c.signedInAs(ctx, mine)
 	if err == nil && !strings.EqualFold(who, c.owner.Email()) {
 		err = fmt.Errorf("signed in as %q by the end of one's own login", who)
 	}
 	c.used = back
-	return "nobody is signed in by the end of another's login", login.Unproved(err)
+	return "nobody is signed in by the end of another's login", login.NotRun(err)
 }
 
-func (c *campaign) replayedCallback(ctx context.Context) (string, error) {
+func (c *suite) replayedCallback(ctx context.Context) (string, error) {
 	site, err := url.Parse(c.stack.MLflow.URL)
 	if err != nil {
 		return "", err
@@ -182,21 +182,21 @@ func (c *campaign) replayedCallback(ctx context.Context) (string, error) {
 			return "", err
 		}
 		if !to.Query().Has("error") && page.Status < 400 {
-			return "", login.Differs(fmt.Sprintf("%d and the way to %s for a used login in %s", page.Status, browser.Bare(to), where), "a refusal")
+			return "", login.Mismatch(fmt.Sprintf("%d and the way to %s for a used login in %s", page.Status, browser.Bare(to), where), "a refusal")
 		}
 	}
 	return "the end of a login works once", nil
 }
 
-func (c *campaign) replayedCode(ctx context.Context) (string, error) {
-	proper, replay := c.visit.TwiceExchanged(ctx, c.owner)
+func (c *suite) replayedCode(ctx context.Context) (string, error) {
+	proper, replay := c.visit.ExchangeCodeTwice(ctx, c.owner)
 	switch {
 	case proper != nil:
-		return "", login.Unproved(proper)
+		return "", login.NotRun(proper)
 	case replay == nil:
-		return "", login.Differs("a second token for one code", "invalid_grant")
+		return "", login.Mismatch("a second token for one code", "invalid_grant")
 	case !strings.Contains(replay.Error(), "invalid_grant"):
-		return "", login.Unproved(fmt.Errorf("the second exchange failed otherwise: %w", replay))
+		return "", login.NotRun(fmt.Errorf("the second exchange failed otherwise: %w", replay))
 	}
 	return "Keycloak refuses a code that was used", nil
 }

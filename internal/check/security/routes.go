@@ -21,7 +21,7 @@ import (
 var (
 	//go:embed routes.py
 	routesScript string
-	//go:embed sweep.py
+	//go:embed scan_routes.py
 	sweepScript string
 )
 
@@ -54,7 +54,7 @@ func isPublic(path string) bool {
 	return false
 }
 
-func (c *campaign) routes() []attack {
+func (c *suite) routes() []attack {
 	const control = "the member's token gets 200 the same way, and the list of routes comes from the running application"
 	const next = "look at who answers there: `docker logs --tail 50 {mlflow}`; a new version of MLflow or the plugin may have made it public"
 	return []attack{
@@ -69,15 +69,15 @@ func (c *campaign) routes() []attack {
 	}
 }
 
-// swept is how a route answered to a stranger.
-type swept struct {
+// scanResult is how a route answered to a stranger.
+type scanResult struct {
 	method, path string
 	status       int
 	location     string
 }
 
 // list asks the application for its routes, once.
-func (c *campaign) list(ctx context.Context) ([][2]string, error) {
+func (c *suite) list(ctx context.Context) ([][2]string, error) {
 	if c.allRoutes != nil {
 		return c.allRoutes, nil
 	}
@@ -96,29 +96,29 @@ func (c *campaign) list(ctx context.Context) ([][2]string, error) {
 	return told.Routes, nil
 }
 
-func (c *campaign) routesOutside(ctx context.Context) (string, error) {
+func (c *suite) routesOutside(ctx context.Context) (string, error) {
 	all, err := c.list(ctx)
 	if err != nil {
-		return "", login.Unproved(err)
+		return "", login.NotRun(err)
 	}
 	if err := c.expectTaken(ctx, c.thiefToken, "the member's token"); err != nil {
 		return "", err
 	}
-	answers := make([]swept, 0, len(all))
+	answers := make([]scanResult, 0, len(all))
 	for _, route := range all {
-		got, err := c.ask(ctx, question{method: route[0], url: c.stack.MLflow.URL + route[1]})
+		got, err := c.ask(ctx, request{method: route[0], url: c.stack.MLflow.URL + route[1]})
 		if err != nil {
-			return "", login.Unproved(err)
+			return "", login.NotRun(err)
 		}
-		answers = append(answers, swept{route[0], route[1], got.status, got.header.Get("Location")})
+		answers = append(answers, scanResult{route[0], route[1], got.status, got.header.Get("Location")})
 	}
-	return judgeRoutes(answers, c.stack.Edge.Stands())
+	return judgeRoutes(answers, c.stack.Edge.Exists())
 }
 
 // judgeRoutes demands a refusal of every route that is not public on purpose. A route
 // that says that something does not exist has let the stranger in, unless it is an
 // edge that says so.
-func judgeRoutes(answers []swept, edge bool) (string, error) {
+func judgeRoutes(answers []scanResult, edge bool) (string, error) {
 	var open, unclear []string
 	refused, known := 0, 0
 	for _, a := range answers {
@@ -139,32 +139,32 @@ func judgeRoutes(answers []swept, edge bool) (string, error) {
 	const shown = 5
 	switch {
 	case len(open) > 0:
-		return "", login.Differs(fmt.Sprintf("%s (%d in all)", strings.Join(open[:min(shown, len(open))], ", "), len(open)), "401, 403 or the way to the login")
+		return "", login.Mismatch(fmt.Sprintf("%s (%d in all)", strings.Join(open[:min(shown, len(open))], ", "), len(open)), "401, 403 or the way to the login")
 	case len(unclear) > 0:
-		return "", login.Unproved(errors.New(strings.Join(unclear[:min(shown, len(unclear))], ", ")))
+		return "", login.NotRun(errors.New(strings.Join(unclear[:min(shown, len(unclear))], ", ")))
 	case refused == 0 || known == 0:
-		return "", login.Unproved(fmt.Errorf("%d routes refused, %d public, wanted some of both", refused, known))
+		return "", login.NotRun(fmt.Errorf("%d routes refused, %d public, wanted some of both", refused, known))
 	}
 	return fmt.Sprintf("%d routes are refused to a stranger, %d are public on purpose", refused, known), nil
 }
 
 // routesInside sweeps from a container of its own on MLflow's networks.
-func (c *campaign) routesInside(ctx context.Context) (string, error) {
+func (c *suite) routesInside(ctx context.Context) (string, error) {
 	all, err := c.list(ctx)
 	if err != nil {
-		return "", login.Unproved(err)
+		return "", login.NotRun(err)
 	}
 	seen, err := c.docker.API().ContainerInspect(ctx, c.stack.MLflow.Container)
 	if err != nil {
-		return "", login.Unproved(err)
+		return "", login.NotRun(err)
 	}
 	network, err := dataNetwork(seen, c.stack.Deployment)
 	if err != nil {
-		return "", login.Unproved(err)
+		return "", login.NotRun(err)
 	}
 	site, err := url.Parse(c.stack.MLflow.URL)
 	if err != nil {
-		return "", login.Unproved(err)
+		return "", login.NotRun(err)
 	}
 	input, err := json.Marshal(map[string]any{
 		"address": seen.NetworkSettings.Networks[network].IPAddress, "port": portOfMLflow, "host": site.Host,
@@ -173,26 +173,26 @@ func (c *campaign) routesInside(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	ran, err := c.docker.Once(ctx, engine.Once{
+	ran, err := c.docker.RunOnce(ctx, engine.RunSpec{
 		Name: c.newContainer(), Image: seen.Image, Network: network, Within: sweepTime,
 	}, []string{"python", "-c", sweepScript}, engine.Stdin(strings.NewReader(string(input))))
 	if err == nil {
 		err = ran.Err()
 	}
 	if err != nil {
-		return "", login.Unproved(fmt.Errorf("ask from a container on %s: %w", network, err))
+		return "", login.NotRun(fmt.Errorf("ask from a container on %s: %w", network, err))
 	}
 	var rows [][4]any
 	if err := json.Unmarshal([]byte(ran.Stdout), &rows); err != nil || len(rows) != len(all)+1 {
-		return "", login.Unproved(fmt.Errorf("%d answers to %d requests from a container on %s", len(rows), len(all)+1, network))
+		return "", login.NotRun(fmt.Errorf("%d answers to %d requests from a container on %s", len(rows), len(all)+1, network))
 	}
-	answers := make([]swept, len(rows))
+	answers := make([]scanResult, len(rows))
 	for i, row := range rows {
 		status, _ := row[2].(float64)
-		answers[i] = swept{fmt.Sprint(row[0]), fmt.Sprint(row[1]), int(status), fmt.Sprint(row[3])}
+		answers[i] = scanResult{fmt.Sprint(row[0]), fmt.Sprint(row[1]), int(status), fmt.Sprint(row[3])}
 	}
 	if answers[0].status != http.StatusOK {
-		return "", login.Unproved(fmt.Errorf("%d for the member's token from a container on %s, wanted 200", answers[0].status, network))
+		return "", login.NotRun(fmt.Errorf("%d for the member's token from a container on %s, wanted 200", answers[0].status, network))
 	}
 	return judgeRoutes(answers[1:], false)
 }
@@ -206,7 +206,7 @@ const sweepTime = 2 * time.Minute
 // dataNetwork is the network where MLflow, its databases and nothing else are.
 func dataNetwork(seen container.InspectResponse, deployment string) (string, error) {
 	name := deployment + "-data"
-	if _, is := seen.NetworkSettings.Networks[name]; !is {
+	if _, ok := seen.NetworkSettings.Networks[name]; !ok {
 		return "", fmt.Errorf("%s is not on the network %s", strings.TrimPrefix(seen.Name, "/"), name)
 	}
 	return name, nil

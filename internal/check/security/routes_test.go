@@ -7,12 +7,12 @@ import (
 )
 
 func TestARouteThatAnswersAStrangerAndIsNotOnTheListIsAHole(t *testing.T) {
-	proper := []swept{{"GET", "/health", 200, ""}, {"POST", searchPath, 401, ""}, {"GET", "/", 302, "/login?next=/"}}
+	proper := []scanResult{{"GET", "/health", 200, ""}, {"POST", searchPath, 401, ""}, {"GET", "/", 302, "/login?next=/"}}
 	said, err := judgeRoutes(proper, false)
 	require.NoError(t, err)
 	require.Contains(t, said, "2 routes are refused")
 
-	for _, hole := range []swept{
+	for _, hole := range []scanResult{
 		{"GET", "/new", 200, ""},
 		{"GET", "/new/1", 404, ""},
 		{"POST", "/new", 422, ""},
@@ -25,9 +25,9 @@ func TestARouteThatAnswersAStrangerAndIsNotOnTheListIsAHole(t *testing.T) {
 		require.ErrorContains(t, err, hole.path)
 		require.NotContains(t, err.Error(), "could not run")
 	}
-	_, err = judgeRoutes(append(proper, swept{"GET", "/new", 404, ""}), true)
+	_, err = judgeRoutes(append(proper, scanResult{"GET", "/new", 404, ""}), true)
 	require.NoError(t, err, "an edge shuts paths by 404")
-	_, err = judgeRoutes(append(proper, swept{"GET", "/new", 429, ""}), true)
+	_, err = judgeRoutes(append(proper, scanResult{"GET", "/new", 429, ""}), true)
 	require.ErrorContains(t, err, "could not run")
 	_, err = judgeRoutes(proper[:1], false)
 	require.ErrorContains(t, err, "could not run", "a list that is empty proves nothing")
@@ -40,12 +40,12 @@ func TestEveryPublicRouteHasAReason(t *testing.T) {
 }
 
 func TestAServiceThatLetsSomebodyInWithoutItsPasswordIsAHole(t *testing.T) {
-	no, in := knocked{"nobody", "NOAUTH Authentication required."}, knocked{"proper", "in"}
-	_, err := judgeKnocks("redis", []knocked{no, in}, []string{"NOAUTH"})
+	no, in := probeResult{"nobody", "NOAUTH Authentication required."}, probeResult{"proper", "in"}
+	_, err := judgeKnocks("redis", []probeResult{no, in}, []string{"NOAUTH"})
 	require.NoError(t, err)
-	_, err = judgeKnocks("redis", []knocked{{"nobody", "in"}, in}, []string{"NOAUTH"})
+	_, err = judgeKnocks("redis", []probeResult{{"nobody", "in"}, in}, []string{"NOAUTH"})
 	require.ErrorContains(t, err, "lets in nobody")
-	for _, all := range [][]knocked{{no}, {in}, {no, {"proper", "NOAUTH"}}, {{"nobody", "Connection refused"}, in}} {
+	for _, all := range [][]probeResult{{no}, {in}, {no, {"proper", "NOAUTH"}}, {{"nobody", "Connection refused"}, in}} {
 		_, err = judgeKnocks("redis", all, []string{"NOAUTH"})
 		require.ErrorContains(t, err, "could not run")
 	}

@@ -35,7 +35,7 @@ const lengthOfSecret = 43
 
 // collect finds the stack's secrets: those of its outputs, and those that its
 // containers are told.
-func (c *campaign) collect(ctx context.Context) ([]secret, error) {
+func (c *suite) collect(ctx context.Context) ([]secret, error) {
 	if c.secrets != nil {
 		return c.secrets, nil
 	}
@@ -83,26 +83,26 @@ func found(all []secret, where string, content []byte) []string {
 // judgeSecrets is the end of each of these attacks.
 func judgeSecrets(leaks []string, searched string, all []secret) (string, error) {
 	if len(leaks) > 0 {
-		return "", login.Differs("a secret: "+strings.Join(slices.Compact(leaks), ", "), "none")
+		return "", login.Mismatch("a secret: "+strings.Join(slices.Compact(leaks), ", "), "none")
 	}
 	return fmt.Sprintf("none of %d secrets is in %s", len(all), searched), nil
 }
 
-func (c *campaign) secretsInLabels(ctx context.Context) (string, error) {
+func (c *suite) secretsInLabels(ctx context.Context) (string, error) {
 	all, err := c.collect(ctx)
 	if err != nil {
-		return "", login.Unproved(err)
+		return "", login.NotRun(err)
 	}
 	list, err := c.neighboursOf(ctx)
 	if err != nil {
-		return "", login.Unproved(err)
+		return "", login.NotRun(err)
 	}
 	var leaks []string
 	control := 0
 	for _, one := range list {
 		seen, err := c.docker.API().ContainerInspect(ctx, one.ID)
 		if err != nil {
-			return "", login.Unproved(err)
+			return "", login.NotRun(err)
 		}
 		// Environments are where secrets are, and where the same search has to find them.
 		environment, err := json.Marshal(seen.Config.Env)
@@ -116,28 +116,28 @@ func (c *campaign) secretsInLabels(ctx context.Context) (string, error) {
 			return "", err
 		}
 		if !bytes.Contains(text, []byte(strings.TrimPrefix(seen.Name, "/"))) {
-			return "", login.Unproved(fmt.Errorf("the inspection of %s does not hold its name", seen.Name))
+			return "", login.NotRun(fmt.Errorf("the inspection of %s does not hold its name", seen.Name))
 		}
 		leaks = append(leaks, found(all, "the inspection of "+strings.TrimPrefix(seen.Name, "/"), text)...)
 	}
 	if control == 0 {
-		return "", login.Unproved(errors.New("the search finds no secret in any environment either"))
+		return "", login.NotRun(errors.New("the search finds no secret in any environment either"))
 	}
 	return judgeSecrets(leaks, fmt.Sprintf("the inspection of %d containers, outside of environments", len(list)), all)
 }
 
-func (c *campaign) secretsInLogs(ctx context.Context) (string, error) {
+func (c *suite) secretsInLogs(ctx context.Context) (string, error) {
 	all, err := c.collect(ctx)
 	if err != nil {
-		return "", login.Unproved(err)
+		return "", login.NotRun(err)
 	}
 	list, err := c.neighboursOf(ctx)
 	if err != nil {
-		return "", login.Unproved(err)
+		return "", login.NotRun(err)
 	}
 	planted := c.newName()
-	if _, err := c.ask(ctx, question{method: http.MethodGet, url: c.stack.MLflow.URL + api + planted}); err != nil {
-		return "", login.Unproved(err)
+	if _, err := c.ask(ctx, request{method: http.MethodGet, url: c.stack.MLflow.URL + api + planted}); err != nil {
+		return "", login.NotRun(err)
 	}
 	var leaks []string
 	for _, one := range list {
@@ -149,10 +149,10 @@ func (c *campaign) secretsInLogs(ctx context.Context) (string, error) {
 			last, err = c.readLog(ctx, one.ID, name, planted, all)
 		}
 		if err != nil {
-			return "", login.Unproved(err)
+			return "", login.NotRun(err)
 		}
 		if name == c.stack.MLflow.Container && !last.control {
-			return "", login.Unproved(fmt.Errorf("the log of %s does not hold a request that was just made", name))
+			return "", login.NotRun(fmt.Errorf("the log of %s does not hold a request that was just made", name))
 		}
 		leaks = append(leaks, last.leaks...)
 	}
@@ -160,7 +160,7 @@ func (c *campaign) secretsInLogs(ctx context.Context) (string, error) {
 }
 
 // readLog looks through all that a container wrote.
-func (c *campaign) readLog(ctx context.Context, id, name, planted string, all []secret) (*tail, error) {
+func (c *suite) readLog(ctx context.Context, id, name, planted string, all []secret) (*tail, error) {
 	stream, err := c.docker.API().ContainerLogs(ctx, id, container.LogsOptions{ShowStdout: true, ShowStderr: true})
 	if err != nil {
 		return nil, err
@@ -173,14 +173,14 @@ func (c *campaign) readLog(ctx context.Context, id, name, planted string, all []
 	return read, nil
 }
 
-func (c *campaign) secretsInState(ctx context.Context) (string, error) {
+func (c *suite) secretsInState(ctx context.Context) (string, error) {
 	all, err := c.collect(ctx)
 	if err != nil {
-		return "", login.Unproved(err)
+		return "", login.NotRun(err)
 	}
 	at, err := datadir.Open()
 	if err != nil {
-		return "", login.Unproved(err)
+		return "", login.NotRun(err)
 	}
 	var leaks []string
 	named, files := false, 0
@@ -211,7 +211,7 @@ func (c *campaign) secretsInState(ctx context.Context) (string, error) {
 		err = fmt.Errorf("none of %d files of the state names %s; is this the machine on which the stack was brought up?", files, c.stack.Deployment)
 	}
 	if err != nil {
-		return "", login.Unproved(err)
+		return "", login.NotRun(err)
 	}
 	return judgeSecrets(leaks, fmt.Sprintf("%d files of the state", files), all)
 }

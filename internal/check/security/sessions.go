@@ -15,7 +15,7 @@ import (
 
 // sessions are attacks with what somebody has who should have nothing any more, and
 // with an identity that is somebody else's.
-func (c *campaign) sessions() []attack {
+func (c *suite) sessions() []attack {
 	return []attack{
 		{
 			name: "taken-identity", tries: "a second Keycloak user gets an administrator's e-mail address, in several spellings; a stranger registers; a member changes their own address",
@@ -45,10 +45,10 @@ func (c *campaign) sessions() []attack {
 	}
 }
 
-func (c *campaign) takenIdentity(ctx context.Context) (said string, err error) {
+func (c *suite) takenIdentity(ctx context.Context) (said string, err error) {
 	client, token, err := c.keycloak(ctx)
 	if err != nil {
-		return "", login.Unproved(err)
+		return "", login.NotRun(err)
 	}
 	email, realm := c.admin.Email(), c.stack.Realm.Name
 	for _, spelling := range []string{email, strings.ToUpper(email), strings.ToUpper(email[:1]) + email[1:]} {
@@ -56,41 +56,41 @@ func (c *campaign) takenIdentity(ctx context.Context) (said string, err error) {
 		id, err := client.CreateUser(ctx, token, realm, gocloak.User{Username: &name, Email: &spelling, Enabled: gocloak.BoolP(false)})
 		if err == nil {
 			gone := client.DeleteUser(context.WithoutCancel(ctx), token, realm, id)
-			return "", errors.Join(login.Differs("a second user with the e-mail address of an administrator", "409"), gone)
+			return "", errors.Join(login.Mismatch("a second user with the e-mail address of an administrator", "409"), gone)
 		}
 		var refusal *gocloak.APIError
 		if !errors.As(err, &refusal) || refusal.Code != http.StatusConflict {
-			return "", login.Unproved(fmt.Errorf("a second user could not be made, but for another reason: %w", err))
+			return "", login.NotRun(fmt.Errorf("a second user could not be made, but for another reason: %w", err))
 		}
 	}
 	settings, err := client.GetRealm(ctx, token, realm)
 	if err != nil {
-		return "", login.Unproved(err)
+		return "", login.NotRun(err)
 	}
 	for name, allowed := range map[string]*bool{
 		"registration": settings.RegistrationAllowed, "duplicate addresses": settings.DuplicateEmailsAllowed, "changes of one's user name": settings.EditUsernameAllowed,
 	} {
 		if gocloak.PBool(allowed) {
-			return "", login.Differs("a realm that allows "+name, "one that does not")
+			return "", login.Mismatch("a realm that allows "+name, "one that does not")
 		}
 	}
 	page, err := c.stranger().Open(ctx, c.stack.Realm.Issuer+"/protocol/openid-connect/registrations?"+url.Values{
 		"client_id": {c.stack.Realm.ClientID}, "response_type": {"code"}, "redirect_uri": {c.visit.RedirectURI()}, "scope": {"openid"},
 	}.Encode())
 	if err != nil {
-		return "", login.Unproved(err)
+		return "", login.NotRun(err)
 	}
 	if page.FormWith("email", "username") != nil {
-		return "", login.Differs("a form to register", "a refusal")
+		return "", login.Mismatch("a form to register", "a refusal")
 	}
-	got, err := c.ask(ctx, question{
+	got, err := c.ask(ctx, request{
 		method: http.MethodPost, url: c.stack.Realm.Issuer + "/account", header: bearer(c.thiefToken), body: map[string]any{"email": email},
 	})
 	if err != nil {
 		return "", err
 	}
 	if got.status < 400 || got.status >= 500 {
-		return "", login.Differs(fmt.Sprintf("%d for a member who changes their own e-mail address", got.status), "a refusal")
+		return "", login.Mismatch(fmt.Sprintf("%d for a member who changes their own e-mail address", got.status), "a refusal")
 	}
 	return "nobody gets an administrator's e-mail address", nil
 }
@@ -102,7 +102,7 @@ const times = 40
 
 // show shows the person's cookies over so many connections of their own, and counts
 // those that were taken.
-func (c *campaign) show(who *login.Person) (func(context.Context) (int, error), error) {
+func (c *suite) show(who *login.Person) (func(context.Context) (int, error), error) {
 	site, err := url.Parse(c.stack.MLflow.URL)
 	if err != nil {
 		return nil, err
@@ -121,14 +121,14 @@ func (c *campaign) show(who *login.Person) (func(context.Context) (int, error), 
 				taken++
 			case http.StatusUnauthorized:
 			default:
-				return taken, login.Unproved(fmt.Errorf("%d for a cookie, wanted 200 or 401", page.Status))
+				return taken, login.NotRun(fmt.Errorf("%d for a cookie, wanted 200 or 401", page.Status))
 			}
 		}
 		return taken, nil
 	}, nil
 }
 
-func (c *campaign) cookieAfterLogout(ctx context.Context) (string, error) {
+func (c *suite) cookieAfterLogout(ctx context.Context) (string, error) {
 	copied, err := c.show(c.thief)
 	if err != nil {
 		return "", err
@@ -138,14 +138,14 @@ func (c *campaign) cookieAfterLogout(ctx context.Context) (string, error) {
 		err = fmt.Errorf("the copy was taken %d times of %d before the logout", before, times)
 	}
 	if err != nil {
-		return "", login.Unproved(err)
+		return "", login.NotRun(err)
 	}
 	if err := c.visit.LogOut(ctx, c.thief); err != nil {
-		return "", login.Unproved(err)
+		return "", login.NotRun(err)
 	}
 	after, err := copied(ctx)
 	if err == nil && after > 0 {
-		err = login.Differs(fmt.Sprintf("a copied cookie taken %d times of %d after the logout", after, times), "0")
+		err = login.Mismatch(fmt.Sprintf("a copied cookie taken %d times of %d after the logout", after, times), "0")
 	}
 	return fmt.Sprintf("a copied cookie is refused %d times over connections of its own", times), err
 }

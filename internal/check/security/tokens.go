@@ -26,7 +26,7 @@ import (
 
 // tokens are attacks with tokens that Keycloak did not sign, or not for MLflow, or
 // not for now.
-func (c *campaign) tokens() []attack {
+func (c *suite) tokens() []attack {
 	const genuine = "the token from which it was made is taken"
 	const next = "look at OIDC_ISSUER and OIDC_AUDIENCE in the environment of {mlflow}, and at the versions in images/mlflow/requirements.txt"
 	return []attack{
@@ -73,29 +73,29 @@ func headerOf(token string) (map[string]any, error) {
 }
 
 // expectRefused demands 401 for every forged token, and then that the genuine one is taken.
-func (c *campaign) expectRefused(ctx context.Context, genuine string, forged map[string]string) error {
+func (c *suite) expectRefused(ctx context.Context, genuine string, forged map[string]string) error {
 	for _, what := range slices.Sorted(maps.Keys(forged)) {
 		status, err := c.searchWith(ctx, forged[what])
 		if err != nil {
 			return err
 		}
 		if status != http.StatusUnauthorized {
-			return login.Differs(fmt.Sprintf("%d for %s", status, what), "401")
+			return login.Mismatch(fmt.Sprintf("%d for %s", status, what), "401")
 		}
 	}
 	return c.expectTaken(ctx, genuine, "the genuine token")
 }
 
 // expectTaken is the control of every attack with a token.
-func (c *campaign) expectTaken(ctx context.Context, token, what string) error {
+func (c *suite) expectTaken(ctx context.Context, token, what string) error {
 	status, err := c.searchWith(ctx, token)
 	if err == nil && status != http.StatusOK {
 		err = fmt.Errorf("%d for %s, wanted 200", status, what)
 	}
-	return login.Unproved(err)
+	return login.NotRun(err)
 }
 
-func (c *campaign) unsigned(ctx context.Context) (string, error) {
+func (c *suite) unsigned(ctx context.Context) (string, error) {
 	forged := map[string]string{}
 	for _, alg := range []string{"none", "None", "NONE"} {
 		for name, signature := range map[string]string{"without a signature": "", "with the old signature": signatureOf(c.thiefToken)} {
@@ -114,7 +114,7 @@ func (c *campaign) unsigned(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d unsigned tokens are refused, the signed one is taken", len(forged)), c.expectRefused(ctx, c.thiefToken, forged)
 }
 
-func (c *campaign) wronglySigned(ctx context.Context) (string, error) {
+func (c *suite) wronglySigned(ctx context.Context) (string, error) {
 	promoted := map[string]any{"email": c.admin.Email(), "groups": []string{c.stack.Realm.AdminGroup}}
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -149,14 +149,14 @@ func (c *campaign) wronglySigned(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d tokens that claim to be the administrator's are refused", len(forged)), c.expectRefused(ctx, c.thiefToken, forged)
 }
 
-func (c *campaign) publicKeyAsSecret(ctx context.Context) (string, error) {
-	got, err := c.ask(ctx, question{method: http.MethodGet, url: c.visit.Keys()})
+func (c *suite) publicKeyAsSecret(ctx context.Context) (string, error) {
+	got, err := c.ask(ctx, request{method: http.MethodGet, url: c.visit.Keys()})
 	if err != nil {
-		return "", login.Unproved(err)
+		return "", login.NotRun(err)
 	}
 	var set jose.JSONWebKeySet
 	if err := got.into(&set); err != nil {
-		return "", login.Unproved(fmt.Errorf("the keys of Keycloak: %w", err))
+		return "", login.NotRun(fmt.Errorf("the keys of Keycloak: %w", err))
 	}
 	header, err := headerOf(c.thiefToken)
 	if err != nil {
@@ -165,7 +165,7 @@ func (c *campaign) publicKeyAsSecret(ctx context.Context) (string, error) {
 	id, _ := header["kid"].(string)
 	keys := set.Key(id)
 	if len(keys) == 0 {
-		return "", login.Unproved(errors.New("the key that signed the token is not among those that Keycloak publishes"))
+		return "", login.NotRun(errors.New("the key that signed the token is not among those that Keycloak publishes"))
 	}
 	der, err := x509.MarshalPKIXPublicKey(keys[0].Key)
 	if err != nil {
@@ -200,14 +200,14 @@ func (c *campaign) publicKeyAsSecret(ctx context.Context) (string, error) {
 // lifeOfExpired is long enough to be used once and short enough to wait for.
 const lifeOfExpired = 3
 
-func (c *campaign) expired(ctx context.Context) (string, error) {
+func (c *suite) expired(ctx context.Context) (string, error) {
 	m, err := c.newMint(ctx, c.stack.Realm.Name, c.stack.Realm.ClientID, lifeOfExpired)
 	if err != nil {
-		return "", login.Unproved(err)
+		return "", login.NotRun(err)
 	}
 	token, err := c.token(ctx, m)
 	if err != nil {
-		return "", login.Unproved(err)
+		return "", login.NotRun(err)
 	}
 	if err := c.expectTaken(ctx, token, "the token before its end"); err != nil {
 		return "", err
@@ -219,22 +219,22 @@ func (c *campaign) expired(ctx context.Context) (string, error) {
 	}
 	status, err := c.searchWith(ctx, token)
 	if err == nil && status != http.StatusUnauthorized {
-		err = login.Differs(fmt.Sprintf("%d for a token a second after its end", status), "401")
+		err = login.Mismatch(fmt.Sprintf("%d for a token a second after its end", status), "401")
 	}
 	return fmt.Sprintf("a token of %d s is taken at once and refused afterwards", lifeOfExpired), err
 }
 
-func (c *campaign) wrongAudience(ctx context.Context) (string, error) {
+func (c *suite) wrongAudience(ctx context.Context) (string, error) {
 	return "a genuine token for somebody else is refused", c.expectMintRefused(ctx, c.stack.Realm.Name, "")
 }
 
-func (c *campaign) wrongIssuer(ctx context.Context) (string, error) {
+func (c *suite) wrongIssuer(ctx context.Context) (string, error) {
 	return "a genuine token of realm master is refused", c.expectMintRefused(ctx, masterRealm, c.stack.Realm.ClientID)
 }
 
 // expectMintRefused tries a token of a client of the realm, for the audience; the
 // control is one of MLflow's realm for MLflow.
-func (c *campaign) expectMintRefused(ctx context.Context, realm, audience string) error {
+func (c *suite) expectMintRefused(ctx context.Context, realm, audience string) error {
 	var made [2]string
 	for i, with := range []struct{ realm, audience string }{{realm, audience}, {c.stack.Realm.Name, c.stack.Realm.ClientID}} {
 		m, err := c.newMint(ctx, with.realm, with.audience, 60)
@@ -242,7 +242,7 @@ func (c *campaign) expectMintRefused(ctx context.Context, realm, audience string
 			made[i], err = c.token(ctx, m)
 		}
 		if err != nil {
-			return login.Unproved(err)
+			return login.NotRun(err)
 		}
 	}
 	return c.expectRefused(ctx, made[1], map[string]string{"a genuine token that is not for MLflow": made[0]})

@@ -17,8 +17,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
-// way is one way of starting the engine.
-type way struct {
+// strategy is one way of starting the engine.
+type strategy struct {
 	name string
 	// only says that nothing else should be tried where this way is here.
 	only bool
@@ -30,9 +30,9 @@ type way struct {
 	complaint func() string
 }
 
-// ways are in the order in which they are tried.
-func ways(logFile string) []way {
-	return []way{
+// strategies are in the order in which they are tried.
+func strategies(logFile string) []strategy {
+	return []strategy{
 		{
 			name: "systemd", only: true,
 			here:      func() bool { return exists("/run/systemd/system") },
@@ -55,10 +55,10 @@ func ways(logFile string) []way {
 }
 
 const (
-	// numberFile is where an engine keeps its process number. While that process is there, no
+	// pidFile is where an engine keeps its process number. While that process is there, no
 	// other one starts.
-	numberFile = "/var/run/docker.pid"
-	endWithin  = 10 * time.Second
+	pidFile   = "/var/run/docker.pid"
+	endWithin = 10 * time.Second
 )
 
 // awaitEnd waits until the process whose number is in the file is gone: one that was killed a moment

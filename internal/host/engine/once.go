@@ -11,8 +11,8 @@ import (
 	"github.com/docker/docker/api/types/mount"
 )
 
-// Once is a container that is there for one command.
-type Once struct {
+// RunSpec is a container that is there for one command.
+type RunSpec struct {
 	// Name is its name, Image the image's ID, Network the one that it joins.
 	Name, Image, Network string
 	// Labels say whose it is, so that one that was left behind is found.
@@ -27,10 +27,10 @@ type Once struct {
 	Env []string
 }
 
-// Once starts a container without privileges, runs a command in it as Exec does,
+// RunOnce starts a container without privileges, runs a command in it as Exec does,
 // and removes it, whatever happened.
-func (e *Engine) Once(ctx context.Context, once Once, cmd []string, options ...ExecOption) (result Result, err error) {
-	end, err := e.Begin(ctx, once)
+func (e *Engine) RunOnce(ctx context.Context, once RunSpec, cmd []string, options ...ExecOption) (result Result, err error) {
+	end, err := e.StartEphemeral(ctx, once)
 	if err != nil {
 		return Result{}, err
 	}
@@ -38,9 +38,9 @@ func (e *Engine) Once(ctx context.Context, once Once, cmd []string, options ...E
 	return e.Exec(ctx, once.Name, cmd, options...)
 }
 
-// Begin starts such a container for several commands; end removes it, also when ctx
+// StartEphemeral starts such a container for several commands; end removes it, also when ctx
 // has ended. With an error there is none.
-func (e *Engine) Begin(ctx context.Context, once Once) (end func() error, err error) {
+func (e *Engine) StartEphemeral(ctx context.Context, once RunSpec) (end func() error, err error) {
 	scratch := once.Scratch
 	if scratch == 0 {
 		scratch = 64

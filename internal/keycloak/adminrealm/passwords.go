@@ -34,7 +34,7 @@ func (k kept) what() string {
 // derived are those of the stack.
 func (s *session) derived() []kept {
 	var all []kept
-	if admin := s.stack.Keycloak.Admin; admin.Stands() {
+	if admin := s.stack.Keycloak.Admin; admin.Exists() {
 		all = append(all, kept{name, admin.Username, admin.Password, admin.Edition})
 	}
 	for _, user := range s.stack.DemoUsers {

@@ -29,7 +29,7 @@ func (c component) is(key string) string {
 }
 
 // lookAtDirectory has Keycloak connect, and then log in with the password that it keeps.
-func (a *asker) lookAtDirectory(ctx context.Context, alias string) ([]Trouble, error) {
+func (a *asker) lookAtDirectory(ctx context.Context, alias string) ([]Problem, error) {
 	var all []component
 	query := url.Values{"name": {alias}, "type": {"org.keycloak.storage.UserStorageProvider"}}
 	status, _, err := a.call(ctx, http.MethodGet, "/components?"+query.Encode(), nil, &all)
@@ -39,12 +39,12 @@ func (a *asker) lookAtDirectory(ctx context.Context, alias string) ([]Trouble, e
 	case status != http.StatusOK:
 		return nil, fmt.Errorf("status %d", status)
 	case len(all) != 1:
-		return []Trouble{{Missing, alias, "Keycloak knows no directory " + alias, "no such directory", "the directory", ""}}, nil
+		return []Problem{{Missing, alias, "Keycloak knows no directory " + alias, "no such directory", "the directory", ""}}, nil
 	}
 	kept := all[0]
 	at := kept.is("connectionUrl")
 	if kept.is("enabled") == "false" {
-		return []Trouble{{Disabled, alias, "directory " + alias + " is switched off: none of its people logs in", "disabled", "enabled", ""}}, nil
+		return []Problem{{Disabled, alias, "directory " + alias + " is switched off: none of its people logs in", "disabled", "enabled", ""}}, nil
 	}
 	for _, try := range []struct{ action, id, what, wanted string }{
 		{"testConnection", Unreachable, "Keycloak does not reach directory " + alias + ": none of its people logs in", "a connection in TLS"},
@@ -59,7 +59,7 @@ func (a *asker) lookAtDirectory(ctx context.Context, alias string) ([]Trouble, e
 			return nil, err
 		}
 		if status != http.StatusNoContent {
-			return []Trouble{{try.id, alias, try.what, fmt.Sprintf("status %d, %s", status, said), try.wanted, at}}, nil
+			return []Problem{{try.id, alias, try.what, fmt.Sprintf("status %d, %s", status, said), try.wanted, at}}, nil
 		}
 	}
 	return nil, nil

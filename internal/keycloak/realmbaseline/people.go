@@ -52,7 +52,7 @@ func (r *Realm) administrators(ctx context.Context) ([]report.Change, error) {
 	var found []report.Change
 	for _, name := range strangers {
 		found = append(found, report.Change{
-			Resource: fmt.Sprintf("person %s in group %s", name, of.AdminGroup), Kind: "keycloak member", Outcome: report.Foreign,
+			Resource: fmt.Sprintf("person %s in group %s", name, of.AdminGroup), Kind: "keycloak member", Outcome: report.Unmanaged,
 			Why: "may administer MLflow; name them in `realm.administrators`, or take them out of the group " + inTheConsole,
 		})
 	}
@@ -114,12 +114,12 @@ func (r *Realm) managers(ctx context.Context) ([]report.Change, error) {
 	}
 	var found []report.Change
 	for name, roles := range has {
-		if name == "service-account-"+realm.WatcherID {
+		if name == "service-account-"+realm.SyncClientID {
 			continue // package master gives it its rights, and tells of more
 		}
 		slices.Sort(roles)
 		found = append(found, report.Change{
-			Resource: "person " + name, Kind: "keycloak role", Outcome: report.Foreign,
+			Resource: "person " + name, Kind: "keycloak role", Outcome: report.Unmanaged,
 			Why: fmt.Sprintf("has roles of %s (%s); take them away %s", management, strings.Join(roles, ", "), inTheConsole),
 		})
 	}

@@ -19,9 +19,9 @@ const (
 	machinePrefix = "service-account-"
 )
 
-// Exclusive are the groups in which nobody is but these, by the groups' names. Demo
+// ManagedGroups are the groups in which nobody is but these, by the groups' names. Demo
 // users and machines that belong there need not be named.
-type Exclusive map[string][]string
+type ManagedGroups map[string][]string
 
 // member is somebody in a group.
 type member struct {
@@ -35,7 +35,7 @@ func (m member) resource() string {
 }
 
 // strangers are those who have no place where they are.
-func (r *Realm) strangers(ctx context.Context, groups Exclusive) ([]member, error) {
+func (r *Realm) strangers(ctx context.Context, groups ManagedGroups) ([]member, error) {
 	var found []member
 	for name, named := range groups {
 		group, err := r.api.GetGroupByPath(ctx, r.token, r.stack.Realm.Name, name)
@@ -76,8 +76,8 @@ func (r *Realm) isDemoUser(who *gocloak.User, group string) bool {
 
 // isMachine asks for the client, since a name alone proves nothing.
 func (r *Realm) isMachine(ctx context.Context, who *gocloak.User) (bool, error) {
-	id, is := strings.CutPrefix(gocloak.PString(who.Username), machinePrefix)
-	if !is {
+	id, ok := strings.CutPrefix(gocloak.PString(who.Username), machinePrefix)
+	if !ok {
 		return false, nil
 	}
 	clients, err := r.api.GetClients(ctx, r.token, r.stack.Realm.Name, gocloak.GetClientsParams{ClientID: &id})
@@ -88,20 +88,20 @@ func (r *Realm) isMachine(ctx context.Context, who *gocloak.User) (bool, error) 
 }
 
 // Differences are the members whom Settle would take out; nothing is changed.
-func (r *Realm) Differences(ctx context.Context, groups Exclusive) ([]report.Change, error) {
+func (r *Realm) Differences(ctx context.Context, groups ManagedGroups) ([]report.Change, error) {
 	strangers, err := r.strangers(ctx, groups)
 	found := make([]report.Change, 0, len(strangers))
 	for _, m := range strangers {
 		found = append(found, report.Change{
-			Resource: m.resource(), Kind: "keycloak member", Outcome: report.Foreign,
+			Resource: m.resource(), Kind: "keycloak member", Outcome: report.Unmanaged,
 			Why: "the settings do not name them, and the group is exclusive; `mlflow-sso up` takes them out",
 		})
 	}
 	return found, err
 }
 
-// Settle takes strangers out of exclusive groups, and returns who was taken out.
-func (r *Realm) Settle(ctx context.Context, groups Exclusive) ([]string, error) {
+// Reconcile takes strangers out of exclusive groups, and returns who was taken out.
+func (r *Realm) Reconcile(ctx context.Context, groups ManagedGroups) ([]string, error) {
 	strangers, err := r.strangers(ctx, groups)
 	if err != nil {
 		return nil, err

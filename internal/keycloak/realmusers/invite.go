@@ -20,9 +20,9 @@ type Invitation struct {
 	Until time.Time
 }
 
-// LinkLasts is how long the link in a mail is good for, unless the operator says
+// LinkLifetime is how long the link in a mail is good for, unless the operator says
 // something else: it may arrive before a weekend.
-const LinkLasts = 72 * time.Hour
+const LinkLifetime = 72 * time.Hour
 
 // ErrHasPassword is wrapped where an invitation would take a password away.
 var ErrHasPassword = errors.New("has a password, which stays as it is")
@@ -88,9 +88,9 @@ func (r *Realm) write(ctx context.Context, who *gocloak.User, lasts time.Duratio
 	return &Invitation{Username: username, Email: email, Until: until}, nil
 }
 
-// Uninvited are those of the given people who have no password and were not written
+// NeedInvitation are those of the given people who have no password and were not written
 // to as far as Keycloak remembers. Who logs in elsewhere, or may not, is none of them.
-func (r *Realm) Uninvited(ctx context.Context, usernames []string) ([]string, error) {
+func (r *Realm) NeedInvitation(ctx context.Context, usernames []string) ([]string, error) {
 	var waiting []string
 	for _, username := range usernames {
 		who, err := r.find(ctx, username)

@@ -31,8 +31,8 @@ const (
 	authName = "mlflow-sso"
 )
 
-// Job is what a job needs to get tokens itself.
-type Job struct {
+// Credentials is what a job needs to get tokens itself.
+type Credentials struct {
 	Account   string `json:"account"`
 	Username  string `json:"username"`
 	MLflow    string `json:"trackingUri"`
@@ -41,16 +41,16 @@ type Job struct {
 	Authority string `json:"authority,omitempty"`
 }
 
-// JobOf is that of an account. The authority is the certificate, in PEM, which a
+// For is that of an account. The authority is the certificate, in PEM, which a
 // machine has to trust; none where that is somebody else's.
-func JobOf(told outputs.Stack, account outputs.ServiceAccount, authority string) Job {
-	return Job{
+func For(told outputs.Stack, account outputs.ServiceAccount, authority string) Credentials {
+	return Credentials{
 		Account: account.Name, Username: account.Username, MLflow: told.MLflow.URL, TokenURL: TokenURL(told),
 		Secret: account.Secret, Authority: authority,
 	}
 }
 
-func (j Job) variables() [][2]string {
+func (j Credentials) variables() [][2]string {
 	return [][2]string{
 		{trackingURI, j.MLflow},
 		{trackingAuth, authName},
@@ -61,7 +61,7 @@ func (j Job) variables() [][2]string {
 }
 
 // Write writes it in one of the forms.
-func (j Job) Write(w io.Writer, form string) error {
+func (j Credentials) Write(w io.Writer, form string) error {
 	switch form {
 	case Env:
 		return j.env(w)
@@ -78,7 +78,7 @@ func (j Job) Write(w io.Writer, form string) error {
 }
 
 // env is lines that a shell, Docker and Airflow take alike: no value needs quotes.
-func (j Job) env(w io.Writer) error {
+func (j Credentials) env(w io.Writer) error {
 	for _, v := range j.variables() {
 		if _, err := fmt.Fprintf(w, "%s=%s\n", v[0], v[1]); err != nil {
 			return err
@@ -94,7 +94,7 @@ func (j Job) env(w io.Writer) error {
 
 // netrc is for Keycloak, where curl and Python's requests show the secret as a
 // password; MLflow takes no password of an account.
-func (j Job) netrc(w io.Writer) error {
+func (j Credentials) netrc(w io.Writer) error {
 	u, err := url.Parse(j.TokenURL)
 	if err != nil {
 		return fmt.Errorf("address of Keycloak: %w", err)
@@ -106,7 +106,7 @@ func (j Job) netrc(w io.Writer) error {
 // authorityKey is the file of the authority where the Secret is a volume.
 const authorityKey = "ca.crt"
 
-func (j Job) kubernetes(w io.Writer) error {
+func (j Credentials) kubernetes(w io.Writer) error {
 	data := map[string]string{}
 	for _, v := range j.variables() {
 		data[v[0]] = v[1]

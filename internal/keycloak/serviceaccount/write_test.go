@@ -24,7 +24,7 @@ var (
 func written(t *testing.T, form, authority string) string {
 	t.Helper()
 	var out strings.Builder
-	require.NoError(t, JobOf(told, account, authority).Write(&out, form))
+	require.NoError(t, For(told, account, authority).Write(&out, form))
 	return out.String()
 }
 
@@ -36,8 +36,8 @@ func TestEachFormHoldsWhatAJobNeedsAndIsReadByWhomItIsFor(t *testing.T) {
 	}
 	got := map[string]string{}
 	for line := range strings.Lines(written(t, Env, "")) {
-		name, value, is := strings.Cut(strings.TrimSpace(line), "=")
-		require.True(t, is, line)
+		name, value, ok := strings.Cut(strings.TrimSpace(line), "=")
+		require.True(t, ok, line)
 		require.NotRegexp(t, `["'\s$\\]`, value, "a shell would take it for something else")
 		got[name] = value
 	}
@@ -57,11 +57,11 @@ func TestEachFormHoldsWhatAJobNeedsAndIsReadByWhomItIsFor(t *testing.T) {
 
 	require.Equal(t, "machine auth.example.com\nlogin ci\npassword the-secret\n", written(t, Netrc, ""))
 
-	var job Job
+	var job Credentials
 	require.NoError(t, json.Unmarshal([]byte(written(t, JSON, "PEM")), &job))
-	require.Equal(t, JobOf(told, account, "PEM"), job)
+	require.Equal(t, For(told, account, "PEM"), job)
 
-	require.ErrorContains(t, JobOf(told, account, "").Write(&strings.Builder{}, "xml"), `got the form "xml", want env`)
+	require.ErrorContains(t, For(told, account, "").Write(&strings.Builder{}, "xml"), `got the form "xml", want env`)
 }
 
 func TestWhoHasToTrustAnAuthorityIsTold(t *testing.T) {

@@ -6,8 +6,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/accessrule"
 )
 
-// Everybody is all that MLflow knows about who may do what.
-type Everybody struct {
+// AllAccounts is all that MLflow knows about who may do what.
+type AllAccounts struct {
 	People []Person `json:"people"`
 	Groups []Group  `json:"groups"`
 }
@@ -21,19 +21,19 @@ type Person struct {
 	// Steward says that it is the stack's own.
 	Steward bool       `json:"steward"`
 	Groups  []string   `json:"groups"`
-	Rules   []Given    `json:"rules"`
+	Rules   []Grant    `json:"rules"`
 	May     []Decision `json:"may"`
 }
 
 // Group is a group; May are the things that it was granted one by one.
 type Group struct {
 	Name  string     `json:"name"`
-	Rules []Given    `json:"rules"`
+	Rules []Grant    `json:"rules"`
 	May   []Decision `json:"may"`
 }
 
-// Given is a rule as the plugin keeps it.
-type Given struct {
+// Grant is a rule as the plugin keeps it.
+type Grant struct {
 	Kind       accessrule.Kind `json:"kind"`
 	Regex      string          `json:"regex"`
 	Priority   int             `json:"priority"`
@@ -49,8 +49,8 @@ type Decision struct {
 	Source     string          `json:"source"`
 }
 
-// Everybody asks the plugin for all of it.
-func (s *Steward) Everybody(ctx context.Context) (all Everybody, err error) {
+// AllAccounts asks the plugin for all of it.
+func (s *Client) AllAccounts(ctx context.Context) (all AllAccounts, err error) {
 	err = s.do(ctx, "effective", nil, &all)
 	return all, err
 }

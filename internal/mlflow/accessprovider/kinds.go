@@ -25,20 +25,20 @@ func (stewards) identity(resource.PropertyMap) string { return "steward" }
 
 func (stewards) told() []resource.PropertyKey { return []resource.PropertyKey{"subject"} }
 
-func (stewards) set(ctx context.Context, s *accessclient.Steward, inputs resource.PropertyMap) (resource.PropertyMap, error) {
-	_, _, err := s.Bind(ctx)
+func (stewards) set(ctx context.Context, s *accessclient.Client, inputs resource.PropertyMap) (resource.PropertyMap, error) {
+	_, _, err := s.LinkIdentity(ctx)
 	return inputs, err
 }
 
-func (stewards) read(ctx context.Context, s *accessclient.Steward, inputs resource.PropertyMap) (resource.PropertyMap, error) {
-	if bound, err := s.Bound(ctx); err != nil || !bound {
+func (stewards) read(ctx context.Context, s *accessclient.Client, inputs resource.PropertyMap) (resource.PropertyMap, error) {
+	if bound, err := s.IsLinked(ctx); err != nil || !bound {
 		return nil, err
 	}
 	return inputs, nil
 }
 
-func (stewards) remove(ctx context.Context, s *accessclient.Steward, _ resource.PropertyMap) error {
-	return s.Unbind(ctx)
+func (stewards) remove(ctx context.Context, s *accessclient.Client, _ resource.PropertyMap) error {
+	return s.UnlinkIdentity(ctx)
 }
 
 // accounts are service accounts. The plugin keeps the display name that an account
@@ -63,14 +63,14 @@ func (accounts) told() []resource.PropertyKey {
 	return []resource.PropertyKey{"subject", "admin", "active", "displayName"}
 }
 
-func (accounts) set(ctx context.Context, s *accessclient.Steward, inputs resource.PropertyMap) (resource.PropertyMap, error) {
+func (accounts) set(ctx context.Context, s *accessclient.Client, inputs resource.PropertyMap) (resource.PropertyMap, error) {
 	_, err := s.SetAccount(ctx, accessclient.Account{
 		Username: text(inputs, "username"), Subject: text(inputs, "subject"), Admin: truth(inputs, "admin"), DisplayName: text(inputs, "displayName"),
 	})
 	return inputs, err
 }
 
-func (accounts) read(ctx context.Context, s *accessclient.Steward, inputs resource.PropertyMap) (resource.PropertyMap, error) {
+func (accounts) read(ctx context.Context, s *accessclient.Client, inputs resource.PropertyMap) (resource.PropertyMap, error) {
 	found, err := s.Account(ctx, text(inputs, "username"))
 	if err != nil || found == nil {
 		return nil, err
@@ -82,7 +82,7 @@ func (accounts) read(ctx context.Context, s *accessclient.Steward, inputs resour
 	return now, nil
 }
 
-func (accounts) remove(ctx context.Context, s *accessclient.Steward, inputs resource.PropertyMap) error {
+func (accounts) remove(ctx context.Context, s *accessclient.Client, inputs resource.PropertyMap) error {
 	return s.RemoveAccount(ctx, text(inputs, "username"))
 }
 
@@ -90,7 +90,7 @@ func (accounts) remove(ctx context.Context, s *accessclient.Steward, inputs reso
 // name by which MLflow knows the subject.
 type grants struct{}
 
-var subjects = []accessrule.Who{accessrule.Group, accessrule.User, accessrule.ServiceAccount}
+var subjects = []accessrule.Subject{accessrule.Group, accessrule.User, accessrule.ServiceAccount}
 
 func ruleOf(inputs resource.PropertyMap) (r accessrule.Rule) {
 	r = accessrule.Rule{
@@ -141,13 +141,13 @@ func (grants) told() []resource.PropertyKey {
 	return []resource.PropertyKey{"permission", "priority", "future"}
 }
 
-func (grants) set(ctx context.Context, s *accessclient.Steward, inputs resource.PropertyMap) (resource.PropertyMap, error) {
+func (grants) set(ctx context.Context, s *accessclient.Client, inputs resource.PropertyMap) (resource.PropertyMap, error) {
 	_, err := s.SetGrant(ctx, ruleOf(inputs))
 	return inputs, err
 }
 
-func (grants) read(ctx context.Context, s *accessclient.Steward, inputs resource.PropertyMap) (resource.PropertyMap, error) {
-	found, err := s.Grant(ctx, ruleOf(inputs))
+func (grants) read(ctx context.Context, s *accessclient.Client, inputs resource.PropertyMap) (resource.PropertyMap, error) {
+	found, err := s.FindGrant(ctx, ruleOf(inputs))
 	if err != nil || found == nil {
 		return nil, err
 	}
@@ -157,7 +157,7 @@ func (grants) read(ctx context.Context, s *accessclient.Steward, inputs resource
 	return now, nil
 }
 
-func (grants) remove(ctx context.Context, s *accessclient.Steward, inputs resource.PropertyMap) error {
+func (grants) remove(ctx context.Context, s *accessclient.Client, inputs resource.PropertyMap) error {
 	return s.RemoveGrant(ctx, ruleOf(inputs))
 }
 

@@ -52,10 +52,10 @@ type kind interface {
 	identity(inputs resource.PropertyMap) string
 	// told are the inputs that can be changed in place.
 	told() []resource.PropertyKey
-	set(ctx context.Context, s *accessclient.Steward, inputs resource.PropertyMap) (resource.PropertyMap, error)
+	set(ctx context.Context, s *accessclient.Client, inputs resource.PropertyMap) (resource.PropertyMap, error)
 	// read gives what there is now; nil where there is nothing.
-	read(ctx context.Context, s *accessclient.Steward, inputs resource.PropertyMap) (resource.PropertyMap, error)
-	remove(ctx context.Context, s *accessclient.Steward, inputs resource.PropertyMap) error
+	read(ctx context.Context, s *accessclient.Client, inputs resource.PropertyMap) (resource.PropertyMap, error)
+	remove(ctx context.Context, s *accessclient.Client, inputs resource.PropertyMap) error
 }
 
 var kinds = map[tokens.Type]kind{permissions.StewardType: stewards{}, permissions.ServiceAccountType: accounts{}, permissions.GrantType: grants{}}
@@ -67,7 +67,7 @@ type server struct {
 	tell func(context.Context, resource.URN, string)
 
 	one     sync.Mutex
-	steward *accessclient.Steward
+	steward *accessclient.Client
 }
 
 var _ plugin.Provider = (*server)(nil)
@@ -111,14 +111,14 @@ func (s *server) Configure(_ context.Context, r plugin.ConfigureRequest) (plugin
 	}
 	s.one.Lock()
 	defer s.one.Unlock()
-	s.steward = &accessclient.Steward{
+	s.steward = &accessclient.Client{
 		Container: text(r.Inputs, "container"), Client: text(r.Inputs, "clientId"), Secret: text(r.Inputs, "clientSecret"),
 	}
 	return plugin.ConfigureResponse{}, nil
 }
 
 // connected is the steward, as soon as the Docker host answers.
-func (s *server) connected(ctx context.Context) (*accessclient.Steward, error) {
+func (s *server) connected(ctx context.Context) (*accessclient.Client, error) {
 	s.one.Lock()
 	defer s.one.Unlock()
 	if s.steward == nil {
@@ -135,8 +135,8 @@ func (s *server) connected(ctx context.Context) (*accessclient.Steward, error) {
 }
 
 func (s *server) Check(ctx context.Context, r plugin.CheckRequest) (plugin.CheckResponse, error) {
-	of, is := kinds[r.Type]
-	if !is {
+	of, ok := kinds[r.Type]
+	if !ok {
 		return plugin.CheckResponse{}, fmt.Errorf("plugin mlflow-sso: got type %s, want one that it knows", r.Type)
 	}
 	if r.News.ContainsUnknowns() {

@@ -20,34 +20,34 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// Longest is the most time that one pass can have; the image knows it too.
-const Longest = 8 * time.Hour
+// MaxDuration is the most time that one pass can have; the image knows it too.
+const MaxDuration = 8 * time.Hour
 
-// Pass is an administrator's account for a while.
-type Pass struct {
+// TemporaryAdmin is an administrator's account for a while.
+type TemporaryAdmin struct {
 	Username string    `json:"username"`
 	Token    string    `json:"token"`
 	Until    time.Time `json:"until"`
 }
 
-// Glass is what stands around a stack's MLflow.
-type Glass struct {
+// Manager is what stands around a stack's MLflow.
+type Manager struct {
 	stack  outputs.Stack
 	docker *engine.Engine
 }
 
-// Of is the glass of a stack whose MLflow and database run; nothing else has to.
-func Of(stack outputs.Stack, docker *engine.Engine) *Glass { return &Glass{stack, docker} }
+// New is the glass of a stack whose MLflow and database run; nothing else has to.
+func New(stack outputs.Stack, docker *engine.Engine) *Manager { return &Manager{stack, docker} }
 
-// Break makes a pass for whole minutes. The caller ends it.
-func (g *Glass) Break(ctx context.Context, length time.Duration, person, reason string) (*Pass, error) {
-	if length < time.Minute || length > Longest || length%time.Minute != 0 {
-		return nil, fmt.Errorf("time: got %s, want whole minutes, 1m to %s", length, Longest)
+// Grant makes a pass for whole minutes. The caller ends it.
+func (g *Manager) Grant(ctx context.Context, length time.Duration, person, reason string) (*TemporaryAdmin, error) {
+	if length < time.Minute || length > MaxDuration || length%time.Minute != 0 {
+		return nil, fmt.Errorf("time: got %s, want whole minutes, 1m to %s", length, MaxDuration)
 	}
 	if strings.TrimSpace(person) == "" || strings.TrimSpace(reason) == "" {
 		return nil, errors.New("got no person or no reason, want both: they are what the audit log will say")
 	}
-	pass := &Pass{}
+	pass := &TemporaryAdmin{}
 	err := g.ask(ctx, map[string]any{"minutes": int(length / time.Minute), "person": person, "reason": reason}, pass)
 	if err == nil && pass.Token == "" {
 		err = errors.New("MLflow made no token")
@@ -58,8 +58,8 @@ func (g *Glass) Break(ctx context.Context, length time.Duration, person, reason 
 	return pass, nil
 }
 
-// End takes the pass's rights, and says whether it still had any.
-func (g *Glass) End(ctx context.Context, pass *Pass) (bool, error) {
+// Revoke takes the pass's rights, and says whether it still had any.
+func (g *Manager) Revoke(ctx context.Context, pass *TemporaryAdmin) (bool, error) {
 	var told struct {
 		Ended bool `json:"ended"`
 	}
@@ -71,7 +71,7 @@ func (g *Glass) End(ctx context.Context, pass *Pass) (bool, error) {
 
 // ask runs the image's own module. What it prints may hold a token, so no error
 // repeats it.
-func (g *Glass) ask(ctx context.Context, question map[string]any, answer any) error {
+func (g *Manager) ask(ctx context.Context, question map[string]any, answer any) error {
 	input, err := json.Marshal(question)
 	if err != nil {
 		return err

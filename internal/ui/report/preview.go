@@ -22,9 +22,9 @@ const (
 
 // What drift finds and no update would touch.
 const (
-	Foreign Outcome = "not made by the stack"
-	ByHand  Outcome = "changed by hand"
-	Gone    Outcome = "gone"
+	Unmanaged       Outcome = "not made by the stack"
+	ManuallyChanged Outcome = "changed by hand"
+	Missing         Outcome = "gone"
 )
 
 var outcomes = []Outcome{Removed, Replaced, Changed, Created}
@@ -38,8 +38,8 @@ type Change struct {
 	Why string
 	// Properties are those that differ; none where the resource is new or goes.
 	Properties []Property
-	// Loses says which data would be gone; empty where nothing of the kind would.
-	Loses string
+	// DataLoss says which data would be gone; empty where nothing of the kind would.
+	DataLoss string
 }
 
 // String is such as `redis-container: would be replaced for ["memory"]`.
@@ -116,7 +116,7 @@ func (p Preview) count(o Outcome) int {
 func (p Preview) losses() []Change {
 	var found []Change
 	for _, c := range p.Changes {
-		if c.Loses != "" {
+		if c.DataLoss != "" {
 			found = append(found, c)
 		}
 	}

@@ -34,7 +34,7 @@ type jsonProperty struct {
 func WriteChangesJSON(w io.Writer, p Preview) error {
 	out := jsonPreview{Stack: p.Stack, Loses: len(p.losses()) > 0, Same: p.Same, Changes: make([]jsonChange, len(p.Changes))}
 	for i, c := range p.Changes {
-		out.Changes[i] = jsonChange{Resource: c.Resource, Kind: c.Kind, Outcome: c.Outcome, Why: c.Why, Loses: c.Loses}
+		out.Changes[i] = jsonChange{Resource: c.Resource, Kind: c.Kind, Outcome: c.Outcome, Why: c.Why, Loses: c.DataLoss}
 		for _, property := range c.Properties {
 			out.Changes[i].Properties = append(out.Changes[i].Properties, jsonProperty(property))
 		}

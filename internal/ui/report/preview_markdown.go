@@ -22,7 +22,7 @@ func WriteChangesMarkdown(w io.Writer, p Preview) error {
 		m.must("\n> [!CAUTION]\n> **Data would be lost**\n>\n")
 		m.each(len(losses), "lost", func(i int) string {
 			c := losses[i]
-			return fmt.Sprintf("> - `%s` would be %s: %s\n", code(c.Resource), c.Outcome, c.Loses)
+			return fmt.Sprintf("> - `%s` would be %s: %s\n", code(c.Resource), c.Outcome, c.DataLoss)
 		})
 	}
 	if len(p.Changes) > 0 {
@@ -87,7 +87,7 @@ func row(c Change) string {
 		what = strings.TrimSuffix(c.Why+": "+what, ": ")
 	}
 	outcome := string(c.Outcome)
-	if c.Loses != "" {
+	if c.DataLoss != "" {
 		outcome = "⚠️ **" + outcome + "**"
 	}
 	return fmt.Sprintf("| %s | `%s` | %s | %s |\n", outcome, code(c.Resource), strings.ReplaceAll(c.Kind, "|", ""), what)

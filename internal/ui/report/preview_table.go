@@ -30,7 +30,7 @@ func WriteChanges(w io.Writer, p Preview, colour bool) error {
 		t.print("\n%s\n", t.paint(red, "DATA WOULD BE LOST"))
 	}
 	for _, c := range losses {
-		t.print("  %s, which would be %s: %s\n", c.Resource, c.Outcome, c.Loses)
+		t.print("  %s, which would be %s: %s\n", c.Resource, c.Outcome, c.DataLoss)
 	}
 	return t.err
 }
@@ -69,7 +69,7 @@ func difference(p Property, most int) string {
 func (t *Table) outcome(c Change) string {
 	text := pad(string(c.Outcome), 8)
 	switch {
-	case c.Loses != "":
+	case c.DataLoss != "":
 		return t.paint(red, text)
 	case c.Outcome == Created:
 		return t.paint(green, text)

@@ -17,7 +17,7 @@ func examplePreview() Preview {
 		Stack: "lab", Same: 20,
 		Changes: []Change{
 			{
-				Resource: "postgres-data", Kind: "docker Volume", Outcome: Replaced, Loses: "all that is in this volume would be deleted",
+				Resource: "postgres-data", Kind: "docker Volume", Outcome: Replaced, DataLoss: "all that is in this volume would be deleted",
 				Properties: []Property{{Name: "name", Old: json.RawMessage(`"a"`), New: json.RawMessage(`"b"`), Forces: true}},
 			},
 			{Resource: "demo|user`", Kind: "keycloak User", Outcome: Removed},
@@ -91,7 +91,7 @@ func TestACommentIsNeverTooLongAndCountsWhatWasCut(t *testing.T) {
 		p := Preview{Stack: "lab"}
 		for i := range n {
 			p.Changes = append(p.Changes, Change{
-				Resource: fmt.Sprintf("resource-%d", i), Kind: "docker Container", Outcome: Replaced, Loses: "all of it",
+				Resource: fmt.Sprintf("resource-%d", i), Kind: "docker Container", Outcome: Replaced, DataLoss: "all of it",
 				Properties: []Property{{Name: "x", Old: long, New: long}},
 			})
 		}

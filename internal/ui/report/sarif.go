@@ -10,8 +10,8 @@ import (
 
 // Rule is what a check is about, for readers who do not know it.
 type Rule struct {
-	// Tries is what is done, Defence what has to hold against it.
-	Tries, Defence string
+	// Attack is what is done, Defence what has to hold against it.
+	Attack, Mitigation string
 }
 
 // WriteSARIF writes a report as SARIF 2.1.0, which code scanners show. Each check
@@ -26,9 +26,9 @@ func WriteSARIF(w io.Writer, r Report, tool string, rules map[string]Rule) error
 	for _, c := range r.Checks {
 		about := rules[c.Name]
 		rule := run.AddRule(c.Name)
-		if about.Tries != "" {
-			rule.ShortDescription = sarif.NewMultiformatMessageString().WithText(about.Tries)
-			rule.Help = sarif.NewMultiformatMessageString().WithText("What has to hold: " + about.Defence)
+		if about.Attack != "" {
+			rule.ShortDescription = sarif.NewMultiformatMessageString().WithText(about.Attack)
+			rule.Help = sarif.NewMultiformatMessageString().WithText("What has to hold: " + about.Mitigation)
 		}
 		result := run.CreateResultForRule(c.Name)
 		result.WithLocations([]*sarif.Location{sarif.NewLocation().WithLogicalLocations(

@@ -11,7 +11,7 @@ import (
 func TestTheSARIFStaysAsItIs(t *testing.T) {
 	var got bytes.Buffer
 	require.NoError(t, WriteSARIF(&got, example(), "mlflow-sso attack", map[string]Rule{
-		"cache": {Tries: "asks without a password", Defence: "a password"},
+		"cache": {Attack: "asks without a password", Mitigation: "a password"},
 	}))
 	golden(t, "report.sarif", got.Bytes())
 }

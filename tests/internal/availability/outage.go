@@ -58,16 +58,16 @@ func (d *Diary) Since(began time.Time) Account {
 		if e.ended.After(last) {
 			last = e.ended
 		}
-		since, is := open[e.user]
+		since, ok := open[e.user]
 		switch {
 		case e.failure != "":
 			account.Failed++
 			account.Kinds[e.failure]++
-			if !is {
+			if !ok {
 				open[e.user] = later(e.began, began)
 			}
 			continue
-		case is:
+		case ok:
 			spans = append(spans, [2]time.Time{since, e.ended})
 			delete(open, e.user)
 		}

@@ -64,7 +64,7 @@ func here(dial dial) dial {
 		if err != nil {
 			return nil, err
 		}
-		if peer, is := connection.RemoteAddr().(*net.TCPAddr); !is || !peer.IP.IsLoopback() {
+		if peer, ok := connection.RemoteAddr().(*net.TCPAddr); !ok || !peer.IP.IsLoopback() {
 			return nil, errors.Join(fmt.Errorf("%s is at %s: %w", address, connection.RemoteAddr(), ErrElsewhere), connection.Close())
 		}
 		return connection, nil

@@ -78,10 +78,10 @@ func Look(ctx context.Context, docker *engine.Engine, stack outputs.Stack, exper
 			}
 		}
 		f.Content, f.File = files[f.ID], false
-		if _, is := files[f.ID]; is {
+		if _, ok := files[f.ID]; ok {
 			f.File = true
 		}
-		if _, is := all[f.Name]; is {
+		if _, ok := all[f.Name]; ok {
 			return nil, fmt.Errorf("two runs are called %s: one request made two", f.Name)
 		}
 		all[f.Name] = f

@@ -1,0 +1,259 @@
+// Package identityprovider lets people into the realm who are known elsewhere: it makes the
+// identity providers that Keycloak sends them to, and the directories that it asks.
+//
+// Nobody takes over an account. Whoever comes for the first time gets an account of
+// their own, and where somebody has their address already, they are refused: MLflow
+// knows people by their address. It is taken from the provider once and then stays,
+// whatever the provider says later. User names begin with the provider's alias, so that
+// none of them can be somebody else's name or address.
+//
+// Who is in which group is the provider's to say, at each login anew: who is in a
+// group that is mapped is let in by it, and who is in none is refused by MLflow.
+package identityprovider
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/pulumi/pulumi-keycloak/sdk/v6/go/keycloak"
+	"github.com/pulumi/pulumi-keycloak/sdk/v6/go/keycloak/authentication"
+	"github.com/pulumi/pulumi-keycloak/sdk/v6/go/keycloak/oidc"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
+	"github.com/mlflow-sso/mlflow-sso/components/realm"
+)
+
+// TypeToken is the component's type in the state.
+const TypeToken = "mlflow-sso:broker:Broker"
+
+// FirstLogin is the name of the flow for whoever comes for the first time.
+const FirstLogin = "mlflow-first-login"
+
+// Provider is where people are known.
+type Provider struct {
+	// Alias is its name in Keycloak, and begins the user names of its people.
+	Alias string
+	// DisplayName is what the button in the login form says.
+	DisplayName string
+	// Groups maps the provider's groups to the realm's.
+	Groups map[string]string
+	// TrustEmail says that the provider has made sure that an address is the person's.
+	TrustEmail bool
+	// OIDC says how it is asked.
+	OIDC *OIDC
+	// SAML says how it is asked, in place of OIDC, and LDAP in place of both.
+	SAML *SAML
+	LDAP *LDAP
+}
+
+// ways are in how many ways it is asked.
+func (p Provider) ways() (n int) {
+	for _, ok := range []bool{p.OIDC != nil, p.SAML != nil, p.LDAP != nil} {
+		if ok {
+			n++
+		}
+	}
+	return n
+}
+
+// OIDC is a provider that speaks OpenID Connect.
+type OIDC struct {
+	// Discovery is what it publishes about itself.
+	Discovery Discovery
+	// ClientID and ClientSecret are those of this stack at the provider.
+	ClientID     string
+	ClientSecret pulumi.StringInput
+	// GroupsClaim is the claim with a person's groups.
+	GroupsClaim string
+	// Scopes are what is asked for.
+	Scopes string
+}
+
+// Args say who is asked about people.
+type Args struct {
+	// Realm is where they are let in.
+	Realm realm.Resources
+	// Providers are all that are asked.
+	Providers []Provider
+}
+
+// Validate reports every mistake in the arguments at once.
+func (a *Args) Validate() error {
+	if a == nil {
+		return argcheck.ErrNilArgs()
+	}
+	var m argcheck.List
+	m.Require(!a.Realm.IsZero(), "Realm is missing, want where people are let in")
+	for _, p := range a.Providers {
+		m.Require(p.Alias != "", `Providers has one without an Alias, want a name`)
+		m.Require(p.ways() == 1, "Providers has %q with %d ways in which it is asked, want one", p.Alias, p.ways())
+		m.Require(p.SAML == nil || len(p.SAML.Certificates) > 0, "Providers has %q without a certificate, want one", p.Alias)
+		m.Require(p.OIDC == nil || p.OIDC.ClientSecret != nil, "Providers has %q without a secret, want one", p.Alias)
+		m.Require(p.LDAP == nil || p.LDAP.BindPassword != nil, "Providers has %q without a password, want one", p.Alias)
+		for _, group := range p.Groups {
+			_, known := a.Realm.Groups[group]
+			m.Require(known, "Providers has %q with group %q, want groups of the realm", p.Alias, group)
+		}
+	}
+	return m.Err()
+}
+
+// Broker is all that lets people in who are known elsewhere.
+type Broker struct{ pulumi.ResourceState }
+
+// New makes the providers. With an error from args nothing is registered.
+func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Broker, error) {
+	if err := args.Validate(); err != nil {
+		return nil, fmt.Errorf("broker %q: %w", name, err)
+	}
+	component := &Broker{}
+	if err := ctx.RegisterComponentResource(TypeToken, name, component, opts...); err != nil {
+		return nil, fmt.Errorf("broker %q: %w", name, err)
+	}
+	b := &builder{ctx: ctx, name: name, args: args, component: component}
+	// A directory's people log in by Keycloak's own form.
+	if slices.ContainsFunc(args.Providers, func(p Provider) bool { return p.LDAP == nil }) {
+		if err := b.firstLogin(); err != nil {
+			return nil, fmt.Errorf("broker %q: first login: %w", name, err)
+		}
+	}
+	for _, p := range args.Providers {
+		one := b.provider
+		switch {
+		case p.LDAP != nil:
+			one = b.directory
+		case p.SAML != nil:
+			one = b.saml
+		}
+		if err := one(p); err != nil {
+			return nil, fmt.Errorf("broker %q: %s: %w", name, p.Alias, err)
+		}
+	}
+	if err := ctx.RegisterResourceOutputs(component, pulumi.Map{}); err != nil {
+		return nil, fmt.Errorf("broker %q: %w", name, err)
+	}
+	return component, nil
+}
+
+// builder makes the children, one after the other.
+type builder struct {
+	ctx       *pulumi.Context
+	name      string
+	args      *Args
+	component *Broker
+
+	flow pulumi.StringOutput
+}
+
+// firstLogin has one step: make an account, or end there. Keycloak's own flow would go
+// on and offer to join an account that has the same address.
+func (b *builder) firstLogin() error {
+	flow, err := authentication.NewFlow(b.ctx, b.name+"-first-login", &authentication.FlowArgs{
+		RealmId:     b.args.Realm.RealmID,
+		Alias:       pulumi.String(FirstLogin),
+		ProviderId:  pulumi.String("basic-flow"),
+		Description: pulumi.String("An account of one's own, or none"),
+	}, b.args.Realm.Options(b.component)...)
+	if err != nil {
+		return err
+	}
+	step, err := authentication.NewExecution(b.ctx, b.name+"-first-login-unique", &authentication.ExecutionArgs{
+		RealmId:         b.args.Realm.RealmID,
+		ParentFlowAlias: flow.Alias,
+		Authenticator:   pulumi.String("idp-create-user-if-unique"),
+		Requirement:     pulumi.String("REQUIRED"),
+	}, b.args.Realm.Options(b.component, pulumi.DeletedWith(flow))...)
+	if err != nil {
+		return err
+	}
+	// A provider comes after the step: until then its people could not log in at all.
+	b.flow = pulumi.All(flow.Alias, step.ID()).ApplyT(func(both []any) string { return both[0].(string) }).(pulumi.StringOutput)
+	return nil
+}
+
+func (b *builder) provider(p Provider) error {
+	made, err := oidc.NewIdentityProvider(b.ctx, b.name+"-"+p.Alias, &oidc.IdentityProviderArgs{
+		Realm:                     b.args.Realm.RealmID,
+		Alias:                     pulumi.String(p.Alias),
+		DisplayName:               pulumi.String(p.DisplayName),
+		ProviderId:                pulumi.String("oidc"),
+		Enabled:                   pulumi.Bool(true),
+		Issuer:                    pulumi.String(p.OIDC.Discovery.Issuer),
+		AuthorizationUrl:          pulumi.String(p.OIDC.Discovery.Authorization),
+		TokenUrl:                  pulumi.String(p.OIDC.Discovery.Token),
+		UserInfoUrl:               pulumi.String(p.OIDC.Discovery.UserInfo),
+		DisableUserInfo:           pulumi.Bool(p.OIDC.Discovery.UserInfo == ""),
+		JwksUrl:                   pulumi.String(p.OIDC.Discovery.Keys),
+		ValidateSignature:         pulumi.Bool(true),
+		ClientId:                  pulumi.String(p.OIDC.ClientID),
+		ClientSecret:              pulumi.ToSecret(p.OIDC.ClientSecret).(pulumi.StringOutput),
+		DefaultScopes:             pulumi.String(p.OIDC.Scopes),
+		FirstBrokerLoginFlowAlias: b.flow,
+		TrustEmail:                pulumi.Bool(p.TrustEmail),
+		// The address is taken once. The groups' mappers say for themselves that they are
+		// looked at each time.
+		SyncMode:    pulumi.String("IMPORT"),
+		StoreToken:  pulumi.Bool(false),
+		ExtraConfig: pulumi.StringMap{"pkceEnabled": pulumi.String("true"), "pkceMethod": pulumi.String("S256")},
+	}, b.args.Realm.Options(b.component)...)
+	if err != nil {
+		return err
+	}
+	mapper := b.mapperOf(p.Alias, made.Alias, made)
+	if err := mapper(usernames, "oidc-username-idp-mapper", map[string]string{
+		"syncMode": "IMPORT", "target": "LOCAL", "template": "${ALIAS}.${CLAIM.email}",
+	}); err != nil {
+		return err
+	}
+	for _, theirs := range slices.Sorted(maps.Keys(p.Groups)) {
+		claims, err := json.Marshal([]map[string]string{{"key": p.OIDC.GroupsClaim, "value": theirs}})
+		if err != nil {
+			return err
+		}
+		if err := mapper(theirs, "oidc-advanced-group-idp-mapper", map[string]string{
+			"syncMode": "FORCE", "claims": string(claims), "are.claim.values.regex": "false", "group": "/" + p.Groups[theirs],
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mapperOf makes mappers of a provider, which is made and has an alias of its own.
+func (b *builder) mapperOf(name string, alias pulumi.StringInput, made pulumi.Resource) func(of, kind string, config map[string]string) error {
+	return func(of, kind string, config map[string]string) error {
+		_, err := keycloak.NewCustomIdentityProviderMapping(b.ctx, b.name+"-"+name+"-"+of, &keycloak.CustomIdentityProviderMappingArgs{
+			Realm:                  b.args.Realm.RealmID,
+			IdentityProviderAlias:  alias,
+			Name:                   pulumi.String(MapperName(name, of)),
+			IdentityProviderMapper: pulumi.String(kind),
+			ExtraConfig:            pulumi.ToStringMap(config),
+		}, b.args.Realm.Options(b.component, pulumi.DeletedWith(made))...)
+		return err
+	}
+}
+
+// usernames is the name of the mapper that gives people their user names, addresses of
+// the one for a provider that speaks SAML. A group that is called so has another kind.
+const (
+	usernames = "user names"
+	addresses = "addresses"
+)
+
+// MapperName is what a provider's mapper is called in Keycloak.
+func MapperName(alias, of string) string { return alias + ": " + of }
+
+// MapperNames are those of all mappers of a provider.
+func MapperNames(alias string, saml bool, groups map[string]string) []string {
+	names := []string{MapperName(alias, usernames)}
+	if saml {
+		names = append(names, MapperName(alias, addresses))
+	}
+	for _, theirs := range slices.Sorted(maps.Keys(groups)) {
+		names = append(names, MapperName(alias, theirs))
+	}
+	return names
+}

@@ -1,0 +1,160 @@
+// Package objectstore is an artifact store that is not the stack's: a bucket at a service
+// that speaks Amazon's S3.
+//
+// Its operator has made the bucket and the access key; nothing is made here.
+// MLflow alone has the key: people reach artifacts through MLflow, which asks
+// who they are.
+package objectstore
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
+	"github.com/mlflow-sso/mlflow-sso/contract/address"
+)
+
+var (
+	// bucketPattern is Amazon's rule, without dots: with one, no certificate fits a
+	// name in front of the service's own.
+	bucketPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`)
+	prefixPattern = regexp.MustCompile(`^([A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*)?$`)
+	regionPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+	keyPattern    = regexp.MustCompile(`^[A-Za-z0-9_.-]{3,128}$`)
+)
+
+// CheckBucket says what is wrong with the name of a bucket.
+func CheckBucket(name string) error {
+	if !bucketPattern.MatchString(name) {
+		return errors.New("want 3 to 63 lower-case letters, digits and hyphens")
+	}
+	return nil
+}
+
+// CheckPrefix says what is wrong with the path of the artifacts in the bucket.
+func CheckPrefix(prefix string) error {
+	if !prefixPattern.MatchString(prefix) {
+		return errors.New(`want a path such as "mlflow/artifacts", without a slash at either end, or nothing for the whole bucket`)
+	}
+	return nil
+}
+
+// CheckRegion says what is wrong with a region.
+func CheckRegion(region string) error {
+	if !regionPattern.MatchString(region) {
+		return errors.New(`want the bucket's own, such as "eu-central-1"`)
+	}
+	return nil
+}
+
+// CheckEndpoint says what is wrong with the address of the service.
+func CheckEndpoint(endpoint string) error {
+	if endpoint == "" {
+		return nil
+	}
+	u, err := url.Parse(endpoint)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
+		return errors.New(`want an origin such as "https://s3.example.com", or nothing for Amazon's own`)
+	case u.User != nil:
+		return errors.New("want no user in it: the key is named by accessKeyID and secretKeyFile")
+	case u.Scheme == "http" && !address.Private(u.Hostname()):
+		return errors.New("want https: only to a private IPv4 address may artifacts travel in clear")
+	}
+	return address.CheckExternalHost(u.Hostname())
+}
+
+// CheckAccessKeyID says what is wrong with the name of an access key.
+func CheckAccessKeyID(id string) error {
+	if !keyPattern.MatchString(id) {
+		return errors.New("want the name of an access key, which is no secret; the key itself is in the file that secretKeyFile names")
+	}
+	return nil
+}
+
+// External is a bucket, with the key in clear.
+type External struct {
+	// Bucket is the name of the bucket, Prefix the path of the artifacts in it.
+	Bucket, Prefix string
+	// Endpoint is the service's origin; empty for Amazon's own.
+	Endpoint string
+	// Region is the bucket's.
+	Region string
+	// AccessKeyID names the access key, SecretKey is the key itself.
+	AccessKeyID, SecretKey string
+}
+
+// Validate reports every mistake in it at once. The key is not repeated.
+func (e External) Validate() error {
+	var m argcheck.List
+	for _, check := range []struct {
+		field, got string
+		err        error
+	}{
+		{"Bucket", e.Bucket, CheckBucket(e.Bucket)},
+		{"Prefix", e.Prefix, CheckPrefix(e.Prefix)},
+		{"Region", e.Region, CheckRegion(e.Region)},
+		{"AccessKeyID", "not repeated", CheckAccessKeyID(e.AccessKeyID)},
+		{"Endpoint", "not repeated", CheckEndpoint(e.Endpoint)},
+	} {
+		m.Require(check.err == nil, "%s is %q, %v", check.field, check.got, check.err)
+	}
+	m.Require(e.SecretKey != "", "SecretKey is empty, want one")
+	return m.Err()
+}
+
+// Connect hands on the bucket.
+func (e External) Connect() (Bucket, error) {
+	if err := e.Validate(); err != nil {
+		return Bucket{}, fmt.Errorf("external artifact store: %w", err)
+	}
+	return Bucket{
+		URI: e.URI(), Endpoint: e.Endpoint, Region: e.Region, AccessKeyID: e.AccessKeyID,
+		SecretKey: pulumi.ToSecret(pulumi.String(e.SecretKey)).(pulumi.StringOutput),
+	}, nil
+}
+
+// URI is where artifacts are, such as "s3://bucket/prefix".
+func (e External) URI() string { return strings.TrimSuffix("s3://"+e.Bucket+"/"+e.Prefix, "/") }
+
+// Bucket is what MLflow needs to keep artifacts there.
+type Bucket struct {
+	// URI is where artifacts are, such as "s3://bucket/prefix".
+	URI string
+	// Endpoint is the service's origin; empty for Amazon's own.
+	Endpoint string
+	// Region is the bucket's.
+	Region string
+	// AccessKeyID names the access key, SecretKey is the key itself.
+	AccessKeyID string
+	SecretKey   pulumi.StringOutput
+}
+
+// IsZero says whether there is no bucket.
+func (b Bucket) IsZero() bool { return b.URI == "" }
+
+// Settings are what a client of the service is told beside its key.
+func (b Bucket) Settings() map[string]string { return settings(b.Endpoint, b.Region) }
+
+// Settings are the same, of a bucket with the key in clear.
+func (e External) Settings() map[string]string { return settings(e.Endpoint, e.Region) }
+
+// settings are Amazon's own variables, and two of MLflow's. The client brings its
+// own list of authorities and takes no other unless it is told to.
+func settings(endpoint, region string) map[string]string {
+	told := map[string]string{"AWS_DEFAULT_REGION": region, "AWS_CA_BUNDLE": address.Authorities}
+	if endpoint != "" {
+		told["MLFLOW_S3_ENDPOINT_URL"] = endpoint
+		// Not the bucket in front of the service's name, which few resolve.
+		told["MLFLOW_BOTO_CLIENT_ADDRESSING_STYLE"] = "path"
+		// Checksums of the newest kind are Amazon's alone.
+		told["AWS_REQUEST_CHECKSUM_CALCULATION"] = "when_required"
+		told["AWS_RESPONSE_CHECKSUM_VALIDATION"] = "when_required"
+	}
+	return told
+}

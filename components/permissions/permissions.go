@@ -1,0 +1,187 @@
+// Package permissions makes what MLflow knows of a stack's service accounts, and who may
+// see and do what in it.
+//
+// MLflow's plugin keeps both in its database, behind an API for administrators. The
+// steward is one: a client at Keycloak whose service account is bound by its `sub`, which
+// nobody else can have. It acts inside MLflow's container alone (package steward of the
+// tool), through the plugin of Pulumi that the tool is, too (package provider). So an
+// access rule is a resource like any other: a preview tells it, a refresh sees what
+// somebody changed by hand, and what is taken out of the settings is taken away.
+//
+// Rules whose order matters come with a number that is made from their pattern: of two
+// that match the same name the narrower one decides.
+package permissions
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-sso/mlflow-sso/components/childopts"
+	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
+	"github.com/mlflow-sso/mlflow-sso/components/mlflow"
+	"github.com/mlflow-sso/mlflow-sso/components/realm"
+	"github.com/mlflow-sso/mlflow-sso/contract/accessrule"
+)
+
+// The types in the state. Those of resources are the plugin's own.
+const (
+	TypeToken = "mlflow-sso:access:Access"
+
+	ProviderType       = "pulumi:providers:mlflow-sso"
+	StewardType        = "mlflow-sso:access:Steward"
+	ServiceAccountType = "mlflow-sso:access:ServiceAccount"
+	GrantType          = "mlflow-sso:access:Grant"
+)
+
+// PluginName and PluginVersion are how Pulumi finds the plugin. The version is that of
+// how resources are written down, not the tool's.
+const (
+	PluginName    = "mlflow-sso"
+	PluginVersion = "1.0.0"
+)
+
+// Args say who is known and who may what.
+type Args struct {
+	// MLflow is the server.
+	MLflow *mlflow.Server
+	// Steward is the client that acts for the program.
+	Steward realm.ServiceAccountClient
+	// Accounts are the service accounts.
+	Accounts []realm.ServiceAccountClient
+	// Rules are the grants. No two of them have the same key.
+	Rules []accessrule.Rule
+}
+
+// Validate reports every mistake in the arguments at once.
+func (a *Args) Validate() error {
+	if a == nil {
+		return argcheck.ErrNilArgs()
+	}
+	var m argcheck.List
+	m.Require(a.MLflow != nil, "MLflow is missing, want the server")
+	m.Require(a.Steward.Name != "", "Steward is missing, want a client")
+	seen := map[string]bool{}
+	for _, r := range a.Rules {
+		m.Require(!seen[r.Key()], "Rules has %q twice, want it once", r.Key())
+		seen[r.Key()] = true
+	}
+	return m.Err()
+}
+
+// Access is what MLflow knows.
+type Access struct {
+	pulumi.ResourceState
+}
+
+type (
+	plugin   struct{ pulumi.ProviderResourceState }
+	resource struct{ pulumi.CustomResourceState }
+)
+
+// New makes it. With an error from args nothing is registered.
+func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Access, error) {
+	if err := args.Validate(); err != nil {
+		return nil, fmt.Errorf("access %q: %w", name, err)
+	}
+	a := &Access{}
+	if err := ctx.RegisterComponentResource(TypeToken, name, a, opts...); err != nil {
+		return nil, fmt.Errorf("access %q: %w", name, err)
+	}
+	b := &builder{ctx: ctx, name: name, args: args, component: a}
+	for _, step := range []func() error{b.connect, b.bind, b.accounts, b.grants} {
+		if err := step(); err != nil {
+			return nil, fmt.Errorf("access %q: %w", name, err)
+		}
+	}
+	if err := ctx.RegisterResourceOutputs(a, pulumi.Map{}); err != nil {
+		return nil, fmt.Errorf("access %q: %w", name, err)
+	}
+	return a, nil
+}
+
+// builder makes the children, one after the other.
+type builder struct {
+	ctx       *pulumi.Context
+	name      string
+	args      *Args
+	component *Access
+
+	plugin  *plugin
+	steward *resource
+	// known are the accounts, by name.
+	known map[string]pulumi.IDOutput
+}
+
+func (b *builder) connect() error {
+	b.plugin = &plugin{}
+	err := b.ctx.RegisterResource(ProviderType, b.name+"-mlflow", pulumi.Map{
+		// Not what is known once the container is there: Pulumi makes a provider also in an
+		// update of other things alone, such as the first of a restore.
+		"container":    pulumi.String(b.args.MLflow.Name),
+		"clientId":     pulumi.String(b.args.Steward.Name),
+		"clientSecret": pulumi.ToSecret(b.args.Steward.Secret),
+	}, b.plugin, childopts.Options(b.component, pulumi.Version(PluginVersion))...)
+	if err != nil {
+		return fmt.Errorf("plugin: %w", err)
+	}
+	return nil
+}
+
+// make registers a resource of the plugin. What MLflow knows goes with its server: a
+// stack that is taken down asks nothing of it, and the database stays where it is kept.
+func (b *builder) make(token, name string, inputs pulumi.Map) (*resource, error) {
+	made := &resource{}
+	err := b.ctx.RegisterResource(token, b.name+"-"+name, inputs, made, childopts.Options(b.component,
+		pulumi.Provider(b.plugin), pulumi.Version(PluginVersion), pulumi.DeletedWith(b.args.MLflow.Ready),
+		pulumi.DependsOn([]pulumi.Resource{b.args.MLflow.Ready}))...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return made, nil
+}
+
+func (b *builder) bind() (err error) {
+	b.steward, err = b.make(StewardType, "steward", pulumi.Map{"subject": b.args.Steward.Subject})
+	return err
+}
+
+func (b *builder) accounts() error {
+	b.known = map[string]pulumi.IDOutput{}
+	for _, account := range b.args.Accounts {
+		made, err := b.make(ServiceAccountType, "account-"+account.Name, pulumi.Map{
+			"username":    pulumi.String(account.Username),
+			"subject":     account.Subject,
+			"admin":       pulumi.Bool(account.Admin),
+			"displayName": pulumi.String(account.Name),
+			"by":          b.steward.ID(),
+		})
+		if err != nil {
+			return err
+		}
+		b.known[account.Username] = made.ID()
+	}
+	return nil
+}
+
+func (b *builder) grants() error {
+	for _, r := range b.args.Rules {
+		var who pulumi.Input = pulumi.String(r.Name)
+		if made, ok := b.known[r.Name]; ok && r.Who == accessrule.ServiceAccount {
+			who = made // once MLflow knows the account
+		}
+		_, err := b.make(GrantType, "grant-"+strings.ReplaceAll(r.Key(), "/", "-"), pulumi.Map{
+			string(r.Who): who,
+			"by":          b.steward.ID(),
+			"kind":        pulumi.String(string(r.Kind)),
+			"pattern":     pulumi.String(string(r.Pattern)),
+			"permission":  pulumi.String(r.Permission),
+			"future":      pulumi.Bool(r.Future),
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

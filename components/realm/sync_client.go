@@ -1,0 +1,20 @@
+package realm
+
+import "github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+// SyncClientID is the client of the keeper. Its right to see people is given by the
+// tool after an update: it belongs to a client that Keycloak makes by itself.
+const SyncClientID = "mlflow-keeper"
+
+// SyncClient is a service account that may see who is in which group, and change
+// nothing.
+type SyncClient struct {
+	// ID and Secret are the client's.
+	ID     string
+	Secret pulumi.StringOutput
+	// RealmURL is the realm on the private network.
+	RealmURL string
+}
+
+// IsZero says whether there is none.
+func (w SyncClient) IsZero() bool { return w.ID == "" || w.RealmURL == "" }

@@ -1,0 +1,112 @@
+// Package users makes the people whom a stack lists: a user of the realm each, in
+// exactly the groups that the list says.
+//
+// Nobody gets a password from here. People set their own by an invitation, and no
+// update touches it. Who is no longer listed is removed from Keycloak; who is not
+// listed and never was is not looked at.
+package users
+
+import (
+	"fmt"
+
+	"github.com/pulumi/pulumi-keycloak/sdk/v6/go/keycloak"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
+	"github.com/mlflow-sso/mlflow-sso/components/realm"
+)
+
+// TypeToken is the component's type in the state.
+const TypeToken = "mlflow-sso:people:People"
+
+// Person is somebody whom the stack lists.
+type Person struct {
+	// Username is in small letters, and stays.
+	Username string
+	// Email is the address by which MLflow knows them.
+	Email string
+	// FirstName and LastName may be empty.
+	FirstName, LastName string
+	// Groups are the names of all groups that they are in.
+	Groups []string
+	// Enabled says whether they may log in.
+	Enabled bool
+}
+
+// Args say who is listed.
+type Args struct {
+	// Realm is where they are made.
+	Realm realm.Resources
+	// People are all who are listed.
+	People []Person
+}
+
+// Validate reports every mistake in the arguments at once.
+func (a *Args) Validate() error {
+	if a == nil {
+		return argcheck.ErrNilArgs()
+	}
+	var m argcheck.List
+	m.Require(!a.Realm.IsZero(), "Realm is missing, want where people are made")
+	for _, p := range a.People {
+		m.Require(p.Username != "" && p.Email != "", "People has %q with the address %q, want both", p.Username, p.Email)
+		for _, group := range p.Groups {
+			_, known := a.Realm.Groups[group]
+			m.Require(known, "People has %q in group %q, want groups of the realm", p.Username, group)
+		}
+	}
+	return m.Err()
+}
+
+// People are those whom the stack lists.
+type People struct{ pulumi.ResourceState }
+
+// New makes the people. With an error from args nothing is registered.
+func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*People, error) {
+	if err := args.Validate(); err != nil {
+		return nil, fmt.Errorf("people %q: %w", name, err)
+	}
+	p := &People{}
+	if err := ctx.RegisterComponentResource(TypeToken, name, p, opts...); err != nil {
+		return nil, fmt.Errorf("people %q: %w", name, err)
+	}
+	for _, who := range args.People {
+		if err := p.person(ctx, name, args.Realm, who); err != nil {
+			return nil, fmt.Errorf("people %q: %s: %w", name, who.Username, err)
+		}
+	}
+	if err := ctx.RegisterResourceOutputs(p, pulumi.Map{}); err != nil {
+		return nil, fmt.Errorf("people %q: %w", name, err)
+	}
+	return p, nil
+}
+
+func (p *People) person(ctx *pulumi.Context, name string, in realm.Resources, who Person) error {
+	made, err := keycloak.NewUser(ctx, name+"-"+who.Username, &keycloak.UserArgs{
+		RealmId:       in.RealmID,
+		Username:      pulumi.String(who.Username),
+		Email:         pulumi.String(who.Email),
+		EmailVerified: pulumi.Bool(true), // the operator vouches for it by listing it
+		FirstName:     pulumi.String(who.FirstName),
+		LastName:      pulumi.String(who.LastName),
+		Enabled:       pulumi.Bool(who.Enabled),
+	}, in.Options(p,
+		// What Keycloak still wants of a person, and where else they log in, is between the
+		// two: an update would ask for a password anew, or forget an identity.
+		pulumi.IgnoreChanges([]string{"requiredActions", "federatedIdentities"}))...)
+	if err != nil {
+		return err
+	}
+	groups := pulumi.StringArray{}
+	for _, group := range who.Groups {
+		groups = append(groups, in.Groups[group])
+	}
+	// A person who is removed leaves their groups by that.
+	_, err = keycloak.NewUserGroups(ctx, name+"-"+who.Username+"-groups", &keycloak.UserGroupsArgs{
+		RealmId:    in.RealmID,
+		UserId:     made.ID(),
+		GroupIds:   groups,
+		Exhaustive: pulumi.Bool(true),
+	}, in.Options(p, pulumi.DeletedWith(made))...)
+	return err
+}

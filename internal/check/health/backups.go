@@ -1,0 +1,56 @@
+package health
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/backup"
+)
+
+// late is how long after its time a snapshot may be taken: it takes a while itself.
+const late = time.Hour
+
+func (d *doctor) lookAtSnapshots(ctx context.Context) ([]Finding, error) {
+	status, err := backup.Client{Docker: d.docker, Container: d.container(Backup)}.Status(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ask about snapshots: %w", err)
+	}
+	return d.judgeSnapshots(status), nil
+}
+
+// judgeSnapshots demands that the last try was no failure, that the newest snapshot is not
+// older than the settings want, and that a restore was proved not too long ago. Of a stack
+// that is young it demands less.
+func (d *doctor) judgeSnapshots(s backup.Status) (found []Finding) {
+	add := func(id, what, got, wanted, cause, mend string) {
+		found = append(found, Finding{
+			ID: id, Organ: Backup, Summary: what, Got: got, Wanted: wanted, Cause: cause, Fix: strings.Join([]string{d.Tool, mend, d.Flags}, " "),
+		})
+	}
+	ago := func(then int64) time.Duration { return time.Duration(s.Now-then) * time.Second }
+	if s.Failed != nil {
+		add("snapshot-failed", "the last try to take a snapshot failed", fmt.Sprintf("%s ago: %s", ago(s.Failed.At), firstLine(s.Failed.Why)), "a snapshot",
+			"what it says, or container "+d.container(Backup), "backup")
+	}
+	every := time.Duration(s.Every) * time.Second
+	newest, got := s.Started, "none since the container started"
+	if s.Last != nil {
+		newest, got = s.Last.Began, "the newest is of"
+	}
+	switch {
+	case every == 0: // on demand alone
+	case s.Last == nil && ago(newest) > late, s.Last != nil && ago(newest) > every+late:
+		add("snapshot-old", "the newest snapshot is too old", fmt.Sprintf("%s %s ago", got, ago(newest)), fmt.Sprintf("one each %s", every), "setting backup.every", "backup")
+	}
+	proved, got := s.First, "never proved since the first snapshot"
+	if s.Proof != nil {
+		proved, got = s.Proof.At, "last proved"
+	}
+	if within := time.Duration(s.ProvedWithin) * time.Second; s.First > 0 && ago(proved) > within {
+		add("proof-old", "nobody knows whether the snapshots can be restored", fmt.Sprintf("%s, %s ago", got, ago(proved)), fmt.Sprintf("a proof each %s", within),
+			"setting backup.provedWithin", "backup verify")
+	}
+	return found
+}

@@ -1,0 +1,33 @@
+package health
+
+import (
+	"context"
+	"strings"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/idpcheck"
+)
+
+// lookAtUpstreams has Keycloak ask where people are known elsewhere.
+func (d *doctor) lookAtUpstreams(ctx context.Context) ([]Finding, error) {
+	troubles, err := idpcheck.Check(ctx, d.Stack)
+	if err != nil {
+		return nil, err
+	}
+	var found []Finding
+	for _, t := range troubles {
+		f := d.inside(t.ID, t.What, t.Got, t.Wanted, "identity provider "+t.Alias+" (setting identityProviders)")
+		switch {
+		case strings.HasPrefix(t.At, "ldap"):
+			// Keycloak's log has what the directory, or its certificate, said.
+			f.Fix = "docker logs --tail 50 " + d.Stack.Keycloak.Container
+			if t.ID == idpcheck.Refused {
+				f.Fix = d.up() + " # after the right password is in its bindPasswordFile"
+			}
+		case t.ID == idpcheck.Unreachable || t.ID == idpcheck.Differs:
+			// No update brings a provider back, and none reads what it says today.
+			f.Fix = "curl --fail --silent --show-error '" + t.At + "' # then put it in place of its metadataFile, and: " + d.up()
+		}
+		found = append(found, f)
+	}
+	return found, nil
+}

@@ -1,0 +1,45 @@
+package health
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/syncstatus"
+)
+
+// does says what is wrong while a job of the keeper does not run.
+var does = map[string]string{
+	syncstatus.Follow:     "who is disabled in Keycloak or left their group keeps sessions and tokens in MLflow",
+	syncstatus.BreakGlass: "an account that was let in past Keycloak is not ended, though its token is",
+	syncstatus.Prune:      "the tables of logins and sessions grow",
+}
+
+func (d *doctor) lookAtKeeper(ctx context.Context) ([]Finding, error) {
+	jobs, err := syncstatus.Jobs(ctx, d.Stack, d.docker)
+	if err != nil {
+		return nil, err
+	}
+	return d.judgeKeeper(jobs), nil
+}
+
+// judgeKeeper demands that each job did what it is for not long ago.
+func (d *doctor) judgeKeeper(jobs map[string]syncstatus.Job) (found []Finding) {
+	every := syncstatus.Intervals(d.Stack)
+	for _, name := range slices.Sorted(maps.Keys(every)) {
+		job := jobs[name]
+		job.Name = name
+		if !syncstatus.Overdue(d.Stack, job) {
+			continue
+		}
+		got := "last done " + job.Since()
+		if job.Error != "" {
+			got += ", since then: " + job.Error
+		}
+		found = append(found, Finding{
+			ID: "keeper-late", Organ: Keeper, Summary: "the keeper does not " + name + ": " + does[name],
+			Got: got, Wanted: "every " + every[name].String(), Cause: "container " + d.container(Keeper), Fix: d.up("--refresh"),
+		})
+	}
+	return found
+}

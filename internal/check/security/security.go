@@ -1,0 +1,232 @@
+// Package security tries to break into a stack that runs, the operator's own, and
+// tells which attempts were refused and which were not.
+//
+// It attacks nothing else: addresses come from the stack's outputs alone, and a
+// transport of its own refuses every other destination before a connection is made,
+// redirects included. Every attack has a control: the same request made properly
+// succeeds, or the same search finds what was planted for it. Where the control
+// fails, the attack has shown nothing and counts as not run, which is no success.
+//
+// A run makes people of its own in Keycloak, logs them in, and lets them make
+// experiments, runs, models and files. All of it is removed again at the end, also
+// after a failure or an interrupt; what a killed run left behind is removed by the
+// next one that begins an hour later. Nobody's own things are touched: requests that
+// would change something name what does not exist or what the run made. No secret
+// reaches a report.
+package security
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/browser"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
+)
+
+// attack is one attempt.
+type attack struct {
+	name string
+	// tries is what it does, control what shows that it works, defence what has to
+	// hold against it. They are sentences of the documentation.
+	tries, control, defence string
+	// next is what a person does when it gets through.
+	next  string
+	needs []string
+	run   func(context.Context) (string, error)
+}
+
+const (
+	prepare = "prepare"
+	cleanup = "cleanup"
+	// namePrefix begins the name of every client, experiment and model of a run; the
+	// second at which it was made follows.
+	namePrefix = "mlflow-sso-attack-"
+)
+
+// suite is what the attacks of one run have in common.
+type suite struct {
+	stack  outputs.Stack
+	docker *engine.Engine
+	guard  *guard
+	visit  *login.Scenario
+	// client makes single requests that no browser would make.
+	client *http.Client
+
+	// admin administers; owner has things; thief, a member like them, wants them.
+	admin, owner, thief *login.Person
+	// ownerToken and thiefToken are access tokens.
+	ownerToken, thiefToken string
+	mints                  []*tokenClient
+	// names are those of all that was made in MLflow.
+	names                    []string
+	ownerThings, thiefThings *fixtures
+	// used is the last step of a login that was made, with its code and state.
+	used string
+	// secrets are what nobody shall find.
+	secrets []secret
+	images  *search
+	// allRoutes are method and path of every route of MLflow.
+	allRoutes [][2]string
+}
+
+func newCampaign(stack outputs.Stack, docker *engine.Engine) (*suite, error) {
+	g, err := newGuard(stack)
+	if err != nil {
+		return nil, err
+	}
+	c := &suite{stack: stack, docker: docker, guard: g}
+	c.visit = login.NewScenario(stack, docker, g.apply)
+	return c, nil
+}
+
+// attacks are in the order in which they are made: what ends sessions comes last.
+func (c *suite) attacks() []attack {
+	var all []attack
+	for _, family := range [][]attack{c.tokens(), c.services(), c.routes(), c.neighbours(), c.files(), c.headers(), c.logins(), c.surroundings(), c.sessions()} {
+		all = append(all, family...)
+	}
+	return all
+}
+
+func (c *suite) steps() []login.Step {
+	steps := []login.Step{{Name: prepare, Run: c.prepare, Next: "`mlflow-sso verify` says what is wrong with logins"}}
+	for _, a := range c.attacks() {
+		steps = append(steps, login.Step{Name: a.name, Needs: append([]string{prepare}, a.needs...), Next: a.next, Run: a.run})
+	}
+	return append(steps, login.Step{
+		Name: cleanup, Run: c.cleanup, Always: true,
+		Next: "remove by hand what is named above; people are in Keycloak's console, their names begin with mlflow-sso-verify-",
+	})
+}
+
+// Names are the names of all steps in the order in which they are made.
+func Names(stack outputs.Stack) []string {
+	var names []string
+	for _, s := range (&suite{stack: stack}).steps() {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
+// Rules say what each step is about.
+func Rules(stack outputs.Stack) map[string]report.Rule {
+	rules := map[string]report.Rule{
+		prepare: {Attack: "makes people and things of its own", Mitigation: "the stack works"},
+		cleanup: {Attack: "removes all that the run made", Mitigation: "nothing is left behind"},
+	}
+	for _, a := range (&suite{stack: stack}).attacks() {
+		rules[a.name] = report.Rule{Attack: a.tries, Mitigation: a.defence}
+	}
+	return rules
+}
+
+// Title says what a run is about.
+func Title(stack outputs.Stack) string {
+	return fmt.Sprintf("%s: attacks on %s and %s", stack.Deployment, stack.MLflow.URL, stack.Keycloak.URL)
+}
+
+// Run makes every attack once and tells observe about each as it ends. When ctx
+// ends, the attacks that are left are not run; what was made is removed all the same.
+func Run(ctx context.Context, stack outputs.Stack, docker *engine.Engine, observe func(report.Check)) (report.Report, error) {
+	c, err := newCampaign(stack, docker)
+	if err != nil {
+		return report.Report{}, err
+	}
+	return c.visit.Steps(ctx, Title(stack), c.steps(), observe), nil
+}
+
+// prepare makes the people and logs them in.
+func (c *suite) prepare(ctx context.Context) (string, error) {
+	if err := c.visit.SetUp(ctx); err != nil {
+		return "", err
+	}
+	c.client = c.visit.Edge().HTTP()
+	c.guard.apply(c.client, nil)
+	c.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	if err := c.removeStaleMints(ctx); err != nil {
+		return "", err
+	}
+	for _, who := range []struct {
+		into        **login.Person
+		role, group string
+	}{
+		{&c.admin, "admin", c.stack.Realm.AdminGroup}, {&c.owner, "owner", c.stack.Realm.UserGroup}, {&c.thief, "thief", c.stack.Realm.UserGroup},
+	} {
+		made, err := c.visit.Add(ctx, who.role, who.group)
+		if err != nil {
+			return "", err
+		}
+		if err := c.visit.SignIn(ctx, made); err != nil {
+			return "", fmt.Errorf("log in the %s that was made for this run: %w", who.role, err)
+		}
+		*who.into = made
+	}
+	c.visit.SetPersonas(c.admin, c.thief)
+	var err error
+	if c.ownerToken, err = c.visit.Token(ctx, c.owner); err != nil {
+		return "", err
+	}
+	if c.thiefToken, err = c.visit.Token(ctx, c.thief); err != nil {
+		return "", err
+	}
+	c.beginImages(ctx)
+	return "an administrator and two members were made for this run", nil
+}
+
+func (c *suite) cleanup(ctx context.Context) (string, error) {
+	c.images.end()
+	mints := len(c.mints)
+	// Both look long for a Python that has read MLflow.
+	var things int
+	removed := make(chan error, 1)
+	go func() {
+		var err error
+		things, err = c.removeThings(ctx)
+		removed <- err
+	}()
+	err := c.removeMints(ctx)
+	said, left := c.visit.TearDown(ctx)
+	err = errors.Join(err, <-removed)
+	if c.client != nil {
+		c.client.CloseIdleConnections()
+	}
+	return fmt.Sprintf("%s, %d temporary clients, %d experiments and models", said, mints-len(c.mints), things), errors.Join(err, left)
+}
+
+// stranger is a browser without cookies.
+func (c *suite) stranger() *browser.Browser { return c.visit.Browser() }
+
+// inMLflow runs a script in MLflow's container and reads what it answers, in JSON.
+// Standard input is never an argument, which everybody on the host could read.
+func (c *suite) inMLflow(ctx context.Context, script, stdin string, into any, arguments ...string) error {
+	ran, err := c.docker.Exec(ctx, c.stack.MLflow.Container, append([]string{"python", "-c", script}, arguments...), engine.Stdin(strings.NewReader(stdin)))
+	if err == nil {
+		err = ran.Err()
+	}
+	if err != nil {
+		return err
+	}
+	if json.Unmarshal([]byte(ran.Stdout), into) != nil {
+		return errors.New("the script's answer is no JSON of the kind that was wanted")
+	}
+	return nil
+}
+
+// stamped is a name of this run, with the second at which it was made.
+func stamped() string {
+	return fmt.Sprintf("%s%d-%s", namePrefix, time.Now().Unix(), strings.ToLower(rand.Text()[:8]))
+}
+
+// newContainer is a name for a container of this run.
+func (c *suite) newContainer() string {
+	return c.stack.Deployment + "-attack-" + strings.ToLower(rand.Text()[:6])
+}

@@ -1,0 +1,90 @@
+package security
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+)
+
+//go:embed sessions.py
+var sessionsScript string
+
+// sessionState is what the plugin's database says about somebody's sessions.
+type sessionState struct {
+	Left      []float64
+	Renewable bool
+}
+
+// sessionsOf looks into the plugin's database; with "age", it makes their tokens old.
+func (c *suite) sessionsOf(ctx context.Context, who *login.Person, more ...string) (sessionState, error) {
+	var told sessionState
+	err := c.inMLflow(ctx, sessionsScript, who.Email(), &told, more...)
+	if err == nil && len(told.Left) == 0 {
+		err = errors.New("there is no session of a person who is signed in")
+	}
+	if err != nil {
+		return told, login.NotRun(fmt.Errorf("look at sessions inside %s: %w", c.stack.MLflow.Container, err))
+	}
+	return told, nil
+}
+
+// boundedSession is how long the person's sessions live, and demands that it is no
+// longer than Keycloak's token.
+func (c *suite) boundedSession(ctx context.Context, who *login.Person) (time.Duration, error) {
+	told, err := c.sessionsOf(ctx, who)
+	if err != nil {
+		return 0, err
+	}
+	if told.Renewable {
+		return 0, login.Mismatch("a session that renews itself", "one that ends with its token")
+	}
+	life, err := lifeOf(c.ownerToken)
+	if err != nil {
+		return 0, login.NotRun(err)
+	}
+	var longest time.Duration
+	for _, seconds := range told.Left {
+		longest = max(longest, time.Duration(seconds*float64(time.Second)))
+	}
+	if longest > life {
+		return 0, login.Mismatch(fmt.Sprintf("a session that lives for %s", longest.Round(time.Second)), "at most "+life.String()+", as the token")
+	}
+	return longest, nil
+}
+
+// endsWithin is how long a process may remember that somebody is active (decision
+// 13), and a little more.
+const endsWithin = 4 * time.Second
+
+// expectEnd demands that the person's session ends in time.
+func (c *suite) expectEnd(ctx context.Context, who *login.Person, within time.Duration, since string) error {
+	for deadline := time.Now().Add(within); ; {
+		page, err := who.Browser().Fetch(ctx, http.MethodGet, c.stack.MLflow.URL+mePath, nil, nil)
+		switch {
+		case err != nil:
+			return err
+		case page.Status == http.StatusUnauthorized || page.Status == http.StatusForbidden:
+			return nil
+		case time.Now().After(deadline):
+			return login.Mismatch(fmt.Sprintf("%d for a session, %s after %s", page.Status, within, since), "401")
+		}
+		if err := pause(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// pause is between two looks at something that ends soon.
+func pause(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(endsWithin / 10):
+		return nil
+	}
+}

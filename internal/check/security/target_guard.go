@@ -1,0 +1,82 @@
+package security
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+)
+
+// errElsewhere is wrapped by every request to somebody else.
+var errElsewhere = errors.New("refused, this is not the stack's address")
+
+// guard lets requests pass to the stack's own addresses and to nothing else. It
+// stands in front of the transport, so it sees each request of a chain of redirects.
+type guard struct {
+	origins map[string]bool
+	behind  http.RoundTripper
+}
+
+// newGuard takes the addresses from the stack's outputs.
+func newGuard(stack outputs.Stack) (*guard, error) {
+	g := &guard{origins: map[string]bool{}}
+	for _, address := range []string{stack.MLflow.URL, stack.Keycloak.URL, stack.Keycloak.AdminURL} {
+		u, err := url.Parse(address)
+		if err != nil || u.Host == "" {
+			return nil, fmt.Errorf("%q among the stack's outputs is no address of a service; bring the stack up", address)
+		}
+		g.origins[originOf(u)] = true
+	}
+	return g, nil
+}
+
+func originOf(u *url.URL) string { return u.Scheme + "://" + u.Host }
+
+// apply puts the guard in front of a client's transport; a browser is made with it.
+func (g *guard) apply(client *http.Client, _ *http.Transport) {
+	client.Transport = &guard{origins: g.origins, behind: client.Transport}
+}
+
+// RoundTrip refuses before anything is connected. Where the edge has had enough
+// requests of one address, it waits as long as the edge says and asks again: what was
+// never looked at is no refusal.
+func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !g.origins[originOf(r.URL)] {
+		return nil, fmt.Errorf("%s: %w", originOf(r.URL), errElsewhere)
+	}
+	for {
+		got, err := g.behind.RoundTrip(r)
+		if err != nil || got.StatusCode != http.StatusTooManyRequests || r.Body != nil && r.GetBody == nil {
+			return got, err
+		}
+		wait := time.Second
+		if seconds, err := strconv.Atoi(got.Header.Get("Retry-After")); err == nil && seconds > 0 {
+			wait = time.Duration(seconds) * time.Second
+		}
+		if err := got.Body.Close(); err != nil {
+			return nil, err
+		}
+		select {
+		case <-r.Context().Done():
+			return nil, fmt.Errorf("the edge wants a pause of %s: %w", wait, r.Context().Err())
+		case <-time.After(wait):
+		}
+		r = r.Clone(r.Context())
+		if r.GetBody != nil {
+			if r.Body, err = r.GetBody(); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// CloseIdleConnections makes the client's own reach the transport.
+func (g *guard) CloseIdleConnections() {
+	if closer, ok := g.behind.(interface{ CloseIdleConnections() }); ok {
+		closer.CloseIdleConnections()
+	}
+}

@@ -1,0 +1,116 @@
+// Package dockerinstall makes sure that a Docker Engine answers on this machine.
+//
+// One that answers already is used, wherever it is. Otherwise root on a Debian
+// machine gets Debian's docker.io, started by the machine's init system, or as a
+// process of its own where there is none. An engine that DOCKER_HOST names is
+// somebody else's: if it does not answer, nothing is installed or started.
+package dockerinstall
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/host/apt"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
+)
+
+const (
+	patience = 60 * time.Second // for an engine that was started
+	title    = "Docker Engine"
+)
+
+// Ensure gives an engine that answers, which the caller closes. If it has to be
+// started without an init system, its log goes to dockerd.log in the home.
+func Ensure(ctx context.Context, h datadir.Home, log *progress.Log) (*engine.Engine, error) {
+	var found *engine.Engine
+	err := log.Step(ctx, title, func(ctx context.Context, s *progress.Step) error {
+		var err error
+		if found, err = engine.Open(ctx); err == nil {
+			s.Skip("already there: %s at %s", found.Version, found.Host)
+			return nil
+		}
+		if !ours(err) {
+			return err
+		}
+		if found, err = provide(ctx, s, filepath.Join(h.Dir(), "dockerd.log")); err == nil {
+			s.Say("%s at %s", found.Version, found.Host)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
+// ours reports whether an engine that does not answer is this tool's to start:
+// not if DOCKER_HOST names it, and not if one is there that this user may not use.
+func ours(err error) bool {
+	return os.Getenv("DOCKER_HOST") == "" && errors.Is(err, engine.ErrNoDaemon) && !errors.Is(err, fs.ErrPermission)
+}
+
+// provide installs the engine if it is missing and starts it.
+func provide(ctx context.Context, s *progress.Step, logFile string) (*engine.Engine, error) {
+	if _, err := apt.Find("dockerd"); err != nil {
+		s.Say("installing docker.io")
+		if err := apt.Install(ctx, s.Writer(), "docker.io", "iptables"); err != nil {
+			return nil, fmt.Errorf("no engine answers and none is installed: %w", err)
+		}
+		// The package starts it where there is an init system.
+		if found, err := engine.Open(ctx); err == nil {
+			return found, nil
+		}
+	}
+	if user := os.Geteuid(); user != 0 {
+		return nil, fmt.Errorf("dockerd is installed but does not run, and this is user %d and not root; "+
+			"run this as root, or have somebody start it (systemctl start docker)", user)
+	}
+	s.Say("waiting for the end of the one that was here")
+	awaitEnd(ctx, pidFile, endWithin)
+	var failures []error
+	for _, way := range strategies(logFile) {
+		if !way.here() {
+			continue
+		}
+		s.Say("starting it by %s", way.name)
+		found, err := start(ctx, s, way)
+		if err == nil {
+			return found, nil
+		}
+		failures = append(failures, fmt.Errorf("started by %s: %w", way.name, err))
+		if ctx.Err() != nil || way.only {
+			break
+		}
+	}
+	return nil, errors.Join(failures...)
+}
+
+// start starts the engine in one way and waits until it answers.
+func start(ctx context.Context, s *progress.Step, way strategy) (*engine.Engine, error) {
+	ended, err := way.start(ctx, s)
+	if err != nil {
+		return nil, fmt.Errorf("%w%s", err, way.complaint())
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("it did not answer within %s", patience))
+	defer cancel()
+	for {
+		found, err := engine.Open(ctx)
+		if err == nil {
+			return found, nil
+		}
+		select {
+		case err := <-ended:
+			return nil, fmt.Errorf("it ended at once: %w%s", err, way.complaint())
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w%s", context.Cause(ctx), way.complaint())
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+}

@@ -1,0 +1,163 @@
+package adminrealm
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/Nerzal/gocloak/v13"
+
+	"github.com/mlflow-sso/mlflow-sso/components/keycloak"
+	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
+)
+
+const (
+	// adminRole lets somebody do anything in Keycloak.
+	adminRole = "admin"
+	// manyPeople are more than this realm ever has.
+	manyPeople = 10000
+
+	there, away = "there", "away"
+)
+
+// person is how a difference calls somebody.
+func person(username string) string { return "person " + username }
+
+// people tells who is missing and who ought to be gone.
+func (s *session) people(ctx context.Context) ([]Difference, error) {
+	all, err := s.everybody(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return judgePeople(all, s.stack.Keycloak.Admin.Exists(), time.Now()), nil
+}
+
+// judgePeople demands the standing administrator where there shall be one, nobody
+// of that name where not, and that those whose time is over are gone.
+func judgePeople(all []*gocloak.User, stands bool, now time.Time) []Difference {
+	var found []Difference
+	stood := false
+	for _, who := range all {
+		username := gocloak.PString(who.Username)
+		switch {
+		case username == keycloak.AdminUsername:
+			stood = true
+			if !stands {
+				found = append(found, Difference{person(username), there, away})
+			}
+		case expired(who, now):
+			found = append(found, Difference{person(username), there + ", though their time is over", away})
+		}
+	}
+	if stands && !stood {
+		found = append(found, Difference{person(keycloak.AdminUsername), away, there})
+	}
+	return found
+}
+
+// mendPeople makes who is missing and removes who ought to be gone.
+func (s *session) mendPeople(ctx context.Context, found []Difference) error {
+	all, err := s.everybody(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range found {
+		if d.Wanted == there {
+			admin := s.stack.Keycloak.Admin
+			if _, err := s.makeAdministrator(ctx, gocloak.User{Username: &admin.Username}, admin.Password); err != nil {
+				return err
+			}
+			continue
+		}
+		at := slices.IndexFunc(all, func(u *gocloak.User) bool { return person(gocloak.PString(u.Username)) == d.What })
+		if at < 0 {
+			continue // somebody else was quicker
+		}
+		if err := s.remove(ctx, gocloak.PString(all[at].ID), d.What); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// everybody are the people of the realm, without service accounts.
+func (s *session) everybody(ctx context.Context) ([]*gocloak.User, error) {
+	all, err := s.api.GetUsers(ctx, s.token, name, gocloak.GetUsersParams{Max: gocloak.IntP(manyPeople)})
+	if err != nil {
+		return nil, s.failed("look who is in it", err)
+	}
+	return all, nil
+}
+
+// makeAdministrator makes somebody who may do anything. Until the last call
+// succeeds they may do nothing.
+func (s *session) makeAdministrator(ctx context.Context, who gocloak.User, password string) (id string, err error) {
+	who.Enabled = gocloak.BoolP(true)
+	who.Credentials = &[]gocloak.CredentialRepresentation{{
+		Type: gocloak.StringP("password"), Value: &password, Temporary: gocloak.BoolP(false),
+	}}
+	role, err := s.api.GetRealmRole(ctx, s.token, name, adminRole)
+	if err != nil {
+		return "", s.failed("find the role "+adminRole, err)
+	}
+	if id, err = s.api.CreateUser(ctx, s.token, name, who); err != nil {
+		return "", s.failed("make "+person(*who.Username), err)
+	}
+	if err = s.api.AddRealmRoleToUser(ctx, s.token, name, id, []gocloak.Role{*role}); err != nil {
+		return id, s.failed("give "+person(*who.Username)+" the role "+adminRole, err)
+	}
+	return id, nil
+}
+
+// remove deletes somebody, which ends their sessions. Who is gone already is no error.
+func (s *session) remove(ctx context.Context, id, who string) error {
+	if err := s.api.DeleteUser(ctx, s.token, name, id); err != nil && admin.Status(err) != http.StatusNotFound {
+		return s.failed("remove "+who, err)
+	}
+	return nil
+}
+
+// UnknownAdmins are people and service accounts that the stack did not make: those in
+// the realm, where no person of the stack's stands in it, and everywhere those who
+// may do anything.
+func (r *Realm) UnknownAdmins(ctx context.Context) ([]string, error) {
+	s, err := r.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	people, err := s.everybody(ctx)
+	if err != nil {
+		return nil, err
+	}
+	mighty, err := s.api.GetUsersByRoleName(ctx, s.token, name, adminRole, gocloak.GetUsersByRoleParams{Max: gocloak.IntP(manyPeople)})
+	if err != nil {
+		return nil, s.failed("look who has the role "+adminRole, err)
+	}
+	ours := "service-account-" + strings.ToLower(r.stack.Keycloak.Provider.ID)
+	if !slices.ContainsFunc(mighty, func(u *gocloak.User) bool { return gocloak.PString(u.Username) == ours }) {
+		return nil, fmt.Errorf("among those with the role %s in realm %s is no %s, want the one who asks; does Keycloak still tell who has a role?", adminRole, name, ours)
+	}
+	if r.stack.Keycloak.Admin.Exists() {
+		people = nil
+	}
+	return strangers(append(people, mighty...), ours, time.Now()), nil
+}
+
+func strangers(all []*gocloak.User, ours string, now time.Time) []string {
+	var found []string
+	for _, who := range all {
+		username := gocloak.PString(who.Username)
+		until, isGuest := guestUntil(who)
+		// Nobody is let in for longer: whoever has longer was made by somebody else.
+		isGuest = isGuest && until.Before(now.Add(SessionMax+time.Minute))
+		if isGuest || username == ours || username == keycloak.AdminUsername {
+			continue
+		}
+		found = append(found, username)
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}

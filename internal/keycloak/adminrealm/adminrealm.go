@@ -1,0 +1,191 @@
+// Package adminrealm keeps Keycloak's realm master, in which its administrators are,
+// and lets people into the admin console for a while.
+//
+// The program cannot keep that realm: Keycloak makes it by itself, and Pulumi
+// cannot take it over in the update that makes the server. So the tool sets it
+// after each update, over the admin API and with the program's own service
+// account: what a stranger may try, how long a session lasts, what is remembered,
+// who is in it; and it shuts the doors that Keycloak gives administrators in the
+// stack's own realm, where there are none, gives the keeper its one right there, and sets
+// the derived passwords of people when those are turned. Settling a realm that is as it should be changes nothing. What
+// this package does not name stays as somebody set it.
+//
+// A person who is let in carries the time when that ends. Whoever looks after the
+// realm next removes those whose time is over, so that nothing stays behind of a
+// command that was killed. People who were made by somebody else are never touched.
+package adminrealm
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/Nerzal/gocloak/v13"
+
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
+)
+
+const (
+	// name is Keycloak's own for the realm of its administrators.
+	name = "master"
+	// callTimeout bounds one call of the admin API.
+	callTimeout = 30 * time.Second
+)
+
+// Difference is something in the realm that is not as it should be.
+type Difference struct {
+	// What is a setting by Keycloak's name for it, or a person.
+	What string
+	// Got and Wanted are as Keycloak writes them.
+	Got, Wanted string
+}
+
+// String is such as "rememberMe: got true, want false".
+func (d Difference) String() string {
+	return fmt.Sprintf("%s: got %s, want %s", d.What, d.Got, d.Wanted)
+}
+
+// Realm is realm master of a stack's Keycloak.
+type Realm struct {
+	stack outputs.Stack
+	api   *gocloak.GoCloak
+}
+
+// New is realm master of a stack that is up. Nothing is asked yet.
+func New(stack outputs.Stack) *Realm {
+	r := &Realm{stack: stack, api: gocloak.NewClient(stack.Keycloak.AdminURL)}
+	r.api.RestyClient().SetTimeout(callTimeout)
+	return r
+}
+
+// reconciler is one side of the realm: how to see what differs, and how to set that back.
+type reconciler struct {
+	look func(*session, context.Context) ([]Difference, error)
+	mend func(*session, context.Context, []Difference) error
+}
+
+// aspects are in the order in which they are set. The settings come last: a new
+// address of the realm ends every session, also that of whoever sets it.
+func (r *Realm) aspects() []reconciler {
+	return []reconciler{
+		{(*session).profile, (*session).mendProfile},
+		{(*session).people, (*session).mendPeople},
+		{(*session).passwords, (*session).mendPasswords},
+		{(*session).doors, (*session).mendDoors},
+		{(*session).watcherRights, (*session).mendWatcher},
+		{(*session).settings, (*session).mendSettings},
+	}
+}
+
+// Differences are what Settle would set back; the realm stays as it is.
+func (r *Realm) Differences(ctx context.Context) ([]Difference, error) {
+	s, err := r.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []Difference
+	for _, a := range r.aspects() {
+		found, err := a.look(s, ctx)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+// Reconcile sets the realm to what the stack wants, and returns what it has set back.
+func (r *Realm) Reconcile(ctx context.Context) ([]Difference, error) {
+	s, err := r.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var mended []Difference
+	for _, a := range r.aspects() {
+		found, err := a.look(s, ctx)
+		if err != nil {
+			return mended, err
+		}
+		if len(found) == 0 {
+			continue
+		}
+		if err := a.mend(s, ctx, found); err != nil {
+			return mended, err
+		}
+		if s, err = r.open(ctx); err != nil {
+			return mended, err
+		}
+		left, err := a.look(s, ctx)
+		if err != nil {
+			return mended, err
+		}
+		if len(left) > 0 {
+			return mended, fmt.Errorf("realm %s was set, and still Keycloak says %s; is its image of another version, or does somebody else set it?", name, left[0])
+		}
+		mended = append(mended, found...)
+	}
+	return mended, nil
+}
+
+// session is the service account, logged in for a minute.
+type session struct {
+	*Realm
+	token string
+}
+
+// open logs in. Tokens are short-lived, and do not outlive a new address of the
+// realm; and each login is remembered, so there are as few as that allows.
+func (r *Realm) open(ctx context.Context) (*session, error) {
+	provider := r.stack.Keycloak.Provider
+	token, err := r.api.LoginClient(ctx, provider.ID, provider.Secret, name)
+	if err != nil {
+		return nil, r.failed(fmt.Sprintf("log in as %s", provider.ID), err)
+	}
+	return &session{r, token.AccessToken}, nil
+}
+
+// failed says what was tried and, where it is known, what to do.
+func (r *Realm) failed(what string, err error) error {
+	err = fmt.Errorf("realm %s of Keycloak at %s: %s: %w", name, r.stack.Keycloak.AdminURL, what, err)
+	switch admin.Status(err) {
+	case 0:
+		return fmt.Errorf("%w; is the stack up? `mlflow-sso up` starts what has ended", err)
+	case http.StatusUnauthorized:
+		return fmt.Errorf("%w; Keycloak does not know this stack's service account: an update that was turning it was cut off, and `mlflow-sso up` goes on from there; or its database was made with another root secret", err)
+	}
+	return err
+}
+
+// get reads a document of the realm, put writes one. The path begins with a slash,
+// or is empty for the realm itself.
+func (s *session) get(ctx context.Context, path string, into any) error {
+	answer, err := s.api.GetRequestWithBearerAuth(ctx, s.token).Get(s.url(path))
+	if err == nil && answer.StatusCode() != http.StatusOK {
+		err = &gocloak.APIError{Code: answer.StatusCode(), Message: answer.Status()}
+	}
+	if err != nil {
+		return s.failed("read "+s.url(path), err)
+	}
+	if err := json.Unmarshal(answer.Body(), into); err != nil {
+		return fmt.Errorf("%s is not what the admin API writes: %w", s.url(path), err)
+	}
+	return nil
+}
+
+func (s *session) put(ctx context.Context, path string, document any) error {
+	answer, err := s.api.GetRequestWithBearerAuth(ctx, s.token).SetBody(document).Put(s.url(path))
+	if err == nil && answer.IsError() {
+		err = &gocloak.APIError{Code: answer.StatusCode(), Message: answer.Status()}
+	}
+	if err != nil {
+		return s.failed("set "+s.url(path), err)
+	}
+	return nil
+}
+
+func (s *session) url(path string) string {
+	return s.stack.Keycloak.AdminURL + "/admin/realms/" + name + path
+}

@@ -1,0 +1,107 @@
+package adminrealm
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/Nerzal/gocloak/v13"
+
+	"github.com/mlflow-sso/mlflow-sso/components/realm"
+)
+
+// The keeper may see people, and nothing else. The right belongs to a client that
+// Keycloak makes by itself in every realm, so the program cannot give it.
+const (
+	rightsClient = "realm-management"
+	watchersOnly = "view-users"
+)
+
+// watcher is the keeper's account and the client that its rights are of; empty where
+// somebody has removed its client, which the program sees.
+type watcher struct {
+	account, rights string
+	has             []*gocloak.Role
+}
+
+func (s *session) watcherRights(ctx context.Context) ([]Difference, error) {
+	w, err := s.findWatcher(ctx)
+	if err != nil || w.account == "" {
+		return nil, err
+	}
+	names := make([]string, 0, len(w.has))
+	for _, role := range w.has {
+		names = append(names, gocloak.PString(role.Name))
+	}
+	if slices.Equal(names, []string{watchersOnly}) {
+		return nil, nil
+	}
+	slices.Sort(names)
+	got := strings.Join(names, ", ")
+	if got == "" {
+		got = "none"
+	}
+	return []Difference{{"rights of " + realm.SyncClientID + " in realm " + s.stack.Realm.Name, got, watchersOnly}}, nil
+}
+
+func (s *session) mendWatcher(ctx context.Context, _ []Difference) error {
+	w, err := s.findWatcher(ctx)
+	if err != nil {
+		return err
+	}
+	in := s.stack.Realm.Name
+	wanted, err := s.api.GetClientRole(ctx, s.token, in, w.rights, watchersOnly)
+	if err != nil {
+		return s.failed("look at the right "+watchersOnly, err)
+	}
+	var more []gocloak.Role
+	for _, role := range w.has {
+		if gocloak.PString(role.Name) != watchersOnly {
+			more = append(more, *role)
+		}
+	}
+	if len(more) > 0 {
+		if err := s.api.DeleteClientRolesFromUser(ctx, s.token, in, w.rights, w.account, more); err != nil {
+			return s.failed("take rights from "+realm.SyncClientID, err)
+		}
+	}
+	if len(more) < len(w.has) {
+		return nil // it has the one that it shall have
+	}
+	if err := s.api.AddClientRolesToUser(ctx, s.token, in, w.rights, w.account, []gocloak.Role{*wanted}); err != nil {
+		return s.failed("give "+realm.SyncClientID+" the right "+watchersOnly, err)
+	}
+	return nil
+}
+
+func (s *session) findWatcher(ctx context.Context) (w watcher, err error) {
+	in := s.stack.Realm.Name
+	client, err := s.clientCalled(ctx, realm.SyncClientID)
+	if err != nil || client == "" {
+		return w, err
+	}
+	if w.rights, err = s.clientCalled(ctx, rightsClient); err != nil {
+		return w, err
+	}
+	account, err := s.api.GetClientServiceAccount(ctx, s.token, in, client)
+	if err != nil {
+		return w, s.failed("find the account of "+realm.SyncClientID, err)
+	}
+	w.account = gocloak.PString(account.ID)
+	if w.has, err = s.api.GetClientRolesByUserID(ctx, s.token, in, w.rights, w.account); err != nil {
+		return w, s.failed("look at the rights of "+realm.SyncClientID, err)
+	}
+	return w, nil
+}
+
+// clientCalled is Keycloak's own ID of a client; empty where there is none.
+func (s *session) clientCalled(ctx context.Context, name string) (string, error) {
+	found, err := s.api.GetClients(ctx, s.token, s.stack.Realm.Name, gocloak.GetClientsParams{ClientID: &name})
+	if err != nil {
+		return "", s.failed("find client "+name+" of realm "+s.stack.Realm.Name, err)
+	}
+	if len(found) == 0 {
+		return "", nil
+	}
+	return gocloak.PString(found[0].ID), nil
+}

@@ -1,0 +1,74 @@
+package realmbaseline
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/Nerzal/gocloak/v13"
+)
+
+// paths are those of things that settings add. What Pulumi's refresh sees of them it
+// tells; a path stands for all below it.
+func (m Managed) paths() []string {
+	var all []string
+	for _, group := range m.Groups {
+		at := "groups" + pathSeparator + group + pathSeparator
+		all = append(all, at+"name", at+"path")
+	}
+	for list, names := range map[string][]string{
+		"authenticationFlows": m.Flows, "identityProviders": m.Providers, "identityProviderMappers": m.Mappers,
+		// Keycloak adds mappers of its own to a directory.
+		"components" + pathSeparator + "org.keycloak.storage.UserStorageProvider": m.Directories,
+	} {
+		for _, name := range names {
+			all = append(all, list+pathSeparator+name)
+		}
+	}
+	if m.ConfirmsEmail {
+		all = append(all, "verifyEmail")
+	}
+	return all
+}
+
+// has says whether a path is of what the settings add.
+func (m Managed) has(path string) bool {
+	return slices.ContainsFunc(m.paths(), func(known string) bool {
+		return path == known || strings.HasPrefix(path, known+pathSeparator)
+	})
+}
+
+// comesFrom is the provider or directory that knows somebody; empty where none does,
+// and nobody is asked where none appoints anybody.
+func (r *Realm) comesFrom(ctx context.Context, who *gocloak.User) (string, error) {
+	if len(r.made.Appointing) == 0 {
+		return "", nil
+	}
+	if link := gocloak.PString(who.FederationLink); link != "" {
+		directory, err := r.api.GetComponent(ctx, r.token, r.stack.Realm.Name, link)
+		if err != nil {
+			return "", r.failed("find the directory of "+gocloak.PString(who.Username), err)
+		}
+		return gocloak.PString(directory.Name), nil
+	}
+	answer, err := r.api.GetRequestWithBearerAuth(ctx, r.token).
+		Get(r.stack.Keycloak.AdminURL + "/admin/realms/" + r.stack.Realm.Name + "/users/" + gocloak.PString(who.ID) + "/federated-identity")
+	if err == nil && answer.StatusCode() != http.StatusOK {
+		err = &gocloak.APIError{Code: answer.StatusCode(), Message: answer.Status()}
+	}
+	var links []struct {
+		Provider string `json:"identityProvider"`
+	}
+	if err == nil {
+		err = json.Unmarshal(answer.Body(), &links)
+	}
+	if err != nil {
+		return "", r.failed("look where "+gocloak.PString(who.Username)+" comes from", err)
+	}
+	if len(links) == 0 {
+		return "", nil
+	}
+	return links[0].Provider, nil
+}

@@ -1,0 +1,239 @@
+// Package realmbaseline finds what stands in the stack's realm, or on its networks, that
+// neither the program nor Keycloak itself made.
+//
+// Pulumi's refresh compares what the program made with what became of it; it does
+// not look beside that. So the whole realm, as Keycloak exports it, is compared with
+// a baseline: the same export of a stack that was just made, which a test keeps true
+// for the pinned Keycloak. What Pulumi's refresh sees, and what package master sets,
+// is left out here, so nothing is told twice. An export has no people in it: those
+// who may administer MLflow or the realm are asked for one by one.
+//
+// Nothing is changed. Values that may be secrets are compared and never returned.
+package realmbaseline
+
+import (
+	"bytes"
+	"context"
+	_ "embed" // the baseline
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/Nerzal/gocloak/v13"
+
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
+)
+
+const (
+	callTimeout = time.Minute
+	// inTheConsole is what a person does about everything here.
+	inTheConsole = "in Keycloak's console"
+)
+
+// Baseline is a realm that was just made, and the Keycloak that made it.
+type Baseline struct {
+	Keycloak string                     `json:"keycloak"`
+	Realm    map[string]json.RawMessage `json:"realm"`
+	// Machine is one service account; empty where the stack has none.
+	Machine map[string]json.RawMessage `json:"machine"`
+}
+
+//go:embed baseline.json
+var recorded []byte
+
+// Realm is the realm of a stack that is up.
+type Realm struct {
+	stack outputs.Stack
+	made  Managed
+	api   *gocloak.GoCloak
+	token string
+}
+
+// Managed is what a stack's settings add to a realm as the baseline has it.
+type Managed struct {
+	// Administrators are the user names of those who shall administer MLflow, beside
+	// the demo users.
+	Administrators []string
+	// Appointing are the providers and directories whose groups make administrators: at
+	// each login they say anew who is one.
+	Appointing []string
+	// Groups are further groups.
+	Groups []string
+	// Flows, Providers and Mappers are those of identity providers.
+	Flows, Providers, Mappers []string
+	// Directories are the names of those that Keycloak asks about people.
+	Directories []string
+	// ConfirmsEmail says that people confirm an address.
+	ConfirmsEmail bool
+}
+
+// Open logs in with the program's service account.
+func Open(ctx context.Context, stack outputs.Stack, made Managed) (*Realm, error) {
+	r := &Realm{stack: stack, made: made}
+	var err error
+	if r.api, r.token, err = admin.Open(ctx, stack.Keycloak, callTimeout); err != nil {
+		return nil, r.failed("log in", err)
+	}
+	return r, nil
+}
+
+func (r *Realm) failed(what string, err error) error {
+	return fmt.Errorf("realm %s of Keycloak at %s: %s: %w", r.stack.Realm.Name, r.stack.Keycloak.AdminURL, what, err)
+}
+
+// Baseline is the realm as it is now, with one service account for all of them.
+func (r *Realm) Baseline(ctx context.Context) (Baseline, error) {
+	seen, err := r.whole(ctx)
+	if err == nil {
+		seen.Machine = takeMachines(seen.Realm, names(r.stack))
+	}
+	return seen, err
+}
+
+// whole is the realm with all service accounts in it.
+func (r *Realm) whole(ctx context.Context) (Baseline, error) {
+	answer, err := r.api.GetRequestWithBearerAuth(ctx, r.token).
+		SetQueryParams(map[string]string{"exportClients": "true", "exportGroupsAndRoles": "true"}).
+		Post(r.stack.Keycloak.AdminURL + "/admin/realms/" + r.stack.Realm.Name + "/partial-export")
+	if err == nil && answer.StatusCode() != http.StatusOK {
+		err = &gocloak.APIError{Code: answer.StatusCode(), Message: answer.Status()}
+	}
+	if err != nil {
+		return Baseline{}, r.failed("export", err)
+	}
+	var export map[string]any
+	if err := json.Unmarshal(answer.Body(), &export); err != nil {
+		return Baseline{}, r.failed("read the export", err)
+	}
+	version, _ := export["keycloakVersion"].(string)
+	d, err := flatten(export, strings.NewReplacer(r.stack.MLflow.URL, "{mlflow}", r.stack.Keycloak.URL, "{keycloak}"))
+	if err != nil {
+		return Baseline{}, r.failed("read the export", err)
+	}
+	for path := range d {
+		if reportedElsewhere(path, names(r.stack)...) || pulumisOfAccounts(path, r.stack) || r.made.has(path) {
+			delete(d, path)
+		}
+	}
+	return Baseline{Keycloak: version, Realm: d}, nil
+}
+
+// Differences are what is there and ought not to be, is not as it was made, or is gone.
+func (r *Realm) Differences(ctx context.Context) ([]report.Change, error) {
+	want, err := baseline()
+	if err != nil {
+		return nil, err
+	}
+	got, err := r.whole(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if got.Keycloak != want.Keycloak {
+		return nil, fmt.Errorf("the baseline of a realm is of Keycloak %s, and this one is %q; use the built image, or take the baseline anew (CONTRIBUTING.md, raising versions)", want.Keycloak, got.Keycloak)
+	}
+	if len(got.Realm) == 0 {
+		return nil, r.failed("read the export", fmt.Errorf("it is empty, want about %d values", len(want.Realm)))
+	}
+	maps.Copy(want.Realm, machines(want.Machine, r.stack))
+	people, err := r.people(ctx)
+	return append(withoutGone(compare(got.Realm, want.Realm), names(r.stack)...), people...), err
+}
+
+// baseline is the recorded one. It is indented for people who read its differences.
+func baseline() (Baseline, error) {
+	var want Baseline
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, recorded); err != nil {
+		return want, fmt.Errorf("baseline of a realm: %w", err)
+	}
+	if err := json.Unmarshal(compact.Bytes(), &want); err != nil {
+		return want, fmt.Errorf("baseline of a realm: %w", err)
+	}
+	return want, nil
+}
+
+// compare tells what differs, one change for each thing.
+func compare(got, want document) []report.Change {
+	things := map[string]*report.Change{}
+	there := map[string][2]bool{} // whether a thing is there, and ought to be
+	for path := range got {
+		thing, _ := split(path)
+		there[thing] = [2]bool{true, there[thing][1]}
+	}
+	for path := range want {
+		thing, _ := split(path)
+		there[thing] = [2]bool{there[thing][0], true}
+	}
+	differs := func(path string) {
+		thing, rest := split(path)
+		change := things[thing]
+		if change == nil {
+			change = &report.Change{Resource: thing, Kind: "keycloak realm", Outcome: report.ManuallyChanged, Why: "put it back as it was " + inTheConsole}
+			switch there[thing] {
+			case [2]bool{true, false}:
+				change.Outcome, change.Why = report.Unmanaged, "remove it "+inTheConsole+" if nobody needs it"
+			case [2]bool{false, true}:
+				change.Outcome, change.Why = report.Missing, "make it again "+inTheConsole
+			}
+			things[thing] = change
+		}
+		if change.Outcome == report.ManuallyChanged {
+			change.Properties = append(change.Properties, report.Property{Name: rest, Old: shown(path, got[path]), New: shown(path, want[path])})
+		}
+	}
+	for path, value := range got {
+		if !bytes.Equal(value, want[path]) {
+			differs(path)
+		}
+	}
+	for path := range want {
+		if _, ok := got[path]; !ok {
+			differs(path)
+		}
+	}
+	found := make([]report.Change, 0, len(things)+1)
+	for _, change := range things {
+		slices.SortFunc(change.Properties, func(a, b report.Property) int { return strings.Compare(a.Name, b.Name) })
+		found = append(found, *change)
+	}
+	slices.SortFunc(found, func(a, b report.Change) int { return strings.Compare(a.Resource, b.Resource) })
+	return found
+}
+
+func shown(path string, value json.RawMessage) json.RawMessage {
+	if value != nil && secretPath.MatchString(path) {
+		return report.Secret
+	}
+	return value
+}
+
+// split parts a path into the thing it is about and what of it.
+func split(path string) (thing, rest string) {
+	steps := strings.Split(path, pathSeparator)
+	depth := 2
+	switch {
+	case len(steps) == 1:
+		return "realm settings", path
+	case steps[0] == "components" || steps[0] == "roles" && steps[1] == "client":
+		depth = 4
+		if steps[0] == "components" {
+			depth = 3
+		}
+	case steps[0] == "roles", steps[0] == "clientScopeMappings":
+		depth = 3
+	case steps[0] == "attributes", steps[0] == "smtpServer", steps[0] == "browserSecurityHeaders":
+		return "realm settings", path
+	}
+	// A mapper is a thing of its own, whose ever it is.
+	if at := slices.Index(steps, "protocolMappers"); at > 0 && len(steps) > at+1 {
+		depth = at + 2
+	}
+	depth = min(depth, len(steps))
+	return "realm " + strings.Join(steps[:depth], " "), strings.Join(steps[depth:], pathSeparator)
+}

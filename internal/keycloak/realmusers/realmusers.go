@@ -1,0 +1,125 @@
+// Package realmusers looks after the people of a stack's realm where the program cannot:
+// it invites who has no password yet, and takes out of an exclusive group who has no
+// place in it.
+//
+// An invitation is a mail with a link, where Keycloak has a server of mail; else a
+// password that is good for one login, at which another one has to be set. What a
+// person has set is left alone unless the operator asks for another. Who has been
+// written to is remembered by Keycloak itself, among the changes that it remembers, so
+// that nobody gets a second mail by a second update.
+//
+// Who is in a group by settings, as demo user or as the account of a machine stays.
+// No password reaches a log or an error.
+package realmusers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/Nerzal/gocloak/v13"
+
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
+)
+
+// callTimeout bounds one call of the admin API; a server of mail may be slow.
+const callTimeout = 45 * time.Second
+
+// Realm is the realm of a stack that is up.
+type Realm struct {
+	stack outputs.Stack
+	api   *gocloak.GoCloak
+	token string
+}
+
+// Open logs in with the program's service account.
+func Open(ctx context.Context, stack outputs.Stack) (*Realm, error) {
+	r := &Realm{stack: stack}
+	var err error
+	if r.api, r.token, err = admin.Open(ctx, stack.Keycloak, callTimeout); err != nil {
+		return nil, r.failed("log in", err)
+	}
+	return r, nil
+}
+
+func (r *Realm) failed(what string, err error) error {
+	err = fmt.Errorf("realm %s of Keycloak at %s: %s: %w", r.stack.Realm.Name, r.stack.Keycloak.AdminURL, what, err)
+	if admin.Status(err) == 0 {
+		err = fmt.Errorf("%w; is the stack up?", err)
+	}
+	return err
+}
+
+// ErrNoUser is wrapped where the realm has nobody of a name.
+var ErrNoUser = errors.New("there is no such person")
+
+// find is somebody by their user name.
+func (r *Realm) find(ctx context.Context, username string) (*gocloak.User, error) {
+	found, err := r.api.GetUsers(ctx, r.token, r.stack.Realm.Name, gocloak.GetUsersParams{Username: &username, Exact: gocloak.BoolP(true)})
+	if err != nil {
+		return nil, r.failed("find "+username, err)
+	}
+	if len(found) == 0 {
+		return nil, fmt.Errorf("realm %s: %q: %w; list them in `people` in the stack file and run `mlflow-sso up`", r.stack.Realm.Name, username, ErrNoUser)
+	}
+	return found[0], nil
+}
+
+// hasPassword says whether somebody has a way to log in that is Keycloak's own.
+func (r *Realm) hasPassword(ctx context.Context, who *gocloak.User) (bool, error) {
+	ways, err := r.api.GetCredentials(ctx, r.token, r.stack.Realm.Name, gocloak.PString(who.ID))
+	if err != nil {
+		return false, r.failed("look at the credentials of "+gocloak.PString(who.Username), err)
+	}
+	return len(ways) > 0, nil
+}
+
+// elsewhere names the place where somebody logs in who has no password here; empty
+// where there is none.
+func (r *Realm) elsewhere(ctx context.Context, who *gocloak.User) (string, error) {
+	if gocloak.PString(who.FederationLink) != "" {
+		return "a directory", nil
+	}
+	var links []struct {
+		Provider string `json:"identityProvider"`
+	}
+	if err := r.get(ctx, "/users/"+gocloak.PString(who.ID)+"/federated-identity", &links); err != nil {
+		return "", err
+	}
+	if len(links) == 0 {
+		return "", nil
+	}
+	return "identity provider " + links[0].Provider, nil
+}
+
+// HasMail says whether Keycloak can write to people.
+func (r *Realm) HasMail(ctx context.Context) (bool, error) {
+	realm, err := r.api.GetRealm(ctx, r.token, r.stack.Realm.Name)
+	if err != nil {
+		return false, r.failed("read its settings", err)
+	}
+	return realm.SMTPServer != nil && (*realm.SMTPServer)["host"] != "", nil
+}
+
+// get reads a document of the realm. The path begins with a slash.
+func (r *Realm) get(ctx context.Context, path string, into any, query ...string) error {
+	request := r.api.GetRequestWithBearerAuth(ctx, r.token)
+	for i := 0; i+1 < len(query); i += 2 {
+		request.SetQueryParam(query[i], query[i+1])
+	}
+	answer, err := request.Get(r.stack.Keycloak.AdminURL + "/admin/realms/" + r.stack.Realm.Name + path)
+	if err == nil && answer.StatusCode() != http.StatusOK {
+		err = &gocloak.APIError{Code: answer.StatusCode(), Message: answer.Status()}
+	}
+	if err == nil {
+		err = json.Unmarshal(answer.Body(), into)
+	}
+	if err != nil {
+		return r.failed("read "+path, err)
+	}
+	return nil
+}

@@ -1,0 +1,150 @@
+// Package accessclient does in MLflow what the stack's access rules want, as the
+// steward: a service account of the stack that is an administrator of MLflow.
+//
+// It runs a module of MLflow's image inside MLflow's container, through the Docker
+// API alone. So it works the same way on a stack on localhost, behind the edge and on a
+// Docker host far away, nothing is published for it, and its secret goes over standard
+// input.
+package accessclient
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mlflow-sso/mlflow-sso/contract/accessrule"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+)
+
+// Within bounds one request.
+const within = 3 * time.Minute
+
+// Client asks and changes what MLflow knows. It is safe for concurrent use.
+type Client struct {
+	// Docker is where MLflow's container runs.
+	Docker *engine.Engine
+	// Container is MLflow's.
+	Container string
+	// Client and Secret are the steward's at Keycloak.
+	Client, Secret string
+}
+
+// ErrAbsent is wrapped when MLflow cannot be asked, since its container is not
+// there or does not run.
+var ErrAbsent = errors.New("MLflow does not run")
+
+// Account is a service account as MLflow knows it.
+type Account struct {
+	Username string `json:"username"`
+	// Subject is the `sub` of the tokens that are the account's.
+	Subject     string `json:"subject"`
+	Admin       bool   `json:"admin"`
+	Active      bool   `json:"active"`
+	DisplayName string `json:"displayName"`
+}
+
+// GrantState is a grant as MLflow has it.
+type GrantState struct {
+	Permission string `json:"permission"`
+	Priority   int    `json:"priority"`
+}
+
+// LinkIdentity makes the steward an administrator.
+func (s *Client) LinkIdentity(ctx context.Context) (username, subject string, err error) {
+	var bound Account
+	err = s.do(ctx, "steward", "bind", &bound)
+	return bound.Username, bound.Subject, err
+}
+
+// IsLinked says whether the steward is one.
+func (s *Client) IsLinked(ctx context.Context) (ok bool, err error) {
+	var found *Account
+	err = s.do(ctx, "steward", "read", &found)
+	return found != nil, err
+}
+
+// UnlinkIdentity removes the steward's account from MLflow, unless it is the last
+// administrator there.
+func (s *Client) UnlinkIdentity(ctx context.Context) error {
+	return s.do(ctx, "steward", "remove", nil)
+}
+
+// Account looks for a service account; nil where there is none.
+func (s *Client) Account(ctx context.Context, username string) (found *Account, err error) {
+	err = s.do(ctx, "account", username, &found)
+	return found, err
+}
+
+// SetAccount makes a service account, or makes it what is wanted.
+func (s *Client) SetAccount(ctx context.Context, wanted Account) (made Account, err error) {
+	err = s.do(ctx, "setAccount", wanted, &made)
+	return made, err
+}
+
+// RemoveAccount removes a service account with its grants.
+func (s *Client) RemoveAccount(ctx context.Context, username string) error {
+	return s.do(ctx, "removeAccount", username, nil)
+}
+
+// rule is a grant in the module's words.
+type rule struct {
+	Who        accessrule.Subject `json:"who"`
+	Name       string             `json:"name"`
+	Kind       accessrule.Kind    `json:"kind"`
+	Regex      string             `json:"regex"`
+	Permission string             `json:"permission"`
+	Priority   int                `json:"priority"`
+}
+
+func of(r accessrule.Rule) rule {
+	return rule{r.Who, r.Name, r.Kind, r.Pattern.Regex(), r.Permission, r.Pattern.Priority()}
+}
+
+// FindGrant looks for a rule's grant; nil where there is none.
+func (s *Client) FindGrant(ctx context.Context, r accessrule.Rule) (found *GrantState, err error) {
+	err = s.do(ctx, "grant", of(r), &found)
+	return found, err
+}
+
+// SetGrant makes a rule's grant, or changes the one that is there.
+func (s *Client) SetGrant(ctx context.Context, r accessrule.Rule) (made GrantState, err error) {
+	err = s.do(ctx, "setGrant", of(r), &made)
+	return made, err
+}
+
+// RemoveGrant removes a rule's grant, if there is one.
+func (s *Client) RemoveGrant(ctx context.Context, r accessrule.Rule) error {
+	return s.do(ctx, "removeGrant", of(r), nil)
+}
+
+// Names are all experiments, models or prompts that there are.
+func (s *Client) Names(ctx context.Context, kind accessrule.Kind) (all []string, err error) {
+	err = s.do(ctx, "names", kind, &all)
+	return all, err
+}
+
+func (s *Client) do(ctx context.Context, what string, with, into any) error {
+	request, err := json.Marshal(map[string]any{"client": s.Client, "secret": s.Secret, "do": what, "with": with})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	ran, err := s.Docker.Exec(ctx, s.Container, []string{"python", "-m", "mlflow_sso.steward"}, engine.Stdin(strings.NewReader(string(request))))
+	if errors.Is(err, engine.ErrNoContainer) || errors.Is(err, engine.ErrNotRunning) {
+		return fmt.Errorf("%w: %w", ErrAbsent, err)
+	}
+	if err == nil {
+		err = ran.Err()
+	}
+	if err != nil {
+		return fmt.Errorf("steward in %s: %w", s.Container, err)
+	}
+	if into != nil && json.Unmarshal([]byte(ran.Stdout), into) != nil {
+		return fmt.Errorf("steward in %s: its answer is no JSON of the kind that was wanted; is the image %s of this version?", s.Container, "mlflow")
+	}
+	return nil
+}

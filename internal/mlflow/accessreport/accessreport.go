@@ -1,0 +1,186 @@
+// Package accessreport tells who may do what in a running MLflow, and why.
+//
+// What each person may do is the plugin's own decision, asked for thing by thing, and
+// so is its kind of reason. Only which one of several rules has decided is found
+// here, in the order in which the plugin tries them; where that cannot be told, the
+// report says so and names no rule.
+package accessreport
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/mlflow-sso/mlflow-sso/contract/accessrule"
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/accessclient"
+)
+
+// Report is the access of everybody, sorted by name.
+type Report struct {
+	Deployment string `json:"deployment"`
+	// Rules are those in force, of groups, people and service accounts.
+	Rules []Rule `json:"rules"`
+	// People may do what their rows say, and nothing else.
+	People []Person `json:"people"`
+}
+
+// Rule is one that MLflow has.
+type Rule struct {
+	Who  accessrule.Subject `json:"who"`
+	Name string             `json:"name"`
+	// Kind is experiments, models or prompts.
+	Kind string `json:"kind"`
+	// Pattern is that of the stack file, or the expression of a rule by hand.
+	Pattern    string `json:"pattern"`
+	Permission string `json:"permission"`
+	// Declared says that the stack file has it like this; else somebody has made or
+	// changed it in MLflow.
+	Declared bool `json:"declared"`
+
+	given accessclient.Grant
+}
+
+// Person is a person or a service account.
+type Person struct {
+	Who    accessrule.Subject `json:"who"`
+	Name   string             `json:"name"`
+	Groups []string           `json:"groups"`
+	// State is administrator, member, deactivated or steward.
+	State string     `json:"state"`
+	May   []Decision `json:"may"`
+}
+
+// Decision is what somebody may do with one thing.
+type Decision struct {
+	Kind       string `json:"kind"`
+	Name       string `json:"name"`
+	Permission string `json:"permission"`
+	Because    string `json:"because"`
+}
+
+// The states of people.
+const (
+	administrator = "administrator"
+	member        = "member"
+	deactivated   = "deactivated"
+	ofTheStack    = "steward"
+)
+
+const nothing = "NO_PERMISSIONS"
+
+// Build makes the report out of what MLflow says and the rules of the stack file.
+func Build(deployment string, all accessclient.AllAccounts, declared []accessrule.Rule) Report {
+	r := Report{Deployment: deployment, Rules: []Rule{}, People: []Person{}}
+	for _, g := range all.Groups {
+		r.Rules = append(r.Rules, rulesOf(accessrule.Group, g.Name, g.Rules, declared)...)
+	}
+	for _, p := range all.People {
+		r.Rules = append(r.Rules, rulesOf(whoIs(p), p.Name, p.Rules, declared)...)
+	}
+	slices.SortStableFunc(r.Rules, func(a, b Rule) int {
+		return cmp.Or(cmp.Compare(a.Who, b.Who), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.given.Priority, b.given.Priority))
+	})
+	for _, p := range all.People {
+		r.People = append(r.People, r.person(p))
+	}
+	slices.SortFunc(r.People, func(a, b Person) int { return cmp.Compare(a.Name, b.Name) })
+	return r
+}
+
+func whoIs(p accessclient.Person) accessrule.Subject {
+	if p.Service {
+		return accessrule.ServiceAccount
+	}
+	return accessrule.User
+}
+
+func rulesOf(who accessrule.Subject, name string, given []accessclient.Grant, declared []accessrule.Rule) (all []Rule) {
+	for _, g := range given {
+		rule := Rule{Who: who, Name: name, Kind: g.Kind.Plural(), Pattern: g.Regex, Permission: g.Permission, given: g}
+		for _, d := range declared {
+			if d.Who == who && d.Name == name && d.Kind == g.Kind && d.Pattern.Regex() == g.Regex {
+				rule.Pattern = string(d.Pattern)
+				rule.Declared = d.Permission == g.Permission && d.Pattern.Priority() == g.Priority
+			}
+		}
+		all = append(all, rule)
+	}
+	return all
+}
+
+func (r Report) person(p accessclient.Person) Person {
+	told := Person{Who: whoIs(p), Name: p.Name, Groups: p.Groups, State: member, May: []Decision{}}
+	switch {
+	case !p.Active:
+		told.State = deactivated // no login and no token of theirs is taken
+		return told
+	case p.Steward:
+		told.State = ofTheStack
+	case p.Admin:
+		told.State = administrator
+	}
+	for _, d := range p.May {
+		may := Decision{d.Kind.Plural(), d.Name, d.Permission, r.because(told, d)}
+		switch {
+		case p.Admin: // the plugin asks no rule about one
+			may.Permission, may.Because = "MANAGE", "an administrator"
+		case d.Permission == nothing:
+			continue
+		}
+		told.May = append(told.May, may)
+	}
+	slices.SortStableFunc(told.May, func(a, b Decision) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name)) })
+	return told
+}
+
+// because says in words what the plugin's kind of reason means.
+func (r Report) because(p Person, d accessclient.Decision) string {
+	switch d.Source {
+	case "user":
+		return "granted by itself, as to whom makes it"
+	case "group":
+		return "granted by itself to a group"
+	case "fallback":
+		return "mlflow.defaultPermission"
+	case "regex":
+		return r.decided(d, func(rule Rule) bool { return rule.Who == p.Who && rule.Name == p.Name })
+	case "group-regex":
+		return r.decided(d, func(rule Rule) bool { return rule.Who == accessrule.Group && slices.Contains(p.Groups, rule.Name) })
+	}
+	return fmt.Sprintf("the plugin's reason %q", d.Source)
+}
+
+// decided is the rule that the plugin has found first: the lowest number, and of
+// the same number what grants as much as was decided.
+func (r Report) decided(d accessclient.Decision, is func(Rule) bool) string {
+	var by *Rule
+	for i := range r.Rules {
+		rule := &r.Rules[i]
+		if !is(*rule) || rule.given.Kind != d.Kind || rule.Permission != d.Permission || !rule.matches(d.Name) {
+			continue
+		}
+		if by == nil || rule.given.Priority < by.given.Priority {
+			by = rule
+		}
+	}
+	if by == nil {
+		return "a rule that cannot be told from here"
+	}
+	words := fmt.Sprintf("%s %s: %s %s", by.Who, by.Name, by.Kind, by.Pattern)
+	if !by.Declared {
+		words += ", made by hand"
+	}
+	return words
+}
+
+// matches is the plugin's way: Python's match, which begins at the beginning.
+func (r Rule) matches(name string) bool {
+	ours := r.given.Regex
+	if rest, ok := strings.CutSuffix(ours, `\Z`); ok {
+		ours = rest + `\z`
+	}
+	compiled, err := regexp.Compile(`^(?:` + ours + `)`)
+	return err == nil && compiled.MatchString(name)
+}

@@ -1,0 +1,109 @@
+package accessreport
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/contract/accessrule"
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/accessclient"
+)
+
+var declared = []accessrule.Rule{
+	{Who: accessrule.Group, Name: "mlflow-users", Kind: accessrule.Experiment, Pattern: "fraud-*", Permission: "EDIT"},
+	{Who: accessrule.Group, Name: "mlflow-users", Kind: accessrule.Experiment, Pattern: "*", Permission: "READ"},
+	{Who: accessrule.User, Name: "mel@example.com", Kind: accessrule.Model, Pattern: "churn", Permission: "MANAGE"},
+}
+
+func given(r accessrule.Rule) accessclient.Grant {
+	return accessclient.Grant{Kind: r.Kind, Regex: r.Pattern.Regex(), Priority: r.Pattern.Priority(), Permission: r.Permission}
+}
+
+// everybody is a member with a grant of each kind, an administrator, one who is gone and a machine.
+func everybody() accessclient.AllAccounts {
+	changed := given(declared[1])
+	changed.Permission = "MANAGE"
+	return accessclient.AllAccounts{
+		Groups: []accessclient.Group{{Name: "mlflow-users", Rules: []accessclient.Grant{given(declared[0]), changed}}},
+		People: []accessclient.Person{
+			{Name: "zoe@example.com", Active: true, Admin: true, May: []accessclient.Decision{{Kind: accessrule.Experiment, Name: "fraud-1", Permission: "NO_PERMISSIONS", Source: "fallback"}}},
+			{Name: "mel@example.com", Active: true, Groups: []string{"mlflow-users"}, Rules: []accessclient.Grant{given(declared[2])}, May: []accessclient.Decision{
+				{Kind: accessrule.Experiment, Name: "fraud-1", Permission: "EDIT", Source: "group-regex"},
+				{Kind: accessrule.Experiment, Name: "other", Permission: "MANAGE", Source: "group-regex"},
+				{Kind: accessrule.Experiment, Name: "mine", Permission: "MANAGE", Source: "user"},
+				{Kind: accessrule.Model, Name: "churn", Permission: "MANAGE", Source: "regex"},
+				{Kind: accessrule.Model, Name: "secret", Permission: "NO_PERMISSIONS", Source: "fallback"},
+			}},
+			{Name: "gone@example.com", Admin: true, May: []accessclient.Decision{{Kind: accessrule.Model, Name: "churn", Permission: "MANAGE", Source: "user"}}},
+			{Name: "service-account-ci", Active: true, Service: true, May: []accessclient.Decision{{Kind: accessrule.Prompt, Name: "hello", Permission: "READ", Source: "regex"}}},
+		},
+	}
+}
+
+func of(t *testing.T, r Report, name string) map[string]Decision {
+	t.Helper()
+	for _, p := range r.People {
+		if p.Name == name {
+			all := map[string]Decision{}
+			for _, may := range p.May {
+				all[may.Name] = may
+			}
+			return all
+		}
+	}
+	require.Fail(t, "nobody of that name", name)
+	return nil
+}
+
+func TestEachDecisionNamesTheRuleThatMadeIt(t *testing.T) {
+	r := Build("lab", everybody(), declared)
+
+	mel := of(t, r, "mel@example.com")
+	require.Equal(t, Decision{"experiments", "fraud-1", "EDIT", "group mlflow-users: experiments fraud-*"}, mel["fraud-1"])
+	require.Equal(t, "user mel@example.com: models churn", mel["churn"].Because)
+	require.Equal(t, "granted by itself, as to whom makes it", mel["mine"].Because)
+	require.NotContains(t, mel, "secret")
+	require.Equal(t, "MANAGE", of(t, r, "zoe@example.com")["fraud-1"].Permission)
+	require.Empty(t, of(t, r, "gone@example.com"), "somebody deactivated may do nothing")
+	require.Equal(t, "a rule that cannot be told from here", of(t, r, "service-account-ci")["hello"].Because)
+}
+
+func TestARuleThatTheStackFileDoesNotHaveIsShownAsMadeByHand(t *testing.T) {
+	r := Build("lab", everybody(), declared)
+
+	origins := map[string]string{}
+	for _, rule := range r.Rules {
+		origins[rule.Name+" "+rule.Pattern] = rule.Origin()
+	}
+	require.Equal(t, map[string]string{
+		"mlflow-users fraud-*": "stack file", "mlflow-users *": "by hand", "mel@example.com churn": "stack file",
+	}, origins)
+	require.Equal(t, "group mlflow-users: experiments *, made by hand", of(t, r, "mel@example.com")["other"].Because)
+	for _, rule := range Build("lab", everybody(), nil).Rules {
+		require.False(t, rule.Declared)
+	}
+}
+
+func TestEveryFormatHasEveryDecisionAndNoNameIsMarkup(t *testing.T) {
+	all := everybody()
+	all.People[1].May = append(all.People[1].May, accessclient.Decision{Kind: accessrule.Experiment, Name: "<script>\x1b[2J", Permission: "READ", Source: "user"})
+	r := Build("lab", all, declared)
+
+	var table, page, raw bytes.Buffer
+	require.NoError(t, Write(&table, r))
+	require.NoError(t, WriteHTML(&page, r))
+	require.NoError(t, WriteJSON(&raw, r))
+
+	for _, text := range []string{"fraud-*", "by hand", "mel@example.com", "gone@example.com", "deactivated", "granted by itself"} {
+		require.Contains(t, table.String(), text)
+		require.Contains(t, page.String(), text)
+	}
+	require.NotContains(t, table.String(), "\x1b")
+	require.NotContains(t, page.String(), "<script>")
+	var read Report
+	require.NoError(t, json.Unmarshal(raw.Bytes(), &read))
+	require.Len(t, read.People, len(r.People))
+	require.Len(t, read.Rules, len(r.Rules))
+}

@@ -1,0 +1,82 @@
+// Package syncstatus asks a stack's keeper how its jobs ended: following Keycloak,
+// ending what was granted past it, and removing what is over.
+//
+// The keeper writes that down in the plugin's database, so it is known after a
+// restart too, and what is told here is what was really done.
+package syncstatus
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+)
+
+// The keeper's jobs.
+const (
+	Follow     = "follow"
+	Prune      = "prune"
+	BreakGlass = "break-glass"
+)
+
+// slack is what a job may be late by itself: a slow machine, an update that makes
+// containers anew, a Keycloak that starts.
+const slack = time.Minute
+
+// Job is something that the keeper does again and again.
+type Job struct {
+	Name string `json:"job"`
+	// Succeeded is how long ago the job last did what it is for, in seconds; nil where
+	// it never did.
+	Succeeded *int64 `json:"succeeded"`
+	// Detail is what it did then, Error why it did not do so since; empty if nothing failed.
+	Detail string `json:"detail"`
+	Error  string `json:"error"`
+}
+
+// Since is such as "5s ago", or never.
+func (j Job) Since() string {
+	if j.Succeeded == nil {
+		return "never"
+	}
+	return (time.Duration(*j.Succeeded) * time.Second).String() + " ago"
+}
+
+// Jobs are all of them, by name.
+func Jobs(ctx context.Context, stack outputs.Stack, docker *engine.Engine) (map[string]Job, error) {
+	asked, err := docker.Exec(ctx, stack.Keeper.Container, []string{"python", "-m", "mlflow_sso.keeper", "status"})
+	if err == nil {
+		err = asked.Err()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("ask %s how its jobs ended: %w", stack.Keeper.Container, err)
+	}
+	var list []Job
+	if err := json.Unmarshal([]byte(strings.TrimSpace(asked.Stdout)), &list); err != nil {
+		return nil, fmt.Errorf("what %s says of its jobs: %w", stack.Keeper.Container, err)
+	}
+	jobs := map[string]Job{}
+	for _, job := range list {
+		jobs[job.Name] = job
+	}
+	return jobs, nil
+}
+
+// Intervals is how often each job of a stack's keeper runs.
+func Intervals(stack outputs.Stack) map[string]time.Duration {
+	follow := time.Duration(stack.Keeper.FollowSeconds) * time.Second
+	return map[string]time.Duration{Follow: follow, BreakGlass: follow, Prune: time.Duration(stack.Keeper.PruneSeconds) * time.Second}
+}
+
+// Overdue says of a job whether it should have succeeded again by now.
+func Overdue(stack outputs.Stack, job Job) bool {
+	return job.Succeeded == nil || time.Duration(*job.Succeeded)*time.Second > 2*Intervals(stack)[job.Name]+slack
+}
+
+// Expired is within which time somebody who is gone in Keycloak is out of MLflow, while
+// Keycloak answers.
+func Expired(stack outputs.Stack) time.Duration { return 2 * Intervals(stack)[Follow] }

@@ -1,0 +1,85 @@
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
+)
+
+// skipKeycloakResources takes what stands inside Keycloak out of the state before a removal.
+// It goes or stays with the database that it is in, and is found there again by the
+// next update; to look at it one by one, Keycloak would have to answer, and whoever
+// takes a broken stack down has one that does not.
+func (s *Stack) skipKeycloakResources(ctx context.Context, known *state) error {
+	if !slices.ContainsFunc(known.snapshot.Resources, func(r apitype.ResourceV3) bool { return isInside(string(r.Type)) }) {
+		return nil
+	}
+	read, err := s.readState(ctx) // known may have been repaired meanwhile
+	if err != nil {
+		return err
+	}
+	return s.write(ctx, read, "change of the state", withoutInside)
+}
+
+// isInside says of a resource's type whether only Keycloak knows it, or whether it
+// is the way there.
+func isInside(kind string) bool {
+	return strings.HasPrefix(kind, "keycloak:") || kind == "pulumi:providers:keycloak"
+}
+
+// withoutInside removes such resources, and the others' dependencies on them.
+func withoutInside(deployment json.RawMessage) (json.RawMessage, error) {
+	return withResources(deployment, func(all []member) ([]member, error) {
+		gone := map[string]bool{}
+		var rest []member
+		for _, r := range all {
+			if isInside(textOf(r["type"])) {
+				gone[textOf(r["urn"])] = true
+			} else {
+				rest = append(rest, r)
+			}
+		}
+		for _, r := range rest {
+			if err := independent(r, gone); err != nil {
+				return nil, fmt.Errorf("%s: %w", textOf(r["urn"]), err)
+			}
+		}
+		return rest, nil
+	})
+}
+
+// independent takes out of a resource what refers to ones that are gone.
+func independent(r member, gone map[string]bool) error {
+	isGone := func(urn string) bool { return gone[urn] }
+	if encoded, has := r["dependencies"]; has {
+		var urns []string
+		if err := json.Unmarshal(encoded, &urns); err != nil {
+			return err
+		}
+		var err error
+		if r["dependencies"], err = json.Marshal(slices.DeleteFunc(urns, isGone)); err != nil {
+			return err
+		}
+	}
+	if encoded, has := r["propertyDependencies"]; has {
+		var urns map[string][]string
+		if err := json.Unmarshal(encoded, &urns); err != nil {
+			return err
+		}
+		for property := range urns {
+			urns[property] = slices.DeleteFunc(urns[property], isGone)
+		}
+		var err error
+		if r["propertyDependencies"], err = json.Marshal(urns); err != nil {
+			return err
+		}
+	}
+	if gone[textOf(r["deletedWith"])] {
+		delete(r, "deletedWith")
+	}
+	return nil
+}

@@ -1,0 +1,79 @@
+package platform
+
+import (
+	"fmt"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-sso/mlflow-sso/components/identityprovider"
+	"github.com/mlflow-sso/mlflow-sso/config"
+)
+
+// makeBroker makes the identity providers that the settings name; with none there is
+// nothing.
+func (p *Platform) makeBroker(ctx *pulumi.Context, opts ...pulumi.ResourceOption) error {
+	if len(p.config.IdentityProviders) == 0 {
+		return nil
+	}
+	args := &identityprovider.Args{Realm: p.realm.Inside}
+	for i, set := range p.config.IdentityProviders {
+		provider, err := provider(set, p.realm.Client.Issuer)
+		if err != nil {
+			return fmt.Errorf("identityProviders[%d].%w", i, err)
+		}
+		args.Providers = append(args.Providers, provider)
+	}
+	_, err := identityprovider.New(ctx, "broker", args, opts...)
+	return err
+}
+
+// provider is one as the component takes it; stack is what it calls this one. Its
+// secret is one from here on.
+func provider(set config.IdentityProvider, stack string) (identityprovider.Provider, error) {
+	p := identityprovider.Provider{Alias: set.Alias, DisplayName: set.DisplayTitle(), Groups: set.Groups, TrustEmail: set.TrustEmail}
+	secret := func(key string, file config.SecretFile) (pulumi.StringOutput, error) {
+		text, err := file.Read()
+		if err != nil {
+			return pulumi.StringOutput{}, fmt.Errorf("%s: %w", key, err)
+		}
+		return pulumi.ToSecret(pulumi.String(text)).(pulumi.StringOutput), nil
+	}
+	if l := set.LDAP; l != nil {
+		password, err := secret("ldap.bindPasswordFile", l.BindPasswordFile)
+		p.LDAP = &identityprovider.LDAP{
+			URL: l.URL(), BindDN: l.BindDN, BindPassword: password, UsersDN: l.UsersDN, GroupsDN: l.GroupsDN, Filter: l.Filter,
+			UsernameAttribute: l.UsernameAttribute, UUIDAttribute: l.UUIDAttribute, UserClass: l.UserClass, GroupClass: l.GroupClass,
+		}
+		return p, err
+	}
+	if s := set.SAML; s != nil {
+		descriptor, err := config.ReadDescriptor(s.MetadataFile)
+		if err != nil {
+			return p, fmt.Errorf("saml.metadataFile: %w", err)
+		}
+		p.SAML = &identityprovider.SAML{
+			Entity: descriptor.Entity, SignOn: descriptor.SignOn, Certificates: descriptor.Certificates, MetadataURL: s.MetadataURL,
+			Audience: stack, GroupsAttribute: s.GroupsAttribute, EmailAttribute: s.EmailAttribute,
+		}
+		return p, nil
+	}
+	discovery, err := config.ReadDiscovery(set.OIDC.MetadataFile)
+	if err != nil {
+		return p, fmt.Errorf("oidc.metadataFile: %w", err)
+	}
+	password, err := secret("oidc.clientSecretFile", set.OIDC.ClientSecretFile)
+	p.OIDC = &identityprovider.OIDC{
+		Discovery: identityprovider.Discovery(discovery), ClientID: set.OIDC.ClientID, ClientSecret: password,
+		GroupsClaim: set.OIDC.GroupsClaim, Scopes: set.OIDC.Scopes,
+	}
+	return p, err
+}
+
+// upstreams are the identity providers as the tool has to know them.
+func (p *Platform) upstreams() pulumi.Array {
+	all := pulumi.Array{}
+	for _, set := range p.config.IdentityProviders {
+		all = append(all, pulumi.Map{"alias": pulumi.String(set.Alias), "kind": pulumi.String(set.Kind())})
+	}
+	return all
+}

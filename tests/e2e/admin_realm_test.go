@@ -1,0 +1,252 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/Nerzal/gocloak/v13"
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
+)
+
+// realmDocument is a realm as Keycloak's admin API shows it.
+func realmDocument(t *testing.T, told outputs.Stack, realm string) map[string]any {
+	t.Helper()
+	client, token := keycloakAdmin(t, told)
+	answer, err := client.GetRequestWithBearerAuth(context.Background(), token).Get(told.Keycloak.AdminURL + "/admin/realms/" + realm)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, answer.StatusCode())
+	var document map[string]any
+	require.NoError(t, json.Unmarshal(answer.Body(), &document))
+	return document
+}
+
+func changeRealm(t *testing.T, told outputs.Stack, realm string, change map[string]any) {
+	t.Helper()
+	client, token := keycloakAdmin(t, told)
+	answer, err := client.GetRequestWithBearerAuth(context.Background(), token).SetBody(change).Put(told.Keycloak.AdminURL + "/admin/realms/" + realm)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusNoContent, answer.StatusCode(), "%s", answer.Body())
+}
+
+func TestAChangeByHandInRealmMasterIsDriftAndTheNextUpMendsItAlone(t *testing.T) {
+	onEveryLab(t, changeInRealmMaster)
+}
+
+func changeInRealmMaster(t *testing.T, l *lab, told outputs.Stack) {
+	before := realmDocument(t, told, "master")
+	attributes := before["attributes"].(map[string]any)
+	attributes["adminEventsExpiration"], attributes["somebodys.own"] = "60", "stays"
+	address, has := attributes["frontendUrl"]
+	require.Equal(t, told.Edge.Exists(), has, "of realm master")
+	want := `["adminEventsEnabled" "adminEventsExpiration" "bruteForceProtected" "ssoSessionMaxLifespan"]`
+	if has {
+		require.Equal(t, told.Keycloak.AdminURL, address)
+		delete(attributes, "frontendUrl")
+		want = strings.Replace(want, ` "ssoS`, ` "frontendUrl" "ssoS`, 1)
+	}
+	changeRealm(t, told, "master", map[string]any{
+		"bruteForceProtected": false, "ssoSessionMaxLifespan": 864000, "adminEventsEnabled": false,
+		"displayName": "Somebody's own", "attributes": attributes,
+	})
+	t.Cleanup(func() {
+		delete(attributes, "somebodys.own")
+		changeRealm(t, told, "master", map[string]any{"displayName": before["displayName"], "attributes": attributes})
+		l.must(t, "up", "--no-verify")
+	})
+
+	got, err := l.run(t.Context(), "drift")
+	require.NoError(t, err)
+	require.Equal(t, 2, got.code)
+	require.Contains(t, got.stdout, "administrators: would be changed for "+want)
+	require.Contains(t, fallen(prove(t, told), report.Failed), "administrators")
+
+	require.Contains(t, l.must(t, "up", "--no-verify").stderr, "1 changed")
+
+	require.Contains(t, l.must(t, "drift").stdout, "no drift")
+	require.Contains(t, l.must(t, "up", "--no-verify").stderr, "no change")
+	after := realmDocument(t, told, "master")
+	require.Equal(t, "Somebody's own", after["displayName"])
+	require.Equal(t, "stays", after["attributes"].(map[string]any)["somebodys.own"])
+	for _, document := range []map[string]any{before, after} {
+		delete(document, "displayName")
+		delete(document["attributes"].(map[string]any), "somebodys.own")
+	}
+	for _, name := range []string{"adminEventsExpiration", "frontendUrl"} {
+		if value, ok := after["attributes"].(map[string]any)[name]; ok {
+			attributes[name] = value
+		}
+	}
+	require.Equal(t, before, after, "something else has changed")
+}
+
+func TestAnAdministratorWhomNobodyKnowsFailsTheProof(t *testing.T) {
+	told := runningStack(t)
+	client, token := keycloakAdmin(t, told)
+	role, err := client.GetRealmRole(t.Context(), token, "master", "admin")
+	require.NoError(t, err)
+	// Who says to be let in for a while, and for too long a while, is nobody of ours.
+	for username, until := range map[string]string{"quiet-one": "", "console-stays": time.Now().AddDate(1, 0, 0).Format(time.RFC3339)} {
+		id, err := client.CreateUser(t.Context(), token, "master", gocloak.User{
+			Username: &username, Enabled: gocloak.BoolP(true), Attributes: &map[string][]string{"mlflow-sso-console-until": {until}},
+		})
+		require.NoError(t, err)
+		t.Cleanup(func() {
+			client, token := keycloakAdmin(t, told)
+			require.NoError(t, client.DeleteUser(context.Background(), token, "master", id))
+		})
+		require.NoError(t, client.AddRealmRoleToUser(t.Context(), token, "master", id, []gocloak.Role{*role}))
+	}
+
+	got := prove(t, told)
+
+	require.Equal(t, []string{"administrators"}, fallen(got, report.Failed))
+	for _, c := range got.Checks {
+		if c.Name == "administrators" {
+			require.Contains(t, c.Got, `["console-stays" "quiet-one"]`)
+		}
+	}
+}
+
+// standing sets keycloak.standingAdmin in the stack file.
+func (l *lab) standing(t *testing.T, stands string) {
+	t.Helper()
+	content, err := os.ReadFile(l.file)
+	require.NoError(t, err)
+	lines := []string{}
+	for line := range strings.Lines(string(content)) {
+		if strings.Contains(line, "standingAdmin:") {
+			continue
+		}
+		lines = append(lines, line)
+		if strings.Contains(line, "mlflow-sso:keycloak:") {
+			lines = append(lines, "    standingAdmin: "+stands+"\n")
+		}
+	}
+	require.NoError(t, os.WriteFile(l.file, []byte(strings.Join(lines, "")), 0o600))
+}
+
+func TestAStandingAdministratorIsThereOnlyWhileTheStackAsksForOne(t *testing.T) {
+	l := ownLab(t)
+	l.standing(t, "false")
+	l.must(t, "up") // proves, too, that the program itself still reaches Keycloak
+	told, err := l.outputs(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, told.Keycloak.Admin)
+	require.Empty(t, administrators(t, told))
+	require.NotContains(t, l.must(t, "passwords").stdout, "/admin/")
+	o := l.console(t, "10m")
+	require.NotEmpty(t, adminLogin(t, told, o.username, o.password))
+	require.Zero(t, o.ends(t, syscall.SIGINT))
+	require.Empty(t, administrators(t, told))
+
+	// Keycloak itself makes nobody any more once it has a database.
+	l.standing(t, "true")
+	l.must(t, "up", "--no-verify")
+	told, err = l.outputs(t.Context())
+	require.NoError(t, err)
+	admin := told.Keycloak.Admin
+	require.Equal(t, []string{admin.Username}, administrators(t, told))
+	token := adminLogin(t, told, admin.Username, admin.Password)
+	require.NotEmpty(t, token)
+	require.NoError(t, mayAdminister(t, told, token))
+	require.Contains(t, l.must(t, "drift").stdout, "no drift")
+	require.Contains(t, l.must(t, "up").stderr, "no change")
+
+	l.standing(t, "false")
+	l.must(t, "up")
+	require.Empty(t, administrators(t, told))
+	require.Empty(t, adminLogin(t, told, admin.Username, admin.Password))
+	require.Error(t, mayAdminister(t, told, token))
+}
+
+func TestLoginsAndChangesAreRememberedWithoutTheirSecrets(t *testing.T) {
+	l := sharedLab(t)
+	told := runningStack(t)
+	began := time.Now()
+	_ = signIn(t, told, "demo-member")
+	o := l.console(t, "10m")
+	client, token := keycloakAdmin(t, told)
+	who := gocloak.User{
+		Username: gocloak.StringP("remembered"), Email: gocloak.StringP("remembered@example.com"), Enabled: gocloak.BoolP(true),
+		FirstName: gocloak.StringP("R"), LastName: gocloak.StringP("R"),
+		Credentials: &[]gocloak.CredentialRepresentation{{Type: gocloak.StringP("password"), Value: gocloak.StringP("first-" + o.password)}},
+	}
+	id, err := client.CreateUser(t.Context(), token, told.Realm.Name, who)
+	require.NoError(t, err)
+	require.NoError(t, client.SetPassword(t.Context(), token, id, told.Realm.Name, "second-"+o.password, false))
+	require.NoError(t, client.DeleteUser(t.Context(), token, told.Realm.Name, id))
+	secrets := []string{o.password, "first-" + o.password, "second-" + o.password, told.Keycloak.Provider.Secret, told.Keycloak.Admin.Password}
+	for _, user := range told.DemoUsers {
+		secrets = append(secrets, user.Password)
+	}
+	mlflow := oidcClient(t, told)
+	require.NotEmpty(t, gocloak.PString(mlflow.Secret))
+	secrets = append(secrets, *mlflow.Secret)
+	// An update of the client sends its secret.
+	require.NoError(t, client.UpdateClient(t.Context(), token, told.Realm.Name, *mlflow))
+
+	read := func(realm, path string) string {
+		client, token := keycloakAdmin(t, told)
+		answer, err := client.GetRequestWithBearerAuth(t.Context(), token).SetQueryParam("max", "1000").
+			SetQueryParam("dateFrom", began.Format(time.DateOnly)).Get(told.Keycloak.AdminURL + "/admin/realms/" + realm + path)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, answer.StatusCode())
+		return string(answer.Body())
+	}
+	require.Zero(t, o.ends(t, syscall.SIGINT))
+	logins, changes := read(told.Realm.Name, "/events"), read(told.Realm.Name, "/admin-events")
+	masterLogins, masterChanges := read("master", "/events"), read("master", "/admin-events")
+
+	require.Contains(t, logins, `"type":"LOGIN"`)
+	require.Contains(t, changes, `remembered@example.com`, "the details of a change are missing")
+	require.Contains(t, changes, `"operationType":"DELETE"`)
+	require.Contains(t, masterLogins, told.Keycloak.Provider.ID)
+	require.Contains(t, masterChanges, o.username)
+	for _, text := range []string{logins, changes, masterLogins, masterChanges} {
+		for i, secret := range secrets {
+			require.False(t, strings.Contains(text, secret), "secret %d is in the events", i)
+		}
+	}
+}
+
+// Keycloak gives every realm a client for a command line, which takes passwords
+// from anybody and needs no form.
+func TestADoorForAdministratorsInTheStacksOwnRealmFailsTheProofAndIsShutByTheNextUp(t *testing.T) {
+	l := sharedLab(t)
+	told := runningStack(t)
+	door := func() *gocloak.Client {
+		client, token := keycloakAdmin(t, told)
+		found, err := client.GetClients(context.Background(), token, told.Realm.Name, gocloak.GetClientsParams{ClientID: gocloak.StringP("admin-cli")})
+		require.NoError(t, err)
+		require.Len(t, found, 1)
+		return found[0]
+	}
+	before := door()
+	require.False(t, *before.Enabled)
+	opened := *before
+	opened.Enabled = gocloak.BoolP(true)
+	client, token := keycloakAdmin(t, told)
+	require.NoError(t, client.UpdateClient(t.Context(), token, told.Realm.Name, opened))
+	t.Cleanup(func() { l.must(t, "up", "--no-verify") })
+
+	require.Equal(t, []string{"administrators", "password-grant"}, fallen(prove(t, told), report.Failed))
+	got, err := l.run(t.Context(), "drift")
+	require.NoError(t, err)
+	require.Equal(t, 2, got.code)
+	require.Contains(t, got.stdout, `["client admin-cli of realm mlflow"]`)
+
+	l.must(t, "up", "--no-verify")
+
+	require.Equal(t, before, door(), "something else has changed")
+}

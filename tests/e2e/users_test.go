@@ -1,0 +1,156 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+)
+
+// Whoever reads the page sees their own experiments and nobody else's, and an
+// administrator sees all.
+func TestAMemberSeesTheirOwnExperimentsAndAnAdministratorAll(t *testing.T) {
+	onEveryStack(t, func(t *testing.T, at site) {
+		name := fmt.Sprintf("by-hand-%d", time.Now().UnixNano())
+		member := at.visitor(t, "member")
+		member.logsIn(at, at.member(t))
+		member.sees(welcome, "Mel Member", "Permissions", "Logout")
+		member.picture("home")
+		member.clicks("Experiments")
+		member.clicks("Create experiment")
+		member.writes("#experimentName", name)
+		member.picture("new experiment")
+		member.clicks("Create")
+		member.sees(name)
+		member.picture("own experiment")
+		member.open(at.told.MLflow.URL + "/#/experiments")
+		member.sees("Experiments", name)
+		member.doesNotSee("Default")
+		member.picture("experiments")
+		member.logsOut(at)
+
+		admin := at.visitor(t, "admin")
+		admin.logsIn(at, at.admin(t))
+		admin.sees(welcome, "Ada Admin", "Permissions", "Logout")
+		admin.picture("home")
+		admin.clicks("Experiments")
+		admin.sees("Default", name)
+		admin.picture("experiments")
+		admin.deletesExperiment(name)
+		admin.logsOut(at)
+	})
+}
+
+// deletesExperiment is the page's own call.
+func (p *person) deletesExperiment(name string) {
+	p.t.Helper()
+	script := fmt.Sprintf(`(async () => {
+		const api = "/ajax-api/2.0/mlflow/experiments/";
+		const found = await (await fetch(api + "get-by-name?experiment_name=%s")).json();
+		const gone = await fetch(api + "delete", {method: "POST", headers: {"Content-Type": "application/json"},
+			body: JSON.stringify({experiment_id: found.experiment.experiment_id})});
+		return gone.status;
+	})()`, name)
+	status, err := chromedp.Run(p.tab, chromedp.Evaluate[int](script, chromedp.EvalAwaitPromise))
+	require.NoError(p.t, err)
+	require.Equal(p.t, 200, status)
+}
+
+func TestAnOutsiderReadsARefusalAndNothingOfMLflow(t *testing.T) {
+	onEveryStack(t, func(t *testing.T, at site) {
+		outsider := at.visitor(t, "outsider")
+		outsider.logsIn(at, at.outsider(t))
+		outsider.sees(refusal)
+		outsider.picture("refused")
+		for _, again := range []string{"/", "/#/experiments"} {
+			outsider.open(at.told.MLflow.URL + again)
+			outsider.sees(refusal)
+			outsider.doesNotSee("Experiments", "Permissions", "Logout")
+		}
+		outsider.picture("refused again")
+		outsider.open(at.told.MLflow.URL + "/oidc/ui/user")
+		outsider.sees(loginAgain)
+		outsider.doesNotSee("User Page")
+		// Keycloak knows them and would not ask again: so they leave there.
+		outsider.open(at.told.Realm.Issuer + "/protocol/openid-connect/logout?client_id=" + at.told.Realm.ClientID)
+		outsider.sees("Do you want to log out?")
+		outsider.picture("leaves Keycloak")
+		outsider.clicks("Logout")
+		outsider.sees("You are logged out")
+	})
+}
+
+func TestAWrongPasswordIsToldInTheFormAndLeadsNowhere(t *testing.T) {
+	onEveryStack(t, func(t *testing.T, at site) {
+		stranger := at.visitor(t, "stranger")
+		who := at.member(t)
+		who.Password = "not-the-password"
+		stranger.logsIn(at, who)
+		stranger.sees("Invalid username or password.", passwordForm)
+		stranger.picture("wrong password")
+		stranger.open(at.told.MLflow.URL)
+		stranger.sees(passwordForm)
+	})
+}
+
+// A copy of the session's cookie, in another browser, is the control: it opens
+// MLflow until its owner logs out.
+func TestWhoLogsOutStaysOutAndSoDoesWhoHasACopyOfTheirCookie(t *testing.T) {
+	onEveryStack(t, func(t *testing.T, at site) {
+		member, thief := at.visitor(t, "leaver"), at.visitor(t, "thief")
+		member.logsIn(at, at.member(t))
+		member.sees(welcome)
+		for _, c := range member.cookies(at.told.MLflow.URL) {
+			thief.takes(at.told.MLflow.URL, c)
+		}
+		thief.open(at.told.MLflow.URL)
+		thief.sees(welcome, "Mel Member")
+		thief.picture("with a stolen cookie")
+
+		member.logsOut(at)
+		member.picture("logged out")
+
+		for _, p := range []*person{member, thief} {
+			p.open(at.told.MLflow.URL)
+			p.sees(passwordForm)
+			p.doesNotSee("Mel Member")
+			p.picture("asked for the password again")
+		}
+	})
+}
+
+// Where nothing stands in front, Chromium shows again what it still has of the page
+// that was left; whatever is done there leads to the password.
+func TestWhoGoesBackAfterTheLogoutIsAskedForThePassword(t *testing.T) {
+	onEveryStack(t, func(t *testing.T, at site) {
+		member := at.visitor(t, "goes-back")
+		member.logsIn(at, at.member(t))
+		member.sees(welcome)
+		member.logsOut(at)
+
+		member.goesBack()
+		member.picture("back")
+		if !at.told.Edge.Exists() {
+			member.clicks("Experiments")
+		}
+		member.sees(passwordForm)
+		member.doesNotSee("Mel Member")
+		member.picture("asked for the password")
+	})
+}
+
+// goesBack presses the browser's button. A page that comes out of its memory
+// tells nobody that it has been loaded.
+func (p *person) goesBack() {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.tab, 5*time.Second)
+	defer cancel()
+	if err := chromedp.Do(ctx, chromedp.NavigateBack()); err != nil {
+		require.ErrorIs(p.t, err, context.DeadlineExceeded)
+	}
+}
