@@ -20,6 +20,7 @@ tool := $(bin)/mlflow-sso
 lint := $(bin)/golangci-lint
 actionlint := $(bin)/actionlint
 s3gateway := $(bin)/s3gateway
+ruff := $(bin)/ruff/bin/ruff
 modules := . bootstrap/pulumi bootstrap/language-go $(wildcard bootstrap/plugins/*) images/edge/caddy tests/edge/authority tests/e2e/s3gateway tools tools/actionlint
 # The race detector needs a C compiler; a machine with only Go tests without it.
 race := $(if $(shell command -v gcc || command -v cc),-race)
@@ -60,7 +61,7 @@ e2e: $(tool) $(s3gateway) ## the tests on real stacks of their own that CI runs 
 .PHONY: nightly
 nightly: $(tool) $(s3gateway) ## every test on real stacks, then the faults of `make chaos`
 	MLFLOW_SSO_NIGHTLY=1 go test -tags e2e -count=1 -parallel 2 -timeout 150m -v ./tests/e2e
-	$(MAKE) chaos
+	$(MAKE) plugins chaos
 
 .PHONY: bench
 bench: $(tool) ## start-up time beside its lower bound, time of an update without change, idle memory
@@ -85,10 +86,11 @@ vet: ## the compiler's own doubts, with every build tag
 	go vet -tags e2e,bench,chaos,mutation ./...
 
 .PHONY: lint
-lint: $(lint) $(actionlint) ## the linters of .golangci.yml, and the one for workflows
+lint: $(lint) $(actionlint) $(ruff) ## the linters of .golangci.yml, of workflows, and of the images' Python
 	$(lint) config verify
 	$(lint) run
 	$(actionlint) .github/workflows/*.yml
+	$(ruff) check --no-cache
 
 .PHONY: unit
 unit: ## all tests that need neither Docker nor Pulumi
@@ -123,6 +125,13 @@ $(lint): tools/go.mod tools/go.sum
 $(actionlint): tools/actionlint/go.mod tools/actionlint/go.sum
 	@echo "building $@" >&2
 	@cd tools/actionlint && go build -mod=readonly -trimpath -buildvcs=false -o ../../$@ github.com/rhysd/actionlint/cmd/actionlint
+
+# A program in a wheel. Debian splits venv from Python: root gets it here, others read its name in the error.
+$(ruff): tools/ruff/requirements.txt
+	@echo "installing $@" >&2
+	@python3 -m venv $(bin)/ruff 2>/dev/null || { apt-get update --quiet --quiet && apt-get install --yes --quiet --quiet python3-venv >/dev/null && python3 -m venv $(bin)/ruff; }
+	@$(bin)/ruff/bin/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --no-deps --requirement $<
+	@touch $@
 
 $(s3gateway): tests/e2e/s3gateway/go.mod tests/e2e/s3gateway/go.sum
 	@echo "building $@: some minutes, once" >&2
