@@ -52,11 +52,11 @@ func (s *Stack) ensureBackupKey(ctx context.Context, step Step) error {
 	if err != nil {
 		return err
 	}
-	root, err := s.root(ctx)
+	root, err := s.RootSecret(ctx)
 	if err != nil {
 		return err
 	}
-	keys, err := s.keys(ctx)
+	keys, err := s.Keys(ctx)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ import (
 func (s *Stack) Drift(ctx context.Context, step Step) ([]report.Change, error) {
 	watched, err := s.compare(ctx, step, optpreview.Refresh())
 	if err != nil {
-		return nil, because("comparison", err, watched.problems)
+		return nil, Hinted("comparison", err, watched.problems)
 	}
 	step.Say("compared with what there is")
 	found := changes(watched.differences)

@@ -39,8 +39,8 @@ type created struct {
 	inputs                      map[string]any
 }
 
-// newWatch begins to follow; what happens to resources is told on step.
-func newWatch(step Step) *eventCollector {
+// newCollector begins to follow; what happens to resources is told on step.
+func newCollector(step Step) *eventCollector {
 	w := &eventCollector{events: make(chan events.EngineEvent, 64), done: make(chan struct{}), began: map[string]time.Time{}, same: map[string]bool{}}
 	go func() {
 		defer close(w.done)

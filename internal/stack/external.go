@@ -27,12 +27,12 @@ var tryScript string
 // gives up by itself before.
 const tryWithin = 2 * time.Minute
 
-// tryElsewhere connects to the services that are not the stack's, as its
+// probeExternal connects to the services that are not the stack's, as its
 // containers will: by MLflow's image, on the edge network. A container that cannot
 // reach its database would be waited for in vain for minutes, and say little.
 // Nothing but that image has been made or changed by then. It returns whether a Keycloak has
 // left data in a database there.
-func (s *Stack) tryElsewhere(ctx context.Context, step Step, known *state) (holds bool, err error) {
+func (s *Stack) probeExternal(ctx context.Context, step Step, known *State) (holds bool, err error) {
 	elsewhere, err := platform.ReadExternal(s.Config)
 	if err != nil || !elsewhere.Any() {
 		return false, err
@@ -66,7 +66,7 @@ func (s *Stack) tryElsewhere(ctx context.Context, step Step, known *state) (hold
 		seen[i].Said = without(secrets, seen[i].Said)
 		holds = holds || seen[i].Keycloak
 	}
-	return holds, judgeElsewhere(elsewhere, seen)
+	return holds, judge(elsewhere, seen)
 }
 
 // needed are the resources that a service's image, and the root secret, need. Pulumi makes every
@@ -95,7 +95,7 @@ func (s *Stack) urns(ends ...string) []string {
 
 // mlflowImage is the ID of MLflow's image, which is made first where it is not
 // there as the settings want it.
-func (s *Stack) mlflowImage(ctx context.Context, step Step, known *state) (string, error) {
+func (s *Stack) mlflowImage(ctx context.Context, step Step, known *State) (string, error) {
 	of := image.Args{
 		Deployment: s.Config.Name, Service: "mlflow", Folder: filepath.Join(s.Repository, platform.ImagesFolder),
 		Base: s.Config.Images.Base, Reference: s.Config.Images.MLflow,
@@ -104,7 +104,7 @@ func (s *Stack) mlflowImage(ctx context.Context, step Step, known *state) (strin
 	if err != nil {
 		return "", err
 	}
-	if id := known.image(wanted); id != "" {
+	if id := known.ImageID(wanted); id != "" {
 		if _, err := s.Docker.API().ImageInspect(ctx, id); err == nil {
 			return id, nil
 		}
@@ -112,10 +112,10 @@ func (s *Stack) mlflowImage(ctx context.Context, step Step, known *state) (strin
 	if _, err := s.update(ctx, step, true, optup.Target(s.needed("mlflow"))); err != nil {
 		return "", err
 	}
-	if known, err = s.readState(ctx); err != nil {
+	if known, err = s.ReadState(ctx); err != nil {
 		return "", err
 	}
-	if id := known.image(wanted); id != "" {
+	if id := known.ImageID(wanted); id != "" {
 		return id, nil
 	}
 	return "", fmt.Errorf("the state of stack %q has no image %s, which was to be made just now", s.Name, wanted)
@@ -131,9 +131,9 @@ func (s *Stack) wayOut(ctx context.Context) string {
 	return edge
 }
 
-// image is the ID of the image of that name; empty where the state has none.
-func (s *state) image(name string) string {
-	for _, r := range s.of(typeImage) {
+// ImageID is the ID of the image of that name; empty where the state has none.
+func (s *State) ImageID(name string) string {
+	for _, r := range s.Of(TypeImage) {
 		if id, ok := r.Outputs["imageId"].(string); ok && r.Inputs["name"] == name {
 			return id
 		}

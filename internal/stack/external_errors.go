@@ -39,9 +39,9 @@ type probeResult struct {
 // howToMake is where the statements are.
 const howToMake = "docs/external-services.md has the statements"
 
-// judgeElsewhere reports everything that is wrong with the services that are not
+// judge reports everything that is wrong with the services that are not
 // the stack's.
-func judgeElsewhere(e platform.External, seen []probeResult) error {
+func judge(e platform.External, seen []probeResult) error {
 	var errs []error
 	see := func(service, name string) (probeResult, error) {
 		i := slices.IndexFunc(seen, func(s probeResult) bool { return s.Service == service && s.Name == name })
@@ -64,7 +64,7 @@ func judgeElsewhere(e platform.External, seen []probeResult) error {
 	if e.Redis != nil {
 		saw, err := see(redisService, "")
 		if err == nil {
-			err = judgeKeeper(saw)
+			err = judgeStore(saw)
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("redis.external: %s: %w", e.Redis.Address, err))
@@ -73,7 +73,7 @@ func judgeElsewhere(e platform.External, seen []probeResult) error {
 	if e.Artifacts != nil {
 		saw, err := see(s3Service, "")
 		if err == nil {
-			err = judgeKeeper(saw)
+			err = judgeStore(saw)
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("artifacts.s3: %s at %s: %w", e.Artifacts.URI(), cmp.Or(e.Artifacts.Endpoint, "Amazon"), err))
@@ -96,7 +96,7 @@ func judgeDatabase(saw probeResult) error {
 	return nil
 }
 
-func judgeKeeper(saw probeResult) error {
+func judgeStore(saw probeResult) error {
 	switch {
 	case saw.Said != "":
 		return meant(saw)

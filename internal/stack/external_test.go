@@ -42,7 +42,7 @@ func rightSightings() []probeResult {
 
 // Each line is what a client has really said, or what a database was seen to be.
 func TestWhatIsWrongElsewhereIsNamedWithTheNextStep(t *testing.T) {
-	require.NoError(t, judgeElsewhere(everythingElsewhere(), rightSightings()))
+	require.NoError(t, judge(everythingElsewhere(), rightSightings()))
 	for name, test := range map[string]struct {
 		saw  probeResult
 		want []string
@@ -90,7 +90,7 @@ func TestWhatIsWrongElsewhereIsNamedWithTheNextStep(t *testing.T) {
 					seen[i] = test.saw
 				}
 			}
-			err := judgeElsewhere(everythingElsewhere(), seen)
+			err := judge(everythingElsewhere(), seen)
 			for _, want := range test.want {
 				require.ErrorContains(t, err, want)
 			}
@@ -102,9 +102,9 @@ func TestWhatIsWrongElsewhereIsNamedWithTheNextStep(t *testing.T) {
 func TestWhatWasNotTriedElsewhereIsNotTakenForRight(t *testing.T) {
 	for i := range rightSightings() {
 		seen := slices.Delete(rightSightings(), i, i+1)
-		require.ErrorContains(t, judgeElsewhere(everythingElsewhere(), seen), "was not tried")
+		require.ErrorContains(t, judge(everythingElsewhere(), seen), "was not tried")
 	}
-	require.NoError(t, judgeElsewhere(platform.External{}, nil))
+	require.NoError(t, judge(platform.External{}, nil))
 }
 
 func TestASecretThatAClientRepeatsIsCutOut(t *testing.T) {
@@ -118,9 +118,9 @@ func TestASecretThatAClientRepeatsIsCutOut(t *testing.T) {
 
 func TestAVolumeThatIsReplacedStaysWhenItLeavesTheState(t *testing.T) {
 	s := &Stack{Config: &config.Config{Name: "lab"}}
-	require.Empty(t, s.replaced())
+	require.Empty(t, s.detachedVolumes())
 	s.Config.Postgres.External, s.Config.Artifacts.S3 = &config.ExternalPostgres{}, &config.S3{}
-	require.Equal(t, []string{"lab-postgres-data", "lab-mlflow-artifacts"}, s.replaced())
+	require.Equal(t, []string{"lab-postgres-data", "lab-mlflow-artifacts"}, s.detachedVolumes())
 
 	before := json.RawMessage(`{"new":{"a":1},"resources":[
 		{"urn":"x","type":"docker:index/volume:Volume","id":"lab-postgres-data","protect":true,"newer":[1]},
@@ -137,17 +137,17 @@ func TestAVolumeThatIsReplacedStaysWhenItLeavesTheState(t *testing.T) {
 func TestAnImageIsTheOneOfThatNameInTheState(t *testing.T) {
 	made := func(name, id string) apitype.ResourceV3 {
 		return apitype.ResourceV3{
-			URN: resource.URN("urn:pulumi:lab::mlflow-sso::docker:index/remoteImage:RemoteImage::mlflow-image"), Type: tokens.Type(typeImage), Custom: true,
+			URN: resource.URN("urn:pulumi:lab::mlflow-sso::docker:index/remoteImage:RemoteImage::mlflow-image"), Type: tokens.Type(TypeImage), Custom: true,
 			Inputs: map[string]any{"name": name}, Outputs: map[string]any{"imageId": id},
 		}
 	}
-	s := &state{snapshot: apitype.DeploymentV3{Resources: []apitype.ResourceV3{made("lab/mlflow:old", "sha256:1"), made("lab/mlflow:new", "sha256:2")}}}
-	require.Equal(t, "sha256:2", s.image("lab/mlflow:new"))
-	require.Empty(t, s.image("lab/mlflow:newer"))
+	s := &State{snapshot: apitype.DeploymentV3{Resources: []apitype.ResourceV3{made("lab/mlflow:old", "sha256:1"), made("lab/mlflow:new", "sha256:2")}}}
+	require.Equal(t, "sha256:2", s.ImageID("lab/mlflow:new"))
+	require.Empty(t, s.ImageID("lab/mlflow:newer"))
 }
 
 func TestASummaryTellsWhatStays(t *testing.T) {
-	s := &Stack{stays: []string{"not touched: artifacts in bucket b"}}
+	s := &Stack{notes: []string{"not touched: artifacts in bucket b"}}
 	require.Equal(t, "2 created; not touched: artifacts in bucket b", s.Summary(Changes{"create": 2}))
 	require.Equal(t, "no change", (&Stack{}).Summary(Changes{}))
 }
@@ -155,13 +155,13 @@ func TestASummaryTellsWhatStays(t *testing.T) {
 func TestAPreviewTellsThatAVolumeWhoseDataIsElsewhereStays(t *testing.T) {
 	s := &Stack{Config: &config.Config{Name: "lab", Postgres: config.Postgres{External: &config.ExternalPostgres{}}}}
 	removed := func(name string) difference {
-		return difference{change: report.Change{Resource: name, Outcome: report.Removed, DataLoss: losses[typeVolume]}}
+		return difference{change: report.Change{Resource: name, Outcome: report.Removed, DataLoss: losses[TypeVolume]}}
 	}
 	all := []difference{removed("postgres-data"), removed("mlflow-artifacts")}
-	s.showReleased(all)
+	s.showDetached(all)
 	require.Empty(t, all[0].change.DataLoss)
 	require.Contains(t, all[0].change.Why, "leaves it on the host")
-	require.Equal(t, losses[typeVolume], all[1].change.DataLoss, "what is not replaced is lost")
+	require.Equal(t, losses[TypeVolume], all[1].change.DataLoss, "what is not replaced is lost")
 	require.Contains(t, s.movesProtected([]string{"postgres-data: resource is protected"})[0], "that is no obstacle")
 	require.Equal(t, []string{"is protected"}, (&Stack{Config: &config.Config{}}).movesProtected([]string{"is protected"}))
 }

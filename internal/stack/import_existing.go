@@ -25,25 +25,25 @@ type importPlan struct {
 	realm, clientID string
 }
 
-// adopt takes what is there into the state. The next update mends what differs.
-func (s *Stack) adopt(ctx context.Context, step Step) error {
+// importExisting takes what is there into the state. The next update mends what differs.
+func (s *Stack) importExisting(ctx context.Context, step Step) error {
 	told, err := s.Outputs(ctx)
 	if err != nil {
 		return err
 	}
-	watched := newWatch(step)
+	watched := newCollector(step)
 	_, err = s.pulumi.Preview(ctx, optpreview.EventStreams(watched.events),
 		optpreview.ErrorProgressStreams(step.Writer()))
 	watched.end()
 	if err != nil {
-		return because("preview", err, watched.problems)
+		return Hinted("preview", err, watched.problems)
 	}
 	a := &importPlan{realm: told.Realm.Name, clientID: told.Realm.ClientID}
 	if a.api, a.token, err = admin.Open(ctx, told.Keycloak, time.Minute); err != nil {
-		return because("look into Keycloak", err, nil)
+		return Hinted("look into Keycloak", err, nil)
 	}
 
-	read, err := s.readState(ctx)
+	read, err := s.ReadState(ctx)
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (s *Stack) adopt(ctx context.Context, step Step) error {
 		optimport.Protect(false), optimport.GenerateCode(false),
 		optimport.ErrorProgressStreams(step.Writer()))
 	if err != nil {
-		return because("take over what is in Keycloak", err, nil)
+		return Hinted("take over what is in Keycloak", err, nil)
 	}
 	return nil
 }
@@ -89,7 +89,7 @@ func urnOfReference(reference string) string {
 func (a *importPlan) find(ctx context.Context, c created) (string, error) {
 	text := func(name string) string { value, _ := c.inputs[name].(string); return value }
 	switch c.kind {
-	case typeRealm:
+	case TypeRealm:
 		_, err := a.api.GetRealm(ctx, a.token, text("realm"))
 		return found(text("realm"), err)
 	case "keycloak:openid/client:Client":
@@ -98,7 +98,7 @@ func (a *importPlan) find(ctx context.Context, c created) (string, error) {
 	case "keycloak:index/group:Group":
 		groups, err := a.api.GetGroups(ctx, a.token, a.realm, gocloak.GetGroupsParams{Search: gocloak.StringP(text("name")), Exact: gocloak.BoolP(true)})
 		return a.path(idOf(groups, func(g *gocloak.Group) bool { return *g.Name == text("name") }, func(g *gocloak.Group) *string { return g.ID }), err)
-	case typeUser:
+	case TypeUser:
 		_, gives := c.inputs["initialPassword"]
 		return a.user(ctx, text("username"), gives)
 	case "keycloak:openid/groupMembershipProtocolMapper:GroupMembershipProtocolMapper",

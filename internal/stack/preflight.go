@@ -156,7 +156,7 @@ func (s *Stack) roomLeft(ctx context.Context) error {
 }
 
 func (s *Stack) roomForState() error {
-	folder, ok := s.stateFolder()
+	folder, ok := s.StateFolder()
 	if !ok {
 		return nil
 	}

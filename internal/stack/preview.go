@@ -23,7 +23,7 @@ func OpenForPreview(ctx context.Context, options Options) (*Stack, error) {
 	at := place{mirror: filepath.Join(folder, "copies"), scratch: folder}
 	s, err := open(ctx, options, at, auto.SelectStackLocalSource)
 	if isMissing(err) {
-		at.elsewhere = "file://" + folder + "?metadata=skip"
+		at.backendURL = "file://" + folder + "?metadata=skip"
 		s, err = open(ctx, options, at, auto.UpsertStackLocalSource)
 	}
 	if err != nil {
@@ -55,13 +55,13 @@ func (s *Stack) Preview(ctx context.Context, step Step, refresh bool) (report.Pr
 	}
 	watched, err := s.compare(ctx, step, options...)
 	if err != nil {
-		return report.Preview{}, because("preview", err, s.movesProtected(watched.problems))
+		return report.Preview{}, Hinted("preview", err, s.movesProtected(watched.problems))
 	}
-	s.showReleased(watched.differences)
+	s.showDetached(watched.differences)
 	if err := s.nameVariables(ctx, plan, watched.differences); err != nil {
 		return report.Preview{}, fmt.Errorf("preview: %w", err)
 	}
-	passwords, err := s.turningPasswords(ctx)
+	passwords, err := s.rotatedPasswords(ctx)
 	if err != nil {
 		return report.Preview{}, fmt.Errorf("preview: %w", err)
 	}
@@ -71,7 +71,7 @@ func (s *Stack) Preview(ctx context.Context, step Step, refresh bool) (report.Pr
 // compare runs a preview, which changes nothing. What Pulumi prints is not told:
 // it is what the events say once more, and advice about the plan.
 func (s *Stack) compare(ctx context.Context, step Step, options ...optpreview.Option) (*eventCollector, error) {
-	watched := newWatch(step)
+	watched := newCollector(step)
 	options = append(options, optpreview.EventStreams(watched.events), optpreview.SuppressProgress(), optpreview.Color("never"),
 		optpreview.UserAgent("mlflow-sso"))
 	_, err := s.pulumi.Preview(ctx, options...)

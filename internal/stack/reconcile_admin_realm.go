@@ -57,9 +57,9 @@ func (s *Stack) differingAdministrators(ctx context.Context, step Step, found []
 	return []report.Change{{Resource: administrators, Kind: "keycloak realm master", Outcome: report.Changed, Properties: properties}}, nil
 }
 
-// turningPasswords are those of people which an update will set anew: no resource differs
+// rotatedPasswords are those of people which an update will set anew: no resource differs
 // by them.
-func (s *Stack) turningPasswords(ctx context.Context) ([]report.Change, error) {
+func (s *Stack) rotatedPasswords(ctx context.Context) ([]report.Change, error) {
 	told, err := s.Outputs(ctx)
 	if errors.Is(err, ErrNotUp) {
 		return nil, nil

@@ -14,8 +14,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
-// exclusive are the groups in which nobody is but whom the settings name.
-func (s *Stack) exclusive() realmusers.ManagedGroups {
+// managedGroups are the groups in which nobody is but whom the settings name.
+func (s *Stack) managedGroups() realmusers.ManagedGroups {
 	groups := realmusers.ManagedGroups{}
 	for _, group := range s.Config.Realm.Exclusive {
 		groups[group] = s.Config.UsersInGroup(group)
@@ -40,9 +40,9 @@ func (s *Stack) reconcileUsers(ctx context.Context, step Step) (Changes, error) 
 	if err != nil {
 		return nil, err
 	}
-	gone, err := in.Reconcile(ctx, s.exclusive())
+	gone, err := in.Reconcile(ctx, s.managedGroups())
 	for _, who := range gone {
-		s.tell(step, who+" taken out, the group is exclusive")
+		s.Note(step, who+" taken out, the group is exclusive")
 	}
 	if err != nil {
 		return nil, err
@@ -66,22 +66,22 @@ func (s *Stack) invite(ctx context.Context, step Step, in *realmusers.Realm) err
 		return err
 	}
 	if s.Config.Realm.Mail == nil {
-		s.tell(step, "no password yet: "+strings.Join(waiting, ", ")+" (`mlflow-sso invite NAME` gives one)")
+		s.Note(step, "no password yet: "+strings.Join(waiting, ", ")+" (`mlflow-sso invite NAME` gives one)")
 		return nil
 	}
 	for _, username := range waiting {
 		if _, err := in.Invite(ctx, username, realmusers.LinkLifetime, false); err != nil {
 			return err
 		}
-		s.tell(step, username+" was written to, to set a password")
+		s.Note(step, username+" was written to, to set a password")
 	}
 	return nil
 }
 
-// tell says what happened to a person, at once and in the summary.
-func (s *Stack) tell(step Step, what string) {
+// Note says what happened to a person, at once and in the summary.
+func (s *Stack) Note(step Step, what string) {
 	step.Say("%s", what)
-	s.stays = append(s.stays, what)
+	s.notes = append(s.notes, what)
 }
 
 // differingPeople are those whom settlePeople would take out of a group.
@@ -97,25 +97,25 @@ func (s *Stack) differingPeople(ctx context.Context, found []report.Change) ([]r
 	if err != nil {
 		return nil, err
 	}
-	return in.Differences(ctx, s.exclusive())
+	return in.Differences(ctx, s.managedGroups())
 }
 
 // newlyListed says whether somebody is listed whom the state of a realm that stands
 // does not know.
-func (s *Stack) newlyListed(known *state) bool {
-	if len(known.of(typeRealm)) == 0 {
+func (s *Stack) newlyListed(known *State) bool {
+	if len(known.Of(TypeRealm)) == 0 {
 		return false
 	}
 	var names []string
-	for _, r := range known.of(typeUser) {
+	for _, r := range known.Of(TypeUser) {
 		username, _ := r.Inputs["username"].(string)
 		names = append(names, username)
 	}
 	return slices.ContainsFunc(s.Config.People, func(p config.User) bool { return !slices.Contains(names, p.Username) })
 }
 
-// made is what the settings add to the realm.
-func (s *Stack) made() realmbaseline.Managed {
+// managed is what the settings add to the realm.
+func (s *Stack) managed() realmbaseline.Managed {
 	made := realmbaseline.Managed{
 		Administrators: append(s.Config.UsersInGroup(realm.AdminGroup), s.Config.Realm.Administrators...),
 		Groups:         s.Config.Realm.Groups,

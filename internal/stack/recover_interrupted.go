@@ -29,13 +29,13 @@ type recoveryPlan struct {
 	// stack's own volumes hold data from before.
 	behind, kept bool
 	// known is the state as it was found.
-	known *state
+	known *State
 }
 
-// heal clears up behind an update that was cut off, and refuses to go on where
+// recoverInterrupted clears up behind an update that was cut off, and refuses to go on where
 // something on the host belongs to another stack.
-func (s *Stack) heal(ctx context.Context, step Step) (recoveryPlan, error) {
-	known, err := s.readSettledState(ctx, step)
+func (s *Stack) recoverInterrupted(ctx context.Context, step Step) (recoveryPlan, error) {
+	known, err := s.ReadSettledState(ctx, step)
 	if err != nil {
 		return recoveryPlan{}, err
 	}
@@ -51,17 +51,17 @@ func (s *Stack) heal(ctx context.Context, step Step) (recoveryPlan, error) {
 	if err != nil {
 		return recoveryPlan{}, err
 	}
-	cut := len(known.cutOff())
+	cut := len(known.Interrupted())
 	if cut > 0 {
 		step.Say("an earlier update was cut off at %d resources: going on from there", cut)
 	}
-	if err := s.forget(ctx, known); err != nil {
+	if err := s.ClearInterrupted(ctx, known); err != nil {
 		return recoveryPlan{}, err
 	}
 	return recoveryPlan{
 		refresh: left || down || cut > 0,
 		down:    down,
-		behind:  len(known.of(typeRealm)) == 0 || cut > 0,
+		behind:  len(known.Of(TypeRealm)) == 0 || cut > 0,
 		kept:    kept,
 		known:   known,
 	}, nil
@@ -96,7 +96,7 @@ func (s *Stack) unlock(ctx context.Context, step Step) error {
 		case !alive(held.Pid):
 			step.Say("the update that held the lock is gone: unlocking")
 			if err := s.pulumi.Cancel(ctx); err != nil {
-				return because("unlock", err, nil)
+				return Hinted("unlock", err, nil)
 			}
 			return nil
 		}
@@ -113,7 +113,7 @@ func (s *Stack) unlock(ctx context.Context, step Step) error {
 // a folder on this machine. One that was half written, when the disk filled up,
 // locks as well and is nobody's.
 func (s *Stack) lock() (*lock, error) {
-	folder, ok := s.stateFolder()
+	folder, ok := s.StateFolder()
 	if !ok {
 		return nil, nil
 	}
@@ -142,25 +142,25 @@ func alive(pid int) bool {
 	return err != nil || strings.HasPrefix(string(name), "pulumi")
 }
 
-// ours selects what carries the deployment's name.
-func (s *Stack) ours() filters.Args {
+// OwnFilter selects what carries the deployment's name.
+func (s *Stack) OwnFilter() filters.Args {
 	return filters.NewArgs(filters.Arg("label", naming.Deployment+"="+s.Config.Name))
 }
 
 // volumes says whether the stack has data from before. Data that was not made
 // with this stack's root secret cannot be opened with it, so it is refused.
-func (s *Stack) volumes(ctx context.Context, known *state) (bool, error) {
-	found, err := s.Docker.API().VolumeList(ctx, volume.ListOptions{Filters: s.ours()})
+func (s *Stack) volumes(ctx context.Context, known *State) (bool, error) {
+	found, err := s.Docker.API().VolumeList(ctx, volume.ListOptions{Filters: s.OwnFilter()})
 	if err != nil {
 		return false, fmt.Errorf("list volumes: %w", err)
 	}
-	replaced, kept := s.replaced(), false
+	replaced, kept := s.detachedVolumes(), false
 	for _, v := range found.Volumes {
 		if slices.Contains(replaced, v.Name) {
 			continue // nobody will open it
 		}
 		kept = true
-		if known.has(typeVolume, v.Name) || known.cutOffOf(typeVolume) {
+		if known.Has(TypeVolume, v.Name) || known.InterruptedOn(TypeVolume) {
 			continue
 		}
 		return false, fmt.Errorf("volume %s holds data of a deployment named %q that is not in this state, and is encrypted or locked with another root secret: "+
@@ -175,19 +175,19 @@ func (s *Stack) volumes(ctx context.Context, known *state) (bool, error) {
 // not write down. They are ours if the state knows a network of the deployment:
 // another stack of the same name has networks of its own. A container cannot be
 // judged by its own network, which it joins only after it was made.
-func (s *Stack) removeLeftOvers(ctx context.Context, known *state, step Step) (bool, error) {
+func (s *Stack) removeLeftOvers(ctx context.Context, known *State, step Step) (bool, error) {
 	api := s.Docker.API()
-	networks, err := api.NetworkList(ctx, network.ListOptions{Filters: s.ours()})
+	networks, err := api.NetworkList(ctx, network.ListOptions{Filters: s.OwnFilter()})
 	if err != nil {
 		return false, fmt.Errorf("list networks: %w", err)
 	}
-	own := slices.ContainsFunc(networks, func(n network.Summary) bool { return known.has(typeNetwork, n.ID) })
+	own := slices.ContainsFunc(networks, func(n network.Summary) bool { return known.Has(TypeNetwork, n.ID) })
 	removed, err := s.removeContainers(ctx, known, own, step)
 	if err != nil {
 		return false, err
 	}
 	for _, n := range networks {
-		if known.has(typeNetwork, n.ID) {
+		if known.Has(TypeNetwork, n.ID) {
 			continue
 		}
 		step.Say("removing network %s, which an update that was cut off left behind", n.Name)
@@ -200,14 +200,14 @@ func (s *Stack) removeLeftOvers(ctx context.Context, known *state, step Step) (b
 	return removed, nil
 }
 
-func (s *Stack) removeContainers(ctx context.Context, known *state, own bool, step Step) (removed bool, err error) {
-	containers, err := s.Docker.API().ContainerList(ctx, container.ListOptions{All: true, Filters: s.ours()})
+func (s *Stack) removeContainers(ctx context.Context, known *State, own bool, step Step) (removed bool, err error) {
+	containers, err := s.Docker.API().ContainerList(ctx, container.ListOptions{All: true, Filters: s.OwnFilter()})
 	if err != nil {
 		return false, fmt.Errorf("list containers: %w", err)
 	}
 	for _, c := range containers {
 		name := nameOfContainer(c)
-		if known.has(typeContainer, c.ID) {
+		if known.Has(TypeContainer, c.ID) {
 			continue
 		}
 		if !own {
@@ -224,8 +224,8 @@ func (s *Stack) removeContainers(ctx context.Context, known *state, own bool, st
 }
 
 // anyDown says whether a container that the state knows does not run.
-func (s *Stack) anyDown(ctx context.Context, known *state) (bool, error) {
-	running, err := s.Docker.API().ContainerList(ctx, container.ListOptions{Filters: s.ours()})
+func (s *Stack) anyDown(ctx context.Context, known *State) (bool, error) {
+	running, err := s.Docker.API().ContainerList(ctx, container.ListOptions{Filters: s.OwnFilter()})
 	if err != nil {
 		return false, fmt.Errorf("list containers: %w", err)
 	}
@@ -233,7 +233,7 @@ func (s *Stack) anyDown(ctx context.Context, known *state) (bool, error) {
 	for _, c := range running {
 		up[c.ID] = true
 	}
-	for _, id := range known.ids(typeContainer) {
+	for _, id := range known.IDs(TypeContainer) {
 		if !up[id] {
 			return true, nil
 		}

@@ -15,7 +15,7 @@ import (
 // returns its path: the same settings, but on this machine alone, with databases, cache and
 // artifacts of its own, and nothing that is protected or takes snapshots by itself.
 func RehearsalFile(repository, name, file, folder string) (string, error) {
-	file = stackFile(repository, name, file)
+	file = FileOf(repository, name, file)
 	settings, err := Settings(repository, name, file)
 	if err != nil {
 		return "", err

@@ -36,10 +36,10 @@ if [ ! -e "$2" ]; then exit 0; fi
 if [ -n "$(ls -A "$2")" ]; then rm -rf [0-9]* && mv "$2"/* . || exit 1; fi
 rmdir "$2" && echo back`
 
-// refill makes the databases of the stack anew and fills them from a snapshot. Artifacts are
+// reloadDatabases makes the databases of the stack anew and fills them from a snapshot. Artifacts are
 // as they are: no file is ever changed once it is written. The clusters of before are kept in a
 // folder of the volume. The containers are down. It may be cut off anywhere and begun again.
-func (s *Stack) refill(ctx context.Context, step Step, snapshot, aside string) error {
+func (s *Stack) reloadDatabases(ctx context.Context, step Step, snapshot, aside string) error {
 	if _, err := s.inVolume(ctx, asideScript, aside); err != nil {
 		return fmt.Errorf("set the databases aside: %w", err)
 	}
@@ -51,11 +51,11 @@ func (s *Stack) refill(ctx context.Context, step Step, snapshot, aside string) e
 	if err != nil {
 		return err
 	}
-	return s.fillFrom(ctx, step, reading, snapshot)
+	return s.loadDatabasesFrom(ctx, step, reading, snapshot)
 }
 
-// fillFrom writes the databases of a snapshot that was looked for by its ID.
-func (s *Stack) fillFrom(ctx context.Context, step Step, reading, snapshot string) (err error) {
+// loadDatabasesFrom writes the databases of a snapshot that was looked for by its ID.
+func (s *Stack) loadDatabasesFrom(ctx context.Context, step Step, reading, snapshot string) (err error) {
 	reader, err := backup.OpenReader(ctx, s.Docker, reading, s.Config.Name, s.Config.Backup, "")
 	if err != nil {
 		return err
@@ -65,14 +65,14 @@ func (s *Stack) fillFrom(ctx context.Context, step Step, reading, snapshot strin
 	if err != nil {
 		return err
 	}
-	return s.fillDatabases(ctx, step, reader, chosen.ID)
+	return s.loadDatabases(ctx, step, reader, chosen.ID)
 }
 
 // stopContainers removes the containers; volumes stay.
 func (s *Stack) stopContainers(ctx context.Context, step Step) error {
 	step.Say("taking the containers down; volumes stay")
 	_, err := s.Destroy(ctx, step, false)
-	s.stays = nil // what a removal leaves alone is no news here
+	s.notes = nil // what a removal leaves alone is no news here
 	return err
 }
 
@@ -99,7 +99,7 @@ func (s *Stack) DeleteOldCluster(ctx context.Context) error {
 func (s *Stack) inVolume(ctx context.Context, script string, folders ...string) (string, error) {
 	// Of the images that are kept, this one has the user whose the volume is.
 	once := engine.RunSpec{
-		Name: s.Config.Name + "-clusters", Image: s.kept("postgres"), Network: network.NetworkNone, Within: 10 * time.Minute,
+		Name: s.Config.Name + "-clusters", Image: s.keptImage("postgres"), Network: network.NetworkNone, Within: 10 * time.Minute,
 		Labels: map[string]string{naming.Component: "clusters"},
 		Mounts: []mount.Mount{{Type: mount.TypeVolume, Source: s.Config.Name + "-postgres-data", Target: clusters}},
 	}

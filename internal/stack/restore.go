@@ -76,7 +76,7 @@ func (s *Stack) Restore(ctx context.Context, step Step, options RestoreOptions) 
 	if _, err := s.update(ctx, step, false, optup.Exclude(s.excludeUntilRestored()), optup.ExcludeDependents()); err != nil {
 		return done, err
 	}
-	if err := s.fill(ctx, step, reading, chosen, &done); err != nil {
+	if err := s.loadSnapshot(ctx, step, reading, chosen, &done); err != nil {
 		return done, err
 	}
 	made = true
@@ -98,18 +98,18 @@ func (s *Stack) mayRestore(ctx context.Context, step Step) error {
 	if err := s.preflight(ctx); err != nil {
 		return err
 	}
-	known, err := s.readSettledState(ctx, step)
+	known, err := s.ReadSettledState(ctx, step)
 	if err != nil {
 		return err
 	}
-	if known.made() {
+	if known.HasResources() {
 		return fmt.Errorf("stack %s is there, or its data is: a restore removes nothing. Restore beside it, with another `name` and other ports in a stack file of its own and `--of %s`; "+
 			"or, if nobody needs what it has, remove it with `mlflow-sso destroy --data --stack %s` first", s.Name, s.Config.Name, s.Name)
 	}
 	if _, err := s.volumes(ctx, known); err != nil {
 		return err
 	}
-	others, err := s.Docker.API().ContainerList(ctx, container.ListOptions{All: true, Filters: s.ours()})
+	others, err := s.Docker.API().ContainerList(ctx, container.ListOptions{All: true, Filters: s.OwnFilter()})
 	if err == nil && len(others) > 0 {
 		err = fmt.Errorf("container %s is of a deployment named %q that is not in this state: choose another `name` in the stack file", nameOfContainer(others[0]), s.Config.Name)
 	}
@@ -157,8 +157,8 @@ func (s *Stack) roomFor(ctx context.Context, m backup.Manifest) error {
 	return roomIn(info.DockerRootDir, roomOf(m), "the databases and artifacts of the snapshot go there")
 }
 
-// fill writes databases and artifacts, and compares them with the snapshot's manifest.
-func (s *Stack) fill(ctx context.Context, step Step, reading string, chosen backup.Selection, done *RestoreResult) (err error) {
+// loadSnapshot writes databases and artifacts, and compares them with the snapshot's manifest.
+func (s *Stack) loadSnapshot(ctx context.Context, step Step, reading string, chosen backup.Selection, done *RestoreResult) (err error) {
 	volume := ""
 	if s.Config.Artifacts.S3 == nil && chosen.Manifest.Artifacts.Elsewhere == "" {
 		volume = s.Config.Name + "-mlflow-artifacts"
@@ -176,7 +176,7 @@ func (s *Stack) fill(ctx context.Context, step Step, reading string, chosen back
 		}
 		done.Artifacts = files.Files
 	}
-	if err := s.fillDatabases(ctx, step, reader, chosen.ID); err != nil {
+	if err := s.loadDatabases(ctx, step, reader, chosen.ID); err != nil {
 		return err
 	}
 	for _, database := range platform.Databases() {
@@ -207,11 +207,11 @@ func (s *Stack) backupImage(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	known, err := s.readState(ctx)
+	known, err := s.ReadState(ctx)
 	if err != nil {
 		return "", err
 	}
-	if id := known.image(wanted); id != "" {
+	if id := known.ImageID(wanted); id != "" {
 		return id, nil
 	}
 	return "", fmt.Errorf("the state of stack %q has no image %s, which was to be made just now", s.Name, wanted)
@@ -223,9 +223,9 @@ func (s *Stack) restoreOldCluster(ctx context.Context, step Step) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Minute)
 	defer cancel()
 	step.Say("removing what was made so far")
-	read, err := s.readSettledState(ctx, step)
-	if err == nil && read.made() {
-		err = s.write(ctx, read, "change of the state", unprotected)
+	read, err := s.ReadSettledState(ctx, step)
+	if err == nil && read.HasResources() {
+		err = s.WriteState(ctx, read, "change of the state", unprotected)
 	}
 	if err == nil {
 		_, err = s.Destroy(ctx, step, true)

@@ -18,20 +18,20 @@ import (
 // asSuperuser reaches the server by the socket that only the container's own user may open.
 var asSuperuser = []string{"--host=/tmp/postgresql", "--username=postgres"}
 
-// fillDatabases writes the dumps of a snapshot into the stack's empty databases.
-func (s *Stack) fillDatabases(ctx context.Context, step Step, reader *backup.Reader, snapshot string) error {
+// loadDatabases writes the dumps of a snapshot into the stack's empty databases.
+func (s *Stack) loadDatabases(ctx context.Context, step Step, reader *backup.Reader, snapshot string) error {
 	for _, database := range platform.Databases() {
 		step.Say("restoring database %s", database)
-		if err := s.fillDatabase(ctx, reader, snapshot, database); err != nil {
+		if err := s.loadDatabase(ctx, reader, snapshot, database); err != nil {
 			return fmt.Errorf("database %s: %w", database, err)
 		}
 	}
 	return nil
 }
 
-// fillDatabase writes a dump into the stack's empty database, all of it or nothing, and
+// loadDatabase writes a dump into the stack's empty database, all of it or nothing, and
 // compares what is in each table with what was there when the dump was made.
-func (s *Stack) fillDatabase(ctx context.Context, reader *backup.Reader, snapshot, database string) error {
+func (s *Stack) loadDatabase(ctx context.Context, reader *backup.Reader, snapshot, database string) error {
 	server := s.Config.Name + "-postgres"
 	dump, into := io.Pipe()
 	read := make(chan error, 1)

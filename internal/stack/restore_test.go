@@ -37,11 +37,11 @@ func TestARootSecretIsReplacedOnlyWhereItIsMarkedAsASecret(t *testing.T) {
 		require.NoError(t, err)
 		return string(encoded)
 	}
-	resource := member{"outputs": json.RawMessage(`{"base64":` + secret("old") + `,"hex":` + secret("6f6c64") + `,"length":32}`)}
+	resource := Member{"outputs": json.RawMessage(`{"base64":` + secret("old") + `,"hex":` + secret("6f6c64") + `,"length":32}`)}
 	require.NoError(t, setSecrets(resource, map[string]string{"base64": "new", "hex": "6e6577"}))
 	require.JSONEq(t, `{"base64":`+secret("new")+`,"hex":`+secret("6e6577")+`,"length":32}`, string(resource["outputs"]))
 
-	unmarked := member{"outputs": json.RawMessage(`{"base64":"old","hex":` + secret("6f6c64") + `}`)}
+	unmarked := Member{"outputs": json.RawMessage(`{"base64":"old","hex":` + secret("6f6c64") + `}`)}
 	err := setSecrets(unmarked, map[string]string{"base64": "new"})
 	require.ErrorContains(t, err, "not marked as a secret")
 	require.NotContains(t, err.Error(), "new")

@@ -57,11 +57,11 @@ const keptTag = "way-back"
 // by then may be what it is to become.
 func (s *Stack) applied() string { return filepath.Join(s.Home.Stack(s.Name), "applied.yaml") }
 
-func (s *Stack) wayBackFolder() string { return filepath.Join(s.Home.Stack(s.Name), "way-back") }
+func (s *Stack) rollbackFolder() string { return filepath.Join(s.Home.Stack(s.Name), "way-back") }
 
 // saveLastSettings keeps the settings of an update that has ended well.
 func (s *Stack) saveLastSettings() error {
-	if s.elsewhere != "" {
+	if s.backendURL != "" {
 		return nil
 	}
 	text, err := os.ReadFile(s.File)
@@ -76,7 +76,7 @@ func (s *Stack) saveLastSettings() error {
 
 // RollbackPoint is what is known of the last upgrade; nil where there was none.
 func (s *Stack) RollbackPoint() (*RollbackPoint, error) {
-	text, err := os.ReadFile(filepath.Join(s.wayBackFolder(), "upgrade.json"))
+	text, err := os.ReadFile(filepath.Join(s.rollbackFolder(), "upgrade.json"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -90,9 +90,9 @@ func (s *Stack) RollbackPoint() (*RollbackPoint, error) {
 	return &way, nil
 }
 
-func (s *Stack) noteWayBack(way *RollbackPoint) error {
+func (s *Stack) writeRollbackPoint(way *RollbackPoint) error {
 	text, err := json.MarshalIndent(way, "", "  ")
-	path := filepath.Join(s.wayBackFolder(), "upgrade.json")
+	path := filepath.Join(s.rollbackFolder(), "upgrade.json")
 	if err == nil {
 		err = os.WriteFile(path+".new", text, 0o600)
 	}
@@ -120,18 +120,18 @@ func (s *Stack) createRollbackPoint(ctx context.Context) (*RollbackPoint, error)
 	if err != nil {
 		return nil, err
 	}
-	known, err := s.readState(ctx)
+	known, err := s.ReadState(ctx)
 	if err != nil {
 		return nil, err
 	}
 	images := map[string]string{}
-	for _, r := range known.of(typeImage) {
+	for _, r := range known.Of(TypeImage) {
 		service, ok := strings.CutSuffix(r.URN.Name(), "-image")
 		id, has := r.Outputs["imageId"].(string)
 		if !ok || !has {
 			continue
 		}
-		images[service] = s.kept(service)
+		images[service] = s.keptImage(service)
 		if err := s.Docker.API().ImageTag(ctx, id, images[service]); err != nil {
 			return nil, fmt.Errorf("keep the image of %s: %w", service, err)
 		}
@@ -139,18 +139,18 @@ func (s *Stack) createRollbackPoint(ctx context.Context) (*RollbackPoint, error)
 	if text, err = withImages(text, images); err != nil {
 		return nil, fmt.Errorf("settings of before: %w", err)
 	}
-	if err := os.MkdirAll(s.wayBackFolder(), 0o700); err != nil {
+	if err := os.MkdirAll(s.rollbackFolder(), 0o700); err != nil {
 		return nil, fmt.Errorf("way back: %w", err)
 	}
-	way := &RollbackPoint{Began: time.Now(), Stage: Changing, Versions: maps.Clone(told.Versions), File: filepath.Join(s.wayBackFolder(), "Pulumi."+s.Name+".yaml")}
+	way := &RollbackPoint{Began: time.Now(), Stage: Changing, Versions: maps.Clone(told.Versions), File: filepath.Join(s.rollbackFolder(), "Pulumi."+s.Name+".yaml")}
 	if err := os.WriteFile(way.File, text, 0o600); err != nil { //nolint:gosec // a file of the home's own
 		return nil, fmt.Errorf("way back: %w", err)
 	}
 	return way, nil
 }
 
-// kept is the second name of a service's image.
-func (s *Stack) kept(service string) string { return s.Config.Name + "/" + service + ":" + keptTag }
+// keptImage is the second name of a service's image.
+func (s *Stack) keptImage(service string) string { return s.Config.Name + "/" + service + ":" + keptTag }
 
 // withImages changes settings so that they name these images.
 func withImages(settings []byte, images map[string]string) ([]byte, error) {
@@ -174,13 +174,13 @@ func withImages(settings []byte, images map[string]string) ([]byte, error) {
 	return yaml.Marshal(whole)
 }
 
-// forgetWayBack removes the second names of images, which hold them on the disk.
-func (s *Stack) forgetWayBack(ctx context.Context) error {
+// removeKeptImages removes the second names of images, which hold them on the disk.
+func (s *Stack) removeKeptImages(ctx context.Context) error {
 	var errs []error
 	for _, service := range []string{"backup", "edge", "keycloak", "mlflow", "postgres", "redis"} {
-		_, err := s.Docker.API().ImageRemove(ctx, s.kept(service), image.RemoveOptions{})
+		_, err := s.Docker.API().ImageRemove(ctx, s.keptImage(service), image.RemoveOptions{})
 		if err != nil && !errdefs.IsNotFound(err) {
-			errs = append(errs, fmt.Errorf("remove image %s: %w", s.kept(service), err))
+			errs = append(errs, fmt.Errorf("remove image %s: %w", s.keptImage(service), err))
 		}
 	}
 	return errors.Join(errs...)
@@ -197,7 +197,7 @@ func (s *Stack) versionsBefore(told map[string]string) (map[string]string, error
 		return before, err
 	}
 	for service, version := range before {
-		if version == s.kept(service) {
+		if version == s.keptImage(service) {
 			before[service] = way.Versions[service]
 		}
 	}

@@ -37,7 +37,7 @@ func TestTheSettingsOfTheWayBackNameTheKeptImagesAndKeepTheRest(t *testing.T) {
 
 func TestAStackThatWentBackHasTheVersionsOfBefore(t *testing.T) {
 	s := kept(t)
-	require.NoError(t, s.noteWayBack(&RollbackPoint{Stage: Back, Versions: map[string]string{"mlflow": "mlflow 3.17.2", "postgres": "postgresql 15"}}))
+	require.NoError(t, s.writeRollbackPoint(&RollbackPoint{Stage: Back, Versions: map[string]string{"mlflow": "mlflow 3.17.2", "postgres": "postgresql 15"}}))
 
 	got, err := s.versionsBefore(map[string]string{"mlflow": "lab-here/mlflow:way-back", "postgres": "postgresql 17", "keycloak": "registry.example/keycloak:way-back"})
 
@@ -47,7 +47,7 @@ func TestAStackThatWentBackHasTheVersionsOfBefore(t *testing.T) {
 
 func TestNoUpdateIsLetInWhileAnUpgradeIsHalfWay(t *testing.T) {
 	s := kept(t)
-	require.NoError(t, s.noteWayBack(&RollbackPoint{Stage: Changing}))
+	require.NoError(t, s.writeRollbackPoint(&RollbackPoint{Stage: Changing}))
 
 	err := s.RequireRehearsal(t.Context())
 

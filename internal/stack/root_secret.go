@@ -12,10 +12,10 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/platform"
 )
 
-// roots are the root secrets in the state, in base64, by number.
-func (s *state) roots() map[int]string {
+// RootSecrets are the root secrets in the state, in base64, by number.
+func (s *State) RootSecrets() map[int]string {
 	all := map[int]string{}
-	for _, r := range s.of(typeRoot) {
+	for _, r := range s.Of(TypeRootSecret) {
 		marked, ok := r.Outputs["base64"].(map[string]any)
 		if !ok || !isSecret(marked) {
 			continue
@@ -35,19 +35,19 @@ func (s *state) roots() map[int]string {
 	return all
 }
 
-// keys are the credentials as the settings want them and as they were before, as far as
+// Keys are the credentials as the settings want them and as they were before, as far as
 // the state has the root secrets.
-func (s *Stack) keys(ctx context.Context) (credentials.Keys, error) {
-	read, err := s.readState(ctx)
+func (s *Stack) Keys(ctx context.Context) (credentials.Keys, error) {
+	read, err := s.ReadState(ctx)
 	if err != nil {
 		return credentials.Keys{}, err
 	}
-	return credentials.Keys{Roots: read.roots(), Root: s.Config.Credentials.Root, Generations: s.Config.Credentials.Generations}, nil
+	return credentials.Keys{Roots: read.RootSecrets(), Root: s.Config.Credentials.Root, Generations: s.Config.Credentials.Generations}, nil
 }
 
-// root is the root secret of now, in base64.
-func (s *Stack) root(ctx context.Context) (string, error) {
-	keys, err := s.keys(ctx)
+// RootSecret is the root secret of now, in base64.
+func (s *Stack) RootSecret(ctx context.Context) (string, error) {
+	keys, err := s.Keys(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -64,16 +64,16 @@ func (s *Stack) setRoot(ctx context.Context, root string) error {
 	if err != nil {
 		return errors.New("the root secret to be set is no base64")
 	}
-	read, err := s.readState(ctx)
+	read, err := s.ReadState(ctx)
 	if err != nil {
 		return err
 	}
 	values := map[string]string{"base64": root, "hex": hex.EncodeToString(raw)}
 	set := false
-	err = s.write(ctx, read, "change of the state", func(deployment json.RawMessage) (json.RawMessage, error) {
-		return withResources(deployment, func(all []member) ([]member, error) {
+	err = s.WriteState(ctx, read, "change of the state", func(deployment json.RawMessage) (json.RawMessage, error) {
+		return WithResources(deployment, func(all []Member) ([]Member, error) {
 			for _, resource := range all {
-				if textOf(resource["type"]) != typeRoot {
+				if TextOf(resource["type"]) != TypeRootSecret {
 					continue
 				}
 				set = true
@@ -92,13 +92,13 @@ func (s *Stack) setRoot(ctx context.Context, root string) error {
 
 // setSecrets changes secret outputs of a resource, in clear as the state is exported;
 // Pulumi encrypts them again.
-func setSecrets(resource member, values map[string]string) error {
-	var outputs member
+func setSecrets(resource Member, values map[string]string) error {
+	var outputs Member
 	if err := json.Unmarshal(resource["outputs"], &outputs); err != nil {
 		return err
 	}
 	for name, value := range values {
-		var marked member
+		var marked Member
 		if err := json.Unmarshal(outputs[name], &marked); err != nil || len(marked["plaintext"]) == 0 {
 			return fmt.Errorf("the output %s of the root secret is not marked as a secret in the state", name)
 		}
@@ -120,7 +120,7 @@ func setSecrets(resource member, values map[string]string) error {
 
 // unprotected takes all protection away.
 func unprotected(deployment json.RawMessage) (json.RawMessage, error) {
-	return withResources(deployment, func(all []member) ([]member, error) {
+	return WithResources(deployment, func(all []Member) ([]Member, error) {
 		for _, resource := range all {
 			delete(resource, "protect")
 		}

@@ -54,8 +54,8 @@ func lowered(had outputs.CredentialVersions, root int, generations map[credentia
 
 // rotateRootSecret makes the root secret that the settings ask for, alone: what depends on it can
 // be told only once it is there.
-func (s *Stack) rotateRootSecret(ctx context.Context, step Step, known *state) (Changes, error) {
-	roots := known.roots()
+func (s *Stack) rotateRootSecret(ctx context.Context, step Step, known *State) (Changes, error) {
+	roots := known.RootSecrets()
 	if _, there := roots[s.Config.Credentials.Root]; there || len(roots) == 0 {
 		return nil, nil
 	}
@@ -63,12 +63,12 @@ func (s *Stack) rotateRootSecret(ctx context.Context, step Step, known *state) (
 	return s.update(ctx, step, false, optup.Target(s.rootsAlone()))
 }
 
-const typeKeycloak = "pulumi:providers:keycloak"
+const TypeKeycloakProvider = "pulumi:providers:keycloak"
 
-// outdated says whether the state has another secret of the program's service account
+// ProviderSecretOutdated says whether the state has another secret of the program's service account
 // than the settings want: what is inside Keycloak cannot be looked at with that one.
-func (s *state) outdated(want string) bool {
-	return slices.ContainsFunc(s.of(typeKeycloak), func(r apitype.ResourceV3) bool {
+func (s *State) ProviderSecretOutdated(want string) bool {
+	return slices.ContainsFunc(s.Of(TypeKeycloakProvider), func(r apitype.ResourceV3) bool {
 		marked, ok := r.Inputs["clientSecret"].(map[string]any)
 		if !ok || !isSecret(marked) {
 			return false
@@ -82,7 +82,7 @@ func (s *state) outdated(want string) bool {
 // refreshImpossible says whether the state asks Keycloak with a secret that is about to be, or
 // was just, turned.
 func (s *Stack) refreshImpossible(ctx context.Context) (bool, error) {
-	keys, err := s.keys(ctx)
+	keys, err := s.Keys(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -93,8 +93,8 @@ func (s *Stack) refreshImpossible(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	read, err := s.readState(ctx)
-	return err == nil && read.outdated(now.Value), err
+	read, err := s.ReadState(ctx)
+	return err == nil && read.ProviderSecretOutdated(now.Value), err
 }
 
 // rotateProviderSecret gives the program's service account in Keycloak the secret of now, if it
@@ -105,7 +105,7 @@ func (s *Stack) rotateProviderSecret(ctx context.Context, step Step) error {
 	if errors.Is(err, ErrNotUp) {
 		return nil
 	}
-	keys, failed := s.keys(ctx)
+	keys, failed := s.Keys(ctx)
 	if err := errors.Join(err, failed); err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ var gatewayScript string
 // rewrapGatewayKeys sees that the key of now opens the API keys which people have stored in
 // MLflow. It is done once no process with the key of before can write another one.
 func (s *Stack) rewrapGatewayKeys(ctx context.Context, step Step) error {
-	keys, err := s.keys(ctx)
+	keys, err := s.Keys(ctx)
 	if err != nil || keys.Version(credentials.MLflowGateway) == credentials.FirstEdition {
 		return err
 	}

@@ -35,20 +35,20 @@ func TestAGenerationNeverGoesBackWhileSomebodyHasIt(t *testing.T) {
 
 func TestRootSecretsAreKnownByTheirNumbers(t *testing.T) {
 	root := func(name, value string) apitype.ResourceV3 {
-		return apitype.ResourceV3{URN: urn(typeRoot, name), Type: tokens.Type(typeRoot), Outputs: map[string]any{"base64": secretValue(t, value)}}
+		return apitype.ResourceV3{URN: urn(TypeRootSecret, name), Type: tokens.Type(TypeRootSecret), Outputs: map[string]any{"base64": secretValue(t, value)}}
 	}
-	known := state{snapshot: apitype.DeploymentV3{Resources: []apitype.ResourceV3{
+	known := State{snapshot: apitype.DeploymentV3{Resources: []apitype.ResourceV3{
 		root("credentials-root-12", "twelfth"), root("credentials-root", "first"), root("something-else", "none of ours"),
-		{URN: urn(typeRoot, "credentials-root-2"), Type: tokens.Type(typeRoot), Outputs: map[string]any{"base64": "not marked as a secret"}},
+		{URN: urn(TypeRootSecret, "credentials-root-2"), Type: tokens.Type(TypeRootSecret), Outputs: map[string]any{"base64": "not marked as a secret"}},
 	}}}
-	require.Equal(t, map[int]string{1: "first", 12: "twelfth"}, known.roots())
+	require.Equal(t, map[int]string{1: "first", 12: "twelfth"}, known.RootSecrets())
 }
 
 func TestASecretThatTheStateAsksWithAndThatIsTurnedIsSeen(t *testing.T) {
-	known := state{snapshot: apitype.DeploymentV3{Resources: []apitype.ResourceV3{
-		{URN: urn(typeKeycloak, "realm-keycloak"), Type: tokens.Type(typeKeycloak), Inputs: map[string]any{"clientSecret": secretValue(t, "of before")}},
+	known := State{snapshot: apitype.DeploymentV3{Resources: []apitype.ResourceV3{
+		{URN: urn(TypeKeycloakProvider, "realm-keycloak"), Type: tokens.Type(TypeKeycloakProvider), Inputs: map[string]any{"clientSecret": secretValue(t, "of before")}},
 	}}}
-	require.True(t, known.outdated("of now"))
-	require.False(t, known.outdated("of before"))
-	require.False(t, (&state{}).outdated("of now"), "there is nobody to ask yet")
+	require.True(t, known.ProviderSecretOutdated("of now"))
+	require.False(t, known.ProviderSecretOutdated("of before"))
+	require.False(t, (&State{}).ProviderSecretOutdated("of now"), "there is nobody to ask yet")
 }

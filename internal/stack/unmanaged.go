@@ -18,11 +18,11 @@ import (
 // stack made. Pulumi does not look beside what it made. The realm is looked at only
 // where Keycloak is not to be made anew.
 func (s *Stack) findUnmanaged(ctx context.Context, step Step, found []report.Change) ([]report.Change, error) {
-	known, err := s.readState(ctx)
+	known, err := s.ReadState(ctx)
 	if err != nil {
 		return nil, err
 	}
-	all, err := s.strangers(ctx, known)
+	all, err := s.unmanagedOnHost(ctx, known)
 	if err != nil || s.realmUnreadable(found) {
 		return all, err
 	}
@@ -31,7 +31,7 @@ func (s *Stack) findUnmanaged(ctx context.Context, step Step, found []report.Cha
 		return nil, err
 	}
 	step.Say("looking at the whole of realm %s", told.Realm.Name)
-	realm, err := realmbaseline.Open(ctx, told, s.made())
+	realm, err := realmbaseline.Open(ctx, told, s.managed())
 	if err != nil {
 		return nil, err
 	}
@@ -39,10 +39,10 @@ func (s *Stack) findUnmanaged(ctx context.Context, step Step, found []report.Cha
 	return append(all, inside...), err
 }
 
-// strangers are containers, networks and volumes that carry the deployment's name,
+// unmanagedOnHost are containers, networks and volumes that carry the deployment's name,
 // containers that are on its networks, and networks that its containers are on,
 // none of which the state knows.
-func (s *Stack) strangers(ctx context.Context, known *state) ([]report.Change, error) {
+func (s *Stack) unmanagedOnHost(ctx context.Context, known *State) ([]report.Change, error) {
 	api := s.Docker.API()
 	var found []report.Change
 	add := func(kind, name, why string) {
@@ -56,19 +56,19 @@ func (s *Stack) strangers(ctx context.Context, known *state) ([]report.Change, e
 	if err != nil {
 		return nil, fmt.Errorf("list networks: %w", err)
 	}
-	volumes, err := api.VolumeList(ctx, volume.ListOptions{Filters: s.ours()})
+	volumes, err := api.VolumeList(ctx, volume.ListOptions{Filters: s.OwnFilter()})
 	if err != nil {
 		return nil, fmt.Errorf("list volumes: %w", err)
 	}
 	own := map[string]bool{}
 	for _, n := range networks {
-		if known.has(typeNetwork, n.ID) {
+		if known.Has(TypeNetwork, n.ID) {
 			own[n.Name] = true
 		}
 	}
 	for _, c := range all {
 		name := nameOfContainer(c)
-		ours := known.has(typeContainer, c.ID)
+		ours := known.Has(TypeContainer, c.ID)
 		if c.NetworkSettings != nil {
 			for on := range c.NetworkSettings.Networks {
 				switch {
@@ -84,12 +84,12 @@ func (s *Stack) strangers(ctx context.Context, known *state) ([]report.Change, e
 		}
 	}
 	for _, n := range networks {
-		if s.labelled(n.Labels) && !known.has(typeNetwork, n.ID) {
+		if s.labelled(n.Labels) && !known.Has(TypeNetwork, n.ID) {
 			add("network", n.Name, "carries this deployment's name; `mlflow-sso up` removes it")
 		}
 	}
 	for _, v := range volumes.Volumes {
-		if !known.has(typeVolume, v.Name) && !slices.Contains(s.replaced(), v.Name) {
+		if !known.Has(TypeVolume, v.Name) && !slices.Contains(s.detachedVolumes(), v.Name) {
 			add("volume", v.Name, "carries this deployment's name; `docker volume rm "+v.Name+"` if nobody needs it")
 		}
 	}
@@ -98,4 +98,4 @@ func (s *Stack) strangers(ctx context.Context, known *state) ([]report.Change, e
 }
 
 // labelled says whether labels carry the deployment's name.
-func (s *Stack) labelled(labels map[string]string) bool { return s.ours().MatchKVList("label", labels) }
+func (s *Stack) labelled(labels map[string]string) bool { return s.OwnFilter().MatchKVList("label", labels) }

@@ -37,7 +37,7 @@ func (c Changes) String() string {
 	return strings.Join(parts, ", ")
 }
 
-func (c Changes) add(more Changes) {
+func (c Changes) Add(more Changes) {
 	for op, n := range more {
 		c[op] += n
 	}
@@ -50,18 +50,18 @@ func (s *Stack) Up(ctx context.Context, step Step, refresh bool) (Changes, error
 	if err := s.preflight(ctx); err != nil {
 		return nil, err
 	}
-	found, err := s.heal(ctx, step)
+	found, err := s.recoverInterrupted(ctx, step)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.rejectGenerationDecrease(ctx); err != nil {
 		return nil, err
 	}
-	elsewhere, err := s.tryElsewhere(ctx, step, found.known)
+	elsewhere, err := s.probeExternal(ctx, step, found.known)
 	if err != nil {
 		return nil, err
 	}
-	released, err := s.release(ctx, found.known)
+	released, err := s.detachVolumes(ctx, found.known)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func (s *Stack) Up(ctx context.Context, step Step, refresh bool) (Changes, error
 	if err != nil {
 		return nil, err
 	}
-	total.add(done)
+	total.Add(done)
 	if err := s.rotateProviderSecret(ctx, step); err != nil {
 		return nil, err
 	}
@@ -91,7 +91,7 @@ func (s *Stack) Up(ctx context.Context, step Step, refresh bool) (Changes, error
 		if done, err = s.update(ctx, step, found.refresh, optup.Exclude(s.insideKeycloak()), optup.ExcludeDependents()); err != nil {
 			return nil, err
 		}
-		total.add(done)
+		total.Add(done)
 		found.refresh = refresh
 		if err := s.rotateProviderSecret(ctx, step); err != nil {
 			return nil, err
@@ -99,13 +99,13 @@ func (s *Stack) Up(ctx context.Context, step Step, refresh bool) (Changes, error
 	}
 	switch {
 	case inherits:
-		if err := s.adopt(ctx, step); err != nil {
+		if err := s.importExisting(ctx, step); err != nil {
 			return nil, err
 		}
 	case listed:
 		// Somebody may be in Keycloak already: a person whom an administrator has made
 		// keeps password and place.
-		if err := s.adopt(ctx, step); err != nil {
+		if err := s.importExisting(ctx, step); err != nil {
 			return nil, err
 		}
 	case moved:
@@ -116,17 +116,17 @@ func (s *Stack) Up(ctx context.Context, step Step, refresh bool) (Changes, error
 	if done, err = s.update(ctx, step, found.refresh); err != nil {
 		return nil, err
 	}
-	total.add(done)
-	if err := s.settle(ctx, step); err != nil {
+	total.Add(done)
+	if err := s.WaitReady(ctx, step); err != nil {
 		return nil, err
 	}
 	done, err = s.reconcileAdminRealm(ctx, step)
-	total.add(done)
+	total.Add(done)
 	if err != nil {
 		return total, err
 	}
 	done, err = s.reconcileUsers(ctx, step)
-	total.add(done)
+	total.Add(done)
 	if err := errors.Join(err, s.rewrapGatewayKeys(ctx, step), s.ensureBackupKey(ctx, step)); err != nil {
 		return total, err
 	}
@@ -139,7 +139,7 @@ func (s *Stack) insideKeycloak() []string {
 }
 
 func (s *Stack) update(ctx context.Context, step Step, refresh bool, options ...optup.Option) (Changes, error) {
-	watched := newWatch(step)
+	watched := newCollector(step)
 	options = append(options, optup.EventStreams(watched.events), optup.SuppressOutputs(), optup.SuppressProgress(), optup.Color("never"),
 		optup.ErrorProgressStreams(step.Writer()), optup.UserAgent("mlflow-sso"))
 	if refresh {
@@ -148,8 +148,8 @@ func (s *Stack) update(ctx context.Context, step Step, refresh bool, options ...
 	result, err := s.pulumi.Up(ctx, options...)
 	watched.end()
 	if err != nil {
-		return nil, because("update", err, s.withLogs(ctx, watched.problems))
+		return nil, Hinted("update", err, s.withLogs(ctx, watched.problems))
 	}
-	s.told = result.Outputs
+	s.lastOutputs = result.Outputs
 	return changed(result.Summary.ResourceChanges), nil
 }

@@ -61,7 +61,7 @@ func (s *Stack) RequireRehearsal(ctx context.Context) error {
 	}
 	if way != nil && way.Stage == Changing {
 		return fmt.Errorf("an upgrade of stack %s that began at %s was cut off, and its data may be half way: "+
-			"`mlflow-sso upgrade %[3]s` goes on, `mlflow-sso upgrade --back %[3]s` goes back", s.Name, way.Began.Local().Format("15:04 on 2 January"), s.asFlags())
+			"`mlflow-sso upgrade %[3]s` goes on, `mlflow-sso upgrade --back %[3]s` goes back", s.Name, way.Began.Local().Format("15:04 on 2 January"), s.Flags())
 	}
 	changed, err := s.VersionChanges(ctx)
 	if err != nil || len(changed) == 0 {
@@ -74,7 +74,7 @@ func (s *Stack) RequireRehearsal(ctx context.Context) error {
 	told := strings.Join(texts, "; ")
 	if s.Config.Backup != nil {
 		return fmt.Errorf("versions change (%s): `mlflow-sso upgrade %s` tries them on a copy first and keeps a way back; "+
-			"`up --unrehearsed` goes without either", told, s.asFlags())
+			"`up --unrehearsed` goes without either", told, s.Flags())
 	}
 	for _, version := range changed {
 		if version.Service == "postgres" && s.Config.Postgres.External == nil {
@@ -85,9 +85,9 @@ func (s *Stack) RequireRehearsal(ctx context.Context) error {
 	return nil
 }
 
-// asFlags choose the stack, for a person to type.
-func (s *Stack) asFlags() string {
-	if s.File == stackFile(s.Repository, s.Name, "") {
+// Flags choose the stack, for a person to type.
+func (s *Stack) Flags() string {
+	if s.File == FileOf(s.Repository, s.Name, "") {
 		return "--stack " + s.Name
 	}
 	return "--stack " + s.Name + " --file " + s.File
@@ -110,7 +110,7 @@ func (s *Stack) Upgrade(ctx context.Context, step Step, moves bool) (Changes, er
 		if err := s.stopContainers(ctx, step); err != nil {
 			return nil, err
 		}
-		if err := s.refill(ctx, step, way.Snapshot, beforeUpgrade); err != nil {
+		if err := s.reloadDatabases(ctx, step, way.Snapshot, beforeUpgrade); err != nil {
 			return nil, err
 		}
 	}
@@ -119,7 +119,7 @@ func (s *Stack) Upgrade(ctx context.Context, step Step, moves bool) (Changes, er
 		return changes, err
 	}
 	way.Stage = Done
-	return changes, s.noteWayBack(way)
+	return changes, s.writeRollbackPoint(way)
 }
 
 // begin makes the way back and lets nobody write any more.
@@ -135,7 +135,7 @@ func (s *Stack) begin(ctx context.Context, step Step, moves bool) (*RollbackPoin
 		return nil, err
 	}
 	way.Snapshot = taken.ID
-	return way, s.noteWayBack(way)
+	return way, s.writeRollbackPoint(way)
 }
 
 // lastSnapshot stops who writes and takes a snapshot that the schedule does not let go of.
@@ -171,7 +171,7 @@ func (s *Stack) lastSnapshot(ctx context.Context, step Step) (taken backup.Snaps
 // What was written since the upgrade is in no database afterwards.
 func (s *Stack) Rollback(ctx context.Context, step Step, way *RollbackPoint) (Changes, error) {
 	way.Stage = Changing
-	if err := s.noteWayBack(way); err != nil {
+	if err := s.writeRollbackPoint(way); err != nil {
 		return nil, err
 	}
 	if err := s.stopContainers(ctx, step); err != nil {
@@ -182,7 +182,7 @@ func (s *Stack) Rollback(ctx context.Context, step Step, way *RollbackPoint) (Ch
 		return nil, err
 	}
 	if !back {
-		if err := s.refill(ctx, step, way.Snapshot, afterUpgrade); err != nil {
+		if err := s.reloadDatabases(ctx, step, way.Snapshot, afterUpgrade); err != nil {
 			return nil, err
 		}
 	}
@@ -191,5 +191,5 @@ func (s *Stack) Rollback(ctx context.Context, step Step, way *RollbackPoint) (Ch
 		return changes, err
 	}
 	way.Stage = Back
-	return changes, s.noteWayBack(way)
+	return changes, s.writeRollbackPoint(way)
 }
