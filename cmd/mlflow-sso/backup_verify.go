@@ -12,6 +12,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/backup"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
+	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
@@ -57,7 +58,7 @@ func prove(cmd *cobra.Command, which chosen) (proof backup.Proof, err error) {
 	if !told.Backup.Exists() {
 		return proof, fmt.Errorf("stack %s takes no snapshots: set `backup` in its stack file (docs/backup.md), and run `mlflow-sso up %s`", which.name, which.asFlags())
 	}
-	done, err := inCopy(cmd, which, stack.RestoreOptions{Of: told.Deployment, Snapshot: "latest"})
+	done, err := inCopy(cmd, which, lifecycle.RestoreOptions{Of: told.Deployment, Snapshot: "latest"})
 	if err != nil {
 		return proof, err
 	}
@@ -75,7 +76,7 @@ func prove(cmd *cobra.Command, which chosen) (proof backup.Proof, err error) {
 
 // inCopy restores a snapshot into a stack of its own, proves the logins there, and removes
 // it again. More may be done with it before the logins.
-func inCopy(cmd *cobra.Command, which chosen, options stack.RestoreOptions, more ...func(context.Context, *stack.Stack) error) (done stack.RestoreResult, err error) {
+func inCopy(cmd *cobra.Command, which chosen, options lifecycle.RestoreOptions, more ...func(context.Context, *stack.Stack) error) (done lifecycle.RestoreResult, err error) {
 	root, err := workingcopy.Find(".")
 	if err != nil {
 		return done, err
@@ -86,7 +87,7 @@ func inCopy(cmd *cobra.Command, which chosen, options stack.RestoreOptions, more
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	copied := chosen{name: which.name + "-proof"}
-	if copied.file, err = stack.RehearsalFile(root, which.name, which.file, folder); err != nil {
+	if copied.file, err = lifecycle.RehearsalFile(root, which.name, which.file, folder); err != nil {
 		return done, err
 	}
 	// A stack of an earlier proof that was killed is in the way.

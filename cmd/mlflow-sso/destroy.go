@@ -16,6 +16,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/toolchain"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
+	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
@@ -134,7 +135,7 @@ func destroy(cmd *cobra.Command, which chosen, data bool) (err error) {
 		return err
 	}
 	return log.Step(cmd.Context(), "stack "+which.name, func(ctx context.Context, step *progress.Step) error {
-		changes, err := s.Destroy(ctx, step, data)
+		changes, err := lifecycle.Destroy(ctx, s, step, data)
 		if err == nil {
 			step.Say("%s", s.Summary(changes))
 		}

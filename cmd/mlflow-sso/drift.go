@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
@@ -62,7 +63,7 @@ func drift(cmd *cobra.Command, which chosen) (found []report.Change, err error) 
 	}
 	defer func() { err = errors.Join(err, s.Docker.Close()) }()
 	err = progress.New(cmd.ErrOrStderr()).Step(cmd.Context(), "stack "+which.name, func(ctx context.Context, step *progress.Step) error {
-		found, err = s.Drift(ctx, step)
+		found, err = lifecycle.Drift(ctx, s, step)
 		return err
 	})
 	return found, err

@@ -11,6 +11,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/toolchain"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
+	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
@@ -88,7 +89,7 @@ func preview(cmd *cobra.Command, which chosen, refresh bool) (found report.Previ
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	err = log.Step(cmd.Context(), "preview of stack "+which.name, func(ctx context.Context, step *progress.Step) error {
-		if found, err = s.Preview(ctx, step, refresh); err == nil {
+		if found, err = lifecycle.Preview(ctx, s, step, refresh); err == nil {
 			step.Say("%s", found.Summary())
 		}
 		return err

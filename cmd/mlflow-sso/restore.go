@@ -8,13 +8,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
 func newRestoreCommand() *cobra.Command {
 	var which chosen
-	var options stack.RestoreOptions
+	var options lifecycle.RestoreOptions
 	var unproved bool
 	var output format
 	command := &cobra.Command{
@@ -60,10 +61,10 @@ Exit code 1 when nothing was restored, or when the restored stack is not as it s
 }
 
 // restore restores a snapshot, and then does more with the stack, if something is given.
-func restore(cmd *cobra.Command, which chosen, options stack.RestoreOptions, more ...func(context.Context, *stack.Stack) error) (done stack.RestoreResult, told outputs.Stack, err error) {
+func restore(cmd *cobra.Command, which chosen, options lifecycle.RestoreOptions, more ...func(context.Context, *stack.Stack) error) (done lifecycle.RestoreResult, told outputs.Stack, err error) {
 	err = onStack(cmd, which, "restore of stack "+which.name, func(ctx context.Context, step *progress.Step, s *stack.Stack) error {
 		var err error
-		if done, err = s.Restore(ctx, step, options); err != nil {
+		if done, err = lifecycle.Restore(ctx, s, step, options); err != nil {
 			return err
 		}
 		step.Say("%d rows of %d tables and %d artifacts are as the snapshot says", done.Rows, done.Tables, done.Artifacts)
@@ -91,7 +92,7 @@ func verifyRestored(cmd *cobra.Command, told outputs.Stack, output format) error
 	return verifyOutputs(&quiet, told, asTable)
 }
 
-func printRestoration(cmd *cobra.Command, done stack.RestoreResult) error {
+func printRestoration(cmd *cobra.Command, done lifecycle.RestoreResult) error {
 	_, err := fmt.Fprintf(cmd.OutOrStdout(), "\nSnapshot %.8s of %s, taken %s, is restored: %d tables with %d rows and %d artifacts, all as they were.\n",
 		done.Snapshot, done.Of, done.Taken.Local().Format(time.DateTime), done.Tables, done.Rows, done.Artifacts)
 	if err == nil && done.ArtifactsElsewhere != "" {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/components/edge"
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
@@ -53,11 +54,11 @@ Progress is on standard error, the proof and the addresses on standard output.`,
 func up(cmd *cobra.Command, which chosen, refresh, unrehearsed bool) (told outputs.Stack, err error) {
 	err = onStack(cmd, which, "stack "+which.name, func(ctx context.Context, step *progress.Step, s *stack.Stack) error {
 		if !unrehearsed {
-			if err := s.RequireRehearsal(ctx); err != nil {
+			if err := lifecycle.RequireRehearsal(ctx, s); err != nil {
 				return err
 			}
 		}
-		changes, err := s.Up(ctx, step, refresh)
+		changes, err := lifecycle.Up(ctx, s, step, refresh)
 		if err != nil {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/backup"
+	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
@@ -90,7 +91,7 @@ func upgrade(cmd *cobra.Command, o upgradeOptions) error {
 	if err != nil {
 		return err
 	}
-	cutOff := way != nil && way.Stage == stack.Changing
+	cutOff := way != nil && way.Stage == lifecycle.Changing
 	if cutOff && o.rehearse {
 		return errors.New("an upgrade is half way: there is nothing to rehearse. `mlflow-sso upgrade` goes on, `mlflow-sso upgrade --back` goes back")
 	}
@@ -114,16 +115,16 @@ func upgrade(cmd *cobra.Command, o upgradeOptions) error {
 }
 
 // before is what is known of the last upgrade, and what one would change.
-func before(cmd *cobra.Command, which chosen) (*stack.RollbackPoint, []stack.VersionChange, error) {
+func before(cmd *cobra.Command, which chosen) (*lifecycle.RollbackPoint, []lifecycle.VersionChange, error) {
 	s, err := which.found(cmd.Context())
 	if err != nil {
 		return nil, nil, err
 	}
-	way, err := s.RollbackPoint()
+	way, err := lifecycle.ReadRollbackPoint(s)
 	if err != nil {
 		return nil, nil, err
 	}
-	changed, err := s.VersionChanges(cmd.Context())
+	changed, err := lifecycle.VersionChanges(cmd.Context(), s)
 	return way, changed, err
 }
 
@@ -132,7 +133,7 @@ func upgradeItself(cmd *cobra.Command, o upgradeOptions, tried rehearsal) error 
 	began := time.Now()
 	var told outputs.Stack
 	err := onStack(cmd, o.which, "upgrade of stack "+o.which.name, func(ctx context.Context, step *progress.Step, s *stack.Stack) error {
-		changes, err := s.Upgrade(ctx, step, tried.moves)
+		changes, err := lifecycle.Upgrade(ctx, s, step, tried.moves)
 		if err != nil {
 			return err
 		}
@@ -158,7 +159,9 @@ func upgradeItself(cmd *cobra.Command, o upgradeOptions, tried rehearsal) error 
 }
 
 func forgetAside(cmd *cobra.Command, which chosen) error {
-	return onStack(cmd, which, "removing what was set aside", func(ctx context.Context, _ *progress.Step, s *stack.Stack) error { return s.DeleteOldCluster(ctx) })
+	return onStack(cmd, which, "removing what was set aside", func(ctx context.Context, _ *progress.Step, s *stack.Stack) error {
+		return lifecycle.DeleteOldCluster(ctx, s)
+	})
 }
 
 // goBack makes the stack what it was.
@@ -167,15 +170,15 @@ func goBack(cmd *cobra.Command, o upgradeOptions) error {
 	if err != nil {
 		return err
 	}
-	if way == nil || way.Stage == stack.Back {
+	if way == nil || way.Stage == lifecycle.Back {
 		return fmt.Errorf("stack %s was not upgraded since it went back, or never: there is no way to go", o.which.name)
 	}
-	if !o.sure && way.Stage == stack.Done {
+	if !o.sure && way.Stage == lifecycle.Done {
 		if err := confirmBack(cmd, o.which, way); err != nil {
 			return err
 		}
 	}
-	if way.Stage == stack.Done {
+	if way.Stage == lifecycle.Done {
 		// Who goes back because nothing works must not be held up by that.
 		if err := withKeeper(cmd, outputsInState, o.which, func(keeper backup.Client, told outputs.Stack) error {
 			_, err := snapshotOf(cmd, keeper, told)
@@ -187,7 +190,7 @@ func goBack(cmd *cobra.Command, o upgradeOptions) error {
 	var told outputs.Stack
 	asBefore := chosen{name: o.which.name, file: way.File}
 	err = onStack(cmd, asBefore, "way back of stack "+o.which.name, func(ctx context.Context, step *progress.Step, s *stack.Stack) error {
-		changes, err := s.Rollback(ctx, step, way)
+		changes, err := lifecycle.Rollback(ctx, s, step, way)
 		if err != nil {
 			return err
 		}
@@ -213,7 +216,7 @@ func goBack(cmd *cobra.Command, o upgradeOptions) error {
 }
 
 // confirmBack lets a person type the stack's name before what was written is lost.
-func confirmBack(cmd *cobra.Command, which chosen, way *stack.RollbackPoint) error {
+func confirmBack(cmd *cobra.Command, which chosen, way *lifecycle.RollbackPoint) error {
 	in, ok := terminal(cmd)
 	if !ok {
 		return usageError{errors.New("--back loses what was written since the upgrade, and there is nobody to ask: add --yes if it is meant")}
@@ -221,7 +224,7 @@ func confirmBack(cmd *cobra.Command, which chosen, way *stack.RollbackPoint) err
 	return typed(cmd, in, which, fmt.Sprintf("What was written since %s will be in a snapshot alone.\n", way.Began.Local().Format(time.DateTime)), "nothing was changed")
 }
 
-func texts(versions []stack.VersionChange) string {
+func texts(versions []lifecycle.VersionChange) string {
 	all := make([]string, 0, len(versions))
 	for _, version := range versions {
 		all = append(all, version.String())

@@ -12,16 +12,17 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/backup"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle/datacheck"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
 
 // rehearsal is what the new versions have made of a copy.
 type rehearsal struct {
-	Versions []stack.VersionChange `json:"versions"`
-	Snapshot string                `json:"snapshot"`
-	Tables   int                   `json:"tables"`
-	Rows     int64                 `json:"rows"`
+	Versions []lifecycle.VersionChange `json:"versions"`
+	Snapshot string                    `json:"snapshot"`
+	Tables   int                       `json:"tables"`
+	Rows     int64                     `json:"rows"`
 	// Artifacts are the files.
 	Artifacts int64 `json:"artifacts"`
 	// Losses are the tables that have less than before, all of them accepted.
@@ -33,7 +34,7 @@ type rehearsal struct {
 }
 
 // rehearse tries the settings' versions on a copy of what the stack has now.
-func rehearse(cmd *cobra.Command, o upgradeOptions, told outputs.Stack, changed []stack.VersionChange) (r rehearsal, err error) {
+func rehearse(cmd *cobra.Command, o upgradeOptions, told outputs.Stack, changed []lifecycle.VersionChange) (r rehearsal, err error) {
 	began := time.Now()
 	docker, err := engine.Open(cmd.Context())
 	if err != nil {
@@ -50,13 +51,13 @@ func rehearse(cmd *cobra.Command, o upgradeOptions, told outputs.Stack, changed 
 	}
 	r = rehearsal{Versions: changed, Snapshot: taken.ID, Losses: []datacheck.MissingRows{}}
 	var rows map[string]map[string]int64
-	done, err := inCopy(cmd, o.which, stack.RestoreOptions{Of: told.Deployment, Snapshot: taken.ID}, func(ctx context.Context, s *stack.Stack) error {
+	done, err := inCopy(cmd, o.which, lifecycle.RestoreOptions{Of: told.Deployment, Snapshot: taken.ID}, func(ctx context.Context, s *stack.Stack) error {
 		is, err := datacheck.PostgresMajor(ctx, docker, s.Config.Name+"-postgres")
 		if err != nil {
 			return err
 		}
 		r.moves = is != was
-		rows, err = s.CountRows(ctx)
+		rows, err = lifecycle.CountRows(ctx, s)
 		return err
 	})
 	if err != nil {

@@ -74,3 +74,6 @@ func (s *Stack) repairAttributes() error {
 	}
 	return errors.Join(errs...)
 }
+
+// OwnState says whether the state is the stack's own, and not the empty one of a preview.
+func (s *Stack) OwnState() bool { return s.backendURL == "" }

@@ -16,6 +16,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/auto"
@@ -73,6 +74,15 @@ type Stack struct {
 func (s *Stack) Summary(changes Changes) string {
 	return strings.Join(append([]string{changes.String()}, s.notes...), "; ")
 }
+
+// Note adds something that the operation has left alone, or done to a person, to its summary.
+func (s *Stack) Note(text string) { s.notes = append(s.notes, text) }
+
+// NoteFirst is Note at the front: the end of a long line is not shown.
+func (s *Stack) NoteFirst(text string) { s.notes = slices.Insert(s.notes, 0, text) }
+
+// ClearNotes drops the notes so far, of an operation that was only a part of another one.
+func (s *Stack) ClearNotes() { s.notes = nil }
 
 // place is where a stack's files are.
 type place struct {

@@ -213,12 +213,6 @@ func TestAStackThatIsNotInTheStateIsKnownWithoutPulumi(t *testing.T) {
 	require.True(t, MightExist(h, "other"))
 }
 
-func TestAFullDiskIsSeenBeforeAnythingBegins(t *testing.T) {
-	require.NoError(t, roomIn(t.TempDir(), 1, ""))
-	require.ErrorContains(t, roomIn(t.TempDir(), 1<<62, "hint"), "the disk is full")
-	require.NoError(t, roomIn("/does/not/exist", 1<<62, ""))
-}
-
 type silent struct{}
 
 func (silent) Say(string, ...any) {}

@@ -12,14 +12,14 @@ import (
 
 // Types of the resources that need more care than others.
 const (
-	TypeContainer = "docker:index/container:Container"
-	TypeImage     = "docker:index/remoteImage:RemoteImage"
-	TypeNetwork   = "docker:index/network:Network"
-	TypeVolume    = "docker:index/volume:Volume"
-	TypeRootSecret      = "random:index/randomBytes:RandomBytes"
-	TypeRealm     = "keycloak:index/realm:Realm"
-	TypeUser      = "keycloak:index/user:User"
-	TypeGroup     = "keycloak:index/group:Group"
+	TypeContainer  = "docker:index/container:Container"
+	TypeImage      = "docker:index/remoteImage:RemoteImage"
+	TypeNetwork    = "docker:index/network:Network"
+	TypeVolume     = "docker:index/volume:Volume"
+	TypeRootSecret = "random:index/randomBytes:RandomBytes"
+	TypeRealm      = "keycloak:index/realm:Realm"
+	TypeUser       = "keycloak:index/user:User"
+	TypeGroup      = "keycloak:index/group:Group"
 )
 
 // State is what Pulumi has written down about the stack.
@@ -162,4 +162,50 @@ func TextOf(encoded json.RawMessage) string {
 	var text string
 	_ = json.Unmarshal(encoded, &text)
 	return text
+}
+
+// dataURNs are the resources that hold data or open it, with what they are part of.
+func (s *State) dataURNs() []string {
+	parent := map[string]string{}
+	for _, r := range s.snapshot.Resources {
+		parent[string(r.URN)] = string(r.Parent)
+	}
+	var kept []string
+	for _, r := range append(s.Of(TypeVolume), s.Of(TypeRootSecret)...) {
+		for urn := string(r.URN); urn != ""; urn = parent[urn] {
+			kept = append(kept, urn)
+		}
+		if r.Provider != "" {
+			kept = append(kept, urnOfReference(r.Provider))
+		}
+	}
+	slices.Sort(kept)
+	return slices.Compact(kept)
+}
+
+// ImageID is the ID of the image of that name; empty where the state has none.
+func (s *State) ImageID(name string) string {
+	for _, r := range s.Of(TypeImage) {
+		if id, ok := r.Outputs["imageId"].(string); ok && r.Inputs["name"] == name {
+			return id
+		}
+	}
+	return ""
+}
+
+// urnOfReference is the URN in a reference to a provider, "urn::id".
+func urnOfReference(reference string) string {
+	if end := strings.LastIndex(reference, "::"); end >= 0 {
+		return reference[:end]
+	}
+	return reference
+}
+
+// URNs are those of all resources, by their names.
+func (s *State) URNs() map[string]string {
+	all := map[string]string{}
+	for _, r := range s.snapshot.Resources {
+		all[nameOf(string(r.URN))] = string(r.URN)
+	}
+	return all
 }
