@@ -120,8 +120,13 @@ func outcome(operation string) string {
 	return word
 }
 
-// nameOf is the part of a URN that a person gave.
-func nameOf(urn string) string { return urn[strings.LastIndex(urn, "::")+2:] }
+// nameOf is the part of a URN that a person gave; empty for none, as a provider has none.
+func nameOf(urn string) string {
+	if i := strings.LastIndex(urn, "::"); i >= 0 {
+		return urn[i+2:]
+	}
+	return urn
+}
 
 // problem is an error that Pulumi reports, in one line, with whose it is.
 func problem(d *apitype.DiagnosticEvent) string {

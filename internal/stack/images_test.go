@@ -26,3 +26,8 @@ func TestASummaryTellsWhatStays(t *testing.T) {
 	require.Equal(t, "2 created; not touched: artifacts in bucket b", s.Summary(Changes{"create": 2}))
 	require.Equal(t, "no change", (&Stack{}).Summary(Changes{}))
 }
+
+func TestAResourceWithoutAProviderHasANameToo(t *testing.T) {
+	require.Equal(t, "it", nameOf(string(urn(TypeVolume, "it"))))
+	require.Empty(t, nameOf(urnOfReference("")))
+}

@@ -3,6 +3,10 @@ package stack
 import (
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optup"
 
+	"github.com/mlflow-sso/mlflow-sso/components/credentials"
+	"github.com/mlflow-sso/mlflow-sso/components/image"
+	"github.com/mlflow-sso/mlflow-sso/components/permissions"
+	"github.com/mlflow-sso/mlflow-sso/components/realm"
 	"github.com/mlflow-sso/mlflow-sso/platform"
 )
 
@@ -31,9 +35,10 @@ var (
 	// RootSecretsOnly are the root secrets, with what they are part of. Pulumi makes providers
 	// whether they are asked for or not, and they are part of something, too.
 	RootSecretsOnly = Scope{Name: "root secrets only", only: []string{
-		"*::mlflow-sso:platform:Platform::platform",
-		"*::**$mlflow-sso:credentials:Credentials::" + platform.CredentialsName, "*::**::" + platform.CredentialsName + "-root*",
-		"*::**$mlflow-sso:realm:Realm::realm", "*::**$mlflow-sso:access:Access::access",
+		"*::" + platform.TypeToken + "::platform",
+		"*::**$" + credentials.TypeToken + "::" + platform.CredentialsName, "*::**::" + platform.CredentialsName + "-root*",
+		"*::**$" + realm.TypeToken + "::realm", "*::**$" + permissions.TypeToken + "::access",
+		"*::**$mlflow-sso:access:Access::access", // as a state of an earlier version has it
 	}}
 )
 
@@ -43,7 +48,7 @@ func ImageOnly(service string) Scope {
 	return Scope{
 		Name: "image of " + service + " only",
 		only: append(RootSecretsOnly.only[:len(RootSecretsOnly.only):len(RootSecretsOnly.only)],
-			"*::**$mlflow-sso:image:Image::"+service, "*::**::"+service+"-image"),
+			"*::**$"+image.TypeToken+"::"+service, "*::**::"+service+"-image"),
 	}
 }
 

@@ -12,7 +12,8 @@ func TestAScopeNamesItsResourcesAsPulumiDoes(t *testing.T) {
 	roots := []string{
 		"urn:pulumi:lab::*::mlflow-sso:platform:Platform::platform",
 		"urn:pulumi:lab::*::**$mlflow-sso:credentials:Credentials::credentials", "urn:pulumi:lab::*::**::credentials-root*",
-		"urn:pulumi:lab::*::**$mlflow-sso:realm:Realm::realm", "urn:pulumi:lab::*::**$mlflow-sso:access:Access::access",
+		"urn:pulumi:lab::*::**$mlflow-sso:realm:Realm::realm", "urn:pulumi:lab::*::**$mlflow-sso:permissions:Permissions::access",
+		"urn:pulumi:lab::*::**$mlflow-sso:access:Access::access",
 	}
 	for _, test := range []struct {
 		scope         Scope
