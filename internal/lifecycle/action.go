@@ -1,6 +1,8 @@
 // Package lifecycle has the workflows that change a stack, one file each: up, destroy, restore,
-// upgrade, rollback and the rehearsal of an upgrade, and those that only compare: drift and
-// preview. A workflow is a list of named actions, which package stack carries out with Pulumi.
+// upgrade, rollback, the rehearsal of an upgrade and the proof of a snapshot; and those that only
+// compare: drift and preview. A workflow that changes a stack is a list of named actions, which
+// package stack and the packages below carry out. A [Session] opens stacks on this machine for
+// them.
 package lifecycle
 
 import (
@@ -16,32 +18,24 @@ type Action struct {
 	When func() bool
 	// Do does it.
 	Do func(ctx context.Context) error
-	// Independent actions are done also when the independent ones before them, or the action
-	// in front of those, have failed.
+	// Independent is set on an action that is done also when the one before it failed.
 	Independent bool
 }
 
-// perform does actions in order. After a failure only independent ones that follow at once are
-// done; the error has all failures.
+// perform does actions in order. A failure ends the workflow at the first action that is not
+// independent; the error has all failures.
 func perform(ctx context.Context, actions []Action) error {
 	var failed error
 	for _, action := range actions {
 		if failed != nil && !action.Independent {
-			break
+			return failed
 		}
 		if action.When != nil && !action.When() {
 			continue
 		}
-		failed = errors.Join(failed, action.Do(ctx))
+		if err := action.Do(ctx); err != nil {
+			failed = errors.Join(failed, err)
+		}
 	}
 	return failed
-}
-
-// Names are the names of actions, in order.
-func Names(actions []Action) []string {
-	names := make([]string, 0, len(actions))
-	for _, action := range actions {
-		names = append(names, action.Name)
-	}
-	return names
 }

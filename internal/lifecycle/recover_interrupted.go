@@ -14,8 +14,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
 
-// recoveryPlan is what an update has to do more than usual.
-type recoveryPlan struct {
+// recovery is what an update has to do more than usual.
+type recovery struct {
 	// refresh says that containers are not as the state has them, down that one of
 	// them does not run, so that Keycloak may not answer.
 	refresh, down bool
@@ -28,31 +28,31 @@ type recoveryPlan struct {
 
 // recoverInterrupted clears up behind an update that was cut off, and refuses to go on where
 // something on the host belongs to another stack.
-func recoverInterrupted(ctx context.Context, s *stack.Stack, step stack.Step) (recoveryPlan, error) {
+func recoverInterrupted(ctx context.Context, s *stack.Stack, step stack.Step) (recovery, error) {
 	known, err := s.ReadSettledState(ctx, step)
 	if err != nil {
-		return recoveryPlan{}, err
+		return recovery{}, err
 	}
 	kept, err := volumes(ctx, s, known)
 	if err != nil {
-		return recoveryPlan{}, err
+		return recovery{}, err
 	}
 	left, err := removeLeftOvers(ctx, s, known, step)
 	if err != nil {
-		return recoveryPlan{}, err
+		return recovery{}, err
 	}
 	down, err := anyDown(ctx, s, known)
 	if err != nil {
-		return recoveryPlan{}, err
+		return recovery{}, err
 	}
 	cut := len(known.Interrupted())
 	if cut > 0 {
 		step.Say("an earlier update was cut off at %d resources: going on from there", cut)
 	}
 	if err := s.ClearInterrupted(ctx, known); err != nil {
-		return recoveryPlan{}, err
+		return recovery{}, err
 	}
-	return recoveryPlan{
+	return recovery{
 		refresh: left || down || cut > 0,
 		down:    down,
 		behind:  len(known.Of(stack.TypeRealm)) == 0 || cut > 0,
