@@ -44,48 +44,70 @@ type RestoreResult struct {
 // its images: every byte is read and compared with its checksum first. What is restored is
 // compared with what the snapshot says of itself, row by row and file by file. Where that fails,
 // what was made is removed again. Nothing that was there before is ever removed.
-func Restore(ctx context.Context, s *stack.Stack, step stack.Step, options RestoreOptions) (done RestoreResult, err error) {
+func Restore(ctx context.Context, s *stack.Stack, step stack.Step, options RestoreOptions) (RestoreResult, error) {
 	if err := mayRestore(ctx, s, step); err != nil {
-		return done, err
+		return RestoreResult{}, err
 	}
 	if options.Of == "" {
 		options.Of = s.Config.Name
 	}
-	step.Say("making the image that reads snapshots")
-	made := false
-	defer func() {
-		if err != nil && !made {
-			err = errors.Join(err, restoreOldCluster(ctx, s, step))
-		}
-	}()
-	if _, err := s.Update(ctx, step, stack.ImageOnly("backup"), false); err != nil {
-		return done, err
+	r := &restore{s: s, step: step, options: options}
+	if err := perform(ctx, r.actions()); err != nil {
+		return r.result, errors.Join(err, restoreOldCluster(ctx, s, step))
 	}
-	reading, err := s.ImageID(ctx, "backup")
-	if err != nil {
-		return done, err
+	if _, err := Up(ctx, s, step, false); err != nil {
+		return r.result, fmt.Errorf("all data was restored, and the stack did not come up: %w; go on with `mlflow-sso up --stack %s`", err, s.Name)
 	}
-	chosen, root, err := choose(ctx, s, step, reading, options)
-	if err != nil {
-		return done, err
+	return r.result, nil
+}
+
+// restore is one run of the workflow.
+type restore struct {
+	s       *stack.Stack
+	step    stack.Step
+	options RestoreOptions
+	// image reads snapshots, root is the root secret of the chosen one.
+	image, root string
+	chosen      backup.Selection
+	result      RestoreResult
+}
+
+// actions make the data of the stack, before anything runs. Where one fails, what they made is
+// removed.
+func (r *restore) actions() []Action {
+	return []Action{
+		{Name: "make the image that reads snapshots", Do: r.makeImage},
+		{Name: "choose the snapshot and verify all of it", Do: r.choose},
+		{Name: "set the root secret of the snapshot", Do: func(ctx context.Context) error { return rotation.SetRootSecret(ctx, r.s, r.root) }},
+		{Name: "make the databases", Do: func(ctx context.Context) error {
+			r.step.Say("making the databases")
+			_, err := r.s.Update(ctx, r.step, stack.DatabasesOnly, false)
+			return err
+		}},
+		{Name: "load artifacts and databases, and compare them with the snapshot", Do: func(ctx context.Context) error {
+			return loadSnapshot(ctx, r.s, r.step, r.image, r.chosen, &r.result)
+		}},
 	}
-	done = RestoreResult{Snapshot: chosen.ID, Of: options.Of, Taken: chosen.Time, ArtifactsElsewhere: chosen.Manifest.Artifacts.Elsewhere, Held: chosen.Manifest.Databases}
-	if err := rotation.SetRootSecret(ctx, s, root); err != nil {
-		return done, err
+}
+
+func (r *restore) makeImage(ctx context.Context) (err error) {
+	r.step.Say("making the image that reads snapshots")
+	if _, err := r.s.Update(ctx, r.step, stack.ImageOnly("backup"), false); err != nil {
+		return err
 	}
-	step.Say("making the databases")
-	if _, err := s.Update(ctx, step, stack.DatabasesOnly, false); err != nil {
-		return done, err
+	r.image, err = r.s.ImageID(ctx, "backup")
+	return err
+}
+
+func (r *restore) choose(ctx context.Context) (err error) {
+	if r.chosen, r.root, err = choose(ctx, r.s, r.step, r.image, r.options); err != nil {
+		return err
 	}
-	if err := loadSnapshot(ctx, s, step, reading, chosen, &done); err != nil {
-		return done, err
+	manifest := r.chosen.Manifest
+	r.result = RestoreResult{
+		Snapshot: r.chosen.ID, Of: r.options.Of, Taken: r.chosen.Time, ArtifactsElsewhere: manifest.Artifacts.Elsewhere, Held: manifest.Databases,
 	}
-	made = true
-	_, err = Up(ctx, s, step, false)
-	if err != nil {
-		err = fmt.Errorf("all data was restored, and the stack did not come up: %w; go on with `mlflow-sso up --stack %s`", err, s.Name)
-	}
-	return done, err
+	return nil
 }
 
 // mayRestore refuses what cannot go well, before anything is made.

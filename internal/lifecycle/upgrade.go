@@ -86,7 +86,7 @@ func RequireRehearsal(ctx context.Context, s *stack.Stack) error {
 	return nil
 }
 
-// Flags choose the stack, for a person to type.
+// asFlags choose the stack, for a person to type.
 func asFlags(s *stack.Stack) string {
 	if s.File == stack.FileOf(s.Repository, s.Name, "") {
 		return "--stack " + s.Name
@@ -98,29 +98,46 @@ func asFlags(s *stack.Stack) string {
 // changed nobody can write any more, and a snapshot of all that they wrote is taken. With moves the
 // databases go from one cluster of Postgres into a new one. An upgrade that was cut off goes on.
 func Upgrade(ctx context.Context, s *stack.Stack, step stack.Step, moves bool) (stack.Changes, error) {
-	way, err := ReadRollbackPoint(s)
+	point, err := ReadRollbackPoint(s)
 	if err != nil {
 		return nil, err
 	}
-	if way == nil || way.Stage != Changing {
-		if way, err = begin(ctx, s, step, moves); err != nil {
-			return nil, err
-		}
+	u := &upgrade{s: s, step: step, moves: moves}
+	if point != nil && point.Stage == Changing {
+		u.point = point
 	}
-	if way.Moved {
-		if err := stopContainers(ctx, s, step); err != nil {
-			return nil, err
-		}
-		if err := reloadDatabases(ctx, s, step, way.Snapshot, beforeUpgrade); err != nil {
-			return nil, err
-		}
+	err = perform(ctx, u.actions())
+	return u.changes, err
+}
+
+// upgrade is one run of the workflow.
+type upgrade struct {
+	s     *stack.Stack
+	step  stack.Step
+	moves bool
+	// point is nil until there is one.
+	point   *RollbackPoint
+	changes stack.Changes
+}
+
+// actions are all that an upgrade does, in order.
+func (u *upgrade) actions() []Action {
+	moved := func() bool { return u.point.Moved }
+	return []Action{
+		{Name: "create a rollback point and take a last snapshot", When: func() bool { return u.point == nil }, Do: func(ctx context.Context) (err error) {
+			u.point, err = begin(ctx, u.s, u.step, u.moves)
+			return err
+		}},
+		{Name: "stop the containers", When: moved, Do: func(ctx context.Context) error { return stopContainers(ctx, u.s, u.step) }},
+		{Name: "move the databases into a new cluster", When: moved, Do: func(ctx context.Context) error {
+			return reloadDatabases(ctx, u.s, u.step, u.point.Snapshot, beforeUpgrade)
+		}},
+		{Name: "bring up the new versions", Do: func(ctx context.Context) (err error) {
+			u.changes, err = Up(ctx, u.s, u.step, false)
+			return err
+		}},
+		{Name: "record that the upgrade is done", Do: func(context.Context) error { return recordStage(u.s, u.point, Done) }},
 	}
-	changes, err := Up(ctx, s, step, false)
-	if err != nil {
-		return changes, err
-	}
-	way.Stage = Done
-	return changes, writeRollbackPoint(s, way)
 }
 
 // begin makes the way back and lets nobody write any more.
@@ -166,31 +183,4 @@ func lastSnapshot(ctx context.Context, s *stack.Stack, step stack.Step) (taken b
 		return taken, fmt.Errorf("the last snapshot before the upgrade: %w; nothing was changed", err)
 	}
 	return taken, nil
-}
-
-// Rollback makes the stack what it was before its last upgrade; s has the settings of then.
-// What was written since the upgrade is in no database afterwards.
-func Rollback(ctx context.Context, s *stack.Stack, step stack.Step, way *RollbackPoint) (stack.Changes, error) {
-	way.Stage = Changing
-	if err := writeRollbackPoint(s, way); err != nil {
-		return nil, err
-	}
-	if err := stopContainers(ctx, s, step); err != nil {
-		return nil, err
-	}
-	back, err := reinstateOldCluster(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	if !back {
-		if err := reloadDatabases(ctx, s, step, way.Snapshot, afterUpgrade); err != nil {
-			return nil, err
-		}
-	}
-	changes, err := Up(ctx, s, step, false)
-	if err != nil {
-		return changes, err
-	}
-	way.Stage = Back
-	return changes, writeRollbackPoint(s, way)
 }
