@@ -1,16 +1,12 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
-	"github.com/mlflow-sso/mlflow-sso/internal/stack"
-	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
 func newRestoreCommand() *cobra.Command {
@@ -37,12 +33,13 @@ Exit code 1 when nothing was restored, or when the restored stack is not as it s
   mlflow-sso restore --stack copy --file ~/copy/Pulumi.copy.yaml --of mlflow-sso-prod`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			done, told, err := restore(cmd, which, options)
+			in := session(cmd, output)
+			done, told, err := in.Restore(cmd.Context(), which.selection(), options)
 			if err != nil {
 				return err
 			}
 			if !unproved {
-				if err := verifyRestored(cmd, told, output); err != nil {
+				if err := in.Verify(cmd.Context(), told, false); err != nil {
 					return err
 				}
 			}
@@ -58,38 +55,6 @@ Exit code 1 when nothing was restored, or when the restored stack is not as it s
 	command.Flags().StringVar(&options.Of, "of", "", "the setting `NAME` of the stack whose snapshot it is (default this stack's own)")
 	command.Flags().BoolVar(&unproved, "no-verify", false, "restore without proving the logins")
 	return command
-}
-
-// restore restores a snapshot, and then does more with the stack, if something is given.
-func restore(cmd *cobra.Command, which chosen, options lifecycle.RestoreOptions, more ...func(context.Context, *stack.Stack) error) (done lifecycle.RestoreResult, told outputs.Stack, err error) {
-	err = onStack(cmd, which, "restore of stack "+which.name, func(ctx context.Context, step *progress.Step, s *stack.Stack) error {
-		var err error
-		if done, err = lifecycle.Restore(ctx, s, step, options); err != nil {
-			return err
-		}
-		step.Say("%d rows of %d tables and %d artifacts are as the snapshot says", done.Rows, done.Tables, done.Artifacts)
-		if told, err = s.Outputs(ctx); err != nil {
-			return err
-		}
-		for _, do := range more {
-			if err := do(ctx, s); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return done, told, err
-}
-
-// verifyRestored proves the logins. The report is a table on standard error where
-// standard output is for a machine.
-func verifyRestored(cmd *cobra.Command, told outputs.Stack, output format) error {
-	if output != asJSON {
-		return verifyOutputs(cmd, told, asTable)
-	}
-	quiet := *cmd
-	quiet.SetOut(cmd.ErrOrStderr())
-	return verifyOutputs(&quiet, told, asTable)
 }
 
 func printRestoration(cmd *cobra.Command, done lifecycle.RestoreResult) error {
