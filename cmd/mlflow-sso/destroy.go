@@ -11,8 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
-	"github.com/mlflow-sso/mlflow-sso/internal/stack"
+	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 )
 
 func newDestroyCommand() *cobra.Command {
@@ -46,11 +45,7 @@ by the setting protectData is never removed.`,
 // stays tells of data that is not the stack's, which no destroy touches; empty
 // where there is none.
 func stays(which chosen) (string, error) {
-	root, err := workingcopy.Find(".")
-	if err != nil {
-		return "", err
-	}
-	settings, err := stack.Settings(root, which.name, which.file)
+	settings, err := lifecycle.Settings(which.selection())
 	if err != nil {
 		return "", err
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/mlflow-sso/mlflow-sso/config"
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/backup"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
@@ -131,6 +132,15 @@ func Find(ctx context.Context, which Selection) (*stack.Stack, error) {
 		return nil, err
 	}
 	return stack.OpenExisting(ctx, options)
+}
+
+// Settings are those of a stack.
+func Settings(which Selection) (*config.Config, error) {
+	root, err := workingcopy.Find(".")
+	if err != nil {
+		return nil, err
+	}
+	return stack.Settings(root, which.Name, which.File)
 }
 
 // Outputs reads what a stack tells about itself; no service is asked.

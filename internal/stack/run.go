@@ -83,10 +83,27 @@ func (s *Stack) Remove(ctx context.Context, step Step, known *State, data bool) 
 	return changed(result.Summary.ResourceChanges), nil
 }
 
-// Import takes things that exist into the state, under names that the state has for parents
-// and providers.
-func (s *Stack) Import(ctx context.Context, step Step, what string, resources []*optimport.ImportResource, names map[string]string) error {
-	_, err := s.pulumi.ImportResources(ctx, optimport.Resources(resources), optimport.NameTable(names),
+// Existing is a resource that an update would create, and that exists under an ID.
+type Existing struct {
+	Creation
+	ID string
+}
+
+// Import takes resources that exist into the state; what says what is done, for an error.
+func (s *Stack) Import(ctx context.Context, step Step, what string, all []Existing) error {
+	read, err := s.ReadState(ctx)
+	if err != nil {
+		return err
+	}
+	names := map[string]string{}
+	for _, r := range read.snapshot.Resources {
+		names[nameOf(string(r.URN))] = string(r.URN)
+	}
+	resources := make([]*optimport.ImportResource, 0, len(all))
+	for _, r := range all {
+		resources = append(resources, &optimport.ImportResource{Type: r.Type, Name: r.Name, ID: r.ID, Parent: r.Parent, Provider: r.Provider})
+	}
+	_, err = s.pulumi.ImportResources(ctx, optimport.Resources(resources), optimport.NameTable(names),
 		optimport.Protect(false), optimport.GenerateCode(false), optimport.ErrorProgressStreams(step.Writer()))
 	if err != nil {
 		return Hinted(what, err, nil)

@@ -200,12 +200,3 @@ func urnOfReference(reference string) string {
 	}
 	return reference
 }
-
-// URNs are those of all resources, by their names.
-func (s *State) URNs() map[string]string {
-	all := map[string]string{}
-	for _, r := range s.snapshot.Resources {
-		all[nameOf(string(r.URN))] = string(r.URN)
-	}
-	return all
-}

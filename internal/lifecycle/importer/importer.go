@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/Nerzal/gocloak/v13"
-	"github.com/pulumi/pulumi/sdk/v3/go/auto/optimport"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
@@ -37,12 +36,7 @@ func Import(ctx context.Context, s *stack.Stack, step stack.Step) error {
 	if a.api, err = admin.Open(ctx, told.Keycloak, time.Minute); err != nil {
 		return stack.Hinted("look into Keycloak", err, nil)
 	}
-
-	read, err := s.ReadState(ctx)
-	if err != nil {
-		return err
-	}
-	var resources []*optimport.ImportResource
+	var resources []stack.Existing
 	for _, c := range creations {
 		id, err := a.find(ctx, c)
 		if err != nil {
@@ -51,15 +45,13 @@ func Import(ctx context.Context, s *stack.Stack, step stack.Step) error {
 		if id == "" {
 			continue
 		}
-		resources = append(resources, &optimport.ImportResource{
-			Type: c.Type, Name: c.Name, ID: id, Parent: c.Parent, Provider: c.Provider,
-		})
+		resources = append(resources, stack.Existing{Creation: c, ID: id})
 	}
 	if len(resources) == 0 {
 		return nil
 	}
 	step.Say("taking over %d things that are in Keycloak already", len(resources))
-	return s.Import(ctx, step, "take over what is in Keycloak", resources, read.URNs())
+	return s.Import(ctx, step, "take over what is in Keycloak", resources)
 }
 
 // find is the ID under which the provider knows what a resource would make;
