@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/accessclient"
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/accessreport"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
@@ -37,7 +38,7 @@ service accounts. Nothing is changed.`,
 }
 
 func showAccess(cmd *cobra.Command, which chosen, output format) (err error) {
-	s, err := which.found(cmd.Context())
+	s, err := lifecycle.Find(cmd.Context(), which.selection())
 	if err != nil {
 		return err
 	}

@@ -64,7 +64,7 @@ func attackStack(cmd *cobra.Command, stack outputs.Stack, output format, sarif s
 			return report.WriteSARIF(w, done, attackTool, security.Rules(stack))
 		}
 	}
-	done, err := runChecks(cmd, security.Title(stack), security.Names(stack), write, func(observe func(report.Check)) (report.Report, error) {
+	done, err := runChecks(streamsOf(cmd), security.Title(stack), security.Names(stack), write, func(observe func(report.Check)) (report.Report, error) {
 		return security.Run(cmd.Context(), stack, docker, observe)
 	})
 	if err == nil && sarif != "" {

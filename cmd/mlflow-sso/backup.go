@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -12,7 +11,7 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/backup"
-	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
@@ -45,33 +44,16 @@ Exit code 1 when no snapshot was taken.`,
 }
 
 // withKeeper does something with the container that takes snapshots.
-func withKeeper(cmd *cobra.Command, ofStack outputsOf, which chosen, do func(backup.Client, outputs.Stack) error) (err error) {
+func withKeeper(cmd *cobra.Command, ofStack outputsOf, which chosen, do func(backup.Client, outputs.Stack) error) error {
 	told, err := ofStack(cmd.Context(), which)
 	if err != nil {
 		return err
 	}
-	if !told.Backup.Exists() {
-		return fmt.Errorf("stack %s takes no snapshots: set `backup` in its stack file (docs/backup.md), and run `mlflow-sso up %s`", which.name, which.asFlags())
-	}
-	docker, err := engine.Open(cmd.Context())
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, docker.Close()) }()
-	return do(backup.Client{Docker: docker, Container: told.Backup.Container}, told)
-}
-
-// snapshotOf takes one now, as a step.
-func snapshotOf(cmd *cobra.Command, keeper backup.Client, told outputs.Stack) (taken backup.Snapshot, err error) {
-	err = progress.New(cmd.ErrOrStderr()).Step(cmd.Context(), "snapshot of "+told.Deployment, func(ctx context.Context, step *progress.Step) (err error) {
-		taken, err = keeper.Create(ctx, func(text string) { step.Say("%s", text) })
-		return err
-	})
-	return taken, err
+	return lifecycle.WithBackup(cmd.Context(), which.selection(), told, func(client backup.Client) error { return do(client, told) })
 }
 
 func take(cmd *cobra.Command, keeper backup.Client, told outputs.Stack, output format) error {
-	taken, err := snapshotOf(cmd, keeper, told)
+	taken, err := session(cmd, output).Snapshot(cmd.Context(), keeper, told)
 	if err != nil {
 		return err
 	}

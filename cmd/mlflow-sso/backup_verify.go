@@ -1,19 +1,9 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"os"
-	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/backup"
-	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
-	"github.com/mlflow-sso/mlflow-sso/internal/stack"
-	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
 func newBackupVerifyCommand() *cobra.Command {
@@ -30,7 +20,7 @@ by backup list.
 It takes as much disk and memory as the stack itself. Exit code 1 when the proof failed.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			proof, err := prove(cmd, which)
+			proof, err := session(cmd, output).ProveSnapshot(cmd.Context(), which.selection())
 			if err != nil {
 				return err
 			}
@@ -45,64 +35,4 @@ It takes as much disk and memory as the stack itself. Exit code 1 when the proof
 	which.flags(command.Flags())
 	output.flag(command.Flags())
 	return command
-}
-
-// prove restores into a stack that is there for it alone, and remembers that it did.
-func prove(cmd *cobra.Command, which chosen) (proof backup.Proof, err error) {
-	began := time.Now()
-	told, err := outputsInState(cmd.Context(), which)
-	if err != nil {
-		return proof, err
-	}
-	if !told.Backup.Exists() {
-		return proof, fmt.Errorf("stack %s takes no snapshots: set `backup` in its stack file (docs/backup.md), and run `mlflow-sso up %s`", which.name, which.asFlags())
-	}
-	done, err := inCopy(cmd, which, stack.RestoreOptions{Of: told.Deployment, Snapshot: "latest"})
-	if err != nil {
-		return proof, err
-	}
-	proof = backup.Proof{
-		At: time.Now().Unix(), Snapshot: done.Snapshot, Taken: done.Taken.Unix(), Tables: done.Tables, Rows: done.Rows,
-		Artifacts: done.Artifacts, Seconds: int64(time.Since(began).Seconds()),
-	}
-	err = withKeeper(cmd, outputsInState, which, func(keeper backup.Client, _ outputs.Stack) error {
-		return progress.New(cmd.ErrOrStderr()).Step(cmd.Context(), "remembering the proof", func(ctx context.Context, _ *progress.Step) error {
-			return keeper.RecordProof(ctx, proof)
-		})
-	})
-	return proof, err
-}
-
-// inCopy restores a snapshot into a stack of its own, proves the logins there, and removes
-// it again. More may be done with it before the logins.
-func inCopy(cmd *cobra.Command, which chosen, options stack.RestoreOptions, more ...func(context.Context, *stack.Stack) error) (done stack.RestoreResult, err error) {
-	root, err := workingcopy.Find(".")
-	if err != nil {
-		return done, err
-	}
-	folder, err := os.MkdirTemp("", "mlflow-sso-proof-")
-	if err != nil {
-		return done, err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	copied := chosen{name: which.name + "-proof"}
-	if copied.file, err = stack.RehearsalFile(root, which.name, which.file, folder); err != nil {
-		return done, err
-	}
-	// A stack of an earlier proof that was killed is in the way.
-	if err := destroy(cmd, copied, true); err != nil {
-		return done, err
-	}
-	defer func() {
-		cleaning := *cmd
-		cleaning.SetContext(context.WithoutCancel(cmd.Context()))
-		if gone := destroy(&cleaning, copied, true); gone != nil {
-			err = errors.Join(err, fmt.Errorf("the stack of the proof could not be removed: %w; the next `mlflow-sso backup verify` does it", gone))
-		}
-	}()
-	done, restored, err := restore(cmd, copied, options, more...)
-	if err != nil {
-		return done, err
-	}
-	return done, verifyRestored(cmd, restored, asJSON)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,49 +9,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/host/baseimage"
-	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
-	"github.com/mlflow-sso/mlflow-sso/internal/host/dockerinstall"
-	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/host/toolchain"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/machine"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
-
-// machine is one that is ready to run stacks.
-type machine struct {
-	root      string // the repository
-	home      datadir.Home
-	docker    *engine.Engine
-	toolchain *toolchain.Toolchain
-	base      string // the image that the others start from
-}
-
-// prepare makes this machine ready: Docker, Pulumi with its plugins, and the base
-// image, each only as far as it is missing, from the repository at root. The
-// caller closes machine.docker.
-func prepare(ctx context.Context, log *progress.Log, root, base string) (ready *machine, err error) {
-	ready = &machine{root: root, base: base}
-	if ready.home, err = datadir.Open(); err != nil {
-		return nil, err
-	}
-	if ready.docker, err = dockerinstall.Ensure(ctx, ready.home, log); err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, ready.docker.Close())
-		}
-	}()
-	// The image is made before the toolchain since that takes minutes: a machine
-	// that cannot make it should say so soon.
-	if err = baseimage.Ensure(ctx, ready.docker, log, base); err != nil {
-		return nil, err
-	}
-	if ready.toolchain, err = toolchain.Ensure(ctx, ready.home, root, log); err != nil {
-		return nil, err
-	}
-	return ready, nil
-}
 
 func newBootstrapCommand() *cobra.Command {
 	var base string
@@ -81,11 +41,11 @@ Progress is on standard error, the result on standard output.`,
 			if err != nil {
 				return err
 			}
-			ready, err := prepare(cmd.Context(), progress.New(cmd.ErrOrStderr()), root, base)
+			ready, err := machine.Prepare(cmd.Context(), progress.New(cmd.ErrOrStderr()), root, base)
 			if err != nil {
 				return err
 			}
-			return errors.Join(ready.print(cmd.OutOrStdout(), output), ready.docker.Close())
+			return errors.Join(printMachine(cmd.OutOrStdout(), ready, output), ready.Docker.Close())
 		},
 	}
 	flags := command.Flags()
@@ -101,15 +61,15 @@ type part struct {
 	From    string `json:"from"`
 }
 
-func (m *machine) parts() []part {
-	parts := []part{
-		{"Docker Engine", m.docker.Version, m.docker.Host},
-		{"Base image", m.base, baseFrom(m.base)},
+func parts(m *machine.Machine) []part {
+	all := []part{
+		{"Docker Engine", m.Docker.Version, m.Docker.Host},
+		{"Base image", m.Base, baseFrom(m.Base)},
 	}
-	for _, p := range m.toolchain.Parts {
-		parts = append(parts, part{p.Name, p.Version, p.From})
+	for _, p := range m.Toolchain.Parts {
+		all = append(all, part{p.Name, p.Version, p.From})
 	}
-	return parts
+	return all
 }
 
 func baseFrom(reference string) string {
@@ -119,21 +79,21 @@ func baseFrom(reference string) string {
 	return "images.base"
 }
 
-func (m *machine) print(w io.Writer, output format) error {
+func printMachine(w io.Writer, m *machine.Machine, output format) error {
 	if output == asJSON {
 		return writeJSON(w, struct {
 			Home  string `json:"home"`
 			Parts []part `json:"parts"`
-		}{m.home.Dir(), m.parts()})
+		}{m.Home.Dir(), parts(m)})
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "PART\tVERSION\tFROM") // tabwriter tells at Flush
-	for _, p := range m.parts() {
+	for _, p := range parts(m) {
 		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", p.Name, p.Version, p.From)
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\nThis machine is ready. What was made is in %s\n", m.home.Dir())
+	_, err := fmt.Fprintf(w, "\nThis machine is ready. What was made is in %s\n", m.Home.Dir())
 	return err
 }

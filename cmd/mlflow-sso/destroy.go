@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,12 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
-	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/host/toolchain"
-	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
-	"github.com/mlflow-sso/mlflow-sso/internal/stack"
-	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
+	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 )
 
 func newDestroyCommand() *cobra.Command {
@@ -39,7 +33,7 @@ by the setting protectData is never removed.`,
 					return err
 				}
 			}
-			return destroy(cmd, which, data)
+			return session(cmd, asTable).Destroy(cmd.Context(), which.selection(), data)
 		},
 	}
 	which.flags(command.Flags())
@@ -51,11 +45,7 @@ by the setting protectData is never removed.`,
 // stays tells of data that is not the stack's, which no destroy touches; empty
 // where there is none.
 func stays(which chosen) (string, error) {
-	root, err := workingcopy.Find(".")
-	if err != nil {
-		return "", err
-	}
-	settings, err := stack.Settings(root, which.name, which.file)
+	settings, err := lifecycle.Settings(which.selection())
 	if err != nil {
 		return "", err
 	}
@@ -100,44 +90,4 @@ func typed(cmd *cobra.Command, in io.Reader, which chosen, what, otherwise strin
 		return fmt.Errorf("got %q, want %q: %s", answer, which.name, otherwise)
 	}
 	return nil
-}
-
-func destroy(cmd *cobra.Command, which chosen, data bool) (err error) {
-	root, err := workingcopy.Find(".")
-	if err != nil {
-		return err
-	}
-	if _, err := stack.Settings(root, which.name, which.file); err != nil {
-		return err
-	}
-	at, err := datadir.Open()
-	if err != nil {
-		return err
-	}
-	if !stack.MightExist(at, which.name) {
-		_, err := fmt.Fprintf(cmd.ErrOrStderr(), "stack %s was never brought up from %s: there is nothing to remove\n", which.name, at.Dir())
-		return err
-	}
-	// Not started for this: where no daemon runs, nothing of the stack runs either.
-	docker, err := engine.Open(cmd.Context())
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, docker.Close()) }()
-	log := progress.New(cmd.ErrOrStderr())
-	tools, err := toolchain.Ensure(cmd.Context(), at, root, log)
-	if err != nil {
-		return err
-	}
-	s, err := which.on(cmd.Context(), &machine{root: root, home: at, docker: docker, toolchain: tools})
-	if err != nil {
-		return err
-	}
-	return log.Step(cmd.Context(), "stack "+which.name, func(ctx context.Context, step *progress.Step) error {
-		changes, err := s.Destroy(ctx, step, data)
-		if err == nil {
-			step.Say("%s", s.Summary(changes))
-		}
-		return err
-	})
 }

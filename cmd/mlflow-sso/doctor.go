@@ -9,6 +9,7 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/internal/check/health"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
@@ -76,7 +77,7 @@ func examine(cmd *cobra.Command, which chosen, output format) (err error) {
 
 // patient reads from the state what doctor has to know; no service is asked.
 func (c *chosen) patient(ctx context.Context) (health.Target, error) {
-	s, err := c.found(ctx)
+	s, err := lifecycle.Find(ctx, c.selection())
 	if err != nil {
 		return health.Target{}, err
 	}

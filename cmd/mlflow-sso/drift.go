@@ -1,15 +1,10 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
-
-	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
-	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
 // errDrift says that a stack is not as its program wants it.
@@ -29,7 +24,7 @@ Exit code 2 when there is such a thing, 1 when it could not be looked at.`,
 		Example: `  mlflow-sso drift --stack prod`,
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			found, err := drift(cmd, which)
+			found, err := session(cmd, asTable).Drift(cmd.Context(), which.selection())
 			if err != nil {
 				return err
 			}
@@ -47,23 +42,4 @@ Exit code 2 when there is such a thing, 1 when it could not be looked at.`,
 	}
 	which.flags(command.Flags())
 	return command
-}
-
-func drift(cmd *cobra.Command, which chosen) (found []report.Change, err error) {
-	s, err := which.found(cmd.Context())
-	if err != nil {
-		return nil, err
-	}
-	if _, err := s.Outputs(cmd.Context()); err != nil {
-		return nil, err
-	}
-	if s.Docker, err = engine.Open(cmd.Context()); err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, s.Docker.Close()) }()
-	err = progress.New(cmd.ErrOrStderr()).Step(cmd.Context(), "stack "+which.name, func(ctx context.Context, step *progress.Step) error {
-		found, err = s.Drift(ctx, step)
-		return err
-	})
-	return found, err
 }

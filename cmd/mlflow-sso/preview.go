@@ -1,18 +1,12 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
-	"github.com/mlflow-sso/mlflow-sso/internal/host/toolchain"
-	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
-	"github.com/mlflow-sso/mlflow-sso/internal/stack"
-	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
@@ -41,7 +35,7 @@ Exit codes: 0 also when there are changes, unless --exit-code is given: then 3.`
   mlflow-sso preview --exit-code >/dev/null || echo 'not as the settings say'`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			found, err := preview(cmd, which, refresh)
+			found, err := session(cmd, output).Preview(cmd.Context(), which.selection(), refresh)
 			if err != nil {
 				return err
 			}
@@ -59,41 +53,6 @@ Exit codes: 0 also when there are changes, unless --exit-code is given: then 3.`
 	command.Flags().BoolVar(&refresh, "refresh", false, "look first at what there is, as up --refresh does")
 	command.Flags().BoolVar(&tell, "exit-code", false, "end with 3 when there are changes")
 	return command
-}
-
-func preview(cmd *cobra.Command, which chosen, refresh bool) (found report.Preview, err error) {
-	root, err := workingcopy.Find(".")
-	if err != nil {
-		return found, err
-	}
-	if _, err := stack.Settings(root, which.name, which.file); err != nil {
-		return found, err
-	}
-	at, err := datadir.Open()
-	if err != nil {
-		return found, err
-	}
-	log := progress.New(cmd.ErrOrStderr())
-	tools, err := toolchain.Ensure(cmd.Context(), at, root, log)
-	if err != nil {
-		return found, err
-	}
-	options, err := which.options(&machine{root: root, home: at, toolchain: tools})
-	if err != nil {
-		return found, err
-	}
-	s, err := stack.OpenForPreview(cmd.Context(), options)
-	if err != nil {
-		return found, err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	err = log.Step(cmd.Context(), "preview of stack "+which.name, func(ctx context.Context, step *progress.Step) error {
-		if found, err = s.Preview(ctx, step, refresh); err == nil {
-			step.Say("%s", found.Summary())
-		}
-		return err
-	})
-	return found, err
 }
 
 func writePreview(w io.Writer, found report.Preview, output format) error {

@@ -1,20 +1,17 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/stack"
-	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
+	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 )
 
 func newRestoreCommand() *cobra.Command {
 	var which chosen
-	var options stack.RestoreOptions
+	var options lifecycle.RestoreOptions
 	var unproved bool
 	var output format
 	command := &cobra.Command{
@@ -36,12 +33,13 @@ Exit code 1 when nothing was restored, or when the restored stack is not as it s
   mlflow-sso restore --stack copy --file ~/copy/Pulumi.copy.yaml --of mlflow-sso-prod`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			done, told, err := restore(cmd, which, options)
+			in := session(cmd, output)
+			done, told, err := in.Restore(cmd.Context(), which.selection(), options)
 			if err != nil {
 				return err
 			}
 			if !unproved {
-				if err := verifyRestored(cmd, told, output); err != nil {
+				if err := in.Verify(cmd.Context(), told, false); err != nil {
 					return err
 				}
 			}
@@ -59,39 +57,7 @@ Exit code 1 when nothing was restored, or when the restored stack is not as it s
 	return command
 }
 
-// restore restores a snapshot, and then does more with the stack, if something is given.
-func restore(cmd *cobra.Command, which chosen, options stack.RestoreOptions, more ...func(context.Context, *stack.Stack) error) (done stack.RestoreResult, told outputs.Stack, err error) {
-	err = onStack(cmd, which, "restore of stack "+which.name, func(ctx context.Context, step *progress.Step, s *stack.Stack) error {
-		var err error
-		if done, err = s.Restore(ctx, step, options); err != nil {
-			return err
-		}
-		step.Say("%d rows of %d tables and %d artifacts are as the snapshot says", done.Rows, done.Tables, done.Artifacts)
-		if told, err = s.Outputs(ctx); err != nil {
-			return err
-		}
-		for _, do := range more {
-			if err := do(ctx, s); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return done, told, err
-}
-
-// verifyRestored proves the logins. The report is a table on standard error where
-// standard output is for a machine.
-func verifyRestored(cmd *cobra.Command, told outputs.Stack, output format) error {
-	if output != asJSON {
-		return verifyOutputs(cmd, told, asTable)
-	}
-	quiet := *cmd
-	quiet.SetOut(cmd.ErrOrStderr())
-	return verifyOutputs(&quiet, told, asTable)
-}
-
-func printRestoration(cmd *cobra.Command, done stack.RestoreResult) error {
+func printRestoration(cmd *cobra.Command, done lifecycle.RestoreResult) error {
 	_, err := fmt.Fprintf(cmd.OutOrStdout(), "\nSnapshot %.8s of %s, taken %s, is restored: %d tables with %d rows and %d artifacts, all as they were.\n",
 		done.Snapshot, done.Of, done.Taken.Local().Format(time.DateTime), done.Tables, done.Rows, done.Artifacts)
 	if err == nil && done.ArtifactsElsewhere != "" {

@@ -2,18 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
-	"os"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
-	"github.com/mlflow-sso/mlflow-sso/internal/host/toolchain"
-	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
-	"github.com/mlflow-sso/mlflow-sso/internal/stack"
-	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
+	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 )
 
 // chosen is the stack that a command works on.
@@ -24,78 +18,27 @@ func (c *chosen) flags(flags *pflag.FlagSet) {
 	flags.StringVar(&c.file, "file", "", "the stack `FILE` with its settings (default Pulumi.<stack>.yaml)")
 }
 
+// selection is the same for the workflows.
+func (c *chosen) selection() lifecycle.Selection {
+	return lifecycle.Selection{Name: c.name, File: c.file}
+}
+
 // asFlags are the flags that choose the same stack, to be shown to a person.
-func (c *chosen) asFlags() string {
-	if c.file == "" {
-		return "--stack " + c.name
-	}
-	return "--stack " + c.name + " --file " + c.file
-}
-
-// on opens the stack, an empty one where there was none, on a machine that is ready.
-func (c *chosen) on(ctx context.Context, m *machine) (*stack.Stack, error) {
-	options, err := c.options(m)
-	if err != nil {
-		return nil, err
-	}
-	return stack.Open(ctx, options)
-}
-
-// found opens a stack that is in the state, to read that alone: nothing is
-// installed or started for it.
-func (c *chosen) found(ctx context.Context) (*stack.Stack, error) {
-	root, err := workingcopy.Find(".")
-	if err != nil {
-		return nil, err
-	}
-	at, err := datadir.Open()
-	if err != nil {
-		return nil, err
-	}
-	options, err := c.options(&machine{root: root, home: at, toolchain: toolchain.Installed(at)})
-	if err != nil {
-		return nil, err
-	}
-	return stack.OpenExisting(ctx, options)
-}
-
-func (c *chosen) options(m *machine) (stack.Options, error) {
-	program, err := os.Executable()
-	return stack.Options{
-		Name: c.name, File: c.file, Repository: m.root, Home: m.home, Docker: m.docker,
-		PulumiRoot: m.toolchain.Root, PulumiHome: m.toolchain.PulumiHome, Environment: m.toolchain.Environment, Program: program,
-	}, err
-}
+func (c *chosen) asFlags() string { return c.selection().Flags() }
 
 // outputsInState reads what a stack tells about itself; no service is asked.
 func outputsInState(ctx context.Context, which chosen) (outputs.Stack, error) {
-	s, err := which.found(ctx)
-	if err != nil {
-		return outputs.Stack{}, err
-	}
-	return s.Outputs(ctx)
+	return lifecycle.Outputs(ctx, which.selection())
 }
 
-// onStack does something with a stack, on a machine that is ready, as a step.
-func onStack(cmd *cobra.Command, which chosen, title string, do func(context.Context, *progress.Step, *stack.Stack) error) (err error) {
-	root, err := workingcopy.Find(".")
-	if err != nil {
-		return err
-	}
-	// A mistake in the settings should show before a machine is made ready for minutes.
-	settings, err := stack.Settings(root, which.name, which.file)
-	if err != nil {
-		return err
-	}
-	log := progress.New(cmd.ErrOrStderr())
-	ready, err := prepare(cmd.Context(), log, root, settings.Images.Base)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, ready.docker.Close()) }()
-	s, err := which.on(cmd.Context(), ready)
-	if err != nil {
-		return err
-	}
-	return log.Step(cmd.Context(), title, func(ctx context.Context, step *progress.Step) error { return do(ctx, step, s) })
+// session carries out workflows for a command. Where its result is for a machine, the report
+// on logins goes to standard error.
+func session(cmd *cobra.Command, output format) *lifecycle.Session {
+	return &lifecycle.Session{Err: cmd.ErrOrStderr(), Verify: func(ctx context.Context, told outputs.Stack, quiet bool) error {
+		out := streams{cmd.OutOrStdout(), cmd.ErrOrStderr()}
+		if quiet || output == asJSON {
+			out.out = out.err
+		}
+		return verifyOutputs(ctx, out, told, asTable)
+	}}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"os"
@@ -10,13 +9,13 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/components/edge"
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/stack"
-	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
+	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 )
 
 func newUpCommand() *cobra.Command {
 	var which chosen
-	var refresh, unproved, unrehearsed bool
+	var options lifecycle.UpOptions
+	var unproved bool
 	command := &cobra.Command{
 		Use:   "up",
 		Short: "Bring a stack up, or to what its settings say now, and prove its logins",
@@ -33,39 +32,21 @@ Progress is on standard error, the proof and the addresses on standard output.`,
   mlflow-sso up --stack lab --file ~/lab/Pulumi.lab.yaml`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			told, err := up(cmd, which, refresh, unrehearsed)
+			told, err := session(cmd, asTable).Up(cmd.Context(), which.selection(), options)
 			if err != nil || unproved {
 				return err
 			}
-			if err := verifyOutputs(cmd, told, asTable); err != nil {
+			if err := verifyOutputs(cmd.Context(), streamsOf(cmd), told, asTable); err != nil {
 				return err
 			}
 			return printAddresses(cmd.OutOrStdout(), which, told)
 		},
 	}
 	which.flags(command.Flags())
-	command.Flags().BoolVar(&refresh, "refresh", false, "look first at what there is, and set back what was changed by hand")
+	command.Flags().BoolVar(&options.Refresh, "refresh", false, "look first at what there is, and set back what was changed by hand")
 	command.Flags().BoolVar(&unproved, "no-verify", false, "bring the stack up without proving its logins")
-	command.Flags().BoolVar(&unrehearsed, "unrehearsed", false, "let other versions take over the data without `mlflow-sso upgrade`, and without its way back")
+	command.Flags().BoolVar(&options.Unrehearsed, "unrehearsed", false, "let other versions take over the data without `mlflow-sso upgrade`, and without its way back")
 	return command
-}
-
-func up(cmd *cobra.Command, which chosen, refresh, unrehearsed bool) (told outputs.Stack, err error) {
-	err = onStack(cmd, which, "stack "+which.name, func(ctx context.Context, step *progress.Step, s *stack.Stack) error {
-		if !unrehearsed {
-			if err := s.RequireRehearsal(ctx); err != nil {
-				return err
-			}
-		}
-		changes, err := s.Up(ctx, step, refresh)
-		if err != nil {
-			return err
-		}
-		step.Say("%s", s.Summary(changes))
-		told, err = s.Outputs(ctx)
-		return err
-	})
-	return told, err
 }
 
 // printAddresses tells where to go, and how to get the passwords, which are not

@@ -47,7 +47,7 @@ of a run stays behind. Exit code 1 when a check failed or could not run.`,
 			if err != nil {
 				return err
 			}
-			return verifyOutputs(cmd, stack, output)
+			return verifyOutputs(cmd.Context(), streamsOf(cmd), stack, output)
 		},
 	}
 	flags := command.Flags()
@@ -58,18 +58,23 @@ of a run stays behind. Exit code 1 when a check failed or could not run.`,
 }
 
 // verifyOutputs runs the checks against a stack and tells their outcome.
-func verifyOutputs(cmd *cobra.Command, told outputs.Stack, output format) (err error) {
-	docker, err := engine.Open(cmd.Context())
+func verifyOutputs(ctx context.Context, to streams, told outputs.Stack, output format) (err error) {
+	docker, err := engine.Open(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, docker.Close()) }()
-	done, err := verifyStack(cmd, told, docker, output)
+	done, err := verifyStack(ctx, to, told, docker, output)
 	if err == nil && !done.OK() {
 		err = errChecks
 	}
 	return err
 }
+
+// streams are where a result and progress go.
+type streams struct{ out, err io.Writer }
+
+func streamsOf(cmd *cobra.Command) streams { return streams{cmd.OutOrStdout(), cmd.ErrOrStderr()} }
 
 // noArguments makes a stray argument a mistake in the arguments.
 func noArguments(cmd *cobra.Command, args []string) error {
@@ -116,23 +121,23 @@ func readOutputs(r io.Reader, source string) (outputs.Stack, error) {
 }
 
 // verifyStack runs the checks and writes the report.
-func verifyStack(cmd *cobra.Command, stack outputs.Stack, docker *engine.Engine, output format) (report.Report, error) {
+func verifyStack(ctx context.Context, to streams, stack outputs.Stack, docker *engine.Engine, output format) (report.Report, error) {
 	var write func(io.Writer, report.Report) error
 	if output == asJSON {
 		write = report.WriteJSON
 	}
-	return runChecks(cmd, login.Title(stack), login.Names(stack), write, func(observe func(report.Check)) (report.Report, error) {
-		return login.Run(cmd.Context(), stack, docker, observe), nil
+	return runChecks(to, login.Title(stack), login.Names(stack), write, func(observe func(report.Check)) (report.Report, error) {
+		return login.Run(ctx, stack, docker, observe), nil
 	})
 }
 
 // runChecks runs checks and tells on standard error which of them it waits for. The
 // report is a table that grows row by row, or what write makes of it at the end.
-func runChecks(cmd *cobra.Command, title string, names []string, write func(io.Writer, report.Report) error,
+func runChecks(to streams, title string, names []string, write func(io.Writer, report.Report) error,
 	run func(observe func(report.Check)) (report.Report, error),
 ) (report.Report, error) {
-	out := cmd.OutOrStdout()
-	waiting := newImpatience(cmd.ErrOrStderr(), names)
+	out := to.out
+	waiting := newImpatience(to.err, names)
 	defer waiting.stop()
 	row := func(report.Check) {}
 	if write == nil {

@@ -116,7 +116,7 @@ func shortened(err error) string {
 	return strings.TrimSpace(text)
 }
 
-// because names the operation in front of a cause; the caller names the stack.
-func because(what string, err error, problems []string) error {
+// Hinted names the operation in front of a cause; the caller names the stack.
+func Hinted(what string, err error, problems []string) error {
 	return fmt.Errorf("%s: %w", what, explain(err, problems))
 }
