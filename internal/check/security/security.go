@@ -91,7 +91,7 @@ func newCampaign(stack outputs.Stack, docker *engine.Engine) (*suite, error) {
 // attacks are in the order in which they are made: what ends sessions comes last.
 func (c *suite) attacks() []attack {
 	var all []attack
-	for _, family := range [][]attack{c.tokens(), c.services(), c.routes(), c.neighbours(), c.files(), c.headers(), c.logins(), c.surroundings(), c.sessions()} {
+	for _, family := range [][]attack{c.tokens(), c.services(), c.routes(), c.neighbours(), c.files(), c.headers(), c.logins(), c.surroundings(), c.generated(), c.sessions()} {
 		all = append(all, family...)
 	}
 	return all
