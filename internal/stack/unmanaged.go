@@ -10,7 +10,9 @@ import (
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/volume"
 
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/realmbaseline"
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/privilege"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
@@ -36,7 +38,31 @@ func (s *Stack) findUnmanaged(ctx context.Context, step Step, found []report.Cha
 		return nil, err
 	}
 	inside, err := realm.Differences(ctx)
-	return append(all, inside...), err
+	if err != nil {
+		return nil, err
+	}
+	powers, err := s.undeclaredPrivileges(ctx, step, told, found)
+	return slices.Concat(all, inside, powers), err
+}
+
+// undeclaredPrivileges is who and what has power inside MLflow and Postgres that no
+// setting declares. Both are read only where neither is to be made anew.
+func (s *Stack) undeclaredPrivileges(ctx context.Context, step Step, told outputs.Stack, found []report.Change) ([]report.Change, error) {
+	if slices.ContainsFunc(found, func(c report.Change) bool {
+		return c.Resource == "postgres-container" || c.Resource == "mlflow-container"
+	}) {
+		return nil, nil
+	}
+	step.Say("reading who has which power inside MLflow and Postgres")
+	seen, err := privilege.Read(ctx, told, s.Docker)
+	if err != nil {
+		return nil, err
+	}
+	var all []report.Change
+	for _, u := range (privilege.Declared{Stack: told, Rules: s.Config.Rules()}).Judge(seen) {
+		all = append(all, report.Change{Resource: u.Resource, Kind: u.Kind, Outcome: report.Unmanaged, Why: u.Got + "; " + u.Next})
+	}
+	return all, nil
 }
 
 // strangers are containers, networks and volumes that carry the deployment's name,
