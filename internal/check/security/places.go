@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -47,8 +48,22 @@ type catalogue struct {
 	GraphQL []graphField `json:"graphql"`
 }
 
-// readCatalogue asks the application for it. A list that is too short proves nothing.
+// paths are method and path of every route, with a name that nothing has for each parameter.
+func (all catalogue) paths() [][2]string {
+	made := make([][2]string, 0, len(all.Routes))
+	for _, e := range all.Routes {
+		made = append(made, [2]string{e.Method, parameter.ReplaceAllString(e.Path, nothingHasIt)})
+	}
+	return made
+}
+
+const nothingHasIt = "mlflow-sso-attack-nothing"
+
+// readCatalogue asks the application for it, once. A list that is too short proves nothing.
 func (c *suite) readCatalogue(ctx context.Context) (catalogue, error) {
+	if c.all != nil {
+		return *c.all, nil
+	}
 	var all catalogue
 	if err := c.inMLflow(ctx, placesScript, "", &all); err != nil {
 		return all, fmt.Errorf("list the places for IDs inside %s: %w", c.stack.MLflow.Container, err)
@@ -64,6 +79,10 @@ func (c *suite) readCatalogue(ctx context.Context) (catalogue, error) {
 		return all, fmt.Errorf("the application lists %d routes, %d with fields, and %d fields of GraphQL; wanted at least %d, %d and 1",
 			len(all.Routes), withFields, len(all.GraphQL), least, least/2)
 	}
+	if !slices.Contains(all.paths(), [2]string{http.MethodPost, searchPath}) {
+		return all, fmt.Errorf("the application does not list %s, which answers", searchPath)
+	}
+	c.all = &all
 	return all, nil
 }
 

@@ -31,6 +31,9 @@ type request struct {
 	body   any
 	// raw is the body where body is nil.
 	raw []byte
+	// stream is the body where it is set; length is what is said of it, -1 for chunks.
+	stream io.ReadCloser
+	length int64
 }
 
 // response is what came back.
@@ -69,6 +72,9 @@ func (c *suite) ask(ctx context.Context, q request) (response, error) {
 	r, err := http.NewRequestWithContext(ctx, q.method, q.url, bytes.NewReader(payload))
 	if err != nil {
 		return response{}, fmt.Errorf("%s is no address", bare)
+	}
+	if q.stream != nil {
+		r.Body, r.ContentLength, r.GetBody = q.stream, q.length, nil
 	}
 	r.Host = q.host
 	// The server closes connections that were idle: a request that fell on such a one is

@@ -30,7 +30,7 @@ func (c *suite) generated() []attack {
 		tries: fmt.Sprintf("every route, field of GraphQL and OTLP export of the running server, with another member's things in every place for an ID that it describes: "+
 			"path, query, body, nested, lists mixed with own ones, snake and camel case; at most %d requests and %d minutes", mostTrials, mostMinutes),
 		control: "the owner sees a marker in each of these things, before and after; the member sees their own", defence: "permissions on every resource, wherever a request names it",
-		next: "look which route it was, and at what images/mlflow/python does about it", run: c.sweep,
+		next: "look which route it was, and at what images/mlflow/python does about it", within: (mostMinutes + 3) * time.Minute, run: c.sweep,
 	}}
 }
 

@@ -392,7 +392,7 @@ func (c composer) parameter(name string) string {
 	case strings.HasSuffix(name, "key"):
 		return "k"
 	}
-	return "mlflow-sso-attack-nothing"
+	return nothingHasIt
 }
 
 // graphTrials are all for one field of GraphQL.
