@@ -185,7 +185,7 @@ func (c composer) trials(e endpoint, twin bool) []trial {
 			add(2, "the other's in "+s.name()+" alone", map[int]choice{i: chooseForeign}, spelling{})
 		}
 	}
-	if twin || len(known) == 0 {
+	if twin {
 		return made
 	}
 	if slices.ContainsFunc(known, func(s slot) bool { return s.parameter == "" }) {
