@@ -18,7 +18,7 @@ from mlflow_oidc_auth.app import app as plugin  # noqa: E402
 from mlflow_oidc_auth.middleware.auth_aware_wsgi_middleware import AuthAwareWSGIMiddleware, AuthInjectingWSGIApp  # noqa: E402
 from starlette.routing import Mount  # noqa: E402
 
-from mlflow_sso import batches, cache, doubt, keys, locations, shortcuts  # noqa: E402
+from mlflow_sso import authorization, batches, cache, doubt, keys, locations, shortcuts  # noqa: E402
 from mlflow_sso.bridge import Bridge  # noqa: E402
 from mlflow_sso.logout import Informed  # noqa: E402
 from mlflow_sso.patience import Patience  # noqa: E402
@@ -51,6 +51,7 @@ def change(application, workers):
     application.user_middleware = shortcuts.straighten(application.user_middleware)
     shortcuts.remember_experiments()
     locations.refuse_shared()
+    authorization.complete()
     batches.keep_whole()
     doubt.refuse_nothing_unseen()
     cache.forgive()
