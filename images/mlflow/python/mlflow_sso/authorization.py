@@ -4,9 +4,10 @@ Each module names the versions, the fault and its cause; docs/upstream-faults.md
 their authors.
 """
 
-from mlflow_sso import graph
+from mlflow_sso import graph, places
 
 
 def complete():
     """Puts all of it in place, or raises where upstream is not what it was written for."""
     graph.authorize()
+    places.protect()
