@@ -4,10 +4,11 @@ Each module names the versions, the fault and its cause; docs/upstream-faults.md
 their authors.
 """
 
-from mlflow_sso import graph, places
+from mlflow_sso import graph, places, references
 
 
 def complete():
     """Puts all of it in place, or raises where upstream is not what it was written for."""
     graph.authorize()
     places.protect()
+    references.check()
