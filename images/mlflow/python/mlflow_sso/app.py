@@ -50,7 +50,7 @@ def change(application, workers):
     routes.insert(0, shortcuts.FirstRoute(mount, routes[:-1]))
     application.user_middleware = shortcuts.straighten(application.user_middleware)
     shortcuts.remember_experiments()
-    locations.refuse_shared()
+    locations.refuse_given()
     authorization.complete()
     batches.keep_whole()
     doubt.refuse_nothing_unseen()

@@ -4,7 +4,7 @@ Each module names the versions, the fault and its cause; docs/upstream-faults.md
 their authors.
 """
 
-from mlflow_sso import graph, places, references
+from mlflow_sso import grants, graph, places, references
 
 
 def complete():
@@ -12,3 +12,4 @@ def complete():
     graph.authorize()
     places.protect()
     references.check()
+    grants.belong_to_creators()
