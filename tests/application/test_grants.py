@@ -1,6 +1,7 @@
 """No grant on a name outlives what had it: a new thing is its creator's alone."""
 
 import unittest
+from unittest import mock
 
 from tests.environment import MEMBER, OTHER, PROVIDER  # before what is imported now
 from tests.served import application, ask, people
@@ -79,6 +80,47 @@ class TestGrants(unittest.IsolatedAsyncioTestCase):
         mcp_server_registry._grant_creator_manage(name, MEMBER)
         self.assertEqual([row[0] for row in store.list_mcp_server_users(name)], [MEMBER])
         self.assertEqual(store.list_group_mcp_server_permissions(GROUP), [])
+
+    async def test_grants_on_names_that_nothing_has_are_swept_and_no_others(self):
+        identifier = await experiment(OWNER, self.id())
+        await ask(f"{API}/registered-models/create", OWNER, {"name": "stays"})
+        store.create_group_model_permission(GROUP, "stays", "READ")
+        store.create_group_experiment_permission(GROUP, identifier, "READ")
+        store.create_group_model_permission(GROUP, "gone", "MANAGE")
+        store.create_registered_model_permission("gone", OTHER, "MANAGE")
+        store.create_experiment_permission("987654321", OTHER, "MANAGE")
+        store.create_scorer_permission(identifier, "gone", OTHER, "MANAGE")
+        store.create_group_registered_model_regex_permission(group_name=GROUP, regex="^to-come", priority=1, permission="READ")
+        self.assertGreaterEqual(grants.sweep(), 4)
+        self.assertEqual(grants.sweep(), 0)
+        self.assertEqual([row.name for row in store.get_group_models(GROUP)], ["stays"])
+        self.assertIn(identifier, [row.experiment_id for row in store.get_group_experiments(GROUP)])
+        self.assertEqual(store.get_registered_model_permission("stays", MEMBER).permission, "MANAGE")
+        self.assertEqual(store.get_experiment_permission(identifier, MEMBER).permission, "MANAGE")
+        self.assertEqual(len(store.list_group_registered_model_regex_permissions(GROUP)), 1)
+
+    async def test_what_is_made_during_a_sweep_keeps_its_grants(self):
+        made = []
+        look = grants._all
+
+        def while_it_is_made(at, *columns):
+            names = look(at, *columns)  # read before the new one is there
+            if not made:
+                made.append(store.create_registered_model_permission("made-meanwhile", MEMBER, "MANAGE"))
+            return names
+
+        with mock.patch.object(grants, "_all", while_it_is_made):
+            store.create_registered_model_permission("old", MEMBER, "MANAGE")
+            grants.sweep()
+        self.assertEqual(store.get_registered_model_permission("made-meanwhile", MEMBER).permission, "MANAGE")
+        grants.sweep()
+
+    def test_a_sweep_that_fails_is_tried_again(self):
+        keep_swept = grants.keep_swept
+        with mock.patch.object(grants, "sweep", side_effect=OSError("away")) as swept, mock.patch.object(grants, "keep_swept") as following:
+            keep_swept(0.05).join()
+            self.assertTrue(swept.called)
+            following.assert_called_once_with(0.05)
 
     def test_every_kind_of_grant_is_cleared_by_somebody(self):
         self.assertEqual({kind.name for kind in permission_kinds.GRANT_KINDS}, set(grants.CLEARED))

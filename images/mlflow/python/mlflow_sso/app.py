@@ -1,10 +1,10 @@
 """The application of this image, which `mlflow server --app-name mlflow-sso` finds.
 
-It is the plugin's, with ten changes: the way to Flask (bridge), the end of clients
+It is the plugin's, with eleven changes: the way to Flask (bridge), the end of clients
 that stand still (patience), answers that leave at once (prompt), a logout that
 reaches Keycloak from every process (logout), the same decisions in less time
-(shortcuts), no files in somebody else's folder (locations), batches that are there as a
-whole (batches), and a cache, an issuer and a database that may be away (cache, keys,
+(shortcuts), no locations of a client's own (locations), permissions that upstream does not
+ask for (authorization), batches that are there as a whole (batches), and a cache, an issuer and a database that may be away (cache, keys,
 doubt). See decisions 13, 25 and 27.
 """
 

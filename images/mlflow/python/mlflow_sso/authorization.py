@@ -14,3 +14,4 @@ def complete():
     places.protect()
     references.check()
     grants.belong_to_creators()
+    grants.keep_swept()
