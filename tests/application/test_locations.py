@@ -40,6 +40,29 @@ class TestLocations(unittest.IsolatedAsyncioTestCase):
             _, said = await ask("/api/2.0/mlflow/experiments/get", PROVIDER.bearer(MEMBER), None, "GET", b"experiment_id=" + identifier.encode())
             self.assertEqual(said["experiment"]["artifact_location"], f"mlflow-artifacts:/{identifier}")
 
+    async def test_runs_of_a_place_elsewhere_are_removed_for_good_and_its_files_stay(self):
+        import os
+
+        from mlflow.server.handlers import _get_tracking_store
+        from mlflow.store.tracking.dbmodels.models import SqlRun
+        from tests.environment import FOLDER
+        from tests.test_places import experiment
+        from tests.test_references import run_in
+
+        member, admin = PROVIDER.bearer(MEMBER), PROVIDER.bearer(ADMIN)
+        where = await experiment(member, self.id())
+        folder = f"{FOLDER.name}/artifacts/of-somebody-else"
+        os.makedirs(folder)
+        for place in ("s3://bucket/x", "dbfs:/x", "models:/m/1", "http://192.0.2.1/x", "mlflow-artifacts://192.0.2.1/x", folder, "file://" + folder):
+            _, run = await run_in(member, where)
+            with _get_tracking_store().ManagedSessionMaker(read_only=False) as session:
+                session.query(SqlRun).filter(SqlRun.run_uuid == run).update({"artifact_uri": place})
+            self.assertEqual((await ask("/api/2.0/mlflow/runs/delete", member, {"run_id": run}))[0], 200)
+            status, said = await ask("/oidc/trash/cleanup", admin, None, "POST", b"run_ids=" + run.encode())
+            self.assertEqual(status, 200, said)
+            self.assertEqual((await ask("/api/2.0/mlflow/runs/get", admin, None, "GET", b"run_id=" + run.encode()))[0], 404, (place, said))
+            self.assertTrue(os.path.isdir(folder))
+
     def test_places_of_other_settings_are_looked_at_by_mlflow(self):
         module = SimpleNamespace(_validate_storage_location_uri=lambda value, field_name: value)
         with self.assertRaises(guard.Changed):

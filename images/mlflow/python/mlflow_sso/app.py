@@ -3,9 +3,9 @@
 It is the plugin's, with eleven changes: the way to Flask (bridge), the end of clients
 that stand still (patience), answers that leave at once (prompt), a logout that
 reaches Keycloak from every process (logout), the same decisions in less time
-(shortcuts), no locations of a client's own (locations), permissions that upstream does not
-ask for (authorization), batches that are there as a whole (batches), and a cache, an issuer and a database that may be away (cache, keys,
-doubt). See decisions 13, 25 and 27.
+(shortcuts), no locations of a client's own (locations), permissions that upstream does
+not ask for (authorization), batches that are there as a whole (batches), and a cache, an
+issuer and a database that may be away (cache, keys, doubt). See decisions 13, 25 and 27.
 """
 
 import os

@@ -4,12 +4,13 @@ Each module names the versions, the fault and its cause; docs/upstream-faults.md
 their authors.
 """
 
-from mlflow_sso import grants, graph, places, references, versions
+from mlflow_sso import grants, graph, locations, places, references, versions
 
 
 def complete():
     """Puts all of it in place, or raises where upstream is not what it was written for."""
     graph.authorize()
+    locations.remove_own_files_only()
     versions.readable()
     places.protect()
     references.check()

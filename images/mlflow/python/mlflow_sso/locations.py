@@ -8,12 +8,18 @@ server has no credentials for them, runs answer 500 and the trash cannot remove 
 client with credentials of its own uploads to the bucket of whoever made the experiment. (MLflow
 3.17.2, handlers._create_experiment, and mlflow-oidc-auth 11.0.2, validators/experiment.py.)
 
+Experiments with such a place from before are removed for good without it: the server removes files
+in its own store alone.
+
 A bucket of the stack is behind the server (decision 13): nobody needs to name it.
 """
 
-from mlflow.exceptions import MlflowException
+from urllib.parse import urlsplit
+
+from mlflow.exceptions import InvalidUrlException, MlflowException
 from mlflow.server import handlers
 from mlflow.utils.uri import is_local_uri
+from mlflow_oidc_auth.routers import trash
 
 from mlflow_sso import guard
 
@@ -34,3 +40,19 @@ def refuse_given(module=handlers):
         return look(value, field_name)
 
     module._validate_storage_location_uri = stricter
+
+
+def remove_own_files_only(module=trash):
+    """Puts this before the plugin removes a run's files for good; it goes on where a place is none of its own."""
+    guard.takes(module._resolve_run_artifact_repository, "artifact_uri")
+    guard.count(module, "except InvalidUrlException", 1)
+    guard.count(module, "get_artifact_repository(", 2)  # both in the function that is replaced
+    resolve = module._resolve_run_artifact_repository
+
+    def resolved(artifact_uri):
+        place = urlsplit(artifact_uri or "")
+        if place.scheme != "mlflow-artifacts" or place.netloc:
+            raise InvalidUrlException(f"{place.scheme or 'a path'} is not this server's own store; what is there stays")
+        return resolve(artifact_uri)
+
+    module._resolve_run_artifact_repository = resolved
