@@ -14,7 +14,7 @@ import unittest
 from unittest import mock
 
 from tests.asgi import Client
-from tests.environment import ADMIN, FOLDER, MEMBER, OTHER, PROVIDER  # before what is imported now
+from tests.environment import ADMIN, MEMBER, OTHER, PROVIDER  # before what is imported now
 
 from mlflow.server import _find_app, _is_factory  # noqa: E402
 from mlflow.server.handlers import _get_tracking_store  # noqa: E402
@@ -88,11 +88,6 @@ def setUpModule():
 
     global served, doubt
     served, doubt = mlflow_sso.app, mlflow_sso.doubt
-
-
-def tearDownModule():
-    store.engine.dispose()
-    FOLDER.cleanup()
 
 
 def leads_to(routes, method, path):
