@@ -194,9 +194,11 @@ class TestBridge(unittest.IsolatedAsyncioTestCase):
         await gone.ask(application)
         self.assertEqual((await Client(path="/json").ask(application)).status, 200)
 
-    async def test_a_body_in_chunks_is_read(self):
-        got = await Client("POST", "/echo", body=[b"some", b" more"]).ask(self.bridged())
-        self.assertEqual(got.content, b"some more")
+    async def test_a_body_in_chunks_is_read_whole(self):
+        for parts in ([b"some", b" more"], [b""], [os.urandom(bridge.IN_MEMORY // 2)] * 5):
+            for coding in (b"chunked", b"gzip, chunked"):
+                got = await Client("POST", "/echo", parts, [(b"transfer-encoding", coding)]).ask(self.bridged())
+                self.assertEqual(got.content, b"".join(parts))
 
     async def test_long_bodies_go_to_the_folder_and_leave_no_name_there(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -170,7 +170,10 @@ def _environ(scope, body):
         return None
     length = body.seek(0, 2)
     body.seek(0)
-    if length:  # a body that came in chunks has no such header, and Flask would not read it
+    # A body that came in chunks is whole here. With that header Flask would take it for one
+    # without an end, and read nothing.
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
+    if length:
         environ["CONTENT_LENGTH"] = str(length)
     environ["wsgi.file_wrapper"] = lambda file, _size=None: FileWrapper(file, PART)
     return environ

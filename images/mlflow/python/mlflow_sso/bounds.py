@@ -1,0 +1,17 @@
+"""What a request may be and do, put around the plugin's application in one place."""
+
+from mlflow_oidc_auth.config import config
+
+from mlflow_sso import closed
+from mlflow_sso.bodies import Bodies
+from mlflow_sso.origin import Origin
+
+
+def change(application):
+    """Changes the plugin's application in place."""
+    closed.close(application.router.routes)
+
+
+def around(application):
+    """Wraps what is served: pages of other origins are refused first, then bodies that are too much."""
+    return Origin(Bodies(application), config.OIDC_REDIRECT_URI, config.SESSION_COOKIE_NAME)
