@@ -68,12 +68,12 @@ class TestBodies(unittest.IsolatedAsyncioTestCase):
         for path, most, says in ((SET_TAG, USUAL, "4 MiB"), (f"{API}/runs/log-batch", LARGE, "16 MiB"), ("/v1/traces", LARGE, "16 MiB"), ("/health", PUBLIC, "256 KiB")):
             for declared in True, False:
                 with self.subTest(f"{path} {declared}"):
-                    await self.refused(path, b'"' + b"x" * most, says=says, declared=declared)
+                    await self.refused(path, b'["' + b"x" * most, says=says, declared=declared)
 
     async def test_a_body_at_the_bound_goes_through_whole(self):
         for path, most in ((SET_TAG, USUAL), (f"/ajax{API}/runs/log-batch".replace("ajax/", "ajax-"), LARGE), ("/login", PUBLIC)):
             self.reader.bodies.clear()
-            body = b'"' + b"x" * (most - 2) + b'"'
+            body = b'["' + b"x" * (most - 4) + b'"]'
             self.assertEqual((await self.ask(path, body)).status, 200)
             self.assertEqual(self.reader.bodies, [body])
 
@@ -131,9 +131,12 @@ class TestBodies(unittest.IsolatedAsyncioTestCase):
     async def test_a_long_body_in_another_alphabet_is_refused(self):
         await self.refused(SET_TAG, json.dumps(["x" * bodies.SHAPED]).encode("utf-16"), JSON, says="UTF-8", status=400)
 
+    async def test_a_long_string_that_would_be_read_as_json_again_is_refused(self):
+        await self.refused(SET_TAG, b' "' + b"[]," * 100_000 + b'1"', JSON, says="object", status=400)
+
     async def test_few_long_bodies_are_worked_on_at_once_and_short_ones_beside_them(self):
         self.reader.goes_on.clear()
-        long = [asyncio.create_task(self.ask(SET_TAG, b'"' + b"x" * 2 * MIB)) for _ in range(5)]
+        long = [asyncio.create_task(self.ask(SET_TAG, b'["' + b"x" * 2 * MIB)) for _ in range(5)]
         await asyncio.sleep(0.2)
         self.assertEqual(self.reader.running, bodies.AT_ONCE)
         short = asyncio.create_task(self.ask(SET_TAG, b"{}"))
@@ -152,7 +155,7 @@ class TestBodies(unittest.IsolatedAsyncioTestCase):
         self.application = Bodies(fails, at_once=1)
         for _ in range(3):
             with self.assertRaisesRegex(RuntimeError, "in the middle"):
-                await self.ask(SET_TAG, b'"' + b"x" * 2 * MIB)
+                await self.ask(SET_TAG, b'["' + b"x" * 2 * MIB)
 
     async def test_who_sends_nothing_for_too_long_is_told_so(self):
         got = await Client("POST", SET_TAG, []).ask(Bodies(self.reader, patience=0.05))

@@ -35,7 +35,7 @@ LONG, AT_ONCE = MIB, 2
 _FILES = re.compile(r"/(?:ajax-)?api/2\.0/mlflow-artifacts/artifacts/.")
 _UPLOAD = re.compile(r"/(?:ajax-)?api/2\.0/mlflow/upload-artifact")
 _LARGE = re.compile(
-    r"/v1/traces|/gateway/.*|/(?:ajax-)?api/[23]\.0/mlflow/(?:runs/log-batch|runs/log-model|runs/log-inputs|traces(?:/.*)?|datasets/[^/]+/records|logged-models(?:/.*)?)"
+    r"/v1/traces|/gateway/.*|/(?:ajax-)?api/[23]\.0/mlflow/(?:runs/log-batch|runs/log-inputs|traces(?:/.*)?|datasets/[^/]+/records|logged-models(?:/.*)?)"
 )
 # A string, or one that is not closed with all that follows: each byte is looked at once.
 _INSIDE = rb'[^"\\]*+(?:\\.[^"\\]*+)*+'
@@ -232,6 +232,8 @@ class _Shape:
             if self._size <= SHAPED:
                 return
             part, self._early = b"".join(self._early), None
+            if part.lstrip()[:1] == b'"':  # MLflow would read what is in the string as JSON again
+                raise Refused(HTTPStatus.BAD_REQUEST, "The body is one long string, and a JSON object is wanted.")
         self._look(part)
 
     def _look(self, part):

@@ -1,8 +1,9 @@
 """What a request may be and do, put around the plugin's application in one place."""
 
+from mlflow.server import app as flask_app
 from mlflow_oidc_auth.config import config
 
-from mlflow_sso import closed
+from mlflow_sso import closed, queries
 from mlflow_sso.bodies import Bodies
 from mlflow_sso.origin import Origin
 
@@ -10,6 +11,7 @@ from mlflow_sso.origin import Origin
 def change(application):
     """Changes the plugin's application in place."""
     closed.close(application.router.routes)
+    queries.bound(flask_app)
 
 
 def around(application):
