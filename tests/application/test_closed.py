@@ -54,7 +54,7 @@ class TestClosed(unittest.IsolatedAsyncioTestCase):
     def test_the_start_fails_where_mlflow_was_told_otherwise_or_is_another(self):
         for name in closed.WANTED:
             with self.assertRaisesRegex(RuntimeError, name):
-                closed.close([], {**closed.WANTED, name: "true"})
+                closed.close([], {**closed.WANTED, name: "other"})
         with self.assertRaisesRegex(RuntimeError, "MLFLOW_DEPLOYMENTS_TARGET"):
             closed.close([], {**closed.WANTED, "MLFLOW_DEPLOYMENTS_TARGET": "http://x"})
         with self.assertRaisesRegex(RuntimeError, "want MLflow 3.17"):

@@ -10,11 +10,12 @@ import base64
 import json
 import os
 import re
+import sys
 import unittest
 from unittest import mock
 
 from tests.asgi import Client
-from tests.environment import ADMIN, FOLDER, MEMBER, OTHER, PROVIDER  # before what is imported now
+from tests.environment import ADMIN, MEMBER, OTHER, PROVIDER  # before what is imported now
 
 from mlflow.server import _find_app, _is_factory  # noqa: E402
 from mlflow.server.handlers import _get_tracking_store  # noqa: E402
@@ -74,6 +75,8 @@ async def seen(application, caller, method, path):
 
 
 def setUpModule():
+    if "mlflow_sso.app" in sys.modules:
+        raise RuntimeError("mlflow_sso.app was imported before this: there is nothing to compare with")
     for name in (ADMIN, MEMBER, OTHER):
         user.create_user(username=name, display_name=name, is_admin=name == ADMIN)
 
@@ -92,7 +95,6 @@ def setUpModule():
 
 def tearDownModule():
     store.engine.dispose()
-    FOLDER.cleanup()
 
 
 def leads_to(routes, method, path):

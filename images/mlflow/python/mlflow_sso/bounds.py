@@ -3,7 +3,7 @@
 from mlflow.server import app as flask_app
 from mlflow_oidc_auth.config import config
 
-from mlflow_sso import closed, queries
+from mlflow_sso import closed, queries, spans, texts
 from mlflow_sso.bodies import Bodies
 from mlflow_sso.origin import Origin
 
@@ -12,6 +12,8 @@ def change(application):
     """Changes the plugin's application in place."""
     closed.close(application.router.routes)
     queries.bound(flask_app)
+    spans.bound()
+    texts.show_no_sql()
 
 
 def around(application):

@@ -27,8 +27,15 @@ FEATURES = (
     ("Jobs are", {"POST", "PUT", "PATCH", "DELETE"}, _JOBS),
     ("The assistant is", None, rf"{_API}/mlflow/assistant(?:/.*)?"),
 )
-# What MLflow has to be told so that its own code and pages know the same.
-WANTED = {"MLFLOW_ENABLE_AI_GATEWAY": "false", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "OIDC_GEN_AI_GATEWAY_ENABLED": "false"}
+# What MLflow has to be told so that its own code and pages know the same, and so that it fetches
+# nothing: the default of MLFLOW_MODEL_CATALOG_URI is asked for each provider that a span names.
+WANTED = {
+    "MLFLOW_ENABLE_AI_GATEWAY": "false",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "OIDC_GEN_AI_GATEWAY_ENABLED": "false",
+    "MLFLOW_MODEL_CATALOG_URI": "",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
 # An address that members could make the server call.
 UNWANTED = "MLFLOW_DEPLOYMENTS_TARGET"
 

@@ -13,6 +13,7 @@ been parsed, which costs little, and not planned yet.
 import functools
 import inspect
 import json
+from collections.abc import Sequence
 
 from flask import Response, request
 from mlflow.exceptions import MlflowException
@@ -20,7 +21,7 @@ from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as Regi
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as Tracking
 from mlflow.utils import search_logged_model_utils, search_utils
 
-from mlflow_sso import bodies
+from mlflow_sso import bodies, texts
 
 # 20 conditions and 5 keys are 25 joins, on top of the table that is asked for.
 CONDITIONS, ORDER = 20, 5
@@ -41,7 +42,7 @@ def refuse(name, value):
     if isinstance(value, str):
         if "filter" in plain and len(value) > FILTER:
             raise _over(name, f"has {len(value):,} characters", f"{FILTER:,}")
-    elif isinstance(value, (list, tuple)):
+    elif isinstance(value, Sequence):  # protobuf's as well
         most = _most(plain)
         if most is not None and len(value) > most:
             raise _over(name, f"has {len(value):,} entries", f"{most:,}")
@@ -73,15 +74,17 @@ def _look():
     """Flask's hook: an answer where the request is over a bound."""
     try:
         for name, values in request.args.lists():
-            refuse(name, values)
+            refuse(f"{name}s" if len(values) > 1 and name.endswith("_id") else name, values)
             for value in values:
                 refuse(name, value)
+        sent = None
         if bodies.bound(request.method, request.path) is not None and request.content_length:
             sent = _sent()
             if request.path.endswith("/graphql") and isinstance(sent, dict) and len(str(sent.get("query", ""))) > QUERY:
                 raise _over("query", f"has {len(str(sent['query'])):,} characters", f"{QUERY:,}")
             for name, value in fields(sent):
                 refuse(name, value)
+        texts.look(sent)
     except MlflowException as error:
         return Response(error.serialize_as_json(), error.get_http_status_code(), mimetype="application/json")
     return None
@@ -93,7 +96,9 @@ def _sent():
         # The plugin and MLflow have the same one; what is no JSON by its type is not kept for them.
         sent = request.get_json(silent=True) if request.is_json else json.loads(request.get_data())
         return json.loads(sent) if isinstance(sent, str) else sent  # old clients encode it twice
-    except (ValueError, RecursionError):
+    except RecursionError:
+        raise MlflowException.invalid_parameter_value("The body nests lists or objects deeper than can be read.") from None
+    except ValueError:
         return None
 
 
