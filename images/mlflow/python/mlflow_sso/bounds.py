@@ -4,6 +4,7 @@ from mlflow.server import app as flask_app
 from mlflow_oidc_auth.config import config
 
 from mlflow_sso import closed, queries, spans, texts
+from mlflow_sso.beat import Beat
 from mlflow_sso.bodies import Bodies
 from mlflow_sso.origin import Origin
 
@@ -18,4 +19,4 @@ def change(application):
 
 def around(application):
     """Wraps what is served: pages of other origins are refused first, then bodies that are too much."""
-    return Origin(Bodies(application), config.OIDC_REDIRECT_URI, config.SESSION_COOKIE_NAME)
+    return Beat(Origin(Bodies(application), config.OIDC_REDIRECT_URI, config.SESSION_COOKIE_NAME))
