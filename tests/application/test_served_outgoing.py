@@ -12,6 +12,8 @@ from tests.served import application, send  # before what is imported now
 
 import mlflow  # noqa: E402
 import mlflow_oidc_auth  # noqa: E402
+from mlflow.exceptions import MlflowException  # noqa: E402
+from mlflow_sso import names  # noqa: E402
 
 HERE = {"127.0.0.1", "localhost", "::1", None, ""}
 # Secrets that a process makes up, and why that does no harm.
@@ -55,7 +57,21 @@ class TestOutgoing(unittest.IsolatedAsyncioTestCase):
                     await send(method, path, b'{"filter": "", "url": "https://host.example", "name": "1"}' if method == "POST" else b"")
             got = await send("POST", "/v1/traces", json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}).encode(), headers=[(b"x-mlflow-experiment-id", b"0")])
             self.assertEqual(got.status, 200, got.content)
+            for host in "icons.example.org", "keycloak", "10.0.0.1":
+                server = {"name": f"org.example/{host}", "icons": [{"src": f"https://{host}/a.png"}]}
+                got = await send("POST", "/api/3.0/mlflow/mcp-servers", json.dumps(server).encode())
+                self.assertEqual(got.status, 200 if "." in host and host[0] == "i" else 400, got.content)
+                self.assertNotRegex(got.content.decode(), r"\b(172|127)\.")
         self.assertEqual(asked[1:], [])
+
+    def test_a_host_is_judged_by_its_letters(self):
+        for host in "example.org", "a.b.example.org.", "8.8.8.8", "2001:4860:4860::8888", "xn--bcher-kva.example":
+            names.judge(host, "icon")
+        for host in "localhost", "keycloak", "a.localhost", "10.0.0.1", "127.1", "0x7f.1", "1.2.3.0x4", "169.254.169.254", "::1", "[::1]", "::ffff:10.0.0.1", "db.internal":
+            with self.assertRaisesRegex(MlflowException, "^icon names no public host.$"):
+                names.judge(host, "icon")
+        with self.assertRaisesRegex(RuntimeError, "want MLflow 3.17"):
+            names.look_up_nothing(object())
 
     def test_no_secret_is_random_in_each_process_but_those_that_are_known(self):
         root = Path(mlflow.__file__).parent.parent

@@ -3,7 +3,7 @@
 from mlflow.server import app as flask_app
 from mlflow_oidc_auth.config import config
 
-from mlflow_sso import closed, queries, spans, texts
+from mlflow_sso import closed, names, queries, spans, texts
 from mlflow_sso.beat import Beat
 from mlflow_sso.bodies import Bodies
 from mlflow_sso.origin import Origin
@@ -15,6 +15,7 @@ def change(application):
     queries.bound(flask_app)
     spans.bound()
     texts.show_no_sql()
+    names.look_up_nothing()
 
 
 def around(application):
