@@ -5,7 +5,7 @@ that stand still (patience), answers that leave at once (prompt), a logout that
 reaches Keycloak from every process (logout), the same decisions in less time
 (shortcuts), no files in somebody else's folder (locations), batches that are there as a
 whole (batches), and a cache, an issuer and a database that may be away (cache, keys,
-doubt). See decisions 13, 25 and 27.
+doubt). What a request may be and do is in bounds. See decisions 13, 25, 27 and 28.
 """
 
 import os
