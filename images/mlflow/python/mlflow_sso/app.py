@@ -5,7 +5,8 @@ that stand still (patience), answers that leave at once (prompt), a logout that
 reaches Keycloak from every process (logout), the same decisions in less time
 (shortcuts), no locations of a client's own (locations), permissions that upstream does
 not ask for (authorization), batches that are there as a whole (batches), and a cache, an
-issuer and a database that may be away (cache, keys, doubt). See decisions 13, 25 and 27.
+issuer and a database that may be away (cache, keys, doubt). What a request may be and do is
+in bounds. See decisions 13, 25, 27 and 28.
 """
 
 import os
@@ -18,7 +19,7 @@ from mlflow_oidc_auth.app import app as plugin  # noqa: E402
 from mlflow_oidc_auth.middleware.auth_aware_wsgi_middleware import AuthAwareWSGIMiddleware, AuthInjectingWSGIApp  # noqa: E402
 from starlette.routing import Mount  # noqa: E402
 
-from mlflow_sso import authorization, batches, cache, doubt, keys, locations, shortcuts  # noqa: E402
+from mlflow_sso import authorization, batches, bounds, cache, doubt, keys, locations, shortcuts  # noqa: E402
 from mlflow_sso.bridge import Bridge  # noqa: E402
 from mlflow_sso.logout import Informed  # noqa: E402
 from mlflow_sso.patience import Patience  # noqa: E402
@@ -56,7 +57,8 @@ def change(application, workers):
     doubt.refuse_nothing_unseen()
     cache.forgive()
     keys.remember()
+    bounds.change(application)
 
 
 change(plugin, int(os.environ["MLFLOW_WORKERS"]))
-app = Prompt(Patience(Informed(plugin), limits.TAKE))
+app = Prompt(Patience(bounds.around(Informed(plugin)), limits.TAKE))
