@@ -130,6 +130,22 @@ func TestOnlyTheEdgeIsReachedByOtherMachines(t *testing.T) {
 	})
 }
 
+// Empty is not left out: without it MLflow fetches lists of models from a public host.
+func TestMLflowIsToldToCallNobody(t *testing.T) {
+	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
+		env := environment(t, service(t, r, "mlflow"))
+		for name, want := range map[string]string{
+			"MLFLOW_ENABLE_AI_GATEWAY": "false", "OIDC_GEN_AI_GATEWAY_ENABLED": "false", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+			"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_MODEL_CATALOG_URI": "",
+		} {
+			got, set := env[name]
+			require.True(t, set, name)
+			require.Equal(t, want, got.Text(), name)
+		}
+		require.NotContains(t, env, "MLFLOW_DEPLOYMENTS_TARGET")
+	})
+}
+
 // Who believes what the edge says of a request, believes it of nobody else.
 func TestServicesBelieveTheEdgesAddressAndNoOther(t *testing.T) {
 	forEachStack(t, func(t *testing.T, stack string, r *pulumimock.Recording) {

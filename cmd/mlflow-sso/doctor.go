@@ -86,5 +86,5 @@ func (c *chosen) patient(ctx context.Context) (health.Target, error) {
 		return health.Target{}, err
 	}
 	environments, err := s.ContainerEnv(ctx)
-	return health.Target{Stack: told, Environments: environments, Tool: os.Args[0], Flags: c.asFlags()}, err
+	return health.Target{Stack: told, Environments: environments, Rules: s.Config.Rules(), Tool: os.Args[0], Flags: c.asFlags()}, err
 }

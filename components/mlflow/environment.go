@@ -18,8 +18,14 @@ func (a *Args) environment() map[string]pulumi.StringInput {
 		"MLFLOW_BACKEND_STORE_URI": a.Backend.URI(),
 		"MLFLOW_WORKERS":           pulumi.String(strconv.Itoa(a.Workers)),
 		// The job runner takes 1.4 GiB and calls back without credentials.
-		"MLFLOW_SERVER_ENABLE_JOB_EXECUTION":  no,
-		"MLFLOW_DISABLE_TELEMETRY":            yes,
+		"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": no,
+		"MLFLOW_DISABLE_TELEMETRY":           yes,
+		// Members could make the server call addresses of theirs, and block it (images/mlflow: closed.py).
+		"MLFLOW_ENABLE_AI_GATEWAY":    no,
+		"OIDC_GEN_AI_GATEWAY_ENABLED": no,
+		// Empty, and not left out: the default fetches lists of models from a public host,
+		// for an hour of tries where there is no way out.
+		"MLFLOW_MODEL_CATALOG_URI":            pulumi.String(""),
 		"MLFLOW_SERVER_ALLOWED_HOSTS":         pulumi.String(strings.Join(a.allowedHosts(), ",")),
 		"MLFLOW_SERVER_CORS_ALLOWED_ORIGINS":  pulumi.String(a.Public.String()),
 		"MLFLOW_CRYPTO_KEK_PASSPHRASE":        a.GatewayKey, // the default is the same everywhere

@@ -94,12 +94,23 @@ func (b *Browser) Open(ctx context.Context, address string) (*Page, error) {
 	return b.load(ctx, request{method: http.MethodGet, url: address, header: navigation()})
 }
 
-// Fetch is a request as a page's script makes it: with the cookies, asking for
-// JSON, not following redirects. A nil header is allowed.
+// Fetch is a request as a script makes it on a page of the same origin: with the
+// cookies, asking for JSON, not following redirects. A nil header is allowed; an
+// Origin in it is that of another page.
 func (b *Browser) Fetch(ctx context.Context, method, address string, header http.Header, body []byte) (*Page, error) {
-	merged := http.Header{"Accept": {"application/json"}, "Sec-Fetch-Dest": {"empty"}}
+	merged := http.Header{"Accept": {"application/json"}, "Sec-Fetch-Dest": {"empty"}, "Sec-Fetch-Site": {"same-origin"}}
 	for name, values := range header {
 		merged[http.CanonicalHeaderKey(name)] = values
+	}
+	own := ""
+	if to, err := url.Parse(address); err == nil {
+		own = to.Scheme + "://" + to.Host
+	}
+	switch from := merged.Get("Origin"); {
+	case from == "" && method != http.MethodGet && method != http.MethodHead:
+		merged.Set("Origin", own)
+	case from != "" && from != own:
+		merged.Set("Sec-Fetch-Site", "cross-site")
 	}
 	if body != nil && merged.Get("Content-Type") == "" {
 		merged.Set("Content-Type", "application/json")
@@ -114,6 +125,7 @@ func navigation() http.Header {
 		"Accept-Language": {"en"},
 		"Sec-Fetch-Dest":  {"document"},
 		"Sec-Fetch-Mode":  {"navigate"},
+		"Sec-Fetch-Site":  {"none"},
 	}
 }
 

@@ -113,6 +113,29 @@ func TestFetchShowsTheRedirectItself(t *testing.T) {
 	require.Equal(t, http.StatusFound, page.Status)
 }
 
+func TestFetchTellsWhatPageItIsOn(t *testing.T) {
+	site := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, r.Header.Get("Origin")+" "+r.Header.Get("Sec-Fetch-Site"))
+	})
+	b := New()
+	defer b.Close()
+	for _, c := range []struct {
+		method string
+		header http.Header
+		want   string
+	}{
+		{http.MethodGet, nil, " same-origin"},
+		{http.MethodPost, nil, site + " same-origin"},
+		{http.MethodDelete, http.Header{"Origin": {site}}, site + " same-origin"},
+		{http.MethodPost, http.Header{"Origin": {"http://other.example"}}, "http://other.example cross-site"},
+		{http.MethodGet, http.Header{"Origin": {"null"}}, "null cross-site"},
+	} {
+		page, err := b.Fetch(t.Context(), c.method, site+"/a", c.header, nil)
+		require.NoError(t, err)
+		require.Equal(t, c.want, string(page.Body), c.method)
+	}
+}
+
 func TestErrorsDoNotRepeatTheQuery(t *testing.T) {
 	b := New(Timeout(time.Second))
 	defer b.Close()

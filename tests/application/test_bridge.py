@@ -7,6 +7,7 @@ import os
 import tempfile
 import threading
 import unittest
+from unittest import mock
 
 from asgiref.wsgi import WsgiToAsgi
 from flask import Flask, Response, redirect, request, send_file, stream_with_context
@@ -194,9 +195,24 @@ class TestBridge(unittest.IsolatedAsyncioTestCase):
         await gone.ask(application)
         self.assertEqual((await Client(path="/json").ask(application)).status, 200)
 
-    async def test_a_body_in_chunks_is_read(self):
-        got = await Client("POST", "/echo", body=[b"some", b" more"]).ask(self.bridged())
-        self.assertEqual(got.content, b"some more")
+    async def test_a_body_in_chunks_is_read_whole(self):
+        for parts in ([b"some", b" more"], [b""], [os.urandom(bridge.IN_MEMORY // 2)] * 5):
+            for coding in (b"chunked", b"gzip, chunked"):
+                got = await Client("POST", "/echo", parts, [(b"transfer-encoding", coding)]).ask(self.bridged())
+                self.assertEqual(got.content, b"".join(parts))
+
+    async def test_long_bodies_leave_a_part_of_the_disk_free_and_nothing_behind(self):
+        body = [os.urandom(bridge.IN_MEMORY) for _ in range(4)]
+        application = self.bridged(requests=1, spool=self.folder)
+        real = os.statvfs(self.folder)
+        for left, status in ((bridge.IN_MEMORY, 503), (bridge.IN_MEMORY * 6, 200)):
+            blocks = int((bridge.RESERVE * 1000 * real.f_frsize + left) / real.f_frsize)
+            disk = mock.Mock(f_bavail=blocks, f_frsize=real.f_frsize, f_blocks=1000)
+            with mock.patch("os.fstatvfs", return_value=disk):
+                got = await Client("POST", "/echo", body).ask(application)
+                self.assertEqual(got.status, status)
+                self.assertEqual((await Client("POST", "/echo", [b"short"]).ask(application)).status, 200)
+            self.assertEqual([n for n in os.listdir("/proc/self/fd") if (_target(n) or "").startswith(self.folder + "/")], [])
 
     async def test_long_bodies_go_to_the_folder_and_leave_no_name_there(self):
         with tempfile.TemporaryDirectory() as folder:

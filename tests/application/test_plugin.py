@@ -10,11 +10,12 @@ import base64
 import json
 import os
 import re
+import sys
 import unittest
 from unittest import mock
 
 from tests.asgi import Client
-from tests.environment import ADMIN, FOLDER, MEMBER, OTHER, PROVIDER  # before what is imported now
+from tests.environment import ADMIN, MEMBER, OTHER, PROVIDER  # before what is imported now
 
 from mlflow.server import _find_app, _is_factory  # noqa: E402
 from mlflow.server.handlers import _get_tracking_store  # noqa: E402
@@ -74,6 +75,8 @@ async def seen(application, caller, method, path):
 
 
 def setUpModule():
+    if "mlflow_sso.app" in sys.modules:
+        raise RuntimeError("mlflow_sso.app was imported before this: there is nothing to compare with")
     for name in (ADMIN, MEMBER, OTHER):
         user.create_user(username=name, display_name=name, is_admin=name == ADMIN)
 
@@ -88,11 +91,6 @@ def setUpModule():
 
     global served, doubt
     served, doubt = mlflow_sso.app, mlflow_sso.doubt
-
-
-def tearDownModule():
-    store.engine.dispose()
-    FOLDER.cleanup()
 
 
 def leads_to(routes, method, path):
@@ -111,19 +109,23 @@ async def ask(path, caller, body, method="POST"):
 
 class TestPlugin(unittest.IsolatedAsyncioTestCase):
     async def test_nobody_sees_a_difference(self):
-        statuses = set()
+        statuses, closed = set(), 0
         for request in requests():
             got = await seen(served.app, *request)
             statuses.add(got[0])
+            if got[0] == 501 and b"switched off" in got[2]:
+                closed += 1
+                continue
             with self.subTest(" ".join(request)):
                 self.assertEqual(got, BEFORE[request])
+        self.assertLess(closed, len(BEFORE) / 50, "want few requests that are closed")
         self.assertLessEqual({200, 302, 401, 403, 404, 405}, statuses, "want requests that end in every way")
 
     def test_requests_lead_where_they_led(self):
-        self.assertEqual(type(plugin.router.routes[0]).__name__, "FirstRoute")
+        self.assertEqual([type(route).__name__ for route in plugin.router.routes[:2]], ["Closed", "FirstRoute"])
         for (method, path), flask in BEFORE["routes"].items():
             for _ in range(2):  # it remembers
-                self.assertEqual(leads_to(plugin.router.routes, method, path), flask, f"{method} {path}")
+                self.assertEqual(leads_to(plugin.router.routes[1:], method, path), flask, f"{method} {path}")
         self.assertIn(True, BEFORE["routes"].values())
         self.assertIn(False, BEFORE["routes"].values())
 

@@ -24,6 +24,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 
+	"github.com/mlflow-sso/mlflow-sso/contract/accessrule"
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
@@ -37,6 +38,8 @@ type Target struct {
 	// Environments are the variables of each container as the program wrote them, by
 	// the container's name. Many are secrets.
 	Environments map[string]map[string]string
+	// Rules are the access rules of the settings.
+	Rules []accessrule.Rule
 	// Tool is how the operator calls this tool, Flags choose the stack.
 	Tool, Flags string
 }
@@ -113,6 +116,7 @@ func (d *doctor) examinations() []examination {
 		{name: "mlflow", needs: []Component{MLflow}, look: d.lookInMLflow},
 		{name: "keeper", needs: []Component{Keeper}, look: d.lookAtKeeper},
 		{name: "login", needs: []Component{MLflow, Keycloak}, look: d.lookAtLogin},
+		{name: "privileges", needs: d.privilegeNeeds(), look: d.checkPrivileges},
 	}
 	if len(s.Upstreams) > 0 {
 		all = append(all, examination{name: "identity-providers", needs: []Component{Keycloak}, look: d.lookAtUpstreams})

@@ -13,6 +13,7 @@
 package login
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,7 +29,7 @@ const (
 	// checkTimeout bounds one check. A login takes seconds on a busy machine.
 	checkTimeout = 90 * time.Second
 	// cleanupTimeout bounds the last check, which runs after an interrupt too.
-	cleanupTimeout = 60 * time.Second
+	cleanupTimeout = 2 * time.Minute
 )
 
 // check is one named thing to prove.
@@ -41,6 +42,8 @@ type check struct {
 	next string
 	// always is set for what has to run whatever happened before.
 	always bool
+	// within is a bound of its own; zero for that of all checks.
+	within time.Duration
 	// run returns what was seen to hold, in one line.
 	run func(context.Context) (string, error)
 }
@@ -100,7 +103,7 @@ func runOne(ctx context.Context, c check, passed map[string]bool, places *string
 		done.Reason = "needs " + strings.Join(lacking, " and ") + ", which did not pass"
 		return done
 	}
-	limit := checkTimeout
+	limit := cmp.Or(c.within, checkTimeout)
 	if c.always {
 		ctx, limit = context.WithoutCancel(ctx), cleanupTimeout
 	}

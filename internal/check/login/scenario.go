@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/browser"
@@ -111,6 +112,20 @@ func (v *Scenario) CanLogIn(ctx context.Context, who *Person) (bool, error) {
 	return out.refusal == "" && status == http.StatusOK, nil
 }
 
+// PrepareLogin opens the form for a person, and returns what sends it: whether Keycloak
+// let the person through.
+func (v *Scenario) PrepareLogin(ctx context.Context, username, password string) (func(context.Context) (bool, error), error) {
+	b := v.p.newBrowser()
+	form, _, err := v.p.openLogin(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) (bool, error) {
+		out, err := v.p.submit(ctx, b, form, username, password)
+		return out.returned, err
+	}, nil
+}
+
 // Token is an access token of a person who is signed in.
 func (v *Scenario) Token(ctx context.Context, who *Person) (string, error) {
 	return v.p.accessToken(ctx, who.browser)
@@ -179,6 +194,8 @@ type Step struct {
 	// Next is what a person does when it fails; {mlflow} and its like stand for containers.
 	Next   string
 	Always bool
+	// Within bounds the step where it needs more time than others.
+	Within time.Duration
 	Run    func(context.Context) (string, error)
 }
 
@@ -186,7 +203,7 @@ type Step struct {
 func (v *Scenario) Steps(ctx context.Context, title string, steps []Step, observe func(report.Check)) report.Report {
 	checks := make([]check, len(steps))
 	for i, s := range steps {
-		checks[i] = check{name: s.Name, needs: s.Needs, next: s.Next, always: s.Always, run: s.Run}
+		checks[i] = check{name: s.Name, needs: s.Needs, next: s.Next, always: s.Always, within: s.Within, run: s.Run}
 	}
 	return runAll(ctx, title, checks, v.p.containers(), observe)
 }

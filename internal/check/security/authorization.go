@@ -15,7 +15,7 @@ func (c *suite) neighbours() []attack {
 	const next = "look at the permissions of the experiment or model in MLflow, at group patterns, and at mlflow.defaultPermission"
 	return []attack{
 		{
-			name: "admin-routes", tries: "a member asks for what administrators may: people, permissions, group patterns, webhooks, the bin, gateway secrets",
+			name: "admin-routes", tries: "a member asks for what administrators may: people, permissions, group patterns, the bin",
 			control: "an administrator is not refused", defence: "the plugin asks for `is_admin`", next: "look at who is administrator: *Permissions* in MLflow, and the group in Keycloak", run: c.adminRoutes,
 		},
 		{
@@ -56,7 +56,6 @@ func (c *suite) adminRoutes(ctx context.Context) (string, error) {
 		{http.MethodGet, api + "permissions/groups/" + c.stack.Realm.UserGroup + "/experiment-patterns", nil},
 		{http.MethodGet, api + "permissions/groups/" + c.stack.Realm.UserGroup + "/registered-models-patterns", nil},
 		{http.MethodGet, "/oidc/trash/experiments", nil},
-		{http.MethodGet, "/api/2.0/mlflow/webhooks", nil},
 	}
 	for _, a := range all {
 		got, err := c.as(ctx, c.thiefToken, a.method, a.path, a.body)

@@ -23,9 +23,9 @@ func (c *suite) services() []attack {
 			next: "change that password at once", run: c.defaultPasswords,
 		},
 		{
-			name: "password-grant", tries: "a name and a password at Keycloak's token endpoint, where there is no form to slow a machine down",
-			control: "the same name and password log in by the form", defence: "the client `admin-cli` of the realm is shut",
-			next: "`mlflow-sso up --refresh` shuts it", run: c.passwordGrant,
+			name: "password-grant", tries: "a name and a password at Keycloak's token endpoint, where there is no form to slow a machine down, as `admin-cli` and as every client of the realm that is enabled and public",
+			control: "the same name and password log in by the form; `account-console` is among the clients", defence: "the client `admin-cli` of the realm is shut, and no other has direct access grants",
+			next: "`mlflow-sso up --refresh` shuts it", run: c.passwordGrants,
 		},
 		{
 			name: "redis-without-password", tries: "Redis from the data network, without a password and with usual ones",
@@ -46,10 +46,6 @@ func (c *suite) services() []attack {
 
 func (c *suite) defaultPasswords(ctx context.Context) (string, error) {
 	return c.visit.DefaultPasswords(ctx)
-}
-
-func (c *suite) passwordGrant(ctx context.Context) (string, error) {
-	return c.visit.PasswordGrant(ctx)
 }
 
 // probeResult is one answer of the script.

@@ -31,6 +31,9 @@ type request struct {
 	body   any
 	// raw is the body where body is nil.
 	raw []byte
+	// stream is the body where it is set; length is what is said of it, -1 for chunks.
+	stream io.ReadCloser
+	length int64
 }
 
 // response is what came back.
@@ -70,7 +73,13 @@ func (c *suite) ask(ctx context.Context, q request) (response, error) {
 	if err != nil {
 		return response{}, fmt.Errorf("%s is no address", bare)
 	}
+	if q.stream != nil {
+		r.Body, r.ContentLength, r.GetBody = q.stream, q.length, nil
+	}
 	r.Host = q.host
+	// The server closes connections that were idle: a request that fell on such a one is
+	// sent anew, which Go does with what it takes for idempotent. Nothing is sent for it.
+	r.Header["Idempotency-Key"] = []string{}
 	r.Header.Set("Accept", "application/json")
 	if q.body != nil {
 		r.Header.Set("Content-Type", "application/json")

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -18,12 +17,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-var (
-	//go:embed routes.py
-	routesScript string
-	//go:embed scan_routes.py
-	sweepScript string
-)
+//go:embed scan_routes.py
+var sweepScript string
 
 // public is what MLflow answers to strangers, each with its reason. A route that is
 // not below one of these and answers a stranger is a hole.
@@ -76,24 +71,10 @@ type scanResult struct {
 	location     string
 }
 
-// list asks the application for its routes, once.
+// list are method and path of every route of the application.
 func (c *suite) list(ctx context.Context) ([][2]string, error) {
-	if c.allRoutes != nil {
-		return c.allRoutes, nil
-	}
-	var told struct {
-		Routes    [][2]string
-		Described int
-	}
-	if err := c.inMLflow(ctx, routesScript, "", &told); err != nil {
-		return nil, fmt.Errorf("list the routes inside %s: %w", c.stack.MLflow.Container, err)
-	}
-	const least = 500
-	if len(told.Routes) < least || told.Described == 0 || !slices.Contains(told.Routes, [2]string{http.MethodPost, searchPath}) {
-		return nil, fmt.Errorf("the application lists %d routes, %d of FastAPI's, wanted at least %d with %s", len(told.Routes), told.Described, least, searchPath)
-	}
-	c.allRoutes = told.Routes
-	return told.Routes, nil
+	all, err := c.readCatalogue(ctx)
+	return all.paths(), err
 }
 
 func (c *suite) routesOutside(ctx context.Context) (string, error) {

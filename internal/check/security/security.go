@@ -41,7 +41,9 @@ type attack struct {
 	// next is what a person does when it gets through.
 	next  string
 	needs []string
-	run   func(context.Context) (string, error)
+	// within bounds the attack where it needs more time than others.
+	within time.Duration
+	run    func(context.Context) (string, error)
 }
 
 const (
@@ -74,8 +76,8 @@ type suite struct {
 	// secrets are what nobody shall find.
 	secrets []secret
 	images  *search
-	// allRoutes are method and path of every route of MLflow.
-	allRoutes [][2]string
+	// all is what MLflow's application takes, once it was asked for it.
+	all *catalogue
 }
 
 func newCampaign(stack outputs.Stack, docker *engine.Engine) (*suite, error) {
@@ -91,7 +93,9 @@ func newCampaign(stack outputs.Stack, docker *engine.Engine) (*suite, error) {
 // attacks are in the order in which they are made: what ends sessions comes last.
 func (c *suite) attacks() []attack {
 	var all []attack
-	for _, family := range [][]attack{c.tokens(), c.services(), c.routes(), c.neighbours(), c.files(), c.headers(), c.logins(), c.surroundings(), c.sessions()} {
+	for _, family := range [][]attack{c.tokens(), c.services(), c.routes(), c.neighbours(), c.files(), c.members(), c.tracePlaces(), c.headers(),
+		c.crossOrigin(), c.outgoing(), c.limits(), c.logins(), c.realmLogins(), c.surroundings(), c.generated(), c.sessions(),
+	} {
 		all = append(all, family...)
 	}
 	return all
@@ -100,7 +104,7 @@ func (c *suite) attacks() []attack {
 func (c *suite) steps() []login.Step {
 	steps := []login.Step{{Name: prepare, Run: c.prepare, Next: "`mlflow-sso verify` says what is wrong with logins"}}
 	for _, a := range c.attacks() {
-		steps = append(steps, login.Step{Name: a.name, Needs: append([]string{prepare}, a.needs...), Next: a.next, Run: a.run})
+		steps = append(steps, login.Step{Name: a.name, Needs: append([]string{prepare}, a.needs...), Next: a.next, Within: a.within, Run: a.run})
 	}
 	return append(steps, login.Step{
 		Name: cleanup, Run: c.cleanup, Always: true,

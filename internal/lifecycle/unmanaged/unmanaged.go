@@ -15,10 +15,12 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/components/identityprovider"
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/realmbaseline"
 	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle/external"
 	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle/reconcile"
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/privilege"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
@@ -45,7 +47,31 @@ func Find(ctx context.Context, s *stack.Stack, step stack.Step, found []report.C
 		return nil, err
 	}
 	inside, err := realm.Differences(ctx)
-	return append(all, inside...), err
+	if err != nil {
+		return nil, err
+	}
+	powers, err := undeclaredPrivileges(ctx, s, step, told, found)
+	return slices.Concat(all, inside, powers), err
+}
+
+// undeclaredPrivileges is who and what has power inside MLflow and Postgres that no
+// setting declares. Both are read only where neither is to be made anew.
+func undeclaredPrivileges(ctx context.Context, s *stack.Stack, step stack.Step, told outputs.Stack, found []report.Change) ([]report.Change, error) {
+	if slices.ContainsFunc(found, func(c report.Change) bool {
+		return c.Resource == "postgres-container" || c.Resource == "mlflow-container"
+	}) {
+		return nil, nil
+	}
+	step.Say("reading who has which power inside MLflow and Postgres")
+	seen, err := privilege.Read(ctx, told, s.Docker)
+	if err != nil {
+		return nil, err
+	}
+	var all []report.Change
+	for _, u := range (privilege.Declared{Stack: told, Rules: s.Config.Rules()}).Judge(seen) {
+		all = append(all, report.Change{Resource: u.Resource, Kind: u.Kind, Outcome: report.Unmanaged, Why: u.Got + "; " + u.Next})
+	}
+	return all, nil
 }
 
 // unmanagedOnHost are containers, networks and volumes that carry the deployment's name,

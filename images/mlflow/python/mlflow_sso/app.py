@@ -1,11 +1,12 @@
 """The application of this image, which `mlflow server --app-name mlflow-sso` finds.
 
-It is the plugin's, with ten changes: the way to Flask (bridge), the end of clients
+It is the plugin's, with eleven changes: the way to Flask (bridge), the end of clients
 that stand still (patience), answers that leave at once (prompt), a logout that
 reaches Keycloak from every process (logout), the same decisions in less time
-(shortcuts), no files in somebody else's folder (locations), batches that are there as a
-whole (batches), and a cache, an issuer and a database that may be away (cache, keys,
-doubt). See decisions 13, 25 and 27.
+(shortcuts), no locations of a client's own (locations), permissions that upstream does
+not ask for (authorization), batches that are there as a whole (batches), and a cache, an
+issuer and a database that may be away (cache, keys, doubt). What a request may be and do is
+in bounds. See decisions 13, 25, 27 and 28.
 """
 
 import os
@@ -18,7 +19,7 @@ from mlflow_oidc_auth.app import app as plugin  # noqa: E402
 from mlflow_oidc_auth.middleware.auth_aware_wsgi_middleware import AuthAwareWSGIMiddleware, AuthInjectingWSGIApp  # noqa: E402
 from starlette.routing import Mount  # noqa: E402
 
-from mlflow_sso import batches, cache, doubt, keys, locations, shortcuts  # noqa: E402
+from mlflow_sso import authorization, batches, bounds, cache, doubt, keys, locations, shortcuts  # noqa: E402
 from mlflow_sso.bridge import Bridge  # noqa: E402
 from mlflow_sso.logout import Informed  # noqa: E402
 from mlflow_sso.patience import Patience  # noqa: E402
@@ -50,12 +51,14 @@ def change(application, workers):
     routes.insert(0, shortcuts.FirstRoute(mount, routes[:-1]))
     application.user_middleware = shortcuts.straighten(application.user_middleware)
     shortcuts.remember_experiments()
-    locations.refuse_shared()
+    locations.refuse_given()
+    authorization.complete()
     batches.keep_whole()
     doubt.refuse_nothing_unseen()
     cache.forgive()
     keys.remember()
+    bounds.change(application)
 
 
 change(plugin, int(os.environ["MLFLOW_WORKERS"]))
-app = Prompt(Patience(Informed(plugin), limits.TAKE))
+app = Prompt(Patience(bounds.around(Informed(plugin)), limits.TAKE))

@@ -12,6 +12,7 @@ not always in the same thread.
 
 import asyncio
 import contextvars
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
@@ -24,6 +25,12 @@ from werkzeug.wsgi import FileWrapper
 PART = 64 << 10
 # Bytes of a request's body that are kept in memory; what is longer goes to disk.
 IN_MEMORY = 256 << 10
+# The part of that disk which long bodies leave free, all of them together and whoever serves them.
+RESERVE = 0.05
+
+
+class Full(Exception):
+    """Long bodies have no more room."""
 
 
 class Bridge:
@@ -47,6 +54,8 @@ class Bridge:
                 body = await self._read(receive)
             except TimeoutError:
                 await _plain(send, 408, b"The rest of the request did not come.")
+            except Full:
+                await _plain(send, 503, b"The disk for long requests is full.", (b"retry-after", b"60"))
             except ConnectionError:
                 await _plain(send, 400, b"")  # nobody is there to read it
             else:
@@ -170,7 +179,10 @@ def _environ(scope, body):
         return None
     length = body.seek(0, 2)
     body.seek(0)
-    if length:  # a body that came in chunks has no such header, and Flask would not read it
+    # A body that came in chunks is whole here. With that header Flask would take it for one
+    # without an end, and read nothing.
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
+    if length:
         environ["CONTENT_LENGTH"] = str(length)
     environ["wsgi.file_wrapper"] = lambda file, _size=None: FileWrapper(file, PART)
     return environ
@@ -179,7 +191,14 @@ def _environ(scope, body):
 def _append(file, parts, folder):
     """Writes to a file that has no name: it is gone with the process at the latest."""
     file = file or TemporaryFile(dir=folder)
-    file.writelines(parts)
+    try:
+        disk = os.fstatvfs(file.fileno())
+        if disk.f_bavail * disk.f_frsize - sum(map(len, parts)) < RESERVE * disk.f_blocks * disk.f_frsize:
+            raise Full
+        file.writelines(parts)
+    except BaseException:
+        file.close()
+        raise
     return file
 
 

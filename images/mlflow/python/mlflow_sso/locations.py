@@ -1,38 +1,58 @@
-"""Refuses places for files that are on the server's own disk or where it keeps everybody's files.
+"""Lets MLflow alone choose where an experiment's files are.
 
-Anybody who may create an experiment may say where its files lie, and the plugin asks for no
-permission on that place. A local path, or a path below the store that all share, lets a member
-leave files in the folder of somebody else's run (found by `mlflow-sso attack`).
+Whoever may create an experiment may say where its files are, and the plugin asks for no permission
+on that place. A path on the server or below the shared store leaves files in the folder of somebody
+else's run; `mlflow-artifacts:/team-a` is taken and every upload to it is 403, because the plugin
+reads the experiment's ID from the path; `s3://…`, `gs://…`, `dbfs:/…` and `models:/…` are taken, the
+server has no credentials for them, runs answer 500 and the trash cannot remove them; and a colleague's
+client with credentials of its own uploads to the bucket of whoever made the experiment. (MLflow
+3.17.2, handlers._create_experiment, and mlflow-oidc-auth 11.0.2, validators/experiment.py.)
+
+Experiments with such a place from before are removed for good without it: the server removes files
+in its own store alone.
+
+A bucket of the stack is behind the server (decision 13): nobody needs to name it.
 """
 
-import os
-import posixpath
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
-from mlflow.exceptions import MlflowException
+from mlflow.exceptions import InvalidUrlException, MlflowException
 from mlflow.server import handlers
 from mlflow.utils.uri import is_local_uri
+from mlflow_oidc_auth.routers import trash
+
+from mlflow_sso import guard
+
+FIELD = "artifact_location"
 
 
-def refuse_shared(environment=os.environ, module=handlers):
+def refuse_given(module=handlers):
     """Puts this before MLflow's own look at such a place."""
+    guard.uses(module._create_experiment, "_validate_storage_location_uri", FIELD)
+    guard.takes(module._validate_storage_location_uri, "value", "field_name")
     look = module._validate_storage_location_uri
-    store = environment.get("MLFLOW_ARTIFACTS_DESTINATION", "")
 
     def stricter(value, field_name):
-        if is_local_uri(value, is_tracking_or_registry_uri=False) or _below(value, store):
-            raise MlflowException.invalid_parameter_value(
-                f"'{field_name}' is a place on the server or in the store that all share; leave it out, and MLflow chooses one"
-            )
+        if field_name == FIELD:
+            raise MlflowException.invalid_parameter_value(f"Leave out '{FIELD}': this server chooses where an experiment's files are, got {value[:100]!r}")
+        if is_local_uri(value, is_tracking_or_registry_uri=False):
+            raise MlflowException.invalid_parameter_value(f"'{field_name}' is a place on the server")
         return look(value, field_name)
 
     module._validate_storage_location_uri = stricter
 
 
-def _below(value, store):
-    """Whether a place is in the store, however it is written."""
-    place, root = urlsplit(value.strip()), urlsplit(store)
-    if not root.scheme or (place.scheme, place.netloc.lower()) != (root.scheme, root.netloc.lower()):
-        return False
-    path, top = posixpath.normpath("/" + unquote(place.path)), posixpath.normpath("/" + root.path)
-    return top == "/" or path == top or path.startswith(top + "/")
+def remove_own_files_only(module=trash):
+    """Puts this before the plugin removes a run's files for good; it goes on where a place is none of its own."""
+    guard.takes(module._resolve_run_artifact_repository, "artifact_uri")
+    guard.count(module, "except InvalidUrlException", 1)
+    guard.count(module, "get_artifact_repository(", 2)  # both in the function that is replaced
+    resolve = module._resolve_run_artifact_repository
+
+    def resolved(artifact_uri):
+        place = urlsplit(artifact_uri or "")
+        if place.scheme != "mlflow-artifacts" or place.netloc:
+            raise InvalidUrlException(f"{place.scheme or 'a path'} is not this server's own store; what is there stays")
+        return resolve(artifact_uri)
+
+    module._resolve_run_artifact_repository = resolved

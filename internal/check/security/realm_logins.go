@@ -1,0 +1,185 @@
+package security
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/Nerzal/gocloak/v13"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+)
+
+// realmLogins are attacks on people's passwords and groups in Keycloak.
+func (c *suite) realmLogins() []attack {
+	return []attack{
+		{
+			name: "quick-lockout", tries: "a stranger types two wrong passwords within a second for a person",
+			control: "the right password logs in before, and the wrong ones are refused", defence: "no lock for quick failures alone: ten failures and a growing wait",
+			next: "look at the realm's brute force detection: quick login check", run: c.quickLockout,
+		},
+		{
+			name: "nested-group", tries: "a member is put into a group below the members' own that has the name of the administrators' group, and logs in",
+			control: "a member of the administrators' group itself is administrator", defence: "a group's name makes administrators at the top level alone",
+			next: "remove the nested group in Keycloak's console; `drift` names who is in it", run: c.nestedGroup,
+		},
+	}
+}
+
+// passwordGrants tries a person's password at the token endpoint as every client that is
+// enabled and needs no secret.
+func (c *suite) passwordGrants(ctx context.Context) (string, error) {
+	// The check that verify makes, with its control: the password is right.
+	if _, err := c.visit.PasswordGrant(ctx); err != nil {
+		return "", err
+	}
+	client, token, err := c.keycloak(ctx)
+	if err != nil {
+		return "", login.NotRun(err)
+	}
+	all, err := client.GetClients(ctx, token, c.stack.Realm.Name, gocloak.GetClientsParams{})
+	if err != nil {
+		return "", login.NotRun(fmt.Errorf("list the clients of realm %s: %w", c.stack.Realm.Name, err))
+	}
+	var tried, open []string
+	person := c.thief.Login()
+	for _, one := range all {
+		if !gocloak.PBool(one.Enabled) || !gocloak.PBool(one.PublicClient) || gocloak.PBool(one.BearerOnly) {
+			continue
+		}
+		id := gocloak.PString(one.ClientID)
+		form := url.Values{"grant_type": {"password"}, "client_id": {id}, "username": {person.Username}, "password": {person.Password}, "scope": {"openid"}}
+		got, err := c.ask(ctx, request{
+			method: http.MethodPost, url: c.stack.Realm.Issuer + "/protocol/openid-connect/token",
+			header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, raw: []byte(form.Encode()),
+		})
+		if err != nil {
+			return "", err
+		}
+		if tried = append(tried, id); got.status == http.StatusOK {
+			open = append(open, id)
+		}
+	}
+	if len(open) > 0 {
+		return "", login.Mismatch("a token for a name and a password by client "+strings.Join(open, ", "), "unauthorized_client")
+	}
+	if !slices.Contains(tried, "account-console") {
+		return "", login.NotRun(fmt.Errorf("the realm lists the public clients %v, wanted account-console among them", tried))
+	}
+	return fmt.Sprintf("%d public clients give no token for a password", len(tried)), nil
+}
+
+func (c *suite) quickLockout(ctx context.Context) (string, error) {
+	who, err := c.visit.Add(ctx, "locked", c.stack.Realm.UserGroup)
+	if err != nil {
+		return "", login.NotRun(err)
+	}
+	if in, err := c.visit.CanLogIn(ctx, who); err != nil || !in {
+		return "", login.NotRun(fmt.Errorf("the right password does not log in: %w", errors.Join(err, errRefused(in))))
+	}
+	// Two forms are opened first, so that their answers come within a second.
+	var wrong []func(context.Context) (bool, error)
+	for range 2 {
+		send, err := c.visit.PrepareLogin(ctx, who.Login().Username, "wrong")
+		if err != nil {
+			return "", login.NotRun(err)
+		}
+		wrong = append(wrong, send)
+	}
+	ended := make(chan error, len(wrong))
+	for _, send := range wrong {
+		go func() {
+			in, err := send(ctx)
+			if err == nil && in {
+				err = errors.New("a wrong password logs in")
+			}
+			ended <- err
+		}()
+	}
+	if err := errors.Join(<-ended, <-ended); err != nil {
+		return "", login.NotRun(err)
+	}
+	client, token, err := c.keycloak(ctx)
+	if err != nil {
+		return "", login.NotRun(err)
+	}
+	status, err := client.GetUserBruteForceDetectionStatus(ctx, token, c.stack.Realm.Name, who.ID)
+	if err != nil {
+		return "", login.NotRun(fmt.Errorf("ask Keycloak for the failures of a person: %w", err))
+	}
+	if failures := gocloak.PInt(status.NumFailures); failures < len(wrong) {
+		return "", login.NotRun(fmt.Errorf("Keycloak counts %d failures, wanted %d", failures, len(wrong)))
+	}
+	in, err := c.visit.CanLogIn(ctx, who)
+	if err != nil {
+		return "", err
+	}
+	if !in {
+		return "", login.Mismatch("a person who is locked out by two wrong passwords at once", "a login with the right one")
+	}
+	return "two quick wrong passwords lock nobody out", nil
+}
+
+func errRefused(in bool) error {
+	if in {
+		return nil
+	}
+	return errors.New("refused")
+}
+
+func (c *suite) nestedGroup(ctx context.Context) (said string, err error) {
+	client, token, err := c.keycloak(ctx)
+	if err != nil {
+		return "", login.NotRun(err)
+	}
+	realm := c.stack.Realm
+	users, err := client.GetGroupByPath(ctx, token, realm.Name, realm.UserGroup)
+	if err != nil {
+		return "", login.NotRun(err)
+	}
+	who, err := c.visit.Add(ctx, "nested", realm.UserGroup)
+	if err != nil {
+		return "", login.NotRun(err)
+	}
+	id, err := client.CreateChildGroup(ctx, token, realm.Name, gocloak.PString(users.ID), gocloak.Group{Name: &realm.AdminGroup})
+	if err != nil {
+		return "", login.NotRun(fmt.Errorf("make a nested group: %w", err))
+	}
+	defer func() {
+		late, stop := context.WithTimeout(context.WithoutCancel(ctx), adminTimeout)
+		defer stop()
+		err = errors.Join(err, client.DeleteGroup(late, token, realm.Name, id))
+	}()
+	if err := client.AddUserToGroup(ctx, token, realm.Name, who.ID, id); err != nil {
+		return "", login.NotRun(err)
+	}
+	admin, err := c.visit.Token(ctx, c.admin)
+	if err != nil {
+		return "", login.NotRun(err)
+	}
+	if got, err := c.as(ctx, admin, http.MethodGet, peoplePath, nil); err != nil || got.status != http.StatusOK {
+		return "", login.NotRun(fmt.Errorf("%d for an administrator's %s", got.status, peoplePath))
+	}
+	in, err := c.visit.CanLogIn(ctx, who)
+	if err != nil {
+		return "", err
+	}
+	if !in {
+		return "a member of a nested group with that name is refused", nil
+	}
+	if err := c.visit.SignIn(ctx, who); err != nil {
+		return "", login.Mismatch("a login that ends otherwise than a member's", "a member without more rights")
+	}
+	page, err := who.Browser().Fetch(ctx, http.MethodGet, c.stack.MLflow.URL+peoplePath, http.Header{"Accept": {"application/json"}}, nil)
+	if err != nil {
+		return "", err
+	}
+	if page.Status == http.StatusOK {
+		return "", login.Mismatch("an administrator by a nested group", "a member")
+	}
+	return "a nested group of that name makes no administrator", nil
+}

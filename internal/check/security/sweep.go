@@ -1,0 +1,332 @@
+package security
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+)
+
+// The budget of the generator. docs/attack.md has it, too.
+const (
+	mostTrials  = 6000
+	mostMinutes = 3
+	// trialTimeout is how long one request may take; a longer one is a finding.
+	trialTimeout = 20 * time.Second
+	// sweepers is how many requests are under way at once while nothing is changed.
+	sweepers = 4
+)
+
+func (c *suite) generated() []attack {
+	return []attack{{
+		name: "every-route-with-foreign-ids",
+		tries: fmt.Sprintf("every route, field of GraphQL and OTLP export of the running server, with another member's things in every place for an ID that it describes: "+
+			"path, query, body, nested, lists mixed with own ones, snake and camel case; at most %d requests and %d minutes", mostTrials, mostMinutes),
+		control: "the owner sees a marker in each of these things, before and after; the member sees their own", defence: "permissions on every resource, wherever a request names it",
+		next: "look which route it was, and at what images/mlflow/python does about it", within: (mostMinutes + 3) * time.Minute, run: c.sweep,
+	}}
+}
+
+// finding is a trial that showed or changed what is somebody else's.
+type sweepFinding struct{ what, route, how string }
+
+// sweeper is one run of the generator.
+type sweeper struct {
+	*suite
+	victim         *planted
+	token          string
+	before         map[kind]string
+	mutex          sync.Mutex
+	found          []sweepFinding
+	hung           map[string]bool
+	sent, answered int
+	failures       int
+}
+
+func (c *suite) sweep(ctx context.Context) (string, error) {
+	victim, attacker, err := c.sweepPeople(ctx)
+	if err != nil {
+		return "", login.NotRun(err)
+	}
+	all, err := c.readCatalogue(ctx)
+	if err != nil {
+		return "", login.NotRun(err)
+	}
+	began := time.Now()
+	s := &sweeper{suite: c, victim: victim, token: attacker.token, hung: map[string]bool{}}
+	if s.before, err = c.look(ctx, victim); err != nil {
+		return "", login.NotRun(err)
+	}
+	if err := showsMarkers(victim, s.before); err != nil {
+		return "", login.NotRun(err)
+	}
+	var planned, tried int
+	own := attacker
+	for _, at := range []phase{reading, writing, deleting} {
+		if at != reading {
+			// What a phase changed or deleted of the attacker's own is no longer there for the next.
+			if own, err = c.plant(ctx, c.thief, attacker.token); err != nil {
+				return "", login.NotRun(err)
+			}
+		}
+		mine, err := c.look(ctx, own)
+		if err != nil {
+			return "", login.NotRun(err)
+		}
+		if err := showsMarkers(own, mine); err != nil {
+			return "", login.NotRun(err)
+		}
+		trials := s.trials(all, own, at)
+		planned += len(trials)
+		room := min(len(trials), max(0, mostTrials-s.sent))
+		// What deletes gets its share of the time, too, when the machine is slow.
+		done, err := s.try(ctx, trials[:room], began.Add(mostMinutes*time.Minute*time.Duration(at+2)/4))
+		if err != nil {
+			return "", err
+		}
+		tried += done
+	}
+	after, err := c.look(ctx, victim)
+	if err != nil {
+		return "", login.NotRun(err)
+	}
+	for k, was := range s.before {
+		if after[k] != was {
+			s.add("a change of another member's "+string(k), "one of the requests", "seen at the end")
+		}
+	}
+	return s.judge(planned, tried, len(all.Routes)+len(all.GraphQL), time.Since(began))
+}
+
+// sweepPeople are a victim and an attacker of the generator's own: it may end the
+// attacker's sessions, and change what other attacks rely on.
+func (c *suite) sweepPeople(ctx context.Context) (victim, attacker *planted, err error) {
+	var two [2]*planted
+	for i, role := range []string{"victim", "sweeper"} {
+		who, err := c.visit.Add(ctx, role, c.stack.Realm.UserGroup)
+		if err == nil {
+			err = c.visit.SignIn(ctx, who)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		token, err := c.visit.Token(ctx, who)
+		if err == nil {
+			two[i], err = c.plant(ctx, who, token)
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("make one of everything: %w", err)
+		}
+	}
+	return two[0], two[1], nil
+}
+
+// showsMarkers demands the marker in every kind that was planted, and the kinds without
+// which the generator would show little.
+func showsMarkers(p *planted, seen map[kind]string) error {
+	for _, k := range []kind{kindExperiment, kindRun, kindFile, kindModel, kindPrompt, kindTrace, kindLoggedModel} {
+		if p.values[k] == "" || seen[k] == "" {
+			return fmt.Errorf("there is no %s to look for", k)
+		}
+	}
+	for _, k := range slices.Sorted(maps.Keys(seen)) {
+		if !p.has(seen[k]) {
+			return fmt.Errorf("the owner does not see the marker of their own %s: %.60s", k, seen[k])
+		}
+	}
+	return nil
+}
+
+// trials are those of a phase.
+func (s *sweeper) trials(all catalogue, own *planted, at phase) []trial {
+	with := composer{own: own.values, foreign: s.victim.values, group: s.stack.Realm.UserGroup, name: s.newName()}
+	var some []trial
+	for _, t := range append(s.exports(own), with.plan(all)...) {
+		if t.phase == at {
+			some = append(some, t)
+		}
+	}
+	return some
+}
+
+// exports are those of OTLP, which describes itself in headers.
+func (s *sweeper) exports(own *planted) []trial {
+	foreign := strings.TrimPrefix(s.victim.values[kindTrace], "tr-")
+	export := func(how, trace, experiment, run string) trial {
+		t := trial{
+			route: "POST /v1/traces", how: how, phase: writing, kinds: []kind{kindTrace, kindExperiment, kindRun}, method: http.MethodPost, path: "/v1/traces", changes: true,
+			body: spanOf(trace, "injected", map[string]string{"mlflow.traceTag.note": "injected"}), header: http.Header{"X-Mlflow-Experiment-Id": {experiment}},
+		}
+		if run != "" {
+			t.header.Set("X-Mlflow-Run-Id", run)
+		}
+		return t
+	}
+	return []trial{
+		export("own experiment, the other's trace", foreign, own.experiment, ""),
+		export("the other's experiment and trace", foreign, s.victim.experiment, ""),
+		export("the other's experiment", newTraceID(), s.victim.experiment, ""),
+		export("the other's run", newTraceID(), own.experiment, s.victim.run),
+	}
+}
+
+// try sends trials until the deadline, and says how many were sent.
+func (s *sweeper) try(ctx context.Context, all []trial, deadline time.Time) (int, error) {
+	work := make(chan trial)
+	var group sync.WaitGroup
+	lanes := sweepers
+	if len(all) > 0 && all[0].phase != reading {
+		lanes = 1 // so that a change is known to be of one request
+	}
+	failed := make(chan error, lanes)
+	for range lanes {
+		group.Go(func() {
+			for t := range work {
+				if err := s.one(ctx, t); err != nil {
+					select {
+					case failed <- err:
+					default:
+					}
+				}
+			}
+		})
+	}
+	sent := 0
+	var err error
+loop:
+	for _, t := range all {
+		if time.Now().After(deadline) || ctx.Err() != nil {
+			break
+		}
+		select {
+		case work <- t:
+			sent++
+		case err = <-failed:
+			break loop
+		}
+	}
+	close(work)
+	group.Wait()
+	if err == nil {
+		select {
+		case err = <-failed:
+		default:
+		}
+	}
+	return sent, errors.Join(err, ctx.Err())
+}
+
+func (s *sweeper) one(ctx context.Context, t trial) error {
+	s.mutex.Lock()
+	skip := s.hung[t.route]
+	s.sent++
+	s.mutex.Unlock()
+	if skip {
+		return nil
+	}
+	address := s.stack.MLflow.URL + t.path
+	if t.query != "" {
+		address += "?" + t.query
+	}
+	header := bearer(s.token)
+	maps.Copy(header, t.header)
+	within, stop := context.WithTimeout(ctx, trialTimeout)
+	got, err := s.ask(within, request{method: t.method, url: address, header: header, body: t.body})
+	slow := within.Err() != nil && ctx.Err() == nil
+	stop()
+	switch {
+	case slow:
+		s.add(fmt.Sprintf("no answer within %s", trialTimeout), t.route, t.how)
+		s.mutex.Lock()
+		s.hung[t.route] = true
+		s.mutex.Unlock()
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		// A request that HTTP itself does not allow is none.
+		s.mutex.Lock()
+		s.failures++
+		s.mutex.Unlock()
+		return nil
+	}
+	s.mutex.Lock()
+	s.answered++
+	s.mutex.Unlock()
+	if s.victim.has(got.body) {
+		s.add(fmt.Sprintf("another member's marker, with %d", got.status), t.route, t.how)
+	}
+	if t.changes && t.phase != reading && (got.status/100 == 2 || got.status >= http.StatusInternalServerError) {
+		return s.compare(ctx, t)
+	}
+	return nil
+}
+
+// compare looks whether a request that was taken has changed what it named.
+func (s *sweeper) compare(ctx context.Context, t trial) error {
+	if len(t.kinds) == 0 {
+		return nil
+	}
+	now, err := s.look(ctx, s.victim, t.kinds...)
+	if err != nil {
+		return login.NotRun(err)
+	}
+	for k, is := range now {
+		if s.before[k] != is {
+			s.before[k] = is
+			s.add("a change of another member's "+string(k), t.route, t.how)
+		}
+	}
+	return nil
+}
+
+func (s *sweeper) add(what, route, how string) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.found = append(s.found, sweepFinding{what, route, how})
+}
+
+// judge says what came of it.
+func (s *sweeper) judge(planned, tried, routes int, took time.Duration) (string, error) {
+	if len(s.found) > 0 {
+		return "", login.Mismatch(fmt.Sprintf("%s; %d of %d requests sent", listed(s.found), tried, planned), "nothing of another member's in any answer, and no change")
+	}
+	if tried < planned {
+		return "", login.NotRun(fmt.Errorf("%d of %d requests were sent within the budget of %d requests and %d minutes", tried, planned, mostTrials, mostMinutes))
+	}
+	if s.answered < tried*9/10 {
+		return "", login.NotRun(fmt.Errorf("only %d of %d requests were answered", s.answered, tried))
+	}
+	said := fmt.Sprintf("%d requests to %d routes and fields show and change nothing of %d kinds of things, in %.0f s of %d (at most %d requests)",
+		s.answered, routes, len(s.before), took.Seconds(), mostMinutes*60, mostTrials)
+	if len(s.victim.absent) > 0 {
+		said += "; not made: " + strings.Join(s.victim.absent, ", ")
+	}
+	return said, nil
+}
+
+// listed names each route once.
+func listed(found []sweepFinding) string {
+	const shown = 12
+	var lines []string
+	seen := map[string]bool{}
+	for _, f := range found {
+		if key := f.what + f.route; !seen[key] {
+			seen[key] = true
+			lines = append(lines, fmt.Sprintf("%s, by %s (%s)", f.what, f.route, f.how))
+		}
+	}
+	more := ""
+	if len(lines) > shown {
+		more = fmt.Sprintf("; and %d more", len(lines)-shown)
+		lines = lines[:shown]
+	}
+	return strings.Join(lines, "; ") + more
+}
