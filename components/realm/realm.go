@@ -261,8 +261,10 @@ func (b *builder) realm() (err error) {
 				WaitIncrementSeconds:         pulumi.Int(60),
 				MaxFailureWaitSeconds:        pulumi.Int(900),
 				FailureResetTimeSeconds:      pulumi.Int(43200),
-				QuickLoginCheckMilliSeconds:  pulumi.Int(1000),
-				MinimumQuickLoginWaitSeconds: pulumi.Int(60),
+				// Off: two wrong passwords within its time would lock a name for a minute, and
+				// anonymous clients know names. Ten failures lock, however fast they come.
+				QuickLoginCheckMilliSeconds:  pulumi.Int(0),
+				MinimumQuickLoginWaitSeconds: pulumi.Int(1),
 			},
 		},
 
