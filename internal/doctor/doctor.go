@@ -109,6 +109,8 @@ func (d *doctor) examinations() []examination {
 		{name: "containers", look: d.lookAtContainers},
 		{name: "environments", look: d.lookAtEnvironments},
 		{name: "host", look: d.lookAtHost},
+		{name: "memory", look: d.lookAtMemory},
+		{name: "images", look: d.lookAtImages},
 		{name: "keycloak", needs: []Organ{Keycloak}, look: d.lookAtRealm},
 		{name: "mlflow", needs: []Organ{MLflow}, look: d.lookInMLflow},
 		{name: "keeper", needs: []Organ{Keeper}, look: d.lookAtKeeper},

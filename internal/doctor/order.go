@@ -35,7 +35,7 @@ var restsOn = map[Organ][]Organ{
 // Groups of causes, for the table below.
 var (
 	away = []string{"container-missing", "container-paused", "container-exited", "off-network"}
-	sick = []string{"container-restarting", "container-unhealthy", "out-of-memory", "disk-full", "scratch-full"}
+	sick = []string{"container-restarting", "container-unhealthy", "out-of-memory", "process-killed", "disk-full", "scratch-full"}
 	// wrongly are variables that may keep a service from its work.
 	wrongly = []string{
 		"environment", "environment-unknown", "command", "database-url", "redis-url", "session-key", "issuer", "discovery-url", "client-secret", "client-id",
@@ -51,6 +51,7 @@ var (
 // in one on which that rests. What is not in it is a cause by itself.
 var follows = map[string][]string{
 	"out-of-memory":        {"job-runner"},
+	"database-crashed":     {"process-killed"},
 	"container-exited":     slices.Concat(wrongly, locked, []string{"off-network", "container-missing", "container-paused", "disk-full", "out-of-memory"}),
 	"container-restarting": slices.Concat(wrongly, locked, away, []string{"disk-full", "out-of-memory"}),
 	"container-unhealthy":  slices.Concat(wrongly, locked, away, []string{"container-restarting", "disk-full", "scratch-full", "out-of-memory"}),
