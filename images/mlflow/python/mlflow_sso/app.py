@@ -18,7 +18,7 @@ from mlflow_oidc_auth.app import app as plugin  # noqa: E402
 from mlflow_oidc_auth.middleware.auth_aware_wsgi_middleware import AuthAwareWSGIMiddleware, AuthInjectingWSGIApp  # noqa: E402
 from starlette.routing import Mount  # noqa: E402
 
-from mlflow_sso import batches, cache, doubt, keys, locations, shortcuts  # noqa: E402
+from mlflow_sso import batches, cache, connections, doubt, keys, locations, shortcuts  # noqa: E402
 from mlflow_sso.bridge import Bridge  # noqa: E402
 from mlflow_sso.logout import Informed  # noqa: E402
 from mlflow_sso.patience import Patience  # noqa: E402
@@ -55,6 +55,8 @@ def change(application, workers):
     doubt.refuse_nothing_unseen()
     cache.forgive()
     keys.remember()
+    connections.limit_heads()
+    connections.log_no_query()
 
 
 change(plugin, int(os.environ["MLFLOW_WORKERS"]))
