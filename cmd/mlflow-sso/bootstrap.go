@@ -28,9 +28,10 @@ type machine struct {
 }
 
 // prepare makes this machine ready: Docker, Pulumi with its plugins, and the base
-// image, each only as far as it is missing, from the repository at root. The
+// image with Debian packages of at least that date, each only as far as it is missing, from
+// the repository at root. The
 // caller closes machine.docker.
-func prepare(ctx context.Context, log *progress.Log, root, base string) (ready *machine, err error) {
+func prepare(ctx context.Context, log *progress.Log, root, base, date string) (ready *machine, err error) {
 	ready = &machine{root: root, base: base}
 	if ready.home, err = datadir.Open(); err != nil {
 		return nil, err
@@ -45,7 +46,7 @@ func prepare(ctx context.Context, log *progress.Log, root, base string) (ready *
 	}()
 	// The image is made before the toolchain since that takes minutes: a machine
 	// that cannot make it should say so soon.
-	if err = baseimage.Ensure(ctx, ready.docker, log, base); err != nil {
+	if err = baseimage.Ensure(ctx, ready.docker, log, base, date); err != nil {
 		return nil, err
 	}
 	if ready.toolchain, err = toolchain.Ensure(ctx, ready.home, root, log); err != nil {
@@ -81,7 +82,7 @@ Progress is on standard error, the result on standard output.`,
 			if err != nil {
 				return err
 			}
-			ready, err := prepare(cmd.Context(), progress.New(cmd.ErrOrStderr()), root, base)
+			ready, err := prepare(cmd.Context(), progress.New(cmd.ErrOrStderr()), root, base, "")
 			if err != nil {
 				return err
 			}

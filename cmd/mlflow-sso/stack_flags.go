@@ -88,7 +88,7 @@ func onStack(cmd *cobra.Command, which chosen, title string, do func(context.Con
 		return err
 	}
 	log := progress.New(cmd.ErrOrStderr())
-	ready, err := prepare(cmd.Context(), log, root, settings.Images.Base)
+	ready, err := prepare(cmd.Context(), log, root, settings.Images.Base, settings.Images.Date)
 	if err != nil {
 		return err
 	}

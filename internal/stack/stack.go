@@ -170,6 +170,13 @@ func open(ctx context.Context, options Options, at place, in source) (*Stack, er
 func (s *Stack) environment() (map[string]string, error) {
 	environment := map[string]string{"PULUMI_BACKEND_URL": s.backend()}
 	maps.Copy(environment, s.Environment)
+	if os.Getenv("TMPDIR") == "" {
+		temporary, err := s.Home.Temporary()
+		if err != nil {
+			return nil, err
+		}
+		environment["TMPDIR"] = temporary
+	}
 	_, typed := os.LookupEnv("PULUMI_CONFIG_PASSPHRASE")
 	if !typed && os.Getenv("PULUMI_CONFIG_PASSPHRASE_FILE") == "" {
 		if err := s.Home.EnsurePassphrase(); err != nil {
