@@ -15,7 +15,7 @@ func (c *suite) outgoing() []attack {
 	return []attack{{
 		name: "outgoing-calls", tries: "a member makes secrets, model definitions and endpoints of the AI gateway, calls it and asks for its list of models; a member and an administrator make webhooks; a member starts jobs",
 		control: "each of these routes is one of the running server's, and a search with the same token gets 200", defence: "gateway, webhooks and jobs are off unless a setting turns them on",
-		next: "look at MLFLOW_ENABLE_AI_GATEWAY and its like in the environment of {mlflow}", run: c.outgoingCalls,
+		next: "look at MLFLOW_ENABLE_AI_GATEWAY and its like in the environment of {mlflow}", within: catalogueTime + 2*time.Minute, run: c.outgoingCalls,
 	}}
 }
 
