@@ -132,7 +132,7 @@ func TestOnlyTheEdgeIsReachedByOtherMachines(t *testing.T) {
 
 // Empty is not left out: without it MLflow fetches lists of models from a public host.
 func TestMLflowIsToldToCallNobody(t *testing.T) {
-	forEachStack(t, func(t *testing.T, _ string, r *recorder.Recording) {
+	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		env := environment(t, service(t, r, "mlflow"))
 		for name, want := range map[string]string{
 			"MLFLOW_ENABLE_AI_GATEWAY": "false", "OIDC_GEN_AI_GATEWAY_ENABLED": "false", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",

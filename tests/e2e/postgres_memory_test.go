@@ -16,8 +16,8 @@ import (
 	"github.com/docker/docker/api/types/network"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/repository"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
 )
 
 // database is a server from the image of images/postgres alone, with tables as MLflow has
@@ -177,7 +177,7 @@ func (d *database) kills() string {
 const crashed = "terminating any other active server processes"
 
 func TestNoStatementEndsTheDatabaseServer(t *testing.T) {
-	root, err := repository.Find(".")
+	root, err := workingcopy.Find(".")
 	require.NoError(t, err)
 	built := older(t, &lab{root: root}, "postgres", nil)
 	for _, memoryMB := range []int{512, 2048} {
@@ -199,7 +199,7 @@ func TestNoStatementEndsTheDatabaseServer(t *testing.T) {
 
 // The control: the statements are hard enough for the test above to mean something.
 func TestWithoutItsBudgetTheDatabaseServerIsEndedByASearch(t *testing.T) {
-	root, err := repository.Find(".")
+	root, err := workingcopy.Find(".")
 	require.NoError(t, err)
 	d := startDatabase(t, older(t, &lab{root: root}, "postgres", map[string]func(string) string{
 		"entrypoint":   func(s string) string { return strings.Replace(s, "ulimit -d", ": ulimit -d", 1) },
