@@ -1,5 +1,6 @@
 """No grant on a name outlives what had it: a new thing is its creator's alone."""
 
+import json
 import unittest
 from unittest import mock
 
@@ -53,7 +54,8 @@ class TestGrants(unittest.IsolatedAsyncioTestCase):
         identifier = await experiment(OWNER, self.id())
         store.create_group_scorer_permission(GROUP, identifier, "judge", "MANAGE")
         store.create_scorer_permission(identifier, "judge", OTHER, "MANAGE")
-        body = {"experiment_id": identifier, "name": "judge", "serialized_scorer": '{"name": "judge", "mlflow_version": "3.17.2", "instructions_judge_pydantic_data": {"model": "openai:/x", "instructions": "{{ outputs }}"}}'}
+        judge = {"name": "judge", "mlflow_version": "3.17.2", "instructions_judge_pydantic_data": {"model": "openai:/x", "instructions": "{{ outputs }}"}}
+        body = {"experiment_id": identifier, "name": "judge", "serialized_scorer": json.dumps(judge)}
         status, said = await ask("/api/3.0/mlflow/scorers/register", OWNER, body)
         self.assertEqual(status, 200, said)
         query = b"experiment_id=" + identifier.encode() + b"&name=judge"

@@ -94,7 +94,8 @@ class TestReferences(unittest.IsolatedAsyncioTestCase):
         for route in ("log-inputs", "outputs"):
             for ids, status in (([mine], 200), ([theirs], 403), ([mine, theirs], 403)):
                 for spelled in ("model_id", "modelId"):
-                    got, said = await ask(f"{API}/runs/{route}", THIEF, {"run_id": run, "models": [{spelled: one, "step": 1} if route == "outputs" else {spelled: one} for one in ids]})
+                    more = {"step": 1} if route == "outputs" else {}
+                    got, said = await ask(f"{API}/runs/{route}", THIEF, {"run_id": run, "models": [{spelled: one, **more} for one in ids]})
                     self.assertEqual(got, status, (route, said))
                     if status == 200:
                         break

@@ -41,8 +41,10 @@ class TestVersions(unittest.IsolatedAsyncioTestCase):
         _, self.run = await run_in(OWNER, self.where)
         _, self.model = await model_in(OWNER, self.where, source_run_id=self.run)
         self.of_model, self.of_run = f"{self.where}/models/{self.model}/artifacts", f"{self.where}/{self.run}/artifacts"
-        for path in (f"{self.of_model}/MLmodel", f"{self.of_model}/a/b", f"{self.of_run}/model/MLmodel", f"{self.of_run}/model2/MLmodel", f"{self.of_run}/secret"):
-            file(path)
+        for name in ("MLmodel", "a/b"):
+            file(f"{self.of_model}/{name}")
+        for name in ("model/MLmodel", "model2/MLmodel", "secret"):
+            file(f"{self.of_run}/{name}")
         self.name = self.id().rsplit(".", 1)[1]
         await ask(f"{API}/registered-models/create", OWNER, {"name": self.name})
 

@@ -28,6 +28,7 @@ from mlflow_oidc_auth.middleware import mcp_server_registry as mcp
 from mlflow_oidc_auth.permissions import MANAGE
 from mlflow_oidc_auth.sqlalchemy_store import SqlAlchemyStore
 from mlflow_oidc_auth.store import store
+from mlflow_oidc_auth.utils.permissions import flush_permission_cache
 from sqlalchemy import delete, select
 
 from mlflow_sso import guard
@@ -55,7 +56,11 @@ def own_model(response):
 def own_experiment(response):
     identifier = _answer(CreateExperiment, response).experiment_id
     # A name is never taken again here, but a grant on an ID to come may have been written by mistake.
-    store._grant_creator_of_new_resource(store.experiment_repo, store.experiment_group_repo, identifier, get_fastapi_username())
+    with store.ManagedSessionMaker(read_only=False) as session:
+        cleared = sum(repository._wipe_in(session, identifier) for repository in (store.experiment_repo, store.experiment_group_repo))
+    if cleared:
+        flush_permission_cache()
+    store.create_experiment_permission(identifier, get_fastapi_username(), MANAGE.name)
 
 
 def own_scorer(response):
@@ -123,6 +128,7 @@ def sweep():
                 with store.ManagedSessionMaker(read_only=False) as session:
                     removed += session.execute(delete(model).where(model.id.in_(gone))).rowcount
     if removed:
+        flush_permission_cache()
         logger.warning("Removed %d grants on names that nothing has", removed)
     return removed
 

@@ -143,7 +143,8 @@ def _refuse_tags():
 
 
 def _correct_traces():
-    build, entity, archived = tracking._build_trace_infos_from_rows, models.SqlTraceInfo.to_mlflow_entity, tracking.SqlAlchemyStore._select_archived_traces_for_delete
+    build, entity = tracking._build_trace_infos_from_rows, models.SqlTraceInfo.to_mlflow_entity
+    archived = tracking.SqlAlchemyStore._select_archived_traces_for_delete
 
     def built(session, trace_rows):
         infos = build(session, trace_rows)
@@ -178,7 +179,8 @@ def _of_experiments(session, identifiers):
     if missing := [int(one) for one in identifiers if one not in _locations]:
         if len(_locations) > EXPERIMENTS:
             _locations.clear()
-        rows = session.execute(select(models.SqlExperiment.experiment_id, models.SqlExperiment.artifact_location).where(models.SqlExperiment.experiment_id.in_(missing)))
+        row = models.SqlExperiment
+        rows = session.execute(select(row.experiment_id, row.artifact_location).where(row.experiment_id.in_(missing)))
         _locations.update({str(identifier): location for identifier, location in rows})
     return {one: _locations[one] for one in identifiers if one in _locations}
 
