@@ -46,7 +46,7 @@ func (c composer) compose(e endpoint, known []slot, choose map[int]choice, s spe
 		}
 	}
 	t.path = parameter.ReplaceAllStringFunc(path, func(name string) string { return url.PathEscape(c.parameter(strings.Trim(name, "{}"))) })
-	bodied := e.Method != http.MethodGet && e.Method != "TRACE" && e.Method != "CONNECT"
+	bodied := e.Method != http.MethodGet
 	switch {
 	case s.twice && s.swapped:
 		spread(query, second)

@@ -19,9 +19,9 @@ func (s *sweeper) compare(ctx context.Context, t trial) error {
 		return login.NotRun(err)
 	}
 	for k, is := range now {
-		if s.before[k] != is {
+		if was := s.before[k]; was != is {
 			s.before[k] = is
-			s.add("a change of another member's "+string(k), t.route, t.how)
+			s.add("a change of another member's "+string(k)+", "+difference(was, is), t.route, t.how)
 		}
 	}
 	return nil
@@ -69,4 +69,15 @@ func listed(found []sweepFinding) string {
 		lines = lines[:shown]
 	}
 	return strings.Join(lines, "; ") + more
+}
+
+// difference shows where two texts part.
+func difference(was, is string) string {
+	at := 0
+	for at < len(was) && at < len(is) && was[at] == is[at] {
+		at++
+	}
+	const around = 40
+	cut := func(text string) string { return text[max(0, min(at, len(text))-around):min(len(text), at+around)] }
+	return fmt.Sprintf("%q for %q", cut(is), cut(was))
 }

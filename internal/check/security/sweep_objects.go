@@ -1,6 +1,7 @@
 package security
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"math/big"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -131,4 +133,39 @@ func at(answer any, steps ...string) string {
 
 func (p *planted) tag() []map[string]string {
 	return []map[string]string{{"key": "note", "value": p.marker}}
+}
+
+// sorted is JSON whose members and list elements are in an order of their own: a
+// database gives tags now in one order, now in another. Other text stays.
+func sorted(text string) string {
+	var value any
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber()
+	if decoder.Decode(&value) != nil {
+		return text
+	}
+	raw, err := json.Marshal(inOrder(value))
+	if err != nil {
+		return text
+	}
+	return string(raw)
+}
+
+func inOrder(value any) any {
+	switch v := value.(type) {
+	case map[string]any:
+		for key, inner := range v {
+			v[key] = inOrder(inner)
+		}
+	case []any:
+		for i, inner := range v {
+			v[i] = inOrder(inner)
+		}
+		slices.SortFunc(v, func(a, b any) int {
+			left, _ := json.Marshal(a)
+			right, _ := json.Marshal(b)
+			return bytes.Compare(left, right)
+		})
+	}
+	return value
 }
