@@ -175,7 +175,7 @@ func (c *suite) look(ctx context.Context, p *planted, of ...kind) (map[kind]stri
 			if err != nil {
 				return nil, err
 			}
-			seen[k] += fmt.Sprintf("%d %s\n", got.status, got.body)
+			seen[k] += fmt.Sprintf("%d %s\n", got.status, sorted(got.body))
 		}
 	}
 	return seen, nil
