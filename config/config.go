@@ -184,7 +184,10 @@ type Realm struct {
 // digest, that keeps the contract in images/README.md.
 type Images struct {
 	// Base is the image that the built ones start from.
-	Base     string `json:"base"`
+	Base string `json:"base"`
+	// Date is the day, as 2006-01-02, of which the Debian packages in built images have to be
+	// at least; a later one builds them again. Empty takes any.
+	Date     string `json:"date"`
 	Postgres string `json:"postgres"`
 	Redis    string `json:"redis"`
 	Keycloak string `json:"keycloak"`

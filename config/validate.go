@@ -109,6 +109,11 @@ func (v *validation) values(c *Config) {
 			v.fail("images."+image.key, "got %q, want an image reference, best with its digest", image.got)
 		}
 	}
+	if c.Images.Date != "" {
+		if day, err := time.Parse(time.DateOnly, c.Images.Date); err != nil || day.After(time.Now().Add(24*time.Hour)) {
+			v.fail("images.date", "got %q, want a day that has been, in quotes, such as \"2026-11-27\"; `mlflow-sso up --fresh` writes today's", c.Images.Date)
+		}
+	}
 	if c.Images.Base == "" {
 		v.fail("images.base", `got "", want the image that the built ones start from`)
 	}

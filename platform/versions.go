@@ -25,7 +25,7 @@ func Images(c *config.Config, folder string) []image.Args {
 	}
 	all = slices.DeleteFunc(all, func(a image.Args) bool { return without[a.Service] })
 	for i := range all {
-		all[i].Deployment, all[i].Folder, all[i].Base = c.Name, folder, c.Images.Base
+		all[i].Deployment, all[i].Folder, all[i].Base, all[i].Date = c.Name, folder, c.Images.Base, c.Images.Date
 	}
 	return all
 }

@@ -41,7 +41,7 @@ Progress is on standard error, the result on standard output.`,
 			if err != nil {
 				return err
 			}
-			ready, err := machine.Prepare(cmd.Context(), progress.New(cmd.ErrOrStderr()), root, base)
+			ready, err := machine.Prepare(cmd.Context(), progress.New(cmd.ErrOrStderr()), root, base, "")
 			if err != nil {
 				return err
 			}

@@ -10,12 +10,15 @@ import (
 )
 
 // Hash is a SHA-256, in hexadecimal, of all that goes into a built image: the
-// base's name, and of every file in the folder the path, whether it may be
+// base's name, the day of its Debian packages where one is set, and of every file in the folder the path, whether it may be
 // executed, and the content. Times and owners do not count, so two clones of
 // one commit have one hash.
-func Hash(folder, base string) (string, error) {
+func Hash(folder, base, date string) (string, error) {
 	sum := sha256.New()
 	_, _ = fmt.Fprintf(sum, "base %q\n", base) // a hash never fails to write
+	if date != "" {
+		_, _ = fmt.Fprintf(sum, "date %q\n", date)
+	}
 	files := 0
 	// WalkDir goes in lexical order, the same on every machine.
 	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {

@@ -30,7 +30,7 @@ func write(t *testing.T, root, name, text string, mode fs.FileMode) {
 
 func hash(t *testing.T, root string) string {
 	t.Helper()
-	sum, err := Hash(root, "base")
+	sum, err := Hash(root, "base", "")
 	require.NoError(t, err)
 	require.Regexp(t, `^[0-9a-f]{64}$`, sum)
 	return sum
@@ -64,7 +64,7 @@ func TestEveryChangeOfABuildContextIsANewHash(t *testing.T) {
 			require.NotEqual(t, before, hash(t, root))
 		})
 	}
-	other, err := Hash(folder(t), "another base")
+	other, err := Hash(folder(t), "another base", "")
 	require.NoError(t, err)
 	require.NotEqual(t, before, other)
 }
@@ -80,13 +80,29 @@ func TestTwoClonesHaveOneHash(t *testing.T) {
 }
 
 func TestContextThatCannotBeBuiltIsNamed(t *testing.T) {
-	_, err := Hash(filepath.Join(t.TempDir(), "missing"), "base")
+	_, err := Hash(filepath.Join(t.TempDir(), "missing"), "base", "")
 	require.ErrorContains(t, err, "missing")
-	_, err = Hash(t.TempDir(), "base")
+	_, err = Hash(t.TempDir(), "base", "")
 	require.ErrorContains(t, err, "want at least a Dockerfile")
 
 	root := folder(t)
 	require.NoError(t, os.Symlink("Dockerfile", filepath.Join(root, "link")))
-	_, err = Hash(root, "base")
+	_, err = Hash(root, "base", "")
 	require.ErrorContains(t, err, "link: got L")
+}
+
+func TestAnotherDayOfDebiansPackagesIsANewHash(t *testing.T) {
+	root := folder(t)
+	seen := map[string]bool{}
+	for _, date := range []string{"", "2026-11-27", "2026-11-28"} {
+		sum, err := Hash(root, "base", date)
+		require.NoError(t, err)
+		require.False(t, seen[sum], date)
+		seen[sum] = true
+	}
+}
+
+func TestABuildIsToldTheDayOnlyWhereThereIsOne(t *testing.T) {
+	require.Equal(t, map[string]string{"BASE": "b"}, (&Args{Base: "b"}).buildArgs())
+	require.Equal(t, map[string]string{"BASE": "b", "DATE": "2026-11-27"}, (&Args{Base: "b", Date: "2026-11-27"}).buildArgs())
 }

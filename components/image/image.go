@@ -28,6 +28,9 @@ type Args struct {
 	Folder string
 	// Base is the image that a built one starts from.
 	Base string
+	// Date is the day, as 2006-01-02, of which a built one's Debian packages have to be at
+	// least; empty takes any.
+	Date string
 	// Reference is an image of a registry to use in place of a built one; empty builds.
 	Reference string
 }
@@ -82,7 +85,7 @@ func (a *Args) Name() (string, error) {
 	if a.Reference != "" {
 		return a.Reference, nil
 	}
-	digest, err := Hash(a.Folder+"/"+a.Service, a.Base)
+	digest, err := Hash(a.Folder+"/"+a.Service, a.Base, a.Date)
 	if err != nil {
 		return "", err
 	}
@@ -97,7 +100,7 @@ func (a *Args) remoteImage() (*docker.RemoteImageArgs, error) {
 		return &docker.RemoteImageArgs{Name: pulumi.String(a.Reference), KeepLocally: pulumi.Bool(true)}, nil
 	}
 	context := a.Folder + "/" + a.Service
-	digest, err := Hash(context, a.Base)
+	digest, err := Hash(context, a.Base, a.Date)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +108,7 @@ func (a *Args) remoteImage() (*docker.RemoteImageArgs, error) {
 		Name: pulumi.String(a.named(digest)),
 		Build: &docker.RemoteImageBuildArgs{
 			Context:   pulumi.String(context),
-			BuildArgs: pulumi.ToStringMap(map[string]string{"BASE": a.Base}),
+			BuildArgs: pulumi.ToStringMap(a.buildArgs()),
 			// The host's own network: package registries are reached as the host reaches them.
 			NetworkMode: pulumi.String("host"),
 			// Layers of a failed build are of no use to anyone.
@@ -113,4 +116,12 @@ func (a *Args) remoteImage() (*docker.RemoteImageArgs, error) {
 		},
 		Triggers: pulumi.ToStringMap(map[string]string{"context": digest}),
 	}, nil
+}
+
+func (a *Args) buildArgs() map[string]string {
+	all := map[string]string{"BASE": a.Base}
+	if a.Date != "" {
+		all["DATE"] = a.Date
+	}
+	return all
 }

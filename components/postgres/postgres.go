@@ -7,6 +7,10 @@
 // with the old one. The server is reached on the data network only, publishes
 // nothing, and keeps its data in a volume that outlives the container.
 //
+// No statement ends the server: its image derives a budget from the container's memory,
+// limits each process and all of them together, and bounds each role's sessions. A
+// statement that wants more fails alone.
+//
 // A server that is not the stack's is [External]: its databases are handed on as
 // the same [Database], and nothing is made.
 package postgres
@@ -17,6 +21,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -184,6 +189,7 @@ func (a *Args) container() *container.Args {
 	env := map[string]pulumi.StringInput{
 		"POSTGRES_SUPERUSER_PASSWORD": a.Superuser,
 		"POSTGRES_DATABASES":          pulumi.String(strings.Join(names, " ")),
+		"POSTGRES_MEMORY_MB":          pulumi.String(strconv.Itoa(a.MemoryMB)),
 	}
 	if a.Reader != nil {
 		env["POSTGRES_BACKUP_PASSWORD"] = a.Reader

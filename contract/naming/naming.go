@@ -8,3 +8,7 @@ const (
 	Deployment = "mlflow-sso.deployment"
 	Component  = "mlflow-sso.component"
 )
+
+// Debian is on the base image, and so on every image that is built on it: the day, as
+// 2006-01-02, of which its Debian packages are at least.
+const Debian = "mlflow-sso.debian"

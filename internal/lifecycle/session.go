@@ -55,7 +55,7 @@ func (n *Session) Do(ctx context.Context, which Selection, title string, do func
 		return err
 	}
 	log := n.log()
-	ready, err := machine.Prepare(ctx, log, root, settings.Images.Base)
+	ready, err := machine.Prepare(ctx, log, root, settings.Images.Base, settings.Images.Date)
 	if err != nil {
 		return err
 	}

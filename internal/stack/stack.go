@@ -104,6 +104,7 @@ func Settings(repository, name, file string) (*config.Config, error) {
 	return config.LoadFile(filepath.Join(repository, projectFile), file)
 }
 
+// FileOf is the stack file: the one that is named, or the one in the repository.
 func FileOf(repository, name, file string) string {
 	if file != "" {
 		return file
@@ -180,6 +181,13 @@ func open(ctx context.Context, options Options, at place, in source) (*Stack, er
 func (s *Stack) environment() (map[string]string, error) {
 	environment := map[string]string{"PULUMI_BACKEND_URL": s.backend()}
 	maps.Copy(environment, s.Environment)
+	if os.Getenv("TMPDIR") == "" {
+		temporary, err := s.Home.Temporary()
+		if err != nil {
+			return nil, err
+		}
+		environment["TMPDIR"] = temporary
+	}
 	_, typed := os.LookupEnv("PULUMI_CONFIG_PASSPHRASE")
 	if !typed && os.Getenv("PULUMI_CONFIG_PASSPHRASE_FILE") == "" {
 		if err := s.Home.EnsurePassphrase(); err != nil {

@@ -59,7 +59,7 @@ func openMachine(ctx context.Context, t *testing.T) *machine {
 	m.docker, err = engine.Open(ctx)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = m.docker.Close() })
-	require.NoError(t, baseimage.Ensure(ctx, m.docker, m.log, baseimage.Reference))
+	require.NoError(t, baseimage.Ensure(ctx, m.docker, m.log, baseimage.Reference, ""))
 	m.tools, err = toolchain.Ensure(ctx, m.home, m.root, m.log)
 	require.NoError(t, err)
 	m.mlflowPort = freePort(t)

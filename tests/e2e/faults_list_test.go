@@ -43,6 +43,9 @@ func faultsInPlace() []fault {
 		{"MLflow's folder in memory is full", "scratch-full", []string{"login-refused"}, func(w *ward) {
 			w.inside("mlflow", "sh", "-c", "head -c 1100M /dev/zero > /tmp/full || true")
 		}, mlflow},
+		{"the kernel kills a process inside Redis's container", "process-killed", nil, func(w *ward) {
+			w.inside("redis", "sh", "-c", "head -c 300M /dev/zero | tail || true")
+		}, "docker restart NAME-redis"},
 
 		// Postgres.
 		{"the password of Keycloak's role is changed", "role-password", withoutDB, sql("postgres", "ALTER ROLE keycloak PASSWORD 'another one'"), postgres},

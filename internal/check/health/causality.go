@@ -35,7 +35,7 @@ var dependsOn = map[Component][]Component{
 // Groups of causes, for the table below.
 var (
 	containerDown      = []string{"container-missing", "container-paused", "container-exited", "off-network"}
-	containerUnhealthy = []string{"container-restarting", "container-unhealthy", "out-of-memory", "disk-full", "scratch-full"}
+	containerUnhealthy = []string{"container-restarting", "container-unhealthy", "out-of-memory", "process-killed", "disk-full", "scratch-full"}
 	// misconfigured are variables that may keep a service from its work.
 	misconfigured = []string{
 		"environment", "environment-unknown", "command", "database-url", "redis-url", "session-key", "issuer", "discovery-url", "client-secret", "client-id",
@@ -51,6 +51,7 @@ var (
 // in one on which that rests. What is not in it is a cause by itself.
 var mayBeCausedBy = map[string][]string{
 	"out-of-memory":        {"job-runner"},
+	"database-crashed":     {"process-killed"},
 	"container-exited":     slices.Concat(misconfigured, roleBroken, []string{"off-network", "container-missing", "container-paused", "disk-full", "out-of-memory"}),
 	"container-restarting": slices.Concat(misconfigured, roleBroken, containerDown, []string{"disk-full", "out-of-memory"}),
 	"container-unhealthy":  slices.Concat(misconfigured, roleBroken, containerDown, []string{"container-restarting", "disk-full", "scratch-full", "out-of-memory"}),

@@ -112,6 +112,8 @@ func (d *doctor) examinations() []examination {
 		{name: "containers", look: d.lookAtContainers},
 		{name: "environments", look: d.lookAtEnvironments},
 		{name: "host", look: d.lookAtHost},
+		{name: "memory", look: d.lookAtMemory},
+		{name: "images", look: d.lookAtImages},
 		{name: "keycloak", needs: []Component{Keycloak}, look: d.lookAtRealm},
 		{name: "mlflow", needs: []Component{MLflow}, look: d.lookInMLflow},
 		{name: "keeper", needs: []Component{Keeper}, look: d.lookAtKeeper},

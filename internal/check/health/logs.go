@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -52,9 +53,14 @@ func (d *doctor) addLogs(ctx context.Context, found []Finding) {
 }
 
 func (d *doctor) log(ctx context.Context, name string) []byte {
+	return d.logSince(ctx, name, logsSince, logsTail)
+}
+
+// logSince is the log since a moment, in Docker's notation: all of it, or so many lines.
+func (d *doctor) logSince(ctx context.Context, name, since string, tail ...string) []byte {
 	ctx, cancel := context.WithTimeout(ctx, logsWithin)
 	defer cancel()
-	stream, err := d.docker.API().ContainerLogs(ctx, name, container.LogsOptions{ShowStdout: true, ShowStderr: true, Since: logsSince, Tail: logsTail})
+	stream, err := d.docker.API().ContainerLogs(ctx, name, container.LogsOptions{ShowStdout: true, ShowStderr: true, Since: since, Tail: strings.Join(tail, "")})
 	if err != nil {
 		return nil
 	}

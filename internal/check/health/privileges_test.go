@@ -30,3 +30,11 @@ func TestAPrivilegeThatNoSettingDeclaresIsAFindingOfItsComponentWhereItIsADanger
 	require.Equal(t, Postgres, found[3].Organ)
 	require.Contains(t, found[3].Fix, `DROP ROLE "other"`)
 }
+
+func TestARoleOfTheStackThatIsSuperuserIsOneFindingOfTheRolesAlone(t *testing.T) {
+	d := a()
+	d.Environments["x-postgres"] = map[string]string{"POSTGRES_DATABASES": "mlflow keycloak"}
+
+	require.Empty(t, d.judgePrivileges(privilege.Inventory{Roles: []privilege.Role{{Name: "mlflow", Login: true, Powers: []string{"SUPERUSER"}}}}))
+	require.Len(t, d.judgePrivileges(privilege.Inventory{Roles: []privilege.Role{{Name: "mlflow", Login: true, Powers: []string{"CREATEROLE"}}}}), 1)
+}

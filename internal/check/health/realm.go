@@ -17,6 +17,8 @@ type inRealm struct {
 	realm  *gocloak.RealmRepresentation
 	client *gocloak.Client
 	groups []string
+	// locked are administrators whom wrong passwords have locked, with how often.
+	locked map[string]int
 }
 
 // lookAtRealm asks the admin API with the program's own service account.
@@ -51,6 +53,9 @@ func (d *doctor) readRealm(ctx context.Context) (seen inRealm, err error) {
 	groups, err := api.GetGroups(ctx, token, name, gocloak.GetGroupsParams{Max: gocloak.IntP(1000)})
 	for _, group := range groups {
 		seen.groups = append(seen.groups, gocloak.PString(group.Name))
+		if gocloak.PString(group.Name) == d.Stack.Realm.AdminGroup && err == nil {
+			seen.locked, err = lockedMembers(ctx, api.GoCloak, token, name, gocloak.PString(group.ID))
+		}
 	}
 	return seen, err
 }
@@ -85,6 +90,7 @@ func (d *doctor) judgeRealm(seen inRealm) (found []Finding) {
 				"groups "+strings.Join(seen.groups, ", "), group, "group "+group))
 		}
 	}
+	found = append(found, d.judgeLocks(seen.locked)...)
 	if seen.client == nil {
 		return append(found, d.inside("client-missing", "Keycloak has no client "+d.Stack.Realm.ClientID+": it says Client not found", "no such client", "the client",
 			"client "+d.Stack.Realm.ClientID))

@@ -1,4 +1,4 @@
-"""Deletes experiments and models that a run of attacks made, with their runs and files, for good.
+"""Deletes experiments, models, datasets and all else that a run of attacks made, with their runs and files, for good.
 
 Names of this run come on standard input; what begins with the prefix and was made longer ago
 than a run takes was left behind by one that was killed.
@@ -9,6 +9,7 @@ import os
 import sys
 import time
 
+import sqlalchemy
 from mlflow.entities import ViewType
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as Models
@@ -44,4 +45,23 @@ for experiment in runs.search_experiments(view_type=ViewType.ALL, filter_string=
     if os.path.isdir(f"{root}/{experiment.experiment_id}"):
         os.rmdir(f"{root}/{experiment.experiment_id}")
     gone += 1
+# What no store can delete by name, and grants on names that are gone. Nested names end in ours.
+TABLES = {
+    "MLFLOW_BACKEND_STORE_URI": (
+        ("evaluation_datasets", "name"), ("mcp_servers", "name"), ("webhooks", "name"), ("endpoints", "name"), ("model_definitions", "name"), ("secrets", "secret_name"),
+    ),
+    "OIDC_USERS_DB_URI": (("registered_model_permissions", "name"), ("registered_model_group_permissions", "name"), ("mcp_server_permissions", "name")),
+}
+for variable, tables in TABLES.items():
+    engine = sqlalchemy.create_engine(os.environ[variable], poolclass=sqlalchemy.pool.NullPool)
+    there = set(sqlalchemy.inspect(engine).get_table_names())
+    for table, column in tables:
+        if table not in there:
+            continue
+        with engine.begin() as connection:
+            found = connection.execute(sqlalchemy.text(f"SELECT DISTINCT {column} FROM {table} WHERE {column} LIKE :like"), {"like": f"%{prefix}%"}).scalars().all()
+            for name in found:
+                if ours(name[name.index(prefix):]):
+                    connection.execute(sqlalchemy.text(f"DELETE FROM {table} WHERE {column} = :name"), {"name": name})
+                    gone += 1
 json.dump({"gone": gone}, sys.stdout)

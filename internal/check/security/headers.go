@@ -24,8 +24,8 @@ func (c *suite) headers() []attack {
 			next: "look at MLFLOW_SERVER_ALLOWED_HOSTS in the environment of {mlflow}", run: c.badHost,
 		},
 		{
-			name: "bad-origin", tries: "a page at another site, or at none, lets a signed-in browser send requests, or read answers",
-			control: control, defence: "`MLFLOW_SERVER_CORS_ALLOWED_ORIGINS` for MLflow's API; the cookie's SameSite for all of it",
+			name: "bad-origin", tries: "a page at another site, or at none, lets a signed-in browser search, or read answers of MLflow's API",
+			control: control, defence: "`MLFLOW_SERVER_CORS_ALLOWED_ORIGINS`, and SameSite of the cookie; pages of the same site and the plugin's routes: `same-site-page`",
 			next: "look at MLFLOW_SERVER_CORS_ALLOWED_ORIGINS and SESSION_COOKIE_SAMESITE in the environment of {mlflow}", run: c.badOrigin,
 		},
 		{

@@ -7,7 +7,6 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -186,121 +185,10 @@ func (c *suite) compressedSpans(ctx context.Context) (string, error) {
 	}
 	got, err := send(40 << 20)
 	if err != nil {
-		return "", err
+		return "", login.Mismatch("no answer to 60 kB that become 40 MB: "+err.Error(), "413")
 	}
 	if got.status != http.StatusRequestEntityTooLarge && got.status != http.StatusBadRequest {
 		return "", login.Mismatch(fmt.Sprintf("%d for 60 kB that become 40 MB", got.status), "413")
 	}
 	return "60 kB that become 40 MB are refused", c.expectAlive(ctx, began)
-}
-
-// chunked sends a body without a length.
-func (c *suite) chunked(ctx context.Context, method, path string, header http.Header, body []byte) (response, error) {
-	return c.ask(ctx, request{method: method, url: c.stack.MLflow.URL + path, header: header, stream: io.NopCloser(bytes.NewReader(body)), length: -1})
-}
-
-func (c *suite) chunkedUpload(ctx context.Context) (string, error) {
-	owner, own, err := c.theirs(ctx)
-	if err != nil {
-		return "", err
-	}
-	for name, size := range map[string]int{"small.txt": 100, "large.txt": 300 << 10} {
-		content, path := strings.Repeat("x", size), artifacts+"/"+own.files()+"/"+name
-		put, err := c.put(ctx, c.thiefToken, path, content)
-		if err != nil {
-			return "", err
-		}
-		got, err := c.as(ctx, c.thiefToken, http.MethodGet, path, nil)
-		if err != nil {
-			return "", err
-		}
-		if put.status/100 != 2 || got.body != content {
-			return "", login.NotRun(fmt.Errorf("%d for a file with a length, of which %d bytes of %d came back", put.status, len(got.body), size))
-		}
-		again := strings.Repeat("y", size)
-		header := bearer(c.thiefToken)
-		header.Set("Content-Type", "text/plain")
-		if put, err = c.chunked(ctx, http.MethodPut, path, header, []byte(again)); err != nil {
-			return "", err
-		}
-		if got, err = c.as(ctx, c.thiefToken, http.MethodGet, path, nil); err != nil {
-			return "", err
-		}
-		if put.status/100 == 2 && got.body != again {
-			return "", login.Mismatch(fmt.Sprintf("%d for a file in chunks, of which %d bytes of %d came back", put.status, len(got.body), size), "the whole file, or a refusal")
-		}
-	}
-	header := bearer(c.thiefToken)
-	header.Set("Content-Type", "application/json")
-	got, err := c.chunked(ctx, http.MethodPost, api+"runs/search", header, []byte(`{"experiment_ids":["`+owner.experiment+`"]}`))
-	if err != nil {
-		return "", err
-	}
-	if got.status/100 == 2 {
-		return "", login.Mismatch(fmt.Sprintf("%d for a search in chunks in another member's experiment", got.status), "403")
-	}
-	return "files in chunks are stored whole, and a search in chunks is refused as any other", nil
-}
-
-//go:embed spooled.py
-var spooledScript string
-
-// spooled is how many bytes MLflow keeps in files that have no name.
-func (c *suite) spooled(ctx context.Context) (int, error) {
-	var told struct{ Bytes int }
-	err := c.inMLflow(ctx, spooledScript, "", &told)
-	return told.Bytes, err
-}
-
-func (c *suite) spooledBody(ctx context.Context) (string, error) {
-	_, own, err := c.theirs(ctx)
-	if err != nil {
-		return "", err
-	}
-	const size, sent = 16 << 20, 12 << 20
-	// held begins a request, and looks at the disk while it has not ended.
-	held := func(method, path string, header http.Header) (kept int, err error) {
-		within, stop := context.WithCancel(ctx)
-		defer stop()
-		r, w := io.Pipe()
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			_, _ = c.ask(within, request{method: method, url: c.stack.MLflow.URL + path, header: header, stream: r, length: size})
-		}()
-		go func() { _, _ = w.Write(make([]byte, sent)) }()
-		select {
-		case <-time.After(2 * time.Second):
-		case <-ctx.Done():
-		}
-		kept, err = c.spooled(ctx)
-		stop()
-		_ = w.CloseWithError(io.ErrUnexpectedEOF)
-		<-done
-		return kept, err
-	}
-	before, err := c.spooled(ctx)
-	if err != nil {
-		return "", login.NotRun(err)
-	}
-	header := bearer(c.thiefToken)
-	header.Set("Content-Type", "application/octet-stream")
-	kept, err := held(http.MethodPut, artifacts+"/"+own.files()+"/held.bin", header)
-	if err == nil && kept-before < sent/2 {
-		err = fmt.Errorf("%d bytes of a member's upload of %d are seen on the disk", kept-before, sent)
-	}
-	if err != nil {
-		return "", login.NotRun(err)
-	}
-	tried := []string{"/health", "/version", "/login", "/static-files/x", "/metrics"}
-	for _, path := range tried {
-		kept, err := held(http.MethodPost, path, http.Header{"Content-Type": {"application/octet-stream"}})
-		if err != nil {
-			return "", login.NotRun(err)
-		}
-		if kept-before >= 1<<20 {
-			return "", login.Mismatch(fmt.Sprintf("%d bytes of a stranger's body to %s on the disk", kept-before, path), "none")
-		}
-	}
-	return fmt.Sprintf("nothing of a stranger's body to %d public routes is on the disk", len(tried)), nil
 }

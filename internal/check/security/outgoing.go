@@ -14,7 +14,7 @@ import (
 func (c *suite) outgoing() []attack {
 	return []attack{{
 		name: "outgoing-calls", tries: "a member makes secrets, model definitions and endpoints of the AI gateway, calls it and asks for its list of models; a member and an administrator make webhooks; a member starts jobs",
-		control: "each of these routes is one of the running server's, and a search with the same token gets 200", defence: "gateway, webhooks and jobs are off unless a setting turns them on",
+		control: "a search with the same token gets 200; an answer that finds fault with the request counts as on", defence: "gateway, webhooks and jobs are off unless a setting turns them on",
 		next: "look at MLFLOW_ENABLE_AI_GATEWAY and its like in the environment of {mlflow}", run: c.outgoingCalls,
 	}}
 }
@@ -23,10 +23,6 @@ func (c *suite) outgoing() []attack {
 const answersWithin = 10 * time.Second
 
 func (c *suite) outgoingCalls(ctx context.Context) (string, error) {
-	all, err := c.readCatalogue(ctx)
-	if err != nil {
-		return "", login.NotRun(err)
-	}
 	if err := c.expectTaken(ctx, c.thiefToken, "the member's token"); err != nil {
 		return "", err
 	}
@@ -39,32 +35,25 @@ func (c *suite) outgoingCalls(ctx context.Context) (string, error) {
 	}
 	const gateway = "/api/3.0/mlflow/gateway/"
 	tries := []struct {
-		token, route, method, path string
-		body                       any
+		token, method, path string
+		body                any
 	}{
-		{c.thiefToken, "/ajax-api/3.0/mlflow/gateway/supported-models", http.MethodGet, "/ajax-api/3.0/mlflow/gateway/supported-models", nil},
-		{c.thiefToken, gateway + "secrets/create", http.MethodPost, gateway + "secrets/create", map[string]any{
+		{c.thiefToken, http.MethodGet, "/ajax-api/3.0/mlflow/gateway/supported-models", nil},
+		{c.thiefToken, http.MethodPost, gateway + "secrets/create", map[string]any{
 			"secret_name": c.newName(), "provider": "openai", "secret_value": map[string]string{"api_key": "x"},
 		}},
-		{c.thiefToken, gateway + "model-definitions/create", http.MethodPost, gateway + "model-definitions/create", map[string]any{
+		{c.thiefToken, http.MethodPost, gateway + "model-definitions/create", map[string]any{
 			"name": c.newName(), "secret_id": nothingHasIt, "provider": "openai", "model_name": "x",
 		}},
-		{c.thiefToken, gateway + "endpoints/create", http.MethodPost, gateway + "endpoints/create", map[string]any{"name": c.newName()}},
-		{c.thiefToken, gateway + "endpoints/list", http.MethodGet, gateway + "endpoints/list", nil},
-		{c.thiefToken, "/gateway/{endpoint_name}/mlflow/invocations", http.MethodPost, "/gateway/" + nothingHasIt + "/mlflow/invocations", map[string]any{"messages": []any{}}},
-		{c.thiefToken, "/api/2.0/mlflow/webhooks", http.MethodPost, "/api/2.0/mlflow/webhooks", webhook},
-		{admin, "/api/2.0/mlflow/webhooks", http.MethodPost, "/api/2.0/mlflow/webhooks", webhook},
-		{admin, "/oidc/webhook", http.MethodPost, "/oidc/webhook", map[string]any{"name": c.newName(), "url": "https://" + evil + "/x", "events": []string{"registered_model.created"}}},
-		{c.thiefToken, "/api/3.0/mlflow/prompt-optimization/jobs", http.MethodPost, "/api/3.0/mlflow/prompt-optimization/jobs", map[string]any{"experiment_id": "0"}},
+		{c.thiefToken, http.MethodPost, gateway + "endpoints/create", map[string]any{"name": c.newName()}},
+		{c.thiefToken, http.MethodGet, gateway + "endpoints/list", nil},
+		{c.thiefToken, http.MethodPost, "/gateway/" + nothingHasIt + "/mlflow/invocations", map[string]any{"messages": []any{}}},
+		{c.thiefToken, http.MethodPost, "/api/2.0/mlflow/webhooks", webhook},
+		{admin, http.MethodPost, "/api/2.0/mlflow/webhooks", webhook},
+		{admin, http.MethodPost, "/oidc/webhook", map[string]any{"name": c.newName(), "url": "https://" + evil + "/x", "events": []string{"registered_model.created"}}},
+		{c.thiefToken, http.MethodPost, "/api/3.0/mlflow/prompt-optimization/jobs", map[string]any{"experiment_id": "0"}},
 	}
 	for _, t := range tries {
-		known := false
-		for _, e := range all.Routes {
-			known = known || e.Method == t.method && e.Path == t.route
-		}
-		if !known {
-			return "", login.NotRun(fmt.Errorf("the server has no %s %s", t.method, t.route))
-		}
 		within, stop := context.WithTimeout(ctx, answersWithin)
 		got, err := c.as(within, t.token, t.method, t.path, t.body)
 		slow := within.Err() != nil && ctx.Err() == nil

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 //go:embed places.py
@@ -57,13 +58,52 @@ func (all catalogue) paths() [][2]string {
 	return made
 }
 
+// catalogueTime bounds the question.
+const catalogueTime = 4 * time.Minute
+
 const nothingHasIt = "mlflow-sso-attack-nothing"
 
-// readCatalogue asks the application for it, once. A list that is too short proves nothing.
-func (c *suite) readCatalogue(ctx context.Context) (catalogue, error) {
-	if c.all != nil {
-		return *c.all, nil
+// beginCatalogue asks the application for it while other attacks run: it takes long to
+// read MLflow a second time.
+func (c *suite) beginCatalogue(ctx context.Context) {
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), catalogueTime)
+	asked := &catalogueSearch{done: make(chan struct{}), stop: stop}
+	go func() {
+		defer close(asked.done)
+		defer stop()
+		asked.all, asked.err = c.askCatalogue(ctx)
+	}()
+	c.asked = asked
+}
+
+// catalogueSearch is a question that is under way; the fields are there once it is done.
+type catalogueSearch struct {
+	all  catalogue
+	err  error
+	done chan struct{}
+	stop context.CancelFunc
+}
+
+// end stops a question that goes on, and waits for its end.
+func (s *catalogueSearch) end() {
+	if s != nil {
+		s.stop()
+		<-s.done
 	}
+}
+
+// readCatalogue waits for it.
+func (c *suite) readCatalogue(ctx context.Context) (catalogue, error) {
+	select {
+	case <-c.asked.done:
+		return c.asked.all, c.asked.err
+	case <-ctx.Done():
+		return catalogue{}, ctx.Err()
+	}
+}
+
+// askCatalogue asks once. A list that is too short proves nothing.
+func (c *suite) askCatalogue(ctx context.Context) (catalogue, error) {
 	var all catalogue
 	if err := c.inMLflow(ctx, placesScript, "", &all); err != nil {
 		return all, fmt.Errorf("list the places for IDs inside %s: %w", c.stack.MLflow.Container, err)
@@ -82,7 +122,6 @@ func (c *suite) readCatalogue(ctx context.Context) (catalogue, error) {
 	if !slices.Contains(all.paths(), [2]string{http.MethodPost, searchPath}) {
 		return all, fmt.Errorf("the application does not list %s, which answers", searchPath)
 	}
-	c.all = &all
 	return all, nil
 }
 

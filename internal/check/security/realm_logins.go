@@ -8,10 +8,12 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/Nerzal/gocloak/v13"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/privilege"
 )
 
 // realmLogins are attacks on people's passwords and groups in Keycloak.
@@ -23,8 +25,8 @@ func (c *suite) realmLogins() []attack {
 			next: "look at the realm's brute force detection: quick login check", run: c.quickLockout,
 		},
 		{
-			name: "nested-group", tries: "a member is put into a group below the members' own that has the name of the administrators' group, and logs in",
-			control: "a member of the administrators' group itself is administrator", defence: "a group's name makes administrators at the top level alone",
+			name: "nested-group", tries: "somebody with the realm's administration puts a member into a group below the members' own that has the name of the administrators' group, which makes an administrator and stands in no list",
+			control: "the members of the administrators' group itself are read the same way", defence: "`drift` and `doctor` name who is in such a group",
 			next: "remove the nested group in Keycloak's console; `drift` names who is in it", run: c.nestedGroup,
 		},
 	}
@@ -73,6 +75,10 @@ func (c *suite) passwordGrants(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d public clients give no token for a password", len(tried)), nil
 }
 
+// quickly is more than enough for two forms, and less than what Keycloak can be told to
+// take for quick: its own setting is one second, which is counted from answer to answer.
+const quickly = 2 * time.Second
+
 func (c *suite) quickLockout(ctx context.Context) (string, error) {
 	who, err := c.visit.Add(ctx, "locked", c.stack.Realm.UserGroup)
 	if err != nil {
@@ -90,19 +96,17 @@ func (c *suite) quickLockout(ctx context.Context) (string, error) {
 		}
 		wrong = append(wrong, send)
 	}
-	ended := make(chan error, len(wrong))
+	began := time.Now()
 	for _, send := range wrong {
-		go func() {
-			in, err := send(ctx)
-			if err == nil && in {
-				err = errors.New("a wrong password logs in")
-			}
-			ended <- err
-		}()
+		in, err := send(ctx)
+		if err == nil && in {
+			err = errors.New("a wrong password logs in")
+		}
+		if err != nil {
+			return "", login.NotRun(err)
+		}
 	}
-	if err := errors.Join(<-ended, <-ended); err != nil {
-		return "", login.NotRun(err)
-	}
+	took := time.Since(began)
 	client, token, err := c.keycloak(ctx)
 	if err != nil {
 		return "", login.NotRun(err)
@@ -118,8 +122,11 @@ func (c *suite) quickLockout(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if in && took > quickly {
+		return "", login.NotRun(fmt.Errorf("two wrong passwords took %s, wanted less than %s", took.Round(time.Millisecond), quickly))
+	}
 	if !in {
-		return "", login.Mismatch("a person who is locked out by two wrong passwords at once", "a login with the right one")
+		return "", login.Mismatch("a person who is locked out by two wrong passwords within "+took.Round(time.Millisecond).String(), "a login with the right one")
 	}
 	return "two quick wrong passwords lock nobody out", nil
 }
@@ -157,29 +164,17 @@ func (c *suite) nestedGroup(ctx context.Context) (said string, err error) {
 	if err := client.AddUserToGroup(ctx, token, realm.Name, who.ID, id); err != nil {
 		return "", login.NotRun(err)
 	}
-	admin, err := c.visit.Token(ctx, c.admin)
+	seen, err := privilege.Read(ctx, c.stack, c.docker)
 	if err != nil {
 		return "", login.NotRun(err)
 	}
-	if got, err := c.as(ctx, admin, http.MethodGet, peoplePath, nil); err != nil || got.status != http.StatusOK {
-		return "", login.NotRun(fmt.Errorf("%d for an administrator's %s", got.status, peoplePath))
+	if !slices.Contains(seen.Administrators, strings.ToLower(c.admin.Email())) {
+		return "", login.NotRun(errors.New("the administrator of this run is not seen in the administrators' group"))
 	}
-	in, err := c.visit.CanLogIn(ctx, who)
-	if err != nil {
-		return "", err
+	for _, u := range (privilege.Declared{Stack: c.stack}).Judge(seen) {
+		if u.ID == privilege.NestedGroup && strings.Contains(u.Resource, who.Login().Username) {
+			return "who is in a nested group of that name is named: " + u.Resource, nil
+		}
 	}
-	if !in {
-		return "a member of a nested group with that name is refused", nil
-	}
-	if err := c.visit.SignIn(ctx, who); err != nil {
-		return "", login.Mismatch("a login that ends otherwise than a member's", "a member without more rights")
-	}
-	page, err := who.Browser().Fetch(ctx, http.MethodGet, c.stack.MLflow.URL+peoplePath, http.Header{"Accept": {"application/json"}}, nil)
-	if err != nil {
-		return "", err
-	}
-	if page.Status == http.StatusOK {
-		return "", login.Mismatch("an administrator by a nested group", "a member")
-	}
-	return "a nested group of that name makes no administrator", nil
+	return "", login.Mismatch("a person in a nested group with the name of the administrators' group whom nothing names", "a finding of `drift` and `doctor`")
 }

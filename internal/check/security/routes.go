@@ -55,11 +55,11 @@ func (c *suite) routes() []attack {
 	return []attack{
 		{
 			name: "routes-from-outside", tries: "every route of MLflow, Flask's and FastAPI's, with every method and without credentials, at the public address",
-			control: control, defence: "the plugin's middleware in front of all; the edge in front of some", next: next, run: c.routesOutside,
+			control: control, defence: "the plugin's middleware in front of all; the edge in front of some", next: next, within: catalogueTime + 2*time.Minute, run: c.routesOutside,
 		},
 		{
 			name: "routes-past-the-edge", tries: "the same at MLflow's container itself, from a container that joined the data network",
-			control: control, defence: "the plugin's middleware in front of all, wherever requests come from", next: next, run: c.routesInside,
+			control: control, defence: "the plugin's middleware in front of all, wherever requests come from", next: next, within: catalogueTime + 2*time.Minute, run: c.routesInside,
 		},
 	}
 }

@@ -76,8 +76,8 @@ type suite struct {
 	// secrets are what nobody shall find.
 	secrets []secret
 	images  *search
-	// all is what MLflow's application takes, once it was asked for it.
-	all *catalogue
+	// asked is what MLflow's application takes.
+	asked *catalogueSearch
 }
 
 func newCampaign(stack outputs.Stack, docker *engine.Engine) (*suite, error) {
@@ -183,11 +183,13 @@ func (c *suite) prepare(ctx context.Context) (string, error) {
 		return "", err
 	}
 	c.beginImages(ctx)
+	c.beginCatalogue(ctx)
 	return "an administrator and two members were made for this run", nil
 }
 
 func (c *suite) cleanup(ctx context.Context) (string, error) {
 	c.images.end()
+	c.asked.end()
 	mints := len(c.mints)
 	// Both look long for a Python that has read MLflow.
 	var things int

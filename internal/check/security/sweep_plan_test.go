@@ -124,3 +124,9 @@ func TestMarkersMustBeSeenByTheirOwnerInEveryKind(t *testing.T) {
 	delete(seen, kindRun)
 	require.ErrorContains(t, showsMarkers(p, seen), "there is no run")
 }
+
+func TestAnotherOrderOfTagsIsNoChangeAndAnotherValueIsOne(t *testing.T) {
+	require.Equal(t, sorted(`{"tags":[{"key":"a"},{"key":"b"}],"x":{"p":1,"q":77123456789012345}}`), sorted(`{"x":{"q":77123456789012345,"p":1},"tags":[{"key":"b"},{"key":"a"}]}`))
+	require.NotEqual(t, sorted(`{"tags":[{"key":"a"}]}`), sorted(`{"tags":[{"key":"b"}]}`))
+	require.Equal(t, "no JSON", sorted("no JSON"))
+}

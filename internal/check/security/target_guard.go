@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
@@ -50,7 +51,7 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	for {
 		got, err := g.behind.RoundTrip(r)
-		if err != nil || got.StatusCode != http.StatusTooManyRequests || r.Body != nil && r.GetBody == nil {
+		if err != nil || got.StatusCode != http.StatusTooManyRequests || r.Body != nil && r.GetBody == nil || ownRefusal(got) {
 			return got, err
 		}
 		wait := time.Second
@@ -79,4 +80,9 @@ func (g *guard) CloseIdleConnections() {
 	if closer, ok := g.behind.(interface{ CloseIdleConnections() }); ok {
 		closer.CloseIdleConnections()
 	}
+}
+
+// ownRefusal says that the plugin and not the edge has had enough: of wrong SCIM tokens.
+func ownRefusal(got *http.Response) bool {
+	return strings.HasPrefix(got.Header.Get("Content-Type"), "application/scim+json")
 }

@@ -29,8 +29,8 @@ func (c *suite) tracePlaces() []attack {
 	}
 }
 
-// locationTags say to MLflow where a trace's data is.
-var locationTags = []string{"mlflow.artifactLocation", "mlflow.trace.spansLocation", "mlflow.trace.archivalLocation"}
+// locationTags say to MLflow 3.17 where a trace's data is.
+var locationTags = []string{"mlflow.artifactLocation", "mlflow.trace.spansLocation", "mlflow.trace.archiveLocation"}
 
 // placed makes a trace of a member's in whose tags the location was written in one way.
 type placed func(ctx context.Context, token, experiment string, tags map[string]string) (trace string, status int, err error)

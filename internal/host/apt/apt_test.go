@@ -79,3 +79,24 @@ func TestInstallRefusesBeforeItChangesAnything(t *testing.T) {
 	}
 	require.ErrorIs(t, Install(context.Background(), os.Stderr, "hello"), ErrCannotInstall)
 }
+
+func TestTheSecurityMirrorIsTheOneOfTheSecuritySuiteAndNeverTheMainArchive(t *testing.T) {
+	const main = "deb http://mirror.example/debian bookworm main\n"
+	for name, test := range map[string]struct {
+		files map[string]string
+		want  string
+	}{
+		"stanza": {map[string]string{
+			"etc/os-release": bookworm,
+			"etc/apt/sources.list.d/a.sources": "Types: deb\nURIs: http://mirror.example/debian\nSuites: bookworm\nComponents: main\n\n" +
+				"Types: deb\nURIs: http://security.example/debian-security/\nSuites: bookworm-security\nComponents: main\n",
+		}, "http://security.example/debian-security"},
+		"line":           {map[string]string{"etc/os-release": bookworm, "etc/apt/sources.list": main + "deb http://security.example/s bookworm-security main\n"}, "http://security.example/s"},
+		"main alone":     {map[string]string{"etc/os-release": bookworm, "etc/apt/sources.list": main}, DefaultSecurityMirror},
+		"another system": {map[string]string{"etc/os-release": "ID=ubuntu\nVERSION_CODENAME=noble\n", "etc/apt/sources.list": "deb http://mirror.example/ubuntu noble-security main\n"}, DefaultSecurityMirror},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, test.want, securityMirror(machine(t, test.files)))
+		})
+	}
+}

@@ -10,18 +10,29 @@ import (
 // DefaultMirror is where Debian's archive is for everybody.
 const DefaultMirror = "http://deb.debian.org/debian"
 
+// DefaultSecurityMirror is where Debian's security updates are for everybody.
+const DefaultSecurityMirror = "http://deb.debian.org/debian-security"
+
 // Mirror is the address of Debian's main archive that this machine is set up
 // for, or DefaultMirror if it is no Debian or its set-up cannot be understood.
 func Mirror() string { return mirror("/") }
 
-func mirror(root string) string {
+// SecurityMirror is the same for Debian's security updates.
+func SecurityMirror() string { return securityMirror("/") }
+
+func mirror(root string) string { return find(root, "", DefaultMirror) }
+
+func securityMirror(root string) string { return find(root, "-security", DefaultSecurityMirror) }
+
+// find is the address of the first archive whose suite is one of Debian's, with an ending.
+func find(root, ending, otherwise string) string {
 	release := assignments(filepath.Join(root, "etc/os-release"))
 	if release["ID"] != "debian" {
-		return DefaultMirror
+		return otherwise
 	}
-	suites := []string{"stable", "oldstable", "testing"}
+	suites := []string{"stable" + ending, "oldstable" + ending, "testing" + ending}
 	if codename := release["VERSION_CODENAME"]; codename != "" {
-		suites = append(suites, codename)
+		suites = append(suites, codename+ending)
 	}
 	apt := filepath.Join(root, "etc/apt")
 	files := []string{filepath.Join(apt, "sources.list")}
@@ -44,7 +55,7 @@ func mirror(root string) string {
 			}
 		}
 	}
-	return DefaultMirror
+	return otherwise
 }
 
 // source is one entry of apt's configuration.

@@ -40,7 +40,34 @@ func assemble(ctx context.Context, s *progress.Step, dir string, from inputs) er
 	if err := private(ctx, s.Writer(), dir, "/usr/sbin/update-ca-certificates"); err != nil {
 		return err
 	}
+	if err := secure(ctx, s, dir); err != nil {
+		return err
+	}
 	return trim(dir)
+}
+
+// secure adds Debian's security updates: those of today to what debootstrap brought, and
+// their suite to what images built on this one install. Apt takes signed lists alone.
+func secure(ctx context.Context, s *progress.Step, dir string) error {
+	if err := os.WriteFile(filepath.Join(dir, "etc/apt/sources.list"), []byte(sources(apt.Mirror(), apt.SecurityMirror())), 0o644); err != nil {
+		return err
+	}
+	s.Say("adding the security updates from %s", apt.SecurityMirror())
+	for _, arguments := range [][]string{
+		{"--error-on=any", "update"},
+		{"--yes", "--no-install-recommends", "upgrade"},
+	} {
+		if err := private(ctx, s.Writer(), dir, "/usr/bin/apt-get", append([]string{"--quiet"}, arguments...)...); err != nil {
+			return fmt.Errorf("security updates: %w; is %s reachable, and does it have %s-security? Or set images.base to an image that Docker can pull",
+				err, apt.SecurityMirror(), suite)
+		}
+	}
+	return nil
+}
+
+// sources is apt's configuration in the image.
+func sources(main, security string) string {
+	return fmt.Sprintf("deb %s %s main\ndeb %s %s-security main\n", main, suite, security, suite)
 }
 
 // trim removes what belongs to this machine or can be fetched again.

@@ -5,7 +5,9 @@
 // The authorities that this machine trusts in addition (the .crt files under
 // /usr/local/share/ca-certificates) are trusted in the image too, because builds
 // on it pass through the same network. A label holds a hash of what went in: the
-// image is made anew when that changes, and only then.
+// image is made anew when that changes, or when its Debian packages have to be newer than
+// they are (setting images.date), and only then. Another label holds the day it was made on;
+// every image that is built on it inherits it.
 package baseimage
 
 import (
@@ -16,6 +18,7 @@ import (
 
 	"github.com/containerd/errdefs"
 
+	"github.com/mlflow-sso/mlflow-sso/contract/naming"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/apt"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
@@ -32,12 +35,15 @@ const (
 // Ensure makes the image ready. Any other reference than Reference was chosen by
 // the operator: it is looked for and never made. Making the image needs root and
 // Debian's debootstrap, which is installed if it is missing.
-func Ensure(ctx context.Context, docker *engine.Engine, log *progress.Log, reference string) error {
+//
+// Date is the day, as 2006-01-02, of which its Debian packages have to be at least; empty
+// takes any.
+func Ensure(ctx context.Context, docker *engine.Engine, log *progress.Log, reference, date string) error {
 	return log.Step(ctx, "base image "+reference, func(ctx context.Context, s *progress.Step) error {
 		if reference != Reference {
 			return chosen(ctx, s, docker, reference)
 		}
-		return ensure(ctx, s, docker, reference)
+		return ensure(ctx, s, docker, reference, date)
 	})
 }
 
@@ -55,7 +61,7 @@ func chosen(ctx context.Context, s *progress.Step, docker *engine.Engine, refere
 	return nil
 }
 
-func ensure(ctx context.Context, s *progress.Step, docker *engine.Engine, reference string) error {
+func ensure(ctx context.Context, s *progress.Step, docker *engine.Engine, reference, date string) error {
 	from, err := readInputs(authorities)
 	if err != nil {
 		return err
@@ -64,8 +70,8 @@ func ensure(ctx context.Context, s *progress.Step, docker *engine.Engine, refere
 	case errdefs.IsNotFound(err):
 	case err != nil:
 		return fmt.Errorf("inspect it: %w", err)
-	case found.Config != nil && found.Config.Labels[Label] == from.hash():
-		s.Skip("already there: Debian %s", suite)
+	case found.Config != nil && found.Config.Labels[Label] == from.hash() && found.Config.Labels[naming.Debian] >= date:
+		s.Skip("already there: Debian %s of %s", suite, found.Config.Labels[naming.Debian])
 		return nil
 	}
 	if _, err := apt.Find("debootstrap"); err != nil {

@@ -67,3 +67,8 @@ func TestAnErrorInTheEnginesAnswerIsNeverTakenForSuccess(t *testing.T) {
 	require.EqualError(t, complaint(strings.NewReader(`{"status":"x"}{"error":"no space left"}`)), "no space left")
 	require.Error(t, complaint(strings.NewReader(`{"status":`)))
 }
+
+func TestImagesInstallSecurityUpdates(t *testing.T) {
+	require.Equal(t, "deb http://a.example/debian trixie main\ndeb http://b.example/security trixie-security main\n",
+		sources("http://a.example/debian", "http://b.example/security"))
+}

@@ -18,7 +18,7 @@ const (
 	// authorities is where an administrator puts certificates that Debian shall trust.
 	authorities = "/usr/local/share/ca-certificates"
 	// recipe goes up when assemble or load make something else of the same inputs.
-	recipe = "1"
+	recipe = "2"
 )
 
 // packages are added to what debootstrap calls minbase.

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/docker/docker/api/types/image"
 
+	"github.com/mlflow-sso/mlflow-sso/contract/naming"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/apt"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
@@ -32,7 +34,7 @@ func load(ctx context.Context, docker *engine.Engine, dir, reference, hash strin
 		Message: "Debian " + suite + ", assembled by debootstrap",
 		Changes: []string{
 			"ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-			"LABEL " + Label + "=" + hash,
+			"LABEL " + Label + "=" + hash + " " + naming.Debian + "=" + time.Now().UTC().Format(time.DateOnly),
 			`CMD ["bash"]`,
 		},
 	})

@@ -28,9 +28,10 @@ type Machine struct {
 	Base string
 }
 
-// Prepare makes this machine ready, from the repository at root. The caller closes
+// Prepare makes this machine ready, from the repository at root. The base image gets Debian's
+// packages of date or later; any date will do where it is empty. The caller closes
 // Machine.Docker.
-func Prepare(ctx context.Context, log *progress.Log, root, base string) (ready *Machine, err error) {
+func Prepare(ctx context.Context, log *progress.Log, root, base, date string) (ready *Machine, err error) {
 	ready = &Machine{Root: root, Base: base}
 	if ready.Home, err = datadir.Open(); err != nil {
 		return nil, err
@@ -45,7 +46,7 @@ func Prepare(ctx context.Context, log *progress.Log, root, base string) (ready *
 	}()
 	// The image is made before the toolchain since that takes minutes: a machine
 	// that cannot make it should say so soon.
-	if err = baseimage.Ensure(ctx, ready.Docker, log, base); err != nil {
+	if err = baseimage.Ensure(ctx, ready.Docker, log, base, date); err != nil {
 		return nil, err
 	}
 	if ready.Toolchain, err = toolchain.Ensure(ctx, ready.Home, root, log); err != nil {

@@ -47,8 +47,8 @@ func wanted(stack outputs.Stack) []setting {
 		{name: "waitIncrementSeconds", want: 60},
 		{name: "maxFailureWaitSeconds", want: 900},
 		{name: "maxDeltaTimeSeconds", want: 43200},
-		{name: "quickLoginCheckMilliSeconds", want: 1000},
-		{name: "minimumQuickLoginWaitSeconds", want: 60},
+		{name: "quickLoginCheckMilliSeconds", want: 0},
+		{name: "minimumQuickLoginWaitSeconds", want: 1},
 
 		{name: "ssoSessionIdleTimeout", want: seconds(sessionIdle)},
 		{name: "ssoSessionMaxLifespan", want: seconds(SessionMax)},

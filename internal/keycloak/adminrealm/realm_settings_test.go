@@ -154,3 +154,17 @@ func TestTheProfileKeepsEverythingBesideTheOneAttribute(t *testing.T) {
 		require.Equal(t, strings.Contains(before, "ADMIN_VIEW"), strings.Contains(string(after), "ADMIN_VIEW"))
 	}
 }
+
+// Two wrong passwords within a second are a typing mistake, or anybody who knows a name.
+func TestNoQuickLoginCheckLocksAnAdministratorAndTenFailuresDo(t *testing.T) {
+	for _, stack := range []outputs.Stack{local(), behindAnEdge()} {
+		got := map[string]any{}
+		for _, s := range wanted(stack) {
+			got[s.name] = s.want
+		}
+		require.Equal(t, 0, got["quickLoginCheckMilliSeconds"])
+		require.Equal(t, 10, got["failureFactor"])
+		require.Equal(t, true, got["bruteForceProtected"])
+		require.Equal(t, false, got["permanentLockout"])
+	}
+}

@@ -19,7 +19,7 @@ from mlflow_oidc_auth.app import app as plugin  # noqa: E402
 from mlflow_oidc_auth.middleware.auth_aware_wsgi_middleware import AuthAwareWSGIMiddleware, AuthInjectingWSGIApp  # noqa: E402
 from starlette.routing import Mount  # noqa: E402
 
-from mlflow_sso import authorization, batches, bounds, cache, doubt, keys, locations, shortcuts  # noqa: E402
+from mlflow_sso import authorization, batches, bounds, cache, connections, doubt, keys, locations, shortcuts  # noqa: E402
 from mlflow_sso.bridge import Bridge  # noqa: E402
 from mlflow_sso.logout import Informed  # noqa: E402
 from mlflow_sso.patience import Patience  # noqa: E402
@@ -58,6 +58,8 @@ def change(application, workers):
     cache.forgive()
     keys.remember()
     bounds.change(application)
+    connections.limit_heads()
+    connections.log_no_query()
 
 
 change(plugin, int(os.environ["MLFLOW_WORKERS"]))

@@ -1,0 +1,72 @@
+"""What uvicorn is taught about connections: heads arrive in time, and no query is logged.
+
+Uvicorn gives an idle connection an end after an answer, but waits for ever for the rest of a
+head, before the first request and after any. Its access log writes the whole target, and
+Keycloak sends a browser back with a code in the query.
+"""
+
+import logging
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+# Seconds in which the head of a request has to be there, from the connection's begin or the
+# head's first byte.
+HEAD = 20
+
+
+class WithoutQuery(logging.Filter):
+    """Takes the query off the target in a record of uvicorn's access log."""
+
+    def filter(self, record):
+        if isinstance(record.args, tuple) and len(record.args) == 5:
+            client, method, target, version, status = record.args
+            record.args = (client, method, str(target).partition("?")[0], version, status)
+        return True
+
+
+def log_no_query():
+    """Adds the filter, once, to the logger of this process."""
+    logger = logging.getLogger("uvicorn.access")
+    if not any(isinstance(filter, WithoutQuery) for filter in logger.filters):
+        logger.addFilter(WithoutQuery())
+
+
+def _waits(protocol):
+    """Whether no request is being answered."""
+    return protocol.cycle is None or protocol.cycle.response_complete
+
+
+def _watch(protocol, seconds):
+    if getattr(protocol, "head_timer", None) is None:
+        protocol.head_timer = protocol.loop.call_later(seconds, _end, protocol, protocol.cycle, seconds)
+
+
+def _end(protocol, last, seconds):
+    protocol.head_timer = None
+    # An idle connection after an answer has uvicorn's own, shorter end.
+    if protocol.transport.is_closing() or not _waits(protocol) or protocol.timeout_keep_alive_task is not None:
+        return
+    if protocol.cycle is last:
+        protocol.transport.close()
+    else:
+        _watch(protocol, seconds)
+
+
+def limit_heads(protocol=H11Protocol, seconds=HEAD):
+    """Changes the protocol's class in place. What it relies on is asked for here, so that another
+    uvicorn fails at the start and not in silence."""
+    for name in ("connection_made", "data_received"):
+        if not callable(getattr(protocol, name, None)):
+            raise RuntimeError(f"mlflow-sso: got {protocol!r} without {name}, want uvicorn's protocol on h11")
+    made, received = protocol.connection_made, protocol.data_received
+
+    def connection_made(self, transport):
+        made(self, transport)
+        _watch(self, seconds)
+
+    def data_received(self, data):
+        received(self, data)
+        if _waits(self):
+            _watch(self, seconds)
+
+    protocol.connection_made, protocol.data_received = connection_made, data_received

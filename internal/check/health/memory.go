@@ -1,0 +1,138 @@
+package health
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+
+	"github.com/mlflow-sso/mlflow-sso/contract/naming"
+)
+
+// inMemory reads how many processes the kernel has killed for memory since the container
+// started, whichever version of control groups the host has. A container in which the
+// first process lives on is not marked by Docker.
+const inMemory = `cat /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control 2>/dev/null; true`
+
+// imagesAge is how old the Debian packages in an image may be.
+const imagesAge = 30 * 24 * time.Hour
+
+// crashes are lines of Postgres that tell of trouble that is over when somebody looks.
+var crashes = []struct {
+	id, what, wanted string
+	line             *regexp.Regexp
+}{
+	0: {"database-crashed", "a process of Postgres was killed, and every session with it was ended", "no process killed",
+		regexp.MustCompile(`was terminated by signal (?:9|6|11)|terminating any other active server processes`)},
+	1: {"shared-memory-full", "Postgres has no room in /dev/shm, and statements fail with: No space left on device", "room, or no parallel workers",
+		regexp.MustCompile(`could not resize shared memory segment`)},
+}
+
+// lookAtMemory looks for what the kernel or a full folder ended inside containers that live on.
+func (d *doctor) lookAtMemory(ctx context.Context) (found []Finding, err error) {
+	for _, organ := range organs {
+		name := d.container(organ)
+		if name == "" || organ == Realm || d.down[organ] != "" {
+			continue
+		}
+		out, failed := d.exec(ctx, name, []string{"sh", "-c", inMemory})
+		if failed != nil {
+			err = errors.Join(err, fmt.Errorf("memory of %s: %w", name, failed))
+			continue
+		}
+		found = append(found, d.judgeKills(organ, out)...)
+	}
+	if name := d.Stack.Postgres.Container; name != "" && d.down[Postgres] == "" {
+		found = append(found, d.judgeCrashes(d.logSince(ctx, name, startOf(d.inspected[Postgres])))...)
+	}
+	return found, err
+}
+
+// judgeKills reads the kernel's count.
+func (d *doctor) judgeKills(organ Component, events string) []Finding {
+	for line := range strings.Lines(events) {
+		fields := strings.Fields(line)
+		if len(fields) != 2 || fields[0] != "oom_kill" {
+			continue
+		}
+		kills, err := strconv.Atoi(fields[1])
+		if err != nil || kills == 0 {
+			return nil
+		}
+		name := d.container(organ)
+		return []Finding{{
+			ID: "process-killed", Organ: organ, Summary: "the kernel killed a process inside " + name + " for want of memory, and the container lives on",
+			Got: fmt.Sprintf("%d since it started", kills), Wanted: "0", Cause: fmt.Sprintf("setting %s.memoryMB, if it happens again", organ),
+			Fix: "docker restart " + name,
+		}}
+	}
+	return nil
+}
+
+// judgeCrashes reads Postgres's log since the server's container started: a restart ends both
+// the trouble and the finding.
+func (d *doctor) judgeCrashes(log []byte) (found []Finding) {
+	name := d.container(Postgres)
+	for _, crash := range crashes {
+		if line := lastMatch(log, crash.line); line != "" {
+			found = append(found, Finding{
+				ID: crash.id, Organ: Postgres, Summary: crash.what, Got: line, Wanted: crash.wanted,
+				Cause: "setting postgres.memoryMB, or an image of its own in images.postgres", Fix: "docker restart " + name,
+			})
+		}
+	}
+	return found
+}
+
+func startOf(seen container.InspectResponse) string {
+	if seen.ContainerJSONBase == nil || seen.State == nil {
+		return logsSince
+	}
+	return seen.State.StartedAt
+}
+
+// lookAtImages asks how old the Debian packages are of which each container is made.
+func (d *doctor) lookAtImages(ctx context.Context) (found []Finding, err error) {
+	for _, organ := range organs {
+		seen, is := d.inspected[organ]
+		if !is || organ == Realm {
+			continue
+		}
+		image, failed := d.docker.API().ImageInspect(ctx, seen.Image)
+		if failed != nil {
+			err = errors.Join(err, fmt.Errorf("inspect the image of %s: %w", d.container(organ), failed))
+			continue
+		}
+		day := ""
+		if image.Config != nil {
+			day = image.Config.Labels[naming.Debian]
+		}
+		old, failed := d.judgeAge(organ, day, image.Created, time.Now())
+		found, err = append(found, old...), errors.Join(err, failed)
+	}
+	return found, err
+}
+
+// judgeAge takes the day that the base image has on it, or else when the image was made.
+func (d *doctor) judgeAge(organ Component, day, created string, now time.Time) ([]Finding, error) {
+	made, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		if made, err = time.Parse(time.RFC3339Nano, created); err != nil {
+			return nil, fmt.Errorf("age of the image of %s: %w", d.container(organ), err)
+		}
+	}
+	age := now.Sub(made)
+	if age <= imagesAge {
+		return nil, nil
+	}
+	return []Finding{{
+		ID: "image-old", Organ: organ, Summary: "the image of " + d.container(organ) + " has Debian packages without the security fixes since",
+		Got: fmt.Sprintf("%s, %d days ago", made.Format(time.DateOnly), int(age.Hours()/24)), Wanted: fmt.Sprintf("at most %d days", int(imagesAge.Hours()/24)),
+		Cause: "setting images.date", Fix: d.up("--fresh"),
+	}}, nil
+}

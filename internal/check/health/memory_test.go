@@ -1,0 +1,66 @@
+package health
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestAKilledProcessIsFoundThoughItsContainerLivesOn(t *testing.T) {
+	d := a()
+	for name, events := range map[string]string{
+		"version 2": "low 0\nhigh 0\nmax 912\noom 3\noom_kill 2\noom_group_kill 0\n",
+		"version 1": "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			found := d.judgeKills(Postgres, events)
+			require.Equal(t, []string{"process-killed"}, told(found))
+			require.Equal(t, "2 since it started", found[0].Got)
+			require.Equal(t, "docker restart x-postgres", found[0].Fix)
+		})
+	}
+	require.Empty(t, d.judgeKills(Postgres, "oom 3\noom_kill 0\n"))
+	require.Empty(t, d.judgeKills(Postgres, ""))
+}
+
+func TestARecoveryAfterACrashIsFoundAfterItIsOver(t *testing.T) {
+	d := a()
+	const crash = "LOG:  server process (PID 107) was terminated by signal 9: Killed\nLOG:  terminating any other active server processes\nLOG:  database system is ready to accept connections\n"
+	require.Equal(t, []string{"database-crashed"}, told(d.judgeCrashes([]byte(crash))))
+	require.Equal(t, []string{"shared-memory-full"}, told(d.judgeCrashes([]byte(
+		"ERROR:  could not resize shared memory segment \"/PostgreSQL.1\" to 4194304 bytes: No space left on device\n"))))
+	// What a budget does to a statement, and what every stop of the server says.
+	require.Empty(t, d.judgeCrashes([]byte("ERROR:  out of memory\nLOG:  received fast shutdown request\nFATAL:  terminating connection due to administrator command\n")))
+
+	ordered := order([]Finding{{ID: "database-crashed", Organ: Postgres}, {ID: "process-killed", Organ: Postgres}})
+	require.Equal(t, []string{"process-killed", "database-crashed<process-killed"}, told(ordered))
+}
+
+func TestAnImageIsOldByTheDayOfItsPackagesAndNotOfItsLastLayer(t *testing.T) {
+	d, now := a(), time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
+	yesterday := now.Add(-24 * time.Hour).Format(time.RFC3339Nano)
+
+	old, err := d.judgeAge(MLflow, "2026-10-01", yesterday, now)
+	require.NoError(t, err)
+	require.Equal(t, []string{"image-old"}, told(old))
+	require.Equal(t, "mlflow-sso up --stack x --fresh", old[0].Fix)
+
+	fresh, err := d.judgeAge(MLflow, "2026-11-01", "2026-01-01T00:00:00Z", now)
+	require.NoError(t, err)
+	require.Empty(t, fresh)
+
+	without, err := d.judgeAge(MLflow, "", "2026-01-01T00:00:00Z", now)
+	require.NoError(t, err)
+	require.Equal(t, []string{"image-old"}, told(without), "an image of another base")
+
+	_, err = d.judgeAge(MLflow, "", "", now)
+	require.Error(t, err, "an age that nobody knows is no health")
+}
+
+func TestALockedAdministratorIsNamed(t *testing.T) {
+	found := a().judgeLocks(map[string]int{"zoe": 10, "ann": 12})
+	require.Equal(t, []string{"administrator-locked", "administrator-locked"}, told(found))
+	require.Contains(t, found[0].Summary, "ann")
+	require.Contains(t, found[0].Fix, "console --stack x")
+}

@@ -1,0 +1,83 @@
+package security
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+)
+
+// compare looks whether a request that was taken has changed what it named.
+func (s *sweeper) compare(ctx context.Context, t trial) error {
+	if len(t.kinds) == 0 {
+		return nil
+	}
+	now, err := s.look(ctx, s.victim, t.kinds...)
+	if err != nil {
+		return login.NotRun(err)
+	}
+	for k, is := range now {
+		if was := s.before[k]; was != is {
+			s.before[k] = is
+			s.add("a change of another member's "+string(k)+", "+difference(was, is), t.route, t.how)
+		}
+	}
+	return nil
+}
+
+func (s *sweeper) add(what, route, how string) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.found = append(s.found, sweepFinding{what, route, how})
+}
+
+// judge says what came of it.
+func (s *sweeper) judge(planned, tried, routes int, took time.Duration) (string, error) {
+	if len(s.found) > 0 {
+		return "", login.Mismatch(fmt.Sprintf("%s; %d of %d requests sent", listed(s.found), tried, planned), "nothing of another member's in any answer, and no change")
+	}
+	if tried < planned {
+		return "", login.NotRun(fmt.Errorf("%d of %d requests were sent within the budget of %d requests and %d minutes", tried, planned, mostTrials, mostMinutes))
+	}
+	if s.answered < tried*9/10 {
+		return "", login.NotRun(fmt.Errorf("only %d of %d requests were answered", s.answered, tried))
+	}
+	said := fmt.Sprintf("%d requests to %d routes and fields show and change nothing of %d kinds of things, in %.0f s of %d (at most %d requests)",
+		s.answered, routes, len(s.before), took.Seconds(), mostMinutes*60, mostTrials)
+	if len(s.victim.absent) > 0 {
+		said += "; not made: " + strings.Join(s.victim.absent, ", ")
+	}
+	return said, nil
+}
+
+// listed names each route once.
+func listed(found []sweepFinding) string {
+	const shown = 12
+	var lines []string
+	seen := map[string]bool{}
+	for _, f := range found {
+		if key := f.what + f.route; !seen[key] {
+			seen[key] = true
+			lines = append(lines, fmt.Sprintf("%s, by %s (%s)", f.what, f.route, f.how))
+		}
+	}
+	more := ""
+	if len(lines) > shown {
+		more = fmt.Sprintf("; and %d more", len(lines)-shown)
+		lines = lines[:shown]
+	}
+	return strings.Join(lines, "; ") + more
+}
+
+// difference shows where two texts part.
+func difference(was, is string) string {
+	at := 0
+	for at < len(was) && at < len(is) && was[at] == is[at] {
+		at++
+	}
+	const around = 40
+	cut := func(text string) string { return text[max(0, min(at, len(text))-around):min(len(text), at+around)] }
+	return fmt.Sprintf("%q for %q", cut(is), cut(was))
+}
