@@ -17,12 +17,12 @@ type Backup struct {
 	// RecoveryPassphraseFile holds the passphrase that opens the snapshots, and the
 	// root secret in them, where nothing else is left of the stack.
 	RecoveryPassphraseFile SecretFile `json:"recoveryPassphraseFile"`
-	// Every is the time from one snapshot to the next; 0 takes them on demand alone.
-	Every time.Duration `json:"every"`
+	// Interval is the time from one snapshot to the next; 0 takes them on demand alone.
+	Interval time.Duration `json:"interval"`
 	// Keep is what stays.
 	Keep Keep `json:"keep"`
-	// ProvedWithin is how old the last proven restore may be before doctor asks for one.
-	ProvedWithin time.Duration `json:"provedWithin"`
+	// VerifyWithin is how old the last proven restore may be before doctor asks for one.
+	VerifyWithin time.Duration `json:"verifyWithin"`
 	// MemoryMB limits the container's memory, in MiB.
 	MemoryMB int `json:"memoryMB"`
 }
@@ -37,7 +37,7 @@ type Keep struct {
 }
 
 func (b *Backup) setDefaults() {
-	b.Every, b.ProvedWithin, b.MemoryMB = 24*time.Hour, 30*24*time.Hour, 512
+	b.Interval, b.VerifyWithin, b.MemoryMB = 24*time.Hour, 30*24*time.Hour, 512
 	b.Keep = Keep{Last: 3, Daily: 7, Weekly: 5, Monthly: 12}
 }
 
@@ -85,11 +85,11 @@ func (v *validation) backup(b *Backup) {
 		v.fail("backup.directory", "got %q, want the absolute path of a folder on the Docker host, of letters, digits, dots, hyphens and underscores, or backup.s3", b.Directory)
 	}
 	v.secret("backup.recoveryPassphraseFile", b.RecoveryPassphraseFile)
-	if d := b.Every; d != 0 && (d < 10*time.Minute || d > 31*24*time.Hour) || d%time.Second != 0 {
-		v.fail("backup.every", "got %s, want 10m to 744h in whole seconds, or 0s for snapshots on demand alone", d)
+	if d := b.Interval; d != 0 && (d < 10*time.Minute || d > 31*24*time.Hour) || d%time.Second != 0 {
+		v.fail("backup.interval", "got %s, want 10m to 744h in whole seconds, or 0s for snapshots on demand alone", d)
 	}
-	if d := b.ProvedWithin; d < time.Hour || d > 366*24*time.Hour || d%time.Second != 0 {
-		v.fail("backup.provedWithin", "got %s, want 1h to 8784h in whole seconds", d)
+	if d := b.VerifyWithin; d < time.Hour || d > 366*24*time.Hour || d%time.Second != 0 {
+		v.fail("backup.verifyWithin", "got %s, want 1h to 8784h in whole seconds", d)
 	}
 	v.between("backup.keep.last", b.Keep.Last, 1, 1000)
 	v.between("backup.keep.daily", b.Keep.Daily, 0, 1000)

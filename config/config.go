@@ -30,15 +30,15 @@ type Config struct {
 	// RestartPolicy is Docker's: what happens when a container ends.
 	RestartPolicy string `json:"restartPolicy"`
 
-	MLflow    MLflow       `json:"mlflow"`
-	Keycloak  Keycloak     `json:"keycloak"`
-	Edge      Edge         `json:"edge"`
-	Postgres  Postgres     `json:"postgres"`
-	Redis     Redis        `json:"redis"`
-	Artifacts Artifacts    `json:"artifacts"`
-	Keeper    IdentitySync `json:"keeper"`
-	Realm     Realm        `json:"realm"`
-	People    []User       `json:"people"`
+	MLflow       MLflow       `json:"mlflow"`
+	Keycloak     Keycloak     `json:"keycloak"`
+	Edge         Edge         `json:"edge"`
+	Postgres     Postgres     `json:"postgres"`
+	Redis        Redis        `json:"redis"`
+	Artifacts    Artifacts    `json:"artifacts"`
+	IdentitySync IdentitySync `json:"identitySync"`
+	Realm        Realm        `json:"realm"`
+	Users        []User       `json:"users"`
 
 	IdentityProviders []IdentityProvider `json:"identityProviders"`
 
@@ -50,6 +50,9 @@ type Config struct {
 	Access []Access `json:"access"`
 	// Backup takes snapshots of all that a stack keeps; nil takes none.
 	Backup *Backup `json:"backup"`
+
+	// Warnings are about settings that were given under an old name.
+	Warnings []string `json:"-"`
 }
 
 // MLflow sets the tracking server.
@@ -77,10 +80,10 @@ type Keycloak struct {
 	Port int `json:"port"`
 	// MemoryMB limits the container's memory, in MiB. Java takes its heap from it.
 	MemoryMB int `json:"memoryMB"`
-	// StandingAdmin keeps a person in realm master who may open the admin console at
+	// PermanentAdmin keeps a person in realm master who may open the admin console at
 	// any time, with a derived password. Without, `mlflow-sso console` makes one for
 	// as long as it runs.
-	StandingAdmin bool `json:"standingAdmin"`
+	PermanentAdmin bool `json:"permanentAdmin"`
 }
 
 // Edge sets what stands in front of MLflow and Keycloak and ends TLS.
@@ -145,11 +148,11 @@ type Artifacts struct {
 
 // IdentitySync sets what keeps MLflow's people as Keycloak has them.
 type IdentitySync struct {
-	// Follow is how often Keycloak is asked: whoever is gone there is out of MLflow
+	// Interval is how often Keycloak is asked: whoever is gone there is out of MLflow
 	// within twice that.
-	Follow time.Duration `json:"follow"`
-	// Prune is how often what is over is removed from the database.
-	Prune time.Duration `json:"prune"`
+	Interval time.Duration `json:"interval"`
+	// PruneInterval is how often what is over is removed from the database.
+	PruneInterval time.Duration `json:"pruneInterval"`
 	// MemoryMB limits the container's memory, in MiB.
 	MemoryMB int `json:"memoryMB"`
 }
@@ -173,8 +176,8 @@ type Realm struct {
 	Administrators []string `json:"administrators"`
 	// Groups are further groups, beside the two that let people into MLflow.
 	Groups []string `json:"groups"`
-	// Exclusive are groups in which nobody is but whom the settings name.
-	Exclusive []string `json:"exclusive"`
+	// ManagedGroups are groups in which nobody is but whom the settings name.
+	ManagedGroups []string `json:"managedGroups"`
 	// Mail is the server through which Keycloak writes to people; nil where it does not.
 	Mail *Mail `json:"mail"`
 }
@@ -226,7 +229,7 @@ func defaults() *Config {
 	return &Config{
 		RestartPolicy: "unless-stopped",
 		MLflow:        MLflow{Port: 5000, Workers: 2, MemoryMB: 2048, DefaultPermission: "NO_PERMISSIONS"},
-		Keycloak:      Keycloak{Port: 8080, MemoryMB: 1024, StandingAdmin: true},
+		Keycloak:      Keycloak{Port: 8080, MemoryMB: 1024, PermanentAdmin: true},
 		Edge: Edge{
 			Certificates:  NoEdge,
 			Address:       netip.IPv4Unspecified(),
@@ -240,9 +243,9 @@ func defaults() *Config {
 			RequestsPerSecond: 300,
 			MemoryMB:          256,
 		},
-		Postgres: Postgres{MemoryMB: 512},
-		Redis:    Redis{MemoryMB: 128},
-		Keeper:   IdentitySync{Follow: 15 * time.Second, Prune: time.Hour, MemoryMB: 192},
+		Postgres:     Postgres{MemoryMB: 512},
+		Redis:        Redis{MemoryMB: 128},
+		IdentitySync: IdentitySync{Interval: 15 * time.Second, PruneInterval: time.Hour, MemoryMB: 192},
 		Realm: Realm{
 			SSLRequired:         "external",
 			AccessTokenLifespan: 10 * time.Hour,

@@ -14,8 +14,8 @@ import (
 // MLflow's refers to, people and permissions, is read after it.
 func Databases() []string { return []string{mlflowDatabase, authDatabase, keycloakDatabase} }
 
-// reader is the password of the role that reads all databases; nil where nobody does.
-func (p *Platform) reader() pulumi.StringInput {
+// backupReaderPassword is the password of the role that reads all databases; nil where nobody does.
+func (p *Platform) backupReaderPassword() pulumi.StringInput {
 	if p.config.Backup == nil {
 		return nil
 	}
@@ -29,24 +29,24 @@ func (p *Platform) makeBackup(ctx *pulumi.Context, opts ...pulumi.ResourceOption
 		return nil
 	}
 	args := &backup.Args{
-		Deployment:   p.config.Name,
-		Image:        p.images["backup"],
-		MemoryMB:     set.MemoryMB,
-		Restart:      p.config.RestartPolicy,
-		Databases:    p.databases,
-		Order:        Databases(),
-		Artifacts:    p.mlflow.Artifacts,
-		Elsewhere:    p.artifacts.URI,
-		Folder:       set.Directory,
-		Repository:   set.Repository(backup.RepositoryPath),
-		Password:     p.credentials.Password(credentials.BackupRepository),
-		Every:        set.Every,
-		Last:         set.Keep.Last,
-		Daily:        set.Keep.Daily,
-		Weekly:       set.Keep.Weekly,
-		Monthly:      set.Keep.Monthly,
-		ProvedWithin: set.ProvedWithin,
-		Ready:        p.mlflow.Ready, // before that there is nothing to keep
+		Deployment:        p.config.Name,
+		Image:             p.images["backup"],
+		MemoryMB:          set.MemoryMB,
+		Restart:           p.config.RestartPolicy,
+		Databases:         p.databases,
+		Order:             Databases(),
+		Artifacts:         p.mlflow.Artifacts,
+		ExternalArtifacts: p.artifacts.URI,
+		Folder:            set.Directory,
+		Repository:        set.Repository(backup.RepositoryPath),
+		Password:          p.credentials.Password(credentials.BackupRepository),
+		Interval:          set.Interval,
+		Last:              set.Keep.Last,
+		Daily:             set.Keep.Daily,
+		Weekly:            set.Keep.Weekly,
+		Monthly:           set.Keep.Monthly,
+		VerifyWithin:      set.VerifyWithin,
+		Ready:             p.mlflow.Ready, // before that there is nothing to keep
 	}
 	if p.postgres != nil {
 		args.Databases, args.Data = p.postgres.Read, p.network.Data

@@ -26,7 +26,7 @@ func (p *Platform) makeEdge(ctx *pulumi.Context, opts ...pulumi.ResourceOption) 
 		Deployment:        p.config.Name,
 		Image:             p.images["edge"],
 		Network:           p.network.Edge,
-		Address:           p.network.Front,
+		Address:           p.network.EdgeAddress,
 		MemoryMB:          p.config.Edge.MemoryMB,
 		Restart:           p.config.RestartPolicy,
 		Listen:            p.config.Edge.Address,

@@ -55,9 +55,9 @@ func ReadExternal(c *config.Config) (External, error) {
 	return e, err
 }
 
-// connectElsewhere makes connections of it. Nothing is registered: it is there
+// connectExternal makes connections of it. Nothing is registered: it is there
 // before the stack, and stays.
-func (p *Platform) connectElsewhere(*pulumi.Context, ...pulumi.ResourceOption) error {
+func (p *Platform) connectExternal(*pulumi.Context, ...pulumi.ResourceOption) error {
 	e, err := ReadExternal(p.config)
 	if err == nil && e.Postgres != nil {
 		p.databases, err = e.Postgres.Connect()

@@ -37,7 +37,9 @@ func declared(t *testing.T) map[string]workspace.ProjectConfigType {
 func fields() map[string]reflect.Type {
 	all := map[string]reflect.Type{}
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[config.Config]()) {
-		all[field.Tag.Get("json")] = field.Type
+		if name := field.Tag.Get("json"); name != "-" {
+			all[name] = field.Type
+		}
 	}
 	return all
 }

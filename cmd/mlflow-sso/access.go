@@ -14,7 +14,7 @@ import (
 )
 
 func newAccessCommand() *cobra.Command {
-	var which chosen
+	var which stackFlags
 	var output format
 	command := &cobra.Command{
 		Use:   "access",
@@ -36,8 +36,8 @@ service accounts. Nothing is changed.`,
 	return command
 }
 
-func showAccess(cmd *cobra.Command, which chosen, output format) (err error) {
-	s, err := which.found(cmd.Context())
+func showAccess(cmd *cobra.Command, which stackFlags, output format) (err error) {
+	s, err := which.openExisting(cmd.Context())
 	if err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func showAccess(cmd *cobra.Command, which chosen, output format) (err error) {
 	if err != nil {
 		return err
 	}
-	if told.Steward.ID == "" {
+	if told.AccessAdmin.ID == "" {
 		return fmt.Errorf("stack %s has no steward to ask with: it is there where the stack file has access rules or service accounts "+
 			"(docs/access.md), after `mlflow-sso up %s`", which.name, which.asFlags())
 	}
@@ -54,7 +54,7 @@ func showAccess(cmd *cobra.Command, which chosen, output format) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, docker.Close()) }()
-	asks := &accessclient.Client{Docker: docker, Container: told.MLflow.Container, Client: told.Steward.ID, Secret: told.Steward.Secret}
+	asks := &accessclient.Client{Docker: docker, Container: told.MLflow.Container, Client: told.AccessAdmin.ID, Secret: told.AccessAdmin.Secret}
 	var all accessclient.AllAccounts
 	err = progress.New(cmd.ErrOrStderr()).Step(cmd.Context(), "access to "+told.MLflow.URL, func(ctx context.Context, step *progress.Step) error {
 		all, err = asks.AllAccounts(ctx)

@@ -17,7 +17,7 @@ import (
 )
 
 func newBackupCommand(ofStack outputsOf) *cobra.Command {
-	var which chosen
+	var which stackFlags
 	var output format
 	command := &cobra.Command{
 		Use:   "backup",
@@ -33,8 +33,8 @@ Exit code 1 when no snapshot was taken.`,
   mlflow-sso backup verify`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withKeeper(cmd, ofStack, which, func(keeper backup.Client, told outputs.Stack) error {
-				return take(cmd, keeper, told, output)
+			return withBackup(cmd, ofStack, which, func(keeper backup.Client, told outputs.Stack) error {
+				return createSnapshot(cmd, keeper, told, output)
 			})
 		},
 	}
@@ -44,8 +44,8 @@ Exit code 1 when no snapshot was taken.`,
 	return command
 }
 
-// withKeeper does something with the container that takes snapshots.
-func withKeeper(cmd *cobra.Command, ofStack outputsOf, which chosen, do func(backup.Client, outputs.Stack) error) (err error) {
+// withBackup does something with the container that takes snapshots.
+func withBackup(cmd *cobra.Command, ofStack outputsOf, which stackFlags, do func(backup.Client, outputs.Stack) error) (err error) {
 	told, err := ofStack(cmd.Context(), which)
 	if err != nil {
 		return err
@@ -70,7 +70,7 @@ func snapshotOf(cmd *cobra.Command, keeper backup.Client, told outputs.Stack) (t
 	return taken, err
 }
 
-func take(cmd *cobra.Command, keeper backup.Client, told outputs.Stack, output format) error {
+func createSnapshot(cmd *cobra.Command, keeper backup.Client, told outputs.Stack, output format) error {
 	taken, err := snapshotOf(cmd, keeper, told)
 	if err != nil {
 		return err
@@ -100,14 +100,14 @@ type snapshots struct {
 }
 
 func newBackupListCommand(ofStack outputsOf) *cobra.Command {
-	var which chosen
+	var which stackFlags
 	var output format
 	command := &cobra.Command{
 		Use:   "list",
 		Short: "Tell which snapshots there are, and when a restore was last proved",
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withKeeper(cmd, ofStack, which, func(keeper backup.Client, told outputs.Stack) error {
+			return withBackup(cmd, ofStack, which, func(keeper backup.Client, told outputs.Stack) error {
 				all, err := keeper.List(cmd.Context())
 				if err != nil {
 					return err
@@ -152,7 +152,7 @@ func (s snapshots) print(w io.Writer, now time.Time) error {
 func age(now, then time.Time) string { return now.Sub(then).Round(time.Second).String() }
 
 func newBackupCheckCommand(ofStack outputsOf) *cobra.Command {
-	var which chosen
+	var which stackFlags
 	var data bool
 	command := &cobra.Command{
 		Use:   "check",
@@ -163,7 +163,7 @@ every byte of it and compares it with its checksum.
 Exit code 1 when something is missing or damaged, or when it could not look.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withKeeper(cmd, ofStack, which, func(keeper backup.Client, told outputs.Stack) error {
+			return withBackup(cmd, ofStack, which, func(keeper backup.Client, told outputs.Stack) error {
 				return progress.New(cmd.ErrOrStderr()).Step(cmd.Context(), "check of the snapshots of "+told.Deployment, func(ctx context.Context, step *progress.Step) error {
 					if data {
 						step.Say("reading all of the repository")

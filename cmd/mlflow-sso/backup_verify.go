@@ -17,7 +17,7 @@ import (
 )
 
 func newBackupVerifyCommand() *cobra.Command {
-	var which chosen
+	var which stackFlags
 	var output format
 	command := &cobra.Command{
 		Use:   "verify",
@@ -30,7 +30,7 @@ by backup list.
 It takes as much disk and memory as the stack itself. Exit code 1 when the proof failed.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			proof, err := prove(cmd, which)
+			proof, err := verifyRestore(cmd, which)
 			if err != nil {
 				return err
 			}
@@ -47,8 +47,8 @@ It takes as much disk and memory as the stack itself. Exit code 1 when the proof
 	return command
 }
 
-// prove restores into a stack that is there for it alone, and remembers that it did.
-func prove(cmd *cobra.Command, which chosen) (proof backup.Proof, err error) {
+// verifyRestore restores into a stack that is there for it alone, and remembers that it did.
+func verifyRestore(cmd *cobra.Command, which stackFlags) (proof backup.Proof, err error) {
 	began := time.Now()
 	told, err := outputsInState(cmd.Context(), which)
 	if err != nil {
@@ -65,7 +65,7 @@ func prove(cmd *cobra.Command, which chosen) (proof backup.Proof, err error) {
 		At: time.Now().Unix(), Snapshot: done.Snapshot, Taken: done.Taken.Unix(), Tables: done.Tables, Rows: done.Rows,
 		Artifacts: done.Artifacts, Seconds: int64(time.Since(began).Seconds()),
 	}
-	err = withKeeper(cmd, outputsInState, which, func(keeper backup.Client, _ outputs.Stack) error {
+	err = withBackup(cmd, outputsInState, which, func(keeper backup.Client, _ outputs.Stack) error {
 		return progress.New(cmd.ErrOrStderr()).Step(cmd.Context(), "remembering the proof", func(ctx context.Context, _ *progress.Step) error {
 			return keeper.RecordProof(ctx, proof)
 		})
@@ -75,7 +75,7 @@ func prove(cmd *cobra.Command, which chosen) (proof backup.Proof, err error) {
 
 // inCopy restores a snapshot into a stack of its own, proves the logins there, and removes
 // it again. More may be done with it before the logins.
-func inCopy(cmd *cobra.Command, which chosen, options stack.RestoreOptions, more ...func(context.Context, *stack.Stack) error) (done stack.RestoreResult, err error) {
+func inCopy(cmd *cobra.Command, which stackFlags, options stack.RestoreOptions, more ...func(context.Context, *stack.Stack) error) (done stack.RestoreResult, err error) {
 	root, err := workingcopy.Find(".")
 	if err != nil {
 		return done, err
@@ -85,7 +85,7 @@ func inCopy(cmd *cobra.Command, which chosen, options stack.RestoreOptions, more
 		return done, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	copied := chosen{name: which.name + "-proof"}
+	copied := stackFlags{name: which.name + "-proof"}
 	if copied.file, err = stack.RehearsalFile(root, which.name, which.file, folder); err != nil {
 		return done, err
 	}

@@ -22,7 +22,7 @@ func TestBootstrapRefusesAFormatBeforeItTouchesTheMachine(t *testing.T) {
 
 	code := run([]string{"bootstrap", "--output", "yaml"}, io.Discard, &stderr)
 
-	require.Equal(t, exitMisused, code)
+	require.Equal(t, exitUsage, code)
 	require.Contains(t, stderr.String(), "table or json")
 	require.NoDirExists(t, dir+"/toolchain")
 }

@@ -18,14 +18,14 @@ import (
 )
 
 const (
-	// consoleUsual is how long a person may stay unless --for says something else,
+	// consoleDefault is how long a person may stay unless --for says something else,
 	// shortestConsole the least that --for may say. The most is what Keycloak gives a session.
-	consoleUsual    = 30 * time.Minute
-	shortestConsole = 10 * time.Second
+	consoleDefault = 30 * time.Minute
+	consoleMin     = 10 * time.Second
 )
 
 func newConsoleCommand(ofStack outputsOf) *cobra.Command {
-	var which chosen
+	var which stackFlags
 	var length time.Duration
 	command := &cobra.Command{
 		Use:   "console",
@@ -45,8 +45,8 @@ up or verify removes them.`,
   ssh -t -L 8081:127.0.0.1:8081 <host> mlflow-sso console --stack prod     # 8081 is keycloak.port`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if length < shortestConsole || length > adminrealm.SessionMax {
-				return usageError{fmt.Errorf("--for: got %s, want %s to %s", length, shortestConsole, adminrealm.SessionMax)}
+			if length < consoleMin || length > adminrealm.SessionMax {
+				return usageError{fmt.Errorf("--for: got %s, want %s to %s", length, consoleMin, adminrealm.SessionMax)}
 			}
 			told, err := ofStack(cmd.Context(), which)
 			if err != nil {
@@ -59,7 +59,7 @@ up or verify removes them.`,
 		},
 	}
 	which.flags(command.Flags())
-	command.Flags().DurationVar(&length, "for", consoleUsual, "how long the person may stay, `TIME` such as 5m or 2h")
+	command.Flags().DurationVar(&length, "for", consoleDefault, "how long the person may stay, `TIME` such as 5m or 2h")
 	return command
 }
 
@@ -82,20 +82,20 @@ func console(ctx context.Context, cmd *cobra.Command, told outputs.Stack, length
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, goodbye(ctx, log, realm, guest)) }()
-	if err := printGuest(cmd.OutOrStdout(), told, guest); err != nil {
+	defer func() { err = errors.Join(err, deleteTemporaryAdmin(ctx, log, realm, guest)) }()
+	if err := printTemporaryAdmin(cmd.OutOrStdout(), told, guest); err != nil {
 		return err
 	}
-	return stay(ctx, log, "console for "+guest.Username, guest.Until)
+	return countdown(ctx, log, "console for "+guest.Username, guest.Until)
 }
 
-// goodbye removes the person, also after an interrupt.
-func goodbye(ctx context.Context, log *progress.Log, realm *adminrealm.Realm, guest *adminrealm.TemporaryAdmin) error {
-	return leave(ctx, log, "removing "+guest.Username, func(ctx context.Context) error { return realm.DeleteTemporaryAdmin(ctx, guest) },
+// deleteTemporaryAdmin removes the person, also after an interrupt.
+func deleteTemporaryAdmin(ctx context.Context, log *progress.Log, realm *adminrealm.Realm, guest *adminrealm.TemporaryAdmin) error {
+	return revokeOnExit(ctx, log, "removing "+guest.Username, func(ctx context.Context) error { return realm.DeleteTemporaryAdmin(ctx, guest) },
 		fmt.Sprintf("the next `mlflow-sso console`, `up` or `verify` after %s removes %s", guest.Until.Local().Format(time.TimeOnly), guest.Username))
 }
 
-func printGuest(w io.Writer, told outputs.Stack, guest *adminrealm.TemporaryAdmin) error {
+func printTemporaryAdmin(w io.Writer, told outputs.Stack, guest *adminrealm.TemporaryAdmin) error {
 	at, err := url.Parse(told.Keycloak.AdminURL)
 	if err != nil {
 		return fmt.Errorf("the stack's address of the admin console: %w", err)

@@ -17,7 +17,7 @@ import (
 func TestTheConsoleRefusesATimeThatMakesNoSenseBeforeItAsksAnybody(t *testing.T) {
 	for _, length := range []string{"0s", "-5m", "9s", "8h1s", "a while", "30"} {
 		asked := false
-		command := newConsoleCommand(func(context.Context, chosen) (outputs.Stack, error) {
+		command := newConsoleCommand(func(context.Context, stackFlags) (outputs.Stack, error) {
 			asked = true
 			return outputs.Stack{}, nil
 		})
@@ -28,7 +28,7 @@ func TestTheConsoleRefusesATimeThatMakesNoSenseBeforeItAsksAnybody(t *testing.T)
 		require.False(t, asked, length)
 
 		var stderr bytes.Buffer
-		require.Equal(t, exitMisused, run([]string{"console", "--for", length}, io.Discard, &stderr), length)
+		require.Equal(t, exitUsage, run([]string{"console", "--for", length}, io.Discard, &stderr), length)
 	}
 }
 
@@ -37,7 +37,7 @@ func TestAGuestIsShownWithEverythingThatALoginTakes(t *testing.T) {
 	guest := &adminrealm.TemporaryAdmin{Username: "console-x", Password: "the-password", Until: time.Date(2026, 5, 4, 12, 30, 15, 0, time.Local)}
 	var out strings.Builder
 
-	require.NoError(t, printGuest(&out, told, guest))
+	require.NoError(t, printTemporaryAdmin(&out, told, guest))
 
 	for _, want := range []string{"http://127.0.0.1:8081/admin/\n", "console-x\n", "the-password\n", "12:30:15", "ssh -N -L 8081:127.0.0.1:8081 "} {
 		require.Contains(t, out.String(), want)
@@ -49,13 +49,13 @@ func TestPasswordsAreOfThoseWhoExist(t *testing.T) {
 	told := outputs.Stack{Keycloak: outputs.Keycloak{AdminURL: "http://127.0.0.1:8081", Admin: outputs.Login{Username: "admin", Password: "p"}}}
 	require.Len(t, logins(told), 1)
 	var addresses strings.Builder
-	require.NoError(t, printAddresses(&addresses, chosen{name: "some"}, told))
+	require.NoError(t, printAddresses(&addresses, stackFlags{name: "some"}, told))
 	require.Contains(t, addresses.String(), "console  http://127.0.0.1:8081/admin/\n")
 
 	told.Keycloak.Admin = outputs.Login{}
 	require.Empty(t, logins(told))
 	addresses.Reset()
-	require.NoError(t, printAddresses(&addresses, chosen{name: "some"}, told))
+	require.NoError(t, printAddresses(&addresses, stackFlags{name: "some"}, told))
 	require.Contains(t, addresses.String(), " console --stack some\n")
 	require.NotContains(t, addresses.String(), "/admin/")
 

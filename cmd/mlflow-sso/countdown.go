@@ -9,14 +9,14 @@ import (
 )
 
 const (
-	// goodbyeWithin is how long it is tried when somebody has to go: what has to let them
+	// revokeTimeout is how long it is tried when somebody has to go: what has to let them
 	// go may be starting again just then.
-	goodbyeWithin = time.Minute
-	goodbyePoll   = 2 * time.Second
+	revokeTimeout = time.Minute
+	revokePoll    = 2 * time.Second
 )
 
-// stay counts down to the end of somebody's time, or to that of the command.
-func stay(ctx context.Context, log *progress.Log, name string, until time.Time) error {
+// countdown counts down to the end of somebody's time, or to that of the command.
+func countdown(ctx context.Context, log *progress.Log, name string, until time.Time) error {
 	return log.Step(ctx, name, func(ctx context.Context, step *progress.Step) error {
 		ctx, cancel := context.WithDeadline(ctx, until)
 		defer cancel()
@@ -32,10 +32,10 @@ func stay(ctx context.Context, log *progress.Log, name string, until time.Time) 
 	})
 }
 
-// leave ends what somebody was let in with, also after an interrupt. Where that cannot be
+// revokeOnExit ends what somebody was let in with, also after an interrupt. Where that cannot be
 // done in time, otherwise says what ends it instead.
-func leave(ctx context.Context, log *progress.Log, name string, end func(context.Context) error, otherwise string) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbyeWithin)
+func revokeOnExit(ctx context.Context, log *progress.Log, name string, end func(context.Context) error, otherwise string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
 	defer cancel()
 	return log.Step(ctx, name, func(ctx context.Context, step *progress.Step) error {
 		for {
@@ -47,7 +47,7 @@ func leave(ctx context.Context, log *progress.Log, name string, end func(context
 			select {
 			case <-ctx.Done():
 				return fmt.Errorf("%w; %s", err, otherwise)
-			case <-time.After(goodbyePoll):
+			case <-time.After(revokePoll):
 			}
 		}
 	})

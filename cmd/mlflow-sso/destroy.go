@@ -21,7 +21,7 @@ import (
 )
 
 func newDestroyCommand() *cobra.Command {
-	var which chosen
+	var which stackFlags
 	var data, sure bool
 	command := &cobra.Command{
 		Use:   "destroy",
@@ -48,9 +48,9 @@ by the setting protectData is never removed.`,
 	return command
 }
 
-// stays tells of data that is not the stack's, which no destroy touches; empty
+// externalDataNotice tells of data that is not the stack's, which no destroy touches; empty
 // where there is none.
-func stays(which chosen) (string, error) {
+func externalDataNotice(which stackFlags) (string, error) {
 	root, err := workingcopy.Find(".")
 	if err != nil {
 		return "", err
@@ -71,16 +71,16 @@ func stays(which chosen) (string, error) {
 }
 
 // confirm lets a person type the stack's name before its data is gone.
-func confirm(cmd *cobra.Command, which chosen) error {
+func confirm(cmd *cobra.Command, which stackFlags) error {
 	in, ok := terminal(cmd)
 	if !ok {
 		return usageError{errors.New("--data removes all data for good and there is nobody to ask: add --yes if it is meant")}
 	}
-	elsewhere, err := stays(which)
+	elsewhere, err := externalDataNotice(which)
 	if err != nil {
 		return err
 	}
-	return typed(cmd, in, which, fmt.Sprintf("All runs, models, artifacts and people that stack %s has on this host will be gone for good.\n%s", which.name, elsewhere), "nothing was removed")
+	return confirmStackName(cmd, in, which, fmt.Sprintf("All runs, models, artifacts and people that stack %s has on this host will be gone for good.\n%s", which.name, elsewhere), "nothing was removed")
 }
 
 // terminal is where a person types, if one does.
@@ -89,8 +89,8 @@ func terminal(cmd *cobra.Command) (*os.File, bool) {
 	return in, ok && term.IsTerminal(int(in.Fd()))
 }
 
-// typed demands that a person types the stack's name; otherwise says what became of it.
-func typed(cmd *cobra.Command, in io.Reader, which chosen, what, otherwise string) error {
+// confirmStackName demands that a person types the stack's name; otherwise says what became of it.
+func confirmStackName(cmd *cobra.Command, in io.Reader, which stackFlags, what, otherwise string) error {
 	_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "%sType the stack's name to go on: ", what)
 	answer, err := bufio.NewReader(in).ReadString('\n')
 	if err != nil {
@@ -102,7 +102,7 @@ func typed(cmd *cobra.Command, in io.Reader, which chosen, what, otherwise strin
 	return nil
 }
 
-func destroy(cmd *cobra.Command, which chosen, data bool) (err error) {
+func destroy(cmd *cobra.Command, which stackFlags, data bool) (err error) {
 	root, err := workingcopy.Find(".")
 	if err != nil {
 		return err
@@ -129,7 +129,7 @@ func destroy(cmd *cobra.Command, which chosen, data bool) (err error) {
 	if err != nil {
 		return err
 	}
-	s, err := which.on(cmd.Context(), &machine{root: root, home: at, docker: docker, toolchain: tools})
+	s, err := which.open(cmd.Context(), &machine{root: root, home: at, docker: docker, toolchain: tools})
 	if err != nil {
 		return err
 	}

@@ -14,12 +14,12 @@ import (
 
 var (
 	// errFindings says that doctor has found something, errUnseen that it could not look everywhere.
-	errFindings = errors.New("something is wrong; the first finding is where to begin")
-	errUnseen   = errors.New("nothing wrong was found, but not everything could be looked at")
+	errFindings   = errors.New("something is wrong; the first finding is where to begin")
+	errIncomplete = errors.New("nothing wrong was found, but not everything could be looked at")
 )
 
 func newDoctorCommand() *cobra.Command {
-	var which chosen
+	var which stackFlags
 	var output format
 	command := &cobra.Command{
 		Use:   "doctor",
@@ -34,15 +34,15 @@ looked at.`,
 		Example: `  mlflow-sso doctor
   mlflow-sso doctor --stack prod --output json`,
 		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return examine(cmd, which, output) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return runDoctor(cmd, which, output) },
 	}
 	which.flags(command.Flags())
 	output.flag(command.Flags())
 	return command
 }
 
-func examine(cmd *cobra.Command, which chosen, output format) (err error) {
-	patient, err := which.patient(cmd.Context())
+func runDoctor(cmd *cobra.Command, which stackFlags, output format) (err error) {
+	patient, err := which.healthTarget(cmd.Context())
 	if err != nil {
 		return err
 	}
@@ -69,14 +69,14 @@ func examine(cmd *cobra.Command, which chosen, output format) (err error) {
 	case len(told.Findings) > 0:
 		err = errFindings
 	case !told.Healthy():
-		err = errUnseen
+		err = errIncomplete
 	}
 	return err
 }
 
-// patient reads from the state what doctor has to know; no service is asked.
-func (c *chosen) patient(ctx context.Context) (health.Target, error) {
-	s, err := c.found(ctx)
+// healthTarget reads from the state what doctor has to know; no service is asked.
+func (c *stackFlags) healthTarget(ctx context.Context) (health.Target, error) {
+	s, err := c.openExisting(ctx)
 	if err != nil {
 		return health.Target{}, err
 	}

@@ -16,7 +16,7 @@ import (
 var errDrift = errors.New("there is drift; `mlflow-sso up --refresh` mends what would be made, changed or removed, and the other lines say what to do")
 
 func newDriftCommand() *cobra.Command {
-	var which chosen
+	var which stackFlags
 	command := &cobra.Command{
 		Use:   "drift",
 		Short: "Compare what there is with what the program wants, without changing anything",
@@ -49,8 +49,8 @@ Exit code 2 when there is such a thing, 1 when it could not be looked at.`,
 	return command
 }
 
-func drift(cmd *cobra.Command, which chosen) (found []report.Change, err error) {
-	s, err := which.found(cmd.Context())
+func drift(cmd *cobra.Command, which stackFlags) (found []report.Change, err error) {
+	s, err := which.openExisting(cmd.Context())
 	if err != nil {
 		return nil, err
 	}

@@ -15,12 +15,12 @@ import (
 
 // The least and the most that a link may last.
 const (
-	shortestLink = time.Minute
-	longestLink  = 30 * 24 * time.Hour
+	linkTTLMin = time.Minute
+	linkTTLMax = 30 * 24 * time.Hour
 )
 
 func newInviteCommand(ofStack outputsOf) *cobra.Command {
-	var which chosen
+	var which stackFlags
 	var lasts time.Duration
 	var again bool
 	command := &cobra.Command{
@@ -41,8 +41,8 @@ the password for one login takes its place.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if lasts < shortestLink || lasts > longestLink {
-				return usageError{fmt.Errorf("--for: got %s, want %s to %s", lasts, shortestLink, longestLink)}
+			if lasts < linkTTLMin || lasts > linkTTLMax {
+				return usageError{fmt.Errorf("--for: got %s, want %s to %s", lasts, linkTTLMin, linkTTLMax)}
 			}
 			told, err := ofStack(cmd.Context(), which)
 			if err != nil {

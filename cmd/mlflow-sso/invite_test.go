@@ -15,7 +15,7 @@ import (
 func TestAnInvitationIsForOnePersonAndForATimeThatMakesSense(t *testing.T) {
 	for _, args := range [][]string{{}, {"ada", "bob"}, {"ada", "--for", "5s"}, {"ada", "--for", "800h"}} {
 		var stderr bytes.Buffer
-		require.Equal(t, exitMisused, run(append([]string{"invite"}, args...), io.Discard, &stderr), args)
+		require.Equal(t, exitUsage, run(append([]string{"invite"}, args...), io.Discard, &stderr), args)
 		require.Contains(t, stderr.String(), "want ")
 	}
 }

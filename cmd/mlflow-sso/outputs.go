@@ -3,7 +3,7 @@ package main
 import "github.com/spf13/cobra"
 
 func newOutputsCommand() *cobra.Command {
-	var which chosen
+	var which stackFlags
 	command := &cobra.Command{
 		Use:   "outputs",
 		Short: "Show all that a stack tells about itself, as JSON, secrets in clear",

@@ -21,7 +21,7 @@ import (
 var errChanges = errors.New("there are changes; `mlflow-sso up` makes them")
 
 func newPreviewCommand() *cobra.Command {
-	var which chosen
+	var which stackFlags
 	var output format
 	var refresh, tell bool
 	command := &cobra.Command{
@@ -61,7 +61,7 @@ Exit codes: 0 also when there are changes, unless --exit-code is given: then 3.`
 	return command
 }
 
-func preview(cmd *cobra.Command, which chosen, refresh bool) (found report.Preview, err error) {
+func preview(cmd *cobra.Command, which stackFlags, refresh bool) (found report.Preview, err error) {
 	root, err := workingcopy.Find(".")
 	if err != nil {
 		return found, err

@@ -13,7 +13,7 @@ import (
 )
 
 func newRestoreCommand() *cobra.Command {
-	var which chosen
+	var which stackFlags
 	var options stack.RestoreOptions
 	var unproved bool
 	var output format
@@ -60,7 +60,7 @@ Exit code 1 when nothing was restored, or when the restored stack is not as it s
 }
 
 // restore restores a snapshot, and then does more with the stack, if something is given.
-func restore(cmd *cobra.Command, which chosen, options stack.RestoreOptions, more ...func(context.Context, *stack.Stack) error) (done stack.RestoreResult, told outputs.Stack, err error) {
+func restore(cmd *cobra.Command, which stackFlags, options stack.RestoreOptions, more ...func(context.Context, *stack.Stack) error) (done stack.RestoreResult, told outputs.Stack, err error) {
 	err = onStack(cmd, which, "restore of stack "+which.name, func(ctx context.Context, step *progress.Step, s *stack.Stack) error {
 		var err error
 		if done, err = s.Restore(ctx, step, options); err != nil {

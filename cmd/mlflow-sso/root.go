@@ -14,12 +14,12 @@ import (
 
 // Exit codes, the same for every command.
 const (
-	exitOK      = 0 // the command did what it says
-	exitFailed  = 1 // a step or a check failed
-	exitMisused = 2 // the arguments make no sense
-	exitDrift   = 2 // drift has found something
-	exitChanges = 3 // there are changes, and the arguments ask for this code
-	exitFound   = 4 // doctor has found something wrong
+	exitOK       = 0 // the command did what it says
+	exitFailed   = 1 // a step or a check failed
+	exitUsage    = 2 // the arguments make no sense
+	exitDrift    = 2 // drift has found something
+	exitChanges  = 3 // there are changes, and the arguments ask for this code
+	exitFindings = 4 // doctor has found something wrong
 )
 
 // usageError marks a mistake in the arguments.
@@ -41,13 +41,13 @@ func run(args []string, stdout, stderr io.Writer) int {
 	var misuse usageError
 	switch {
 	case errors.As(err, &misuse):
-		return exitMisused
+		return exitUsage
 	case errors.Is(err, errDrift):
 		return exitDrift
 	case errors.Is(err, errChanges):
 		return exitChanges
 	case errors.Is(err, errFindings):
-		return exitFound
+		return exitFindings
 	}
 	return exitFailed
 }
@@ -67,9 +67,9 @@ something wrong.`,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
-		newUpCommand(), newPreviewCommand(), newVerifyCommand(outputsInState), newDoctorCommand(), newDriftCommand(), newAttackCommand(outputsInState),
+		newUpCommand(), newPreviewCommand(), newVerifyCommand(outputsInState), newDoctorCommand(), newDriftCommand(), newSecurityTestCommand(outputsInState),
 		newBackupCommand(outputsInState), newRestoreCommand(), newUpgradeCommand(),
-		newPasswordsCommand(), newTokenCommand(outputsInState), newAccessCommand(), newConsoleCommand(outputsInState), newInviteCommand(outputsInState), newBreakGlassCommand(outputsInState), newCertificateCommand(outputsInState), newOutputsCommand(),
+		newCredentialsCommand(), newTokenCommand(outputsInState), newAccessCommand(), newConsoleCommand(outputsInState), newInviteCommand(outputsInState), newBreakGlassCommand(outputsInState), newCACertificateCommand(outputsInState), newOutputsCommand(),
 		newDestroyCommand(), newBootstrapCommand(),
 	)
 	return root

@@ -16,24 +16,24 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
-// chosen is the stack that a command works on.
-type chosen struct{ name, file string }
+// stackFlags is the stack that a command works on.
+type stackFlags struct{ name, file string }
 
-func (c *chosen) flags(flags *pflag.FlagSet) {
+func (c *stackFlags) flags(flags *pflag.FlagSet) {
 	flags.StringVar(&c.name, "stack", "dev", "the `NAME` of the stack")
 	flags.StringVar(&c.file, "file", "", "the stack `FILE` with its settings (default Pulumi.<stack>.yaml)")
 }
 
 // asFlags are the flags that choose the same stack, to be shown to a person.
-func (c *chosen) asFlags() string {
+func (c *stackFlags) asFlags() string {
 	if c.file == "" {
 		return "--stack " + c.name
 	}
 	return "--stack " + c.name + " --file " + c.file
 }
 
-// on opens the stack, an empty one where there was none, on a machine that is ready.
-func (c *chosen) on(ctx context.Context, m *machine) (*stack.Stack, error) {
+// open opens the stack, an empty one where there was none, on a machine that is ready.
+func (c *stackFlags) open(ctx context.Context, m *machine) (*stack.Stack, error) {
 	options, err := c.options(m)
 	if err != nil {
 		return nil, err
@@ -41,9 +41,9 @@ func (c *chosen) on(ctx context.Context, m *machine) (*stack.Stack, error) {
 	return stack.Open(ctx, options)
 }
 
-// found opens a stack that is in the state, to read that alone: nothing is
+// openExisting opens a stack that is in the state, to read that alone: nothing is
 // installed or started for it.
-func (c *chosen) found(ctx context.Context) (*stack.Stack, error) {
+func (c *stackFlags) openExisting(ctx context.Context) (*stack.Stack, error) {
 	root, err := workingcopy.Find(".")
 	if err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func (c *chosen) found(ctx context.Context) (*stack.Stack, error) {
 	return stack.OpenExisting(ctx, options)
 }
 
-func (c *chosen) options(m *machine) (stack.Options, error) {
+func (c *stackFlags) options(m *machine) (stack.Options, error) {
 	program, err := os.Executable()
 	return stack.Options{
 		Name: c.name, File: c.file, Repository: m.root, Home: m.home, Docker: m.docker,
@@ -68,8 +68,8 @@ func (c *chosen) options(m *machine) (stack.Options, error) {
 }
 
 // outputsInState reads what a stack tells about itself; no service is asked.
-func outputsInState(ctx context.Context, which chosen) (outputs.Stack, error) {
-	s, err := which.found(ctx)
+func outputsInState(ctx context.Context, which stackFlags) (outputs.Stack, error) {
+	s, err := which.openExisting(ctx)
 	if err != nil {
 		return outputs.Stack{}, err
 	}
@@ -77,7 +77,7 @@ func outputsInState(ctx context.Context, which chosen) (outputs.Stack, error) {
 }
 
 // onStack does something with a stack, on a machine that is ready, as a step.
-func onStack(cmd *cobra.Command, which chosen, title string, do func(context.Context, *progress.Step, *stack.Stack) error) (err error) {
+func onStack(cmd *cobra.Command, which stackFlags, title string, do func(context.Context, *progress.Step, *stack.Stack) error) (err error) {
 	root, err := workingcopy.Find(".")
 	if err != nil {
 		return err
@@ -93,7 +93,7 @@ func onStack(cmd *cobra.Command, which chosen, title string, do func(context.Con
 		return err
 	}
 	defer func() { err = errors.Join(err, ready.docker.Close()) }()
-	s, err := which.on(cmd.Context(), ready)
+	s, err := which.open(cmd.Context(), ready)
 	if err != nil {
 		return err
 	}

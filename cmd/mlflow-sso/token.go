@@ -17,7 +17,7 @@ import (
 const asToken format = "token"
 
 func newTokenCommand(ofStack outputsOf) *cobra.Command {
-	var which chosen
+	var which stackFlags
 	form := asToken
 	command := &cobra.Command{
 		Use:   "token ACCOUNT",
@@ -62,7 +62,7 @@ Exit codes: 0 printed, 1 the stack cannot be read or Keycloak gives no token,
 }
 
 func printToken(cmd *cobra.Command, told outputs.Stack, account outputs.ServiceAccount, form format) error {
-	way, err := wayTo(cmd.Context(), told)
+	way, err := openEdge(cmd.Context(), told)
 	if err != nil {
 		return err
 	}
@@ -77,9 +77,9 @@ func printToken(cmd *cobra.Command, told outputs.Stack, account outputs.ServiceA
 	return err
 }
 
-// wayTo is the way to a stack's public addresses. Docker is asked only where the
+// openEdge is the way to a stack's public addresses. Docker is asked only where the
 // stack has an edge.
-func wayTo(ctx context.Context, told outputs.Stack) (way *edgeclient.Client, err error) {
+func openEdge(ctx context.Context, told outputs.Stack) (way *edgeclient.Client, err error) {
 	if !told.Edge.Exists() {
 		return edgeclient.Open(ctx, told, nil)
 	}

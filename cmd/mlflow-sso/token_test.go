@@ -14,7 +14,7 @@ import (
 
 func askToken(t *testing.T, told outputs.Stack, args ...string) (string, error) {
 	t.Helper()
-	command := newTokenCommand(func(context.Context, chosen) (outputs.Stack, error) { return told, nil })
+	command := newTokenCommand(func(context.Context, stackFlags) (outputs.Stack, error) { return told, nil })
 	command.SetArgs(args)
 	var out bytes.Buffer
 	command.SetOut(&out)
@@ -37,7 +37,7 @@ func TestATokenIsOfAnAccountThatThereIs(t *testing.T) {
 	require.NotContains(t, err.Error(), "hidden")
 
 	for _, args := range [][]string{{"token"}, {"token", "a", "b"}, {"token", "ci", "--format", "xml"}} {
-		require.Equal(t, exitMisused, run(args, io.Discard, io.Discard), "%q", args)
+		require.Equal(t, exitUsage, run(args, io.Discard, io.Discard), "%q", args)
 	}
 }
 

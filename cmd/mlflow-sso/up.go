@@ -15,7 +15,7 @@ import (
 )
 
 func newUpCommand() *cobra.Command {
-	var which chosen
+	var which stackFlags
 	var refresh, unproved, unrehearsed bool
 	command := &cobra.Command{
 		Use:   "up",
@@ -50,7 +50,7 @@ Progress is on standard error, the proof and the addresses on standard output.`,
 	return command
 }
 
-func up(cmd *cobra.Command, which chosen, refresh, unrehearsed bool) (told outputs.Stack, err error) {
+func up(cmd *cobra.Command, which stackFlags, refresh, unrehearsed bool) (told outputs.Stack, err error) {
 	err = onStack(cmd, which, "stack "+which.name, func(ctx context.Context, step *progress.Step, s *stack.Stack) error {
 		if !unrehearsed {
 			if err := s.RequireRehearsal(ctx); err != nil {
@@ -70,7 +70,7 @@ func up(cmd *cobra.Command, which chosen, refresh, unrehearsed bool) (told outpu
 
 // printAddresses tells where to go, and how to get the passwords, which are not
 // shown here: this output ends up in logs.
-func printAddresses(w io.Writer, which chosen, told outputs.Stack) error {
+func printAddresses(w io.Writer, which stackFlags, told outputs.Stack) error {
 	console := told.Keycloak.AdminURL + "/admin/"
 	if !told.Keycloak.Admin.Exists() {
 		console = fmt.Sprintf("%s console %s", os.Args[0], which.asFlags())

@@ -19,7 +19,7 @@ import (
 
 // upgradeOptions are the arguments.
 type upgradeOptions struct {
-	which                chosen
+	which                stackFlags
 	rehearse, back, sure bool
 	// unproved leaves out the logins after going back.
 	unproved bool
@@ -114,8 +114,8 @@ func upgrade(cmd *cobra.Command, o upgradeOptions) error {
 }
 
 // before is what is known of the last upgrade, and what one would change.
-func before(cmd *cobra.Command, which chosen) (*stack.RollbackPoint, []stack.VersionChange, error) {
-	s, err := which.found(cmd.Context())
+func before(cmd *cobra.Command, which stackFlags) (*stack.RollbackPoint, []stack.VersionChange, error) {
+	s, err := which.openExisting(cmd.Context())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -157,7 +157,7 @@ func upgradeItself(cmd *cobra.Command, o upgradeOptions, tried rehearsal) error 
 	return err
 }
 
-func forgetAside(cmd *cobra.Command, which chosen) error {
+func forgetAside(cmd *cobra.Command, which stackFlags) error {
 	return onStack(cmd, which, "removing what was set aside", func(ctx context.Context, _ *progress.Step, s *stack.Stack) error { return s.DeleteOldCluster(ctx) })
 }
 
@@ -177,7 +177,7 @@ func goBack(cmd *cobra.Command, o upgradeOptions) error {
 	}
 	if way.Stage == stack.Done {
 		// Who goes back because nothing works must not be held up by that.
-		if err := withKeeper(cmd, outputsInState, o.which, func(keeper backup.Client, told outputs.Stack) error {
+		if err := withBackup(cmd, outputsInState, o.which, func(keeper backup.Client, told outputs.Stack) error {
 			_, err := snapshotOf(cmd, keeper, told)
 			return err
 		}); err != nil {
@@ -185,7 +185,7 @@ func goBack(cmd *cobra.Command, o upgradeOptions) error {
 		}
 	}
 	var told outputs.Stack
-	asBefore := chosen{name: o.which.name, file: way.File}
+	asBefore := stackFlags{name: o.which.name, file: way.File}
 	err = onStack(cmd, asBefore, "way back of stack "+o.which.name, func(ctx context.Context, step *progress.Step, s *stack.Stack) error {
 		changes, err := s.Rollback(ctx, step, way)
 		if err != nil {
@@ -213,12 +213,12 @@ func goBack(cmd *cobra.Command, o upgradeOptions) error {
 }
 
 // confirmBack lets a person type the stack's name before what was written is lost.
-func confirmBack(cmd *cobra.Command, which chosen, way *stack.RollbackPoint) error {
+func confirmBack(cmd *cobra.Command, which stackFlags, way *stack.RollbackPoint) error {
 	in, ok := terminal(cmd)
 	if !ok {
 		return usageError{errors.New("--back loses what was written since the upgrade, and there is nobody to ask: add --yes if it is meant")}
 	}
-	return typed(cmd, in, which, fmt.Sprintf("What was written since %s will be in a snapshot alone.\n", way.Began.Local().Format(time.DateTime)), "nothing was changed")
+	return confirmStackName(cmd, in, which, fmt.Sprintf("What was written since %s will be in a snapshot alone.\n", way.Began.Local().Format(time.DateTime)), "nothing was changed")
 }
 
 func texts(versions []stack.VersionChange) string {

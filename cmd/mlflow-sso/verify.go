@@ -20,13 +20,13 @@ import (
 )
 
 // outputsOf reads the outputs of a stack, secrets in clear.
-type outputsOf func(ctx context.Context, which chosen) (outputs.Stack, error)
+type outputsOf func(ctx context.Context, which stackFlags) (outputs.Stack, error)
 
 // errChecks says that a command did its work and found something wrong.
 var errChecks = errors.New("not every check passed")
 
 func newVerifyCommand(ofStack outputsOf) *cobra.Command {
-	var which chosen
+	var which stackFlags
 	var file string
 	var output format
 	command := &cobra.Command{
@@ -79,7 +79,7 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-func stackToVerify(cmd *cobra.Command, ofStack outputsOf, which chosen, file string) (outputs.Stack, error) {
+func stackToVerify(cmd *cobra.Command, ofStack outputsOf, which stackFlags, file string) (outputs.Stack, error) {
 	switch file {
 	case "":
 		return ofStack(cmd.Context(), which)
@@ -94,7 +94,7 @@ func stackToVerify(cmd *cobra.Command, ofStack outputsOf, which chosen, file str
 	return readOutputs(opened, file)
 }
 
-const howToWrite = "write them with `pulumi stack output --json --show-secrets`"
+const howToExport = "write them with `pulumi stack output --json --show-secrets`"
 
 // readOutputs reads what Pulumi writes. Errors do not repeat what was read.
 func readOutputs(r io.Reader, source string) (outputs.Stack, error) {
@@ -104,13 +104,13 @@ func readOutputs(r io.Reader, source string) (outputs.Stack, error) {
 		return stack, fmt.Errorf("read the stack's outputs from %s: %w", source, err)
 	}
 	if strings.Contains(string(raw), `"[secret]"`) {
-		return stack, fmt.Errorf("the outputs in %s hide their secrets; %s", source, howToWrite)
+		return stack, fmt.Errorf("the outputs in %s hide their secrets; %s", source, howToExport)
 	}
 	if err := json.Unmarshal(raw, &stack); err != nil {
-		return stack, fmt.Errorf("%s holds no outputs of a stack: %w; %s", source, err, howToWrite)
+		return stack, fmt.Errorf("%s holds no outputs of a stack: %w; %s", source, err, howToExport)
 	}
 	if stack.Deployment == "" || stack.MLflow.URL == "" || stack.Realm.Issuer == "" {
-		return stack, fmt.Errorf("%s holds no deployment, mlflow.url or realm.issuer, so the stack is not up; bring it up, then %s", source, howToWrite)
+		return stack, fmt.Errorf("%s holds no deployment, mlflow.url or realm.issuer, so the stack is not up; bring it up, then %s", source, howToExport)
 	}
 	return stack, nil
 }
@@ -132,7 +132,7 @@ func runChecks(cmd *cobra.Command, title string, names []string, write func(io.W
 	run func(observe func(report.Check)) (report.Report, error),
 ) (report.Report, error) {
 	out := cmd.OutOrStdout()
-	waiting := newImpatience(cmd.ErrOrStderr(), names)
+	waiting := newSlowCheckNotice(cmd.ErrOrStderr(), names)
 	defer waiting.stop()
 	row := func(report.Check) {}
 	if write == nil {
@@ -149,21 +149,21 @@ func runChecks(cmd *cobra.Command, title string, names []string, write func(io.W
 	return done, write(out, done)
 }
 
-// impatience tells a person on standard error which check they are waiting for.
-type impatience struct {
+// slowCheckNotice tells a person on standard error which check they are waiting for.
+type slowCheckNotice struct {
 	mu    sync.Mutex
 	names []string
 	began time.Time
 	done  chan struct{}
 }
 
-// patience is how long a check may be silent.
-const patience = 8 * time.Second
+// slowCheckAfter is how long a check may be silent.
+const slowCheckAfter = 8 * time.Second
 
-func newImpatience(w io.Writer, names []string) *impatience {
-	i := &impatience{names: names, began: time.Now(), done: make(chan struct{})}
+func newSlowCheckNotice(w io.Writer, names []string) *slowCheckNotice {
+	i := &slowCheckNotice{names: names, began: time.Now(), done: make(chan struct{})}
 	go func() {
-		ticker := time.NewTicker(patience)
+		ticker := time.NewTicker(slowCheckAfter)
 		defer ticker.Stop()
 		for {
 			select {
@@ -179,7 +179,7 @@ func newImpatience(w io.Writer, names []string) *impatience {
 	return i
 }
 
-func (i *impatience) next() {
+func (i *slowCheckNotice) next() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if len(i.names) > 0 {
@@ -189,14 +189,14 @@ func (i *impatience) next() {
 }
 
 // say is empty while the check that runs has not run for long.
-func (i *impatience) say(now time.Time) string {
+func (i *slowCheckNotice) say(now time.Time) string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	ran := now.Sub(i.began)
-	if len(i.names) == 0 || ran < patience/2 {
+	if len(i.names) == 0 || ran < slowCheckAfter/2 {
 		return ""
 	}
 	return fmt.Sprintf("%s has been running for %s", i.names[0], ran.Round(time.Second))
 }
 
-func (i *impatience) stop() { close(i.done) }
+func (i *slowCheckNotice) stop() { close(i.done) }

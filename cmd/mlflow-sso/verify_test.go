@@ -40,9 +40,9 @@ func stackGiven(t *testing.T, file, input string) (outputs.Stack, error) {
 	command := newVerifyCommand(nil)
 	command.SetContext(t.Context())
 	command.SetIn(strings.NewReader(input))
-	return stackToVerify(command, func(_ context.Context, which chosen) (outputs.Stack, error) {
+	return stackToVerify(command, func(_ context.Context, which stackFlags) (outputs.Stack, error) {
 		return outputs.Stack{Deployment: "from pulumi: " + which.name}, nil
-	}, chosen{name: "dev"}, file)
+	}, stackFlags{name: "dev"}, file)
 }
 
 func TestAFileOfOutputsComesBeforePulumi(t *testing.T) {
@@ -67,7 +67,7 @@ func TestAFileOfOutputsComesBeforePulumi(t *testing.T) {
 func TestArgumentsThatMakeNoSenseAreMisuse(t *testing.T) {
 	for _, args := range [][]string{{"verify", "prod"}, {"verify", "--output", "yaml"}, {"verify", "--nonsense"}} {
 		var stdout, stderr bytes.Buffer
-		require.Equal(t, exitMisused, run(args, &stdout, &stderr), "%q", args)
+		require.Equal(t, exitUsage, run(args, &stdout, &stderr), "%q", args)
 		require.Empty(t, stdout.String())
 		require.Contains(t, stderr.String(), "error: ")
 	}
@@ -75,7 +75,7 @@ func TestArgumentsThatMakeNoSenseAreMisuse(t *testing.T) {
 
 func TestOnlyALongCheckIsTalkedAbout(t *testing.T) {
 	began := time.Now()
-	i := &impatience{names: []string{"containers", "cleanup"}, began: began}
+	i := &slowCheckNotice{names: []string{"containers", "cleanup"}, began: began}
 
 	require.Empty(t, i.say(began.Add(time.Second)))
 	require.Equal(t, "containers has been running for 20s", i.say(began.Add(20*time.Second)))

@@ -52,10 +52,10 @@ const (
 	MLflowSession Label = "mlflow/secret-key"
 	// MLflowSessionTokens encrypts the tokens that a session keeps.
 	MLflowSessionTokens Label = "mlflow/session-token-key"
-	// KeeperClient is the secret of the client that sees Keycloak's people.
-	KeeperClient Label = "keeper/client-secret"
-	// StewardClient is the secret of the client that acts for the program in MLflow.
-	StewardClient Label = "steward/client-secret"
+	// IdentitySyncClient is the secret of the client that sees Keycloak's people.
+	IdentitySyncClient Label = "keeper/client-secret"
+	// AccessAdminClient is the secret of the client that acts for the program in MLflow.
+	AccessAdminClient Label = "steward/client-secret"
 	// MLflowGateway encrypts the API keys that people store in MLflow.
 	MLflowGateway Label = "mlflow/gateway-key"
 	// BackupRepository opens the snapshots.
@@ -83,7 +83,7 @@ func Labels() []Label {
 	return []Label{
 		PostgresSuperuser, PostgresMLflow, PostgresMLflowAuth, PostgresKeycloak, PostgresBackup, Redis,
 		KeycloakAdmin, KeycloakProvider, MLflowClient, MLflowSession, MLflowSessionTokens, MLflowGateway, BackupRepository,
-		KeeperClient, StewardClient, DemoAdmin, DemoMember, DemoOutsider,
+		IdentitySyncClient, AccessAdminClient, DemoAdmin, DemoMember, DemoOutsider,
 	}
 }
 

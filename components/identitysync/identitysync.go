@@ -45,15 +45,15 @@ type Args struct {
 	MemoryMB int
 	// Restart is Docker's restart policy.
 	Restart string
-	// Follow is the time between two looks at Keycloak, Prune between two removals
+	// Interval is the time between two looks at Keycloak, Prune between two removals
 	// of what is over.
-	Follow, Prune time.Duration
+	Interval, PruneInterval time.Duration
 	// Auth keeps people, permissions and sessions.
 	Auth postgres.Database
 	// OIDC is how people log in, and in which groups.
 	OIDC realm.OIDCClient
-	// Watcher is how to see Keycloak's people.
-	Watcher realm.SyncClient
+	// SyncClient is how to see Keycloak's people.
+	SyncClient realm.SyncClient
 	// MLflow is the server, which makes the plugin's tables when it starts.
 	MLflow *mlflow.Server
 }
@@ -67,17 +67,17 @@ func (a *Args) Validate() error {
 	var m argcheck.List
 	m.Require(a.Edge != nil, "Edge is missing, want the edge network")
 	m.Require((a.Data != nil) == a.Auth.Managed(), "Data is there: %t, want it exactly where the database is the stack's: %t", a.Data != nil, a.Auth.Managed())
-	m.Require(a.Follow >= time.Second && a.Follow%time.Second == 0, "Follow is %s, want whole seconds", a.Follow)
-	m.Require(a.Prune >= time.Second && a.Prune%time.Second == 0, "Prune is %s, want whole seconds", a.Prune)
+	m.Require(a.Interval >= time.Second && a.Interval%time.Second == 0, "Follow is %s, want whole seconds", a.Interval)
+	m.Require(a.PruneInterval >= time.Second && a.PruneInterval%time.Second == 0, "Prune is %s, want whole seconds", a.PruneInterval)
 	m.Require(!a.Auth.IsZero(), "Auth is missing, want a database")
 	m.Require(!a.OIDC.IsZero(), "OIDC is missing, want a client")
-	m.Require(!a.Watcher.IsZero(), "Watcher is missing, want a service account")
+	m.Require(!a.SyncClient.IsZero(), "Watcher is missing, want a service account")
 	m.Require(a.MLflow != nil, "MLflow is missing, want the server")
 	return m.Err(a.container().Validate())
 }
 
-// Keeper is the container.
-type Keeper struct {
+// Sidecar is the container.
+type Sidecar struct {
 	pulumi.ResourceState
 
 	// Container is the name of the container.
@@ -85,11 +85,11 @@ type Keeper struct {
 }
 
 // New makes the keeper. With an error from args nothing is registered.
-func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Keeper, error) {
+func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Sidecar, error) {
 	if err := args.Validate(); err != nil {
 		return nil, fmt.Errorf("keeper %q: %w", name, err)
 	}
-	k := &Keeper{}
+	k := &Sidecar{}
 	if err := ctx.RegisterComponentResource(TypeToken, name, k, opts...); err != nil {
 		return nil, fmt.Errorf("keeper %q: %w", name, err)
 	}
@@ -112,11 +112,11 @@ func (a *Args) environment() map[string]pulumi.StringInput {
 		"OIDC_USERS_DB_URI":     a.Auth.URI(),
 		"OIDC_GROUP_NAME":       pulumi.String(a.OIDC.UserGroup),
 		"OIDC_ADMIN_GROUP_NAME": pulumi.String(a.OIDC.AdminGroup),
-		"KEEPER_REALM_URL":      pulumi.String(a.Watcher.RealmURL),
-		"KEEPER_CLIENT_ID":      pulumi.String(a.Watcher.ID),
-		"KEEPER_CLIENT_SECRET":  a.Watcher.Secret,
-		"KEEPER_FOLLOW_SECONDS": seconds(a.Follow),
-		"KEEPER_PRUNE_SECONDS":  seconds(a.Prune),
+		"KEEPER_REALM_URL":      pulumi.String(a.SyncClient.RealmURL),
+		"KEEPER_CLIENT_ID":      pulumi.String(a.SyncClient.ID),
+		"KEEPER_CLIENT_SECRET":  a.SyncClient.Secret,
+		"KEEPER_FOLLOW_SECONDS": seconds(a.Interval),
+		"KEEPER_PRUNE_SECONDS":  seconds(a.PruneInterval),
 	}
 }
 

@@ -48,10 +48,10 @@ type Args struct {
 	// Port is where the server answers on 127.0.0.1 of the host: published, or, where
 	// something stands in front of it, through that.
 	Port int
-	// Front is the address of what stands in front of the server and ends TLS: the
+	// EdgeAddress is the address of what stands in front of the server and ends TLS: the
 	// only one that is believed where a request comes from. The zero value publishes
 	// the server itself.
-	Front netip.Addr
+	EdgeAddress netip.Addr
 	// Public is what a browser sees.
 	Public address.Public
 	// Database keeps everything.
@@ -74,7 +74,7 @@ func (a *Args) Validate() error {
 	m.Require((a.Data != nil) == a.Database.Managed(), "Data is there: %t, want it exactly where the database is the stack's: %t", a.Data != nil, a.Database.Managed())
 	m.Require(a.Port > 0, "Port is 0, want where to publish")
 	m.Require(!a.Public.IsZero(), "Public is missing, want what a browser sees")
-	m.Require(a.Public.TLS() == a.Front.IsValid(), "Public is %q and Front %q, want https with a front and plain http without", a.Public, a.Front)
+	m.Require(a.Public.TLS() == a.EdgeAddress.IsValid(), "Public is %q and Front %q, want https with a front and plain http without", a.Public, a.EdgeAddress)
 	m.Require(!a.Database.IsZero(), "Database is missing, want a database")
 	m.Require(a.ProviderSecret != nil, "ProviderSecret is missing, want a secret")
 	return m.Err(a.container().Validate())
@@ -113,8 +113,8 @@ type Server struct {
 	Internal address.Internal
 	// Admin is how to manage it.
 	Admin Admin
-	// Person may open the admin console at any time.
-	Person PermanentAdmin
+	// PermanentAdmin may open the admin console at any time.
+	PermanentAdmin PermanentAdmin
 }
 
 // New makes the server. With an error from args nothing is registered.
@@ -133,7 +133,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	}
 	s.Container = made.Name
 	s.Internal = address.Internal{Host: spec.Component, Port: port}
-	s.Person = args.person()
+	s.PermanentAdmin = args.permanentAdmin()
 	s.Admin = Admin{
 		URL:      args.adminURL(),
 		ClientID: ProviderClientID,
@@ -171,7 +171,7 @@ func (a *Args) container() *container.Args {
 		"KC_BOOTSTRAP_ADMIN_CLIENT_ID":     pulumi.String(ProviderClientID),
 		"KC_BOOTSTRAP_ADMIN_CLIENT_SECRET": a.ProviderSecret,
 	}
-	a.askForPerson(env)
+	a.bootstrapPermanentAdmin(env)
 	if a.Database.Parameters != "" {
 		env["KC_DB_URL_PROPERTIES"] = pulumi.String("?" + a.Database.Parameters)
 	}
@@ -180,10 +180,10 @@ func (a *Args) container() *container.Args {
 		networks = []pulumi.StringInput{a.Data, a.Edge}
 	}
 	var publish []container.Port
-	if a.Front.IsValid() {
+	if a.EdgeAddress.IsValid() {
 		// Without the headers Keycloak takes every form for a forged one.
 		env["KC_PROXY_HEADERS"] = pulumi.String("xforwarded")
-		env["KC_PROXY_TRUSTED_ADDRESSES"] = pulumi.String(a.Front.String())
+		env["KC_PROXY_TRUSTED_ADDRESSES"] = pulumi.String(a.EdgeAddress.String())
 		// The public name does not show the console.
 		env["KC_HOSTNAME_ADMIN"] = pulumi.String(a.adminURL())
 	} else {

@@ -11,18 +11,18 @@ type PermanentAdmin struct {
 	Password pulumi.StringOutput
 }
 
-// person is who may open the admin console at any time.
-func (a *Args) person() PermanentAdmin {
+// permanentAdmin is who may open the admin console at any time.
+func (a *Args) permanentAdmin() PermanentAdmin {
 	if a.AdminPassword == nil {
 		return PermanentAdmin{Password: pulumi.ToSecret(pulumi.String("")).(pulumi.StringOutput)}
 	}
 	return PermanentAdmin{Username: AdminUsername, Password: pulumi.ToSecret(a.AdminPassword).(pulumi.StringOutput)}
 }
 
-// askForPerson tells the server to make the person at its first start. At a later
+// bootstrapPermanentAdmin tells the server to make the person at its first start. At a later
 // one it takes no notice; the tool does it then, see internal/keycloak/adminrealm.
-func (a *Args) askForPerson(env map[string]pulumi.StringInput) {
-	if who := a.person(); who.Username != "" {
+func (a *Args) bootstrapPermanentAdmin(env map[string]pulumi.StringInput) {
+	if who := a.permanentAdmin(); who.Username != "" {
 		env["KC_BOOTSTRAP_ADMIN_USERNAME"] = pulumi.String(who.Username)
 		env["KC_BOOTSTRAP_ADMIN_PASSWORD"] = who.Password
 	}

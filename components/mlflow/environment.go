@@ -55,8 +55,8 @@ func (a *Args) environment() map[string]pulumi.StringInput {
 		env["CACHE_KEY_PREFIX"] = pulumi.String(a.Cache.Prefix)
 	}
 	a.artifacts(env)
-	if a.Front.IsValid() {
-		env["TRUSTED_PROXIES"] = pulumi.String(netip.PrefixFrom(a.Front, a.Front.BitLen()).String())
+	if a.EdgeAddress.IsValid() {
+		env["TRUSTED_PROXIES"] = pulumi.String(netip.PrefixFrom(a.EdgeAddress, a.EdgeAddress.BitLen()).String())
 	}
 	return env
 }
@@ -73,7 +73,7 @@ const (
 func (a *Args) allowedHosts() []string {
 	hosts := []string{a.Public.Host()}
 	more := []string{"mlflow", fmt.Sprintf("mlflow:%d", port), fmt.Sprintf("127.0.0.1:%d", port)}
-	if !a.Front.IsValid() {
+	if !a.EdgeAddress.IsValid() {
 		more = append(more, fmt.Sprintf("localhost:%d", a.Port), fmt.Sprintf("127.0.0.1:%d", a.Port))
 	}
 	for _, host := range more {

@@ -61,10 +61,10 @@ type Args struct {
 	// Port is where the server is published on 127.0.0.1 of the host, unless
 	// something stands in front of it.
 	Port int
-	// Front is the address of what stands in front of the server and ends TLS: the
+	// EdgeAddress is the address of what stands in front of the server and ends TLS: the
 	// only one that is believed where a request comes from. The zero value publishes
 	// the server itself.
-	Front netip.Addr
+	EdgeAddress netip.Addr
 	// Public is what a browser sees.
 	Public address.Public
 	// Workers is the number of server processes.
@@ -103,7 +103,7 @@ func (a *Args) Validate() error {
 	m.Require((a.Data != nil) == onData, "Data is there: %t, want it exactly where a database or the cache is the stack's: %t", a.Data != nil, onData)
 	m.Require(a.Port > 0, "Port is %d, want where to publish", a.Port)
 	m.Require(!a.Public.IsZero(), "Public is missing, want what a browser sees")
-	m.Require(a.Public.TLS() == a.Front.IsValid(), "Public is %q and Front %q, want https with a front and plain http without", a.Public, a.Front)
+	m.Require(a.Public.TLS() == a.EdgeAddress.IsValid(), "Public is %q and Front %q, want https with a front and plain http without", a.Public, a.EdgeAddress)
 	m.Require(a.Workers > 0, "Workers is %d, want more than 0", a.Workers)
 	m.Require(slices.Contains(Permissions(), a.DefaultPermission), "DefaultPermission is %q, want one of %s",
 		a.DefaultPermission, strings.Join(Permissions(), ", "))
@@ -172,7 +172,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 
 func (a *Args) container() *container.Args {
 	var publish []container.Port
-	if !a.Front.IsValid() {
+	if !a.EdgeAddress.IsValid() {
 		publish = []container.Port{{Host: a.Port, Container: port}}
 	}
 	networks := []pulumi.StringInput{a.Edge}

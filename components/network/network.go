@@ -81,10 +81,10 @@ type Network struct {
 	Edge pulumi.StringOutput
 	// Data is the name of the network of the databases; nil where there is none.
 	Data pulumi.StringInput
-	// Front is the address on the edge network of what stands in front of the
+	// EdgeAddress is the address on the edge network of what stands in front of the
 	// services, the only one whom they believe where a request comes from; the
 	// zero value where there is no such thing.
-	Front netip.Addr
+	EdgeAddress netip.Addr
 }
 
 // New makes the networks. With an error from args nothing is registered.
@@ -97,7 +97,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		return nil, fmt.Errorf("network %q: %w", name, err)
 	}
 	if args.Subnet.IsValid() {
-		n.Front = EdgeAddress(args.Subnet)
+		n.EdgeAddress = EdgeAddress(args.Subnet)
 	}
 	edge, err := n.network(ctx, name, "edge", args.Deployment, args.Subnet)
 	if err != nil {

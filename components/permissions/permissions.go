@@ -30,7 +30,7 @@ const (
 	TypeToken = "mlflow-sso:access:Access"
 
 	ProviderType       = "pulumi:providers:mlflow-sso"
-	StewardType        = "mlflow-sso:access:Steward"
+	AccessAdminType    = "mlflow-sso:access:Steward"
 	ServiceAccountType = "mlflow-sso:access:ServiceAccount"
 	GrantType          = "mlflow-sso:access:Grant"
 )
@@ -46,8 +46,8 @@ const (
 type Args struct {
 	// MLflow is the server.
 	MLflow *mlflow.Server
-	// Steward is the client that acts for the program.
-	Steward realm.ServiceAccountClient
+	// AccessAdmin is the client that acts for the program.
+	AccessAdmin realm.ServiceAccountClient
 	// Accounts are the service accounts.
 	Accounts []realm.ServiceAccountClient
 	// Rules are the grants. No two of them have the same key.
@@ -61,7 +61,7 @@ func (a *Args) Validate() error {
 	}
 	var m argcheck.List
 	m.Require(a.MLflow != nil, "MLflow is missing, want the server")
-	m.Require(a.Steward.Name != "", "Steward is missing, want a client")
+	m.Require(a.AccessAdmin.Name != "", "Steward is missing, want a client")
 	seen := map[string]bool{}
 	for _, r := range a.Rules {
 		m.Require(!seen[r.Key()], "Rules has %q twice, want it once", r.Key())
@@ -108,8 +108,8 @@ type builder struct {
 	args      *Args
 	component *Access
 
-	plugin  *plugin
-	steward *resource
+	plugin      *plugin
+	accessAdmin *resource
 	// known are the accounts, by name.
 	known map[string]pulumi.IDOutput
 }
@@ -120,8 +120,8 @@ func (b *builder) connect() error {
 		// Not what is known once the container is there: Pulumi makes a provider also in an
 		// update of other things alone, such as the first of a restore.
 		"container":    pulumi.String(b.args.MLflow.Name),
-		"clientId":     pulumi.String(b.args.Steward.Name),
-		"clientSecret": pulumi.ToSecret(b.args.Steward.Secret),
+		"clientId":     pulumi.String(b.args.AccessAdmin.Name),
+		"clientSecret": pulumi.ToSecret(b.args.AccessAdmin.Secret),
 	}, b.plugin, childopts.Options(b.component, pulumi.Version(PluginVersion))...)
 	if err != nil {
 		return fmt.Errorf("plugin: %w", err)
@@ -143,7 +143,7 @@ func (b *builder) make(token, name string, inputs pulumi.Map) (*resource, error)
 }
 
 func (b *builder) bind() (err error) {
-	b.steward, err = b.make(StewardType, "steward", pulumi.Map{"subject": b.args.Steward.Subject})
+	b.accessAdmin, err = b.make(AccessAdminType, "steward", pulumi.Map{"subject": b.args.AccessAdmin.Subject})
 	return err
 }
 
@@ -155,7 +155,7 @@ func (b *builder) accounts() error {
 			"subject":     account.Subject,
 			"admin":       pulumi.Bool(account.Admin),
 			"displayName": pulumi.String(account.Name),
-			"by":          b.steward.ID(),
+			"by":          b.accessAdmin.ID(),
 		})
 		if err != nil {
 			return err
@@ -173,7 +173,7 @@ func (b *builder) grants() error {
 		}
 		_, err := b.make(GrantType, "grant-"+strings.ReplaceAll(r.Key(), "/", "-"), pulumi.Map{
 			string(r.Who): who,
-			"by":          b.steward.ID(),
+			"by":          b.accessAdmin.ID(),
 			"kind":        pulumi.String(string(r.Kind)),
 			"pattern":     pulumi.String(string(r.Pattern)),
 			"permission":  pulumi.String(r.Permission),

@@ -76,9 +76,9 @@ type Args struct {
 	// Keycloak, each with a leading slash.
 	RedirectPath, LogoutPath string
 	// ClientSecret is MLflow's, WatcherSecret that of the client that sees people.
-	ClientSecret, WatcherSecret pulumi.StringInput
-	// StewardSecret is that of the client that acts for the program in MLflow; nil makes none.
-	StewardSecret pulumi.StringInput
+	ClientSecret, SyncClientSecret pulumi.StringInput
+	// AccessAdminSecret is that of the client that acts for the program in MLflow; nil makes none.
+	AccessAdminSecret pulumi.StringInput
 	// SSLRequired is none or external.
 	SSLRequired string
 	// AccessTokenLifespan is how long a login lasts: the session in MLflow ends with it.
@@ -89,8 +89,8 @@ type Args struct {
 	EventsExpiration time.Duration
 	// Users are people whom the realm starts with.
 	Users []User
-	// Machines are service accounts.
-	Machines []ServiceAccount
+	// ServiceAccounts are service accounts.
+	ServiceAccounts []ServiceAccount
 	// Groups are further groups.
 	Groups []string
 	// Mail is the server through which Keycloak writes to people; nil where it does not.
@@ -113,7 +113,7 @@ func (a *Args) Validate() error {
 			"RedirectPath or LogoutPath is %q, want an exact path with a leading slash", path)
 	}
 	m.Require(a.ClientSecret != nil, "ClientSecret is missing, want a secret")
-	m.Require(a.WatcherSecret != nil, "WatcherSecret is missing, want a secret")
+	m.Require(a.SyncClientSecret != nil, "WatcherSecret is missing, want a secret")
 	m.Require(slices.Contains(SSLRequirements(), a.SSLRequired), "SSLRequired is %q, want one of %s",
 		a.SSLRequired, strings.Join(SSLRequirements(), ", "))
 	m.Require(a.AccessTokenLifespan >= time.Minute, "AccessTokenLifespan is %s, want at least a minute", a.AccessTokenLifespan)
@@ -127,7 +127,7 @@ func (a *Args) Validate() error {
 		m.Require(slices.Contains([]string{"", AdminGroup, UserGroup}, user.Group), "Users has %q in group %q, want %s, %s or none",
 			user.Username, user.Group, AdminGroup, UserGroup)
 	}
-	checkMachines(&m, a.Machines, append([]string{AdminGroup, UserGroup}, a.Groups...))
+	checkMachines(&m, a.ServiceAccounts, append([]string{AdminGroup, UserGroup}, a.Groups...))
 	return m.Err()
 }
 
@@ -158,16 +158,16 @@ type Realm struct {
 
 	// Client is what MLflow needs.
 	Client OIDCClient
-	// Watcher is what the keeper needs.
-	Watcher SyncClient
+	// SyncClient is what the keeper needs.
+	SyncClient SyncClient
 	// Users are the people whom the realm starts with.
 	Users []User
-	// Steward acts for the program in MLflow; its name is empty where there is none.
-	Steward ServiceAccountClient
-	// Machines are the service accounts.
-	Machines []ServiceAccountClient
-	// Inside is for what others make in the realm.
-	Inside Resources
+	// AccessAdmin acts for the program in MLflow; its name is empty where there is none.
+	AccessAdmin ServiceAccountClient
+	// ServiceAccounts are the service accounts.
+	ServiceAccounts []ServiceAccountClient
+	// Resources is for what others make in the realm.
+	Resources Resources
 }
 
 // New makes the realm. With an error from args nothing is registered.
@@ -186,17 +186,17 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		AdminGroup:   AdminGroup,
 		UserGroup:    UserGroup,
 	}}
-	r.Watcher = SyncClient{ID: SyncClientID, Secret: pulumi.ToSecret(args.WatcherSecret).(pulumi.StringOutput), RealmURL: args.Internal.URL(issuer)}
+	r.SyncClient = SyncClient{ID: SyncClientID, Secret: pulumi.ToSecret(args.SyncClientSecret).(pulumi.StringOutput), RealmURL: args.Internal.URL(issuer)}
 	if err := ctx.RegisterComponentResource(TypeToken, name, r, opts...); err != nil {
 		return nil, fmt.Errorf("realm %q: %w", name, err)
 	}
 	b := &builder{ctx: ctx, name: name, args: args, component: r}
-	for _, step := range []func() error{b.provider, b.realm, b.events, b.profile, b.client, b.mappers, b.watcher, b.groups, b.users, b.machines} {
+	for _, step := range []func() error{b.provider, b.realm, b.events, b.profile, b.client, b.mappers, b.syncClient, b.groups, b.users, b.machines} {
 		if err := step(); err != nil {
 			return nil, fmt.Errorf("realm %q: %w", name, err)
 		}
 	}
-	r.Inside = b.inside()
+	r.Resources = b.resources()
 	if err := ctx.RegisterResourceOutputs(r, pulumi.Map{"issuer": pulumi.String(r.Client.Issuer)}); err != nil {
 		return nil, fmt.Errorf("realm %q: %w", name, err)
 	}

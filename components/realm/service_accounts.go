@@ -74,26 +74,26 @@ type ServiceAccountClient struct {
 // own secret: no page of Keycloak and no password leads there. The secret is a
 // derived one, so it turns with its generation.
 func (b *builder) machines() error {
-	if len(b.args.Machines) == 0 && b.args.StewardSecret == nil {
+	if len(b.args.ServiceAccounts) == 0 && b.args.AccessAdminSecret == nil {
 		return nil
 	}
 	scope, err := b.machineScope()
 	if err != nil {
 		return err
 	}
-	if b.args.StewardSecret != nil {
+	if b.args.AccessAdminSecret != nil {
 		// In no group: what it may do in MLflow is bound to it there.
-		b.component.Steward, err = b.machine(ServiceAccount{Name: AccessAdminID, Secret: b.args.StewardSecret, TokenLifespan: stewardToken}, scope)
+		b.component.AccessAdmin, err = b.machine(ServiceAccount{Name: AccessAdminID, Secret: b.args.AccessAdminSecret, TokenLifespan: stewardToken}, scope)
 		if err != nil {
 			return fmt.Errorf("steward: %w", err)
 		}
 	}
-	for _, machine := range b.args.Machines {
+	for _, machine := range b.args.ServiceAccounts {
 		made, err := b.machine(machine, scope)
 		if err != nil {
 			return fmt.Errorf("service account %s: %w", machine.Name, err)
 		}
-		b.component.Machines = append(b.component.Machines, made)
+		b.component.ServiceAccounts = append(b.component.ServiceAccounts, made)
 	}
 	return nil
 }

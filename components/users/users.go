@@ -19,8 +19,8 @@ import (
 // TypeToken is the component's type in the state.
 const TypeToken = "mlflow-sso:people:People"
 
-// Person is somebody whom the stack lists.
-type Person struct {
+// User is somebody whom the stack lists.
+type User struct {
 	// Username is in small letters, and stays.
 	Username string
 	// Email is the address by which MLflow knows them.
@@ -37,8 +37,8 @@ type Person struct {
 type Args struct {
 	// Realm is where they are made.
 	Realm realm.Resources
-	// People are all who are listed.
-	People []Person
+	// Users are all who are listed.
+	Users []User
 }
 
 // Validate reports every mistake in the arguments at once.
@@ -48,7 +48,7 @@ func (a *Args) Validate() error {
 	}
 	var m argcheck.List
 	m.Require(!a.Realm.IsZero(), "Realm is missing, want where people are made")
-	for _, p := range a.People {
+	for _, p := range a.Users {
 		m.Require(p.Username != "" && p.Email != "", "People has %q with the address %q, want both", p.Username, p.Email)
 		for _, group := range p.Groups {
 			_, known := a.Realm.Groups[group]
@@ -58,20 +58,20 @@ func (a *Args) Validate() error {
 	return m.Err()
 }
 
-// People are those whom the stack lists.
-type People struct{ pulumi.ResourceState }
+// Users are those whom the stack lists.
+type Users struct{ pulumi.ResourceState }
 
 // New makes the people. With an error from args nothing is registered.
-func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*People, error) {
+func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Users, error) {
 	if err := args.Validate(); err != nil {
 		return nil, fmt.Errorf("people %q: %w", name, err)
 	}
-	p := &People{}
+	p := &Users{}
 	if err := ctx.RegisterComponentResource(TypeToken, name, p, opts...); err != nil {
 		return nil, fmt.Errorf("people %q: %w", name, err)
 	}
-	for _, who := range args.People {
-		if err := p.person(ctx, name, args.Realm, who); err != nil {
+	for _, who := range args.Users {
+		if err := p.user(ctx, name, args.Realm, who); err != nil {
 			return nil, fmt.Errorf("people %q: %s: %w", name, who.Username, err)
 		}
 	}
@@ -81,7 +81,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	return p, nil
 }
 
-func (p *People) person(ctx *pulumi.Context, name string, in realm.Resources, who Person) error {
+func (p *Users) user(ctx *pulumi.Context, name string, in realm.Resources, who User) error {
 	made, err := keycloak.NewUser(ctx, name+"-"+who.Username, &keycloak.UserArgs{
 		RealmId:       in.RealmID,
 		Username:      pulumi.String(who.Username),

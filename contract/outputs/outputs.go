@@ -1,8 +1,8 @@
-// Package outputs is what a stack tells the world about itself: the stack
-// outputs that the program exports and that every command of mlflow-sso reads.
+// Package outputs declares the stack outputs: the program exports them, and every
+// command of mlflow-sso reads them.
 //
-// The program writes these keys and the tool reads them, so both use the names
-// declared here and a renamed key cannot leave one of them behind.
+// Both sides use the names declared here, so that a renamed key cannot leave one of
+// them behind. Outputs of a stack that the previous release made are read, too.
 package outputs
 
 import "slices"
@@ -21,27 +21,27 @@ type Stack struct {
 	Redis    Service           `json:"redis"`
 	// Artifacts is empty where files are in a volume.
 	Artifacts Artifacts `json:"artifacts"`
-	// Keeper keeps MLflow's people as Keycloak has them.
-	Keeper IdentitySync `json:"keeper"`
-	// Steward acts for the program in MLflow; empty where nothing needs it.
-	Steward Client `json:"steward"`
+	// IdentitySync keeps MLflow's people as Keycloak has them.
+	IdentitySync IdentitySync `json:"identitySync"`
+	// AccessAdmin acts for the program in MLflow; empty where nothing needs it.
+	AccessAdmin Client `json:"accessAdmin"`
 	// Edge is empty where nothing stands in front of MLflow and Keycloak.
 	Edge Edge `json:"edge"`
 	// Backup is empty where no snapshots are taken.
 	Backup Backup `json:"backup"`
-	// Upstreams are where people are known who are not listed.
-	Upstreams []IdentityProvider `json:"upstreams,omitempty"`
+	// IdentityProviders are where people are known who are not listed.
+	IdentityProviders []IdentityProvider `json:"identityProviders,omitempty"`
 	// DemoUsers is empty unless the stack asks for them (`realm.demoUsers`).
 	DemoUsers []User `json:"demoUsers"`
 	// ServiceAccounts are machines, if there are any (`serviceAccounts`).
 	ServiceAccounts []ServiceAccount `json:"serviceAccounts"`
-	// Turned is which credentials are not the first of their kind.
-	Turned CredentialVersions `json:"turned"`
+	// CredentialVersions is which credentials are not the first of their kind.
+	CredentialVersions CredentialVersions `json:"credentialVersions"`
 }
 
 // Containers are the names of all containers that the stack has.
 func (s Stack) Containers() []string {
-	all := []string{s.Postgres.Container, s.Redis.Container, s.Keycloak.Container, s.MLflow.Container, s.Keeper.Container, s.Edge.Container, s.Backup.Container}
+	all := []string{s.Postgres.Container, s.Redis.Container, s.Keycloak.Container, s.MLflow.Container, s.IdentitySync.Container, s.Edge.Container, s.Backup.Container}
 	return slices.DeleteFunc(all, func(name string) bool { return name == "" })
 }
 
@@ -118,10 +118,10 @@ type MLflow struct {
 // IdentitySync keeps MLflow's people as Keycloak has them.
 type IdentitySync struct {
 	Container string `json:"container"`
-	// FollowSeconds is the time between two looks at Keycloak, PruneSeconds between two
+	// IntervalSeconds is the time between two looks at Keycloak, PruneSeconds between two
 	// removals of what is over.
-	FollowSeconds int `json:"followSeconds"`
-	PruneSeconds  int `json:"pruneSeconds"`
+	IntervalSeconds      int `json:"intervalSeconds"`
+	PruneIntervalSeconds int `json:"pruneIntervalSeconds"`
 }
 
 // Keycloak is the identity provider.

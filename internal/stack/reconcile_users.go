@@ -17,7 +17,7 @@ import (
 // exclusive are the groups in which nobody is but whom the settings name.
 func (s *Stack) exclusive() realmusers.ManagedGroups {
 	groups := realmusers.ManagedGroups{}
-	for _, group := range s.Config.Realm.Exclusive {
+	for _, group := range s.Config.Realm.ManagedGroups {
 		groups[group] = s.Config.UsersInGroup(group)
 		if group == realm.AdminGroup {
 			groups[group] = append(groups[group], s.Config.Realm.Administrators...)
@@ -29,7 +29,7 @@ func (s *Stack) exclusive() realmusers.ManagedGroups {
 // reconcileUsers takes strangers out of exclusive groups and invites the listed people
 // who have no password yet. Where Keycloak cannot write to them, they are named.
 func (s *Stack) reconcileUsers(ctx context.Context, step Step) (Changes, error) {
-	if len(s.Config.People) == 0 && len(s.Config.Realm.Exclusive) == 0 {
+	if len(s.Config.Users) == 0 && len(s.Config.Realm.ManagedGroups) == 0 {
 		return nil, nil
 	}
 	told, err := s.Outputs(ctx)
@@ -58,7 +58,7 @@ func (s *Stack) reconcileUsers(ctx context.Context, step Step) (Changes, error) 
 
 func (s *Stack) invite(ctx context.Context, step Step, in *realmusers.Realm) error {
 	var usernames []string
-	for _, p := range s.Config.People {
+	for _, p := range s.Config.Users {
 		usernames = append(usernames, p.Username)
 	}
 	waiting, err := in.NeedInvitation(ctx, usernames)
@@ -86,7 +86,7 @@ func (s *Stack) tell(step Step, what string) {
 
 // differingPeople are those whom settlePeople would take out of a group.
 func (s *Stack) differingPeople(ctx context.Context, found []report.Change) ([]report.Change, error) {
-	if len(s.Config.Realm.Exclusive) == 0 || s.realmUnreadable(found) {
+	if len(s.Config.Realm.ManagedGroups) == 0 || s.realmUnreadable(found) {
 		return nil, nil
 	}
 	told, err := s.Outputs(ctx)
@@ -111,7 +111,7 @@ func (s *Stack) newlyListed(known *state) bool {
 		username, _ := r.Inputs["username"].(string)
 		names = append(names, username)
 	}
-	return slices.ContainsFunc(s.Config.People, func(p config.User) bool { return !slices.Contains(names, p.Username) })
+	return slices.ContainsFunc(s.Config.Users, func(p config.User) bool { return !slices.Contains(names, p.Username) })
 }
 
 // made is what the settings add to the realm.

@@ -145,7 +145,7 @@ func (s *Stack) lastSnapshot(ctx context.Context, step Step) (taken backup.Snaps
 	if err != nil {
 		return taken, err
 	}
-	writers := []string{told.MLflow.Container, told.Keeper.Container, told.Keycloak.Container}
+	writers := []string{told.MLflow.Container, told.IdentitySync.Container, told.Keycloak.Container}
 	defer func() {
 		if err == nil {
 			return

@@ -118,19 +118,19 @@ func TestAnAdministratorWhomNobodyKnowsFailsTheProof(t *testing.T) {
 	}
 }
 
-// standing sets keycloak.standingAdmin in the stack file.
+// standing sets keycloak.permanentAdmin in the stack file.
 func (l *lab) standing(t *testing.T, stands string) {
 	t.Helper()
 	content, err := os.ReadFile(l.file)
 	require.NoError(t, err)
 	lines := []string{}
 	for line := range strings.Lines(string(content)) {
-		if strings.Contains(line, "standingAdmin:") {
+		if strings.Contains(line, "permanentAdmin:") {
 			continue
 		}
 		lines = append(lines, line)
 		if strings.Contains(line, "mlflow-sso:keycloak:") {
-			lines = append(lines, "    standingAdmin: "+stands+"\n")
+			lines = append(lines, "    permanentAdmin: "+stands+"\n")
 		}
 	}
 	require.NoError(t, os.WriteFile(l.file, []byte(strings.Join(lines, "")), 0o600))

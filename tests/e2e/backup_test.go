@@ -37,7 +37,7 @@ func keepingLab(t *testing.T, env ...string) (*lab, string) {
 	require.NoError(t, os.WriteFile(passphrase, []byte("the passphrase of "+l.name), 0o600))
 	file, err := os.OpenFile(l.file, os.O_APPEND|os.O_WRONLY, 0)
 	require.NoError(t, err)
-	_, err = fmt.Fprintf(file, "  mlflow-sso:backup:\n    directory: %s\n    recoveryPassphraseFile: %s\n    every: 0s\n"+
+	_, err = fmt.Fprintf(file, "  mlflow-sso:backup:\n    directory: %s\n    recoveryPassphraseFile: %s\n    interval: 0s\n"+
 		"  mlflow-sso:serviceAccounts:\n    - {name: ci, groups: [mlflow-users]}\n", repository, passphrase)
 	require.NoError(t, err)
 	require.NoError(t, file.Close())

@@ -78,5 +78,5 @@ func operatorGetsIn(t *testing.T, l *lab, told outputs.Stack, docker *engine.Eng
 	require.Equal(t, 2, strings.Count(logs, `"break_glass.granted"`), "the audit log names both")
 	require.Contains(t, logs, "Keycloak is stopped")
 	require.NotContains(t, logs, opened.token)
-	require.Contains(t, logOf(t, docker, told.Keeper.Container), `"break_glass.ended"`, "the keeper ends what nobody ended")
+	require.Contains(t, logOf(t, docker, told.IdentitySync.Container), `"break_glass.ended"`, "the keeper ends what nobody ended")
 }

@@ -55,7 +55,7 @@ func (m *Mail) Server() address.Server {
 // UsersInGroup are the user names of the listed people in a group.
 func (c *Config) UsersInGroup(group string) []string {
 	var names []string
-	for _, p := range c.People {
+	for _, p := range c.Users {
 		if slices.Contains(p.Groups, group) {
 			names = append(names, p.Username)
 		}
@@ -73,11 +73,11 @@ var (
 	// A slash would part a path of groups, a comma a list of MLflow's.
 	groupPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 	// Keycloak refuses the same in names of people.
-	namePatternOfPeople = regexp.MustCompile(`^[^<>&"$%!#?§;*~/\\|^=\[\]{}()\x00-\x1f]{0,255}$`)
+	personNamePattern = regexp.MustCompile(`^[^<>&"$%!#?§;*~/\\|^=\[\]{}()\x00-\x1f]{0,255}$`)
 )
 
-// people checks who is listed, and the groups that they can be in.
-func (v *validation) people(c *Config) {
+// users checks who is listed, and the groups that they can be in.
+func (v *validation) users(c *Config) {
 	for i, group := range c.Realm.Groups {
 		switch {
 		case !groupPattern.MatchString(group):
@@ -88,21 +88,21 @@ func (v *validation) people(c *Config) {
 			v.fail("realm.groups", "got %q twice, want every group once", group)
 		}
 	}
-	for i, group := range c.Realm.Exclusive {
-		v.knownGroup("realm.exclusive", group, c)
-		if slices.Contains(c.Realm.Exclusive[:i], group) {
-			v.fail("realm.exclusive", "got %q twice, want every group once", group)
+	for i, group := range c.Realm.ManagedGroups {
+		v.knownGroup("realm.managedGroups", group, c)
+		if slices.Contains(c.Realm.ManagedGroups[:i], group) {
+			v.fail("realm.managedGroups", "got %q twice, want every group once", group)
 		}
 	}
-	for i, p := range c.People {
-		v.person(fmt.Sprintf("people[%d]", i), p, c)
-		for _, other := range c.People[:i] {
+	for i, p := range c.Users {
+		v.user(fmt.Sprintf("users[%d]", i), p, c)
+		for _, other := range c.Users[:i] {
 			if p.Username == other.Username {
-				v.fail(fmt.Sprintf("people[%d].username", i), "got %q twice, want everybody once", p.Username)
+				v.fail(fmt.Sprintf("users[%d].username", i), "got %q twice, want everybody once", p.Username)
 			}
 			// MLflow would take them for one person.
 			if strings.EqualFold(p.Email, other.Email) {
-				v.fail(fmt.Sprintf("people[%d].email", i), "got %q, which %s has too, want everybody's own: MLflow knows people by it", p.Email, other.Username)
+				v.fail(fmt.Sprintf("users[%d].email", i), "got %q, which %s has too, want everybody's own: MLflow knows people by it", p.Email, other.Username)
 			}
 		}
 	}
@@ -111,7 +111,7 @@ func (v *validation) people(c *Config) {
 	}
 }
 
-func (v *validation) person(key string, p User, c *Config) {
+func (v *validation) user(key string, p User, c *Config) {
 	switch {
 	case !usernamePattern.MatchString(p.Username):
 		v.fail(key+".username", "got %q, want 3 to 64 small letters, digits, dots, underscores and hyphens", p.Username)
@@ -124,7 +124,7 @@ func (v *validation) person(key string, p User, c *Config) {
 		v.fail(key+".email", "got %q, want the address of one person, such as ada@example.com: MLflow knows them by it", p.Email)
 	}
 	for _, name := range []struct{ key, got string }{{"firstName", p.FirstName}, {"lastName", p.LastName}} {
-		if !namePatternOfPeople.MatchString(name.got) {
+		if !personNamePattern.MatchString(name.got) {
 			v.fail(key+"."+name.key, "got %q, want a name of at most 255 characters, without the signs that Keycloak refuses in one", name.got)
 		}
 	}

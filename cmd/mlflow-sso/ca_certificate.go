@@ -10,8 +10,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-func newCertificateCommand(ofStack outputsOf) *cobra.Command {
-	var which chosen
+func newCACertificateCommand(ofStack outputsOf) *cobra.Command {
+	var which stackFlags
 	command := &cobra.Command{
 		Use:   "certificate",
 		Short: "Print the certificate that clients of a stack have to trust",

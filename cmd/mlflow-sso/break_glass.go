@@ -19,11 +19,11 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
-// breakGlassUsual is how long a pass lasts unless --for says something else.
-const breakGlassUsual = 30 * time.Minute
+// breakGlassDefault is how long a pass lasts unless --for says something else.
+const breakGlassDefault = 30 * time.Minute
 
 func newBreakGlassCommand(ofStack outputsOf) *cobra.Command {
-	var which chosen
+	var which stackFlags
 	var length time.Duration
 	var person, reason string
 	command := &cobra.Command{
@@ -63,7 +63,7 @@ this command is killed, the token ends when its time is over and the keeper take
 		return breakGlass(ctx, cmd, told, request{length, person, reason, *port})
 	}
 	which.flags(command.Flags())
-	command.Flags().DurationVar(&length, "for", breakGlassUsual, "how long, `TIME` such as 5m or 2h")
+	command.Flags().DurationVar(&length, "for", breakGlassDefault, "how long, `TIME` such as 5m or 2h")
 	command.Flags().StringVar(&person, "person", operator(), "`NAME` of who does it")
 	command.Flags().StringVar(&reason, "reason", "", "`TEXT` that says why; required")
 	return command
@@ -104,7 +104,7 @@ func breakGlass(ctx context.Context, cmd *cobra.Command, told outputs.Stack, r r
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, takeBack(ctx, log, glass, pass)) }()
+	defer func() { err = errors.Join(err, revokeBreakGlass(ctx, log, glass, pass)) }()
 	way, err := edgeclient.Open(ctx, told, docker)
 	if err != nil {
 		return err
@@ -125,12 +125,12 @@ Until                     %s, or until this command ends
 	if err != nil {
 		return err
 	}
-	return stay(ctx, log, "break-glass for "+r.person, pass.Until)
+	return countdown(ctx, log, "break-glass for "+r.person, pass.Until)
 }
 
-// takeBack ends the pass, also after an interrupt.
-func takeBack(ctx context.Context, log *progress.Log, glass *breakglass.Manager, pass *breakglass.TemporaryAdmin) error {
-	return leave(ctx, log, "taking back "+pass.Username, func(ctx context.Context) error {
+// revokeBreakGlass ends the pass, also after an interrupt.
+func revokeBreakGlass(ctx context.Context, log *progress.Log, glass *breakglass.Manager, pass *breakglass.TemporaryAdmin) error {
+	return revokeOnExit(ctx, log, "taking back "+pass.Username, func(ctx context.Context) error {
 		_, err := glass.Revoke(ctx, pass)
 		return err
 	}, fmt.Sprintf("its token ends at %s, and the keeper then takes the account's rights", pass.Until.Local().Format(time.TimeOnly)))

@@ -129,8 +129,8 @@ func (v *validation) mapping(key string, p IdentityProvider, c *Config) {
 		if theirs == "" || strings.TrimSpace(theirs) != theirs || strings.ContainsFunc(theirs, unicode.IsControl) || strings.Contains(theirs, "::") {
 			v.fail(key, "got %q for a group of %s, want its name", theirs, p.Alias)
 		}
-		if slices.Contains(c.Realm.Exclusive, ours) {
-			v.fail(key, "got %q, which is in realm.exclusive, want one of the two: nobody is in that group but whom the settings name", ours)
+		if slices.Contains(c.Realm.ManagedGroups, ours) {
+			v.fail(key, "got %q, which is in realm.managedGroups, want one of the two: nobody is in that group but whom the settings name", ours)
 		}
 	}
 	if !entrance {

@@ -10,8 +10,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 )
 
-func newPasswordsCommand() *cobra.Command {
-	var which chosen
+func newCredentialsCommand() *cobra.Command {
+	var which stackFlags
 	var output format
 	command := &cobra.Command{
 		Use:   "passwords",

@@ -14,10 +14,10 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
-const attackTool = "mlflow-sso attack"
+const securityTestTool = "mlflow-sso attack"
 
-func newAttackCommand(ofStack outputsOf) *cobra.Command {
-	var which chosen
+func newSecurityTestCommand(ofStack outputsOf) *cobra.Command {
+	var which stackFlags
 	var output format
 	var sarif string
 	command := &cobra.Command{
@@ -38,7 +38,7 @@ them. Exit code 1 when an attack got through or could not be made.`,
 			if err != nil {
 				return err
 			}
-			return attackStack(cmd, stack, output, sarif)
+			return runSecurityTest(cmd, stack, output, sarif)
 		},
 	}
 	flags := command.Flags()
@@ -48,8 +48,8 @@ them. Exit code 1 when an attack got through or could not be made.`,
 	return command
 }
 
-// attackStack makes the attacks and tells their outcome.
-func attackStack(cmd *cobra.Command, stack outputs.Stack, output format, sarif string) (err error) {
+// runSecurityTest makes the attacks and tells their outcome.
+func runSecurityTest(cmd *cobra.Command, stack outputs.Stack, output format, sarif string) (err error) {
 	docker, err := engine.Open(cmd.Context())
 	if err != nil {
 		return err
@@ -61,7 +61,7 @@ func attackStack(cmd *cobra.Command, stack outputs.Stack, output format, sarif s
 		write = report.WriteJSON
 	case asSARIF:
 		write = func(w io.Writer, done report.Report) error {
-			return report.WriteSARIF(w, done, attackTool, security.Rules(stack))
+			return report.WriteSARIF(w, done, securityTestTool, security.Rules(stack))
 		}
 	}
 	done, err := runChecks(cmd, security.Title(stack), security.Names(stack), write, func(observe func(report.Check)) (report.Report, error) {
@@ -82,5 +82,5 @@ func writeSARIF(path string, done report.Report, stack outputs.Stack) error {
 	if err != nil {
 		return fmt.Errorf("write SARIF: %w", err)
 	}
-	return errors.Join(report.WriteSARIF(io.Writer(file), done, attackTool, security.Rules(stack)), file.Close())
+	return errors.Join(report.WriteSARIF(io.Writer(file), done, securityTestTool, security.Rules(stack)), file.Close())
 }
