@@ -8,31 +8,36 @@ import (
 	"time"
 )
 
-// Backup sets where snapshots go, how often one is taken, and how long they stay.
+// Backup configures where snapshots are stored, how often one is created, and how long
+// they are kept.
 type Backup struct {
-	// Directory is the absolute path of a folder on the Docker host, S3 a bucket:
-	// exactly one of the two is where snapshots go.
+	// Directory is the absolute path of a folder on the Docker host for the snapshots.
+	// Exactly one of directory and s3 is required.
 	Directory string `json:"directory"`
-	S3        *S3    `json:"s3"`
-	// RecoveryPassphraseFile holds the passphrase that opens the snapshots, and the
-	// root secret in them, where nothing else is left of the stack.
+	// S3 is a bucket for the snapshots.
+	S3 *S3 `json:"s3"`
+	// RecoveryPassphraseFile is the absolute path of a file with the passphrase that a
+	// restore needs. Required.
 	RecoveryPassphraseFile SecretFile `json:"recoveryPassphraseFile"`
-	// Interval is the time from one snapshot to the next; 0 takes them on demand alone.
+	// Interval is the time between two snapshots; 0s creates them on demand only.
 	Interval time.Duration `json:"interval"`
-	// Keep is what stays.
+	// Keep says how many snapshots are kept.
 	Keep Keep `json:"keep"`
-	// VerifyWithin is how old the last proven restore may be before doctor asks for one.
+	// VerifyWithin is the maximum age of the last verified restore before doctor reports it.
 	VerifyWithin time.Duration `json:"verifyWithin"`
 	// MemoryMB limits the container's memory, in MiB.
 	MemoryMB int `json:"memoryMB"`
 }
 
-// Keep is how many snapshots stay: the newest ones, and the newest of so many days,
-// weeks and months.
+// Keep is the number of snapshots to keep.
 type Keep struct {
-	Last    int `json:"last"`
-	Daily   int `json:"daily"`
-	Weekly  int `json:"weekly"`
+	// Last is the number of newest snapshots.
+	Last int `json:"last"`
+	// Daily is the number of days of which the newest snapshot is kept.
+	Daily int `json:"daily"`
+	// Weekly is the number of weeks of which the newest snapshot is kept.
+	Weekly int `json:"weekly"`
+	// Monthly is the number of months of which the newest snapshot is kept.
 	Monthly int `json:"monthly"`
 }
 

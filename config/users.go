@@ -11,37 +11,39 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/address"
 )
 
-// User is somebody whom the stack lists: a user of the realm in exactly these
-// groups. The password is theirs, and no setting.
+// User is a user of the realm that the stack file manages. The password is set by the
+// user and is no setting.
 type User struct {
-	// Username is in small letters, and stays: another one is another person.
+	// Username is the user name, in lower case. Another name is another user.
 	Username string `json:"username"`
-	// Email is the address by which MLflow knows them, and where invitations go.
+	// Email is the address that identifies the user in MLflow and receives invitations.
 	Email string `json:"email"`
-	// FirstName and LastName are shown in Keycloak's pages and in MLflow.
+	// FirstName is shown in Keycloak and MLflow.
 	FirstName string `json:"firstName"`
-	LastName  string `json:"lastName"`
-	// Groups are all that they are in; one of them lets them into MLflow.
+	// LastName is shown in Keycloak and MLflow.
+	LastName string `json:"lastName"`
+	// Groups are all groups of the user; mlflow-users or mlflow-admins is required.
 	Groups []string `json:"groups"`
-	// Enabled is false for somebody who may not log in, and keeps their place.
+	// Enabled can be false to refuse logins without removing the user.
 	Enabled bool `json:"enabled"`
 }
 
 func (p *User) setDefaults() { p.Enabled = true }
 
-// Mail is the server through which Keycloak writes to people.
+// Mail is the mail server that Keycloak uses.
 type Mail struct {
-	// Host and Port are where Keycloak's container reaches it.
+	// Host is the server's host name or address, as Keycloak's container reaches it.
 	Host string `json:"host"`
-	Port int    `json:"port"`
-	// TLS says that the connection is encrypted and the server's certificate verified:
-	// from the first byte at port 465, else before anything is said.
+	// Port is the server's port: TLS from the start at 465, otherwise STARTTLS.
+	Port int `json:"port"`
+	// TLS encrypts connections and verifies the server's certificate; it can be false for a
+	// private address only.
 	TLS bool `json:"tls"`
-	// From is the sender.
+	// From is the sender's address.
 	From string `json:"from"`
-	// Username and PasswordFile log in at the server; none where it takes mail from
-	// this host without.
-	Username     string     `json:"username"`
+	// Username is the login name at the server; empty if it requires no login.
+	Username string `json:"username"`
+	// PasswordFile is the absolute path of a file with the password.
 	PasswordFile SecretFile `json:"passwordFile"`
 }
 

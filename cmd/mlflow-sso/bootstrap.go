@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -18,40 +19,58 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
-// machine is one that is ready to run stacks.
+// machine is a prepared machine.
 type machine struct {
-	root      string // the repository
+	root      string // the working copy
 	home      datadir.Home
 	docker    *engine.Engine
 	toolchain *toolchain.Toolchain
-	base      string // the image that the others start from
+	base      string // the base image
 }
 
-// prepare makes this machine ready: Docker, Pulumi with its plugins, and the base
-// image, each only as far as it is missing, from the repository at root. The
-// caller closes machine.docker.
-func prepare(ctx context.Context, log *progress.Log, root, base string) (ready *machine, err error) {
-	ready = &machine{root: root, base: base}
-	if ready.home, err = datadir.Open(); err != nil {
-		return nil, err
+// prepare installs what this machine lacks: Docker, the base image, and Pulumi with its
+// plugins, from the working copy at root. For a machine that lacks nothing it writes one
+// line. The caller closes machine.docker.
+func prepare(ctx context.Context, log *progress.Log, root, base string) (*machine, error) {
+	ready := &machine{root: root, base: base}
+	return ready, log.Summary(ctx, "machine ready", func(log *progress.Log) (string, error) {
+		if err := ready.install(ctx, log, root, base); err != nil {
+			return "", err
+		}
+		return ready.summary(), nil
+	})
+}
+
+// summary names the versions of what runs stacks here.
+func (m *machine) summary() string {
+	text := "Docker " + m.docker.Version
+	for _, part := range m.toolchain.Parts {
+		if strings.HasPrefix(part.Name, "Pulumi") {
+			return text + ", Pulumi " + part.Version
+		}
 	}
-	if ready.docker, err = dockerinstall.Ensure(ctx, ready.home, log); err != nil {
-		return nil, err
+	return text
+}
+
+func (m *machine) install(ctx context.Context, log *progress.Log, root, base string) (err error) {
+	if m.home, err = datadir.Open(); err != nil {
+		return err
+	}
+	if m.docker, err = dockerinstall.Ensure(ctx, m.home, log); err != nil {
+		return err
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, ready.docker.Close())
+			err = errors.Join(err, m.docker.Close())
 		}
 	}()
-	// The image is made before the toolchain since that takes minutes: a machine
-	// that cannot make it should say so soon.
-	if err = baseimage.Ensure(ctx, ready.docker, log, base); err != nil {
-		return nil, err
+	// The image comes before the toolchain, which takes minutes: a machine that cannot
+	// build it should report that soon.
+	if err = baseimage.Ensure(ctx, m.docker, log, base); err != nil {
+		return err
 	}
-	if ready.toolchain, err = toolchain.Ensure(ctx, ready.home, root, log); err != nil {
-		return nil, err
-	}
-	return ready, nil
+	m.toolchain, err = toolchain.Ensure(ctx, m.home, root, log)
+	return err
 }
 
 func newBootstrapCommand() *cobra.Command {
@@ -59,24 +78,29 @@ func newBootstrapCommand() *cobra.Command {
 	var output format
 	command := &cobra.Command{
 		Use:   "bootstrap",
-		Short: "Make this machine ready to run stacks",
-		Long: `bootstrap makes sure that a Docker Engine answers, that the image which the others start
-from exists, and that Pulumi and its plugins are there. What is there already is used and
-left alone, so a second run takes seconds.
+		Short: "Prepare this machine to run stacks",
+		Long: `bootstrap makes sure that a Docker Engine is running, that the base image exists, and that
+Pulumi and its plugins are installed. It uses what already exists, so a second run takes
+seconds.
 
-Installing Docker and making the image need root on a Debian machine. Pulumi is taken
-from its vendor, or, where that is out of reach, built from the Go module proxy, which
-takes some minutes once; one that is installed already is used. All
-that is made goes to $MLFLOW_SSO_HOME, else $XDG_DATA_HOME/mlflow-sso, else
-~/.local/share/mlflow-sso.
+Installing Docker and building the base image require root on a Debian machine. Pulumi is
+downloaded, or built from the Go module proxy if its download site is unreachable, which takes
+some minutes once. Everything is stored in $MLFLOW_SSO_HOME, else $XDG_DATA_HOME/mlflow-sso,
+else ~/.local/share/mlflow-sso.
 
-Progress is on standard error, the result on standard output.`,
+Progress is written to standard error, the result to standard output.`,
 		Example: `  mlflow-sso bootstrap
   mlflow-sso bootstrap --output json 2>bootstrap.log
   MLFLOW_SSO_HOME=/srv/mlflow-sso mlflow-sso bootstrap
   mlflow-sso bootstrap --base-image debian:trixie-slim   # as in the stack's images.base`,
-		Args: noArguments,
+		Args:        noArguments,
+		Annotations: exits(map[int]string{exitFailed: "the machine cannot be prepared"}),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			for _, flag := range []string{"stack", "file"} {
+				if cmd.Flags().Changed(flag) {
+					return usageError{fmt.Errorf("--%s: got it, want it left out: bootstrap prepares the machine for all stacks", flag)}
+				}
+			}
 			root, err := workingcopy.Find(".")
 			if err != nil {
 				return err
@@ -88,13 +112,12 @@ Progress is on standard error, the result on standard output.`,
 			return errors.Join(ready.print(cmd.OutOrStdout(), output), ready.docker.Close())
 		},
 	}
-	flags := command.Flags()
-	flags.StringVar(&base, "base-image", baseimage.Reference, "the `IMAGE` that the others start from; any but the default is\nyours, and not made here")
-	output.flag(flags)
+	command.Flags().StringVar(&base, "base-image", baseimage.Reference, "base `IMAGE` of the other images; any but the default must already exist or be pullable")
+	output.flag(command)
 	return command
 }
 
-// part is one thing that a machine has, as `bootstrap` tells about it.
+// part is one component of a prepared machine in the result of `bootstrap`.
 type part struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
@@ -127,13 +150,13 @@ func (m *machine) print(w io.Writer, output format) error {
 		}{m.home.Dir(), m.parts()})
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "PART\tVERSION\tFROM") // tabwriter tells at Flush
+	_, _ = fmt.Fprintln(table, "PART\tVERSION\tFROM") // tabwriter reports errors at Flush
 	for _, p := range m.parts() {
 		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", p.Name, p.Version, p.From)
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\nThis machine is ready. What was made is in %s\n", m.home.Dir())
+	_, err := fmt.Fprintf(w, "\nThis machine is ready. Its data is in %s\n", m.home.Dir())
 	return err
 }

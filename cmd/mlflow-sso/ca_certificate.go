@@ -10,19 +10,19 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-func newCACertificateCommand(ofStack outputsOf) *cobra.Command {
-	var which stackFlags
-	command := &cobra.Command{
-		Use:   "certificate",
-		Short: "Print the certificate that clients of a stack have to trust",
-		Long: `certificate prints, in PEM, the root certificate of the stack's own authority
-(edge.certificates is internal). It is no secret. Browsers and clients that shall reach the
-stack are told to trust it, once: a new container of the edge keeps the authority.`,
-		Example: `  mlflow-sso certificate --stack prod > mlflow-ca.pem
+func newCACertificateCommand(which *stackFlags, ofStack outputsOf) *cobra.Command {
+	return &cobra.Command{
+		Use:   "ca-certificate",
+		Short: "Print the CA certificate that clients of a stack must trust",
+		Long: `ca-certificate prints the root certificate of the stack's own certificate authority in PEM
+(edge.certificates is internal). It is not a secret. Add it to the trusted certificates of
+browsers and clients once: it survives a replacement of the edge container.`,
+		Example: `  mlflow-sso ca-certificate --stack prod > mlflow-ca.pem
   export MLFLOW_TRACKING_SERVER_CERT_PATH=$PWD/mlflow-ca.pem     # for MLflow's Python client`,
-		Args: noArguments,
+		Args:        noArguments,
+		Annotations: exits(map[int]string{exitFailed: "the stack has no certificate authority, or it cannot be read"}),
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			told, err := ofStack(cmd.Context(), which)
+			stack, err := ofStack(cmd.Context(), *which)
 			if err != nil {
 				return err
 			}
@@ -31,7 +31,7 @@ stack are told to trust it, once: a new container of the edge keeps the authorit
 				return err
 			}
 			defer func() { err = errors.Join(err, docker.Close()) }()
-			authority, err := edgeclient.Authority(cmd.Context(), told, docker)
+			authority, err := edgeclient.Authority(cmd.Context(), stack, docker)
 			if err != nil {
 				return err
 			}
@@ -39,6 +39,4 @@ stack are told to trust it, once: a new container of the edge keeps the authorit
 			return err
 		},
 	}
-	which.flags(command.Flags())
-	return command
 }

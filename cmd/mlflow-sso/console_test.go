@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"strings"
@@ -17,18 +16,12 @@ import (
 func TestTheConsoleRefusesATimeThatMakesNoSenseBeforeItAsksAnybody(t *testing.T) {
 	for _, length := range []string{"0s", "-5m", "9s", "8h1s", "a while", "30"} {
 		asked := false
-		command := newConsoleCommand(func(context.Context, stackFlags) (outputs.Stack, error) {
+		root := newRootCommand(func(context.Context, stackFlags) (outputs.Stack, error) {
 			asked = true
 			return outputs.Stack{}, nil
 		})
-		command.SetArgs([]string{"--for", length})
-		command.SetErr(io.Discard)
-		command.SilenceUsage, command.SilenceErrors = true, true
-		require.Error(t, command.ExecuteContext(t.Context()), length)
+		require.Equal(t, exitUsage, runRoot(t.Context(), root, []string{"console", "--duration", length}, io.Discard, io.Discard), length)
 		require.False(t, asked, length)
-
-		var stderr bytes.Buffer
-		require.Equal(t, exitUsage, run([]string{"console", "--for", length}, io.Discard, &stderr), length)
 	}
 }
 

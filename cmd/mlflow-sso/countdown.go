@@ -9,22 +9,22 @@ import (
 )
 
 const (
-	// revokeTimeout is how long it is tried when somebody has to go: what has to let them
-	// go may be starting again just then.
+	// revokeTimeout limits the attempts to revoke access: the service that has to do it may
+	// be restarting.
 	revokeTimeout = time.Minute
 	revokePoll    = 2 * time.Second
 )
 
-// countdown counts down to the end of somebody's time, or to that of the command.
+// countdown waits until the time is over or the command is interrupted.
 func countdown(ctx context.Context, log *progress.Log, name string, until time.Time) error {
 	return log.Step(ctx, name, func(ctx context.Context, step *progress.Step) error {
 		ctx, cancel := context.WithDeadline(ctx, until)
 		defer cancel()
 		for {
-			step.Say("%s left; Ctrl-C ends it", time.Until(until).Round(time.Second))
+			step.Say("%s left; press Ctrl-C to end it", time.Until(until).Round(time.Second))
 			select {
 			case <-ctx.Done():
-				step.Say("it is over")
+				step.Say("ended")
 				return nil
 			case <-time.After(time.Second):
 			}
@@ -32,8 +32,8 @@ func countdown(ctx context.Context, log *progress.Log, name string, until time.T
 	})
 }
 
-// revokeOnExit ends what somebody was let in with, also after an interrupt. Where that cannot be
-// done in time, otherwise says what ends it instead.
+// revokeOnExit revokes temporary access, also after an interrupt. If that fails within
+// revokeTimeout, the error ends with otherwise, which says what revokes it instead.
 func revokeOnExit(ctx context.Context, log *progress.Log, name string, end func(context.Context) error, otherwise string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
 	defer cancel()

@@ -10,36 +10,35 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 )
 
-func newCredentialsCommand() *cobra.Command {
-	var which stackFlags
+func newCredentialsCommand(which *stackFlags, ofStack outputsOf) *cobra.Command {
 	var output format
 	command := &cobra.Command{
-		Use:   "passwords",
-		Short: "Show who can log in where, with the passwords in clear",
-		Long: `passwords shows the demo users of a stack and the person who may open Keycloak's admin console
-at any time, where it has these (realm.demoUsers, keycloak.standingAdmin). They are read from
-the encrypted state. A demo user's password is the one that the person started with.`,
-		Example: `  mlflow-sso passwords
-  mlflow-sso passwords --output json | jq -r '.[] | select(.username == "demo-admin").password'`,
-		Args: noArguments,
+		Use:   "credentials",
+		Short: "Show the users who can log in, with their passwords in plain text",
+		Long: `credentials shows the demo users of a stack (realm.demoUsers) and Keycloak's permanent
+administrator (keycloak.permanentAdmin), if the stack has them. They are read from the
+encrypted state. For a demo user it shows the initial password.`,
+		Example: `  mlflow-sso credentials
+  mlflow-sso credentials --output json | jq -r '.[] | select(.username == "demo-admin").password'`,
+		Args:        noArguments,
+		Annotations: exits(map[int]string{exitFailed: "the state cannot be read"}),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			told, err := outputsInState(cmd.Context(), which)
+			stack, err := ofStack(cmd.Context(), *which)
 			if err != nil {
 				return err
 			}
-			all := logins(told)
+			all := logins(stack)
 			if len(all) == 0 {
-				_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "the stack has no standing passwords; `mlflow-sso console %s` lets a person into Keycloak's admin console\n", which.asFlags())
+				_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "the stack has no permanent users with known passwords; `mlflow-sso console %s` grants temporary access to the Keycloak admin console\n", which.asFlags())
 			}
 			return printLogins(cmd.OutOrStdout(), all, output)
 		},
 	}
-	which.flags(command.Flags())
-	output.flag(command.Flags())
+	output.flag(command)
 	return command
 }
 
-// account is one way in.
+// account is one login.
 type account struct {
 	Where    string `json:"where"`
 	Username string `json:"username"`
@@ -47,18 +46,18 @@ type account struct {
 	Role     string `json:"role"`
 }
 
-func logins(told outputs.Stack) []account {
+func logins(stack outputs.Stack) []account {
 	all := []account{}
-	roles := map[string]string{told.Realm.AdminGroup: "administrator", told.Realm.UserGroup: "member"}
-	for _, user := range told.DemoUsers {
+	roles := map[string]string{stack.Realm.AdminGroup: "administrator", stack.Realm.UserGroup: "member"}
+	for _, user := range stack.DemoUsers {
 		role, ok := roles[user.Group]
 		if !ok {
-			role = "nobody: is refused"
+			role = "no access"
 		}
-		all = append(all, account{told.MLflow.URL, user.Username, user.Password, role})
+		all = append(all, account{stack.MLflow.URL, user.Username, user.Password, role})
 	}
-	if admin := told.Keycloak.Admin; admin.Exists() {
-		all = append(all, account{told.Keycloak.AdminURL + "/admin/", admin.Username, admin.Password, "Keycloak's administrator"})
+	if admin := stack.Keycloak.Admin; admin.Exists() {
+		all = append(all, account{stack.Keycloak.AdminURL + "/admin/", admin.Username, admin.Password, "Keycloak administrator"})
 	}
 	return all
 }
@@ -71,7 +70,7 @@ func printLogins(w io.Writer, all []account, output format) error {
 		return nil
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "WHERE\tUSERNAME\tPASSWORD\tROLE") // tabwriter tells at Flush
+	_, _ = fmt.Fprintln(table, "WHERE\tUSERNAME\tPASSWORD\tROLE") // tabwriter reports errors at Flush
 	for _, l := range all {
 		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", l.Where, l.Username, l.Password, l.Role)
 	}

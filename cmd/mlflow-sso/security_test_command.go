@@ -14,41 +14,42 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
-const securityTestTool = "mlflow-sso attack"
+const securityTestTool = "mlflow-sso security-test"
 
-func newSecurityTestCommand(ofStack outputsOf) *cobra.Command {
-	var which stackFlags
+// errBreaches is returned if an attack succeeded.
+var errBreaches = errors.New("an attack succeeded")
+
+func newSecurityTestCommand(which *stackFlags, ofStack outputsOf) *cobra.Command {
 	var output format
 	var sarif string
 	command := &cobra.Command{
-		Use:   "attack",
-		Short: "Try to break into a stack of your own, and tell what was not refused",
-		Long: `attack tries on a running stack what an attacker would: forged tokens, every route of MLflow
-without a login, another member's things, bad headers, replayed logins, ports and
-passwords, secrets in logs and images. Each attempt has a control that shows that it works.
+		Use:   "security-test",
+		Short: "Attack a stack of your own and report what was not refused",
+		Long: `security-test performs on a running stack what an attacker would: forged tokens, every route of
+MLflow without a login, access to other users' data, spoofed headers, replayed logins, open
+ports, default passwords, secrets in logs and images. Each attack has a control which shows
+that the attack itself works.
 
-It attacks nothing but the stack: addresses come from the stack's own outputs, and requests
-to others are refused by the tool itself. It makes people and things of its own and removes
-them. Exit code 1 when an attack got through or could not be made.`,
-		Example: `  mlflow-sso attack
-  mlflow-sso attack --stack prod --sarif attack.sarif`,
-		Args: noArguments,
+It attacks nothing but the stack: the addresses come from the stack outputs, and the tool
+refuses requests to any other host. It creates users and data of its own and removes them.`,
+		Example: `  mlflow-sso security-test
+  mlflow-sso security-test --stack prod --sarif findings.sarif`,
+		Args:        noArguments,
+		Annotations: exits(map[int]string{exitFailed: "an attack could not be performed", exitFindings: "an attack succeeded"}),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			stack, err := ofStack(cmd.Context(), which)
+			stack, err := ofStack(cmd.Context(), *which)
 			if err != nil {
 				return err
 			}
 			return runSecurityTest(cmd, stack, output, sarif)
 		},
 	}
-	flags := command.Flags()
-	which.flags(flags)
-	output.flag(flags, asSARIF)
-	flags.StringVar(&sarif, "sarif", "", "write the result to this `FILE` too, as SARIF 2.1.0")
+	output.flag(command, asSARIF)
+	command.Flags().StringVar(&sarif, "sarif", "", "also write the result to this `FILE`, as SARIF 2.1.0")
 	return command
 }
 
-// runSecurityTest makes the attacks and tells their outcome.
+// runSecurityTest performs the attacks and reports the results.
 func runSecurityTest(cmd *cobra.Command, stack outputs.Stack, output format, sarif string) (err error) {
 	docker, err := engine.Open(cmd.Context())
 	if err != nil {
@@ -70,13 +71,26 @@ func runSecurityTest(cmd *cobra.Command, stack outputs.Stack, output format, sar
 	if err == nil && sarif != "" {
 		err = writeSARIF(sarif, done, stack)
 	}
-	if err == nil && !done.OK() {
-		err = errChecks
+	if err == nil {
+		err = breaches(done)
 	}
 	return err
 }
 
-// writeSARIF writes the file whole or says why not.
+// breaches returns an error unless every attack was performed and refused.
+func breaches(done report.Report) error {
+	for _, check := range done.Checks {
+		if check.Status == report.Failed {
+			return errBreaches
+		}
+	}
+	if !done.OK() {
+		return errChecks
+	}
+	return nil
+}
+
+// writeSARIF writes the complete file or returns an error.
 func writeSARIF(path string, done report.Report, stack outputs.Stack) error {
 	file, err := os.Create(path)
 	if err != nil {

@@ -16,7 +16,9 @@ import (
 // Whoever runs it can choose a stack of their own, never an address.
 func TestNothingButAStackCanBeGivenToAttack(t *testing.T) {
 	var names []string
-	newSecurityTestCommand(nil).Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	command := subcommand(newRootCommand(nil), "security-test")
+	_ = command.ParseFlags(nil) // adds the persistent flags
+	command.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
 
 	require.ElementsMatch(t, []string{"stack", "file", "output", "sarif"}, names)
 }

@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
+	"github.com/mlflow-sso/mlflow-sso/config"
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/toolchain"
@@ -16,15 +18,22 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
-// stackFlags is the stack that a command works on.
-type stackFlags struct{ name, file string }
-
-func (c *stackFlags) flags(flags *pflag.FlagSet) {
-	flags.StringVar(&c.name, "stack", "dev", "the `NAME` of the stack")
-	flags.StringVar(&c.file, "file", "", "the stack `FILE` with its settings (default Pulumi.<stack>.yaml)")
+// stackFlags select the stack that a command works on.
+type stackFlags struct {
+	name, file string
+	warnings   *warnings
 }
 
-// asFlags are the flags that choose the same stack, to be shown to a person.
+// addTo adds --stack and --file to every command.
+func (c *stackFlags) addTo(root *cobra.Command) {
+	flags := root.PersistentFlags()
+	flags.StringVar(&c.name, "stack", "dev", "`NAME` of the stack")
+	flags.StringVar(&c.file, "file", "", "stack `FILE` with the settings (default Pulumi.<stack>.yaml)")
+	_ = root.RegisterFlagCompletionFunc("stack", completeStacks)
+	_ = root.MarkPersistentFlagFilename("file", "yaml", "yml")
+}
+
+// asFlags returns the flags that select the same stack, for messages.
 func (c *stackFlags) asFlags() string {
 	if c.file == "" {
 		return "--stack " + c.name
@@ -32,7 +41,34 @@ func (c *stackFlags) asFlags() string {
 	return "--stack " + c.name + " --file " + c.file
 }
 
-// open opens the stack, an empty one where there was none, on a machine that is ready.
+// warnings writes each warning once, however often the settings are read.
+type warnings struct {
+	w    io.Writer
+	seen map[string]bool
+}
+
+func newWarnings(w io.Writer) *warnings { return &warnings{w, map[string]bool{}} }
+
+func (w *warnings) write(settings *config.Config) {
+	if w == nil || settings == nil {
+		return
+	}
+	for _, text := range settings.Warnings {
+		if !w.seen[text] {
+			w.seen[text] = true
+			_, _ = fmt.Fprintf(w.w, "warning: %s\n", text)
+		}
+	}
+}
+
+// settings reads and validates the stack's settings.
+func (c *stackFlags) settings(root string) (*config.Config, error) {
+	settings, err := stack.Settings(root, c.name, c.file)
+	c.warnings.write(settings)
+	return settings, err
+}
+
+// open opens the stack, a new one if there was none, on a prepared machine.
 func (c *stackFlags) open(ctx context.Context, m *machine) (*stack.Stack, error) {
 	options, err := c.options(m)
 	if err != nil {
@@ -41,11 +77,13 @@ func (c *stackFlags) open(ctx context.Context, m *machine) (*stack.Stack, error)
 	return stack.Open(ctx, options)
 }
 
-// openExisting opens a stack that is in the state, to read that alone: nothing is
-// installed or started for it.
+// openExisting opens a stack only to read its state: nothing is installed or started.
 func (c *stackFlags) openExisting(ctx context.Context) (*stack.Stack, error) {
 	root, err := workingcopy.Find(".")
 	if err != nil {
+		return nil, err
+	}
+	if _, err := c.settings(root); err != nil {
 		return nil, err
 	}
 	at, err := datadir.Open()
@@ -67,7 +105,7 @@ func (c *stackFlags) options(m *machine) (stack.Options, error) {
 	}, err
 }
 
-// outputsInState reads what a stack tells about itself; no service is asked.
+// outputsInState reads the outputs of a stack from its state and contacts no service.
 func outputsInState(ctx context.Context, which stackFlags) (outputs.Stack, error) {
 	s, err := which.openExisting(ctx)
 	if err != nil {
@@ -76,14 +114,14 @@ func outputsInState(ctx context.Context, which stackFlags) (outputs.Stack, error
 	return s.Outputs(ctx)
 }
 
-// onStack does something with a stack, on a machine that is ready, as a step.
+// onStack prepares the machine, opens the stack and runs do as a step.
 func onStack(cmd *cobra.Command, which stackFlags, title string, do func(context.Context, *progress.Step, *stack.Stack) error) (err error) {
 	root, err := workingcopy.Find(".")
 	if err != nil {
 		return err
 	}
-	// A mistake in the settings should show before a machine is made ready for minutes.
-	settings, err := stack.Settings(root, which.name, which.file)
+	// A mistake in the settings is reported before the machine is prepared, which can take minutes.
+	settings, err := which.settings(root)
 	if err != nil {
 		return err
 	}

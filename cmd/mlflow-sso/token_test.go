@@ -14,12 +14,11 @@ import (
 
 func askToken(t *testing.T, told outputs.Stack, args ...string) (string, error) {
 	t.Helper()
-	command := newTokenCommand(func(context.Context, stackFlags) (outputs.Stack, error) { return told, nil })
-	command.SetArgs(args)
+	command := newRootCommand(func(context.Context, stackFlags) (outputs.Stack, error) { return told, nil })
+	command.SetArgs(append([]string{"token"}, args...))
 	var out bytes.Buffer
 	command.SetOut(&out)
 	command.SetErr(io.Discard)
-	command.SilenceUsage, command.SilenceErrors = true, true
 	err := command.ExecuteContext(t.Context())
 	return out.String(), err
 }

@@ -14,45 +14,44 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
-func newUpCommand() *cobra.Command {
-	var which stackFlags
-	var refresh, unproved, unrehearsed bool
+func newUpCommand(which *stackFlags) *cobra.Command {
+	var refresh, noVerify, skipRehearsal bool
 	command := &cobra.Command{
 		Use:   "up",
-		Short: "Bring a stack up, or to what its settings say now, and prove its logins",
-		Long: `up makes this machine ready as far as it is not (see bootstrap), brings the stack up, and
-proves that the right people can log in and the wrong ones cannot (see verify).
+		Short: "Deploy a stack, or apply its changed settings, and verify the logins",
+		Long: `up prepares this machine if necessary (see bootstrap), deploys the stack, and verifies that
+authorized users can log in and everybody else is refused (see verify).
 
-It may be run again at any time: what is as the settings say stays as it is, and what an
-earlier run that was cut off has left is cleared up. Data is never removed.
+up is idempotent: it changes only what differs from the settings, completes an interrupted
+run, and never deletes data.
 
-Progress is on standard error, the proof and the addresses on standard output.`,
+Progress is written to standard error, the check results and the URLs to standard output.`,
 		Example: `  mlflow-sso up
   mlflow-sso up --stack prod
-  mlflow-sso up --refresh     # mends what drift shows
+  mlflow-sso up --refresh     # also fix the drift that mlflow-sso drift reports
   mlflow-sso up --stack lab --file ~/lab/Pulumi.lab.yaml`,
-		Args: noArguments,
+		Args:        noArguments,
+		Annotations: exits(map[int]string{exitFailed: "the deployment or a check failed"}),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			told, err := up(cmd, which, refresh, unrehearsed)
-			if err != nil || unproved {
+			deployed, err := up(cmd, *which, refresh, skipRehearsal)
+			if err != nil || noVerify {
 				return err
 			}
-			if err := verifyOutputs(cmd, told, asTable); err != nil {
+			if err := verifyOutputs(cmd, deployed, asTable); err != nil {
 				return err
 			}
-			return printAddresses(cmd.OutOrStdout(), which, told)
+			return printAddresses(cmd.OutOrStdout(), *which, deployed)
 		},
 	}
-	which.flags(command.Flags())
-	command.Flags().BoolVar(&refresh, "refresh", false, "look first at what there is, and set back what was changed by hand")
-	command.Flags().BoolVar(&unproved, "no-verify", false, "bring the stack up without proving its logins")
-	command.Flags().BoolVar(&unrehearsed, "unrehearsed", false, "let other versions take over the data without `mlflow-sso upgrade`, and without its way back")
+	command.Flags().BoolVar(&refresh, "refresh", false, "read the actual state first, and revert manual changes")
+	command.Flags().BoolVar(&noVerify, "no-verify", false, "deploy without verifying the logins")
+	command.Flags().BoolVar(&skipRehearsal, "skip-rehearsal", false, "apply new versions of services without `mlflow-sso upgrade`: no rehearsal, no rollback")
 	return command
 }
 
-func up(cmd *cobra.Command, which stackFlags, refresh, unrehearsed bool) (told outputs.Stack, err error) {
+func up(cmd *cobra.Command, which stackFlags, refresh, skipRehearsal bool) (deployed outputs.Stack, err error) {
 	err = onStack(cmd, which, "stack "+which.name, func(ctx context.Context, step *progress.Step, s *stack.Stack) error {
-		if !unrehearsed {
+		if !skipRehearsal {
 			if err := s.RequireRehearsal(ctx); err != nil {
 				return err
 			}
@@ -62,17 +61,17 @@ func up(cmd *cobra.Command, which stackFlags, refresh, unrehearsed bool) (told o
 			return err
 		}
 		step.Say("%s", s.Summary(changes))
-		told, err = s.Outputs(ctx)
+		deployed, err = s.Outputs(ctx)
 		return err
 	})
-	return told, err
+	return deployed, err
 }
 
-// printAddresses tells where to go, and how to get the passwords, which are not
-// shown here: this output ends up in logs.
-func printAddresses(w io.Writer, which stackFlags, told outputs.Stack) error {
-	console := told.Keycloak.AdminURL + "/admin/"
-	if !told.Keycloak.Admin.Exists() {
+// printAddresses prints the URLs and how to get the credentials, which are not printed
+// here: this output ends up in logs.
+func printAddresses(w io.Writer, which stackFlags, deployed outputs.Stack) error {
+	console := deployed.Keycloak.AdminURL + "/admin/"
+	if !deployed.Keycloak.Admin.Exists() {
 		console = fmt.Sprintf("%s console %s", os.Args[0], which.asFlags())
 	}
 	_, err := fmt.Fprintf(w, `
@@ -80,11 +79,11 @@ MLflow            %[1]s
 Keycloak          %[2]s
 Keycloak console  %[3]s
 
-Passwords         %[4]s passwords %[5]s
-Take it down      %[4]s destroy %[5]s
-`, told.MLflow.URL, told.Keycloak.URL, console, os.Args[0], which.asFlags())
-	if err == nil && told.Edge.Certificates == edge.Internal {
-		_, err = fmt.Fprintf(w, "To be trusted     %s certificate %s > mlflow-ca.pem\n", os.Args[0], which.asFlags())
+Credentials       %[4]s credentials %[5]s
+Tear down         %[4]s destroy %[5]s
+`, deployed.MLflow.URL, deployed.Keycloak.URL, console, os.Args[0], which.asFlags())
+	if err == nil && deployed.Edge.Certificates == edge.Internal {
+		_, err = fmt.Fprintf(w, "CA certificate    %s ca-certificate %s > mlflow-ca.pem\n", os.Args[0], which.asFlags())
 	}
 	return err
 }

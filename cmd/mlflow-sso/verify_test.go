@@ -24,9 +24,9 @@ func TestOutputsAreReadOnlyWhenTheyTellEverything(t *testing.T) {
 
 	for text, wanted := range map[string]string{
 		`{"deployment":"d","keycloak":"[secret]"}`: "--show-secrets",
-		`{}`:                    "the stack is not up",
-		``:                      "no outputs",
-		`{"deployment": hidden`: "no outputs",
+		`{}`:                    "the stack is not deployed",
+		``:                      "no stack outputs",
+		`{"deployment": hidden`: "no stack outputs",
 	} {
 		_, err := readOutputs(strings.NewReader(text), "here")
 		require.ErrorContains(t, err, wanted)
@@ -37,7 +37,7 @@ func TestOutputsAreReadOnlyWhenTheyTellEverything(t *testing.T) {
 // stackGiven runs the choice of a stack alone, without a Docker daemon.
 func stackGiven(t *testing.T, file, input string) (outputs.Stack, error) {
 	t.Helper()
-	command := newVerifyCommand(nil)
+	command := newVerifyCommand(&stackFlags{}, nil)
 	command.SetContext(t.Context())
 	command.SetIn(strings.NewReader(input))
 	return stackToVerify(command, func(_ context.Context, which stackFlags) (outputs.Stack, error) {
@@ -73,16 +73,16 @@ func TestArgumentsThatMakeNoSenseAreMisuse(t *testing.T) {
 	}
 }
 
-func TestOnlyALongCheckIsTalkedAbout(t *testing.T) {
+func TestOnlyASlowCheckIsNamed(t *testing.T) {
 	began := time.Now()
 	i := &slowCheckNotice{names: []string{"containers", "cleanup"}, began: began}
 
-	require.Empty(t, i.say(began.Add(time.Second)))
-	require.Equal(t, "containers has been running for 20s", i.say(began.Add(20*time.Second)))
+	require.Empty(t, i.text(began.Add(time.Second)))
+	require.Equal(t, "containers has been running for 20s", i.text(began.Add(20*time.Second)))
 	i.next()
-	require.Empty(t, i.say(time.Now()))
-	require.Contains(t, i.say(time.Now().Add(time.Minute)), "cleanup")
+	require.Empty(t, i.text(time.Now()))
+	require.Contains(t, i.text(time.Now().Add(time.Minute)), "cleanup")
 	i.next()
 	i.next()
-	require.Empty(t, i.say(time.Now().Add(time.Minute)))
+	require.Empty(t, i.text(time.Now().Add(time.Minute)))
 }
