@@ -55,8 +55,8 @@ Results are written to standard output, progress and warnings to standard error.
 
 		SuggestionsMinimumDistance: 2,
 
-		Args:          noUnknownCommand,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args: noUnknownCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	which := &stackFlags{}
 	which.addTo(root)

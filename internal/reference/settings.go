@@ -45,7 +45,11 @@ derived from one root secret, and those of external services are read from files
 		if top && setting.Type == "object" {
 			continue
 		}
-		fmt.Fprintf(&page, "| `%s` | %s | %s | %s |\n", setting.Path, setting.Type, code(setting.Default), sentence(setting, comment))
+		cell := sentence(setting, comment)
+		if top {
+			cell = "see above"
+		}
+		fmt.Fprintf(&page, "| `%s` | %s | %s | %s |\n", setting.Path, setting.Type, code(setting.Default), cell)
 	}
 	page.WriteString("\n## Renamed settings\n\nThe old names work for one release, with a warning.\n\n| old | new |\n|---|---|\n")
 	for _, row := range config.RenamedSettings() {
@@ -85,12 +89,12 @@ func fieldComments(folder string) (map[string]string, error) {
 	return comments, nil
 }
 
-// sentence makes a table cell of a comment, which begins with the Go field's name.
+// sentence makes a table cell of a field's comment, without the Go name at its start.
 func sentence(setting config.Setting, comment string) string {
 	_, field, _ := strings.Cut(setting.Field, ".")
-	name := setting.Path[strings.LastIndex(setting.Path, ".")+1:]
 	if rest, ok := strings.CutPrefix(comment, field+" "); ok {
-		comment = "`" + name + "` " + rest
+		rest = strings.TrimPrefix(strings.TrimPrefix(rest, "is "), "are ")
+		comment = strings.ToUpper(rest[:1]) + rest[1:]
 	}
 	return strings.NewReplacer("|", `\|`, "<", "&lt;").Replace(comment)
 }

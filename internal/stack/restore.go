@@ -103,8 +103,8 @@ func (s *Stack) mayRestore(ctx context.Context, step Step) error {
 		return err
 	}
 	if known.made() {
-		return fmt.Errorf("stack %s is there, or its data is: a restore removes nothing. Restore beside it, with another `name` and other ports in a stack file of its own and `--of %s`; "+
-			"or, if nobody needs what it has, remove it with `mlflow-sso destroy --data --stack %s` first", s.Name, s.Config.Name, s.Name)
+		return fmt.Errorf("stack %s is there, or its data is: a restore removes nothing. Restore beside it, with another `name` and other ports in a stack file of its own and `--source %s`; "+
+			"or, if nobody needs what it has, remove it with `mlflow-sso destroy --delete-data --stack %s` first", s.Name, s.Config.Name, s.Name)
 	}
 	if _, err := s.volumes(ctx, known); err != nil {
 		return err
@@ -231,7 +231,7 @@ func (s *Stack) restoreOldCluster(ctx context.Context, step Step) error {
 		_, err = s.Destroy(ctx, step, true)
 	}
 	if err != nil {
-		return fmt.Errorf("what was made so far could not be removed: %w; `mlflow-sso destroy --data --stack %s` does it", err, s.Name)
+		return fmt.Errorf("what was made so far could not be removed: %w; `mlflow-sso destroy --delete-data --stack %s` does it", err, s.Name)
 	}
 	return nil
 }

@@ -51,7 +51,7 @@ func TestNoUpdateIsLetInWhileAnUpgradeIsHalfWay(t *testing.T) {
 
 	err := s.RequireRehearsal(t.Context())
 
-	require.ErrorContains(t, err, "upgrade --back --stack lab")
+	require.ErrorContains(t, err, "upgrade --rollback --stack lab")
 }
 
 func TestWithoutAnUpgradeThereIsNoWayBack(t *testing.T) {

@@ -61,7 +61,7 @@ func (s *Stack) RequireRehearsal(ctx context.Context) error {
 	}
 	if way != nil && way.Stage == Changing {
 		return fmt.Errorf("an upgrade of stack %s that began at %s was cut off, and its data may be half way: "+
-			"`mlflow-sso upgrade %[3]s` goes on, `mlflow-sso upgrade --back %[3]s` goes back", s.Name, way.Began.Local().Format("15:04 on 2 January"), s.asFlags())
+			"`mlflow-sso upgrade %[3]s` goes on, `mlflow-sso upgrade --rollback %[3]s` goes back", s.Name, way.Began.Local().Format("15:04 on 2 January"), s.asFlags())
 	}
 	changed, err := s.VersionChanges(ctx)
 	if err != nil || len(changed) == 0 {
@@ -74,7 +74,7 @@ func (s *Stack) RequireRehearsal(ctx context.Context) error {
 	told := strings.Join(texts, "; ")
 	if s.Config.Backup != nil {
 		return fmt.Errorf("versions change (%s): `mlflow-sso upgrade %s` tries them on a copy first and keeps a way back; "+
-			"`up --unrehearsed` goes without either", told, s.asFlags())
+			"`up --skip-rehearsal` goes without either", told, s.asFlags())
 	}
 	for _, version := range changed {
 		if version.Service == "postgres" && s.Config.Postgres.External == nil {

@@ -58,7 +58,7 @@ func newLab(t *testing.T) *lab {
 		"mlflow-sso:backup":   map[string]any{"directory": snapshots, "recoveryPassphraseFile": passphrase, "interval": "0s"},
 	}
 	l.write(t)
-	t.Cleanup(func() { l.must(t, "destroy", "--data", "--yes") })
+	t.Cleanup(func() { l.must(t, "destroy", "--delete-data", "--yes") })
 	return l
 }
 

@@ -67,7 +67,7 @@ func changeInRealmMaster(t *testing.T, l *lab, told outputs.Stack) {
 
 	got, err := l.run(t.Context(), "drift")
 	require.NoError(t, err)
-	require.Equal(t, 2, got.code)
+	require.Equal(t, 3, got.code)
 	require.Contains(t, got.stdout, "administrators: would be changed for "+want)
 	require.Contains(t, fallen(prove(t, told), report.Failed), "administrators")
 
@@ -144,7 +144,7 @@ func TestAStandingAdministratorIsThereOnlyWhileTheStackAsksForOne(t *testing.T) 
 	require.NoError(t, err)
 	require.Empty(t, told.Keycloak.Admin)
 	require.Empty(t, administrators(t, told))
-	require.NotContains(t, l.must(t, "passwords").stdout, "/admin/")
+	require.NotContains(t, l.must(t, "credentials").stdout, "/admin/")
 	o := l.console(t, "10m")
 	require.NotEmpty(t, adminLogin(t, told, o.username, o.password))
 	require.Zero(t, o.ends(t, syscall.SIGINT))
@@ -243,7 +243,7 @@ func TestADoorForAdministratorsInTheStacksOwnRealmFailsTheProofAndIsShutByTheNex
 	require.Equal(t, []string{"administrators", "password-grant"}, fallen(prove(t, told), report.Failed))
 	got, err := l.run(t.Context(), "drift")
 	require.NoError(t, err)
-	require.Equal(t, 2, got.code)
+	require.Equal(t, 3, got.code)
 	require.Contains(t, got.stdout, `["client admin-cli of realm mlflow"]`)
 
 	l.must(t, "up", "--no-verify")

@@ -154,7 +154,7 @@ func TestAStackIsRestoredOnANewMachineWithAllThatWasAcknowledgedAndNothingHalf(t
 	requireRefusedOver(t, l, told)
 	requireReaderRefuses(t, l, folder)
 
-	l.must(t, "destroy", "--data", "--yes")
+	l.must(t, "destroy", "--delete-data", "--yes")
 	require.Empty(t, things(t, l.name))
 	newMachine(t, l)
 	requireNothingIsMadeWithAWrongPassphrase(t, l, folder)

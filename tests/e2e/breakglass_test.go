@@ -54,11 +54,11 @@ func (l *lab) breakGlass(t *testing.T, more ...string) *pass {
 func operatorGetsIn(t *testing.T, l *lab, told outputs.Stack, docker *engine.Engine) {
 	t.Helper()
 	// Killed: what it made must end without it, when the minute is over.
-	left := l.breakGlass(t, "--for", "1m", "--person", "ada", "--reason", "a test of the end")
+	left := l.breakGlass(t, "--duration", "1m", "--operator", "ada", "--reason", "a test of the end")
 	require.NoError(t, left.command.Process.Kill())
 	_ = left.command.Wait()
 
-	opened := l.breakGlass(t, "--person", "ada", "--reason", "Keycloak is stopped")
+	opened := l.breakGlass(t, "--operator", "ada", "--reason", "Keycloak is stopped")
 	require.Equal(t, 200, status(t, http.DefaultClient, told.MLflow.URL+usersPath, opened.basic), "an administrator's route")
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
