@@ -74,7 +74,7 @@ func (p IdentityProvider) Kind() string {
 	return KindOIDC
 }
 
-// ConfirmsEmail says whether somebody's address has to be confirmed by a mail.
+// ConfirmsEmail reports whether a provider's users must confirm their address by mail.
 func (c *Config) ConfirmsEmail() bool {
 	return slices.ContainsFunc(c.IdentityProviders, func(p IdentityProvider) bool { return !p.TrustEmail })
 }
@@ -111,7 +111,7 @@ func (v *validation) providers(c *Config) {
 		}
 		switch {
 		case ways != 1:
-			v.fail(key, "got %d ways in which %s is asked, want one of oidc, saml and ldap", ways, p.Alias)
+			v.fail(key, "got %d of oidc, saml and ldap for %s, want one of them", ways, p.Alias)
 		case p.OIDC != nil:
 			v.oidc(key+".oidc", p.OIDC)
 		case p.SAML != nil:
@@ -122,7 +122,7 @@ func (v *validation) providers(c *Config) {
 	}
 }
 
-// mapping demands that somebody can get in, and that nobody is let in and taken out in turn.
+// mapping requires that a user can get in, and that no user is added and removed in turn.
 func (v *validation) mapping(key string, p IdentityProvider, c *Config) {
 	entrance := false
 	for _, theirs := range slices.Sorted(maps.Keys(p.Groups)) {
@@ -133,11 +133,11 @@ func (v *validation) mapping(key string, p IdentityProvider, c *Config) {
 			v.fail(key, "got %q for a group of %s, want its name", theirs, p.Alias)
 		}
 		if slices.Contains(c.Realm.ManagedGroups, ours) {
-			v.fail(key, "got %q, which is in realm.managedGroups, want one of the two: nobody is in that group but whom the settings name", ours)
+			v.fail(key, "got %q, which is in realm.managedGroups, want one of the two: a managed group has only the members in the stack file", ours)
 		}
 	}
 	if !entrance {
-		v.fail(key, "got none of %s that is mapped to %s or %s, want one: everybody would be refused", p.Alias, realm.UserGroup, realm.AdminGroup)
+		v.fail(key, "got none of %s that is mapped to %s or %s, want one: every user would be refused", p.Alias, realm.UserGroup, realm.AdminGroup)
 	}
 }
 

@@ -229,7 +229,7 @@ const howSecrets = "The credentials of a stack are derived; those of an external
 // secretName is the name of what may hold a secret, by mistake or by its nature.
 var secretName = regexp.MustCompile(`(?i)password|passwd|secret|token|credential|api_?key`)
 
-// shown is a value that was got, unless it may be a secret that somebody typed.
+// shown is a value that was got, unless it may be a secret that was typed by mistake.
 func shown(path string, raw json.RawMessage) string {
 	if secretName.MatchString(path[strings.LastIndex(path, ".")+1:]) {
 		return "a value that is not repeated here"

@@ -66,7 +66,7 @@ func (v *validation) serviceAccounts(c *Config) {
 		inAdmins := slices.Contains(a.Groups, realm.AdminGroup)
 		switch {
 		case inAdmins && !a.Admin:
-			v.fail(key+".admin", "got false while it is in group %s, want true there, or another group: nobody becomes an administrator of MLflow by the way", realm.AdminGroup)
+			v.fail(key+".admin", "got false while it is in group %s, want true there, or another group: an administrator of MLflow has to be declared as one", realm.AdminGroup)
 		case a.Admin && !inAdmins:
 			v.fail(key+".admin", "got true while it is not in group %s, want both or neither", realm.AdminGroup)
 		}

@@ -54,7 +54,7 @@ func (m *Mail) Server() address.Server {
 	return address.Server{Host: m.Host, Port: m.Port, TLS: m.TLS}
 }
 
-// UsersInGroup are the user names of the listed people in a group.
+// UsersInGroup returns the user names of the stack file's users in a group.
 func (c *Config) UsersInGroup(group string) []string {
 	var names []string
 	for _, p := range c.Users {
@@ -78,7 +78,7 @@ var (
 	personNamePattern = regexp.MustCompile(`^[^<>&"$%!#?§;*~/\\|^=\[\]{}()\x00-\x1f]{0,255}$`)
 )
 
-// users checks who is listed, and the groups that they can be in.
+// users checks the users of the stack file and the groups of the realm.
 func (v *validation) users(c *Config) {
 	for i, group := range c.Realm.Groups {
 		switch {
@@ -137,7 +137,7 @@ func (v *validation) user(key string, p User, c *Config) {
 		}
 	}
 	if !slices.Contains(p.Groups, realm.AdminGroup) && !slices.Contains(p.Groups, realm.UserGroup) {
-		v.fail(key+".groups", "got %q for %s, want %s or %s among them: MLflow refuses everybody else; `enabled: false` keeps somebody out",
+		v.fail(key+".groups", "got %q for %s, want %s or %s among them: MLflow refuses users without one; set `enabled: false` to refuse logins",
 			p.Groups, p.Username, realm.UserGroup, realm.AdminGroup)
 	}
 }

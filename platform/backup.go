@@ -14,7 +14,7 @@ import (
 // MLflow's refers to, people and permissions, is read after it.
 func Databases() []string { return []string{mlflowDatabase, authDatabase, keycloakDatabase} }
 
-// backupReaderPassword is the password of the role that reads all databases; nil where nobody does.
+// backupReaderPassword is the password of the role that reads all databases; nil without a backup.
 func (p *Platform) backupReaderPassword() pulumi.StringInput {
 	if p.config.Backup == nil {
 		return nil
@@ -22,7 +22,7 @@ func (p *Platform) backupReaderPassword() pulumi.StringInput {
 	return p.credentials.Password(credentials.PostgresBackup)
 }
 
-// makeBackup makes what takes snapshots, where the settings want it.
+// makeBackup makes the backup container, if the settings want it.
 func (p *Platform) makeBackup(ctx *pulumi.Context, opts ...pulumi.ResourceOption) error {
 	set := p.config.Backup
 	if set == nil {
@@ -74,7 +74,7 @@ func (p *Platform) makeBackup(ctx *pulumi.Context, opts ...pulumi.ResourceOption
 	return err
 }
 
-// backupOutputs are empty where no snapshots are taken.
+// backupOutputs are empty without a backup.
 func (p *Platform) backupOutputs() pulumi.Map {
 	if p.backup == nil {
 		return pulumi.Map{"container": pulumi.String(""), "place": pulumi.String("")}

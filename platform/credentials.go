@@ -20,7 +20,7 @@ func (p *Platform) makeCredentials(ctx *pulumi.Context, opts ...pulumi.ResourceO
 	return err
 }
 
-// demoUsers are one person for each way a login can end.
+// demoUsers returns one user for each result of a login.
 func (p *Platform) demoUsers() []realm.User {
 	if !p.config.Realm.DemoUsers {
 		return nil
@@ -36,7 +36,7 @@ func (p *Platform) demoUsers() []realm.User {
 	return all
 }
 
-// permanentAdminVersion is empty where nobody may open the admin console at any time.
+// permanentAdminVersion is empty without a permanent administrator.
 func (p *Platform) permanentAdminVersion() string {
 	if !p.config.Keycloak.PermanentAdmin {
 		return ""

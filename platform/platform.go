@@ -1,6 +1,5 @@
-// Package platform puts a stack together out of the other components. It is the
-// only package that knows them all, and holds nothing but the wiring: which
-// connection goes to whom.
+// Package platform composes a stack of the components. It is the only package that
+// knows all of them, and contains only the wiring: which component gets which connection.
 //
 // Keycloak and MLflow start at the same time, as soon as their databases are
 // ready; the realm is made when Keycloak answers.
@@ -53,7 +52,7 @@ func (a *Args) Validate() error {
 		return errors.New("args: got no Config, want one")
 	}
 	if a.Config.Images.MLflow != "" {
-		return nil // verify looks into somebody else's image
+		return nil // verify checks an image of the user's own
 	}
 	return mlflow.CheckRequirements(filepath.Join(a.Images, "mlflow", "requirements.txt"))
 }
@@ -66,17 +65,17 @@ type Platform struct {
 	credentials  *credentials.Credentials
 	network      *network.Network
 	images       map[string]pulumi.StringOutput
-	postgres     *postgres.Server // nil where it is not the stack's
+	postgres     *postgres.Server // nil if it is external
 	databases    map[string]postgres.Database
-	redis        *redis.Server // nil where it is not the stack's
+	redis        *redis.Server // nil if it is external
 	cache        redis.Endpoint
 	artifacts    objectstore.Bucket // none where files are in a volume
 	keycloak     *keycloak.Server
-	edge         *edge.Server // nil where nothing stands in front
+	edge         *edge.Server // nil without an edge
 	realm        *realm.Realm
 	mlflow       *mlflow.Server
 	identitySync *identitysync.Sidecar
-	backup       *backup.Backup // nil where no snapshots are taken
+	backup       *backup.Backup // nil without a backup
 }
 
 // New makes the stack. With an error from args nothing is registered.

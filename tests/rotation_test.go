@@ -80,5 +80,5 @@ func TestOutputsSayWhichEditionAPasswordIs(t *testing.T) {
 	require.Equal(t, "mlflow/gateway-key", r.Output(t, "credentialVersions.generations[0].label").Value)
 	r, err := run(t, "dev")
 	require.NoError(t, err)
-	require.Equal(t, credentials.FirstEdition, r.Output(t, "keycloak.admin.edition").Value)
+	require.Equal(t, credentials.FirstVersion, r.Output(t, "keycloak.admin.edition").Value)
 }

@@ -27,7 +27,7 @@ func TestBootstrapRefusesAFormatBeforeItTouchesTheMachine(t *testing.T) {
 	require.NoDirExists(t, dir+"/toolchain")
 }
 
-func TestBootstrapTellsEveryPartInBothFormats(t *testing.T) {
+func TestBootstrapListsEveryPartInBothFormats(t *testing.T) {
 	h, err := datadir.At(t.TempDir())
 	require.NoError(t, err)
 	ready := machine{

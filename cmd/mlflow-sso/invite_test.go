@@ -20,15 +20,15 @@ func TestAnInvitationIsForOnePersonAndForATimeThatMakesSense(t *testing.T) {
 	}
 }
 
-func TestAnInvitationShowsWhatSomebodyNeedsAndNoMore(t *testing.T) {
-	told := outputs.Stack{MLflow: outputs.MLflow{URL: "https://mlflow.example.com"}}
+func TestAnInvitationShowsWhatAUserNeedsAndNoMore(t *testing.T) {
+	stack := outputs.Stack{MLflow: outputs.MLflow{URL: "https://mlflow.example.com"}}
 	var shown bytes.Buffer
-	require.NoError(t, printInvitation(&shown, told, &realmusers.Invitation{Username: "ada", Email: "ada@example.com", Password: "good-for-one-login"}))
+	require.NoError(t, printInvitation(&shown, stack, &realmusers.Invitation{Username: "ada", Email: "ada@example.com", Password: "good-for-one-login"}))
 	for _, want := range []string{"https://mlflow.example.com\n", "ada\n", "good-for-one-login\n", "Keycloak requires a new one"} {
 		require.Contains(t, shown.String(), want)
 	}
 	shown.Reset()
-	require.NoError(t, printInvitation(&shown, told, &realmusers.Invitation{Username: "ada", Email: "ada@example.com", Until: time.Now()}))
+	require.NoError(t, printInvitation(&shown, stack, &realmusers.Invitation{Username: "ada", Email: "ada@example.com", Until: time.Now()}))
 	require.Contains(t, shown.String(), "sent an e-mail to ada@example.com")
 	require.NotContains(t, shown.String(), "Password")
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 )
 
-func askToken(t *testing.T, told outputs.Stack, args ...string) (string, error) {
+func askToken(t *testing.T, stack outputs.Stack, args ...string) (string, error) {
 	t.Helper()
-	command := newRootCommand(func(context.Context, stackFlags) (outputs.Stack, error) { return told, nil })
+	command := newRootCommand(func(context.Context, stackFlags) (outputs.Stack, error) { return stack, nil })
 	command.SetArgs(append([]string{"token"}, args...))
 	var out bytes.Buffer
 	command.SetOut(&out)
@@ -24,14 +24,14 @@ func askToken(t *testing.T, told outputs.Stack, args ...string) (string, error) 
 }
 
 func TestATokenIsOfAnAccountThatThereIs(t *testing.T) {
-	told := outputs.Stack{Deployment: "d"}
+	stack := outputs.Stack{Deployment: "d"}
 	var misuse usageError
-	_, err := askToken(t, told, "ci")
+	_, err := askToken(t, stack, "ci")
 	require.ErrorContains(t, err, "declare it in the setting serviceAccounts")
 	require.True(t, errors.As(err, &misuse))
 
-	told.ServiceAccounts = []outputs.ServiceAccount{{Name: "night", Secret: "hidden"}, {Name: "ci", Secret: "hidden"}}
-	_, err = askToken(t, told, "c1")
+	stack.ServiceAccounts = []outputs.ServiceAccount{{Name: "night", Secret: "hidden"}, {Name: "ci", Secret: "hidden"}}
+	_, err = askToken(t, stack, "c1")
 	require.ErrorContains(t, err, `d has no service account "c1", want one of ci, night`)
 	require.NotContains(t, err.Error(), "hidden")
 
@@ -41,15 +41,15 @@ func TestATokenIsOfAnAccountThatThereIs(t *testing.T) {
 }
 
 func TestWhatAJobNeedsIsPrintedWithoutAskingAnybody(t *testing.T) {
-	told := outputs.Stack{
+	stack := outputs.Stack{
 		Deployment: "d", MLflow: outputs.MLflow{URL: "http://localhost:5000"}, Realm: outputs.Realm{Issuer: "http://localhost:1/realms/mlflow"},
 		ServiceAccounts: []outputs.ServiceAccount{{Name: "ci", Secret: "the-secret"}},
 	}
-	out, err := askToken(t, told, "ci", "--format", "env")
+	out, err := askToken(t, stack, "ci", "--format", "env")
 	require.NoError(t, err)
 	require.Contains(t, out, "MLFLOW_SSO_CLIENT_SECRET=the-secret\n")
 
-	out, err = askToken(t, told, "ci")
+	out, err = askToken(t, stack, "ci")
 	require.ErrorContains(t, err, "token of ci: ")
 	require.Empty(t, out)
 }

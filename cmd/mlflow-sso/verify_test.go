@@ -17,7 +17,7 @@ import (
 const someOutputs = `{"deployment":"d","mlflow":{"url":"http://localhost:5000"},"realm":{"issuer":"http://localhost:8080/realms/mlflow"},
 	"keycloak":{"admin":{"username":"admin","password":"hidden"}}}`
 
-func TestOutputsAreReadOnlyWhenTheyTellEverything(t *testing.T) {
+func TestOutputsAreReadOnlyWhenTheyAreComplete(t *testing.T) {
 	stack, err := readOutputs(strings.NewReader(someOutputs), "here")
 	require.NoError(t, err)
 	require.Equal(t, "hidden", stack.Keycloak.Admin.Password)

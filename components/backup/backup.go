@@ -51,8 +51,8 @@ type Args struct {
 	// Databases are read in the order of Order, which names them all.
 	Databases map[string]postgres.Database
 	Order     []string
-	// Artifacts is the volume with the artifacts; nil where they are Elsewhere, which
-	// then says where, and no snapshot has them.
+	// Artifacts is the volume with the artifacts; nil if they are in
+	// ExternalArtifacts, and then no snapshot has them.
 	Artifacts         pulumi.StringInput
 	ExternalArtifacts string
 	// Folder is the folder of the Docker host for the repository; empty where it is in
@@ -82,7 +82,7 @@ func (a *Args) Validate() error {
 	var m argcheck.List
 	m.Require(len(a.Databases) > 0, "Databases is empty, want at least one")
 	m.Require(slices.Equal(slices.Sorted(slices.Values(a.Order)), slices.Sorted(maps.Keys(a.Databases))), "Order is %v, want each database once", a.Order)
-	m.Require((a.Artifacts != nil) == (a.ExternalArtifacts == ""), "Artifacts is there: %t, want it exactly where Elsewhere is empty, got %q", a.Artifacts != nil, a.ExternalArtifacts)
+	m.Require((a.Artifacts != nil) == (a.ExternalArtifacts == ""), "Artifacts is there: %t, want it exactly where ExternalArtifacts is empty, got %q", a.Artifacts != nil, a.ExternalArtifacts)
 	m.Require((a.Folder != "") == a.Bucket.IsZero(), "Folder is %q, want it exactly where there is no Bucket", a.Folder)
 	m.Require(a.Repository != "", `Repository is "", want where restic finds it`)
 	m.Require(a.Password != nil, "Password is missing, want one")

@@ -1,7 +1,7 @@
 // Package keycloak makes the identity provider's server.
 //
 // It serves browsers at its public address and MLflow at its internal one, and
-// tells each of them its own: the issuer and the pages that a browser opens are
+// gives each of them its own: the issuer and the pages that a browser opens are
 // public, the endpoints that a service calls are where the service asked. Its
 // data lives in Postgres, its container keeps nothing.
 //
@@ -46,9 +46,9 @@ type Args struct {
 	// Restart is Docker's restart policy.
 	Restart string
 	// Port is where the server answers on 127.0.0.1 of the host: published, or, where
-	// something stands in front of it, through that.
+	// the edge is in front of it, through that.
 	Port int
-	// EdgeAddress is the address of what stands in front of the server and ends TLS: the
+	// EdgeAddress is the address of the edge, which terminates TLS: the
 	// only one that is believed where a request comes from. The zero value publishes
 	// the server itself.
 	EdgeAddress netip.Addr
@@ -74,7 +74,7 @@ func (a *Args) Validate() error {
 	m.Require((a.Data != nil) == a.Database.Managed(), "Data is there: %t, want it exactly where the database is the stack's: %t", a.Data != nil, a.Database.Managed())
 	m.Require(a.Port > 0, "Port is 0, want where to publish")
 	m.Require(!a.Public.IsZero(), "Public is missing, want what a browser sees")
-	m.Require(a.Public.TLS() == a.EdgeAddress.IsValid(), "Public is %q and Front %q, want https with a front and plain http without", a.Public, a.EdgeAddress)
+	m.Require(a.Public.TLS() == a.EdgeAddress.IsValid(), "Public is %q and EdgeAddress %q, want https with an edge and plain http without", a.Public, a.EdgeAddress)
 	m.Require(!a.Database.IsZero(), "Database is missing, want a database")
 	m.Require(a.ProviderSecret != nil, "ProviderSecret is missing, want a secret")
 	return m.Err(a.container().Validate())
@@ -96,9 +96,9 @@ type Admin struct {
 // IsZero says whether there is no access.
 func (a Admin) IsZero() bool { return a.Ready == nil || a.Server == nil || a.URL == "" }
 
-// WithReady is the same access where the API answers only once front is ready.
-func (a Admin) WithReady(front pulumi.Resource) Admin {
-	a.Ready = front
+// WithReady is the same access where the API answers only once edge is ready.
+func (a Admin) WithReady(edge pulumi.Resource) Admin {
+	a.Ready = edge
 	return a
 }
 
@@ -164,7 +164,7 @@ func (a *Args) container() *container.Args {
 		"KC_HTTP_MAX_QUEUED_REQUESTS": pulumi.String("1000"),
 		// A full URL: the port is part of it, and without it the next setting is refused.
 		"KC_HOSTNAME": pulumi.String(a.Public.String()),
-		// A service is told the endpoints where it asked, not those of the browser.
+		// A service gets the endpoints where it asked, not those of the browser.
 		"KC_HOSTNAME_BACKCHANNEL_DYNAMIC": pulumi.String("true"),
 		// TLS ends in front of the container; inside the private network there is none.
 		"KC_HTTP_ENABLED":                  pulumi.String("true"),

@@ -10,7 +10,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// environment is everything that the server is told. The plugin takes any text
+// environment is the complete configuration of the server. The plugin takes any text
 // for a list or a truth value and falls back to a default in silence, so all
 // values are written by code.
 func (a *Args) environment() map[string]pulumi.StringInput {

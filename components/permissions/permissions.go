@@ -1,12 +1,11 @@
-// Package permissions makes what MLflow knows of a stack's service accounts, and who may
-// see and do what in it.
+// Package permissions manages MLflow's service accounts and access rules.
 //
 // MLflow's plugin keeps both in its database, behind an API for administrators. The
-// steward is one: a client at Keycloak whose service account is bound by its `sub`, which
-// nobody else can have. It acts inside MLflow's container alone (package steward of the
-// tool), through the plugin of Pulumi that the tool is, too (package provider). So an
-// access rule is a resource like any other: a preview tells it, a refresh sees what
-// somebody changed by hand, and what is taken out of the settings is taken away.
+// access admin is one: a client at Keycloak whose service account is identified by its
+// unique `sub`. It acts only inside MLflow's container (package accessclient of the tool),
+// through the Pulumi provider in the tool (package accessprovider). So an access rule is a
+// resource like any other: a preview shows it, a refresh finds manual changes, and a rule
+// that is removed from the settings is deleted.
 //
 // Rules whose order matters come with a number that is made from their pattern: of two
 // that match the same name the narrower one decides.
@@ -61,7 +60,7 @@ func (a *Args) Validate() error {
 	}
 	var m argcheck.List
 	m.Require(a.MLflow != nil, "MLflow is missing, want the server")
-	m.Require(a.AccessAdmin.Name != "", "Steward is missing, want a client")
+	m.Require(a.AccessAdmin.Name != "", "AccessAdmin is missing, want a client")
 	seen := map[string]bool{}
 	for _, r := range a.Rules {
 		m.Require(!seen[r.Key()], "Rules has %q twice, want it once", r.Key())
@@ -130,7 +129,7 @@ func (b *builder) connect() error {
 }
 
 // make registers a resource of the plugin. What MLflow knows goes with its server: a
-// stack that is taken down asks nothing of it, and the database stays where it is kept.
+// stack that is torn down asks nothing of it, and the database stays where it is kept.
 func (b *builder) make(token, name string, inputs pulumi.Map) (*resource, error) {
 	made := &resource{}
 	err := b.ctx.RegisterResource(token, b.name+"-"+name, inputs, made, childopts.Options(b.component,

@@ -165,7 +165,7 @@ func (b *builder) users() error {
 		if user.Group == "" {
 			continue
 		}
-		// Not exhaustive: groups that an administrator adds by hand stay.
+		// Not exhaustive: groups that an administrator adds manually stay.
 		_, err = keycloak.NewUserGroups(b.ctx, b.name+"-user-"+user.Username+"-groups", &keycloak.UserGroupsArgs{
 			RealmId:    b.made.ID(),
 			UserId:     made.ID(),

@@ -28,7 +28,7 @@ import (
 // TypeToken is the component's type in the state.
 const TypeToken = "mlflow-sso:realm:Realm"
 
-// Names inside Keycloak. Each is also what MLflow is told.
+// Names inside Keycloak. MLflow gets the same.
 const (
 	Name        = "mlflow"
 	ClientID    = "mlflow"
@@ -37,9 +37,9 @@ const (
 	GroupsClaim = "groups"
 )
 
-// SSLRequirements are from whom Keycloak may demand https: from nobody, or from
-// everybody but private addresses. To demand it from all would shut MLflow out,
-// which asks on the private network.
+// SSLRequirements are from whom Keycloak may demand https: from none, or from
+// all but private addresses. Requiring it from all would lock out MLflow, which connects
+// on the private network.
 func SSLRequirements() []string { return []string{"none", "external"} }
 
 // User is a person whom the realm starts with.
@@ -75,7 +75,7 @@ type Args struct {
 	// RedirectPath and LogoutPath are where MLflow expects a browser back from
 	// Keycloak, each with a leading slash.
 	RedirectPath, LogoutPath string
-	// ClientSecret is MLflow's, WatcherSecret that of the client that sees people.
+	// ClientSecret is MLflow's, SyncClientSecret that of the identity sync.
 	ClientSecret, SyncClientSecret pulumi.StringInput
 	// AccessAdminSecret is that of the client that acts for the program in MLflow; nil makes none.
 	AccessAdminSecret pulumi.StringInput
@@ -95,7 +95,7 @@ type Args struct {
 	Groups []string
 	// Mail is the server through which Keycloak writes to people; nil where it does not.
 	Mail *Mail
-	// ConfirmsEmail has people confirm an address by a mail that nobody vouches for.
+	// ConfirmsEmail has people confirm an address by mail if their provider does not verify it.
 	ConfirmsEmail bool
 }
 
@@ -113,7 +113,7 @@ func (a *Args) Validate() error {
 			"RedirectPath or LogoutPath is %q, want an exact path with a leading slash", path)
 	}
 	m.Require(a.ClientSecret != nil, "ClientSecret is missing, want a secret")
-	m.Require(a.SyncClientSecret != nil, "WatcherSecret is missing, want a secret")
+	m.Require(a.SyncClientSecret != nil, "SyncClientSecret is missing, want a secret")
 	m.Require(slices.Contains(SSLRequirements(), a.SSLRequired), "SSLRequired is %q, want one of %s",
 		a.SSLRequired, strings.Join(SSLRequirements(), ", "))
 	m.Require(a.AccessTokenLifespan >= time.Minute, "AccessTokenLifespan is %s, want at least a minute", a.AccessTokenLifespan)
@@ -158,7 +158,7 @@ type Realm struct {
 
 	// Client is what MLflow needs.
 	Client OIDCClient
-	// SyncClient is what the keeper needs.
+	// SyncClient is the client of the identity sync.
 	SyncClient SyncClient
 	// Users are the people whom the realm starts with.
 	Users []User

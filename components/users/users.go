@@ -1,9 +1,9 @@
-// Package users makes the people whom a stack lists: a user of the realm each, in
-// exactly the groups that the list says.
+// Package users manages the users of the stack file: each is a user of the realm, in
+// exactly the groups that the stack file lists.
 //
-// Nobody gets a password from here. People set their own by an invitation, and no
-// update touches it. Who is no longer listed is removed from Keycloak; who is not
-// listed and never was is not looked at.
+// It sets no passwords. Users set their own through an invitation, and no update changes
+// it. A user who is removed from the stack file is deleted from Keycloak; other users are
+// ignored.
 package users
 
 import (
@@ -19,7 +19,7 @@ import (
 // TypeToken is the component's type in the state.
 const TypeToken = "mlflow-sso:people:People"
 
-// User is somebody whom the stack lists.
+// User is a user of the stack file.
 type User struct {
 	// Username is in small letters, and stays.
 	Username string
@@ -92,7 +92,7 @@ func (p *Users) user(ctx *pulumi.Context, name string, in realm.Resources, who U
 		Enabled:       pulumi.Bool(who.Enabled),
 	}, in.Options(p,
 		// What Keycloak still wants of a person, and where else they log in, is between the
-		// two: an update would ask for a password anew, or forget an identity.
+		// two: an update would ask for a password again, or forget an identity.
 		pulumi.IgnoreChanges([]string{"requiredActions", "federatedIdentities"}))...)
 	if err != nil {
 		return err

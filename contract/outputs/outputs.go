@@ -21,21 +21,21 @@ type Stack struct {
 	Redis    Service           `json:"redis"`
 	// Artifacts is empty where files are in a volume.
 	Artifacts Artifacts `json:"artifacts"`
-	// IdentitySync keeps MLflow's people as Keycloak has them.
+	// IdentitySync mirrors Keycloak users and groups into MLflow.
 	IdentitySync IdentitySync `json:"identitySync"`
-	// AccessAdmin acts for the program in MLflow; empty where nothing needs it.
+	// AccessAdmin is the client that manages permissions in MLflow; empty if it is not needed.
 	AccessAdmin Client `json:"accessAdmin"`
-	// Edge is empty where nothing stands in front of MLflow and Keycloak.
+	// Edge is empty without a reverse proxy.
 	Edge Edge `json:"edge"`
-	// Backup is empty where no snapshots are taken.
+	// Backup is empty without a backup.
 	Backup Backup `json:"backup"`
-	// IdentityProviders are where people are known who are not listed.
+	// IdentityProviders are the external identity providers.
 	IdentityProviders []IdentityProvider `json:"identityProviders,omitempty"`
 	// DemoUsers is empty unless the stack asks for them (`realm.demoUsers`).
 	DemoUsers []User `json:"demoUsers"`
 	// ServiceAccounts are machines, if there are any (`serviceAccounts`).
 	ServiceAccounts []ServiceAccount `json:"serviceAccounts"`
-	// CredentialVersions is which credentials are not the first of their kind.
+	// CredentialVersions lists the root secret and the credentials that were rotated.
 	CredentialVersions CredentialVersions `json:"credentialVersions"`
 }
 
@@ -78,7 +78,7 @@ type Artifacts struct {
 	Endpoint string `json:"endpoint"`
 }
 
-// Edge is what stands in front of MLflow and Keycloak and ends TLS.
+// Edge is the reverse proxy in front of MLflow and Keycloak, which terminates TLS.
 type Edge struct {
 	Container string `json:"container"`
 	// HTTPS is host and port where it answers on this machine, whatever the public
@@ -88,7 +88,7 @@ type Edge struct {
 	Certificates string `json:"certificates"`
 }
 
-// Backup is what takes snapshots.
+// Backup is the backup container.
 type Backup struct {
 	Container string `json:"container"`
 	// Place is where snapshots go, for a person.
@@ -115,11 +115,11 @@ type MLflow struct {
 	URL string `json:"url"`
 }
 
-// IdentitySync keeps MLflow's people as Keycloak has them.
+// IdentitySync mirrors Keycloak users and groups into MLflow.
 type IdentitySync struct {
 	Container string `json:"container"`
-	// IntervalSeconds is the time between two looks at Keycloak, PruneSeconds between two
-	// removals of what is over.
+	// IntervalSeconds is the time between two synchronizations, PruneIntervalSeconds between
+	// two removals of expired rows.
 	IntervalSeconds      int `json:"intervalSeconds"`
 	PruneIntervalSeconds int `json:"pruneIntervalSeconds"`
 }
@@ -131,8 +131,8 @@ type Keycloak struct {
 	URL string `json:"url"`
 	// AdminURL is where the admin API answers on this host.
 	AdminURL string `json:"adminUrl"`
-	// Admin is the person who may open the admin console at any time; empty where
-	// nobody may (`keycloak.standingAdmin`).
+	// Admin is the permanent administrator; empty if there is none
+	// (`keycloak.permanentAdmin`).
 	Admin Login `json:"admin"`
 	// Provider is the service account that the program itself uses, in realm master.
 	Provider Client `json:"provider"`
@@ -157,7 +157,7 @@ type Realm struct {
 type Login struct {
 	Username string `json:"username"`
 	Password string `json:"password"`
-	// Edition says which root secret and generation the password is of; empty for nobody.
+	// Edition says which root secret and generation the password is of; empty if there is none.
 	Edition string `json:"edition"`
 }
 

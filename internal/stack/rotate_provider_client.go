@@ -165,7 +165,7 @@ var gatewayScript string
 // MLflow. It is done once no process with the key of before can write another one.
 func (s *Stack) rewrapGatewayKeys(ctx context.Context, step Step) error {
 	keys, err := s.keys(ctx)
-	if err != nil || keys.Version(credentials.MLflowGateway) == credentials.FirstEdition {
+	if err != nil || keys.Version(credentials.MLflowGateway) == credentials.FirstVersion {
 		return err
 	}
 	told, err := s.Outputs(ctx)
