@@ -73,6 +73,16 @@ func (m *machine) install(ctx context.Context, log *progress.Log, root, base str
 	return err
 }
 
+// ensureToolchain installs Pulumi and its plugins if they are missing, and nothing else. It
+// writes one line if there is nothing to install.
+func ensureToolchain(ctx context.Context, log *progress.Log, home datadir.Home, root string) (tools *toolchain.Toolchain, err error) {
+	err = log.Summary(ctx, "Pulumi ready", func(log *progress.Log) (string, error) {
+		tools, err = toolchain.Ensure(ctx, home, root, log)
+		return "", err
+	})
+	return tools, err
+}
+
 func newBootstrapCommand() *cobra.Command {
 	var base string
 	var output format

@@ -14,7 +14,6 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/host/toolchain"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
@@ -123,7 +122,7 @@ func destroy(cmd *cobra.Command, which stackFlags, data bool) (err error) {
 	}
 	defer func() { err = errors.Join(err, docker.Close()) }()
 	log := progress.New(cmd.ErrOrStderr())
-	tools, err := toolchain.Ensure(cmd.Context(), at, root, log)
+	tools, err := ensureToolchain(cmd.Context(), log, at, root)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
-	"github.com/mlflow-sso/mlflow-sso/internal/host/toolchain"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
@@ -69,7 +68,7 @@ func preview(cmd *cobra.Command, which stackFlags, refresh bool) (found report.P
 		return found, err
 	}
 	log := progress.New(cmd.ErrOrStderr())
-	tools, err := toolchain.Ensure(cmd.Context(), at, root, log)
+	tools, err := ensureToolchain(cmd.Context(), log, at, root)
 	if err != nil {
 		return found, err
 	}
