@@ -28,7 +28,7 @@ type pass struct {
 	door         string
 }
 
-var passShown = regexp.MustCompile(`(?s)In a browser here +(\S+)\n.*USERNAME +(\S+)\n.*PASSWORD +(\S+)\n`)
+var passShown = regexp.MustCompile(`(?s)Browser on this machine +(\S+)\n.*USERNAME +(\S+)\n.*PASSWORD +(\S+)\n`)
 
 // breakGlass starts the command and waits for its pass.
 func (l *lab) breakGlass(t *testing.T, more ...string) *pass {
