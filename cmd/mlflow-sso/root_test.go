@@ -108,8 +108,16 @@ func TestExitCodes(t *testing.T) {
 
 func TestMistakesInTheArgumentsEndWithTwo(t *testing.T) {
 	for _, args := range [][]string{
-		{"verfy"}, {"backup", "lst"}, {"--nonsense"}, {"up", "prod"}, {"drift", "--output", "xml"}, {"up", "--stack"},
-		{"upgrade", "--rehearse-only", "--rollback"}, {"console", "--duration", "1s"}, {"break-glass"}, {"destroy", "--delete-data"},
+		{"verfy"},
+		{"backup", "lst"},
+		{"--nonsense"},
+		{"up", "prod"},
+		{"drift", "--output", "xml"},
+		{"up", "--stack"},
+		{"upgrade", "--rehearse-only", "--rollback"},
+		{"console", "--duration", "1s"},
+		{"break-glass"},
+		{"destroy", "--delete-data"},
 	} {
 		var stdout, stderr bytes.Buffer
 		require.Equal(t, exitUsage, run(args, &stdout, &stderr), "%q\n%s", args, stderr.String())

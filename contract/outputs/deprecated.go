@@ -2,6 +2,7 @@ package outputs
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 )
 
@@ -51,8 +52,11 @@ func rename(members map[string]json.RawMessage, was, is string) error {
 		return nil
 	}
 	var inner map[string]json.RawMessage
-	if members[parent] == nil || json.Unmarshal(members[parent], &inner) != nil {
-		return nil // the decoder reports what is wrong with it
+	if members[parent] == nil {
+		return nil
+	}
+	if err := json.Unmarshal(members[parent], &inner); err != nil {
+		return fmt.Errorf("output %s: %w", parent, err)
 	}
 	_, newName, _ := strings.Cut(is, ".")
 	if err := rename(inner, oldName, newName); err != nil {

@@ -125,7 +125,7 @@ func TestEachDoorThatIsOpenedTurnsItsOwnAttackRed(t *testing.T) {
 			t.Helper()
 			changeClient(t, stack, func(c *gocloak.Client) { (*c.Attributes)["pkce.code.challenge.method"] = "" })
 		},
-		"email-takeover": shareAddresses,
+		"email-takeover":  shareAddresses,
 		"cross-user-read": grantAll,
 	}
 	wanted := make([]string, 0, len(doors))
