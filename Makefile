@@ -32,7 +32,7 @@ help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 .PHONY: up
-up: $(tool) ## make this machine ready, bring the stack up and prove its logins (STACK=dev)
+up: $(tool) ## prepare this machine, deploy the stack and verify its logins (STACK=dev)
 	$(tool) up --stack $(STACK)
 
 .PHONY: preview
@@ -43,16 +43,20 @@ preview: $(tool) ## show what `make up` would change, without changing anything
 test: format vet lint unit mutation ## all checks that need neither Docker nor Pulumi
 
 .PHONY: verify
-verify: $(tool) ## prove the logins of a stack that is up
+verify: $(tool) ## verify the logins of a running stack
 	$(tool) verify --stack $(STACK)
 
+.PHONY: credentials
+credentials: $(tool) ## show the users who can log in, with their passwords
+	@$(tool) credentials --stack $(STACK)
+
 .PHONY: passwords
-passwords: $(tool) ## show who can log in where
-	@$(tool) passwords --stack $(STACK)
+passwords: credentials # the old name of credentials, for one release
+	@echo "warning: make passwords is now called make credentials" >&2
 
 .PHONY: destroy
-destroy: $(tool) ## take the stack down; DATA=1 removes its data too
-	$(tool) destroy --stack $(STACK) $(if $(DATA),--data --yes)
+destroy: $(tool) ## tear the stack down; DATA=1 deletes its data too
+	$(tool) destroy --stack $(STACK) $(if $(DATA),--delete-data --yes)
 
 .PHONY: e2e
 e2e: $(tool) $(s3gateway) ## the tests on real stacks of their own that CI runs on every change
@@ -82,7 +86,7 @@ fix: $(lint) ## format everything
 	$(lint) fmt
 
 .PHONY: vet
-vet: ## the compiler's own doubts, with every build tag
+vet: ## go vet under every build tag
 	go vet -tags e2e,bench,chaos,mutation ./...
 
 .PHONY: lint
@@ -106,16 +110,17 @@ mutation: ## break the program on purpose: each break must turn a test red
 	go test -tags mutation -count=1 -timeout 20m -v -run Mutation ./tests
 
 .PHONY: golden
-golden: ## write the golden files anew; fails, so that nobody takes it for a test
-	go test ./tests ./internal/report ./internal/attack -update
+golden: ## write the golden files and the generated pages; always fails, because it is not a test
+	go test ./tests ./internal/ui/report ./internal/check/security ./cmd/mlflow-sso -update
 
 .PHONY: lock
-lock: ## write the lock of MLflow's Python packages anew
+lock: ## regenerate the lock file of MLflow's Python packages
 	images/lock
 
 $(tool): $(shell find cmd components config contract internal platform -name '*.go' -o -name '*.py' -o -name '*.json') go.mod go.sum
-	@echo "building $@" >&2
-	@go build -trimpath -buildvcs=false -o $@ ./cmd/mlflow-sso
+	@echo "building $@: up to two minutes the first time" >&2
+	@(while sleep 10; do echo "building $@: still compiling" >&2; done) & beat=$$!; trap 'kill $$beat 2>/dev/null || true' EXIT; \
+	  go build -trimpath -buildvcs=false -o $@ ./cmd/mlflow-sso
 
 $(lint): tools/go.mod tools/go.sum
 	@echo "building $@: some minutes, once" >&2

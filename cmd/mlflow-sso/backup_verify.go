@@ -6,19 +6,20 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func newBackupVerifyCommand() *cobra.Command {
-	var which chosen
+func newBackupVerifyCommand(which *stackFlags) *cobra.Command {
 	var output format
 	command := &cobra.Command{
 		Use:   "verify",
-		Short: "Prove that the newest snapshot can be restored",
-		Long: `verify restores the newest snapshot, by the recovery passphrase, into a stack of its own on
-this host, compares every table and every artifact with what the snapshot says of itself, proves
-that people can log in, and removes that stack again. When it was proved is seen by doctor and
-by backup list.
+		Short: "Verify that the newest snapshot can be restored",
+		Long: `verify restores the newest snapshot with the recovery passphrase into a temporary stack on this
+host, compares every table and artifact with the snapshot's manifest, verifies the logins, and
+removes the temporary stack. doctor and backup list show when a restore was last verified.
 
-It takes as much disk and memory as the stack itself. Exit code 1 when the proof failed.`,
-		Args: noArguments,
+It needs as much disk space and memory as the stack itself.`,
+		Example: `  mlflow-sso backup verify
+  mlflow-sso backup verify --stack prod --output json`,
+		Args:        noArguments,
+		Annotations: exits(map[int]string{exitFailed: "the restore or a check failed"}),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			proof, err := session(cmd, output).ProveSnapshot(cmd.Context(), which.selection())
 			if err != nil {
@@ -27,12 +28,11 @@ It takes as much disk and memory as the stack itself. Exit code 1 when the proof
 			if output == asJSON {
 				return writeJSON(cmd.OutOrStdout(), proof)
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "proved: snapshot %.8s can be restored: %d tables with %d rows and %d artifacts as they were, and people log in; took %d s\n",
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "verified: snapshot %.8s can be restored: %d tables with %d rows and %d artifacts are complete, and users can log in; took %d s\n",
 				proof.Snapshot, proof.Tables, proof.Rows, proof.Artifacts, proof.Seconds)
 			return err
 		},
 	}
-	which.flags(command.Flags())
-	output.flag(command.Flags())
+	output.flag(command)
 	return command
 }

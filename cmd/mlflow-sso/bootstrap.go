@@ -19,24 +19,29 @@ func newBootstrapCommand() *cobra.Command {
 	var output format
 	command := &cobra.Command{
 		Use:   "bootstrap",
-		Short: "Make this machine ready to run stacks",
-		Long: `bootstrap makes sure that a Docker Engine answers, that the image which the others start
-from exists, and that Pulumi and its plugins are there. What is there already is used and
-left alone, so a second run takes seconds.
+		Short: "Prepare this machine to run stacks",
+		Long: `bootstrap makes sure that a Docker Engine is running, that the base image exists, and that
+Pulumi and its plugins are installed. It uses what already exists, so a second run takes
+seconds.
 
-Installing Docker and making the image need root on a Debian machine. Pulumi is taken
-from its vendor, or, where that is out of reach, built from the Go module proxy, which
-takes some minutes once; one that is installed already is used. All
-that is made goes to $MLFLOW_SSO_HOME, else $XDG_DATA_HOME/mlflow-sso, else
-~/.local/share/mlflow-sso.
+Installing Docker and building the base image require root on a Debian machine. Pulumi is
+downloaded, or built from the Go module proxy if its download site is unreachable, which takes
+some minutes once. Everything is stored in $MLFLOW_SSO_HOME, else $XDG_DATA_HOME/mlflow-sso,
+else ~/.local/share/mlflow-sso.
 
-Progress is on standard error, the result on standard output.`,
+Progress is written to standard error, the result to standard output.`,
 		Example: `  mlflow-sso bootstrap
   mlflow-sso bootstrap --output json 2>bootstrap.log
   MLFLOW_SSO_HOME=/srv/mlflow-sso mlflow-sso bootstrap
   mlflow-sso bootstrap --base-image debian:trixie-slim   # as in the stack's images.base`,
-		Args: noArguments,
+		Args:        noArguments,
+		Annotations: exits(map[int]string{exitFailed: "the machine cannot be prepared"}),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			for _, flag := range []string{"stack", "file"} {
+				if cmd.Flags().Changed(flag) {
+					return usageError{fmt.Errorf("--%s: got it, want it left out: bootstrap prepares the machine for all stacks", flag)}
+				}
+			}
 			root, err := workingcopy.Find(".")
 			if err != nil {
 				return err
@@ -48,13 +53,12 @@ Progress is on standard error, the result on standard output.`,
 			return errors.Join(printMachine(cmd.OutOrStdout(), ready, output), ready.Docker.Close())
 		},
 	}
-	flags := command.Flags()
-	flags.StringVar(&base, "base-image", baseimage.Reference, "the `IMAGE` that the others start from; any but the default is\nyours, and not made here")
-	output.flag(flags)
+	command.Flags().StringVar(&base, "base-image", baseimage.Reference, "base `IMAGE` of the other images; any but the default must already exist or be pullable")
+	output.flag(command)
 	return command
 }
 
-// part is one thing that a machine has, as `bootstrap` tells about it.
+// part is one component of a prepared machine in the result of `bootstrap`.
 type part struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
@@ -87,13 +91,13 @@ func printMachine(w io.Writer, m *machine.Machine, output format) error {
 		}{m.Home.Dir(), parts(m)})
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "PART\tVERSION\tFROM") // tabwriter tells at Flush
+	_, _ = fmt.Fprintln(table, "PART\tVERSION\tFROM") // tabwriter reports errors at Flush
 	for _, p := range parts(m) {
 		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", p.Name, p.Version, p.From)
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\nThis machine is ready. What was made is in %s\n", m.Home.Dir())
+	_, err := fmt.Fprintf(w, "\nThis machine is ready. Its data is in %s\n", m.Home.Dir())
 	return err
 }

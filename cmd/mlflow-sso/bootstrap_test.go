@@ -23,12 +23,12 @@ func TestBootstrapRefusesAFormatBeforeItTouchesTheMachine(t *testing.T) {
 
 	code := run([]string{"bootstrap", "--output", "yaml"}, io.Discard, &stderr)
 
-	require.Equal(t, exitMisused, code)
+	require.Equal(t, exitUsage, code)
 	require.Contains(t, stderr.String(), "table or json")
 	require.NoDirExists(t, dir+"/toolchain")
 }
 
-func TestBootstrapTellsEveryPartInBothFormats(t *testing.T) {
+func TestBootstrapListsEveryPartInBothFormats(t *testing.T) {
 	h, err := datadir.At(t.TempDir())
 	require.NoError(t, err)
 	ready := &machine.Machine{

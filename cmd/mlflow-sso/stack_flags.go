@@ -2,37 +2,66 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
+	"github.com/mlflow-sso/mlflow-sso/config"
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 )
 
-// chosen is the stack that a command works on.
-type chosen struct{ name, file string }
-
-func (c *chosen) flags(flags *pflag.FlagSet) {
-	flags.StringVar(&c.name, "stack", "dev", "the `NAME` of the stack")
-	flags.StringVar(&c.file, "file", "", "the stack `FILE` with its settings (default Pulumi.<stack>.yaml)")
+// stackFlags select the stack that a command works on.
+type stackFlags struct {
+	name, file string
+	warnings   *warnings
 }
 
-// selection is the same for the workflows.
-func (c *chosen) selection() lifecycle.Selection {
-	return lifecycle.Selection{Name: c.name, File: c.file}
+// addTo adds --stack and --file to every command.
+func (c *stackFlags) addTo(root *cobra.Command) {
+	flags := root.PersistentFlags()
+	flags.StringVar(&c.name, "stack", "dev", "`NAME` of the stack")
+	flags.StringVar(&c.file, "file", "", "stack `FILE` with the settings (default Pulumi.<stack>.yaml)")
+	_ = root.RegisterFlagCompletionFunc("stack", completeStacks)
+	_ = root.MarkPersistentFlagFilename("file", "yaml", "yml")
 }
 
-// asFlags are the flags that choose the same stack, to be shown to a person.
-func (c *chosen) asFlags() string { return c.selection().Flags() }
+// selection returns the same stack for the workflows.
+func (c *stackFlags) selection() lifecycle.Selection {
+	return lifecycle.Selection{Name: c.name, File: c.file, Warn: c.warnings.write}
+}
 
-// outputsInState reads what a stack tells about itself; no service is asked.
-func outputsInState(ctx context.Context, which chosen) (outputs.Stack, error) {
+// asFlags returns the flags that select the same stack, for messages.
+func (c *stackFlags) asFlags() string { return c.selection().Flags() }
+
+// warnings writes each warning once, however often the settings are read.
+type warnings struct {
+	w    io.Writer
+	seen map[string]bool
+}
+
+func newWarnings(w io.Writer) *warnings { return &warnings{w, map[string]bool{}} }
+
+func (w *warnings) write(settings *config.Config) {
+	if w == nil || settings == nil {
+		return
+	}
+	for _, text := range settings.Warnings {
+		if !w.seen[text] {
+			w.seen[text] = true
+			_, _ = fmt.Fprintf(w.w, "warning: %s\n", text)
+		}
+	}
+}
+
+// outputsInState reads the outputs of a stack from its state and contacts no service.
+func outputsInState(ctx context.Context, which stackFlags) (outputs.Stack, error) {
 	return lifecycle.Outputs(ctx, which.selection())
 }
 
-// session carries out workflows for a command. Where its result is for a machine, the report
-// on logins goes to standard error.
+// session runs workflows for a command. If the result is for a machine, the report on logins
+// goes to standard error.
 func session(cmd *cobra.Command, output format) *lifecycle.Session {
 	return &lifecycle.Session{Err: cmd.ErrOrStderr(), Verify: func(ctx context.Context, told outputs.Stack, quiet bool) error {
 		out := streams{cmd.OutOrStdout(), cmd.ErrOrStderr()}

@@ -14,7 +14,7 @@ import (
 
 // upgradeFlags are the arguments.
 type upgradeFlags struct {
-	which      chosen
+	which      stackFlags
 	options    lifecycle.UpgradeOptions
 	back, sure bool
 	// unproved leaves out the logins after going back.
@@ -22,39 +22,39 @@ type upgradeFlags struct {
 	output   format
 }
 
-func newUpgradeCommand() *cobra.Command {
+func newUpgradeCommand(which *stackFlags) *cobra.Command {
 	var o upgradeFlags
 	command := &cobra.Command{
 		Use:   "upgrade",
-		Short: "Bring a stack to other versions, tried on a copy first, with a way back",
-		Long: `upgrade brings a stack to the versions of Postgres, Keycloak, MLflow and its plugin that the
-settings want and the stack does not have. In order:
+		Short: "Upgrade a stack to new versions, rehearsed on a copy, with rollback",
+		Long: `upgrade moves a stack to the versions of Postgres, Keycloak, MLflow and its plugin that the
+settings require:
 
-  1. a snapshot is restored into a copy with the new versions, which migrate what is in it;
-     no table may have less than before, and people log in there. Where that fails, the
-     stack itself was not touched.
-  2. nobody can write any more, and a last snapshot is taken; settings and images are kept.
-  3. the new versions take over; where it is another major version of Postgres, the databases
-     are moved into a new cluster and the old one is kept until the end.
-  4. people log in. Where that fails, --back is the way back.
+  1. Rehearsal: a snapshot is restored into a temporary stack with the new versions. No table
+     may lose rows, and the logins must work. If this fails, the stack itself is untouched.
+  2. Writes stop, and a final snapshot is created. Settings and images are saved.
+  3. The new versions start. For a new major version of Postgres the databases move into a new
+     cluster; the old one is kept until the upgrade is complete.
+  4. The logins are verified. If this fails, roll back with --rollback.
 
---rehearse ends after 1. --back makes the stack what it was before 2; what was written since is
-in a snapshot that is taken first, and in no database afterwards. An upgrade or a way back that
-was cut off goes on when the same command is given again.
+--rehearse-only stops after step 1. --rollback returns to the state before step 2; data written
+since then is saved in a snapshot, but is not in the databases any more. Run the same command
+again to continue an interrupted upgrade or rollback.
 
-After --back, verify may fail at checks that versions before do not pass; --no-verify leaves it out.
-
-It needs the setting backup. Exit code 1 when the versions were refused or the proof failed.`,
-		Example: `  mlflow-sso upgrade --stack prod --rehearse
+After --rollback, verify can fail checks that the old versions do not pass: use --no-verify.
+upgrade requires the setting backup.`,
+		Example: `  mlflow-sso upgrade --stack prod --rehearse-only
   mlflow-sso upgrade --stack prod
-  mlflow-sso upgrade --stack prod --back`,
-		Args: noArguments,
+  mlflow-sso upgrade --stack prod --rollback`,
+		Args:        noArguments,
+		Annotations: exits(map[int]string{exitFailed: "the rehearsal, the upgrade or a check failed"}),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.which = *which
 			if o.options.RehearseOnly && o.back {
-				return usageError{errors.New("--rehearse and --back at once: want one of them")}
+				return usageError{errors.New("--rehearse-only and --rollback: got both, want one of them")}
 			}
 			if o.unproved && !o.back {
-				return usageError{errors.New("--no-verify without --back: new versions are always proved")}
+				return usageError{errors.New("--no-verify without --rollback: got it, want it left out: new versions are always verified")}
 			}
 			if o.back {
 				return rollback(cmd, o)
@@ -63,17 +63,16 @@ It needs the setting backup. Exit code 1 when the versions were refused or the p
 		},
 	}
 	flags := command.Flags()
-	o.which.flags(flags)
-	o.output.flag(flags)
-	flags.BoolVar(&o.options.RehearseOnly, "rehearse", false, "try the new versions on a copy, and leave the stack alone")
-	flags.BoolVar(&o.back, "back", false, "go back to what the stack was before its last upgrade")
-	flags.BoolVar(&o.sure, "yes", false, "do not ask whether --back is meant")
-	flags.BoolVar(&o.unproved, "no-verify", false, "go back without proving the logins: the checks are written for the versions of this mlflow-sso")
-	flags.StringSliceVar(&o.options.Accept, "accept", nil, "a `TABLE`, such as mlflow_auth.groups, that may have less afterwards")
+	o.output.flag(command)
+	flags.BoolVar(&o.options.RehearseOnly, "rehearse-only", false, "rehearse the upgrade on a copy and leave the stack untouched")
+	flags.BoolVar(&o.back, "rollback", false, "return to the state before the last upgrade")
+	flags.BoolVar(&o.sure, "yes", false, "do not ask for confirmation of --rollback")
+	flags.BoolVar(&o.unproved, "no-verify", false, "roll back without verifying the logins: the checks are written for the current versions")
+	flags.StringSliceVar(&o.options.Accept, "allow-data-loss", nil, "`TABLE`, such as mlflow_auth.groups, that may lose rows")
 	return command
 }
 
-// upgrade prints what an upgrade, or its rehearsal, came to.
+// upgrade prints the result of an upgrade, or of its rehearsal.
 func upgrade(cmd *cobra.Command, o upgradeFlags) error {
 	began := time.Now()
 	tried, err := session(cmd, o.output).Upgrade(cmd.Context(), o.which.selection(), o.options)
@@ -88,7 +87,7 @@ func upgrade(cmd *cobra.Command, o upgradeFlags) error {
 	case o.options.RehearseOnly:
 		return printRehearsal(cmd.OutOrStdout(), tried)
 	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "\nStack %s is upgraded, in %s: %s\nThe way back, which loses what is written from now on: mlflow-sso upgrade --back %s\n",
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "\nStack %s is upgraded, in %s: %s\nThe way back, which loses what is written from now on: mlflow-sso upgrade --rollback %s\n",
 		o.which.name, time.Since(began).Round(time.Second), joined(tried.Versions), o.which.asFlags())
 	return err
 }
@@ -112,12 +111,12 @@ func rollback(cmd *cobra.Command, o upgradeFlags) error {
 }
 
 // confirmBack lets a person type the stack's name before what was written is lost.
-func confirmBack(cmd *cobra.Command, which chosen, way *lifecycle.RollbackPoint) error {
+func confirmBack(cmd *cobra.Command, which stackFlags, way *lifecycle.RollbackPoint) error {
 	in, ok := terminal(cmd)
 	if !ok {
-		return usageError{errors.New("--back loses what was written since the upgrade, and there is nobody to ask: add --yes if it is meant")}
+		return usageError{errors.New("--rollback loses what was written since the upgrade, and there is nobody to ask: add --yes if it is meant")}
 	}
-	return typed(cmd, in, which, fmt.Sprintf("What was written since %s will be in a snapshot alone.\n", way.Began.Local().Format(time.DateTime)), "nothing was changed")
+	return confirmStackName(cmd, in, which, fmt.Sprintf("What was written since %s will be in a snapshot alone.\n", way.Began.Local().Format(time.DateTime)), "nothing was changed")
 }
 
 func printRehearsal(w io.Writer, r lifecycle.Rehearsal) error {

@@ -96,7 +96,7 @@ func (a *Args) named(digest string) string { return a.Deployment + "/" + a.Servi
 
 func (a *Args) remoteImage() (*docker.RemoteImageArgs, error) {
 	if a.Reference != "" {
-		// An image that somebody else named is not ours to delete.
+		// An image of another name is not ours to delete.
 		return &docker.RemoteImageArgs{Name: pulumi.String(a.Reference), KeepLocally: pulumi.Bool(true)}, nil
 	}
 	context := a.Folder + "/" + a.Service

@@ -68,7 +68,7 @@ func prove(settings map[string]any, name string, ports []int) {
 	set("mlflow", map[string]any{"publicURL": fmt.Sprintf("http://localhost:%d", ports[0]), "port": ports[0]})
 	set("keycloak", map[string]any{"publicURL": fmt.Sprintf("http://localhost:%d", ports[1]), "port": ports[1]})
 	set("realm", map[string]any{"sslRequired": "none"})
-	set("backup", map[string]any{"every": "0s"})
+	set("backup", map[string]any{"interval": "0s"}, "every") // also under its old name
 	set("postgres", nil, "external")
 	set("redis", nil, "external")
 	set("artifacts", nil, "s3")

@@ -126,8 +126,8 @@ func mayRestore(ctx context.Context, s *stack.Stack, step stack.Step) error {
 		return err
 	}
 	if known.HasResources() {
-		return fmt.Errorf("stack %s is there, or its data is: a restore removes nothing. Restore beside it, with another `name` and other ports in a stack file of its own and `--of %s`; "+
-			"or, if nobody needs what it has, remove it with `mlflow-sso destroy --data --stack %s` first", s.Name, s.Config.Name, s.Name)
+		return fmt.Errorf("stack %s is there, or its data is: a restore removes nothing. Restore beside it, with another `name` and other ports in a stack file of its own and `--source %s`; "+
+			"or, if nobody needs what it has, remove it with `mlflow-sso destroy --delete-data --stack %s` first", s.Name, s.Config.Name, s.Name)
 	}
 	if _, err := volumes(ctx, s, known); err != nil {
 		return err
@@ -224,7 +224,7 @@ func restoreOldCluster(ctx context.Context, s *stack.Stack, step stack.Step) err
 		_, err = Destroy(ctx, s, step, true)
 	}
 	if err != nil {
-		return fmt.Errorf("what was made so far could not be removed: %w; `mlflow-sso destroy --data --stack %s` does it", err, s.Name)
+		return fmt.Errorf("what was made so far could not be removed: %w; `mlflow-sso destroy --delete-data --stack %s` does it", err, s.Name)
 	}
 	return nil
 }

@@ -63,7 +63,7 @@ func TestTheStackOfAProofSharesNothingWithTheOneThatItProves(t *testing.T) {
 	require.Nil(t, got.Postgres.External)
 	require.Nil(t, got.Redis.External)
 	require.Nil(t, got.Artifacts.S3)
-	require.Zero(t, got.Backup.Every, "it would take snapshots of itself")
+	require.Zero(t, got.Backup.Interval, "it would take snapshots of itself")
 	require.True(t, got.MLflow.PublicURL.Loopback() && got.Keycloak.PublicURL.Loopback())
 	// And what is not in the way stays.
 	require.Equal(t, 777, got.Postgres.MemoryMB)

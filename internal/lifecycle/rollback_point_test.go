@@ -52,7 +52,7 @@ func TestNoUpdateIsLetInWhileAnUpgradeIsHalfWay(t *testing.T) {
 
 	err := RequireRehearsal(t.Context(), s)
 
-	require.ErrorContains(t, err, "upgrade --back --stack lab")
+	require.ErrorContains(t, err, "upgrade --rollback --stack lab")
 }
 
 func TestWithoutAnUpgradeThereIsNoWayBack(t *testing.T) {

@@ -21,7 +21,20 @@ import (
 
 // Selection names a stack: by its name, and by the file with its settings, which is empty for
 // the one in the repository.
-type Selection struct{ Name, File string }
+type Selection struct {
+	Name, File string
+	// Warn gets the settings whenever they are read, to report deprecated names; nil does not.
+	Warn func(*config.Config)
+}
+
+// settings reads the stack's settings.
+func (w Selection) settings(root string) (*config.Config, error) {
+	settings, err := stack.Settings(root, w.Name, w.File)
+	if w.Warn != nil {
+		w.Warn(settings)
+	}
+	return settings, err
+}
 
 // Flags are the flags that select the same stack, for a person to type.
 func (w Selection) Flags() string {
@@ -50,7 +63,7 @@ func (n *Session) Do(ctx context.Context, which Selection, title string, do func
 		return err
 	}
 	// A mistake in the settings should show before a machine is made ready for minutes.
-	settings, err := stack.Settings(root, which.Name, which.File)
+	settings, err := which.settings(root)
 	if err != nil {
 		return err
 	}
@@ -78,7 +91,7 @@ func (n *Session) Destroy(ctx context.Context, which Selection, data bool) (err 
 	if err != nil {
 		return err
 	}
-	if _, err := stack.Settings(root, which.Name, which.File); err != nil {
+	if _, err := which.settings(root); err != nil {
 		return err
 	}
 	at, err := datadir.Open()
@@ -95,7 +108,7 @@ func (n *Session) Destroy(ctx context.Context, which Selection, data bool) (err 
 	}
 	defer func() { err = errors.Join(err, docker.Close()) }()
 	log := n.log()
-	tools, err := toolchain.Ensure(ctx, at, root, log)
+	tools, err := machine.EnsureToolchain(ctx, log, at, root)
 	if err != nil {
 		return err
 	}
@@ -140,7 +153,7 @@ func Settings(which Selection) (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	return stack.Settings(root, which.Name, which.File)
+	return which.settings(root)
 }
 
 // Outputs reads what a stack tells about itself; no service is asked.

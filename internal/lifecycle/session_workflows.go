@@ -10,7 +10,6 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/machine"
-	"github.com/mlflow-sso/mlflow-sso/internal/host/toolchain"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
@@ -37,7 +36,7 @@ func (n *Session) Upgrade(ctx context.Context, which Selection, options UpgradeO
 	}
 	if !told.Backup.Exists() {
 		return tried, fmt.Errorf("stack %s takes no snapshots, and an upgrade needs one to try it on and to go back to: "+
-			"set `backup` in its stack file (docs/backup.md), and run `mlflow-sso up --unrehearsed %s`", which.Name, which.Flags())
+			"set `backup` in its stack file (docs/backup.md), and run `mlflow-sso up --skip-rehearsal %s`", which.Name, which.Flags())
 	}
 	point, changed, err := lastUpgrade(ctx, which)
 	if err != nil {
@@ -46,7 +45,7 @@ func (n *Session) Upgrade(ctx context.Context, which Selection, options UpgradeO
 	interrupted := point != nil && point.Stage == Changing
 	switch {
 	case interrupted && options.RehearseOnly:
-		return tried, errors.New("an upgrade is half way: there is nothing to rehearse. `mlflow-sso upgrade` goes on, `mlflow-sso upgrade --back` goes back")
+		return tried, errors.New("an upgrade is half way: there is nothing to rehearse. `mlflow-sso upgrade` goes on, `mlflow-sso upgrade --rollback` goes back")
 	case !interrupted && len(changed) == 0:
 		return tried, fmt.Errorf("stack %s has the versions that its settings want: %w", which.Name, ErrNothingToUpgrade)
 	case !interrupted:
@@ -64,7 +63,7 @@ func (n *Session) Upgrade(ctx context.Context, which Selection, options UpgradeO
 		err = n.Verify(ctx, told, false)
 	}
 	if err != nil {
-		return tried, fmt.Errorf("%w\nthe way back: mlflow-sso upgrade --back %s", err, which.Flags())
+		return tried, fmt.Errorf("%w\nthe way back: mlflow-sso upgrade --rollback %s", err, which.Flags())
 	}
 	return tried, n.deleteOldCluster(ctx, which)
 }
@@ -204,7 +203,7 @@ func (n *Session) Preview(ctx context.Context, which Selection, refresh bool) (f
 	if err != nil {
 		return found, err
 	}
-	if _, err := stack.Settings(root, which.Name, which.File); err != nil {
+	if _, err := which.settings(root); err != nil {
 		return found, err
 	}
 	at, err := datadir.Open()
@@ -212,7 +211,7 @@ func (n *Session) Preview(ctx context.Context, which Selection, refresh bool) (f
 		return found, err
 	}
 	log := n.log()
-	tools, err := toolchain.Ensure(ctx, at, root, log)
+	tools, err := machine.EnsureToolchain(ctx, log, at, root)
 	if err != nil {
 		return found, err
 	}

@@ -62,7 +62,7 @@ func RequireRehearsal(ctx context.Context, s *stack.Stack) error {
 	}
 	if way != nil && way.Stage == Changing {
 		return fmt.Errorf("an upgrade of stack %s that began at %s was cut off, and its data may be half way: "+
-			"`mlflow-sso upgrade %[3]s` goes on, `mlflow-sso upgrade --back %[3]s` goes back", s.Name, way.Began.Local().Format("15:04 on 2 January"), asFlags(s))
+			"`mlflow-sso upgrade %[3]s` goes on, `mlflow-sso upgrade --rollback %[3]s` goes back", s.Name, way.Began.Local().Format("15:04 on 2 January"), asFlags(s))
 	}
 	changed, err := VersionChanges(ctx, s)
 	if err != nil || len(changed) == 0 {
@@ -75,7 +75,7 @@ func RequireRehearsal(ctx context.Context, s *stack.Stack) error {
 	told := strings.Join(texts, "; ")
 	if s.Config.Backup != nil {
 		return fmt.Errorf("versions change (%s): `mlflow-sso upgrade %s` tries them on a copy first and keeps a way back; "+
-			"`up --unrehearsed` goes without either", told, asFlags(s))
+			"`up --skip-rehearsal` goes without either", told, asFlags(s))
 	}
 	for _, version := range changed {
 		if version.Service == "postgres" && s.Config.Postgres.External == nil {
@@ -163,7 +163,7 @@ func lastSnapshot(ctx context.Context, s *stack.Stack, step stack.Step) (taken b
 	if err != nil {
 		return taken, err
 	}
-	writers := []string{told.MLflow.Container, told.Keeper.Container, told.Keycloak.Container}
+	writers := []string{told.MLflow.Container, told.IdentitySync.Container, told.Keycloak.Container}
 	defer func() {
 		if err == nil {
 			return

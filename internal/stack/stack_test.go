@@ -114,7 +114,7 @@ func TestKnownErrorsAreExplainedWithTheNextStep(t *testing.T) {
 		"write /x: no space left on device":                                  "the disk is full",
 		"Cannot connect to the Docker daemon at unix:///var/run/docker.sock": "start it",
 		`The container name "/a-redis" is already in use by container "12"`:  "choose another `name`",
-		"error initializing keycloak provider: 401 Unauthorized":             "destroy --data",
+		"error initializing keycloak provider: 401 Unauthorized":             "destroy --delete-data",
 		"resource platform cannot be deleted\nbecause it is protected.":      "protectData",
 		"unable to replace it\nas it is currently marked for protection.":    "protectData",
 		"something that nobody has seen before":                              "Pulumi reports",

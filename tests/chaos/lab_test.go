@@ -55,10 +55,10 @@ func newLab(t *testing.T) *lab {
 		"mlflow-sso:mlflow":   map[string]any{"publicURL": fmt.Sprintf("https://mlflow.%s.test:%d", l.name, ports[1])},
 		"mlflow-sso:keycloak": map[string]any{"publicURL": fmt.Sprintf("https://auth.%s.test:%d", l.name, ports[1]), "port": ports[2]},
 		"mlflow-sso:realm":    map[string]any{"sslRequired": "external"},
-		"mlflow-sso:backup":   map[string]any{"directory": snapshots, "recoveryPassphraseFile": passphrase, "every": "0s"},
+		"mlflow-sso:backup":   map[string]any{"directory": snapshots, "recoveryPassphraseFile": passphrase, "interval": "0s"},
 	}
 	l.write(t)
-	t.Cleanup(func() { l.must(t, "destroy", "--data", "--yes") })
+	t.Cleanup(func() { l.must(t, "destroy", "--delete-data", "--yes") })
 	return l
 }
 

@@ -137,7 +137,7 @@ func TestEverybodyMayDoWhatTheStackFileSaysAndNothingElse(t *testing.T) {
 	inAuth(t, told, docker, "UPDATE experiment_regex_permissions SET permission = 'MANAGE' WHERE permission = 'EDIT' AND user_id = (SELECT id FROM users WHERE username = 'demo-member@example.com')")
 	drift, err := l.run(t.Context(), "drift")
 	require.NoError(t, err)
-	require.Equal(t, 2, drift.code, drift.stderr)
+	require.Equal(t, 3, drift.code, drift.stderr)
 	require.Contains(t, drift.stdout+drift.stderr, "demo-member@example.com has EDIT, not MANAGE, on experiments fraud-*")
 	require.Contains(t, l.must(t, "access", "--output", "json").stdout, `"declared": false`)
 	l.must(t, "up", "--refresh", "--no-verify")

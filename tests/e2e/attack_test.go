@@ -62,7 +62,7 @@ func TestAnInterruptedAttackLeavesNothingBehind(t *testing.T) {
 	stack := runningStack(t)
 	before := traces(t, stack)
 
-	got := attackOn(t, stack, "change-of-others")
+	got := attackOn(t, stack, "cross-user-write")
 
 	require.Contains(t, fallen(got, report.NotRun), "disabled-user")
 	require.Empty(t, fallen(got, report.Failed))
@@ -127,8 +127,8 @@ func TestEachDoorThatIsOpenedTurnsItsOwnAttackRed(t *testing.T) {
 			t.Helper()
 			changeClient(t, stack, func(c *gocloak.Client) { (*c.Attributes)["pkce.code.challenge.method"] = "" })
 		},
-		"taken-identity": shareAddresses,
-		"read-of-others": grantAll,
+		"email-takeover":  shareAddresses,
+		"cross-user-read": grantAll,
 	}
 	wanted := make([]string, 0, len(doors))
 	for name, open := range doors {
@@ -145,8 +145,8 @@ func TestEachDoorThatIsOpenedTurnsItsOwnAttackRed(t *testing.T) {
 	slices.Sort(failed)
 	require.Equal(t, wanted, failed)
 	require.Equal(t, []string{
-		"change-of-others", "borrowed-location", "mixed-lists", "foreign-spans", "grant-race", "claimed-location", "trace-location", "stolen-token",
-	}, fallen(got, report.NotRun), "they need read-of-others")
+		"cross-user-write", "artifact-location-hijack", "mixed-lists", "foreign-spans", "grant-race", "claimed-location", "trace-location", "stolen-token",
+	}, fallen(got, report.NotRun), "they need cross-user-read")
 	shown, err := json.Marshal(got)
 	require.NoError(t, err)
 	require.NotContains(t, string(shown), stack.Keycloak.Provider.Secret)

@@ -94,6 +94,6 @@ func TestSnapshotsInABucketAreTakenBySchedulePrunedAndProved(t *testing.T) {
 	require.Greater(t, proof.Tables, 100)
 	require.Greater(t, proof.Rows, int64(1000))
 	require.Empty(t, things(t, l.name+"-proof"), "the stack of the proof is still there")
-	require.Contains(t, l.must(t, "backup", "list").stdout, "the last restore was proved")
+	require.Contains(t, l.must(t, "backup", "list").stdout, "the last restore was verified")
 	l.must(t, "doctor")
 }

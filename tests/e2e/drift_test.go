@@ -267,7 +267,7 @@ func TestEveryChangeByHandInTheRealmIsNamedByDriftAndNothingElseIs(t *testing.T)
 
 	got, err := l.run(t.Context(), "drift")
 	require.NoError(t, err)
-	require.Equal(t, 2, got.code, got.stderr)
+	require.Equal(t, 3, got.code, got.stderr)
 	require.Equal(t, want, namedIn(got.stdout))
 	require.NotContains(t, got.stdout+got.stderr, unseen)
 
@@ -284,7 +284,7 @@ func TestAContainerOnTheDataNetworkThatNobodyKnowsIsDrift(t *testing.T) {
 	got, err := l.run(t.Context(), "drift")
 
 	require.NoError(t, err)
-	require.Equal(t, 2, got.code, got.stderr)
+	require.Equal(t, 3, got.code, got.stderr)
 	require.Equal(t, []string{"container " + strings.TrimPrefix(seen.Name, "/") + byNobody + "; is on network " + l.name + "-data"}, namedIn(got.stdout))
 }
 

@@ -233,7 +233,7 @@ func TestAStackWithItsDataElsewhere(t *testing.T) {
 	})
 	t.Run("destroy with data leaves what is elsewhere, and who starts anew is told why that fails", func(t *testing.T) {
 		before := s.inBucket(t)
-		l.must(t, "destroy", "--data", "--yes")
+		l.must(t, "destroy", "--delete-data", "--yes")
 		require.Empty(t, things(t, l.name))
 		require.Equal(t, before, s.inBucket(t))
 		require.Equal(t, int64(len(logged.content)), before["team/"+logged.path])
@@ -279,7 +279,7 @@ func TestDataThatMovesElsewhereStaysWhereItWas(t *testing.T) {
 
 	require.NoError(t, os.WriteFile(l.file, append(text, s.settings("moved_")...), 0o600))
 	l.must(t, "up", "--no-verify") // without the protection
-	got = l.must(t, "destroy", "--data", "--yes")
+	got = l.must(t, "destroy", "--delete-data", "--yes")
 	require.Contains(t, got.stderr, "docker volume rm "+left[1]+" "+left[0])
 	found, err := docker.API().VolumeList(t.Context(), volume.ListOptions{})
 	require.NoError(t, err)

@@ -158,7 +158,7 @@ func (w *ward) judge(f fault) judged {
 		j.missed = j.first != f.found || told.Findings[0].FollowsFrom != ""
 	}
 	for i, finding := range told.Findings {
-		w.Logf("%s: %d. %s [%s] got %s; mend %s; follows %s", f.name, i+1, finding.ID, finding.Organ, finding.Got, finding.Fix, finding.FollowsFrom)
+		w.Logf("%s: %d. %s [%s] got %s; mend %s; follows %s", f.name, i+1, finding.ID, finding.Component, finding.Got, finding.Fix, finding.FollowsFrom)
 		if i > 0 && (finding.FollowsFrom == "" || !slices.Contains(f.effects, finding.ID)) {
 			j.alarms = append(j.alarms, finding.ID)
 		}

@@ -239,12 +239,12 @@ func TestWhatIsOverIsRemovedAndWhatIsNotStays(t *testing.T) {
 	inAuth(t, told, docker, "DELETE FROM mlflow_sso_jobs WHERE job = 'prune'")
 
 	// A restart runs every job at once.
-	require.NoError(t, docker.API().ContainerRestart(t.Context(), told.Keeper.Container, container.StopOptions{}))
+	require.NoError(t, docker.API().ContainerRestart(t.Context(), told.IdentitySync.Container, container.StopOptions{}))
 	require.Eventually(t, func() bool {
 		jobs, err := syncstatus.Jobs(t.Context(), told, docker)
 		return err == nil && jobs[syncstatus.Prune].Succeeded != nil
 	}, time.Minute, time.Second)
 	require.Equal(t, "0", inAuth(t, told, docker, "SELECT count(*) FROM auth_state WHERE expires_at < now() AT TIME ZONE 'utc' - interval '1 minute'"))
 	require.Equal(t, strconv.Itoa(before-4), inAuth(t, told, docker, live), "logins that are under way")
-	require.Eventually(t, func() bool { return ready(t.Context(), docker, told.Keeper.Container) }, time.Minute, time.Second)
+	require.Eventually(t, func() bool { return ready(t.Context(), docker, told.IdentitySync.Container) }, time.Minute, time.Second)
 }

@@ -77,7 +77,7 @@ func TestNoSecretOfAnAccountIsPrintedUnlessAskedFor(t *testing.T) {
 	account, err := told.ServiceAccount(accountOfLabs)
 	require.NoError(t, err)
 	l := sharedLab(t)
-	for _, verb := range [][]string{{"token", accountOfLabs}, {"passwords"}, {"preview"}} {
+	for _, verb := range [][]string{{"token", accountOfLabs}, {"credentials"}, {"preview"}} {
 		got := l.must(t, verb[0], verb[1:]...)
 		require.False(t, strings.Contains(got.stdout+got.stderr, account.Secret), "%q prints the secret", verb)
 	}

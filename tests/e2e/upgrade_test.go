@@ -284,10 +284,10 @@ func killedHalfWayAndBack(t *testing.T, l *lab, has *owned, old string) {
 	half, err := l.run(t.Context(), "up", "--no-verify")
 	require.NoError(t, err)
 	require.Equal(t, 1, half.code)
-	require.Contains(t, half.stderr, "upgrade --back")
+	require.Contains(t, half.stderr, "upgrade --rollback")
 	t.Logf("rehearsed and killed half way in %s", time.Since(began).Round(time.Second))
 	began = time.Now()
-	back := l.must(t, "upgrade", "--back", "--no-verify") // today's checks are for today's plugin
+	back := l.must(t, "upgrade", "--rollback", "--no-verify") // today's checks are for today's plugin
 	t.Logf("back from half way in %s: %s", time.Since(began).Round(time.Second), strings.TrimSpace(back.stdout))
 	require.Equal(t, old, versions(t, has.told))
 	has.requireKept(t)
@@ -301,11 +301,11 @@ func backFromTheSnapshot(t *testing.T, l *lab, has *owned, old string) {
 		ID string `json:"experiment_id"`
 	}
 	has.ask(t, has.ownerToken, http.MethodPost, "/api/2.0/mlflow/experiments/create", map[string]any{"name": "from after"}, &later)
-	asked, err := l.run(t.Context(), "upgrade", "--back")
+	asked, err := l.run(t.Context(), "upgrade", "--rollback")
 	require.NoError(t, err)
 	require.Equal(t, 2, asked.code, "nobody is there to ask")
 	began := time.Now()
-	back := l.must(t, "upgrade", "--back", "--yes", "--no-verify")
+	back := l.must(t, "upgrade", "--rollback", "--yes", "--no-verify")
 	t.Logf("back from the snapshot in %s: %s", time.Since(began).Round(time.Second), strings.TrimSpace(back.stdout))
 	require.Equal(t, old, versions(t, has.told))
 	has.requireKept(t)

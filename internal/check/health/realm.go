@@ -101,7 +101,7 @@ func (d *doctor) judgeRealm(seen inRealm) (found []Finding) {
 // inside is a finding about something in Keycloak, which an update with a refresh
 // sets back.
 func (d *doctor) inside(id, what, got, wanted, cause string) Finding {
-	return Finding{ID: id, Organ: Realm, Summary: what, Got: got, Wanted: wanted, Cause: cause, Fix: d.up("--refresh")}
+	return Finding{ID: id, Component: Realm, Summary: what, Got: got, Wanted: wanted, Cause: cause, Fix: d.up("--refresh")}
 }
 
 // console is for what an update does not see: the command that lets somebody set it.
@@ -132,7 +132,7 @@ func (d *doctor) judgeClient(c *gocloak.Client) (found []Finding) {
 		add("redirect-uri-missing", "the way back to MLflow is not registered: Keycloak says Invalid parameter: redirect_uri",
 			strings.Join(uris, ", "), mlflow["OIDC_REDIRECT_URI"], "Valid redirect URIs")
 	} else if len(uris) > 1 {
-		add("redirect-uri-more", "codes may be sent to other places than MLflow", strings.Join(uris, ", "), mlflow["OIDC_REDIRECT_URI"], "Valid redirect URIs")
+		add("redirect-uri-too-broad", "codes may be sent to other places than MLflow", strings.Join(uris, ", "), mlflow["OIDC_REDIRECT_URI"], "Valid redirect URIs")
 	}
 	var pkce string
 	if c.Attributes != nil {
@@ -181,7 +181,7 @@ func (d *doctor) judgeMappers(c *gocloak.Client) (found []Finding) {
 	}
 	for _, in := range []string{"id.token.claim", "access.token.claim", "userinfo.token.claim"} {
 		if config[in] != "true" {
-			add("groups-left-out", "groups are left out where MLflow looks for them", in+" "+orNone(config[in]), in+" true", "groups")
+			add("groups-claim-not-in-token", "groups are left out where MLflow looks for them", in+" "+orNone(config[in]), in+" true", "groups")
 			break
 		}
 	}

@@ -58,7 +58,7 @@ func (c *suite) routes() []attack {
 			control: control, defence: "the plugin's middleware in front of all; the edge in front of some", next: next, within: catalogueTime + 2*time.Minute, run: c.routesOutside,
 		},
 		{
-			name: "routes-past-the-edge", tries: "the same at MLflow's container itself, from a container that joined the data network",
+			name: "edge-bypass", tries: "the same at MLflow's container itself, from a container that joined the data network",
 			control: control, defence: "the plugin's middleware in front of all, wherever requests come from", next: next, within: catalogueTime + 2*time.Minute, run: c.routesInside,
 		},
 	}

@@ -5,6 +5,7 @@ package machine
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/host/baseimage"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
@@ -28,29 +29,58 @@ type Machine struct {
 	Base string
 }
 
-// Prepare makes this machine ready, from the repository at root. The base image gets Debian's
-// packages of date or later; any date will do where it is empty. The caller closes
-// Machine.Docker.
-func Prepare(ctx context.Context, log *progress.Log, root, base, date string) (ready *Machine, err error) {
-	ready = &Machine{Root: root, Base: base}
-	if ready.Home, err = datadir.Open(); err != nil {
-		return nil, err
+// Prepare installs what this machine lacks: Docker, the base image, and Pulumi with its
+// plugins, from the repository at root. The base image gets Debian's packages of date or
+// later; any date will do where it is empty. For a machine that lacks nothing it writes one
+// line. The caller closes Machine.Docker.
+func Prepare(ctx context.Context, log *progress.Log, root, base, date string) (*Machine, error) {
+	ready := &Machine{Root: root, Base: base}
+	return ready, log.Summary(ctx, "machine ready", func(log *progress.Log) (string, error) {
+		if err := ready.install(ctx, log, date); err != nil {
+			return "", err
+		}
+		return ready.summary(), nil
+	})
+}
+
+// EnsureToolchain installs Pulumi and its plugins if they are missing, and nothing else. It
+// writes one line if there is nothing to install.
+func EnsureToolchain(ctx context.Context, log *progress.Log, home datadir.Home, root string) (tools *toolchain.Toolchain, err error) {
+	err = log.Summary(ctx, "Pulumi ready", func(log *progress.Log) (string, error) {
+		tools, err = toolchain.Ensure(ctx, home, root, log)
+		return "", err
+	})
+	return tools, err
+}
+
+// summary names the versions of what runs stacks here.
+func (m *Machine) summary() string {
+	text := "Docker " + m.Docker.Version
+	for _, part := range m.Toolchain.Parts {
+		if strings.HasPrefix(part.Name, "Pulumi") {
+			return text + ", Pulumi " + part.Version
+		}
 	}
-	if ready.Docker, err = dockerinstall.Ensure(ctx, ready.Home, log); err != nil {
-		return nil, err
+	return text
+}
+
+func (m *Machine) install(ctx context.Context, log *progress.Log, date string) (err error) {
+	if m.Home, err = datadir.Open(); err != nil {
+		return err
+	}
+	if m.Docker, err = dockerinstall.Ensure(ctx, m.Home, log); err != nil {
+		return err
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, ready.Docker.Close())
+			err = errors.Join(err, m.Docker.Close())
 		}
 	}()
-	// The image is made before the toolchain since that takes minutes: a machine
-	// that cannot make it should say so soon.
-	if err = baseimage.Ensure(ctx, ready.Docker, log, base, date); err != nil {
-		return nil, err
+	// The image comes before the toolchain, which takes minutes: a machine that cannot
+	// build it should report that soon.
+	if err = baseimage.Ensure(ctx, m.Docker, log, m.Base, date); err != nil {
+		return err
 	}
-	if ready.Toolchain, err = toolchain.Ensure(ctx, ready.Home, root, log); err != nil {
-		return nil, err
-	}
-	return ready, nil
+	m.Toolchain, err = toolchain.Ensure(ctx, m.Home, m.Root, log)
+	return err
 }

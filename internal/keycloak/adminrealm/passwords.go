@@ -59,7 +59,7 @@ func differingEditions(all []kept, marks map[string]string) []Difference {
 	for _, k := range all {
 		got, marked := marks[editionAttribute+k.username]
 		if !marked {
-			got = credentials.FirstEdition
+			got = credentials.FirstVersion
 		}
 		if got != k.edition {
 			found = append(found, Difference{k.what(), got, k.edition})

@@ -59,7 +59,7 @@ func Check(ctx context.Context, stack outputs.Stack) ([]Problem, error) {
 		return nil, fmt.Errorf("the admin API of Keycloak at %s: log in: %w", stack.Keycloak.AdminURL, err)
 	}
 	var found []Problem
-	for _, u := range stack.Upstreams {
+	for _, u := range stack.IdentityProviders {
 		more, err := a.look(ctx, u)
 		if err != nil {
 			return found, fmt.Errorf("the admin API of Keycloak at %s: identity provider %s: %w", stack.Keycloak.AdminURL, u.Alias, err)

@@ -42,7 +42,7 @@ func (r *Realm) Invite(ctx context.Context, username string, lasts time.Duration
 		return nil, err
 	}
 	if has && !again {
-		return nil, fmt.Errorf("%s %w; `mlflow-sso invite --again %s` gives them another", username, ErrHasPassword, username)
+		return nil, fmt.Errorf("%s %w; `mlflow-sso invite --reset-password %s` gives them another", username, ErrHasPassword, username)
 	}
 	if !has {
 		place, err := r.elsewhere(ctx, who)

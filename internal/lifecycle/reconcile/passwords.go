@@ -28,7 +28,7 @@ func PendingPasswords(ctx context.Context, s *stack.Stack) ([]report.Change, err
 			properties = append(properties, report.Property{Name: "edition of the password of " + username, Old: text(had), New: text(now)})
 		}
 	}
-	if told.Keycloak.Admin.Exists() && s.Config.Keycloak.StandingAdmin {
+	if told.Keycloak.Admin.Exists() && s.Config.Keycloak.PermanentAdmin {
 		turning(told.Keycloak.Admin.Username, told.Keycloak.Admin.Edition, credentials.KeycloakAdmin)
 	}
 	for _, user := range told.DemoUsers {

@@ -15,7 +15,7 @@ import (
 // managedGroups are the groups in which nobody is but whom the settings name.
 func managedGroups(s *stack.Stack) realmusers.ManagedGroups {
 	groups := realmusers.ManagedGroups{}
-	for _, group := range s.Config.Realm.Exclusive {
+	for _, group := range s.Config.Realm.ManagedGroups {
 		groups[group] = s.Config.UsersInGroup(group)
 		if group == realm.AdminGroup {
 			groups[group] = append(groups[group], s.Config.Realm.Administrators...)
@@ -27,7 +27,7 @@ func managedGroups(s *stack.Stack) realmusers.ManagedGroups {
 // Users takes strangers out of exclusive groups and invites the listed people
 // who have no password yet. Where Keycloak cannot write to them, they are named.
 func Users(ctx context.Context, s *stack.Stack, step stack.Step) (stack.Changes, error) {
-	if len(s.Config.People) == 0 && len(s.Config.Realm.Exclusive) == 0 {
+	if len(s.Config.Users) == 0 && len(s.Config.Realm.ManagedGroups) == 0 {
 		return nil, nil
 	}
 	told, err := s.Outputs(ctx)
@@ -56,7 +56,7 @@ func Users(ctx context.Context, s *stack.Stack, step stack.Step) (stack.Changes,
 
 func invite(ctx context.Context, s *stack.Stack, step stack.Step, in *realmusers.Realm) error {
 	var usernames []string
-	for _, p := range s.Config.People {
+	for _, p := range s.Config.Users {
 		usernames = append(usernames, p.Username)
 	}
 	waiting, err := in.NeedInvitation(ctx, usernames)
@@ -78,7 +78,7 @@ func invite(ctx context.Context, s *stack.Stack, step stack.Step, in *realmusers
 
 // UserDifferences are those whom settlePeople would take out of a group.
 func UserDifferences(ctx context.Context, s *stack.Stack, found []report.Change) ([]report.Change, error) {
-	if len(s.Config.Realm.Exclusive) == 0 || RealmUnreadable(s, found) {
+	if len(s.Config.Realm.ManagedGroups) == 0 || RealmUnreadable(s, found) {
 		return nil, nil
 	}
 	told, err := s.Outputs(ctx)
@@ -103,7 +103,7 @@ func NewlyListed(s *stack.Stack, known *stack.State) bool {
 		username, _ := r.Inputs["username"].(string)
 		names = append(names, username)
 	}
-	return slices.ContainsFunc(s.Config.People, func(p config.User) bool { return !slices.Contains(names, p.Username) })
+	return slices.ContainsFunc(s.Config.Users, func(p config.User) bool { return !slices.Contains(names, p.Username) })
 }
 
 // note says what happened to a person, at once and in the summary.

@@ -20,7 +20,7 @@ var gatewayScript string
 // MLflow. It is done once no process with the key of before can write another one.
 func APIKeys(ctx context.Context, s *stack.Stack, step stack.Step) error {
 	keys, err := s.Keys(ctx)
-	if err != nil || keys.Version(credentials.MLflowGateway) == credentials.FirstEdition {
+	if err != nil || keys.Version(credentials.MLflowGateway) == credentials.FirstVersion {
 		return err
 	}
 	told, err := s.Outputs(ctx)

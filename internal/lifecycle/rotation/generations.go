@@ -20,7 +20,7 @@ func RejectDecrease(ctx context.Context, s *stack.Stack) error {
 	if err != nil {
 		return err
 	}
-	return lowered(told.Turned, s.Config.Credentials.Root, s.Config.Credentials.Generations, s.Config.IsDerivedCredential)
+	return lowered(told.CredentialVersions, s.Config.Credentials.Root, s.Config.Credentials.Generations, s.Config.IsDerivedCredential)
 }
 
 func lowered(had outputs.CredentialVersions, root int, generations map[credentials.Label]int, turns func(credentials.Label) bool) error {

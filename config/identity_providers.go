@@ -11,35 +11,38 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
 )
 
-// IdentityProvider is where people are known who are not listed.
+// IdentityProvider is an external source of users.
 type IdentityProvider struct {
-	// Alias is its name in Keycloak, and begins the user names of its people.
+	// Alias is the provider's name in Keycloak. User names of its users begin with it.
 	Alias string `json:"alias"`
-	// DisplayName is what the button in the login form says; the alias where it is empty.
+	// DisplayName is the text of the button in the login form; the alias if it is empty.
 	DisplayName string `json:"displayName"`
-	// Groups maps the provider's groups to the realm's. Who is in none is refused.
+	// Groups maps the provider's groups to those of the realm. A user without a mapped
+	// group is refused.
 	Groups map[string]string `json:"groups"`
-	// TrustEmail says that the provider makes sure that an address is the person's. Else
-	// Keycloak writes to it first.
+	// TrustEmail says that the provider verifies e-mail addresses. Otherwise Keycloak does,
+	// by mail.
 	TrustEmail bool `json:"trustEmail"`
-	// OIDC says how it is asked.
+	// OIDC is set for an OpenID Connect provider.
 	OIDC *OIDC `json:"oidc"`
-	// SAML says how it is asked, in place of OIDC; LDAP is a directory, in place of both.
+	// SAML is set for a SAML 2.0 provider.
 	SAML *SAML `json:"saml"`
+	// LDAP is set for an LDAP directory.
 	LDAP *LDAP `json:"ldap"`
 }
 
-// OIDC is a provider that speaks OpenID Connect.
+// OIDC is an OpenID Connect provider.
 type OIDC struct {
-	// MetadataFile is the absolute path of a file with what the provider publishes under
+	// MetadataFile is the absolute path of a file with the provider's document
 	// /.well-known/openid-configuration.
 	MetadataFile string `json:"metadataFile"`
-	// ClientID is this stack's at the provider, ClientSecretFile holds its secret.
-	ClientID         string     `json:"clientID"`
+	// ClientID is this stack's client ID at the provider.
+	ClientID string `json:"clientID"`
+	// ClientSecretFile is the absolute path of a file with the client secret.
 	ClientSecretFile SecretFile `json:"clientSecretFile"`
-	// GroupsClaim is the claim with a person's groups.
+	// GroupsClaim is the claim with the user's groups.
 	GroupsClaim string `json:"groupsClaim"`
-	// Scopes are what is asked for.
+	// Scopes are the requested scopes.
 	Scopes string `json:"scopes"`
 }
 
@@ -71,7 +74,7 @@ func (p IdentityProvider) Kind() string {
 	return KindOIDC
 }
 
-// ConfirmsEmail says whether somebody's address has to be confirmed by a mail.
+// ConfirmsEmail reports whether a provider's users must confirm their address by mail.
 func (c *Config) ConfirmsEmail() bool {
 	return slices.ContainsFunc(c.IdentityProviders, func(p IdentityProvider) bool { return !p.TrustEmail })
 }
@@ -108,7 +111,7 @@ func (v *validation) providers(c *Config) {
 		}
 		switch {
 		case ways != 1:
-			v.fail(key, "got %d ways in which %s is asked, want one of oidc, saml and ldap", ways, p.Alias)
+			v.fail(key, "got %d of oidc, saml and ldap for %s, want one of them", ways, p.Alias)
 		case p.OIDC != nil:
 			v.oidc(key+".oidc", p.OIDC)
 		case p.SAML != nil:
@@ -119,7 +122,7 @@ func (v *validation) providers(c *Config) {
 	}
 }
 
-// mapping demands that somebody can get in, and that nobody is let in and taken out in turn.
+// mapping requires that a user can get in, and that no user is added and removed in turn.
 func (v *validation) mapping(key string, p IdentityProvider, c *Config) {
 	entrance := false
 	for _, theirs := range slices.Sorted(maps.Keys(p.Groups)) {
@@ -129,12 +132,12 @@ func (v *validation) mapping(key string, p IdentityProvider, c *Config) {
 		if theirs == "" || strings.TrimSpace(theirs) != theirs || strings.ContainsFunc(theirs, unicode.IsControl) || strings.Contains(theirs, "::") {
 			v.fail(key, "got %q for a group of %s, want its name", theirs, p.Alias)
 		}
-		if slices.Contains(c.Realm.Exclusive, ours) {
-			v.fail(key, "got %q, which is in realm.exclusive, want one of the two: nobody is in that group but whom the settings name", ours)
+		if slices.Contains(c.Realm.ManagedGroups, ours) {
+			v.fail(key, "got %q, which is in realm.managedGroups, want one of the two: a managed group has only the members in the stack file", ours)
 		}
 	}
 	if !entrance {
-		v.fail(key, "got none of %s that is mapped to %s or %s, want one: everybody would be refused", p.Alias, realm.UserGroup, realm.AdminGroup)
+		v.fail(key, "got none of %s that is mapped to %s or %s, want one: every user would be refused", p.Alias, realm.UserGroup, realm.AdminGroup)
 	}
 }
 

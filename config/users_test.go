@@ -23,9 +23,9 @@ func peopled(t *testing.T) (values map[string]string, secrets []string) {
 	}
 	secrets = []string{"mail-9e107d9d372bb6826bd81d3542a419d6", "oidc-9e107d9d372bb6826bd81d3542a419d6", "ldap-9e107d9d372bb6826bd81d3542a419d6"}
 	values = localhost()
-	values["mlflow-sso:realm"] = fmt.Sprintf(`{"sslRequired":"none","groups":["team"],"exclusive":["team"],
+	values["mlflow-sso:realm"] = fmt.Sprintf(`{"sslRequired":"none","groups":["team"],"managedGroups":["team"],
 		"mail":{"host":"smtp.example.com","from":"mlflow@example.com","username":"mailer","passwordFile":%q}}`, write("mail", secrets[0]))
-	values["mlflow-sso:people"] = `[{"username":"ada","email":"ada@example.com","groups":["mlflow-admins","team"]},
+	values["mlflow-sso:users"] = `[{"username":"ada","email":"ada@example.com","groups":["mlflow-admins","team"]},
 		{"username":"bob","email":"bob@example.com","groups":["mlflow-users"],"enabled":false}]`
 	values["mlflow-sso:identityProviders"] = fmt.Sprintf(`[{"alias":"company","groups":{"staff":"mlflow-users"},"trustEmail":true,
 		"oidc":{"metadataFile":%q,"clientID":"stack","clientSecretFile":%q}},
@@ -39,8 +39,8 @@ func TestPeopleAreEnabledAndMailIsEncryptedUnlessTheSettingsSayOtherwise(t *test
 	values, secrets := peopled(t)
 	c, err := parse(values)
 	require.NoError(t, err)
-	require.True(t, c.People[0].Enabled)
-	require.False(t, c.People[1].Enabled)
+	require.True(t, c.Users[0].Enabled)
+	require.False(t, c.Users[1].Enabled)
 	require.Equal(t, []string{"ada"}, c.UsersInGroup("team"))
 	require.Equal(t, "smtp.example.com:587", c.Realm.Mail.Server().String())
 	require.True(t, c.Realm.Mail.TLS)
@@ -57,7 +57,7 @@ func TestPeopleAreEnabledAndMailIsEncryptedUnlessTheSettingsSayOtherwise(t *test
 
 	c, err = parse(localhost())
 	require.NoError(t, err)
-	require.Empty(t, c.People)
+	require.Empty(t, c.Users)
 	require.Nil(t, c.Realm.Mail)
 	require.Empty(t, c.IdentityProviders)
 	require.False(t, c.ConfirmsEmail())
@@ -69,22 +69,22 @@ func TestEveryMistakeAboutPeopleNamesItsKeyWhatWasGotAndWhatIsWanted(t *testing.
 		key, from, to string
 		want          []string
 	}{
-		"no list":               {"people", `[{"username":"ada"`, `{"people":[],"x":[{"username":"ada"`, []string{"mlflow-sso:people: got ", "want a list"}},
-		"misspelt":              {"people", `"email":"ada`, `"mail":"ada`, []string{"mlflow-sso:people[0].mail: unknown setting, want one of username, email,"}},
-		"typed password":        {"people", `"username":"bob"`, `"password":"hunter2hunter2hunter2","username":"bob"`, []string{"mlflow-sso:people[1].password: ", "No secret is typed"}},
-		"big letters":           {"people", `"ada"`, `"Ada"`, []string{"mlflow-sso:people[0].username: ", `got "Ada"`, "small letters"}},
-		"twice":                 {"people", `"bob"`, `"ada"`, []string{"mlflow-sso:people[1].username: ", `got "ada" twice`}},
-		"one address":           {"people", `bob@`, `ada@`, []string{"mlflow-sso:people[1].email: ", "which ada has too", "MLflow knows people by it"}},
-		"no address":            {"people", `bob@example.com`, `bob`, []string{"mlflow-sso:people[1].email: ", `got "bob"`}},
-		"address with a name":   {"people", `bob@example.com`, `Bob <bob@example.com>`, []string{"mlflow-sso:people[1].email: "}},
-		"a machine":             {"people", `"bob"`, `"service-account-ci"`, []string{"mlflow-sso:people[1].username: ", "accounts of machines"}},
-		"sign in a name":        {"people", `"username":"bob"`, `"firstName":"<b>","username":"bob"`, []string{"mlflow-sso:people[1].firstName: ", "refuses"}},
-		"unknown group":         {"people", `"team"`, `"teem"`, []string{"mlflow-sso:people[0].groups: ", `got "teem"`, "want one of mlflow-admins, mlflow-users, team", "realm.groups"}},
-		"group twice":           {"people", `"team"`, `"mlflow-admins"`, []string{"mlflow-sso:people[0].groups: ", `got "mlflow-admins" twice`}},
-		"no way in":             {"people", `["mlflow-users"]`, `["team"]`, []string{"mlflow-sso:people[1].groups: ", "for bob, want mlflow-users or mlflow-admins"}},
+		"no list":               {"users", `[{"username":"ada"`, `{"users":[],"x":[{"username":"ada"`, []string{"mlflow-sso:users: got ", "want a list"}},
+		"misspelt":              {"users", `"email":"ada`, `"mail":"ada`, []string{"mlflow-sso:users[0].mail: unknown setting, want one of username, email,"}},
+		"typed password":        {"users", `"username":"bob"`, `"password":"hunter2hunter2hunter2","username":"bob"`, []string{"mlflow-sso:users[1].password: ", "No secret is typed"}},
+		"big letters":           {"users", `"ada"`, `"Ada"`, []string{"mlflow-sso:users[0].username: ", `got "Ada"`, "small letters"}},
+		"twice":                 {"users", `"bob"`, `"ada"`, []string{"mlflow-sso:users[1].username: ", `got "ada" twice`}},
+		"one address":           {"users", `bob@`, `ada@`, []string{"mlflow-sso:users[1].email: ", "which ada has too", "MLflow knows people by it"}},
+		"no address":            {"users", `bob@example.com`, `bob`, []string{"mlflow-sso:users[1].email: ", `got "bob"`}},
+		"address with a name":   {"users", `bob@example.com`, `Bob <bob@example.com>`, []string{"mlflow-sso:users[1].email: "}},
+		"a machine":             {"users", `"bob"`, `"service-account-ci"`, []string{"mlflow-sso:users[1].username: ", "accounts of machines"}},
+		"sign in a name":        {"users", `"username":"bob"`, `"firstName":"<b>","username":"bob"`, []string{"mlflow-sso:users[1].firstName: ", "refuses"}},
+		"unknown group":         {"users", `"team"`, `"teem"`, []string{"mlflow-sso:users[0].groups: ", `got "teem"`, "want one of mlflow-admins, mlflow-users, team", "realm.groups"}},
+		"group twice":           {"users", `"team"`, `"mlflow-admins"`, []string{"mlflow-sso:users[0].groups: ", `got "mlflow-admins" twice`}},
+		"no way in":             {"users", `["mlflow-users"]`, `["team"]`, []string{"mlflow-sso:users[1].groups: ", "for bob, want mlflow-users or mlflow-admins"}},
 		"group's name":          {"realm", `"groups":["team"]`, `"groups":["a/b"]`, []string{"mlflow-sso:realm.groups: ", `got "a/b"`}},
 		"group that is there":   {"realm", `"groups":["team"]`, `"groups":["team","mlflow-users"]`, []string{"mlflow-sso:realm.groups: ", "is there anyway"}},
-		"exclusive of nothing":  {"realm", `"exclusive":["team"]`, `"exclusive":["none"]`, []string{"mlflow-sso:realm.exclusive: ", `got "none"`}},
+		"exclusive of nothing":  {"realm", `"managedGroups":["team"]`, `"managedGroups":["none"]`, []string{"mlflow-sso:realm.managedGroups: ", `got "none"`}},
 		"mail without TLS":      {"realm", `"from"`, `"tls":false,"from"`, []string{"mlflow-sso:realm.mail: ", "got tls false"}},
 		"mail from nobody":      {"realm", `mlflow@example.com`, `mlflow`, []string{"mlflow-sso:realm.mail.from: ", `got "mlflow"`}},
 		"mail without a login":  {"realm", `"username":"mailer",`, ``, []string{"mlflow-sso:realm.mail.username: ", "passwordFile is set"}},
@@ -92,14 +92,14 @@ func TestEveryMistakeAboutPeopleNamesItsKeyWhatWasGotAndWhatIsWanted(t *testing.
 		"alias":                 {"identityProviders", `"company"`, `"The Company"`, []string{"mlflow-sso:identityProviders[0].alias: ", `got "The Company"`}},
 		"unknown kind":          {"identityProviders", `"oidc":`, `"radius":`, []string{"mlflow-sso:identityProviders[0].radius: unknown setting", "identityProviders[0]"}},
 		"provider's group":      {"identityProviders", `"staff":"mlflow-users"`, `"staff":"mlflow-user"`, []string{"mlflow-sso:identityProviders[0].groups: ", `got "mlflow-user"`, "realm.groups"}},
-		"nobody gets in":        {"identityProviders", `{"staff":"mlflow-users"}`, `{}`, []string{"mlflow-sso:identityProviders[0].groups: ", "everybody would be refused"}},
-		"exclusive and mapped":  {"identityProviders", `"staff":"mlflow-users"`, `"staff":"mlflow-users","x":"team"`, []string{"mlflow-sso:identityProviders[0].groups: ", `got "team", which is in realm.exclusive`}},
+		"nobody gets in":        {"identityProviders", `{"staff":"mlflow-users"}`, `{}`, []string{"mlflow-sso:identityProviders[0].groups: ", "every user would be refused"}},
+		"exclusive and mapped":  {"identityProviders", `"staff":"mlflow-users"`, `"staff":"mlflow-users","x":"team"`, []string{"mlflow-sso:identityProviders[0].groups: ", `got "team", which is in realm.managedGroups`}},
 		"typed secret":          {"identityProviders", `"clientID"`, `"clientSecret":"hunter2hunter2hunter2","clientID"`, []string{"mlflow-sso:identityProviders[0].oidc.clientSecret: ", "No secret is typed"}},
 		"no secret":             {"identityProviders", `"clientSecretFile"`, `"clientSecretFile":"","x"`, []string{"mlflow-sso:identityProviders[0].oidc.x: unknown"}},
 		"no metadata":           {"identityProviders", `"metadataFile":"`, `"metadataFile":"x`, []string{"mlflow-sso:identityProviders[0].oidc.metadataFile: ", "want the absolute path"}},
 		"no client":             {"identityProviders", `"stack"`, `""`, []string{"mlflow-sso:identityProviders[0].oidc.clientID: "}},
-		"both kinds":            {"identityProviders", `"ldap":{`, `"oidc":{},"ldap":{`, []string{"mlflow-sso:identityProviders[1]: ", "want one of oidc, saml and ldap"}},
-		"neither kind":          {"identityProviders", `"ldap":{`, `"displayName":"x"},{"ldap":{`, []string{"mlflow-sso:identityProviders[1]: ", "want one of oidc, saml and ldap"}},
+		"both kinds":            {"identityProviders", `"ldap":{`, `"oidc":{},"ldap":{`, []string{"mlflow-sso:identityProviders[1]: ", "want one of them"}},
+		"neither kind":          {"identityProviders", `"ldap":{`, `"displayName":"x"},{"ldap":{`, []string{"mlflow-sso:identityProviders[1]: ", "want one of them"}},
 		"provider twice":        {"identityProviders", `"directory"`, `"company"`, []string{"mlflow-sso:identityProviders[1].alias: ", `got "company" twice`}},
 		"directory here":        {"identityProviders", `ldap.example.com`, `localhost`, []string{"mlflow-sso:identityProviders[1].ldap: ", "in a container is that container"}},
 		"reader's name":         {"identityProviders", `cn=reader,dc=example`, `reader`, []string{"mlflow-sso:identityProviders[1].ldap.bindDN: ", `got "reader"`}},
@@ -118,7 +118,7 @@ func TestEveryMistakeAboutPeopleNamesItsKeyWhatWasGotAndWhatIsWanted(t *testing.
 			require.Contains(t, before, test.from)
 			values["mlflow-sso:"+test.key] = strings.Replace(before, test.from, test.to, 1)
 			if name == "no list" {
-				values["mlflow-sso:people"] += "}"
+				values["mlflow-sso:users"] += "}"
 			}
 			c, err := parse(values)
 			require.Nil(t, c)

@@ -9,17 +9,16 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
 )
 
-// ServiceAccount is a machine that uses MLflow with tokens of its own: a CI job, a
-// scheduler, a notebook server.
+// ServiceAccount is an account for a CI job, a scheduler or a notebook server, which uses
+// MLflow with tokens of its own.
 type ServiceAccount struct {
-	// Name is its client's ID at Keycloak. MLflow knows it as realm.MachineUser of it.
+	// Name is the client ID at Keycloak. In MLflow it is service-account-<name>.
 	Name string `json:"name"`
-	// Groups are those that it is in, of the realm's own.
+	// Groups are the account's groups.
 	Groups []string `json:"groups"`
-	// Admin makes it an administrator of MLflow; it is then in the group of
-	// administrators, too, and nobody gets there by a slip of the pen.
+	// Admin must be true for an account in mlflow-admins, and only for such an account.
 	Admin bool `json:"admin"`
-	// TokenMinutes is how long one token lasts.
+	// TokenMinutes is the lifetime of a token in minutes.
 	TokenMinutes int `json:"tokenMinutes"`
 }
 
@@ -67,7 +66,7 @@ func (v *validation) serviceAccounts(c *Config) {
 		inAdmins := slices.Contains(a.Groups, realm.AdminGroup)
 		switch {
 		case inAdmins && !a.Admin:
-			v.fail(key+".admin", "got false while it is in group %s, want true there, or another group: nobody becomes an administrator of MLflow by the way", realm.AdminGroup)
+			v.fail(key+".admin", "got false while it is in group %s, want true there, or another group: an administrator of MLflow has to be declared as one", realm.AdminGroup)
 		case a.Admin && !inAdmins:
 			v.fail(key+".admin", "got true while it is not in group %s, want both or neither", realm.AdminGroup)
 		}

@@ -8,7 +8,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
 )
 
-func TestAServiceAccountIsReadWithItsDefaultsAndItsSecretCanBeTurned(t *testing.T) {
+func TestAServiceAccountIsReadWithItsDefaultsAndItsSecretCanBeRotated(t *testing.T) {
 	values := localhost()
 	values["mlflow-sso:serviceAccounts"] = `[{"name":"ci","groups":["mlflow-users"]},{"name":"boss","groups":["mlflow-admins"],"admin":true,"tokenMinutes":1},{"name":"lone"}]`
 	values["mlflow-sso:credentials"] = `{"generations":{"service-account/ci":3}}`

@@ -78,15 +78,15 @@ func (b *builder) client() error {
 	return nil
 }
 
-// watcher is a client for a program, which no browser may use.
-func (b *builder) watcher() error {
+// syncClient is a client for a program, which no browser may use.
+func (b *builder) syncClient() error {
 	_, err := openid.NewClient(b.ctx, b.name+"-watcher", &openid.ClientArgs{
 		RealmId:      b.made.ID(),
-		ClientId:     pulumi.String(b.component.Watcher.ID),
+		ClientId:     pulumi.String(b.component.SyncClient.ID),
 		Name:         pulumi.String("The keeper, which sees who is in which group"),
 		Enabled:      pulumi.Bool(true),
 		AccessType:   pulumi.String("CONFIDENTIAL"),
-		ClientSecret: b.component.Watcher.Secret,
+		ClientSecret: b.component.SyncClient.Secret,
 
 		StandardFlowEnabled:       pulumi.Bool(false),
 		ImplicitFlowEnabled:       pulumi.Bool(false),
@@ -96,7 +96,7 @@ func (b *builder) watcher() error {
 		AccessTokenLifespan: pulumi.String("3600"), // each login is remembered: few of them
 	}, b.childOpts()...)
 	if err != nil {
-		return fmt.Errorf("client %s: %w", b.component.Watcher.ID, err)
+		return fmt.Errorf("client %s: %w", b.component.SyncClient.ID, err)
 	}
 	return nil
 }
@@ -165,7 +165,7 @@ func (b *builder) users() error {
 		if user.Group == "" {
 			continue
 		}
-		// Not exhaustive: groups that an administrator adds by hand stay.
+		// Not exhaustive: groups that an administrator adds manually stay.
 		_, err = keycloak.NewUserGroups(b.ctx, b.name+"-user-"+user.Username+"-groups", &keycloak.UserGroupsArgs{
 			RealmId:    b.made.ID(),
 			UserId:     made.ID(),

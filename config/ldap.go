@@ -11,24 +11,29 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/address"
 )
 
-// LDAP is a directory. It is read and never written to.
+// LDAP is an LDAP directory. It is only read.
 type LDAP struct {
-	// Host and Port are where Keycloak's container reaches it, in TLS from the first byte.
+	// Host is the directory's host name or address, as Keycloak's container reaches it.
 	Host string `json:"host"`
-	Port int    `json:"port"`
-	// BindDN is who reads it, BindPasswordFile holds the password.
-	BindDN           string     `json:"bindDN"`
+	// Port is the directory's port for LDAP over TLS.
+	Port int `json:"port"`
+	// BindDN is the distinguished name to bind with.
+	BindDN string `json:"bindDN"`
+	// BindPasswordFile is the absolute path of a file with the bind password.
 	BindPasswordFile SecretFile `json:"bindPasswordFile"`
-	// UsersDN and GroupsDN are above people and groups.
-	UsersDN  string `json:"usersDN"`
+	// UsersDN is the base of the users.
+	UsersDN string `json:"usersDN"`
+	// GroupsDN is the base of the groups.
 	GroupsDN string `json:"groupsDN"`
-	// Filter leaves out people who do not match; empty for none.
+	// Filter selects users; empty selects all.
 	Filter string `json:"filter"`
-	// UsernameAttribute is what people type, UUIDAttribute what never changes of them.
+	// UsernameAttribute is the attribute with the user name.
 	UsernameAttribute string `json:"usernameAttribute"`
-	UUIDAttribute     string `json:"uuidAttribute"`
-	// UserClass and GroupClass are the object classes of people and groups.
-	UserClass  string `json:"userClass"`
+	// UUIDAttribute is the attribute with an identifier that never changes.
+	UUIDAttribute string `json:"uuidAttribute"`
+	// UserClass is the object class of users.
+	UserClass string `json:"userClass"`
+	// GroupClass is the object class of groups.
 	GroupClass string `json:"groupClass"`
 }
 

@@ -11,37 +11,39 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/address"
 )
 
-// User is somebody whom the stack lists: a user of the realm in exactly these
-// groups. The password is theirs, and no setting.
+// User is a user of the realm that the stack file manages. The password is set by the
+// user and is no setting.
 type User struct {
-	// Username is in small letters, and stays: another one is another person.
+	// Username is the user name, in lower case. Another name is another user.
 	Username string `json:"username"`
-	// Email is the address by which MLflow knows them, and where invitations go.
+	// Email is the address that identifies the user in MLflow and receives invitations.
 	Email string `json:"email"`
-	// FirstName and LastName are shown in Keycloak's pages and in MLflow.
+	// FirstName is shown in Keycloak and MLflow.
 	FirstName string `json:"firstName"`
-	LastName  string `json:"lastName"`
-	// Groups are all that they are in; one of them lets them into MLflow.
+	// LastName is shown in Keycloak and MLflow.
+	LastName string `json:"lastName"`
+	// Groups are all groups of the user; mlflow-users or mlflow-admins is required.
 	Groups []string `json:"groups"`
-	// Enabled is false for somebody who may not log in, and keeps their place.
+	// Enabled can be false to refuse logins without removing the user.
 	Enabled bool `json:"enabled"`
 }
 
 func (p *User) setDefaults() { p.Enabled = true }
 
-// Mail is the server through which Keycloak writes to people.
+// Mail is the mail server that Keycloak uses.
 type Mail struct {
-	// Host and Port are where Keycloak's container reaches it.
+	// Host is the server's host name or address, as Keycloak's container reaches it.
 	Host string `json:"host"`
-	Port int    `json:"port"`
-	// TLS says that the connection is encrypted and the server's certificate verified:
-	// from the first byte at port 465, else before anything is said.
+	// Port is the server's port: TLS from the start at 465, otherwise STARTTLS.
+	Port int `json:"port"`
+	// TLS encrypts connections and verifies the server's certificate; it can be false for a
+	// private address only.
 	TLS bool `json:"tls"`
-	// From is the sender.
+	// From is the sender's address.
 	From string `json:"from"`
-	// Username and PasswordFile log in at the server; none where it takes mail from
-	// this host without.
-	Username     string     `json:"username"`
+	// Username is the login name at the server; empty if it requires no login.
+	Username string `json:"username"`
+	// PasswordFile is the absolute path of a file with the password.
 	PasswordFile SecretFile `json:"passwordFile"`
 }
 
@@ -52,10 +54,10 @@ func (m *Mail) Server() address.Server {
 	return address.Server{Host: m.Host, Port: m.Port, TLS: m.TLS}
 }
 
-// UsersInGroup are the user names of the listed people in a group.
+// UsersInGroup returns the user names of the stack file's users in a group.
 func (c *Config) UsersInGroup(group string) []string {
 	var names []string
-	for _, p := range c.People {
+	for _, p := range c.Users {
 		if slices.Contains(p.Groups, group) {
 			names = append(names, p.Username)
 		}
@@ -73,11 +75,11 @@ var (
 	// A slash would part a path of groups, a comma a list of MLflow's.
 	groupPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 	// Keycloak refuses the same in names of people.
-	namePatternOfPeople = regexp.MustCompile(`^[^<>&"$%!#?§;*~/\\|^=\[\]{}()\x00-\x1f]{0,255}$`)
+	personNamePattern = regexp.MustCompile(`^[^<>&"$%!#?§;*~/\\|^=\[\]{}()\x00-\x1f]{0,255}$`)
 )
 
-// people checks who is listed, and the groups that they can be in.
-func (v *validation) people(c *Config) {
+// users checks the users of the stack file and the groups of the realm.
+func (v *validation) users(c *Config) {
 	for i, group := range c.Realm.Groups {
 		switch {
 		case !groupPattern.MatchString(group):
@@ -88,21 +90,21 @@ func (v *validation) people(c *Config) {
 			v.fail("realm.groups", "got %q twice, want every group once", group)
 		}
 	}
-	for i, group := range c.Realm.Exclusive {
-		v.knownGroup("realm.exclusive", group, c)
-		if slices.Contains(c.Realm.Exclusive[:i], group) {
-			v.fail("realm.exclusive", "got %q twice, want every group once", group)
+	for i, group := range c.Realm.ManagedGroups {
+		v.knownGroup("realm.managedGroups", group, c)
+		if slices.Contains(c.Realm.ManagedGroups[:i], group) {
+			v.fail("realm.managedGroups", "got %q twice, want every group once", group)
 		}
 	}
-	for i, p := range c.People {
-		v.person(fmt.Sprintf("people[%d]", i), p, c)
-		for _, other := range c.People[:i] {
+	for i, p := range c.Users {
+		v.user(fmt.Sprintf("users[%d]", i), p, c)
+		for _, other := range c.Users[:i] {
 			if p.Username == other.Username {
-				v.fail(fmt.Sprintf("people[%d].username", i), "got %q twice, want everybody once", p.Username)
+				v.fail(fmt.Sprintf("users[%d].username", i), "got %q twice, want everybody once", p.Username)
 			}
 			// MLflow would take them for one person.
 			if strings.EqualFold(p.Email, other.Email) {
-				v.fail(fmt.Sprintf("people[%d].email", i), "got %q, which %s has too, want everybody's own: MLflow knows people by it", p.Email, other.Username)
+				v.fail(fmt.Sprintf("users[%d].email", i), "got %q, which %s has too, want everybody's own: MLflow knows people by it", p.Email, other.Username)
 			}
 		}
 	}
@@ -111,7 +113,7 @@ func (v *validation) people(c *Config) {
 	}
 }
 
-func (v *validation) person(key string, p User, c *Config) {
+func (v *validation) user(key string, p User, c *Config) {
 	switch {
 	case !usernamePattern.MatchString(p.Username):
 		v.fail(key+".username", "got %q, want 3 to 64 small letters, digits, dots, underscores and hyphens", p.Username)
@@ -124,7 +126,7 @@ func (v *validation) person(key string, p User, c *Config) {
 		v.fail(key+".email", "got %q, want the address of one person, such as ada@example.com: MLflow knows them by it", p.Email)
 	}
 	for _, name := range []struct{ key, got string }{{"firstName", p.FirstName}, {"lastName", p.LastName}} {
-		if !namePatternOfPeople.MatchString(name.got) {
+		if !personNamePattern.MatchString(name.got) {
 			v.fail(key+"."+name.key, "got %q, want a name of at most 255 characters, without the signs that Keycloak refuses in one", name.got)
 		}
 	}
@@ -135,7 +137,7 @@ func (v *validation) person(key string, p User, c *Config) {
 		}
 	}
 	if !slices.Contains(p.Groups, realm.AdminGroup) && !slices.Contains(p.Groups, realm.UserGroup) {
-		v.fail(key+".groups", "got %q for %s, want %s or %s among them: MLflow refuses everybody else; `enabled: false` keeps somebody out",
+		v.fail(key+".groups", "got %q for %s, want %s or %s among them: MLflow refuses users without one; set `enabled: false` to refuse logins",
 			p.Groups, p.Username, realm.UserGroup, realm.AdminGroup)
 	}
 }

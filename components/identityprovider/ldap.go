@@ -26,7 +26,7 @@ type LDAP struct {
 	UserClass, GroupClass string
 }
 
-// filter leaves out whoever has no address: the plugin in MLflow would take the user
+// filter leaves out users without an address: the plugin in MLflow would take the user
 // name for one.
 func (l *LDAP) filter() string {
 	if l.Filter == "" {
