@@ -40,7 +40,7 @@ func TestThePageOnFaultsHasARowForEachFaultThatTheSuiteMakes(t *testing.T) {
 		})
 	}
 	require.GreaterOrEqual(t, len(made), 13)
-	page, err := os.ReadFile(inRepository("docs/reliability.md"))
+	page, err := os.ReadFile(inRepository("docs/reference/reliability.md"))
 	require.NoError(t, err)
 	_, rest, _ := strings.Cut(string(page), "<!-- faults: ")
 	table, _, ends := strings.Cut(rest, "<!-- end of faults -->")

@@ -47,7 +47,7 @@ func showAccess(cmd *cobra.Command, which chosen, output format) (err error) {
 	}
 	if told.Steward.ID == "" {
 		return fmt.Errorf("stack %s has no steward to ask with: it is there where the stack file has access rules or service accounts "+
-			"(docs/access.md), after `mlflow-sso up %s`", which.name, which.asFlags())
+			"(docs/how-to/manage-access.md), after `mlflow-sso up %s`", which.name, which.asFlags())
 	}
 	docker, err := engine.Open(cmd.Context())
 	if err != nil {

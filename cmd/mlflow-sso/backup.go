@@ -51,7 +51,7 @@ func withKeeper(cmd *cobra.Command, ofStack outputsOf, which chosen, do func(bac
 		return err
 	}
 	if !told.Backup.Exists() {
-		return fmt.Errorf("stack %s takes no snapshots: set `backup` in its stack file (docs/backup.md), and run `mlflow-sso up %s`", which.name, which.asFlags())
+		return fmt.Errorf("stack %s takes no snapshots: set `backup` in its stack file (docs/how-to/back-up-and-restore.md), and run `mlflow-sso up %s`", which.name, which.asFlags())
 	}
 	docker, err := engine.Open(cmd.Context())
 	if err != nil {

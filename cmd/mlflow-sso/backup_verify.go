@@ -55,7 +55,7 @@ func prove(cmd *cobra.Command, which chosen) (proof backup.Proof, err error) {
 		return proof, err
 	}
 	if !told.Backup.Exists() {
-		return proof, fmt.Errorf("stack %s takes no snapshots: set `backup` in its stack file (docs/backup.md), and run `mlflow-sso up %s`", which.name, which.asFlags())
+		return proof, fmt.Errorf("stack %s takes no snapshots: set `backup` in its stack file (docs/how-to/back-up-and-restore.md), and run `mlflow-sso up %s`", which.name, which.asFlags())
 	}
 	done, err := inCopy(cmd, which, stack.RestoreOptions{Of: told.Deployment, Snapshot: "latest"})
 	if err != nil {

@@ -84,7 +84,7 @@ func upgrade(cmd *cobra.Command, o upgradeOptions) error {
 		return err
 	}
 	if !told.Backup.Exists() {
-		return fmt.Errorf("stack %s takes no snapshots, and an upgrade needs one to try it on and to go back to: set `backup` in its stack file (docs/backup.md), and run `mlflow-sso up --unrehearsed %s`", o.which.name, o.which.asFlags())
+		return fmt.Errorf("stack %s takes no snapshots, and an upgrade needs one to try it on and to go back to: set `backup` in its stack file (docs/how-to/back-up-and-restore.md), and run `mlflow-sso up --unrehearsed %s`", o.which.name, o.which.asFlags())
 	}
 	way, changed, err := before(cmd, o.which)
 	if err != nil {

@@ -1,6 +1,6 @@
 //go:build bench
 
-// Package bench takes the figures of docs/performance.md on this machine: how
+// Package bench takes the figures of docs/reference/performance.md on this machine: how
 // long a stack takes to its first login beside a lower bound for that, what an
 // update without a change costs, and how much memory an idle stack holds.
 //

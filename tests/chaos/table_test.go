@@ -21,7 +21,7 @@ import (
 const told = 3
 
 // page is where the tables are.
-func page(root string) string { return filepath.Join(root, "docs", "reliability.md") }
+func page(root string) string { return filepath.Join(root, "docs", "reference", "reliability.md") }
 
 // compare demands that the page tells of these faults what has just been seen: how each
 // ends, and for whom it is none.

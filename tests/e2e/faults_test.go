@@ -192,7 +192,7 @@ func TestEveryFaultIsFoundNamedAndMendedByTheCommandThatDoctorNames(t *testing.T
 	behind.told = public.told
 	table := append(slices.Concat(done...), behind.judgeWhole(edgeFaults())...)
 	require.GreaterOrEqual(t, len(table), 24)
-	goldenTable(t, filepath.Join(behind.lab.root, "docs", "troubleshooting.md"), "faults", faultTable(table))
+	goldenTable(t, filepath.Join(behind.lab.root, "docs", "how-to", "troubleshooting.md"), "faults", faultTable(table))
 }
 
 // judgeWhole is judgeAll on a stack that is proved to be whole before and after.

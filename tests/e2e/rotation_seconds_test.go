@@ -79,7 +79,7 @@ const everything = "all, by another root secret"
 func TestThePageHasTheSecondsOfEachCredential(t *testing.T) {
 	labels := append(credentials.Labels(), credentials.ServiceAccount("ci"))
 	if !*update {
-		raw, err := os.ReadFile(filepath.Join("..", "..", "docs", "operations.md"))
+		raw, err := os.ReadFile(filepath.Join("..", "..", "docs", "how-to", "rotate-credentials.md"))
 		require.NoError(t, err)
 		_, table, _ := strings.Cut(string(raw), "<!-- seconds:")
 		for _, label := range labels {
@@ -151,5 +151,5 @@ func TestThePageHasTheSecondsOfEachCredential(t *testing.T) {
 		rows.WriteString(row)
 	}
 	fmt.Fprintf(&rows, "\nMeasured on a machine with %d processors, with a stack of the test's own; a login was tried about every second.\n", runtime.NumCPU())
-	goldenTable(t, filepath.Join(l.root, "docs", "operations.md"), "seconds", rows.String())
+	goldenTable(t, filepath.Join(l.root, "docs", "how-to", "rotate-credentials.md"), "seconds", rows.String())
 }
