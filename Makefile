@@ -104,7 +104,7 @@ mutation: ## break the program on purpose: each break must turn a test red
 
 .PHONY: golden
 golden: ## write the golden files anew; fails, so that nobody takes it for a test
-	go test ./tests ./internal/report ./internal/attack -update
+	go test ./tests ./internal/ui/report ./internal/check/security -update
 
 .PHONY: lock
 lock: ## write the lock of MLflow's Python packages anew
