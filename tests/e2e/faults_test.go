@@ -242,7 +242,7 @@ func (w *ward) recovered() bool {
 func faultTable(done []judged) string {
 	var b strings.Builder
 	caught, missed, alarms := 0, 0, 0
-	b.WriteString("| what was done | first finding | what mends it |\n|---|---|---|\n")
+	b.WriteString("| fault | first finding | fix |\n|---|---|---|\n")
 	for _, j := range done {
 		alarms += len(j.alarms)
 		if j.missed {
