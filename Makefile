@@ -54,12 +54,13 @@ destroy: $(tool) ## take the stack down; DATA=1 removes its data too
 	$(tool) destroy --stack $(STACK) $(if $(DATA),--data --yes)
 
 .PHONY: e2e
-e2e: $(tool) $(s3gateway) ## the tests on real stacks of their own, beside one that is up
-	go test -tags e2e -count=1 -parallel 2 -timeout 75m -v ./tests/e2e
+e2e: $(tool) $(s3gateway) ## the tests on real stacks of their own that CI runs on every change
+	go test -tags e2e -count=1 -parallel 2 -timeout 60m -v ./tests/e2e
 
-.PHONY: e2e-upgrade
-e2e-upgrade: $(tool) ## an upgrade from Postgres 15 and the plugin 7.18, and the ways back
-	MLFLOW_SSO_LONG=1 go test -tags e2e -count=1 -timeout 40m -v -run TestAnUpgradeKeeps ./tests/e2e
+.PHONY: nightly
+nightly: $(tool) $(s3gateway) ## every test on real stacks, then the faults of `make chaos`
+	MLFLOW_SSO_NIGHTLY=1 go test -tags e2e -count=1 -parallel 2 -timeout 150m -v ./tests/e2e
+	$(MAKE) chaos
 
 .PHONY: bench
 bench: $(tool) ## start-up time beside its lower bound, time of an update without change, idle memory

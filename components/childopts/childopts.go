@@ -12,6 +12,12 @@ func Options(parent pulumi.Resource, extra ...pulumi.ResourceOption) []pulumi.Re
 	return append([]pulumi.ResourceOption{pulumi.Parent(parent)}, extra...)
 }
 
+// FormerType makes the resource that the state has under an earlier type this one, its
+// children included, so that a renamed type replaces nothing.
+func FormerType(token string) pulumi.ResourceOption {
+	return pulumi.Aliases([]pulumi.Alias{{Type: pulumi.String(token)}})
+}
+
 // Protected adds protection where it is wanted. An explicit "not protected"
 // would override what a parent hands down, so there is none.
 func Protected(protect bool) []pulumi.ResourceOption {

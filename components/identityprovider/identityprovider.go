@@ -22,12 +22,16 @@ import (
 	"github.com/pulumi/pulumi-keycloak/sdk/v6/go/keycloak/oidc"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"github.com/mlflow-sso/mlflow-sso/components/childopts"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
 )
 
 // TypeToken is the component's type in the state.
-const TypeToken = "mlflow-sso:broker:Broker"
+const TypeToken = "mlflow-sso:identityprovider:IdentityProvider"
+
+// formerTypeToken is the type in the state of stacks that an earlier version made.
+const formerTypeToken = "mlflow-sso:broker:Broker"
 
 // FirstLogin is the name of the flow for whoever comes for the first time.
 const FirstLogin = "mlflow-first-login"
@@ -110,7 +114,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		return nil, fmt.Errorf("broker %q: %w", name, err)
 	}
 	component := &Broker{}
-	if err := ctx.RegisterComponentResource(TypeToken, name, component, opts...); err != nil {
+	if err := ctx.RegisterComponentResource(TypeToken, name, component, append(opts, childopts.FormerType(formerTypeToken))...); err != nil {
 		return nil, fmt.Errorf("broker %q: %w", name, err)
 	}
 	b := &builder{ctx: ctx, name: name, args: args, component: component}

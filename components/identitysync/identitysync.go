@@ -19,6 +19,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"github.com/mlflow-sso/mlflow-sso/components/childopts"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/container"
 	"github.com/mlflow-sso/mlflow-sso/components/mlflow"
@@ -27,7 +28,10 @@ import (
 )
 
 // TypeToken is the component's type in the state.
-const TypeToken = "mlflow-sso:keeper:Keeper"
+const TypeToken = "mlflow-sso:identitysync:IdentitySync"
+
+// formerTypeToken is the type in the state of stacks that an earlier version made.
+const formerTypeToken = "mlflow-sso:keeper:Keeper"
 
 // Command is what the image is told to be the keeper.
 func Command() []string { return []string{"keep"} }
@@ -90,7 +94,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		return nil, fmt.Errorf("keeper %q: %w", name, err)
 	}
 	k := &Keeper{}
-	if err := ctx.RegisterComponentResource(TypeToken, name, k, opts...); err != nil {
+	if err := ctx.RegisterComponentResource(TypeToken, name, k, append(opts, childopts.FormerType(formerTypeToken))...); err != nil {
 		return nil, fmt.Errorf("keeper %q: %w", name, err)
 	}
 	spec := args.container()

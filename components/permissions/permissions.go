@@ -27,13 +27,21 @@ import (
 
 // The types in the state. Those of resources are the plugin's own.
 const (
-	TypeToken = "mlflow-sso:access:Access"
+	TypeToken       = "mlflow-sso:permissions:Permissions"
+	formerTypeToken = "mlflow-sso:access:Access"
 
 	ProviderType       = "pulumi:providers:mlflow-sso"
-	StewardType        = "mlflow-sso:access:Steward"
-	ServiceAccountType = "mlflow-sso:access:ServiceAccount"
-	GrantType          = "mlflow-sso:access:Grant"
+	AccessAdminType    = "mlflow-sso:permissions:AccessAdmin"
+	ServiceAccountType = "mlflow-sso:permissions:ServiceAccount"
+	GrantType          = "mlflow-sso:permissions:Grant"
 )
+
+// formerTypes are the types in the state of stacks that an earlier version made.
+var formerTypes = map[string]string{
+	AccessAdminType:    "mlflow-sso:access:Steward",
+	ServiceAccountType: "mlflow-sso:access:ServiceAccount",
+	GrantType:          "mlflow-sso:access:Grant",
+}
 
 // PluginName and PluginVersion are how Pulumi finds the plugin. The version is that of
 // how resources are written down, not the tool's.
@@ -86,7 +94,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		return nil, fmt.Errorf("access %q: %w", name, err)
 	}
 	a := &Access{}
-	if err := ctx.RegisterComponentResource(TypeToken, name, a, opts...); err != nil {
+	if err := ctx.RegisterComponentResource(TypeToken, name, a, append(opts, childopts.FormerType(formerTypeToken))...); err != nil {
 		return nil, fmt.Errorf("access %q: %w", name, err)
 	}
 	b := &builder{ctx: ctx, name: name, args: args, component: a}
@@ -134,7 +142,7 @@ func (b *builder) connect() error {
 func (b *builder) make(token, name string, inputs pulumi.Map) (*resource, error) {
 	made := &resource{}
 	err := b.ctx.RegisterResource(token, b.name+"-"+name, inputs, made, childopts.Options(b.component,
-		pulumi.Provider(b.plugin), pulumi.Version(PluginVersion), pulumi.DeletedWith(b.args.MLflow.Ready),
+		childopts.FormerType(formerTypes[token]), pulumi.Provider(b.plugin), pulumi.Version(PluginVersion), pulumi.DeletedWith(b.args.MLflow.Ready),
 		pulumi.DependsOn([]pulumi.Resource{b.args.MLflow.Ready}))...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -143,7 +151,7 @@ func (b *builder) make(token, name string, inputs pulumi.Map) (*resource, error)
 }
 
 func (b *builder) bind() (err error) {
-	b.steward, err = b.make(StewardType, "steward", pulumi.Map{"subject": b.args.Steward.Subject})
+	b.steward, err = b.make(AccessAdminType, "steward", pulumi.Map{"subject": b.args.Steward.Subject})
 	return err
 }
 

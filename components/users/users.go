@@ -12,12 +12,16 @@ import (
 	"github.com/pulumi/pulumi-keycloak/sdk/v6/go/keycloak"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"github.com/mlflow-sso/mlflow-sso/components/childopts"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
 )
 
 // TypeToken is the component's type in the state.
-const TypeToken = "mlflow-sso:people:People"
+const TypeToken = "mlflow-sso:users:Users"
+
+// formerTypeToken is the type in the state of stacks that an earlier version made.
+const formerTypeToken = "mlflow-sso:people:People"
 
 // Person is somebody whom the stack lists.
 type Person struct {
@@ -67,7 +71,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		return nil, fmt.Errorf("people %q: %w", name, err)
 	}
 	p := &People{}
-	if err := ctx.RegisterComponentResource(TypeToken, name, p, opts...); err != nil {
+	if err := ctx.RegisterComponentResource(TypeToken, name, p, append(opts, childopts.FormerType(formerTypeToken))...); err != nil {
 		return nil, fmt.Errorf("people %q: %w", name, err)
 	}
 	for _, who := range args.People {

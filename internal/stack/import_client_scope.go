@@ -10,7 +10,7 @@ import (
 
 // scope is a client scope of the realm; nil where there is none of that name.
 func (a *importPlan) scope(ctx context.Context, name string) (*gocloak.ClientScope, error) {
-	scopes, err := a.api.GetClientScopes(ctx, a.token, a.realm)
+	scopes, err := a.api.GetClientScopes(ctx, a.api.Token, a.realm)
 	if err != nil {
 		return nil, err
 	}

@@ -2,9 +2,7 @@ package stack
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -19,8 +17,7 @@ import (
 // database outlives its container, and an update can be killed between a change
 // and its record. Making it again would fail, making it anew would lose people.
 type importPlan struct {
-	api   *gocloak.GoCloak
-	token string
+	api *admin.Client
 	// realm is the name of the stack's realm, clientID the ID of MLflow's client.
 	realm, clientID string
 }
@@ -39,7 +36,7 @@ func (s *Stack) adopt(ctx context.Context, step Step) error {
 		return because("preview", err, watched.problems)
 	}
 	a := &importPlan{realm: told.Realm.Name, clientID: told.Realm.ClientID}
-	if a.api, a.token, err = admin.Open(ctx, told.Keycloak, time.Minute); err != nil {
+	if a.api, err = admin.Open(ctx, told.Keycloak, time.Minute); err != nil {
 		return because("look into Keycloak", err, nil)
 	}
 
@@ -90,13 +87,13 @@ func (a *importPlan) find(ctx context.Context, c created) (string, error) {
 	text := func(name string) string { value, _ := c.inputs[name].(string); return value }
 	switch c.kind {
 	case typeRealm:
-		_, err := a.api.GetRealm(ctx, a.token, text("realm"))
+		_, err := a.api.GetRealm(ctx, a.api.Token, text("realm"))
 		return found(text("realm"), err)
 	case "keycloak:openid/client:Client":
-		clients, err := a.api.GetClients(ctx, a.token, a.realm, gocloak.GetClientsParams{ClientID: gocloak.StringP(text("clientId"))})
+		clients, err := a.api.GetClients(ctx, a.api.Token, a.realm, gocloak.GetClientsParams{ClientID: gocloak.StringP(text("clientId"))})
 		return a.path(idOf(clients, func(*gocloak.Client) bool { return true }, func(c *gocloak.Client) *string { return c.ID }), err)
 	case "keycloak:index/group:Group":
-		groups, err := a.api.GetGroups(ctx, a.token, a.realm, gocloak.GetGroupsParams{Search: gocloak.StringP(text("name")), Exact: gocloak.BoolP(true)})
+		groups, err := a.api.GetGroups(ctx, a.api.Token, a.realm, gocloak.GetGroupsParams{Search: gocloak.StringP(text("name")), Exact: gocloak.BoolP(true)})
 		return a.path(idOf(groups, func(g *gocloak.Group) bool { return *g.Name == text("name") }, func(g *gocloak.Group) *string { return g.ID }), err)
 	case typeUser:
 		_, gives := c.inputs["initialPassword"]
@@ -122,7 +119,7 @@ func (a *importPlan) find(ctx context.Context, c created) (string, error) {
 // password: the provider gives one only to whom it makes, so it has to do that anew.
 // Who is to set a password by themselves is somebody without one, too.
 func (a *importPlan) user(ctx context.Context, name string, givesPassword bool) (string, error) {
-	users, err := a.api.GetUsers(ctx, a.token, a.realm, gocloak.GetUsersParams{Username: gocloak.StringP(name), Exact: gocloak.BoolP(true)})
+	users, err := a.api.GetUsers(ctx, a.api.Token, a.realm, gocloak.GetUsersParams{Username: gocloak.StringP(name), Exact: gocloak.BoolP(true)})
 	id := idOf(users, func(*gocloak.User) bool { return true }, func(u *gocloak.User) *string { return u.ID })
 	if err != nil || id == "" {
 		return a.path("", err)
@@ -130,16 +127,16 @@ func (a *importPlan) user(ctx context.Context, name string, givesPassword bool) 
 	if !givesPassword {
 		return a.path(id, nil)
 	}
-	ways, err := a.api.GetCredentials(ctx, a.token, a.realm, id)
+	ways, err := a.api.GetCredentials(ctx, a.api.Token, a.realm, id)
 	if err != nil || len(ways) > 0 {
 		return a.path(id, err)
 	}
-	return "", a.api.DeleteUser(ctx, a.token, a.realm, id)
+	return "", a.api.DeleteUser(ctx, a.api.Token, a.realm, id)
 }
 
 // mapper looks among those of MLflow's client.
 func (a *importPlan) mapper(ctx context.Context, name string) (string, error) {
-	clients, err := a.api.GetClients(ctx, a.token, a.realm, gocloak.GetClientsParams{ClientID: gocloak.StringP(a.clientID)})
+	clients, err := a.api.GetClients(ctx, a.api.Token, a.realm, gocloak.GetClientsParams{ClientID: gocloak.StringP(a.clientID)})
 	if err != nil || len(clients) != 1 {
 		return a.path("", err)
 	}
@@ -173,8 +170,7 @@ func idOf[T any](all []*T, is func(*T) bool, id func(*T) *string) string {
 
 // found takes "there is none" for an answer.
 func found(id string, err error) (string, error) {
-	var answer *gocloak.APIError
-	if errors.As(err, &answer) && answer.Code == http.StatusNotFound {
+	if admin.IsNotFound(err) {
 		return "", nil
 	}
 	return id, err

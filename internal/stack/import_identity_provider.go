@@ -22,11 +22,11 @@ func (a *importPlan) brokered(ctx context.Context, c created) (string, error) {
 	text := func(name string) string { value, _ := c.inputs[name].(string); return value }
 	switch c.kind {
 	case typeProvider:
-		_, err := a.api.GetIdentityProvider(ctx, a.token, a.realm, text("alias"))
+		_, err := a.api.GetIdentityProvider(ctx, a.api.Token, a.realm, text("alias"))
 		return a.path(text("alias"), err)
 	case typeProviderMapper:
 		alias := text("identityProviderAlias")
-		all, err := a.api.GetIdentityProviderMappers(ctx, a.token, a.realm, alias)
+		all, err := a.api.GetIdentityProviderMappers(ctx, a.api.Token, a.realm, alias)
 		id := idOf(all, func(m *gocloak.IdentityProviderMapper) bool { return gocloak.PString(m.Name) == text("name") },
 			func(m *gocloak.IdentityProviderMapper) *string { return m.ID })
 		return a.path(under(alias, id), err)
@@ -43,14 +43,14 @@ func (a *importPlan) brokered(ctx context.Context, c created) (string, error) {
 		id, err := a.component(ctx, directory, directoryMapperType, text("name"))
 		return a.path(under(directory, id), err)
 	case typeFlow:
-		all, err := a.api.GetAuthenticationFlows(ctx, a.token, a.realm)
+		all, err := a.api.GetAuthenticationFlows(ctx, a.api.Token, a.realm)
 		return a.path(idOf(all, func(f *gocloak.AuthenticationFlowRepresentation) bool {
 			return gocloak.PString(f.Alias) == text("alias")
 		},
 			func(f *gocloak.AuthenticationFlowRepresentation) *string { return f.ID }), err)
 	case typeExecution:
 		flow := text("parentFlowAlias")
-		all, err := a.api.GetAuthenticationExecutions(ctx, a.token, a.realm, flow)
+		all, err := a.api.GetAuthenticationExecutions(ctx, a.api.Token, a.realm, flow)
 		id := idOf(all, func(e *gocloak.ModifyAuthenticationExecutionRepresentation) bool {
 			return gocloak.PString(e.ProviderID) == text("authenticator")
 		}, func(e *gocloak.ModifyAuthenticationExecutionRepresentation) *string { return e.ID })
@@ -67,7 +67,7 @@ const (
 
 // component is the ID of one by its name, below a parent or anywhere.
 func (a *importPlan) component(ctx context.Context, parent, kind, name string) (string, error) {
-	all, err := a.api.GetComponents(ctx, a.token, a.realm)
+	all, err := a.api.GetComponents(ctx, a.api.Token, a.realm)
 	if err != nil {
 		return "", err
 	}

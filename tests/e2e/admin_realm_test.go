@@ -40,6 +40,7 @@ func changeRealm(t *testing.T, told outputs.Stack, realm string, change map[stri
 }
 
 func TestAChangeByHandInRealmMasterIsDriftAndTheNextUpMendsItAlone(t *testing.T) {
+	nightly(t)
 	onEveryLab(t, changeInRealmMaster)
 }
 
@@ -137,6 +138,7 @@ func (l *lab) standing(t *testing.T, stands string) {
 }
 
 func TestAStandingAdministratorIsThereOnlyWhileTheStackAsksForOne(t *testing.T) {
+	nightly(t)
 	l := ownLab(t)
 	l.standing(t, "false")
 	l.must(t, "up") // proves, too, that the program itself still reaches Keycloak
@@ -171,6 +173,7 @@ func TestAStandingAdministratorIsThereOnlyWhileTheStackAsksForOne(t *testing.T) 
 }
 
 func TestLoginsAndChangesAreRememberedWithoutTheirSecrets(t *testing.T) {
+	nightly(t)
 	l := sharedLab(t)
 	told := runningStack(t)
 	began := time.Now()

@@ -58,6 +58,7 @@ func TestNoAttackOnAStackOnLocalhostGetsThrough(t *testing.T) {
 }
 
 func TestAnInterruptedAttackLeavesNothingBehind(t *testing.T) {
+	nightly(t)
 	stack := runningStack(t)
 	before := traces(t, stack)
 

@@ -57,6 +57,7 @@ func startBucket(t *testing.T, tool string) (origin, key string) {
 // One stack, for it takes a minute to come up: snapshots go to a bucket, the first one by the
 // schedule, old ones are let go of, and the newest is proved.
 func TestSnapshotsInABucketAreTakenBySchedulePrunedAndProved(t *testing.T) {
+	nightly(t)
 	l := ownLab(t)
 	origin, key := startBucket(t, filepath.Join(l.root, "bin", "s3gateway"))
 	passphrase := filepath.Join(t.TempDir(), "passphrase")

@@ -175,6 +175,7 @@ func personIsInTheConsole(t *testing.T, l *lab, told outputs.Stack) {
 // What the page of the console shows is made by its script, which needs cookies,
 // the addresses in the page and the admin API.
 func TestWhoIsLetInSeesTheConsoleAndThePeopleOfMLflow(t *testing.T) {
+	nightly(t)
 	onEveryLab(t, func(t *testing.T, l *lab, told outputs.Stack) {
 		o := l.console(t, "10m")
 		kind := "dev"
@@ -215,6 +216,7 @@ func TestWhoIsLetInSeesTheConsoleAndThePeopleOfMLflow(t *testing.T) {
 // A terminal that is closed and a connection that breaks are the usual ends of a
 // command on another machine.
 func TestTheConsoleEndsWithItsTimeAndWithItsTerminal(t *testing.T) {
+	nightly(t)
 	l := sharedLab(t)
 	told := runningStack(t)
 	before := administrators(t, told)
@@ -239,6 +241,7 @@ func TestTheConsoleEndsWithItsTimeAndWithItsTerminal(t *testing.T) {
 }
 
 func TestWhatAKilledConsoleLeftIsRemovedOnceItsTimeIsOver(t *testing.T) {
+	nightly(t)
 	l := sharedLab(t)
 	told := runningStack(t)
 	before := administrators(t, told)

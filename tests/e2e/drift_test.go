@@ -246,6 +246,7 @@ func namedIn(stdout string) []string {
 // Pulumi does not look beside what it made. Each change is named, nothing beside it,
 // and none is left when all are taken back.
 func TestEveryChangeByHandInTheRealmIsNamedByDriftAndNothingElseIs(t *testing.T) {
+	nightly(t)
 	l := sharedLab(t)
 	require.Contains(t, l.must(t, "drift").stdout, "no drift")
 	h := byHand{t, runningStack(t)}
@@ -290,6 +291,7 @@ func TestAContainerOnTheDataNetworkThatNobodyKnowsIsDrift(t *testing.T) {
 // A realm of either kind is as the baseline has it; after `go test -update` it is
 // the shared stack's.
 func TestTheRealmOfAStackThatWasJustMadeIsTheBaseline(t *testing.T) {
+	nightly(t)
 	if *update {
 		told := runningStack(t)
 		realm, err := realmbaseline.Open(t.Context(), told, realmbaseline.Managed{})

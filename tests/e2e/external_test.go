@@ -166,6 +166,7 @@ func (s *servers) inBucket(t *testing.T) map[string]int64 {
 // A stack of which no data is on this host: brought up, used, broken, taken down,
 // and gone, with all that is elsewhere still there.
 func TestAStackWithItsDataElsewhere(t *testing.T) {
+	nightly(t)
 	s := startServers(t)
 	l := ownLab(t)
 	text, err := os.ReadFile(l.file)
@@ -246,6 +247,7 @@ func TestAStackWithItsDataElsewhere(t *testing.T) {
 // The volumes that are not wanted any more hold data of which nobody knows whether
 // it was moved: here it was not.
 func TestDataThatMovesElsewhereStaysWhereItWas(t *testing.T) {
+	nightly(t)
 	s := startServers(t)
 	l := ownLab(t)
 	l.must(t, "up", "--no-verify")

@@ -176,6 +176,7 @@ func inGroup(t *testing.T, api *gocloak.GoCloak, token string, e *employee, name
 
 // A Keycloak that is away knows nobody, which says nothing about anybody.
 func TestWhileKeycloakIsAwayNobodyIsTakenForGoneAndBreakGlassLetsAnOperatorIn(t *testing.T) {
+	nightly(t)
 	l := ownLab(t)
 	l.must(t, "up", "--no-verify")
 	told, err := l.outputs(t.Context())
@@ -220,6 +221,7 @@ func inDatabase(t *testing.T, told outputs.Stack, docker *engine.Engine, databas
 
 // What the plugin would keep for ever is gone, and what is still of use is not.
 func TestWhatIsOverIsRemovedAndWhatIsNotStays(t *testing.T) {
+	nightly(t)
 	told := runningStack(t)
 	docker := openEngine(t)
 	way, err := edgeclient.Open(t.Context(), told, docker)

@@ -108,6 +108,7 @@ func TestAStoppedContainerIsDriftAndUpMendsIt(t *testing.T) {
 
 // What is inside Keycloak cannot be compared while it does not answer.
 func TestUpMendsAStackWhoseKeycloakIsStoppedOrGone(t *testing.T) {
+	nightly(t)
 	l := ownLab(t)
 	l.must(t, "up", "--no-verify")
 	api := openEngine(t).API()

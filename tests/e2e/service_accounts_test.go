@@ -93,6 +93,7 @@ type worked struct {
 }
 
 func TestAPythonJobGoesOnOverManyLifetimesOfItsToken(t *testing.T) {
+	nightly(t)
 	onEveryStack(t, func(t *testing.T, at site) {
 		h := byHand{t, at.told}
 		client := h.client(accountOfLabs)

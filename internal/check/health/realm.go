@@ -2,13 +2,13 @@ package health
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/Nerzal/gocloak/v13"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
 )
 
 // inRealm is what Keycloak's admin API tells about the stack's realm. What there is
@@ -29,15 +29,14 @@ func (d *doctor) lookAtRealm(ctx context.Context) ([]Finding, error) {
 }
 
 func (d *doctor) readRealm(ctx context.Context) (seen inRealm, err error) {
-	api, provider, name := gocloak.NewClient(d.Stack.Keycloak.AdminURL), d.Stack.Keycloak.Provider, d.Stack.Realm.Name
-	login, err := api.LoginClient(ctx, provider.ID, provider.Secret, "master")
+	name := d.Stack.Realm.Name
+	api, err := admin.Open(ctx, d.Stack.Keycloak, lookWithin)
 	if err != nil {
-		return seen, fmt.Errorf("log in as %s: %w", provider.ID, err)
+		return seen, fmt.Errorf("log in as %s: %w", d.Stack.Keycloak.Provider.ID, err)
 	}
-	token := login.AccessToken
+	token := api.Token
 	if seen.realm, err = api.GetRealm(ctx, token, name); err != nil {
-		var answer *gocloak.APIError
-		if errors.As(err, &answer) && answer.Code == http.StatusNotFound {
+		if admin.IsNotFound(err) {
 			return inRealm{}, nil
 		}
 		return seen, err

@@ -58,7 +58,7 @@ type kind interface {
 	remove(ctx context.Context, s *accessclient.Client, inputs resource.PropertyMap) error
 }
 
-var kinds = map[tokens.Type]kind{permissions.StewardType: stewards{}, permissions.ServiceAccountType: accounts{}, permissions.GrantType: grants{}}
+var kinds = map[tokens.Type]kind{permissions.AccessAdminType: stewards{}, permissions.ServiceAccountType: accounts{}, permissions.GrantType: grants{}}
 
 // server is one instance of the plugin, for one stack.
 type server struct {
