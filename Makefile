@@ -72,7 +72,7 @@ bench: $(tool) ## start-up time beside its lower bound, time of an update withou
 	go test -tags bench -count=1 -timeout 60m -v ./tests/bench
 
 .PHONY: chaos
-chaos: $(tool) ## break a stack that is used, one thing after the other: the table of docs/reliability.md
+chaos: $(tool) ## break a stack that is used, one thing after the other: the table of docs/reference/reliability.md
 	CHAOS_DAEMON=1 go test -tags chaos -count=1 -timeout 60m -v ./tests/chaos
 
 .PHONY: format

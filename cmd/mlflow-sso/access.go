@@ -47,7 +47,7 @@ func showAccess(cmd *cobra.Command, which stackFlags, output format) (err error)
 	}
 	if stack.AccessAdmin.ID == "" {
 		return fmt.Errorf("stack %s has no access admin: it exists if the stack file has access rules or service accounts "+
-			"(docs/access.md), after `mlflow-sso up %s`", which.name, which.asFlags())
+			"(docs/how-to/manage-access.md), after `mlflow-sso up %s`", which.name, which.asFlags())
 	}
 	docker, err := engine.Open(cmd.Context())
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package backup makes the container that takes snapshots of all that a stack
-// keeps: its three databases and its artifacts.
+// Package backup creates the container that takes snapshots of a stack's databases and
+// artifacts.
 //
 // It reads and changes nothing: in Postgres it is a role that may only read, and the
 // volume of the artifacts is mounted so. Snapshots go to a repository of restic,

@@ -1,5 +1,4 @@
-// Package childopts is the one place that decides the resource options of a
-// component's children.
+// Package childopts decides the resource options of all children of components.
 //
 // Children get their parent and nothing of what the caller passed to the
 // component: forwarded aliases and dependencies would be copied to every child.

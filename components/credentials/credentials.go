@@ -1,5 +1,4 @@
-// Package credentials makes every credential of a stack out of one random
-// secret.
+// Package credentials derives every credential of a stack from one random secret.
 //
 // It makes one resource, the root: 32 random bytes that exist only in the
 // stack's encrypted state. A credential is HKDF-SHA256 of the root with the

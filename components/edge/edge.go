@@ -1,4 +1,4 @@
-// Package edge makes the web server in front of MLflow and Keycloak: the only
+// Package edge creates the reverse proxy in front of MLflow and Keycloak, the only
 // container that other machines reach.
 //
 // It ends TLS for both public names and hands on what images/edge/Caddyfile lets

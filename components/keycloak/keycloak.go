@@ -1,4 +1,4 @@
-// Package keycloak makes the identity provider's server.
+// Package keycloak creates the Keycloak server.
 //
 // It serves browsers at its public address and MLflow at its internal one, and
 // gives each of them its own: the issuer and the pages that a browser opens are

@@ -1,4 +1,4 @@
-// Package mlflow makes the tracking server with the single sign-on plugin.
+// Package mlflow creates the MLflow tracking server with its single sign-on plugin.
 //
 // Its environment is built from what the other components hand over and from
 // nothing else, so the server cannot get an address, a name or a password

@@ -1,4 +1,4 @@
-// Package network makes the two private networks of a stack.
+// Package network creates the two private networks of a stack.
 //
 // The edge network is a bridge: the services that a browser reaches are on it,
 // and the host publishes their ports through it. With an edge, the network has a

@@ -1,5 +1,5 @@
-// Package objectstore is an artifact store that is not the stack's: a bucket at a service
-// that speaks Amazon's S3.
+// Package objectstore connects a stack to an external artifact store: a bucket of an
+// S3-compatible service.
 //
 // Its operator has made the bucket and the access key; nothing is made here.
 // MLflow alone has the key: people reach artifacts through MLflow, which asks

@@ -1,5 +1,5 @@
-// Package postgres makes the database server of a stack, with one database and
-// one role for each service that needs one.
+// Package postgres creates the database server of a stack, with one database and one role
+// per service.
 //
 // The container is the source of truth for passwords: its entrypoint sets every
 // role's password at every start, before it listens. So a rotated password

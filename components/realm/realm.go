@@ -1,6 +1,5 @@
-// Package realm makes what stands inside Keycloak: the realm that MLflow's
-// users live in, MLflow's client, the two groups, and the mappers that put a
-// person's groups into the tokens.
+// Package realm creates the objects inside Keycloak: MLflow's realm, its client, two
+// groups, and the mappers that put a user's groups into tokens.
 //
 // The plugin in MLflow knows people by their e-mail address, so the realm makes
 // sure that an address belongs to one person and stays with that person: no two

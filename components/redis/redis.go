@@ -1,4 +1,4 @@
-// Package redis makes the cache that MLflow's workers share.
+// Package redis creates the cache that MLflow's workers share.
 //
 // The server is reached on the data network only, with a password, and
 // publishes nothing. It keeps nothing on disk: everything in it can be made

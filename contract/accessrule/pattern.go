@@ -1,4 +1,4 @@
-// Package accessrule is the language of access rules: who, on what, how much.
+// Package accessrule defines access rules: a subject, a resource pattern and a permission.
 //
 // A pattern is a name with * for any characters and ? for one. The plugin in MLflow
 // wants a regular expression and tries rules by a number; both are made from the

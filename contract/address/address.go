@@ -1,4 +1,5 @@
-// Package address gives the two addresses of a service two different types.
+// Package address gives the public and the internal address of a service two different
+// types.
 //
 // A service is reached in two ways: a browser uses its [Public] address, a
 // container on the private network its [Internal] one. They are easy to swap

@@ -116,7 +116,7 @@ func mayRestore(ctx context.Context, s *stack.Stack, step stack.Step) error {
 	case s.Config.Backup == nil:
 		return errors.New("the stack file has no `backup`, which says where the snapshots are and which file has the recovery passphrase")
 	case s.Config.Postgres.External != nil:
-		return errors.New("the stack file has postgres.external: restoring into a server that is not the stack's is not done by this command; docs/backup.md says how to do it by hand")
+		return errors.New("the stack file has postgres.external: restoring into a server that is not the stack's is not done by this command; docs/how-to/back-up-and-restore.md says how to do it by hand")
 	}
 	if err := preflight(ctx, s); err != nil {
 		return err

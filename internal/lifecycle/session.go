@@ -190,7 +190,7 @@ func requireBackup(which Selection, told outputs.Stack, next string) error {
 	if told.Backup.Exists() {
 		return nil
 	}
-	return fmt.Errorf("stack %s takes no snapshots: set `backup` in its stack file (docs/backup.md), and %s", which.Name, next)
+	return fmt.Errorf("stack %s takes no snapshots: set `backup` in its stack file (docs/how-to/back-up-and-restore.md), and %s", which.Name, next)
 }
 
 // Snapshot takes one now, as a step.

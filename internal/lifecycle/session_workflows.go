@@ -36,7 +36,7 @@ func (n *Session) Upgrade(ctx context.Context, which Selection, options UpgradeO
 	}
 	if !told.Backup.Exists() {
 		return tried, fmt.Errorf("stack %s takes no snapshots, and an upgrade needs one to try it on and to go back to: "+
-			"set `backup` in its stack file (docs/backup.md), and run `mlflow-sso up --skip-rehearsal %s`", which.Name, which.Flags())
+			"set `backup` in its stack file (docs/how-to/back-up-and-restore.md), and run `mlflow-sso up --skip-rehearsal %s`", which.Name, which.Flags())
 	}
 	point, changed, err := lastUpgrade(ctx, which)
 	if err != nil {

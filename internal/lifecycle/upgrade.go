@@ -80,7 +80,7 @@ func RequireRehearsal(ctx context.Context, s *stack.Stack) error {
 	for _, version := range changed {
 		if version.Service == "postgres" && s.Config.Postgres.External == nil {
 			return fmt.Errorf("versions change (%s): the databases of one version of Postgres are not read by another: set `backup` in the stack file, "+
-				"run `mlflow-sso up` with the version of before, and then `mlflow-sso upgrade` (docs/upgrade.md)", told)
+				"run `mlflow-sso up` with the version of before, and then `mlflow-sso upgrade` (docs/how-to/upgrade.md)", told)
 		}
 	}
 	return nil

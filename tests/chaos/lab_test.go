@@ -1,7 +1,7 @@
 //go:build chaos
 
-// Package chaos breaks a stack that is used, and measures by the clock what its users
-// saw of that, how it healed, and whether what they had written is there.
+// Package chaos breaks a stack under load and measures what users see, how it recovers,
+// and whether acknowledged writes survive.
 package chaos
 
 import (

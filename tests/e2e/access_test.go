@@ -27,7 +27,7 @@ const twoAccounts = `  mlflow-sso:serviceAccounts:
     - {name: reader, groups: [mlflow-users]}
 `
 
-// The same rules are in docs/access.md, with what came of them.
+// The same rules are in docs/how-to/manage-access.md, with what came of them.
 const accessRules = `  mlflow-sso:access:
     - group: mlflow-users
       experiments: {"fraud-*": READ}
@@ -126,7 +126,7 @@ func TestEverybodyMayDoWhatTheStackFileSaysAndNothingElse(t *testing.T) {
 		require.NoError(t, visit.SignIn(t.Context(), who))
 	}
 	tokens := tokensOf(t, l, told, visit, people)
-	goldenTable(t, filepath.Join(l.root, "docs", "access.md"), "access", accessTable(tried(t, docker, told, tokens)))
+	goldenTable(t, filepath.Join(l.root, "docs", "how-to", "manage-access.md"), "access", accessTable(tried(t, docker, told, tokens)))
 
 	shown := l.must(t, "access", "--output", "json").stdout
 	require.NotContains(t, shown, `"declared": false`)

@@ -45,7 +45,7 @@ func (s *servers) sql(t *testing.T, database, statements string, more ...string)
 // passwords and what the test changes.
 func (s *servers) makes(t *testing.T, prefix string, change ...string) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(sharedLab(t).root, "docs", "external-services.md"))
+	text, err := os.ReadFile(filepath.Join(sharedLab(t).root, "docs", "how-to", "external-services.md"))
 	require.NoError(t, err)
 	found := regexp.MustCompile("(?s)```sql\n(.*?)```").FindSubmatch(text)
 	require.NotNil(t, found, "no statements in the document")
@@ -174,7 +174,7 @@ func TestAStackWithItsDataElsewhere(t *testing.T) {
 	require.NoError(t, os.WriteFile(l.file, append(text, s.settings("")...), 0o600))
 
 	// Not made yet: named before there is a container, and soon.
-	refusedSoon(t, l, "postgres.external: database keycloak at ", "postgres.external: database mlflow_auth at ", "docs/external-services.md")
+	refusedSoon(t, l, "postgres.external: database keycloak at ", "postgres.external: database mlflow_auth at ", "docs/how-to/external-services.md")
 	require.Empty(t, things(t, l.name)["containers"])
 	require.Empty(t, things(t, l.name)["networks"])
 

@@ -207,7 +207,7 @@ func TestEveryFaultIsFoundNamedAndMendedByTheCommandThatDoctorNames(t *testing.T
 	behind.told = public.told
 	table := append(slices.Concat(done...), behind.judgeWhole(edgeFaults())...)
 	require.GreaterOrEqual(t, len(table), 24)
-	goldenTable(t, filepath.Join(behind.lab.root, "docs", "troubleshooting.md"), "faults", faultTable(table))
+	goldenTable(t, filepath.Join(behind.lab.root, "docs", "how-to", "troubleshooting.md"), "faults", faultTable(table))
 }
 
 // judgeWhole is judgeAll on a stack that is proved to be whole before and after.
@@ -257,7 +257,7 @@ func (w *ward) recovered() bool {
 func faultTable(done []judged) string {
 	var b strings.Builder
 	caught, missed, alarms := 0, 0, 0
-	b.WriteString("| what was done | first finding | what mends it |\n|---|---|---|\n")
+	b.WriteString("| fault | first finding | fix |\n|---|---|---|\n")
 	for _, j := range done {
 		alarms += len(j.alarms)
 		if j.missed {

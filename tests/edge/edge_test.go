@@ -1,6 +1,5 @@
-// Package edge runs the edge's web server as its image does, on ports of its own
-// and with stand-ins behind it, and looks at what gets through. It needs neither
-// Docker nor a network.
+// Package edge tests the edge's web server as its image runs it, with stub backends. It
+// needs neither Docker nor a network.
 package edge
 
 import (

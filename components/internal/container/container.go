@@ -1,4 +1,4 @@
-// Package container makes containers, all in one way.
+// Package container creates all containers and volumes, hardened in one way.
 //
 // Every container has a health check and is ready only when it passes, a memory
 // limit without swap, a limit of processes, bounded logs, no capabilities, no way

@@ -100,7 +100,7 @@ func (d *doctor) judgeNetworks(organ Component, seen container.InspectResponse) 
 	return found
 }
 
-// networks are those of an organ: see docs/architecture.md. Who has a fixed address
+// networks are those of an organ: see docs/explanation/architecture.md. Who has a fixed address
 // there cannot be put back by one command, and is left to drift.
 func (d *doctor) networks(organ Component) []string {
 	ownPostgres, ownRedis := d.Stack.Postgres.Container != "", d.Stack.Redis.Container != ""

@@ -1,4 +1,4 @@
-// Package health says what is wrong with a stack, and what mends it.
+// Package health finds what is wrong with a stack, and the command that fixes it.
 //
 // It looks from outside, as a browser does, and from inside: at the containers, at
 // Keycloak over its admin API, and at each service with that service's own client.

@@ -20,7 +20,7 @@ func (c *suite) files() []attack {
 		},
 		{
 			name: "artifact-location-hijack", tries: "a member says that the files of their own experiment, run or model version are where another member's are, or in /etc, and then reads their own",
-			control: "the owner reads the file there", defence: "MLflow refuses local paths; the plugin asks for the permission on what the location names", needs: []string{"cross-user-read"}, next: "docs/attack.md says what is known about it", run: c.borrowed,
+			control: "the owner reads the file there", defence: "MLflow refuses local paths; the plugin asks for the permission on what the location names", needs: []string{"cross-user-read"}, next: "docs/reference/security-test.md says what is known about it", run: c.borrowed,
 		},
 	}
 }

@@ -1,5 +1,5 @@
-// Package adminrealm keeps Keycloak's realm master, in which its administrators are,
-// and lets people into the admin console for a while.
+// Package adminrealm configures Keycloak's realm master and issues temporary administrator
+// accounts.
 //
 // The program cannot keep that realm: Keycloak makes it by itself, and Pulumi
 // cannot take it over in the update that makes the server. So the tool sets it

@@ -1,5 +1,5 @@
-// Package idpcheck looks at what Keycloak asks outside of the stack about people:
-// whether it answers, and says of itself what the settings say of it.
+// Package idpcheck checks each configured identity provider: that it responds, and that
+// its published metadata matches the settings.
 //
 // It is Keycloak that is made to ask, from its own place and with what it trusts: this
 // machine may reach another, or trust another authority. Nothing is changed, and no

@@ -1,5 +1,5 @@
-// Package realmbaseline finds what stands in the stack's realm, or on its networks, that
-// neither the program nor Keycloak itself made.
+// Package realmbaseline finds unmanaged changes in a stack's realm, by comparison with a
+// fresh realm.
 //
 // Pulumi's refresh compares what the program made with what became of it; it does
 // not look beside that. So the whole realm, as Keycloak exports it, is compared with

@@ -1,6 +1,5 @@
-// Package realmusers looks after the people of a stack's realm where the program cannot:
-// it invites who has no password yet, and takes out of an exclusive group who has no
-// place in it.
+// Package realmusers invites users without a password and removes unlisted users from
+// managed groups.
 //
 // An invitation is a mail with a link, where Keycloak has a server of mail; else a
 // password that is good for one login, at which another one has to be set. What a

@@ -37,7 +37,7 @@ type probeResult struct {
 }
 
 // howToMake is where the statements are.
-const howToMake = "docs/external-services.md has the statements"
+const howToMake = "docs/how-to/external-services.md has the statements"
 
 // judge reports everything that is wrong with the services that are not
 // the stack's.

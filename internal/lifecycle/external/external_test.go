@@ -47,7 +47,7 @@ func TestWhatIsWrongElsewhereIsNamedWithTheNextStep(t *testing.T) {
 		},
 		"missing": {
 			probeResult{Service: "postgres", Name: "keycloak", Said: `connection failed: connection to server at "172.17.0.1", port 15432 failed: FATAL:  database "a_keycloak" does not exist`},
-			[]string{"database a_keycloak at", "does not exist: make it", "docs/external-services.md"},
+			[]string{"database a_keycloak at", "does not exist: make it", "docs/how-to/external-services.md"},
 		},
 		"encoding":  {probeResult{Service: "postgres", Name: "mlflow", Encoding: "LATIN1", Creates: true}, []string{"got encoding LATIN1, want UTF8", "drop the database"}},
 		"rights":    {probeResult{Service: "postgres", Name: "mlflow", Encoding: "UTF8"}, []string{"may not make tables", "OWNER TO"}},

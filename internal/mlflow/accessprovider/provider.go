@@ -1,6 +1,6 @@
-// Package accessprovider is the plugin by which Pulumi manages what MLflow knows: the
-// steward, service accounts and grants. The tool itself is the plugin's binary, under
-// the name that Pulumi looks for.
+// Package accessprovider is the Pulumi plugin for access administration, service accounts
+// and grants in MLflow. The tool itself is the plugin's binary, under the name that Pulumi
+// looks for.
 //
 // Everything is done by package steward, so making what is there already takes it
 // over, and a run that was killed half way is completed by the next one. Where MLflow

@@ -1,5 +1,4 @@
-// Package syncstatus asks a stack's keeper how its jobs ended: following Keycloak,
-// ending what was granted past it, and removing what is over.
+// Package syncstatus reads the results of identity sync's jobs.
 //
 // The keeper writes that down in the plugin's database, so it is known after a
 // restart too, and what is told here is what was really done.
