@@ -58,8 +58,6 @@ var exemptFiles = []string{
 	"config/deprecated.go", "config/deprecated_test.go",
 	"contract/outputs/deprecated.go", "contract/outputs/deprecated_test.go",
 	"docs/reference/settings.md",
-	// Workflows that move to internal/lifecycle.
-	"cmd/mlflow-sso/backup_verify.go", "cmd/mlflow-sso/restore.go", "cmd/mlflow-sso/upgrade.go", "cmd/mlflow-sso/upgrade_rehearse.go",
 }
 
 // retiredIn returns the retired words in a text, in identifiers as well as in prose.

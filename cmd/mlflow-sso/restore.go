@@ -31,12 +31,12 @@ snapshot with --source.`,
 		Annotations: exits(map[int]string{exitFailed: "nothing was restored, or the restored stack failed a check"}),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			in := session(cmd, output)
-			done, told, err := in.Restore(cmd.Context(), which.selection(), options)
+			done, stack, err := in.Restore(cmd.Context(), which.selection(), options)
 			if err != nil {
 				return err
 			}
 			if !noVerify {
-				if err := in.Verify(cmd.Context(), told, false); err != nil {
+				if err := in.Verify(cmd.Context(), stack, false); err != nil {
 					return err
 				}
 			}
@@ -56,8 +56,8 @@ snapshot with --source.`,
 func printRestoration(cmd *cobra.Command, done lifecycle.RestoreResult) error {
 	_, err := fmt.Fprintf(cmd.OutOrStdout(), "\nSnapshot %.8s of %s, taken %s, is restored: %d tables with %d rows and %d artifacts, all as they were.\n",
 		done.Snapshot, done.Of, done.Taken.Local().Format(time.DateTime), done.Tables, done.Rows, done.Artifacts)
-	if err == nil && done.ArtifactsElsewhere != "" {
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "Artifacts are in %s, of which a snapshot has none.\n", done.ArtifactsElsewhere)
+	if err == nil && done.ExternalArtifacts != "" {
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "Artifacts are in %s, of which a snapshot has none.\n", done.ExternalArtifacts)
 	}
 	return err
 }

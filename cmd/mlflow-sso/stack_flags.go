@@ -63,11 +63,11 @@ func outputsInState(ctx context.Context, which stackFlags) (outputs.Stack, error
 // session runs workflows for a command. If the result is for a machine, the report on logins
 // goes to standard error.
 func session(cmd *cobra.Command, output format) *lifecycle.Session {
-	return &lifecycle.Session{Err: cmd.ErrOrStderr(), Verify: func(ctx context.Context, told outputs.Stack, quiet bool) error {
+	return &lifecycle.Session{Err: cmd.ErrOrStderr(), Verify: func(ctx context.Context, stack outputs.Stack, quiet bool) error {
 		out := streams{cmd.OutOrStdout(), cmd.ErrOrStderr()}
 		if quiet || output == asJSON {
 			out.out = out.err
 		}
-		return verifyOutputs(ctx, out, told, asTable)
+		return verifyOutputs(ctx, out, stack, asTable)
 	}}
 }

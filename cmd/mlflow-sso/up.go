@@ -10,9 +10,7 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/components/edge"
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
 	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
-	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
 
 func newUpCommand(which *stackFlags) *cobra.Command {
@@ -61,11 +59,7 @@ Progress is written to standard error, the check results and the URLs to standar
 // freshen sets the day of Debian's packages in the stack file, so that plain Pulumi and other
 // machines agree with what is built now.
 func freshen(cmd *cobra.Command, which stackFlags) error {
-	root, err := workingcopy.Find(".")
-	if err != nil {
-		return err
-	}
-	file, err := stack.SetImagesDate(root, which.name, which.file, time.Now())
+	file, err := lifecycle.SetImagesDate(which.selection(), time.Now())
 	if err == nil {
 		_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "images.date is today in %s; commit it\n", file)
 	}

@@ -33,7 +33,7 @@ type RestoreResult struct {
 	Rows     int64     `json:"rows"`
 	// Artifacts are the files; ArtifactsElsewhere is where they are if the snapshot has none.
 	Artifacts          int64  `json:"artifacts"`
-	ArtifactsElsewhere string `json:"artifactsElsewhere,omitempty"`
+	ExternalArtifacts string `json:"artifactsElsewhere,omitempty"`
 	// Held is what the snapshot says of the tables of each database.
 	Held map[string][]backup.Table `json:"-"`
 }
@@ -105,7 +105,7 @@ func (r *restore) choose(ctx context.Context) (err error) {
 	}
 	manifest := r.chosen.Manifest
 	r.result = RestoreResult{
-		Snapshot: r.chosen.ID, Of: r.options.Of, Taken: r.chosen.Time, ArtifactsElsewhere: manifest.Artifacts.Elsewhere, Held: manifest.Databases,
+		Snapshot: r.chosen.ID, Of: r.options.Of, Taken: r.chosen.Time, ExternalArtifacts: manifest.Artifacts.Elsewhere, Held: manifest.Databases,
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/mlflow-sso/mlflow-sso/config"
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
@@ -154,6 +155,15 @@ func Settings(which Selection) (*config.Config, error) {
 		return nil, err
 	}
 	return which.settings(root)
+}
+
+// SetImagesDate sets the day of Debian's packages in the stack file, and returns the file.
+func SetImagesDate(which Selection, day time.Time) (string, error) {
+	root, err := workingcopy.Find(".")
+	if err != nil {
+		return "", err
+	}
+	return stack.SetImagesDate(root, which.Name, which.File, day)
 }
 
 // Outputs reads what a stack tells about itself; no service is asked.

@@ -34,7 +34,7 @@ func TestThePageAboutAttacksListsEveryAttackAndPublicRoute(t *testing.T) {
 	for _, a := range (&suite{}).attacks() {
 		fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", a.name, cell.Replace(a.tries), cell.Replace(a.control), cell.Replace(a.defence))
 	}
-	table.WriteString("\nRoutes that are public on purpose; any other that answers a stranger is a finding:\n\n| path | why |\n|---|---|\n")
+	table.WriteString("\nRoutes that are public on purpose; any other that answers an anonymous client is a finding:\n\n| path | why |\n|---|---|\n")
 	for _, p := range public {
 		fmt.Fprintf(&table, "| `%s` | %s |\n", p.below, p.reason)
 	}

@@ -29,7 +29,7 @@ func (c *suite) headers() []attack {
 			next: "look at MLFLOW_SERVER_CORS_ALLOWED_ORIGINS and SESSION_COOKIE_SAMESITE in the environment of {mlflow}", run: c.badOrigin,
 		},
 		{
-			name: "spoofed-forwarded-headers", tries: "headers by which a proxy would tell who asks, from where and under which name: X-Forwarded-*, Forwarded, X-Remote-User and their like",
+			name: "spoofed-forwarded-headers", tries: "headers by which a proxy would report who asks, from where and under which name: X-Forwarded-*, Forwarded, X-Remote-User and their like",
 			control: "a login without them goes to Keycloak with the registered address", defence: "no proxy is trusted but the edge, which overwrites them",
 			next: "look at TRUSTED_PROXIES in the environment of {mlflow}", run: c.forgedForwarded,
 		},

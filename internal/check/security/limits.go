@@ -39,8 +39,8 @@ func (c *suite) limits() []attack {
 			control: "the same file with a length is read back", defence: "bodies in chunks are read whole, and judged as others", next: next, run: c.chunkedUpload,
 		},
 		{
-			name: "spooled-body", tries: "a stranger sends a long body to public routes and never ends",
-			control: "a member's upload is seen on the disk by the same search", defence: "no body of a stranger's is kept", next: next, run: c.spooledBody,
+			name: "spooled-body", tries: "an anonymous client sends a long body to public routes and never ends",
+			control: "a member's upload is seen on the disk by the same search", defence: "no body of an anonymous client is kept", next: next, run: c.spooledBody,
 		},
 	}
 }

@@ -25,7 +25,7 @@ func (c *suite) members() []attack {
 			control: "the same into their own trace is taken and seen", defence: "`/v1/traces` looks whose the trace and the run are", needs: []string{"cross-user-read"}, next: next, run: c.foreignSpans,
 		},
 		{
-			name: "grant-race", tries: "a member grants a model to all members while deleting it, to read what somebody makes under its name later",
+			name: "grant-race", tries: "a member grants a model to all members while deleting it, to read what another user makes under its name later",
 			control: "a grant of the owner's opens it", defence: "a new model begins without grants", needs: []string{"cross-user-read"}, next: next, within: 4 * time.Minute, run: c.grantRace,
 		},
 		{

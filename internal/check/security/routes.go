@@ -33,7 +33,7 @@ var public = []struct{ below, reason string }{
 	{"/docs", "names of routes, as in the source; shut by an edge"},
 	{"/redoc", "the same"},
 	{"/openapi.json", "the same"},
-	{"/metrics", "nothing is there unless MLflow is told to expose it; shut by an edge"},
+	{"/metrics", "404 unless MLflow is configured to expose it; closed by an edge"},
 	{"/scim/v2/", "has a token of its own, which no stack of this program sets"},
 	{"/slo/", "answers signed messages of SAML alone, which is not set up"},
 	{"/saml/metadata/", "public keys of SAML, which is not set up"},
