@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/mlflow-sso/mlflow-sso/internal/poll"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
@@ -20,15 +21,12 @@ func stay(ctx context.Context, log *progress.Log, name string, until time.Time) 
 	return log.Step(ctx, name, func(ctx context.Context, step *progress.Step) error {
 		ctx, cancel := context.WithDeadline(ctx, until)
 		defer cancel()
-		for {
+		_ = poll.Until(ctx, time.Second, 0, func(context.Context) (bool, error) {
 			step.Say("%s left; Ctrl-C ends it", time.Until(until).Round(time.Second))
-			select {
-			case <-ctx.Done():
-				step.Say("it is over")
-				return nil
-			case <-time.After(time.Second):
-			}
-		}
+			return false, nil
+		})
+		step.Say("it is over")
+		return nil
 	})
 }
 
@@ -38,17 +36,15 @@ func leave(ctx context.Context, log *progress.Log, name string, end func(context
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbyeWithin)
 	defer cancel()
 	return log.Step(ctx, name, func(ctx context.Context, step *progress.Step) error {
-		for {
-			err := end(ctx)
-			if err == nil {
-				return nil
+		var failed error
+		if poll.Until(ctx, goodbyePoll, 0, func(ctx context.Context) (bool, error) {
+			if failed = end(ctx); failed != nil {
+				step.Say("%v", failed)
 			}
-			step.Say("%v", err)
-			select {
-			case <-ctx.Done():
-				return fmt.Errorf("%w; %s", err, otherwise)
-			case <-time.After(goodbyePoll):
-			}
+			return failed == nil, nil
+		}) != nil {
+			return fmt.Errorf("%w; %s", failed, otherwise)
 		}
+		return nil
 	})
 }
