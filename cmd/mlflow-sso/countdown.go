@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/mlflow-sso/mlflow-sso/internal/poll"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
@@ -20,15 +21,12 @@ func countdown(ctx context.Context, log *progress.Log, name string, until time.T
 	return log.Step(ctx, name, func(ctx context.Context, step *progress.Step) error {
 		ctx, cancel := context.WithDeadline(ctx, until)
 		defer cancel()
-		for {
+		_ = poll.Until(ctx, time.Second, 0, func(context.Context) (bool, error) {
 			step.Say("%s left; press Ctrl-C to end it", time.Until(until).Round(time.Second))
-			select {
-			case <-ctx.Done():
-				step.Say("ended")
-				return nil
-			case <-time.After(time.Second):
-			}
-		}
+			return false, nil
+		})
+		step.Say("ended")
+		return nil
 	})
 }
 
@@ -38,17 +36,15 @@ func revokeOnExit(ctx context.Context, log *progress.Log, name string, end func(
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
 	defer cancel()
 	return log.Step(ctx, name, func(ctx context.Context, step *progress.Step) error {
-		for {
-			err := end(ctx)
-			if err == nil {
-				return nil
+		var failed error
+		if poll.Until(ctx, revokePoll, 0, func(ctx context.Context) (bool, error) {
+			if failed = end(ctx); failed != nil {
+				step.Say("%v", failed)
 			}
-			step.Say("%v", err)
-			select {
-			case <-ctx.Done():
-				return fmt.Errorf("%w; %s", err, otherwise)
-			case <-time.After(revokePoll):
-			}
+			return failed == nil, nil
+		}) != nil {
+			return fmt.Errorf("%w; %s", failed, otherwise)
 		}
+		return nil
 	})
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/childopts"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/container"
+	"github.com/mlflow-sso/mlflow-sso/contract/naming"
 )
 
 // TypeToken is the component's type in the state.
@@ -122,7 +123,7 @@ func (n *Network) network(ctx *pulumi.Context, name, role, deployment string, su
 		labels = append(labels, docker.NetworkLabelArgs{Label: pulumi.String(l.Key), Value: pulumi.String(l.Value)})
 	}
 	args := &docker.NetworkArgs{
-		Name:     pulumi.String(deployment + "-" + role),
+		Name:     pulumi.String(naming.Network(deployment, role)),
 		Driver:   pulumi.String("bridge"),
 		Internal: pulumi.Bool(role == "data"),
 		Labels:   labels,

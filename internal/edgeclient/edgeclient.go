@@ -81,14 +81,11 @@ func Authority(ctx context.Context, stack outputs.Stack, docker *engine.Engine) 
 	case stack.Edge.Certificates != edge.Internal:
 		return "", fmt.Errorf("%s has %w: edge.certificates is %s", stack.Deployment, ErrNoAuthority, stack.Edge.Certificates)
 	}
-	read, err := docker.Exec(ctx, stack.Edge.Container, []string{"cat", edge.AuthorityPath})
-	if err == nil {
-		err = read.Err()
-	}
+	read, err := docker.Run(ctx, stack.Edge.Container, []string{"cat", edge.AuthorityPath}, nil)
 	if err != nil {
 		return "", fmt.Errorf("read the authority's certificate in %s: %w", stack.Edge.Container, err)
 	}
-	return read.Stdout, nil
+	return string(read), nil
 }
 
 // HTTP is an HTTP client that goes this way.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mlflow-sso/mlflow-sso/contract/naming"
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/backup"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
@@ -50,7 +51,7 @@ func (n *Session) rehearse(ctx context.Context, which Selection, told outputs.St
 	r = Rehearsal{Versions: changed, Snapshot: taken.ID, Losses: []datacheck.MissingRows{}}
 	var rows map[string]map[string]int64
 	done, err := n.inCopy(ctx, which, RestoreOptions{Of: told.Deployment, Snapshot: taken.ID}, func(ctx context.Context, s *stack.Stack) error {
-		is, err := datacheck.PostgresMajor(ctx, docker, s.Config.Name+"-postgres")
+		is, err := datacheck.PostgresMajor(ctx, docker, naming.Container(s.Config.Name, "postgres"))
 		if err != nil {
 			return err
 		}

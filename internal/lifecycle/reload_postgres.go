@@ -99,13 +99,10 @@ func DeleteOldCluster(ctx context.Context, s *stack.Stack) error {
 func inVolume(ctx context.Context, s *stack.Stack, script string, folders ...string) (string, error) {
 	// Of the images that are kept, this one has the user whose the volume is.
 	once := engine.RunSpec{
-		Name: s.Config.Name + "-clusters", Image: keptImage(s, "postgres"), Network: network.NetworkNone, Within: 10 * time.Minute,
+		Name: naming.Container(s.Config.Name, "clusters"), Image: keptImage(s, "postgres"), Network: network.NetworkNone, Within: 10 * time.Minute,
 		Labels: map[string]string{naming.Component: "clusters"},
-		Mounts: []mount.Mount{{Type: mount.TypeVolume, Source: s.Config.Name + "-postgres-data", Target: clusters}},
+		Mounts: []mount.Mount{{Type: mount.TypeVolume, Source: naming.Volume(s.Config.Name, naming.PostgresData), Target: clusters}},
 	}
-	ran, err := s.Docker.RunOnce(ctx, once, append([]string{"sh", "-c", script, "sh", clusters}, folders...))
-	if err == nil {
-		err = ran.Err()
-	}
-	return ran.Stdout, err
+	said, err := s.Docker.RunOnce(ctx, once, append([]string{"sh", "-c", script, "sh", clusters}, folders...), nil)
+	return string(said), err
 }

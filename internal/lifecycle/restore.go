@@ -9,6 +9,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 
+	"github.com/mlflow-sso/mlflow-sso/contract/naming"
 	"github.com/mlflow-sso/mlflow-sso/internal/backup"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle/rotation"
@@ -184,7 +185,7 @@ func roomFor(ctx context.Context, s *stack.Stack, m backup.Manifest) error {
 func loadSnapshot(ctx context.Context, s *stack.Stack, step stack.Step, reading string, chosen backup.Selection, done *RestoreResult) (err error) {
 	volume := ""
 	if s.Config.Artifacts.S3 == nil && chosen.Manifest.Artifacts.Elsewhere == "" {
-		volume = s.Config.Name + "-mlflow-artifacts"
+		volume = naming.Volume(s.Config.Name, naming.MLflowArtifacts)
 	}
 	reader, err := backup.OpenReader(ctx, s.Docker, reading, s.Config.Name, s.Config.Backup, volume)
 	if err != nil {

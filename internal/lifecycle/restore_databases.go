@@ -10,8 +10,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/mlflow-sso/mlflow-sso/contract/naming"
 	"github.com/mlflow-sso/mlflow-sso/internal/backup"
-	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle/datacheck"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 	"github.com/mlflow-sso/mlflow-sso/platform"
@@ -34,7 +34,7 @@ func loadDatabases(ctx context.Context, s *stack.Stack, step stack.Step, reader 
 // loadDatabase writes a dump into the stack's empty database, all of it or nothing, and
 // compares what is in each table with what was there when the dump was made.
 func loadDatabase(ctx context.Context, s *stack.Stack, reader *backup.Reader, snapshot, database string) error {
-	server := s.Config.Name + "-postgres"
+	server := naming.Container(s.Config.Name, "postgres")
 	dump, into := io.Pipe()
 	read := make(chan error, 1)
 	go func() {
@@ -43,10 +43,7 @@ func loadDatabase(ctx context.Context, s *stack.Stack, reader *backup.Reader, sn
 		read <- err
 	}()
 	command := append([]string{"pg_restore", "--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", "--role=" + database, "--dbname=" + database}, asSuperuser...)
-	written, err := s.Docker.Exec(ctx, server, command, engine.Stdin(dump))
-	if err == nil {
-		err = written.Err()
-	}
+	_, err := s.Docker.Run(ctx, server, command, dump)
 	_ = dump.CloseWithError(errors.New("the database takes no more"))
 	if failed := <-read; err == nil || failed == nil {
 		err = errors.Join(err, failed)
@@ -74,18 +71,15 @@ func sums(ctx context.Context, s *stack.Stack, server, database string) (string,
 	}
 	defer func() { _ = query.Close() }()
 	command := append([]string{"psql", "--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--field-separator=\t", "--set=ON_ERROR_STOP=1", "--dbname=" + database}, asSuperuser...)
-	told, err := s.Docker.Exec(ctx, server, command, engine.Stdin(io.MultiReader(strings.NewReader("ANALYZE;\n"), query)))
-	if err == nil {
-		err = told.Err()
-	}
-	return told.Stdout, err
+	said, err := s.Docker.Run(ctx, server, command, io.MultiReader(strings.NewReader("ANALYZE;\n"), query))
+	return string(said), err
 }
 
 // CountRows are how many rows the tables of each database have.
 func CountRows(ctx context.Context, s *stack.Stack) (map[string]map[string]int64, error) {
 	all := map[string]map[string]int64{}
 	for _, database := range platform.Databases() {
-		said, err := sums(ctx, s, s.Config.Name+"-postgres", database)
+		said, err := sums(ctx, s, naming.Container(s.Config.Name, "postgres"), database)
 		if err != nil {
 			return nil, fmt.Errorf("rows of database %s: %w", database, err)
 		}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/poll"
 )
 
 // lock is what Pulumi writes for as long as an update runs.
@@ -30,28 +32,24 @@ func (s *Stack) unlock(ctx context.Context, step Step) error {
 	if err != nil {
 		return fmt.Errorf("name of this machine: %w", err)
 	}
-	for {
+	return poll.Until(ctx, lockPoll, 0, func(ctx context.Context) (bool, error) {
 		held, err := s.lock()
 		switch {
 		case err != nil || held == nil:
-			return err
+			return true, err
 		case held.Hostname != "" && held.Hostname != here:
-			return fmt.Errorf("another update is running: process %d of %s on %s; wait for its end, or, if that machine is gone, run `pulumi cancel`",
+			return false, fmt.Errorf("another update is running: process %d of %s on %s; wait for its end, or, if that machine is gone, run `pulumi cancel`",
 				held.Pid, held.Username, held.Hostname)
 		case !alive(held.Pid):
 			step.Say("the update that held the lock is gone: unlocking")
 			if err := s.pulumi.Cancel(ctx); err != nil {
-				return Hinted("unlock", err, nil)
+				return false, Hinted("unlock", err, nil)
 			}
-			return nil
+			return true, nil
 		}
 		step.Say("waiting for another update of this stack, process %d, to end", held.Pid)
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(lockPoll):
-		}
-	}
+		return false, nil
+	})
 }
 
 // lock is who holds the stack; nil when nobody does, or when the state is not in

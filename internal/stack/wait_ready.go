@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/poll"
 )
 
 // A container that Pulumi makes is healthy before Pulumi goes on. One that was
@@ -32,23 +33,20 @@ func (s *Stack) WaitReady(ctx context.Context, step Step) error {
 }
 
 func (s *Stack) ready(ctx context.Context, step Step, name string) error {
-	for {
+	var last engine.State
+	err := poll.Until(ctx, settlePoll, 0, func(ctx context.Context) (bool, error) {
 		state, err := s.Docker.State(ctx, name)
-		switch {
-		case ctx.Err() != nil:
-			return s.notReady(ctx, name, state)
-		case err != nil:
-			return err
-		case state.Ready():
-			return nil
+		if err != nil || state.Ready() {
+			return true, err
 		}
+		last = state
 		step.Say("waiting for container %s, which is %s %s", name, state.Status, state.Health)
-		select {
-		case <-ctx.Done():
-			return s.notReady(ctx, name, state)
-		case <-time.After(settlePoll):
-		}
+		return false, nil
+	})
+	if ctx.Err() != nil {
+		return s.notReady(ctx, name, last)
 	}
+	return err
 }
 
 func (s *Stack) notReady(ctx context.Context, name string, state engine.State) error {

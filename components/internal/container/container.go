@@ -58,7 +58,7 @@ type Args struct {
 }
 
 // Name is the container's.
-func (a *Args) Name() string { return a.Deployment + "-" + a.Component }
+func (a *Args) Name() string { return naming.Container(a.Deployment, a.Component) }
 
 // Validate reports every mistake in the arguments at once.
 func (a *Args) Validate() error {

@@ -7,6 +7,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/mlflow-sso/mlflow-sso/components/childopts"
+	"github.com/mlflow-sso/mlflow-sso/contract/naming"
 )
 
 // VolumeArgs say whose a volume is and what it keeps.
@@ -30,7 +31,7 @@ func NewVolume(ctx *pulumi.Context, name string, args *VolumeArgs, parent pulumi
 	for _, l := range Labels(args.Deployment, args.Component) {
 		labels = append(labels, docker.VolumeLabelArgs{Label: pulumi.String(l.Key), Value: pulumi.String(l.Value)})
 	}
-	spec := &docker.VolumeArgs{Name: pulumi.String(args.Deployment + "-" + args.Data), Labels: labels}
+	spec := &docker.VolumeArgs{Name: pulumi.String(naming.Volume(args.Deployment, args.Data)), Labels: labels}
 	if args.Folder != "" {
 		spec.DriverOpts = pulumi.ToStringMap(map[string]string{"type": "none", "o": "bind", "device": args.Folder})
 	}

@@ -119,11 +119,8 @@ func (d *doctor) judgeSpace(organ Component, f folder, df string) ([]Finding, er
 
 // exec runs a command in a container and returns what it printed.
 func (d *doctor) exec(ctx context.Context, name string, command []string) (string, error) {
-	result, err := d.docker.Exec(ctx, name, command)
-	if err == nil {
-		err = result.Err()
-	}
-	return result.Stdout, err
+	said, err := d.docker.Run(ctx, name, command, nil)
+	return string(said), err
 }
 
 func lastLine(text string) string {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/adminrealm"
+	"github.com/mlflow-sso/mlflow-sso/internal/poll"
 )
 
 // checkAdministrators looks at realm master: whether it is as the stack wants it,
@@ -117,10 +118,8 @@ func (p *proof) keycloakPasswords(ctx context.Context) error {
 		if err := judgeMasterRefusal(status, said); err != nil {
 			return fmt.Errorf("%s with the password %s at Keycloak: %w", login[0], login[1], err)
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(nextTry):
+		if err := poll.Pause(ctx, nextTry); err != nil {
+			return err
 		}
 	}
 	admin := p.stack.Keycloak.Admin

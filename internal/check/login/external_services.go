@@ -52,14 +52,11 @@ func (p *proof) elsewhere(checks []check) []check {
 // inMLflow runs a script inside MLflow's container and reads its answer.
 func (p *proof) inMLflow(ctx context.Context, script string, into any) error {
 	name := p.stack.MLflow.Container
-	result, err := p.docker.Exec(ctx, name, []string{"python", "-c", script})
-	if err == nil {
-		err = result.Err()
-	}
+	said, err := p.docker.Run(ctx, name, []string{"python", "-c", script}, nil)
 	if err != nil {
 		return fmt.Errorf("inside %s: %w", name, err)
 	}
-	if err := json.Unmarshal([]byte(result.Stdout), into); err != nil {
+	if err := json.Unmarshal(said, into); err != nil {
 		return fmt.Errorf("inside %s: the answer is not what was asked for: %w", name, err)
 	}
 	return nil

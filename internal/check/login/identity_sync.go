@@ -2,10 +2,12 @@ package login
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/syncstatus"
+	"github.com/mlflow-sso/mlflow-sso/internal/poll"
 )
 
 // keeperWithin is how long a keeper that was just made may take to its first round,
@@ -18,22 +20,21 @@ const (
 // checkIdentitySync demands that the keeper has just compared MLflow's people with
 // Keycloak's. That it then ends what is to be ended is an attack's to prove.
 func (p *proof) checkIdentitySync(ctx context.Context) (string, error) {
-	within, cancel := context.WithTimeout(ctx, keeperWithin)
-	defer cancel()
-	for {
-		jobs, err := syncstatus.Jobs(ctx, p.stack, p.docker)
-		if err != nil {
-			return "", err
+	var jobs map[string]syncstatus.Job
+	var job syncstatus.Job
+	err := poll.Until(ctx, keeperPoll, keeperWithin, func(ctx context.Context) (done bool, err error) {
+		if jobs, err = syncstatus.Jobs(ctx, p.stack, p.docker); err != nil {
+			return false, err
 		}
-		job := jobs[syncstatus.Follow]
+		job = jobs[syncstatus.Follow]
 		job.Name = syncstatus.Follow
-		if !syncstatus.Overdue(p.stack, job) && job.Error == "" {
-			return fmt.Sprintf("people compared with Keycloak's %s, every %s; pruned %s", job.Since(), syncstatus.Intervals(p.stack)[syncstatus.Follow], jobs[syncstatus.Prune].Since()), nil
-		}
-		select {
-		case <-within.Done():
-			return "", differs("people compared with Keycloak's "+job.Since()+", "+job.Error, "every "+syncstatus.Intervals(p.stack)[syncstatus.Follow].String())
-		case <-time.After(keeperPoll):
-		}
+		return !syncstatus.Overdue(p.stack, job) && job.Error == "", nil
+	})
+	switch {
+	case err == nil:
+		return fmt.Sprintf("people compared with Keycloak's %s, every %s; pruned %s", job.Since(), syncstatus.Intervals(p.stack)[syncstatus.Follow], jobs[syncstatus.Prune].Since()), nil
+	case errors.Is(err, poll.ErrTimeout):
+		return "", differs("people compared with Keycloak's "+job.Since()+", "+job.Error, "every "+syncstatus.Intervals(p.stack)[syncstatus.Follow].String())
 	}
+	return "", err
 }

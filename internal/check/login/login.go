@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/browser"
+	"github.com/mlflow-sso/mlflow-sso/internal/poll"
 )
 
 // person is somebody who can log in at Keycloak.
@@ -67,10 +68,8 @@ func (p *proof) enter(ctx context.Context, b *browser.Browser, page *browser.Pag
 	if err != nil || out.returned || out.page.FormWith("username", "password") == nil {
 		return out, err
 	}
-	select {
-	case <-ctx.Done():
-		return out, ctx.Err()
-	case <-time.After(secondTry):
+	if err := poll.Pause(ctx, secondTry); err != nil {
+		return out, err
 	}
 	return p.submit(ctx, b, out.page, who.username, who.password)
 }

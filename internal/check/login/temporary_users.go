@@ -1,6 +1,7 @@
 package login
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -153,11 +154,7 @@ func (t *temporaryPeople) forget(ctx context.Context, emails []string) error {
 		return err
 	}
 	name := t.stack.MLflow.Container
-	result, err := t.docker.Exec(ctx, name, []string{"python", "-c", forgetScript}, engine.Stdin(strings.NewReader(string(input))))
-	if err == nil {
-		err = result.Err()
-	}
-	if err != nil {
+	if _, err := t.docker.Run(ctx, name, []string{"python", "-c", forgetScript}, bytes.NewReader(input)); err != nil {
 		return fmt.Errorf("delete the temporary people inside %s: %w", name, err)
 	}
 	return nil

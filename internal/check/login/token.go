@@ -1,6 +1,7 @@
 package login
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,7 +14,6 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/browser"
-	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
 // minLifetime is how long an access token has to last at least: a session in
@@ -79,17 +79,14 @@ func (p *proof) exchange(ctx context.Context, code grant) (string, error) {
 		return "", err
 	}
 	name := p.stack.MLflow.Container
-	result, err := p.docker.Exec(ctx, name, []string{"python", "-c", exchangeScript}, engine.Stdin(strings.NewReader(string(input))))
-	if err == nil {
-		err = result.Err()
-	}
+	said, err := p.docker.Run(ctx, name, []string{"python", "-c", exchangeScript}, bytes.NewReader(input))
 	if err != nil {
 		return "", fmt.Errorf("exchange a code for a token inside %s: %w", name, err)
 	}
 	var tokens struct {
 		Access string `json:"access_token"`
 	}
-	if err := json.Unmarshal([]byte(result.Stdout), &tokens); err != nil || tokens.Access == "" {
+	if err := json.Unmarshal(said, &tokens); err != nil || tokens.Access == "" {
 		return "", fmt.Errorf("exchange a code for a token inside %s: the answer holds no access token", name)
 	}
 	return tokens.Access, nil

@@ -2,7 +2,6 @@ package login
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -67,14 +66,11 @@ func (p *proof) checkVersions(ctx context.Context) (string, error) {
 	for _, least := range mlflow.MinimumVersions() {
 		command = append(command, least.Package)
 	}
-	result, err := p.docker.Exec(ctx, p.stack.MLflow.Container, command)
-	if err == nil {
-		err = result.Err()
-	}
+	said, err := p.docker.Run(ctx, p.stack.MLflow.Container, command, nil)
 	if err != nil {
 		return "", fmt.Errorf("versions inside %s: %w", p.stack.MLflow.Container, err)
 	}
-	return judgeVersions(strings.Fields(result.Stdout))
+	return judgeVersions(strings.Fields(string(said)))
 }
 
 func judgeVersions(versions []string) (string, error) {
@@ -145,15 +141,9 @@ func (p *proof) checkDiscovery(ctx context.Context) (string, error) {
 
 func (p *proof) discoveryInside(ctx context.Context) (d discovery, err error) {
 	name := p.stack.MLflow.Container
-	result, err := p.docker.Exec(ctx, name, []string{"python", "-c", fetchScript, p.stack.Realm.DiscoveryURL})
-	if err == nil {
-		err = result.Err()
-	}
+	d, err = engine.RunJSON[discovery](ctx, p.docker, name, []string{"python", "-c", fetchScript, p.stack.Realm.DiscoveryURL}, nil)
 	if err != nil {
-		return d, fmt.Errorf("fetch %s inside %s: %w", p.stack.Realm.DiscoveryURL, name, err)
-	}
-	if err := json.Unmarshal([]byte(result.Stdout), &d); err != nil {
-		return d, fmt.Errorf("%s, fetched inside %s, is no discovery document: %w", p.stack.Realm.DiscoveryURL, name, err)
+		return d, fmt.Errorf("fetch the discovery document %s inside %s: %w", p.stack.Realm.DiscoveryURL, name, err)
 	}
 	return d, nil
 }

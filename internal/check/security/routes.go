@@ -1,6 +1,7 @@
 package security
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 
+	"github.com/mlflow-sso/mlflow-sso/contract/naming"
 	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
@@ -154,17 +156,14 @@ func (c *suite) routesInside(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	ran, err := c.docker.RunOnce(ctx, engine.RunSpec{
+	said, err := c.docker.RunOnce(ctx, engine.RunSpec{
 		Name: c.newContainer(), Image: seen.Image, Network: network, Within: sweepTime,
-	}, []string{"python", "-c", sweepScript}, engine.Stdin(strings.NewReader(string(input))))
-	if err == nil {
-		err = ran.Err()
-	}
+	}, []string{"python", "-c", sweepScript}, bytes.NewReader(input))
 	if err != nil {
 		return "", login.NotRun(fmt.Errorf("ask from a container on %s: %w", network, err))
 	}
 	var rows [][4]any
-	if err := json.Unmarshal([]byte(ran.Stdout), &rows); err != nil || len(rows) != len(all)+1 {
+	if err := json.Unmarshal(said, &rows); err != nil || len(rows) != len(all)+1 {
 		return "", login.NotRun(fmt.Errorf("%d answers to %d requests from a container on %s", len(rows), len(all)+1, network))
 	}
 	answers := make([]scanResult, len(rows))
@@ -186,7 +185,7 @@ const sweepTime = 2 * time.Minute
 
 // dataNetwork is the network where MLflow, its databases and nothing else are.
 func dataNetwork(seen container.InspectResponse, deployment string) (string, error) {
-	name := deployment + "-data"
+	name := naming.Network(deployment, naming.DataNetwork)
 	if _, ok := seen.NetworkSettings.Networks[name]; !ok {
 		return "", fmt.Errorf("%s is not on the network %s", strings.TrimPrefix(seen.Name, "/"), name)
 	}

@@ -22,6 +22,7 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
+	"github.com/mlflow-sso/mlflow-sso/internal/poll"
 )
 
 // secret is a value that nobody shall find, and whose it is.
@@ -144,8 +145,10 @@ func (c *suite) secretsInLogs(ctx context.Context) (string, error) {
 		name := strings.TrimPrefix(one.Names[0], "/")
 		last, err := c.readLog(ctx, one.ID, name, planted, all)
 		// A line takes a moment from the process to the log.
-		for try := 0; err == nil && name == c.stack.MLflow.Container && !last.control && try < 20 && ctx.Err() == nil; try++ {
-			time.Sleep(500 * time.Millisecond)
+		for try := 0; err == nil && name == c.stack.MLflow.Container && !last.control && try < 20; try++ {
+			if err = poll.Pause(ctx, 500*time.Millisecond); err != nil {
+				break
+			}
 			last, err = c.readLog(ctx, one.ID, name, planted, all)
 		}
 		if err != nil {

@@ -214,14 +214,11 @@ func (c *suite) stranger() *browser.Browser { return c.visit.Browser() }
 // inMLflow runs a script in MLflow's container and reads what it answers, in JSON.
 // Standard input is never an argument, which everybody on the host could read.
 func (c *suite) inMLflow(ctx context.Context, script, stdin string, into any, arguments ...string) error {
-	ran, err := c.docker.Exec(ctx, c.stack.MLflow.Container, append([]string{"python", "-c", script}, arguments...), engine.Stdin(strings.NewReader(stdin)))
-	if err == nil {
-		err = ran.Err()
-	}
+	said, err := c.docker.Run(ctx, c.stack.MLflow.Container, append([]string{"python", "-c", script}, arguments...), strings.NewReader(stdin))
 	if err != nil {
 		return err
 	}
-	if json.Unmarshal([]byte(ran.Stdout), into) != nil {
+	if json.Unmarshal(said, into) != nil {
 		return errors.New("the script's answer is no JSON of the kind that was wanted")
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/poll"
 )
 
 //go:embed sessions.py
@@ -81,10 +82,5 @@ func (c *suite) expectEnd(ctx context.Context, who *login.Person, within time.Du
 
 // pause is between two looks at something that ends soon.
 func pause(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(endsWithin / 10):
-		return nil
-	}
+	return poll.Pause(ctx, endsWithin/10)
 }

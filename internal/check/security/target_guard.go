@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/poll"
 )
 
 // errElsewhere is wrapped by every request to somebody else.
@@ -61,10 +62,8 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 		if err := got.Body.Close(); err != nil {
 			return nil, err
 		}
-		select {
-		case <-r.Context().Done():
-			return nil, fmt.Errorf("the edge wants a pause of %s: %w", wait, r.Context().Err())
-		case <-time.After(wait):
+		if err := poll.Pause(r.Context(), wait); err != nil {
+			return nil, fmt.Errorf("the edge wants a pause of %s: %w", wait, err)
 		}
 		r = r.Clone(r.Context())
 		if r.GetBody != nil {

@@ -22,6 +22,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/poll"
 )
 
 // tokens are attacks with tokens that Keycloak did not sign, or not for MLflow, or
@@ -212,10 +213,8 @@ func (c *suite) expired(ctx context.Context) (string, error) {
 	if err := c.expectTaken(ctx, token, "the token before its end"); err != nil {
 		return "", err
 	}
-	select {
-	case <-ctx.Done():
-		return "", ctx.Err()
-	case <-time.After((lifeOfExpired + 1) * time.Second):
+	if err := poll.Pause(ctx, (lifeOfExpired+1)*time.Second); err != nil {
+		return "", err
 	}
 	status, err := c.searchWith(ctx, token)
 	if err == nil && status != http.StatusUnauthorized {

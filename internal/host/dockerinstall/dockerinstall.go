@@ -18,6 +18,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/apt"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/poll"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
@@ -100,17 +101,22 @@ func start(ctx context.Context, s *progress.Step, way strategy) (*engine.Engine,
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("it did not answer within %s", patience))
 	defer cancel()
-	for {
-		found, err := engine.Open(ctx)
+	var found *engine.Engine
+	err = poll.Until(ctx, 500*time.Millisecond, 0, func(ctx context.Context) (bool, error) {
+		opened, err := engine.Open(ctx)
 		if err == nil {
-			return found, nil
+			found = opened
+			return true, nil
 		}
 		select {
 		case err := <-ended:
-			return nil, fmt.Errorf("it ended at once: %w%s", err, way.complaint())
-		case <-ctx.Done():
-			return nil, fmt.Errorf("%w%s", context.Cause(ctx), way.complaint())
-		case <-time.After(500 * time.Millisecond):
+			return false, fmt.Errorf("it ended at once: %w", err)
+		default:
+			return false, nil
 		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%w%s", err, way.complaint())
 	}
+	return found, nil
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/host/apt"
+	"github.com/mlflow-sso/mlflow-sso/internal/poll"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
@@ -64,20 +65,11 @@ const (
 // awaitEnd waits until the process whose number is in the file is gone: one that was killed a moment
 // ago may still be there. What lasts longer is for the new engine to complain about.
 func awaitEnd(ctx context.Context, file string, within time.Duration) {
-	ctx, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
-	for {
+	_ = poll.Until(ctx, 50*time.Millisecond, within, func(context.Context) (bool, error) {
 		text, err := os.ReadFile(file)
 		pid, wrong := strconv.Atoi(strings.TrimSpace(string(text)))
-		if err != nil || wrong != nil || errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
+		return err != nil || wrong != nil || errors.Is(syscall.Kill(pid, 0), syscall.ESRCH), nil
+	})
 }
 
 // run starts the engine by a command that ends.

@@ -12,6 +12,8 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/pkg/stdcopy"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/poll"
 )
 
 // ErrNoContainer is wrapped when a container of the given name does not exist,
@@ -140,18 +142,14 @@ func (e *Engine) exec(ctx context.Context, name string, run execution) (Result, 
 // exitCode asks for the end of a command whose streams have closed. The engine
 // may report it as running for a moment longer.
 func (e *Engine) exitCode(ctx context.Context, id string) (int, error) {
-	for {
+	var code int
+	err := poll.Until(ctx, 20*time.Millisecond, 0, func(ctx context.Context) (bool, error) {
 		state, err := e.api.ContainerExecInspect(ctx, id)
 		if err != nil {
-			return 0, fmt.Errorf("read its exit code: %w", err)
+			return false, fmt.Errorf("read its exit code: %w", err)
 		}
-		if !state.Running {
-			return state.ExitCode, nil
-		}
-		select {
-		case <-ctx.Done():
-			return 0, context.Cause(ctx)
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
+		code = state.ExitCode
+		return !state.Running, nil
+	})
+	return code, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -27,15 +28,15 @@ type RunSpec struct {
 	Env []string
 }
 
-// RunOnce starts a container without privileges, runs a command in it as Exec does,
+// RunOnce starts a container without privileges, runs a command in it as Run does,
 // and removes it, whatever happened.
-func (e *Engine) RunOnce(ctx context.Context, once RunSpec, cmd []string, options ...ExecOption) (result Result, err error) {
+func (e *Engine) RunOnce(ctx context.Context, once RunSpec, argv []string, in io.Reader) (said []byte, err error) {
 	end, err := e.StartEphemeral(ctx, once)
 	if err != nil {
-		return Result{}, err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, end()) }()
-	return e.Exec(ctx, once.Name, cmd, options...)
+	return e.Run(ctx, once.Name, argv, in)
 }
 
 // StartEphemeral starts such a container for several commands; end removes it, also when ctx

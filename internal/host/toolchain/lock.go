@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/mlflow-sso/mlflow-sso/internal/poll"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
@@ -23,16 +24,13 @@ func lock(ctx context.Context, path string, log *progress.Log) (unlock func(), e
 	err = take()
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		err = log.Step(ctx, "wait for another process that prepares the toolchain", func(ctx context.Context, _ *progress.Step) error {
-			for {
-				select {
-				case <-ctx.Done():
-					return context.Cause(ctx)
-				case <-time.After(500 * time.Millisecond):
+			return poll.Until(ctx, 500*time.Millisecond, 0, func(context.Context) (bool, error) {
+				err := take()
+				if errors.Is(err, unix.EWOULDBLOCK) {
+					return false, nil
 				}
-				if err := take(); !errors.Is(err, unix.EWOULDBLOCK) {
-					return err
-				}
-			}
+				return true, err
+			})
 		})
 	}
 	if err != nil {

@@ -84,16 +84,13 @@ var major = regexp.MustCompile(`PostgreSQL\) (\d+)`)
 // PostgresMajor is the major version of the Postgres in a container: the data of one is not read by
 // another.
 func PostgresMajor(ctx context.Context, docker *engine.Engine, container string) (int, error) {
-	ran, err := docker.Exec(ctx, container, []string{"postgres", "--version"})
-	if err == nil {
-		err = ran.Err()
-	}
+	said, err := docker.Run(ctx, container, []string{"postgres", "--version"}, nil)
 	if err != nil {
 		return 0, fmt.Errorf("version of Postgres in container %s: %w", container, err)
 	}
-	found := major.FindStringSubmatch(ran.Stdout)
+	found := major.FindStringSubmatch(string(said))
 	if found == nil {
-		return 0, fmt.Errorf("version of Postgres in container %s: got %q, want a text with a number", container, ran.Stdout)
+		return 0, fmt.Errorf("version of Postgres in container %s: got %q, want a text with a number", container, said)
 	}
 	return strconv.Atoi(found[1])
 }

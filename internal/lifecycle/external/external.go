@@ -4,6 +4,7 @@
 package external
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -49,18 +50,15 @@ func Probe(ctx context.Context, s *stack.Stack, step stack.Step, known *stack.St
 		return false, fmt.Errorf("services that are not the stack's: %w", err)
 	}
 	once := engine.RunSpec{
-		Name: s.Config.Name + "-check", Image: made, Network: wayOut(ctx, s), Within: tryWithin,
+		Name: naming.Container(s.Config.Name, "check"), Image: made, Network: wayOut(ctx, s), Within: tryWithin,
 		Labels: map[string]string{naming.Deployment: s.Config.Name, naming.Component: "check"},
 	}
-	result, err := s.Docker.RunOnce(ctx, once, []string{"python", "-c", tryScript}, engine.Stdin(strings.NewReader(string(input))))
-	if err == nil {
-		err = result.Err()
-	}
+	said, err := s.Docker.RunOnce(ctx, once, []string{"python", "-c", tryScript}, bytes.NewReader(input))
 	if err != nil {
 		return false, fmt.Errorf("try the services that are not the stack's: %s", without(secrets, err.Error()))
 	}
 	var seen []probeResult
-	if err := json.Unmarshal([]byte(result.Stdout), &seen); err != nil {
+	if err := json.Unmarshal(said, &seen); err != nil {
 		return false, fmt.Errorf("try the services that are not the stack's: the answer is no list: %w", err)
 	}
 	for i := range seen {
@@ -73,7 +71,7 @@ func Probe(ctx context.Context, s *stack.Stack, step stack.Step, known *stack.St
 // wayOut is the network by which the stack's containers reach what is elsewhere, or,
 // before it is there, the one that Docker has for everybody.
 func wayOut(ctx context.Context, s *stack.Stack) string {
-	edge := s.Config.Name + "-edge"
+	edge := naming.Network(s.Config.Name, naming.EdgeNetwork)
 	if _, err := s.Docker.API().NetworkInspect(ctx, edge, network.InspectOptions{}); err != nil {
 		return network.NetworkBridge
 	}

@@ -1,16 +1,19 @@
 package external
 
-import "github.com/mlflow-sso/mlflow-sso/config"
+import (
+	"github.com/mlflow-sso/mlflow-sso/config"
+	"github.com/mlflow-sso/mlflow-sso/contract/naming"
+)
 
 // ReplacedVolumes are the names of the volumes that the settings have no use for, since
 // what was in them is elsewhere.
 func ReplacedVolumes(c *config.Config) []string {
 	var names []string
 	if c.Postgres.External != nil {
-		names = append(names, c.Name+"-postgres-data")
+		names = append(names, naming.Volume(c.Name, naming.PostgresData))
 	}
 	if c.Artifacts.S3 != nil {
-		names = append(names, c.Name+"-mlflow-artifacts")
+		names = append(names, naming.Volume(c.Name, naming.MLflowArtifacts))
 	}
 	return names
 }

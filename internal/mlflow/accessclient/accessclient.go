@@ -8,11 +8,11 @@
 package accessclient
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/accessrule"
@@ -133,17 +133,14 @@ func (s *Client) do(ctx context.Context, what string, with, into any) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	ran, err := s.Docker.Exec(ctx, s.Container, []string{"python", "-m", "mlflow_sso.steward"}, engine.Stdin(strings.NewReader(string(request))))
+	answer, err := s.Docker.Run(ctx, s.Container, []string{"python", "-m", "mlflow_sso.steward"}, bytes.NewReader(request))
 	if errors.Is(err, engine.ErrNoContainer) || errors.Is(err, engine.ErrNotRunning) {
 		return fmt.Errorf("%w: %w", ErrAbsent, err)
-	}
-	if err == nil {
-		err = ran.Err()
 	}
 	if err != nil {
 		return fmt.Errorf("steward in %s: %w", s.Container, err)
 	}
-	if into != nil && json.Unmarshal([]byte(ran.Stdout), into) != nil {
+	if into != nil && json.Unmarshal(answer, into) != nil {
 		return fmt.Errorf("steward in %s: its answer is no JSON of the kind that was wanted; is the image %s of this version?", s.Container, "mlflow")
 	}
 	return nil

@@ -77,15 +77,12 @@ func (g *Manager) ask(ctx context.Context, question map[string]any, answer any) 
 		return err
 	}
 	name := g.stack.MLflow.Container
-	ran, err := g.docker.Exec(ctx, name, []string{"python", "-m", "mlflow_sso.break_glass"}, engine.Stdin(bytes.NewReader(input)))
-	if err == nil {
-		err = ran.Err()
-	}
+	said, err := g.docker.Run(ctx, name, []string{"python", "-m", "mlflow_sso.break_glass"}, bytes.NewReader(input))
 	if err != nil {
 		return fmt.Errorf("inside %s: %w; `mlflow-sso doctor` says what is wrong with MLflow or its database", name, err)
 	}
 	// Libraries may write before it; the answer is the last line.
-	lines := strings.Split(strings.TrimSpace(ran.Stdout), "\n")
+	lines := strings.Split(strings.TrimSpace(string(said)), "\n")
 	if json.Unmarshal([]byte(lines[len(lines)-1]), answer) != nil {
 		return fmt.Errorf("inside %s: the answer is not what was wanted; is the image of another version?", name)
 	}

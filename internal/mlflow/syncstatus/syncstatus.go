@@ -6,9 +6,7 @@ package syncstatus
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
@@ -47,16 +45,9 @@ func (j Job) Since() string {
 
 // Jobs are all of them, by name.
 func Jobs(ctx context.Context, stack outputs.Stack, docker *engine.Engine) (map[string]Job, error) {
-	asked, err := docker.Exec(ctx, stack.IdentitySync.Container, []string{"python", "-m", "mlflow_sso.keeper", "status"})
-	if err == nil {
-		err = asked.Err()
-	}
+	list, err := engine.RunJSON[[]Job](ctx, docker, stack.IdentitySync.Container, []string{"python", "-m", "mlflow_sso.keeper", "status"}, nil)
 	if err != nil {
 		return nil, fmt.Errorf("ask %s how its jobs ended: %w", stack.IdentitySync.Container, err)
-	}
-	var list []Job
-	if err := json.Unmarshal([]byte(strings.TrimSpace(asked.Stdout)), &list); err != nil {
-		return nil, fmt.Errorf("what %s says of its jobs: %w", stack.IdentitySync.Container, err)
 	}
 	jobs := map[string]Job{}
 	for _, job := range list {
