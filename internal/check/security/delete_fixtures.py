@@ -27,10 +27,12 @@ def ours(name):
 uri, root = os.environ["MLFLOW_BACKEND_STORE_URI"], os.environ["MLFLOW_ARTIFACTS_DESTINATION"]
 gone = 0
 models = Models(uri)
-for model in models.search_registered_models(f"name LIKE '{prefix}%'", max_results=1000):
-    if ours(model.name):
-        models.delete_registered_model(model.name)
-        gone += 1
+# A search leaves prompts out unless it asks for them.
+for kind in ("", " AND tags.`mlflow.prompt.is_prompt` = 'true'"):
+    for model in models.search_registered_models(f"name LIKE '{prefix}%'{kind}", max_results=1000):
+        if ours(model.name):
+            models.delete_registered_model(model.name)
+            gone += 1
 runs = Runs(uri, "mlflow-artifacts:/")
 for experiment in runs.search_experiments(view_type=ViewType.ALL, filter_string=f"name LIKE '{prefix}%'", max_results=1000):
     if not ours(experiment.name):

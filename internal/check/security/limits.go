@@ -36,7 +36,7 @@ func (c *suite) limits() []attack {
 		},
 		{
 			name: "chunked-upload", tries: "a member sends files and a search in chunks, without a length",
-			control: "the same file with a length is read back", defence: "bodies in chunks are read whole, and judged as others", next: next, run: c.chunkedUpload,
+			control: "the same file with a length is read back", defence: "bodies in chunks are read whole, and judged as others", needs: []string{"cross-user-read"}, next: next, run: c.chunkedUpload,
 		},
 		{
 			name: "spooled-body", tries: "an anonymous client sends a long body to public routes and never ends",
