@@ -20,6 +20,7 @@ tool := $(bin)/mlflow-sso
 lint := $(bin)/golangci-lint
 actionlint := $(bin)/actionlint
 s3gateway := $(bin)/s3gateway
+ruff := $(bin)/ruff/bin/ruff
 modules := . bootstrap/pulumi bootstrap/language-go $(wildcard bootstrap/plugins/*) images/edge/caddy tests/edge/authority tests/e2e/s3gateway tools tools/actionlint
 # The race detector needs a C compiler; a machine with only Go tests without it.
 race := $(if $(shell command -v gcc || command -v cc),-race)
@@ -31,7 +32,7 @@ help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 .PHONY: up
-up: $(tool) ## make this machine ready, bring the stack up and prove its logins (STACK=dev)
+up: $(tool) ## prepare this machine, deploy the stack and verify its logins (STACK=dev)
 	$(tool) up --stack $(STACK)
 
 .PHONY: preview
@@ -42,31 +43,36 @@ preview: $(tool) ## show what `make up` would change, without changing anything
 test: format vet lint unit mutation ## all checks that need neither Docker nor Pulumi
 
 .PHONY: verify
-verify: $(tool) ## prove the logins of a stack that is up
+verify: $(tool) ## verify the logins of a running stack
 	$(tool) verify --stack $(STACK)
 
+.PHONY: credentials
+credentials: $(tool) ## show the users who can log in, with their passwords
+	@$(tool) credentials --stack $(STACK)
+
 .PHONY: passwords
-passwords: $(tool) ## show who can log in where
-	@$(tool) passwords --stack $(STACK)
+passwords: credentials # the old name of credentials, for one release
+	@echo "warning: make passwords is now called make credentials" >&2
 
 .PHONY: destroy
-destroy: $(tool) ## take the stack down; DATA=1 removes its data too
-	$(tool) destroy --stack $(STACK) $(if $(DATA),--data --yes)
+destroy: $(tool) ## tear the stack down; DATA=1 deletes its data too
+	$(tool) destroy --stack $(STACK) $(if $(DATA),--delete-data --yes)
 
 .PHONY: e2e
-e2e: $(tool) $(s3gateway) ## the tests on real stacks of their own, beside one that is up
-	go test -tags e2e -count=1 -parallel 2 -timeout 75m -v ./tests/e2e
+e2e: $(tool) $(s3gateway) ## the tests on real stacks of their own that CI runs on every change
+	go test -tags e2e -count=1 -parallel 2 -timeout 60m -v ./tests/e2e
 
-.PHONY: e2e-upgrade
-e2e-upgrade: $(tool) ## an upgrade from Postgres 15 and the plugin 7.18, and the ways back
-	MLFLOW_SSO_LONG=1 go test -tags e2e -count=1 -timeout 40m -v -run TestAnUpgradeKeeps ./tests/e2e
+.PHONY: nightly
+nightly: $(tool) $(s3gateway) ## every test on real stacks, then the faults of `make chaos`
+	MLFLOW_SSO_NIGHTLY=1 go test -tags e2e -count=1 -parallel 2 -timeout 150m -v ./tests/e2e
+	$(MAKE) plugins chaos
 
 .PHONY: bench
 bench: $(tool) ## start-up time beside its lower bound, time of an update without change, idle memory
 	go test -tags bench -count=1 -timeout 60m -v ./tests/bench
 
 .PHONY: chaos
-chaos: $(tool) ## break a stack that is used, one thing after the other: the table of docs/reliability.md
+chaos: $(tool) ## break a stack that is used, one thing after the other: the table of docs/reference/reliability.md
 	CHAOS_DAEMON=1 go test -tags chaos -count=1 -timeout 60m -v ./tests/chaos
 
 .PHONY: format
@@ -80,14 +86,15 @@ fix: $(lint) ## format everything
 	$(lint) fmt
 
 .PHONY: vet
-vet: ## the compiler's own doubts, with every build tag
+vet: ## go vet under every build tag
 	go vet -tags e2e,bench,chaos,mutation ./...
 
 .PHONY: lint
-lint: $(lint) $(actionlint) ## the linters of .golangci.yml, and the one for workflows
+lint: $(lint) $(actionlint) $(ruff) ## the linters of .golangci.yml, of workflows, and of the images' Python
 	$(lint) config verify
 	$(lint) run
 	$(actionlint) .github/workflows/*.yml
+	$(ruff) check --no-cache
 
 .PHONY: unit
 unit: ## all tests that need neither Docker nor Pulumi
@@ -103,16 +110,17 @@ mutation: ## break the program on purpose: each break must turn a test red
 	go test -tags mutation -count=1 -timeout 20m -v -run Mutation ./tests
 
 .PHONY: golden
-golden: ## write the golden files anew; fails, so that nobody takes it for a test
-	go test ./tests ./internal/report ./internal/attack -update
+golden: ## write the golden files and the generated pages; always fails, because it is not a test
+	go test ./tests ./internal/ui/report ./internal/check/security ./cmd/mlflow-sso -update
 
 .PHONY: lock
-lock: ## write the lock of MLflow's Python packages anew
+lock: ## regenerate the lock file of MLflow's Python packages
 	images/lock
 
 $(tool): $(shell find cmd components config contract internal platform -name '*.go' -o -name '*.py' -o -name '*.json') go.mod go.sum
-	@echo "building $@" >&2
-	@go build -trimpath -buildvcs=false -o $@ ./cmd/mlflow-sso
+	@echo "building $@: up to two minutes the first time" >&2
+	@(while sleep 10; do echo "building $@: still compiling" >&2; done) & beat=$$!; trap 'kill $$beat 2>/dev/null || true' EXIT; \
+	  go build -trimpath -buildvcs=false -o $@ ./cmd/mlflow-sso
 
 $(lint): tools/go.mod tools/go.sum
 	@echo "building $@: some minutes, once" >&2
@@ -122,6 +130,13 @@ $(lint): tools/go.mod tools/go.sum
 $(actionlint): tools/actionlint/go.mod tools/actionlint/go.sum
 	@echo "building $@" >&2
 	@cd tools/actionlint && go build -mod=readonly -trimpath -buildvcs=false -o ../../$@ github.com/rhysd/actionlint/cmd/actionlint
+
+# A program in a wheel. Debian splits venv from Python: root gets it here, others read its name in the error.
+$(ruff): tools/ruff/requirements.txt
+	@echo "installing $@" >&2
+	@python3 -m venv $(bin)/ruff 2>/dev/null || { apt-get update --quiet --quiet && apt-get install --yes --quiet --quiet python3-venv >/dev/null && python3 -m venv $(bin)/ruff; }
+	@$(bin)/ruff/bin/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --no-deps --requirement $<
+	@touch $@
 
 $(s3gateway): tests/e2e/s3gateway/go.mod tests/e2e/s3gateway/go.sum
 	@echo "building $@: some minutes, once" >&2

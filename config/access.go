@@ -10,19 +10,23 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/accessrule"
 )
 
-// Access says what one subject may do. Each map has a name, or a pattern with * and ?,
-// and READ, USE, EDIT or MANAGE.
+// Access is what one group, user or service account may do. Each map has names or
+// patterns with * and ?, with READ, USE, EDIT or MANAGE.
 type Access struct {
-	// Group, User or ServiceAccount is whom it is for; exactly one of them is set. A
-	// user is the e-mail address.
-	Group          string `json:"group"`
-	User           string `json:"user"`
+	// Group is a group of the realm. Exactly one of group, user and serviceAccount is set.
+	Group string `json:"group"`
+	// User is the e-mail address of a user.
+	User string `json:"user"`
+	// ServiceAccount is the name of a service account.
 	ServiceAccount string `json:"serviceAccount"`
 
+	// Experiments maps names or patterns of experiments to READ, USE, EDIT or MANAGE.
 	Experiments map[string]string `json:"experiments"`
-	Models      map[string]string `json:"models"`
-	Prompts     map[string]string `json:"prompts"`
-	// Future lets patterns be that match nothing yet.
+	// Models maps names or patterns of registered models to READ, USE, EDIT or MANAGE.
+	Models map[string]string `json:"models"`
+	// Prompts maps names or patterns of prompts to READ, USE, EDIT or MANAGE.
+	Prompts map[string]string `json:"prompts"`
+	// Future allows patterns that match nothing yet.
 	Future bool `json:"future"`
 }
 

@@ -8,36 +8,41 @@ import (
 	"time"
 )
 
-// Backup sets where snapshots go, how often one is taken, and how long they stay.
+// Backup configures where snapshots are stored, how often one is created, and how long
+// they are kept.
 type Backup struct {
-	// Directory is the absolute path of a folder on the Docker host, S3 a bucket:
-	// exactly one of the two is where snapshots go.
+	// Directory is the absolute path of a folder on the Docker host for the snapshots.
+	// Exactly one of directory and s3 is required.
 	Directory string `json:"directory"`
-	S3        *S3    `json:"s3"`
-	// RecoveryPassphraseFile holds the passphrase that opens the snapshots, and the
-	// root secret in them, where nothing else is left of the stack.
+	// S3 is a bucket for the snapshots.
+	S3 *S3 `json:"s3"`
+	// RecoveryPassphraseFile is the absolute path of a file with the passphrase that a
+	// restore needs. Required.
 	RecoveryPassphraseFile SecretFile `json:"recoveryPassphraseFile"`
-	// Every is the time from one snapshot to the next; 0 takes them on demand alone.
-	Every time.Duration `json:"every"`
-	// Keep is what stays.
+	// Interval is the time between two snapshots; 0s creates them on demand only.
+	Interval time.Duration `json:"interval"`
+	// Keep says how many snapshots are kept.
 	Keep Keep `json:"keep"`
-	// ProvedWithin is how old the last proven restore may be before doctor asks for one.
-	ProvedWithin time.Duration `json:"provedWithin"`
+	// VerifyWithin is the maximum age of the last verified restore before doctor reports it.
+	VerifyWithin time.Duration `json:"verifyWithin"`
 	// MemoryMB limits the container's memory, in MiB.
 	MemoryMB int `json:"memoryMB"`
 }
 
-// Keep is how many snapshots stay: the newest ones, and the newest of so many days,
-// weeks and months.
+// Keep is the number of snapshots to keep.
 type Keep struct {
-	Last    int `json:"last"`
-	Daily   int `json:"daily"`
-	Weekly  int `json:"weekly"`
+	// Last is the number of newest snapshots.
+	Last int `json:"last"`
+	// Daily is the number of days of which the newest snapshot is kept.
+	Daily int `json:"daily"`
+	// Weekly is the number of weeks of which the newest snapshot is kept.
+	Weekly int `json:"weekly"`
+	// Monthly is the number of months of which the newest snapshot is kept.
 	Monthly int `json:"monthly"`
 }
 
 func (b *Backup) setDefaults() {
-	b.Every, b.ProvedWithin, b.MemoryMB = 24*time.Hour, 30*24*time.Hour, 512
+	b.Interval, b.VerifyWithin, b.MemoryMB = 24*time.Hour, 30*24*time.Hour, 512
 	b.Keep = Keep{Last: 3, Daily: 7, Weekly: 5, Monthly: 12}
 }
 
@@ -85,11 +90,11 @@ func (v *validation) backup(b *Backup) {
 		v.fail("backup.directory", "got %q, want the absolute path of a folder on the Docker host, of letters, digits, dots, hyphens and underscores, or backup.s3", b.Directory)
 	}
 	v.secret("backup.recoveryPassphraseFile", b.RecoveryPassphraseFile)
-	if d := b.Every; d != 0 && (d < 10*time.Minute || d > 31*24*time.Hour) || d%time.Second != 0 {
-		v.fail("backup.every", "got %s, want 10m to 744h in whole seconds, or 0s for snapshots on demand alone", d)
+	if d := b.Interval; d != 0 && (d < 10*time.Minute || d > 31*24*time.Hour) || d%time.Second != 0 {
+		v.fail("backup.interval", "got %s, want 10m to 744h in whole seconds, or 0s for snapshots on demand alone", d)
 	}
-	if d := b.ProvedWithin; d < time.Hour || d > 366*24*time.Hour || d%time.Second != 0 {
-		v.fail("backup.provedWithin", "got %s, want 1h to 8784h in whole seconds", d)
+	if d := b.VerifyWithin; d < time.Hour || d > 366*24*time.Hour || d%time.Second != 0 {
+		v.fail("backup.verifyWithin", "got %s, want 1h to 8784h in whole seconds", d)
 	}
 	v.between("backup.keep.last", b.Keep.Last, 1, 1000)
 	v.between("backup.keep.daily", b.Keep.Daily, 0, 1000)

@@ -30,15 +30,15 @@ type Config struct {
 	// RestartPolicy is Docker's: what happens when a container ends.
 	RestartPolicy string `json:"restartPolicy"`
 
-	MLflow    MLflow       `json:"mlflow"`
-	Keycloak  Keycloak     `json:"keycloak"`
-	Edge      Edge         `json:"edge"`
-	Postgres  Postgres     `json:"postgres"`
-	Redis     Redis        `json:"redis"`
-	Artifacts Artifacts    `json:"artifacts"`
-	Keeper    IdentitySync `json:"keeper"`
-	Realm     Realm        `json:"realm"`
-	People    []User       `json:"people"`
+	MLflow       MLflow       `json:"mlflow"`
+	Keycloak     Keycloak     `json:"keycloak"`
+	Edge         Edge         `json:"edge"`
+	Postgres     Postgres     `json:"postgres"`
+	Redis        Redis        `json:"redis"`
+	Artifacts    Artifacts    `json:"artifacts"`
+	IdentitySync IdentitySync `json:"identitySync"`
+	Realm        Realm        `json:"realm"`
+	Users        []User       `json:"users"`
 
 	IdentityProviders []IdentityProvider `json:"identityProviders"`
 
@@ -50,66 +50,70 @@ type Config struct {
 	Access []Access `json:"access"`
 	// Backup takes snapshots of all that a stack keeps; nil takes none.
 	Backup *Backup `json:"backup"`
+
+	// Warnings are about settings that were given under an old name.
+	Warnings []string `json:"-"`
 }
 
-// MLflow sets the tracking server.
+// MLflow configures the tracking server.
 type MLflow struct {
-	// PublicURL is what a browser sees.
+	// PublicURL is the address in the browser, such as https://mlflow.example.com. Required.
 	PublicURL address.Public `json:"publicURL"`
-	// Port is where the server is published, on 127.0.0.1 of the Docker host, unless
-	// the edge stands in front of it.
+	// Port is the port on 127.0.0.1 of the Docker host; not used behind the edge.
 	Port int `json:"port"`
 	// Workers is the number of server processes.
 	Workers int `json:"workers"`
 	// MemoryMB limits the container's memory, in MiB.
 	MemoryMB int `json:"memoryMB"`
-	// DefaultPermission is what a member may do with what nobody granted:
-	// READ, USE, EDIT, MANAGE or NO_PERMISSIONS.
+	// DefaultPermission is what a member may do with a resource without a matching access
+	// rule or grant: READ, USE, EDIT, MANAGE or NO_PERMISSIONS.
 	DefaultPermission string `json:"defaultPermission"`
 }
 
-// Keycloak sets the identity provider.
+// Keycloak configures the identity provider.
 type Keycloak struct {
-	// PublicURL is what a browser sees.
+	// PublicURL is the address in the browser, such as https://auth.example.com. Required.
 	PublicURL address.Public `json:"publicURL"`
-	// Port is where the server answers, on 127.0.0.1 of the Docker host. Behind the
-	// edge that is for the admin console and API alone.
+	// Port is the port on 127.0.0.1 of the Docker host. Behind the edge it only serves the
+	// admin console and the admin API.
 	Port int `json:"port"`
-	// MemoryMB limits the container's memory, in MiB. Java takes its heap from it.
+	// MemoryMB limits the container's memory, in MiB. The Java heap is derived from it.
 	MemoryMB int `json:"memoryMB"`
-	// StandingAdmin keeps a person in realm master who may open the admin console at
-	// any time, with a derived password. Without, `mlflow-sso console` makes one for
-	// as long as it runs.
-	StandingAdmin bool `json:"standingAdmin"`
+	// PermanentAdmin creates a Keycloak administrator with a derived password. If it is
+	// false, only `mlflow-sso console` grants access to the admin console, temporarily.
+	PermanentAdmin bool `json:"permanentAdmin"`
 }
 
-// Edge sets what stands in front of MLflow and Keycloak and ends TLS.
+// Edge configures the reverse proxy in front of MLflow and Keycloak.
 type Edge struct {
-	// Certificates is none, where there is no edge and both are on localhost; or where
-	// the edge's certificates come from: internal, files or acme.
+	// Certificates is the source of the TLS certificates: internal (a certificate authority
+	// of the stack's own), files or acme; none for a stack without the edge, on localhost.
 	Certificates string `json:"certificates"`
-	// Address is the host's own that is listened on: 0.0.0.0 is all of them.
+	// Address is the address of the host to listen on; 0.0.0.0 for all.
 	Address netip.Addr `json:"address"`
-	// HTTPPort leads to HTTPSPort, which is the one in both public addresses.
-	HTTPPort  int `json:"httpPort"`
+	// HTTPPort redirects to httpsPort.
+	HTTPPort int `json:"httpPort"`
+	// HTTPSPort is the port in both public URLs.
 	HTTPSPort int `json:"httpsPort"`
-	// CertificateFile and KeyFile are for files: absolute paths on this machine of a
-	// chain for both names and of its key, in PEM.
+	// CertificateFile is the absolute path of a PEM certificate chain for both names, with
+	// certificates: files.
 	CertificateFile string `json:"certificateFile"`
-	KeyFile         string `json:"keyFile"`
-	// ACMEDirectory and ACMEEmail are for acme: the authority's directory, and where it
-	// writes to. ACMERootFile is the absolute path of what a private authority is
-	// trusted by.
+	// KeyFile is the absolute path of the chain's private key in PEM.
+	KeyFile string `json:"keyFile"`
+	// ACMEDirectory is the directory URL of the ACME certificate authority.
 	ACMEDirectory string `json:"acmeDirectory"`
-	ACMEEmail     string `json:"acmeEmail"`
-	ACMERootFile  string `json:"acmeRootFile"`
-	// Subnet is the edge network's: private, and nobody else's on this host.
+	// ACMEEmail is the contact address for the ACME authority. Required with
+	// certificates: acme.
+	ACMEEmail string `json:"acmeEmail"`
+	// ACMERootFile is the absolute path of the root certificate of a private ACME authority.
+	ACMERootFile string `json:"acmeRootFile"`
+	// Subnet is the private subnet of the edge network. It must be unused on this host.
 	Subnet netip.Prefix `json:"subnet"`
-	// MaxRequestMB is the largest artifact that is taken, in MiB.
+	// MaxRequestMB is the largest request body, and so the largest artifact, in MiB.
 	MaxRequestMB int `json:"maxRequestMB"`
-	// LoginsPerMinute is how many logins one client address may begin;
-	// RequestsPerSecond how many requests it may make of MLflow.
-	LoginsPerMinute   int `json:"loginsPerMinute"`
+	// LoginsPerMinute is the number of logins that one client address may start.
+	LoginsPerMinute int `json:"loginsPerMinute"`
+	// RequestsPerSecond is the number of requests to MLflow that one client address may make.
 	RequestsPerSecond int `json:"requestsPerSecond"`
 	// MemoryMB limits the container's memory, in MiB.
 	MemoryMB int `json:"memoryMB"`
@@ -121,88 +125,94 @@ const NoEdge = "none"
 // Enabled says whether there is an edge.
 func (e Edge) Enabled() bool { return e.Certificates != NoEdge }
 
-// Postgres sets the database server.
+// Postgres configures the database server.
 type Postgres struct {
 	// MemoryMB limits the container's memory, in MiB.
 	MemoryMB int `json:"memoryMB"`
-	// External is a server to use in place of the container; nil makes the container.
+	// External is a database server to use in place of the container.
 	External *ExternalPostgres `json:"external"`
 }
 
-// Redis sets the permission cache.
+// Redis configures the permission cache.
 type Redis struct {
-	// MemoryMB limits the container's memory, in MiB; the cache takes half.
+	// MemoryMB limits the container's memory, in MiB; the cache uses half of it.
 	MemoryMB int `json:"memoryMB"`
-	// External is a server to use in place of the container; nil makes the container.
+	// External is a Redis server to use in place of the container.
 	External *ExternalRedis `json:"external"`
 }
 
-// Artifacts sets where files are kept.
+// Artifacts configures the artifact store.
 type Artifacts struct {
-	// S3 is a bucket to use in place of the volume; nil makes the volume.
+	// S3 is a bucket to use in place of the volume.
 	S3 *S3 `json:"s3"`
 }
 
-// IdentitySync sets what keeps MLflow's people as Keycloak has them.
+// IdentitySync configures the synchronization of Keycloak users and groups into MLflow.
 type IdentitySync struct {
-	// Follow is how often Keycloak is asked: whoever is gone there is out of MLflow
-	// within twice that.
-	Follow time.Duration `json:"follow"`
-	// Prune is how often what is over is removed from the database.
-	Prune time.Duration `json:"prune"`
+	// Interval is the time between two synchronizations. Sessions and tokens of a user who
+	// is disabled or removed in Keycloak end within twice that time.
+	Interval time.Duration `json:"interval"`
+	// PruneInterval is the time between two removals of expired rows from the database.
+	PruneInterval time.Duration `json:"pruneInterval"`
 	// MemoryMB limits the container's memory, in MiB.
 	MemoryMB int `json:"memoryMB"`
 }
 
-// Realm sets what stands inside Keycloak.
+// Realm configures the Keycloak realm of MLflow's users.
 type Realm struct {
-	// SSLRequired is none or external: from whom Keycloak demands https.
+	// SSLRequired is external, or none on localhost: the clients that must use https.
 	SSLRequired string `json:"sslRequired"`
-	// AccessTokenLifespan is how long a login at MLflow lasts.
+	// AccessTokenLifespan is the lifetime of a login at MLflow.
 	AccessTokenLifespan time.Duration `json:"accessTokenLifespan"`
-	// PasswordPolicy is Keycloak's own notation.
+	// PasswordPolicy is the password policy in Keycloak's notation.
 	PasswordPolicy string `json:"passwordPolicy"`
-	// EventsExpiration is how long Keycloak remembers who logged in and who changed
-	// what, in this realm and in realm master.
+	// EventsExpiration is how long Keycloak keeps login and admin events, in this realm and
+	// in realm master.
 	EventsExpiration time.Duration `json:"eventsExpiration"`
-	// DemoUsers makes three people with derived passwords: an admin, a member,
-	// and one who is in no group. For stacks on localhost only.
+	// DemoUsers creates three users with derived passwords: an administrator, a member and
+	// a user without a group. On localhost only.
 	DemoUsers bool `json:"demoUsers"`
-	// Administrators are the user names of those who shall be in the group of
-	// administrators. The program makes none of them; drift names everybody else there.
+	// Administrators are the user names that are expected in the group mlflow-admins. They
+	// are not created; drift reports every other member.
 	Administrators []string `json:"administrators"`
-	// Groups are further groups, beside the two that let people into MLflow.
+	// Groups are additional groups of the realm.
 	Groups []string `json:"groups"`
-	// Exclusive are groups in which nobody is but whom the settings name.
-	Exclusive []string `json:"exclusive"`
-	// Mail is the server through which Keycloak writes to people; nil where it does not.
+	// ManagedGroups are groups whose members are exactly those in the stack file; every up
+	// removes all others.
+	ManagedGroups []string `json:"managedGroups"`
+	// Mail is the mail server that Keycloak uses. Without it Keycloak sends no mail.
 	Mail *Mail `json:"mail"`
 }
 
-// Images says where the images come from. A service whose entry is empty is
-// built from images/<service>; else the entry is a registry's image, with its
-// digest, that keeps the contract in images/README.md.
+// Images selects the images. A service whose entry is empty is built from
+// images/<service>; otherwise the entry is a registry image, with its digest, that keeps
+// the contract in images/README.md.
 type Images struct {
-	// Base is the image that the built ones start from.
+	// Base is the base image of the images that are built.
 	Base string `json:"base"`
-	// Date is the day, as 2006-01-02, of which the Debian packages in built images have to be
-	// at least; a later one builds them again. Empty takes any.
-	Date     string `json:"date"`
+	// Date is the earliest day, as 2006-01-02, of the Debian packages in built images: a
+	// later day builds them again. Empty takes any. `mlflow-sso up --fresh` sets today.
+	Date string `json:"date"`
+	// Postgres is a registry image to use in place of images/postgres.
 	Postgres string `json:"postgres"`
-	Redis    string `json:"redis"`
+	// Redis is a registry image to use in place of images/redis.
+	Redis string `json:"redis"`
+	// Keycloak is a registry image to use in place of images/keycloak.
 	Keycloak string `json:"keycloak"`
-	MLflow   string `json:"mlflow"`
-	Edge     string `json:"edge"`
-	Backup   string `json:"backup"`
+	// MLflow is a registry image to use in place of images/mlflow.
+	MLflow string `json:"mlflow"`
+	// Edge is a registry image to use in place of images/edge.
+	Edge string `json:"edge"`
+	// Backup is a registry image to use in place of images/backup.
+	Backup string `json:"backup"`
 }
 
-// Credentials turns credentials.
+// Credentials rotates credentials.
 type Credentials struct {
-	// Root is the number of the root secret; raising it makes another one, and with it
-	// every credential another one.
+	// Root is the number of the root secret. Raising it rotates every credential.
 	Root int `json:"root"`
-	// Generations maps a credential's label to its generation, 1 where absent.
-	// Raising it makes a new value.
+	// Generations maps a credential's label to its generation, 1 if absent. Raising it
+	// rotates that credential.
 	Generations map[credentials.Label]int `json:"generations"`
 }
 
@@ -229,7 +239,7 @@ func defaults() *Config {
 	return &Config{
 		RestartPolicy: "unless-stopped",
 		MLflow:        MLflow{Port: 5000, Workers: 2, MemoryMB: 2048, DefaultPermission: "NO_PERMISSIONS"},
-		Keycloak:      Keycloak{Port: 8080, MemoryMB: 1024, StandingAdmin: true},
+		Keycloak:      Keycloak{Port: 8080, MemoryMB: 1024, PermanentAdmin: true},
 		Edge: Edge{
 			Certificates:  NoEdge,
 			Address:       netip.IPv4Unspecified(),
@@ -243,9 +253,9 @@ func defaults() *Config {
 			RequestsPerSecond: 300,
 			MemoryMB:          256,
 		},
-		Postgres: Postgres{MemoryMB: 512},
-		Redis:    Redis{MemoryMB: 128},
-		Keeper:   IdentitySync{Follow: 15 * time.Second, Prune: time.Hour, MemoryMB: 192},
+		Postgres:     Postgres{MemoryMB: 512},
+		Redis:        Redis{MemoryMB: 128},
+		IdentitySync: IdentitySync{Interval: 15 * time.Second, PruneInterval: time.Hour, MemoryMB: 192},
 		Realm: Realm{
 			SSLRequired:         "external",
 			AccessTokenLifespan: 10 * time.Hour,

@@ -49,7 +49,7 @@ func TestLeastSettingsGiveTheDocumentedDefaults(t *testing.T) {
 	require.Equal(t, 2, c.MLflow.Workers)
 	require.Equal(t, "NO_PERMISSIONS", c.MLflow.DefaultPermission)
 	require.Equal(t, 10*time.Hour, c.Realm.AccessTokenLifespan)
-	require.True(t, c.Keycloak.StandingAdmin)
+	require.True(t, c.Keycloak.PermanentAdmin)
 	require.Equal(t, 720*time.Hour, c.Realm.EventsExpiration)
 	require.False(t, c.Realm.DemoUsers, "people with known names are only made on request")
 	require.Equal(t, "mlflow-sso/base:trixie", c.Images.Base)
@@ -153,12 +153,12 @@ func TestEveryMistakeNamesItsKeyWhatWasGotAndWhatIsWanted(t *testing.T) {
 		"no base":             {localhost, "images", `{"base":""}`, []string{"mlflow-sso:images.base", `got ""`, "start from"}},
 		"unknown credential":  {localhost, "credentials", `{"generations":{"redis/other":2}}`, []string{"mlflow-sso:credentials.generations.redis/other", "redis/default"}},
 		"generation":          {localhost, "credentials", `{"generations":{"redis/default":0}}`, []string{"mlflow-sso:credentials.generations.redis/default", "got 0", "want 1 to 999"}},
-		"hasty keeper":        {localhost, "keeper", `{"follow":"1s"}`, []string{"mlflow-sso:keeper.follow", "got 1s", "want 5s to 10m"}},
-		"slow keeper":         {localhost, "keeper", `{"follow":"11m"}`, []string{"mlflow-sso:keeper.follow", "got 11m0s", "want 5s to 10m"}},
-		"pruning all day":     {localhost, "keeper", `{"prune":"10s"}`, []string{"mlflow-sso:keeper.prune", "got 10s", "want 1m to 24h"}},
-		"keeper in a thimble": {localhost, "keeper", `{"memoryMB":16}`, []string{"mlflow-sso:keeper.memoryMB", "got 16", "want 128"}},
+		"hasty sync":          {localhost, "identitySync", `{"interval":"1s"}`, []string{"mlflow-sso:identitySync.interval", "got 1s", "want 5s to 10m"}},
+		"slow sync":           {localhost, "identitySync", `{"interval":"11m"}`, []string{"mlflow-sso:identitySync.interval", "got 11m0s", "want 5s to 10m"}},
+		"pruning all day":     {localhost, "identitySync", `{"pruneInterval":"10s"}`, []string{"mlflow-sso:identitySync.pruneInterval", "got 10s", "want 1m to 24h"}},
+		"sync in a thimble":   {localhost, "identitySync", `{"memoryMB":16}`, []string{"mlflow-sso:identitySync.memoryMB", "got 16", "want 128"}},
 		"no root secret":      {localhost, "credentials", `{"root":0}`, []string{"mlflow-sso:credentials.root", "got 0", "want 1 to 999"}},
-		"standing admin":      {localhost, "keycloak", `{"publicURL":"http://localhost:8080","standingAdmin":"no"}`, []string{"mlflow-sso:keycloak.standingAdmin", `got "no"`, "want true or false"}},
+		"standing admin":      {localhost, "keycloak", `{"publicURL":"http://localhost:8080","permanentAdmin":"no"}`, []string{"mlflow-sso:keycloak.permanentAdmin", `got "no"`, "want true or false"}},
 		"events kept briefly": {public, "realm", `{"eventsExpiration":"1m"}`, []string{"mlflow-sso:realm.eventsExpiration", "got 1m0s", "want 1h to 8784h"}},
 		"events for ever":     {public, "realm", `{"eventsExpiration":"9000h"}`, []string{"mlflow-sso:realm.eventsExpiration", "got 9000h0m0s", "want 1h to 8784h"}},
 		"generation's type":   {localhost, "credentials", `{"generations":{"redis/default":"two"}}`, []string{"mlflow-sso:credentials.generations", `"two"`, "want an object of a whole number each"}},
@@ -203,9 +203,9 @@ func TestNoGenerationIsSetForAPersonWhoDoesNotExist(t *testing.T) {
 	_, err := parse(values)
 	require.NoError(t, err)
 
-	values["mlflow-sso:keycloak"] = `{"publicURL":"http://localhost:8080","standingAdmin":false}`
+	values["mlflow-sso:keycloak"] = `{"publicURL":"http://localhost:8080","permanentAdmin":false}`
 	_, err = parse(values)
-	require.ErrorContains(t, err, "mlflow-sso:credentials.generations.keycloak/admin: got 1 while keycloak.standingAdmin is false, want it left out")
+	require.ErrorContains(t, err, "mlflow-sso:credentials.generations.keycloak/admin: got 1 while keycloak.permanentAdmin is false, want it left out")
 }
 
 func TestAllMistakesAreReportedAtOnce(t *testing.T) {

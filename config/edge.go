@@ -19,8 +19,8 @@ const (
 	mostRequestsPerSecond = 2000
 )
 
-// edge checks what stands in front of the services. Where nothing does, none of
-// its settings counts, so none is a mistake.
+// edge checks the reverse proxy's settings. Without an edge they are not used, so none
+// of them is a mistake.
 func (v *validation) edge(c *Config) {
 	e := c.Edge
 	v.oneOf("edge.certificates", e.Certificates, append([]string{NoEdge}, edge.Sources()...))
@@ -80,6 +80,6 @@ func (v *validation) edgeNames(c *Config) {
 		}
 	}
 	if !application.IsZero() && application.Name() == keycloak.Name() {
-		v.fail("keycloak.publicURL", "got %q, whose name mlflow.publicURL has too, want another: the edge tells them apart by the name", keycloak)
+		v.fail("keycloak.publicURL", "got %q, whose name mlflow.publicURL has too, want another: the edge distinguishes them by the name", keycloak)
 	}
 }

@@ -31,25 +31,29 @@ func readSecretFile(raw json.RawMessage, into reflect.Value) error {
 	return nil
 }
 
-// ExternalPostgres is a database server that is not the stack's.
+// ExternalPostgres is a database server outside the stack.
 type ExternalPostgres struct {
-	// Host and Port are where containers reach it.
+	// Host is the server's host name or address, as containers reach it.
 	Host string `json:"host"`
-	Port int    `json:"port"`
-	// TLS says that connections are encrypted and the server's certificate is
-	// verified; only to a private address may they be neither.
+	// Port is the server's port.
+	Port int `json:"port"`
+	// TLS encrypts connections and verifies the server's certificate; it can be false for a
+	// private address only.
 	TLS bool `json:"tls"`
-	// Prefix begins the names of the databases and their roles: two stacks at one
-	// server need two.
+	// Prefix begins the names of the databases and their roles. Two stacks at one server
+	// need different prefixes.
 	Prefix string `json:"prefix"`
-	// PasswordFiles hold the roles' passwords.
+	// PasswordFiles are the files with the roles' passwords.
 	PasswordFiles PasswordFiles `json:"passwordFiles"`
 }
 
-// PasswordFiles hold a password each, of the role of each database.
+// PasswordFiles are the files with the password of each database's role.
 type PasswordFiles struct {
-	MLflow   SecretFile `json:"mlflow"`
-	Auth     SecretFile `json:"mlflow_auth"`
+	// MLflow is the absolute path of the file with the password of role mlflow.
+	MLflow SecretFile `json:"mlflow"`
+	// Auth is the absolute path of the file with the password of role mlflow_auth.
+	Auth SecretFile `json:"mlflow_auth"`
+	// Keycloak is the absolute path of the file with the password of role keycloak.
 	Keycloak SecretFile `json:"keycloak"`
 }
 
@@ -60,14 +64,16 @@ func (e *ExternalPostgres) Server() address.Server {
 	return address.Server{Host: e.Host, Port: e.Port, TLS: e.TLS}
 }
 
-// ExternalRedis is a cache server that is not the stack's.
+// ExternalRedis is a Redis server outside the stack.
 type ExternalRedis struct {
-	// Host and Port are where containers reach it.
+	// Host is the server's host name or address, as containers reach it.
 	Host string `json:"host"`
-	Port int    `json:"port"`
-	// TLS is as that of ExternalPostgres.
+	// Port is the server's port.
+	Port int `json:"port"`
+	// TLS encrypts connections and verifies the server's certificate; it can be false for a
+	// private address only.
 	TLS bool `json:"tls"`
-	// PasswordFile holds the password of the user default.
+	// PasswordFile is the absolute path of a file with the password of user default.
 	PasswordFile SecretFile `json:"passwordFile"`
 }
 
@@ -78,17 +84,19 @@ func (e *ExternalRedis) Server() address.Server {
 	return address.Server{Host: e.Host, Port: e.Port, TLS: e.TLS}
 }
 
-// S3 is a bucket that is not the stack's.
+// S3 is a bucket outside the stack.
 type S3 struct {
-	// Bucket is its name, Prefix the path of the artifacts in it.
+	// Bucket is the bucket's name.
 	Bucket string `json:"bucket"`
+	// Prefix is the path within the bucket.
 	Prefix string `json:"prefix"`
-	// Endpoint is the service's origin; empty for Amazon's own.
+	// Endpoint is the service's origin; empty for Amazon S3.
 	Endpoint string `json:"endpoint"`
-	// Region is the bucket's.
+	// Region is the bucket's region.
 	Region string `json:"region"`
-	// AccessKeyID names the access key, SecretKeyFile holds the key itself.
-	AccessKeyID   string     `json:"accessKeyID"`
+	// AccessKeyID is the ID of the access key.
+	AccessKeyID string `json:"accessKeyID"`
+	// SecretKeyFile is the absolute path of a file with the secret access key.
 	SecretKeyFile SecretFile `json:"secretKeyFile"`
 }
 

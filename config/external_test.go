@@ -10,9 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// elsewhere are settings in which everything that can be elsewhere is, and their
+// externalServices returns settings in which everything that can be external is, and their
 // secrets.
-func elsewhere(t *testing.T) (values map[string]string, secrets []string) {
+func externalServices(t *testing.T) (values map[string]string, secrets []string) {
 	t.Helper()
 	folder := t.TempDir()
 	write := func(name string) string {
@@ -32,7 +32,7 @@ func elsewhere(t *testing.T) (values map[string]string, secrets []string) {
 }
 
 func TestExternalServicesHaveTLSUnlessItIsTakenFromThem(t *testing.T) {
-	values, _ := elsewhere(t)
+	values, _ := externalServices(t)
 	c, err := parse(values)
 	require.NoError(t, err)
 	require.Equal(t, "db.example.com:5432", c.Postgres.External.Server().String())
@@ -52,7 +52,7 @@ func TestExternalServicesHaveTLSUnlessItIsTakenFromThem(t *testing.T) {
 }
 
 func TestNoSettingHoldsTheSecretOfAnExternalService(t *testing.T) {
-	values, secrets := elsewhere(t)
+	values, secrets := externalServices(t)
 	c, err := parse(values)
 	require.NoError(t, err)
 	held := fmt.Sprintf("%+v %+v %+v %+v", c, c.Postgres.External, c.Redis.External, c.Artifacts.S3)
@@ -64,7 +64,7 @@ func TestNoSettingHoldsTheSecretOfAnExternalService(t *testing.T) {
 	require.Equal(t, secrets[2], read)
 }
 
-// from is replaced with to in the settings of elsewhere.
+// from is replaced with to in the settings of externalServices.
 func TestEveryMistakeAboutAnExternalServiceNamesItsKeyWhatWasGotAndWhatIsWanted(t *testing.T) {
 	for name, test := range map[string]struct {
 		key, from, to string
@@ -104,7 +104,7 @@ func TestEveryMistakeAboutAnExternalServiceNamesItsKeyWhatWasGotAndWhatIsWanted(
 		"turning no cache":      {"credentials", ``, `{"generations":{"redis/default":1}}`, []string{"mlflow-sso:credentials.generations.redis/default: ", "while redis.external is set"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			values, secrets := elsewhere(t)
+			values, secrets := externalServices(t)
 			before := values["mlflow-sso:"+test.key]
 			require.Contains(t, before, test.from)
 			values["mlflow-sso:"+test.key] = strings.Replace(before, test.from, test.to, 1)
@@ -120,7 +120,7 @@ func TestEveryMistakeAboutAnExternalServiceNamesItsKeyWhatWasGotAndWhatIsWanted(
 	}
 }
 
-// The secrets are looked at before anything is made, and never shown.
+// The secrets are read before anything is made, and never shown.
 func TestAFileWithASecretIsRefusedByItsKey(t *testing.T) {
 	keys := map[string]string{
 		"a": "postgres.external.passwordFiles.mlflow", "b": "postgres.external.passwordFiles.mlflow_auth",
@@ -135,7 +135,7 @@ func TestAFileWithASecretIsRefusedByItsKey(t *testing.T) {
 		"tried first, want one fr": func(path string) error { return os.WriteFile(path, []byte("passwordpassword"), 0o600) },
 	} {
 		for name, key := range keys {
-			values, _ := elsewhere(t)
+			values, _ := externalServices(t)
 			path := ""
 			for _, part := range strings.Split(values["mlflow-sso:postgres"]+values["mlflow-sso:redis"]+values["mlflow-sso:artifacts"], `"`) {
 				if filepath.IsAbs(part) && filepath.Base(part) == name {
@@ -151,7 +151,7 @@ func TestAFileWithASecretIsRefusedByItsKey(t *testing.T) {
 }
 
 func TestEachRoleHasAPasswordOfItsOwn(t *testing.T) {
-	values, secrets := elsewhere(t)
+	values, secrets := externalServices(t)
 	for _, part := range strings.Split(values["mlflow-sso:postgres"], `"`) {
 		if filepath.IsAbs(part) {
 			require.NoError(t, os.WriteFile(part, []byte(secrets[0]), 0o600))
@@ -164,7 +164,7 @@ func TestEachRoleHasAPasswordOfItsOwn(t *testing.T) {
 }
 
 func TestASecretThatPulumiKeepsIsNoWayEither(t *testing.T) {
-	values, _ := elsewhere(t)
+	values, _ := externalServices(t)
 	_, err := parse(values, "mlflow-sso:redis")
 	require.ErrorContains(t, err, "mlflow-sso:redis: is encrypted, want it in clear")
 	require.ErrorContains(t, err, "read from files")

@@ -14,9 +14,19 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// Load reads and checks the settings of the stack that Pulumi runs.
+// Load reads and checks the settings of the stack that Pulumi runs, and logs a
+// warning for each setting under an old name.
 func Load(ctx *pulumi.Context) (*Config, error) {
-	return Parse(Source{Keys: setKeys(), Get: ctx.GetConfig, IsSecret: ctx.IsConfigSecret})
+	c, err := Parse(Source{Keys: setKeys(), Get: ctx.GetConfig, IsSecret: ctx.IsConfigSecret})
+	if err != nil {
+		return nil, err
+	}
+	for _, warning := range c.Warnings {
+		if err := ctx.Log.Warn(warning, nil); err != nil {
+			return nil, fmt.Errorf("log a warning: %w", err)
+		}
+	}
+	return c, nil
 }
 
 // Source is where settings come from. Keys are full, "mlflow-sso:name".
@@ -36,32 +46,27 @@ func Parse(source Source) (*Config, error) {
 	c := defaults()
 	d := &decoder{}
 
-	value := reflect.ValueOf(c).Elem()
-	known := make([]string, value.NumField())
-	for i := range value.NumField() {
-		known[i] = key(value.Type().Field(i))
-		path := Namespace + ":" + known[i]
-		text, set := source.Get(path)
-		switch {
-		case !set:
-		case source.IsSecret(path):
-			d.fail(path, "is encrypted, want it in clear: no setting of a stack is a secret. %s", howSecrets)
-		default:
-			d.decode(path, topLevel(text, value.Field(i).Type()), value.Field(i))
-		}
-	}
+	fields := topLevelFields(reflect.ValueOf(c).Elem())
+	known := slices.Sorted(maps.Keys(fields))
 	var ours []string
 	for _, full := range source.Keys {
 		if name, ok := strings.CutPrefix(full, Namespace+":"); ok {
 			ours = append(ours, name)
 		}
 	}
-	d.unknown(Namespace+":", ours, known)
+	members := d.topLevel(source, known, ours)
+	for _, name := range known {
+		if raw, ok := members[name]; ok {
+			d.decode(Namespace+":"+name, raw, fields[name])
+		}
+	}
+	d.unknown(Namespace+":", slices.DeleteFunc(ours, oldName), known)
 
 	// Rules between settings only make sense of settings that could be read.
 	if err := errors.Join(d.errs...); err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
+	c.Warnings = d.warnings
 	if c.Backup.unset() {
 		c.Backup = nil
 	}
@@ -71,14 +76,51 @@ func Parse(source Source) (*Config, error) {
 	return c, nil
 }
 
-// topLevel turns a value as Pulumi keeps it into JSON: a text stands there
-// without its quotes, everything else is JSON already.
-func topLevel(text string, kind reflect.Type) json.RawMessage {
-	if kind.Kind() != reflect.String {
-		return json.RawMessage(text)
+// topLevelFields are the fields of a configuration by their keys.
+func topLevelFields(config reflect.Value) map[string]reflect.Value {
+	fields := map[string]reflect.Value{}
+	for i := range config.NumField() {
+		if name := key(config.Type().Field(i)); name != "-" {
+			fields[name] = config.Field(i)
+		}
 	}
-	quoted, _ := json.Marshal(text) // a string always marshals
-	return quoted
+	return fields
+}
+
+// topLevel returns the top-level settings as JSON, under their current names. Pulumi
+// keeps a text without its quotes and everything else as JSON.
+func (d *decoder) topLevel(source Source, known, given []string) map[string]json.RawMessage {
+	members := map[string]json.RawMessage{}
+	for _, name := range append(slices.Clone(known), slices.DeleteFunc(slices.Clone(given), func(name string) bool { return !oldName(name) })...) {
+		path := Namespace + ":" + name
+		text, ok := source.Get(path)
+		switch {
+		case !ok:
+		case source.IsSecret(path):
+			d.fail(path, "is encrypted, want it in clear: no setting of a stack is a secret. %s", howSecrets)
+		case isText(name):
+			members[name], _ = json.Marshal(text) // a string always marshals
+		default:
+			members[name] = json.RawMessage(text)
+		}
+	}
+	d.rename(Namespace, members)
+	return members
+}
+
+// isText says whether a top-level setting is a text.
+func isText(name string) bool {
+	for field := range reflect.TypeFor[Config]().Fields() {
+		if key(field) == name {
+			return field.Type.Kind() == reflect.String
+		}
+	}
+	return false
+}
+
+// oldName says whether a top-level key is the old name of a setting.
+func oldName(name string) bool {
+	return slices.ContainsFunc(RenamedSettings(), func(r Renamed) bool { return r.Old == name })
 }
 
 // setKeys are the keys that the stack sets. Pulumi's context can only be asked
@@ -97,7 +139,10 @@ func key(field reflect.StructField) string { return field.Tag.Get("json") }
 
 // decoder reads JSON into a struct and keeps every mistake, where
 // encoding/json stops at the first and names neither key nor value.
-type decoder struct{ errs []error }
+type decoder struct {
+	errs     []error
+	warnings []string
+}
 
 func (d *decoder) fail(path, format string, args ...any) {
 	d.errs = append(d.errs, fmt.Errorf("%s: "+format, append([]any{path}, args...)...))
@@ -129,6 +174,7 @@ func (d *decoder) decode(path string, raw json.RawMessage, into reflect.Value) {
 			d.fail(path, "got %s, want an object", shown(path, raw))
 			return
 		}
+		d.rename(path, members)
 		known := make([]string, into.NumField())
 		for i := range into.NumField() {
 			known[i] = key(into.Type().Field(i))
@@ -183,7 +229,7 @@ const howSecrets = "The credentials of a stack are derived; those of an external
 // secretName is the name of what may hold a secret, by mistake or by its nature.
 var secretName = regexp.MustCompile(`(?i)password|passwd|secret|token|credential|api_?key`)
 
-// shown is a value that was got, unless it may be a secret that somebody typed.
+// shown is a value that was got, unless it may be a secret that was typed by mistake.
 func shown(path string, raw json.RawMessage) string {
 	if secretName.MatchString(path[strings.LastIndex(path, ".")+1:]) {
 		return "a value that is not repeated here"

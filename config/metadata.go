@@ -23,8 +23,8 @@ type Discovery struct {
 	UserInfo      string `json:"userinfo_endpoint"`
 }
 
-// ReadDiscovery reads the document from a file. Everything in it has to be https: who
-// stands between would say who logs in.
+// ReadDiscovery reads the document from a file. Every URL in it must be https:
+// otherwise a man in the middle decides who logs in.
 func ReadDiscovery(path string) (Discovery, error) {
 	var d Discovery
 	content, err := readMetadata(path)
@@ -81,7 +81,7 @@ func checkEndpoint(text string) error {
 	case err != nil || u.Host == "" || u.User != nil:
 		return fmt.Errorf("got %q, want an address", text)
 	case u.Scheme != "https":
-		return fmt.Errorf("got %q, want https: whoever stands between could log in as anybody", text)
+		return fmt.Errorf("got %q, want https: a man in the middle could log in as any user", text)
 	}
 	return nil
 }

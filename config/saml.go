@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// SAML is a provider that speaks SAML 2.0.
+// SAML is a SAML 2.0 provider.
 type SAML struct {
-	// MetadataFile is the absolute path of a file with what the provider publishes at
-	// MetadataURL, which is compared again by verify and doctor.
+	// MetadataFile is the absolute path of a file with the provider's metadata document.
 	MetadataFile string `json:"metadataFile"`
-	MetadataURL  string `json:"metadataURL"`
-	// GroupsAttribute and EmailAttribute are the attributes with a person's groups and
-	// address.
+	// MetadataURL is where the provider publishes it; verify and doctor compare the two.
+	MetadataURL string `json:"metadataURL"`
+	// GroupsAttribute is the attribute with the user's groups.
 	GroupsAttribute string `json:"groupsAttribute"`
-	EmailAttribute  string `json:"emailAttribute"`
+	// EmailAttribute is the attribute with the user's e-mail address.
+	EmailAttribute string `json:"emailAttribute"`
 }
 
 func (s *SAML) setDefaults() { s.GroupsAttribute, s.EmailAttribute = "groups", "email" }

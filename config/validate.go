@@ -36,7 +36,7 @@ func (c *Config) Validate() error {
 	v.serviceAccounts(c)
 	v.access(c)
 	v.backup(c.Backup)
-	v.people(c)
+	v.users(c)
 	v.providers(c)
 	v.generations(c)
 	return errors.Join(v.errs...)
@@ -76,12 +76,12 @@ func (v *validation) values(c *Config) {
 	v.between("keycloak.memoryMB", c.Keycloak.MemoryMB, 750, 1<<20)
 	v.between("postgres.memoryMB", c.Postgres.MemoryMB, 256, 1<<20)
 	v.between("redis.memoryMB", c.Redis.MemoryMB, 32, 1<<20)
-	v.between("keeper.memoryMB", c.Keeper.MemoryMB, 128, 1<<20)
-	if d := c.Keeper.Follow; d < 5*time.Second || d > 10*time.Minute || d%time.Second != 0 {
-		v.fail("keeper.follow", "got %s, want 5s to 10m in whole seconds", d)
+	v.between("identitySync.memoryMB", c.IdentitySync.MemoryMB, 128, 1<<20)
+	if d := c.IdentitySync.Interval; d < 5*time.Second || d > 10*time.Minute || d%time.Second != 0 {
+		v.fail("identitySync.interval", "got %s, want 5s to 10m in whole seconds", d)
 	}
-	if d := c.Keeper.Prune; d < time.Minute || d > 24*time.Hour || d%time.Second != 0 {
-		v.fail("keeper.prune", "got %s, want 1m to 24h in whole seconds", d)
+	if d := c.IdentitySync.PruneInterval; d < time.Minute || d > 24*time.Hour || d%time.Second != 0 {
+		v.fail("identitySync.pruneInterval", "got %s, want 1m to 24h in whole seconds", d)
 	}
 
 	v.oneOf("realm.sslRequired", c.Realm.SSLRequired, realm.SSLRequirements())
@@ -193,8 +193,8 @@ func (v *validation) generations(c *Config) {
 			continue
 		}
 		switch n := generations[label]; {
-		case label == credentials.KeycloakAdmin && !c.Keycloak.StandingAdmin:
-			v.fail(key, "got %d while keycloak.standingAdmin is false, want it left out: there is no such person", n)
+		case label == credentials.KeycloakAdmin && !c.Keycloak.PermanentAdmin:
+			v.fail(key, "got %d while keycloak.permanentAdmin is false, want it left out: there is no such person", n)
 		case replaced[label] != "":
 			v.fail(key, "got %d while %s is set, want none: nothing derives it there; change the password at that service, and the file with it",
 				n, replaced[label])
@@ -208,7 +208,7 @@ func (v *validation) generations(c *Config) {
 func (c *Config) IsDerivedCredential(label credentials.Label) bool {
 	switch {
 	case label == credentials.KeycloakAdmin:
-		return c.Keycloak.StandingAdmin
+		return c.Keycloak.PermanentAdmin
 	case c.replaced()[label] != "":
 		return false
 	}

@@ -14,39 +14,39 @@ import (
 // MLflow's refers to, people and permissions, is read after it.
 func Databases() []string { return []string{mlflowDatabase, authDatabase, keycloakDatabase} }
 
-// reader is the password of the role that reads all databases; nil where nobody does.
-func (p *Platform) reader() pulumi.StringInput {
+// backupReaderPassword is the password of the role that reads all databases; nil without a backup.
+func (p *Platform) backupReaderPassword() pulumi.StringInput {
 	if p.config.Backup == nil {
 		return nil
 	}
 	return p.credentials.Password(credentials.PostgresBackup)
 }
 
-// makeBackup makes what takes snapshots, where the settings want it.
+// makeBackup makes the backup container, if the settings want it.
 func (p *Platform) makeBackup(ctx *pulumi.Context, opts ...pulumi.ResourceOption) error {
 	set := p.config.Backup
 	if set == nil {
 		return nil
 	}
 	args := &backup.Args{
-		Deployment:   p.config.Name,
-		Image:        p.images["backup"],
-		MemoryMB:     set.MemoryMB,
-		Restart:      p.config.RestartPolicy,
-		Databases:    p.databases,
-		Order:        Databases(),
-		Artifacts:    p.mlflow.Artifacts,
-		Elsewhere:    p.artifacts.URI,
-		Folder:       set.Directory,
-		Repository:   set.Repository(backup.RepositoryPath),
-		Password:     p.credentials.Password(credentials.BackupRepository),
-		Every:        set.Every,
-		Last:         set.Keep.Last,
-		Daily:        set.Keep.Daily,
-		Weekly:       set.Keep.Weekly,
-		Monthly:      set.Keep.Monthly,
-		ProvedWithin: set.ProvedWithin,
-		Ready:        p.mlflow.Ready, // before that there is nothing to keep
+		Deployment:        p.config.Name,
+		Image:             p.images["backup"],
+		MemoryMB:          set.MemoryMB,
+		Restart:           p.config.RestartPolicy,
+		Databases:         p.databases,
+		Order:             Databases(),
+		Artifacts:         p.mlflow.Artifacts,
+		ExternalArtifacts: p.artifacts.URI,
+		Folder:            set.Directory,
+		Repository:        set.Repository(backup.RepositoryPath),
+		Password:          p.credentials.Password(credentials.BackupRepository),
+		Interval:          set.Interval,
+		Last:              set.Keep.Last,
+		Daily:             set.Keep.Daily,
+		Weekly:            set.Keep.Weekly,
+		Monthly:           set.Keep.Monthly,
+		VerifyWithin:      set.VerifyWithin,
+		Ready:             p.mlflow.Ready, // before that there is nothing to keep
 	}
 	if p.postgres != nil {
 		args.Databases, args.Data = p.postgres.Read, p.network.Data
@@ -74,7 +74,7 @@ func (p *Platform) makeBackup(ctx *pulumi.Context, opts ...pulumi.ResourceOption
 	return err
 }
 
-// backupOutputs are empty where no snapshots are taken.
+// backupOutputs are empty without a backup.
 func (p *Platform) backupOutputs() pulumi.Map {
 	if p.backup == nil {
 		return pulumi.Map{"container": pulumi.String(""), "place": pulumi.String("")}

@@ -20,7 +20,7 @@ func (p *Platform) makeCredentials(ctx *pulumi.Context, opts ...pulumi.ResourceO
 	return err
 }
 
-// demoUsers are one person for each way a login can end.
+// demoUsers returns one user for each result of a login.
 func (p *Platform) demoUsers() []realm.User {
 	if !p.config.Realm.DemoUsers {
 		return nil
@@ -36,16 +36,16 @@ func (p *Platform) demoUsers() []realm.User {
 	return all
 }
 
-// adminEdition is empty where nobody may open the admin console at any time.
-func (p *Platform) adminEdition() string {
-	if !p.config.Keycloak.StandingAdmin {
+// permanentAdminVersion is empty without a permanent administrator.
+func (p *Platform) permanentAdminVersion() string {
+	if !p.config.Keycloak.PermanentAdmin {
 		return ""
 	}
 	return p.credentials.Version(credentials.KeycloakAdmin)
 }
 
-// turnedOutputs are as the settings have them.
-func (p *Platform) turnedOutputs() pulumi.Map {
+// credentialVersionOutputs are as the settings have them.
+func (p *Platform) credentialVersionOutputs() pulumi.Map {
 	set := p.config.Credentials
 	generations := pulumi.Array{}
 	for _, label := range slices.Sorted(maps.Keys(set.Generations)) {

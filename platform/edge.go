@@ -12,8 +12,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/config"
 )
 
-// makeEdge makes what stands in front of MLflow and Keycloak, where the settings
-// want it.
+// makeEdge makes the reverse proxy, if the settings want it.
 func (p *Platform) makeEdge(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
 	if !p.config.Edge.Enabled() {
 		return nil
@@ -26,7 +25,7 @@ func (p *Platform) makeEdge(ctx *pulumi.Context, opts ...pulumi.ResourceOption) 
 		Deployment:        p.config.Name,
 		Image:             p.images["edge"],
 		Network:           p.network.Edge,
-		Address:           p.network.Front,
+		Address:           p.network.EdgeAddress,
 		MemoryMB:          p.config.Edge.MemoryMB,
 		Restart:           p.config.RestartPolicy,
 		Listen:            p.config.Edge.Address,
@@ -66,7 +65,7 @@ func certificates(c *config.Config) (made edge.Certificates, err error) {
 	return made, nil
 }
 
-// edgeOutputs are empty where nothing stands in front.
+// edgeOutputs are empty without an edge.
 func (p *Platform) edgeOutputs() pulumi.Map {
 	if p.edge == nil {
 		return pulumi.Map{"container": pulumi.String(""), "https": pulumi.String(""), "certificates": pulumi.String("")}

@@ -11,18 +11,18 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/config"
 )
 
-// External is what is not the stack's, with its secrets in clear; nil where it
-// is the stack's.
+// External is the connections to external services, with their secrets in plain text;
+// nil for a service of the stack.
 type External struct {
 	Postgres  *postgres.External
 	Redis     *redis.External
 	Artifacts *objectstore.External
 }
 
-// Any says whether there is such a thing.
+// Any reports whether there is one.
 func (e External) Any() bool { return e.Postgres != nil || e.Redis != nil || e.Artifacts != nil }
 
-// ReadExternal reads the secrets of what is not the stack's from their files.
+// ReadExternal reads the secrets of external services from their files.
 func ReadExternal(c *config.Config) (External, error) {
 	var e External
 	var err error
@@ -55,9 +55,9 @@ func ReadExternal(c *config.Config) (External, error) {
 	return e, err
 }
 
-// connectElsewhere makes connections of it. Nothing is registered: it is there
-// before the stack, and stays.
-func (p *Platform) connectElsewhere(*pulumi.Context, ...pulumi.ResourceOption) error {
+// connectExternal makes the connections to external services. It registers nothing: they
+// exist before the stack and remain after it.
+func (p *Platform) connectExternal(*pulumi.Context, ...pulumi.ResourceOption) error {
 	e, err := ReadExternal(p.config)
 	if err == nil && e.Postgres != nil {
 		p.databases, err = e.Postgres.Connect()
@@ -72,7 +72,7 @@ func (p *Platform) connectElsewhere(*pulumi.Context, ...pulumi.ResourceOption) e
 }
 
 // dataNetwork is the data network for a service that needs it, and no network for
-// one whose databases are elsewhere: that goes out through the edge network.
+// one whose databases are external: that goes out through the edge network.
 func (p *Platform) dataNetwork(needed bool) pulumi.StringInput {
 	if !needed {
 		return nil

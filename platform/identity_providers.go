@@ -9,13 +9,13 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/config"
 )
 
-// makeBroker makes the identity providers that the settings name; with none there is
+// makeIdentityProviders makes the identity providers that the settings name; with none there is
 // nothing.
-func (p *Platform) makeBroker(ctx *pulumi.Context, opts ...pulumi.ResourceOption) error {
+func (p *Platform) makeIdentityProviders(ctx *pulumi.Context, opts ...pulumi.ResourceOption) error {
 	if len(p.config.IdentityProviders) == 0 {
 		return nil
 	}
-	args := &identityprovider.Args{Realm: p.realm.Inside}
+	args := &identityprovider.Args{Realm: p.realm.Resources}
 	for i, set := range p.config.IdentityProviders {
 		provider, err := provider(set, p.realm.Client.Issuer)
 		if err != nil {
@@ -69,8 +69,8 @@ func provider(set config.IdentityProvider, stack string) (identityprovider.Provi
 	return p, err
 }
 
-// upstreams are the identity providers as the tool has to know them.
-func (p *Platform) upstreams() pulumi.Array {
+// identityProviderOutputs are the identity providers as the tool has to know them.
+func (p *Platform) identityProviderOutputs() pulumi.Array {
 	all := pulumi.Array{}
 	for _, set := range p.config.IdentityProviders {
 		all = append(all, pulumi.Map{"alias": pulumi.String(set.Alias), "kind": pulumi.String(set.Kind())})

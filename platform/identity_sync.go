@@ -6,20 +6,20 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/identitysync"
 )
 
-func (p *Platform) makeKeeper(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
-	p.keeper, err = identitysync.New(ctx, "keeper", &identitysync.Args{
-		Deployment: p.config.Name,
-		Image:      p.images["mlflow"],
-		Edge:       p.network.Edge,
-		Data:       p.dataNetwork(p.databases[authDatabase].Managed()),
-		MemoryMB:   p.config.Keeper.MemoryMB,
-		Restart:    p.config.RestartPolicy,
-		Follow:     p.config.Keeper.Follow,
-		Prune:      p.config.Keeper.Prune,
-		Auth:       p.databases[authDatabase],
-		OIDC:       p.realm.Client,
-		Watcher:    p.realm.Watcher,
-		MLflow:     p.mlflow,
+func (p *Platform) makeIdentitySync(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
+	p.identitySync, err = identitysync.New(ctx, "keeper", &identitysync.Args{
+		Deployment:    p.config.Name,
+		Image:         p.images["mlflow"],
+		Edge:          p.network.Edge,
+		Data:          p.dataNetwork(p.databases[authDatabase].Managed()),
+		MemoryMB:      p.config.IdentitySync.MemoryMB,
+		Restart:       p.config.RestartPolicy,
+		Interval:      p.config.IdentitySync.Interval,
+		PruneInterval: p.config.IdentitySync.PruneInterval,
+		Auth:          p.databases[authDatabase],
+		OIDC:          p.realm.Client,
+		SyncClient:    p.realm.SyncClient,
+		MLflow:        p.mlflow,
 	}, opts...)
 	return err
 }

@@ -7,33 +7,33 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/permissions"
 )
 
-// needsSteward says whether the settings want something of MLflow that only an
+// needsAccessAdmin says whether the settings want something of MLflow that only an
 // administrator there can do.
-func (p *Platform) needsSteward() bool {
+func (p *Platform) needsAccessAdmin() bool {
 	return len(p.config.ServiceAccounts) > 0 || len(p.config.Access) > 0
 }
 
-func (p *Platform) stewardSecret() pulumi.StringInput {
-	if !p.needsSteward() {
+func (p *Platform) accessAdminSecret() pulumi.StringInput {
+	if !p.needsAccessAdmin() {
 		return nil
 	}
-	return p.credentials.Password(credentials.StewardClient)
+	return p.credentials.Password(credentials.AccessAdminClient)
 }
 
-func (p *Platform) makeAccess(ctx *pulumi.Context, opts ...pulumi.ResourceOption) error {
-	if !p.needsSteward() {
+func (p *Platform) makePermissions(ctx *pulumi.Context, opts ...pulumi.ResourceOption) error {
+	if !p.needsAccessAdmin() {
 		return nil
 	}
 	_, err := permissions.New(ctx, "access", &permissions.Args{
-		MLflow: p.mlflow, Steward: p.realm.Steward, Accounts: p.realm.Machines, Rules: p.config.Rules(),
+		MLflow: p.mlflow, AccessAdmin: p.realm.AccessAdmin, Accounts: p.realm.ServiceAccounts, Rules: p.config.Rules(),
 	}, opts...)
 	return err
 }
 
-// stewardOutputs are empty where there is none.
-func (p *Platform) stewardOutputs() pulumi.Map {
-	if !p.needsSteward() {
+// accessAdminOutputs are empty where there is none.
+func (p *Platform) accessAdminOutputs() pulumi.Map {
+	if !p.needsAccessAdmin() {
 		return pulumi.Map{"id": pulumi.String(""), "secret": pulumi.ToSecret(pulumi.String(""))}
 	}
-	return pulumi.Map{"id": pulumi.String(p.realm.Steward.Name), "secret": pulumi.ToSecret(p.realm.Steward.Secret)}
+	return pulumi.Map{"id": pulumi.String(p.realm.AccessAdmin.Name), "secret": pulumi.ToSecret(p.realm.AccessAdmin.Secret)}
 }

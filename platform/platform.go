@@ -1,6 +1,5 @@
-// Package platform puts a stack together out of the other components. It is the
-// only package that knows them all, and holds nothing but the wiring: which
-// connection goes to whom.
+// Package platform composes a stack of the components. It is the only package that
+// knows all of them, and contains only the wiring: which component gets which connection.
 //
 // Keycloak and MLflow start at the same time, as soon as their databases are
 // ready; the realm is made when Keycloak answers.
@@ -53,7 +52,7 @@ func (a *Args) Validate() error {
 		return errors.New("args: got no Config, want one")
 	}
 	if a.Config.Images.MLflow != "" {
-		return nil // verify looks into somebody else's image
+		return nil // verify checks an image of the user's own
 	}
 	return mlflow.CheckRequirements(filepath.Join(a.Images, "mlflow", "requirements.txt"))
 }
@@ -62,21 +61,21 @@ func (a *Args) Validate() error {
 type Platform struct {
 	pulumi.ResourceState
 
-	config      *config.Config
-	credentials *credentials.Credentials
-	network     *network.Network
-	images      map[string]pulumi.StringOutput
-	postgres    *postgres.Server // nil where it is not the stack's
-	databases   map[string]postgres.Database
-	redis       *redis.Server // nil where it is not the stack's
-	cache       redis.Endpoint
-	artifacts   objectstore.Bucket // none where files are in a volume
-	keycloak    *keycloak.Server
-	edge        *edge.Server // nil where nothing stands in front
-	realm       *realm.Realm
-	mlflow      *mlflow.Server
-	keeper      *identitysync.Keeper
-	backup      *backup.Backup // nil where no snapshots are taken
+	config       *config.Config
+	credentials  *credentials.Credentials
+	network      *network.Network
+	images       map[string]pulumi.StringOutput
+	postgres     *postgres.Server // nil if it is external
+	databases    map[string]postgres.Database
+	redis        *redis.Server // nil if it is external
+	cache        redis.Endpoint
+	artifacts    objectstore.Bucket // none where files are in a volume
+	keycloak     *keycloak.Server
+	edge         *edge.Server // nil without an edge
+	realm        *realm.Realm
+	mlflow       *mlflow.Server
+	identitySync *identitysync.Sidecar
+	backup       *backup.Backup // nil without a backup
 }
 
 // New makes the stack. With an error from args nothing is registered.
@@ -90,7 +89,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	}
 	steps := []func(*pulumi.Context, ...pulumi.ResourceOption) error{
 		p.makeCredentials, p.makeNetwork, p.imagesFrom(args.Images),
-		p.connectElsewhere, p.makePostgres, p.makeRedis, p.makeKeycloak, p.makeEdge, p.makeRealm, p.makePeople, p.makeBroker, p.makeMLflow, p.makeKeeper, p.makeAccess, p.makeBackup,
+		p.connectExternal, p.makePostgres, p.makeRedis, p.makeKeycloak, p.makeEdge, p.makeRealm, p.makeUsers, p.makeIdentityProviders, p.makeMLflow, p.makeIdentitySync, p.makePermissions, p.makeBackup,
 	}
 	for _, step := range steps {
 		if err := step(ctx, childopts.Options(p)...); err != nil {
@@ -142,7 +141,7 @@ func (p *Platform) makePostgres(ctx *pulumi.Context, opts ...pulumi.ResourceOpti
 			authDatabase:     p.credentials.Password(credentials.PostgresMLflowAuth),
 			keycloakDatabase: p.credentials.Password(credentials.PostgresKeycloak),
 		},
-		Reader:  p.reader(),
+		Reader:  p.backupReaderPassword(),
 		Protect: p.config.ProtectData,
 	}, opts...)
 	if err == nil {
@@ -171,7 +170,7 @@ func (p *Platform) makeRedis(ctx *pulumi.Context, opts ...pulumi.ResourceOption)
 
 func (p *Platform) makeKeycloak(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
 	var password pulumi.StringInput
-	if p.config.Keycloak.StandingAdmin {
+	if p.config.Keycloak.PermanentAdmin {
 		password = p.credentials.Password(credentials.KeycloakAdmin)
 	}
 	p.keycloak, err = keycloak.New(ctx, "keycloak", &keycloak.Args{
@@ -182,7 +181,7 @@ func (p *Platform) makeKeycloak(ctx *pulumi.Context, opts ...pulumi.ResourceOpti
 		MemoryMB:       p.config.Keycloak.MemoryMB,
 		Restart:        p.config.RestartPolicy,
 		Port:           p.config.Keycloak.Port,
-		Front:          p.network.Front,
+		EdgeAddress:    p.network.EdgeAddress,
 		Public:         p.config.Keycloak.PublicURL,
 		Database:       p.databases[keycloakDatabase],
 		AdminPassword:  password,
@@ -209,14 +208,14 @@ func (p *Platform) makeRealm(ctx *pulumi.Context, opts ...pulumi.ResourceOption)
 		RedirectPath:        mlflow.RedirectPath,
 		LogoutPath:          mlflow.LogoutPath,
 		ClientSecret:        p.credentials.Password(credentials.MLflowClient),
-		WatcherSecret:       p.credentials.Password(credentials.KeeperClient),
-		StewardSecret:       p.stewardSecret(),
+		SyncClientSecret:    p.credentials.Password(credentials.IdentitySyncClient),
+		AccessAdminSecret:   p.accessAdminSecret(),
 		SSLRequired:         p.config.Realm.SSLRequired,
 		AccessTokenLifespan: p.config.Realm.AccessTokenLifespan,
 		PasswordPolicy:      p.config.Realm.PasswordPolicy,
 		EventsExpiration:    p.config.Realm.EventsExpiration,
 		Users:               p.demoUsers(),
-		Machines:            p.machines(),
+		ServiceAccounts:     p.serviceAccounts(),
 		Groups:              p.config.Realm.Groups,
 		Mail:                mail,
 		ConfirmsEmail:       p.config.ConfirmsEmail(),
@@ -233,7 +232,7 @@ func (p *Platform) makeMLflow(ctx *pulumi.Context, opts ...pulumi.ResourceOption
 		MemoryMB:          p.config.MLflow.MemoryMB,
 		Restart:           p.config.RestartPolicy,
 		Port:              p.config.MLflow.Port,
-		Front:             p.network.Front,
+		EdgeAddress:       p.network.EdgeAddress,
 		Public:            p.config.MLflow.PublicURL,
 		Workers:           p.config.MLflow.Workers,
 		DefaultPermission: p.config.MLflow.DefaultPermission,

@@ -55,20 +55,20 @@ func (p *Platform) outputs() pulumi.Map {
 			"url":       pulumi.String(p.keycloak.Public.String()),
 			"adminUrl":  pulumi.String(p.keycloak.Admin.URL),
 			"admin": pulumi.Map{
-				"username": pulumi.String(p.keycloak.Person.Username),
-				"password": p.keycloak.Person.Password,
-				"edition":  pulumi.String(p.adminEdition()),
+				"username": pulumi.String(p.keycloak.PermanentAdmin.Username),
+				"password": p.keycloak.PermanentAdmin.Password,
+				"edition":  pulumi.String(p.permanentAdminVersion()),
 			},
 			"provider": pulumi.Map{
 				"id":     pulumi.String(p.keycloak.Admin.ClientID),
 				"secret": p.keycloak.Admin.Secret,
 			},
 		},
-		"steward": p.stewardOutputs(),
-		"keeper": pulumi.Map{
-			"container":     p.keeper.Container,
-			"followSeconds": pulumi.Int(int(p.config.Keeper.Follow.Seconds())),
-			"pruneSeconds":  pulumi.Int(int(p.config.Keeper.Prune.Seconds())),
+		"accessAdmin": p.accessAdminOutputs(),
+		"identitySync": pulumi.Map{
+			"container":            p.identitySync.Container,
+			"intervalSeconds":      pulumi.Int(int(p.config.IdentitySync.Interval.Seconds())),
+			"pruneIntervalSeconds": pulumi.Int(int(p.config.IdentitySync.PruneInterval.Seconds())),
 		},
 		"realm": pulumi.Map{
 			"name":         pulumi.String(realm.Name),
@@ -80,17 +80,17 @@ func (p *Platform) outputs() pulumi.Map {
 			// In seconds, also for realm master, which the tool sets.
 			"eventsExpiration": pulumi.Int(int(p.config.Realm.EventsExpiration.Seconds())),
 		},
-		"postgres":        p.postgresOutputs(),
-		"redis":           p.redisOutputs(),
-		"artifacts":       p.artifactsOutputs(),
-		"edge":            p.edgeOutputs(),
-		"backup":          p.backupOutputs(),
-		"demoUsers":       users,
-		"serviceAccounts": p.machineOutputs(),
-		"turned":          p.turnedOutputs(),
+		"postgres":           p.postgresOutputs(),
+		"redis":              p.redisOutputs(),
+		"artifacts":          p.artifactsOutputs(),
+		"edge":               p.edgeOutputs(),
+		"backup":             p.backupOutputs(),
+		"demoUsers":          users,
+		"serviceAccounts":    p.serviceAccountOutputs(),
+		"credentialVersions": p.credentialVersionOutputs(),
 	}
-	if upstreams := p.upstreams(); len(upstreams) > 0 {
-		all["upstreams"] = upstreams
+	if providers := p.identityProviderOutputs(); len(providers) > 0 {
+		all["identityProviders"] = providers
 	}
 	return all
 }

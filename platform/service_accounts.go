@@ -8,8 +8,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
 )
 
-// machines are the service accounts that the settings want.
-func (p *Platform) machines() []realm.ServiceAccount {
+// serviceAccounts are the service accounts that the settings want.
+func (p *Platform) serviceAccounts() []realm.ServiceAccount {
 	var all []realm.ServiceAccount
 	for _, a := range p.config.ServiceAccounts {
 		all = append(all, realm.ServiceAccount{
@@ -21,9 +21,9 @@ func (p *Platform) machines() []realm.ServiceAccount {
 	return all
 }
 
-func (p *Platform) machineOutputs() pulumi.Array {
+func (p *Platform) serviceAccountOutputs() pulumi.Array {
 	all := pulumi.Array{}
-	for _, m := range p.realm.Machines {
+	for _, m := range p.realm.ServiceAccounts {
 		all = append(all, pulumi.Map{
 			"name":     pulumi.String(m.Name),
 			"username": pulumi.String(m.Username),

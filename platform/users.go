@@ -10,14 +10,14 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/config"
 )
 
-// makePeople makes those whom the settings list; with none there is nothing.
-func (p *Platform) makePeople(ctx *pulumi.Context, opts ...pulumi.ResourceOption) error {
-	if len(p.config.People) == 0 {
+// makeUsers makes those whom the settings list; with none there is nothing.
+func (p *Platform) makeUsers(ctx *pulumi.Context, opts ...pulumi.ResourceOption) error {
+	if len(p.config.Users) == 0 {
 		return nil
 	}
-	args := &users.Args{Realm: p.realm.Inside}
-	for _, who := range p.config.People {
-		args.People = append(args.People, users.Person(who))
+	args := &users.Args{Realm: p.realm.Resources}
+	for _, who := range p.config.Users {
+		args.Users = append(args.Users, users.User(who))
 	}
 	_, err := users.New(ctx, "people", args, opts...)
 	return err

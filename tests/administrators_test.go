@@ -18,7 +18,7 @@ func withStandingAdmin(t *testing.T, stack string, stands bool) *pulumimock.Reco
 	require.NoError(t, err)
 	var keycloak map[string]any
 	require.NoError(t, json.Unmarshal([]byte(values["mlflow-sso:keycloak"]), &keycloak))
-	keycloak["standingAdmin"] = stands
+	keycloak["permanentAdmin"] = stands
 	changed, err := json.Marshal(keycloak)
 	require.NoError(t, err)
 	values["mlflow-sso:keycloak"] = string(changed)

@@ -143,6 +143,45 @@ func TestTheProgramIsThePlatform(t *testing.T) {
 	}
 }
 
+// What may be imported inside the layers internal and cmd, beside the order of the layers.
+func TestWorkflowsAreInLifecycleAndPulumiIsDrivenInOnePlace(t *testing.T) {
+	const lifecycle = module + "internal/lifecycle"
+	for _, s := range sources(t, "internal", "cmd") {
+		folder := filepath.ToSlash(filepath.Dir(s.name))
+		for _, path := range imports(t, s) {
+			switch {
+			case strings.HasPrefix(path, lifecycle) && !strings.HasPrefix(folder, "internal/lifecycle"):
+				require.True(t, strings.HasPrefix(folder, "cmd/"), "%s imports %s: only commands start workflows", s.name, path)
+			case path == lifecycle:
+				t.Errorf("%s imports %s: a domain of lifecycle knows no workflow", s.name, path)
+			case path == module+"internal/stack":
+				require.True(t, strings.HasPrefix(folder, "internal/lifecycle"), "%s imports %s: want package lifecycle", s.name, path)
+			case strings.HasPrefix(path, "github.com/pulumi/pulumi/sdk/v3/go/auto"):
+				require.Equal(t, "internal/stack", folder, "%s imports %s: want package stack", s.name, path)
+			}
+		}
+	}
+}
+
+// A copied command shares flags and output with the one that runs.
+func TestNoCommandIsCopied(t *testing.T) {
+	for _, s := range sources(t, "cmd") {
+		ast.Inspect(s.file, func(node ast.Node) bool {
+			if assign, ok := node.(*ast.AssignStmt); ok {
+				for _, value := range assign.Rhs {
+					star, ok := value.(*ast.StarExpr)
+					if !ok {
+						continue
+					}
+					from, ok := star.X.(*ast.Ident)
+					require.False(t, ok && from.Name == "cmd", "%s: want what it needs as arguments", s.set.Position(star.Pos()))
+				}
+			}
+			return true
+		})
+	}
+}
+
 // Two stacks differ in their files alone.
 func TestNoCodeAsksWhichStackItIs(t *testing.T) {
 	profile := regexp.MustCompile(`(?i)^(dev|development|prod|production|staging)$`)

@@ -134,9 +134,9 @@ func TestAMistakeInTheSettingsOfSnapshotsIsNamed(t *testing.T) {
 	for want, change := range map[string][2]string{
 		"backup.directory: got \"srv\"":       {`"directory":"/srv/snapshots"`, `"directory":"srv"`},
 		"backup.directory: got \"/srv/../x\"": {`"directory":"/srv/snapshots"`, `"directory":"/srv/../x"`},
-		"backup.every: got 1m0s":              {`{"directory"`, `{"every":"1m","directory"`},
+		"backup.interval: got 1m0s":           {`{"directory"`, `{"interval":"1m","directory"`},
 		"backup.keep.last: got 0":             {`{"directory"`, `{"keep":{"last":0},"directory"`},
-		"backup.provedWithin: got 1s":         {`{"directory"`, `{"provedWithin":"1s","directory"`},
+		"backup.verifyWithin: got 1s":         {`{"directory"`, `{"verifyWithin":"1s","directory"`},
 	} {
 		values := maps.Clone(right)
 		values["mlflow-sso:backup"] = strings.Replace(values["mlflow-sso:backup"], change[0], change[1], 1)

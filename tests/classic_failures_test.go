@@ -15,7 +15,7 @@ import (
 )
 
 // The eleven ways in which a deployment by hand went wrong. Each is a pair of
-// values that disagreed; here is one test for each pair. docs/troubleshooting.md
+// values that disagreed; here is one test for each pair. docs/how-to/troubleshooting.md
 // names these tests.
 
 // parsed is a variable that holds an address.

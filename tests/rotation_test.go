@@ -77,8 +77,8 @@ func TestOutputsSayWhichEditionAPasswordIs(t *testing.T) {
 	r := recordReplaced(t, "dev")
 	require.Equal(t, "2.1", r.Output(t, "keycloak.admin.edition").Value)
 	require.Equal(t, "2.1", r.Output(t, "demoUsers[0].edition").Value)
-	require.Equal(t, "mlflow/gateway-key", r.Output(t, "turned.generations[0].label").Value)
+	require.Equal(t, "mlflow/gateway-key", r.Output(t, "credentialVersions.generations[0].label").Value)
 	r, err := run(t, "dev")
 	require.NoError(t, err)
-	require.Equal(t, credentials.FirstEdition, r.Output(t, "keycloak.admin.edition").Value)
+	require.Equal(t, credentials.FirstVersion, r.Output(t, "keycloak.admin.edition").Value)
 }

@@ -1,6 +1,5 @@
-// Package tests checks the whole program without Docker and without Pulumi's
-// engine: what it asks for is recorded from the real stack files and compared
-// with what must hold.
+// Package tests tests the whole program without Docker and Pulumi's engine, on the
+// resource graph recorded from the real stack files.
 package tests
 
 import (

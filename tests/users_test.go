@@ -45,7 +45,7 @@ func recordPeople(t *testing.T) *pulumimock.Recording {
 	}
 	values["mlflow-sso:realm"] = fmt.Sprintf(`{"sslRequired":"none","groups":["team"],
 		"mail":{"host":"smtp.example.com","from":"a@example.com","username":"mailer","passwordFile":%q}}`, file["mail"])
-	values["mlflow-sso:people"] = `[{"username":"ada","email":"ada@example.com","groups":["mlflow-admins","team"]}]`
+	values["mlflow-sso:users"] = `[{"username":"ada","email":"ada@example.com","groups":["mlflow-admins","team"]}]`
 	values["mlflow-sso:identityProviders"] = fmt.Sprintf(`[{"alias":"company","groups":{"staff":"mlflow-users"},
 		"oidc":{"metadataFile":%q,"clientID":"stack","clientSecretFile":%q}},
 		{"alias":"partner","groups":{"staff":"mlflow-users"},"trustEmail":true,

@@ -12,6 +12,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/baseimage"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/machine"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/toolchain"
 )
 
@@ -22,22 +23,22 @@ func TestBootstrapRefusesAFormatBeforeItTouchesTheMachine(t *testing.T) {
 
 	code := run([]string{"bootstrap", "--output", "yaml"}, io.Discard, &stderr)
 
-	require.Equal(t, exitMisused, code)
+	require.Equal(t, exitUsage, code)
 	require.Contains(t, stderr.String(), "table or json")
 	require.NoDirExists(t, dir+"/toolchain")
 }
 
-func TestBootstrapTellsEveryPartInBothFormats(t *testing.T) {
+func TestBootstrapListsEveryPartInBothFormats(t *testing.T) {
 	h, err := datadir.At(t.TempDir())
 	require.NoError(t, err)
-	ready := machine{
-		home: h, base: baseimage.Reference,
-		docker:    &engine.Engine{Version: "28.0.1", Host: "unix:///run/docker.sock"},
-		toolchain: &toolchain.Toolchain{Parts: []toolchain.Part{{Name: "Pulumi command line", Version: "3.258.0", From: "/usr/bin/pulumi"}}},
+	ready := &machine.Machine{
+		Home: h, Base: baseimage.Reference,
+		Docker:    &engine.Engine{Version: "28.0.1", Host: "unix:///run/docker.sock"},
+		Toolchain: &toolchain.Toolchain{Parts: []toolchain.Part{{Name: "Pulumi command line", Version: "3.258.0", From: "/usr/bin/pulumi"}}},
 	}
 	var table, text bytes.Buffer
-	require.NoError(t, ready.print(&table, "table"))
-	require.NoError(t, ready.print(&text, "json"))
+	require.NoError(t, printMachine(&table, ready, "table"))
+	require.NoError(t, printMachine(&text, ready, "json"))
 
 	for _, want := range []string{"28.0.1", "unix:///run/docker.sock", baseimage.Reference, "3.258.0", "/usr/bin/pulumi", h.Dir()} {
 		require.Contains(t, table.String(), want)

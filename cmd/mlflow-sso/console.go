@@ -18,87 +18,86 @@ import (
 )
 
 const (
-	// consoleUsual is how long a person may stay unless --for says something else,
+	// consoleDefault is how long a person may stay unless --for says something else,
 	// shortestConsole the least that --for may say. The most is what Keycloak gives a session.
-	consoleUsual    = 30 * time.Minute
-	shortestConsole = 10 * time.Second
+	consoleDefault = 30 * time.Minute
+	consoleMin     = 10 * time.Second
 )
 
-func newConsoleCommand(ofStack outputsOf) *cobra.Command {
-	var which chosen
-	var length time.Duration
+func newConsoleCommand(which *stackFlags, ofStack outputsOf) *cobra.Command {
+	var duration time.Duration
 	command := &cobra.Command{
 		Use:   "console",
-		Short: "Open Keycloak's admin console to one person, for as long as this runs",
-		Long: `console makes a person in Keycloak who may do anything there, shows name and password once,
-and removes the person again when the time is over or when you end it (Ctrl-C). That ends
-their sessions too. Give people access to MLflow there: realm mlflow, Users, and the groups
-mlflow-users and mlflow-admins.
+		Short: "Grant temporary access to the Keycloak admin console",
+		Long: `console creates a temporary Keycloak administrator, prints a URL and one-time credentials, and
+deletes the administrator with all sessions when the time is over or the command ends
+(Ctrl-C). Manage users in realm mlflow; the groups mlflow-users and mlflow-admins grant
+access to MLflow.
 
-The console answers on this machine alone. From another computer, bring it to the same
-address there first, as in the example.
+The console is only reachable on this machine. From another computer, forward the port as in
+the example.
 
-If this command is killed, the person stays until their time is over; then the next console,
-up or verify removes them.`,
+If this command is killed, the administrator is deleted after its time by the next console,
+up or verify.`,
 		Example: `  mlflow-sso console
-  mlflow-sso console --stack prod --for 5m
+  mlflow-sso console --stack prod --duration 5m
   ssh -t -L 8081:127.0.0.1:8081 <host> mlflow-sso console --stack prod     # 8081 is keycloak.port`,
-		Args: noArguments,
+		Args:        noArguments,
+		Annotations: exits(map[int]string{exitFailed: "access was not granted, or not revoked in time"}),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if length < shortestConsole || length > adminrealm.SessionMax {
-				return usageError{fmt.Errorf("--for: got %s, want %s to %s", length, shortestConsole, adminrealm.SessionMax)}
+			if duration < consoleMin || duration > adminrealm.SessionMax {
+				return usageError{fmt.Errorf("--duration: got %s, want %s to %s", duration, consoleMin, adminrealm.SessionMax)}
 			}
-			told, err := ofStack(cmd.Context(), which)
+			stack, err := ofStack(cmd.Context(), *which)
 			if err != nil {
 				return err
 			}
-			// A terminal that is closed, or a connection that breaks, ends it as Ctrl-C does.
+			// A closed terminal or a broken connection ends it as Ctrl-C does.
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGHUP, syscall.SIGPIPE)
 			defer stop()
-			return console(ctx, cmd, told, length)
+			return console(ctx, cmd, stack, duration)
 		},
 	}
-	which.flags(command.Flags())
-	command.Flags().DurationVar(&length, "for", consoleUsual, "how long the person may stay, `TIME` such as 5m or 2h")
+	command.Flags().DurationVar(&duration, "duration", consoleDefault, "`TIME` for which access is granted, such as 5m or 2h")
 	return command
 }
 
-// console lets a person in, waits, and removes them whatever happens meanwhile.
-func console(ctx context.Context, cmd *cobra.Command, told outputs.Stack, length time.Duration) (err error) {
-	realm, log := adminrealm.New(told), progress.New(cmd.ErrOrStderr())
-	var guest *adminrealm.TemporaryAdmin
-	err = log.Step(ctx, "a way into Keycloak's admin console", func(ctx context.Context, step *progress.Step) error {
-		// Also removes those whose time is over; and without its settings the login would fail.
+// console grants access, waits, and revokes it whatever happens meanwhile.
+func console(ctx context.Context, cmd *cobra.Command, stack outputs.Stack, length time.Duration) (err error) {
+	realm, log := adminrealm.New(stack), progress.New(cmd.ErrOrStderr())
+	var admin *adminrealm.TemporaryAdmin
+	err = log.Step(ctx, "creating a temporary Keycloak administrator", func(ctx context.Context, step *progress.Step) error {
+		// This also deletes expired administrators; without its settings the login would fail.
 		set, err := realm.Reconcile(ctx)
 		if err != nil {
 			return err
 		}
-		guest, err = realm.CreateTemporaryAdmin(ctx, time.Now().Add(length))
+		admin, err = realm.CreateTemporaryAdmin(ctx, time.Now().Add(length))
 		if err == nil && len(set) > 0 {
-			step.Say("set %d things in realm master that had changed, such as %s", len(set), set[0].What)
+			step.Say("reverted %d manual changes in realm master, such as %s", len(set), set[0].What)
 		}
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, goodbye(ctx, log, realm, guest)) }()
-	if err := printGuest(cmd.OutOrStdout(), told, guest); err != nil {
+	defer func() { err = errors.Join(err, deleteTemporaryAdmin(ctx, log, realm, admin)) }()
+	if err := printTemporaryAdmin(cmd.OutOrStdout(), stack, admin); err != nil {
 		return err
 	}
-	return stay(ctx, log, "console for "+guest.Username, guest.Until)
+	return countdown(ctx, log, "console for "+admin.Username, admin.Until)
 }
 
-// goodbye removes the person, also after an interrupt.
-func goodbye(ctx context.Context, log *progress.Log, realm *adminrealm.Realm, guest *adminrealm.TemporaryAdmin) error {
-	return leave(ctx, log, "removing "+guest.Username, func(ctx context.Context) error { return realm.DeleteTemporaryAdmin(ctx, guest) },
-		fmt.Sprintf("the next `mlflow-sso console`, `up` or `verify` after %s removes %s", guest.Until.Local().Format(time.TimeOnly), guest.Username))
+// deleteTemporaryAdmin deletes the administrator, also after an interrupt.
+func deleteTemporaryAdmin(ctx context.Context, log *progress.Log, realm *adminrealm.Realm, admin *adminrealm.TemporaryAdmin) error {
+	return revokeOnExit(ctx, log, "deleting "+admin.Username, func(ctx context.Context) error { return realm.DeleteTemporaryAdmin(ctx, admin) },
+		fmt.Sprintf("the next `mlflow-sso console`, `up` or `verify` after %s deletes %s", admin.Until.Local().Format(time.TimeOnly), admin.Username))
 }
 
-func printGuest(w io.Writer, told outputs.Stack, guest *adminrealm.TemporaryAdmin) error {
-	at, err := url.Parse(told.Keycloak.AdminURL)
+func printTemporaryAdmin(w io.Writer, stack outputs.Stack, admin *adminrealm.TemporaryAdmin) error {
+	at, err := url.Parse(stack.Keycloak.AdminURL)
 	if err != nil {
-		return fmt.Errorf("the stack's address of the admin console: %w", err)
+		return fmt.Errorf("parse the URL of the admin console: %w", err)
 	}
 	_, err = fmt.Fprintf(w, `
 Keycloak console  %s/admin/
@@ -108,6 +107,6 @@ Until             %s, or until this command ends
 
 From another computer, in a second terminal there:  ssh -N -L %[5]s:%[6]s <this host>
 
-`, told.Keycloak.AdminURL, guest.Username, guest.Password, guest.Until.Local().Format(time.TimeOnly), at.Port(), at.Host)
+`, stack.Keycloak.AdminURL, admin.Username, admin.Password, admin.Until.Local().Format(time.TimeOnly), at.Port(), at.Host)
 	return err
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"strings"
@@ -17,51 +16,45 @@ import (
 func TestTheConsoleRefusesATimeThatMakesNoSenseBeforeItAsksAnybody(t *testing.T) {
 	for _, length := range []string{"0s", "-5m", "9s", "8h1s", "a while", "30"} {
 		asked := false
-		command := newConsoleCommand(func(context.Context, chosen) (outputs.Stack, error) {
+		root := newRootCommand(func(context.Context, stackFlags) (outputs.Stack, error) {
 			asked = true
 			return outputs.Stack{}, nil
 		})
-		command.SetArgs([]string{"--for", length})
-		command.SetErr(io.Discard)
-		command.SilenceUsage, command.SilenceErrors = true, true
-		require.Error(t, command.ExecuteContext(t.Context()), length)
+		require.Equal(t, exitUsage, runRoot(t.Context(), root, []string{"console", "--duration", length}, io.Discard, io.Discard), length)
 		require.False(t, asked, length)
-
-		var stderr bytes.Buffer
-		require.Equal(t, exitMisused, run([]string{"console", "--for", length}, io.Discard, &stderr), length)
 	}
 }
 
 func TestAGuestIsShownWithEverythingThatALoginTakes(t *testing.T) {
-	told := outputs.Stack{Keycloak: outputs.Keycloak{AdminURL: "http://127.0.0.1:8081"}}
+	stack := outputs.Stack{Keycloak: outputs.Keycloak{AdminURL: "http://127.0.0.1:8081"}}
 	guest := &adminrealm.TemporaryAdmin{Username: "console-x", Password: "the-password", Until: time.Date(2026, 5, 4, 12, 30, 15, 0, time.Local)}
 	var out strings.Builder
 
-	require.NoError(t, printGuest(&out, told, guest))
+	require.NoError(t, printTemporaryAdmin(&out, stack, guest))
 
 	for _, want := range []string{"http://127.0.0.1:8081/admin/\n", "console-x\n", "the-password\n", "12:30:15", "ssh -N -L 8081:127.0.0.1:8081 "} {
 		require.Contains(t, out.String(), want)
 	}
 }
 
-// Where nobody has a standing password, none is shown, and the way in is named.
+// without a permanent administrator, none is shown, and the way in is named.
 func TestPasswordsAreOfThoseWhoExist(t *testing.T) {
-	told := outputs.Stack{Keycloak: outputs.Keycloak{AdminURL: "http://127.0.0.1:8081", Admin: outputs.Login{Username: "admin", Password: "p"}}}
-	require.Len(t, logins(told), 1)
+	stack := outputs.Stack{Keycloak: outputs.Keycloak{AdminURL: "http://127.0.0.1:8081", Admin: outputs.Login{Username: "admin", Password: "p"}}}
+	require.Len(t, logins(stack), 1)
 	var addresses strings.Builder
-	require.NoError(t, printAddresses(&addresses, chosen{name: "some"}, told))
+	require.NoError(t, printAddresses(&addresses, stackFlags{name: "some"}, stack))
 	require.Contains(t, addresses.String(), "console  http://127.0.0.1:8081/admin/\n")
 
-	told.Keycloak.Admin = outputs.Login{}
-	require.Empty(t, logins(told))
+	stack.Keycloak.Admin = outputs.Login{}
+	require.Empty(t, logins(stack))
 	addresses.Reset()
-	require.NoError(t, printAddresses(&addresses, chosen{name: "some"}, told))
+	require.NoError(t, printAddresses(&addresses, stackFlags{name: "some"}, stack))
 	require.Contains(t, addresses.String(), " console --stack some\n")
 	require.NotContains(t, addresses.String(), "/admin/")
 
 	var table, text strings.Builder
-	require.NoError(t, printLogins(&table, logins(told), asTable))
+	require.NoError(t, printLogins(&table, logins(stack), asTable))
 	require.Empty(t, table.String())
-	require.NoError(t, printLogins(&text, logins(told), asJSON))
+	require.NoError(t, printLogins(&text, logins(stack), asJSON))
 	require.Equal(t, "[]\n", text.String())
 }

@@ -9,22 +9,22 @@ import (
 )
 
 const (
-	// goodbyeWithin is how long it is tried when somebody has to go: what has to let them
-	// go may be starting again just then.
-	goodbyeWithin = time.Minute
-	goodbyePoll   = 2 * time.Second
+	// revokeTimeout limits the attempts to revoke access: the service that has to do it may
+	// be restarting.
+	revokeTimeout = time.Minute
+	revokePoll    = 2 * time.Second
 )
 
-// stay counts down to the end of somebody's time, or to that of the command.
-func stay(ctx context.Context, log *progress.Log, name string, until time.Time) error {
+// countdown waits until the time is over or the command is interrupted.
+func countdown(ctx context.Context, log *progress.Log, name string, until time.Time) error {
 	return log.Step(ctx, name, func(ctx context.Context, step *progress.Step) error {
 		ctx, cancel := context.WithDeadline(ctx, until)
 		defer cancel()
 		for {
-			step.Say("%s left; Ctrl-C ends it", time.Until(until).Round(time.Second))
+			step.Say("%s left; press Ctrl-C to end it", time.Until(until).Round(time.Second))
 			select {
 			case <-ctx.Done():
-				step.Say("it is over")
+				step.Say("ended")
 				return nil
 			case <-time.After(time.Second):
 			}
@@ -32,10 +32,10 @@ func stay(ctx context.Context, log *progress.Log, name string, until time.Time) 
 	})
 }
 
-// leave ends what somebody was let in with, also after an interrupt. Where that cannot be
-// done in time, otherwise says what ends it instead.
-func leave(ctx context.Context, log *progress.Log, name string, end func(context.Context) error, otherwise string) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbyeWithin)
+// revokeOnExit revokes temporary access, also after an interrupt. If that fails within
+// revokeTimeout, the error ends with otherwise, which says what revokes it instead.
+func revokeOnExit(ctx context.Context, log *progress.Log, name string, end func(context.Context) error, otherwise string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
 	defer cancel()
 	return log.Step(ctx, name, func(ctx context.Context, step *progress.Step) error {
 		for {
@@ -47,7 +47,7 @@ func leave(ctx context.Context, log *progress.Log, name string, end func(context
 			select {
 			case <-ctx.Done():
 				return fmt.Errorf("%w; %s", err, otherwise)
-			case <-time.After(goodbyePoll):
+			case <-time.After(revokePoll):
 			}
 		}
 	})

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,50 +11,39 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
-	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/host/toolchain"
-	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
-	"github.com/mlflow-sso/mlflow-sso/internal/stack"
-	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
+	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 )
 
-func newDestroyCommand() *cobra.Command {
-	var which chosen
-	var data, sure bool
+func newDestroyCommand(which *stackFlags) *cobra.Command {
+	var deleteData, yes bool
 	command := &cobra.Command{
 		Use:   "destroy",
-		Short: "Take a stack down; its data stays unless --data is given",
-		Long: `destroy removes the containers, networks and images that the stack made. Its data volumes,
-and the root secret without which nobody could open them, stay: the next up goes on with
-them. With --data they are removed too, and nothing of the stack is left. What is protected
-by the setting protectData is never removed.`,
+		Short: "Tear a stack down; its data is kept unless --delete-data is given",
+		Long: `destroy removes the containers, networks and images of a stack. It keeps the data volumes and
+the root secret that protects them: the next up continues with them. With --delete-data they
+are deleted as well, and nothing of the stack remains. The setting protectData prevents that.`,
 		Example: `  mlflow-sso destroy
-  mlflow-sso destroy --stack dev --data --yes`,
-		Args: noArguments,
+  mlflow-sso destroy --stack dev --delete-data --yes`,
+		Args:        noArguments,
+		Annotations: exits(map[int]string{exitFailed: "something was not removed"}),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if data && !sure {
-				if err := confirm(cmd, which); err != nil {
+			if deleteData && !yes {
+				if err := confirm(cmd, *which); err != nil {
 					return err
 				}
 			}
-			return destroy(cmd, which, data)
+			return session(cmd, asTable).Destroy(cmd.Context(), which.selection(), deleteData)
 		},
 	}
-	which.flags(command.Flags())
-	command.Flags().BoolVar(&data, "data", false, "remove the databases, the artifacts and the root secret too, for good")
-	command.Flags().BoolVar(&sure, "yes", false, "do not ask whether --data is meant")
+	command.Flags().BoolVar(&deleteData, "delete-data", false, "also delete the databases, the artifacts and the root secret, permanently")
+	command.Flags().BoolVar(&yes, "yes", false, "do not ask for confirmation of --delete-data")
 	return command
 }
 
-// stays tells of data that is not the stack's, which no destroy touches; empty
-// where there is none.
-func stays(which chosen) (string, error) {
-	root, err := workingcopy.Find(".")
-	if err != nil {
-		return "", err
-	}
-	settings, err := stack.Settings(root, which.name, which.file)
+// externalDataNotice names the data in external services, which destroy never touches;
+// empty if there is none.
+func externalDataNotice(which stackFlags) (string, error) {
+	settings, err := lifecycle.Settings(which.selection())
 	if err != nil {
 		return "", err
 	}
@@ -63,35 +51,35 @@ func stays(which chosen) (string, error) {
 	if len(places) == 0 {
 		return "", nil
 	}
-	text := "What is elsewhere stays: " + strings.Join(places, "; ") + ".\n"
+	text := "Data in external services is kept: " + strings.Join(places, "; ") + ".\n"
 	if settings.Postgres.External != nil {
-		text += "Without the stack's root secret nobody gets into that Keycloak: to start anew, make its database anew, too.\n"
+		text += "The Keycloak database cannot be used without the root secret of this stack: recreate that database before the next up.\n"
 	}
 	return text, nil
 }
 
-// confirm lets a person type the stack's name before its data is gone.
-func confirm(cmd *cobra.Command, which chosen) error {
+// confirm asks for the stack's name before its data is deleted.
+func confirm(cmd *cobra.Command, which stackFlags) error {
 	in, ok := terminal(cmd)
 	if !ok {
-		return usageError{errors.New("--data removes all data for good and there is nobody to ask: add --yes if it is meant")}
+		return usageError{errors.New("--delete-data deletes all data permanently, and standard input is no terminal to confirm it on: add --yes")}
 	}
-	elsewhere, err := stays(which)
+	notice, err := externalDataNotice(which)
 	if err != nil {
 		return err
 	}
-	return typed(cmd, in, which, fmt.Sprintf("All runs, models, artifacts and people that stack %s has on this host will be gone for good.\n%s", which.name, elsewhere), "nothing was removed")
+	return confirmStackName(cmd, in, which, fmt.Sprintf("This permanently deletes all runs, models, artifacts and users that stack %s has on this host.\n%s", which.name, notice), "nothing was removed")
 }
 
-// terminal is where a person types, if one does.
+// terminal returns standard input if it is a terminal.
 func terminal(cmd *cobra.Command) (*os.File, bool) {
 	in, ok := cmd.InOrStdin().(*os.File)
 	return in, ok && term.IsTerminal(int(in.Fd()))
 }
 
-// typed demands that a person types the stack's name; otherwise says what became of it.
-func typed(cmd *cobra.Command, in io.Reader, which chosen, what, otherwise string) error {
-	_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "%sType the stack's name to go on: ", what)
+// confirmStackName requires the stack's name to be typed; otherwise completes the error.
+func confirmStackName(cmd *cobra.Command, in io.Reader, which stackFlags, what, otherwise string) error {
+	_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "%sType the name of the stack to continue: ", what)
 	answer, err := bufio.NewReader(in).ReadString('\n')
 	if err != nil {
 		return fmt.Errorf("read the answer: %w", err)
@@ -100,44 +88,4 @@ func typed(cmd *cobra.Command, in io.Reader, which chosen, what, otherwise strin
 		return fmt.Errorf("got %q, want %q: %s", answer, which.name, otherwise)
 	}
 	return nil
-}
-
-func destroy(cmd *cobra.Command, which chosen, data bool) (err error) {
-	root, err := workingcopy.Find(".")
-	if err != nil {
-		return err
-	}
-	if _, err := stack.Settings(root, which.name, which.file); err != nil {
-		return err
-	}
-	at, err := datadir.Open()
-	if err != nil {
-		return err
-	}
-	if !stack.MightExist(at, which.name) {
-		_, err := fmt.Fprintf(cmd.ErrOrStderr(), "stack %s was never brought up from %s: there is nothing to remove\n", which.name, at.Dir())
-		return err
-	}
-	// Not started for this: where no daemon runs, nothing of the stack runs either.
-	docker, err := engine.Open(cmd.Context())
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, docker.Close()) }()
-	log := progress.New(cmd.ErrOrStderr())
-	tools, err := toolchain.Ensure(cmd.Context(), at, root, log)
-	if err != nil {
-		return err
-	}
-	s, err := which.on(cmd.Context(), &machine{root: root, home: at, docker: docker, toolchain: tools})
-	if err != nil {
-		return err
-	}
-	return log.Step(cmd.Context(), "stack "+which.name, func(ctx context.Context, step *progress.Step) error {
-		changes, err := s.Destroy(ctx, step, data)
-		if err == nil {
-			step.Say("%s", s.Summary(changes))
-		}
-		return err
-	})
 }

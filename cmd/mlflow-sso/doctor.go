@@ -9,40 +9,37 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/internal/check/health"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
 var (
-	// errFindings says that doctor has found something, errUnseen that it could not look everywhere.
-	errFindings = errors.New("something is wrong; the first finding is where to begin")
-	errUnseen   = errors.New("nothing wrong was found, but not everything could be looked at")
+	// errFindings is returned if something is wrong, errIncomplete if a check could not run.
+	errFindings   = errors.New("something is wrong; begin with the first finding")
+	errIncomplete = errors.New("nothing wrong was found, but a check could not run")
 )
 
-func newDoctorCommand() *cobra.Command {
-	var which chosen
+func newDoctorCommand(which *stackFlags) *cobra.Command {
 	var output format
 	command := &cobra.Command{
 		Use:   "doctor",
-		Short: "Say what is wrong with a stack, why, and which command mends it",
-		Long: `doctor examines the containers, what is inside Keycloak, and the services with their own
-clients, and changes nothing. Each finding has what was got and wanted, its cause, and the
-command that mends it; what follows from another finding stands behind it. It works on a
-stack that is half down, too.
-
-Exit code 4 when something is wrong, 1 when nothing was found but not everything could be
-looked at.`,
+		Short: "Diagnose a stack: what is wrong, why, and which command fixes it",
+		Long: `doctor checks the containers, the objects in Keycloak, and the services through their own
+clients. It changes nothing, and works on a stack that is partly down. Each finding has the
+actual and the expected value, the cause, and the command that fixes it. A finding that
+results from another one is listed after it.`,
 		Example: `  mlflow-sso doctor
   mlflow-sso doctor --stack prod --output json`,
-		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return examine(cmd, which, output) },
+		Args:        noArguments,
+		Annotations: exits(map[int]string{exitFailed: "nothing was found, but a check could not run", exitFindings: "something is wrong"}),
+		RunE:        func(cmd *cobra.Command, _ []string) error { return runDoctor(cmd, *which, output) },
 	}
-	which.flags(command.Flags())
-	output.flag(command.Flags())
+	output.flag(command)
 	return command
 }
 
-func examine(cmd *cobra.Command, which chosen, output format) (err error) {
-	patient, err := which.patient(cmd.Context())
+func runDoctor(cmd *cobra.Command, which stackFlags, output format) (err error) {
+	target, err := which.healthTarget(cmd.Context())
 	if err != nil {
 		return err
 	}
@@ -51,9 +48,9 @@ func examine(cmd *cobra.Command, which chosen, output format) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, docker.Close()) }()
-	var told health.Report
-	err = progress.New(cmd.ErrOrStderr()).Step(cmd.Context(), "examination of "+patient.Stack.Deployment, func(ctx context.Context, step *progress.Step) error {
-		told = health.Run(ctx, patient, docker, func(name string) { step.Say("%s: looked at", name) })
+	var found health.Report
+	err = progress.New(cmd.ErrOrStderr()).Step(cmd.Context(), "checking "+target.Stack.Deployment, func(ctx context.Context, step *progress.Step) error {
+		found = health.Run(ctx, target, docker, func(name string) { step.Say("%s: checked", name) })
 		return ctx.Err()
 	})
 	if err != nil {
@@ -63,27 +60,27 @@ func examine(cmd *cobra.Command, which chosen, output format) (err error) {
 	if output == asJSON {
 		write = health.WriteJSON
 	}
-	err = write(cmd.OutOrStdout(), told)
+	err = write(cmd.OutOrStdout(), found)
 	switch {
 	case err != nil:
-	case len(told.Findings) > 0:
+	case len(found.Findings) > 0:
 		err = errFindings
-	case !told.Healthy():
-		err = errUnseen
+	case !found.Healthy():
+		err = errIncomplete
 	}
 	return err
 }
 
-// patient reads from the state what doctor has to know; no service is asked.
-func (c *chosen) patient(ctx context.Context) (health.Target, error) {
-	s, err := c.found(ctx)
+// healthTarget reads what doctor needs from the state and contacts no service.
+func (c *stackFlags) healthTarget(ctx context.Context) (health.Target, error) {
+	s, err := lifecycle.Find(ctx, c.selection())
 	if err != nil {
 		return health.Target{}, err
 	}
-	told, err := s.Outputs(ctx)
+	found, err := s.Outputs(ctx)
 	if err != nil {
 		return health.Target{}, err
 	}
 	environments, err := s.ContainerEnv(ctx)
-	return health.Target{Stack: told, Environments: environments, Rules: s.Config.Rules(), Tool: os.Args[0], Flags: c.asFlags()}, err
+	return health.Target{Stack: found, Environments: environments, Rules: s.Config.Rules(), Tool: os.Args[0], Flags: c.asFlags()}, err
 }

@@ -1,35 +1,29 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
-
-	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
-	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
-// errDrift says that a stack is not as its program wants it.
-var errDrift = errors.New("there is drift; `mlflow-sso up --refresh` mends what would be made, changed or removed, and the other lines say what to do")
+// errDrift is returned if the actual state differs from the settings.
+var errDrift = errors.New("there is drift; `mlflow-sso up --refresh` fixes what would be created, updated or deleted, and the other lines say what to do")
 
-func newDriftCommand() *cobra.Command {
-	var which chosen
-	command := &cobra.Command{
+func newDriftCommand(which *stackFlags) *cobra.Command {
+	return &cobra.Command{
 		Use:   "drift",
-		Short: "Compare what there is with what the program wants, without changing anything",
-		Long: `drift looks at every container, network, volume and image of a stack and at everything that
-the program made inside Keycloak, and names what an update would change. It names, too, what
-nobody of the stack made: in its realm, among those who may administer MLflow or the realm,
-and on its networks.
-
-Exit code 2 when there is such a thing, 1 when it could not be looked at.`,
-		Example: `  mlflow-sso drift --stack prod`,
-		Args:    noArguments,
+		Short: "Compare the actual state with the settings, without changing anything",
+		Long: `drift compares every container, network, volume, image and Keycloak object of a stack with the
+settings and reports what up --refresh would change. It also reports what the stack does not
+manage: unknown objects in its realm, unknown administrators of MLflow or the realm, and
+unknown containers on its networks.`,
+		Example: `  mlflow-sso drift
+  mlflow-sso drift --stack prod`,
+		Args:        noArguments,
+		Annotations: exits(map[int]string{exitFailed: "the comparison failed", exitChanges: "there is drift"}),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			found, err := drift(cmd, which)
+			found, err := session(cmd, asTable).Drift(cmd.Context(), which.selection())
 			if err != nil {
 				return err
 			}
@@ -45,25 +39,4 @@ Exit code 2 when there is such a thing, 1 when it could not be looked at.`,
 			return err
 		},
 	}
-	which.flags(command.Flags())
-	return command
-}
-
-func drift(cmd *cobra.Command, which chosen) (found []report.Change, err error) {
-	s, err := which.found(cmd.Context())
-	if err != nil {
-		return nil, err
-	}
-	if _, err := s.Outputs(cmd.Context()); err != nil {
-		return nil, err
-	}
-	if s.Docker, err = engine.Open(cmd.Context()); err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, s.Docker.Close()) }()
-	err = progress.New(cmd.ErrOrStderr()).Step(cmd.Context(), "stack "+which.name, func(ctx context.Context, step *progress.Step) error {
-		found, err = s.Drift(ctx, step)
-		return err
-	})
-	return found, err
 }

@@ -13,64 +13,63 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
-// The least and the most that a link may last.
+// The bounds of --link-ttl.
 const (
-	shortestLink = time.Minute
-	longestLink  = 30 * 24 * time.Hour
+	linkTTLMin = time.Minute
+	linkTTLMax = 30 * 24 * time.Hour
 )
 
-func newInviteCommand(ofStack outputsOf) *cobra.Command {
-	var which chosen
-	var lasts time.Duration
-	var again bool
+func newInviteCommand(which *stackFlags, ofStack outputsOf) *cobra.Command {
+	var ttl time.Duration
+	var reset bool
 	command := &cobra.Command{
 		Use:   "invite NAME",
-		Short: "Give a person of the realm a way to set their password",
-		Long: `invite writes a mail with a link to a person of the realm, by which they set a password.
-Where the stack has no server of mail (realm.mail), it shows a password that is good for one
-login: Keycloak then demands another one. Hand it over yourself, and to nobody else.
+		Short: "Send a user an invitation to set a password",
+		Long: `invite sends a user of the realm an e-mail with a link for setting a password. If the stack has
+no mail server (realm.mail), it prints a one-time password instead, which Keycloak requires
+to be changed at the first login. Hand it over yourself, and only to that user.
 
-Who has a password keeps it, unless --again is given: then a mail offers another one, or
-the password for one login takes its place.`,
+An existing password is kept unless --reset-password is given.`,
 		Example: `  mlflow-sso invite ada
-  mlflow-sso invite ada --again --stack prod`,
+  mlflow-sso invite ada --reset-password --stack prod`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usageError{fmt.Errorf("got %d names, want the user name of one person", len(args))}
+				return usageError{fmt.Errorf("got %d names, want the user name of one user", len(args))}
 			}
 			return nil
 		},
+		ValidArgsFunction: completeFromSettings(which, userNames),
+		Annotations:       exits(map[int]string{exitFailed: "nobody was invited"}),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if lasts < shortestLink || lasts > longestLink {
-				return usageError{fmt.Errorf("--for: got %s, want %s to %s", lasts, shortestLink, longestLink)}
+			if ttl < linkTTLMin || ttl > linkTTLMax {
+				return usageError{fmt.Errorf("--link-ttl: got %s, want %s to %s", ttl, linkTTLMin, linkTTLMax)}
 			}
-			told, err := ofStack(cmd.Context(), which)
+			stack, err := ofStack(cmd.Context(), *which)
 			if err != nil {
 				return err
 			}
 			var made *realmusers.Invitation
-			err = progress.New(cmd.ErrOrStderr()).Step(cmd.Context(), "an invitation for "+args[0], func(ctx context.Context, _ *progress.Step) error {
-				realm, err := realmusers.Open(ctx, told)
+			err = progress.New(cmd.ErrOrStderr()).Step(cmd.Context(), "inviting "+args[0], func(ctx context.Context, _ *progress.Step) error {
+				realm, err := realmusers.Open(ctx, stack)
 				if err == nil {
-					made, err = realm.Invite(ctx, args[0], lasts, again)
+					made, err = realm.Invite(ctx, args[0], ttl, reset)
 				}
 				return err
 			})
 			if err != nil {
 				return err
 			}
-			return printInvitation(cmd.OutOrStdout(), told, made)
+			return printInvitation(cmd.OutOrStdout(), stack, made)
 		},
 	}
-	which.flags(command.Flags())
-	command.Flags().DurationVar(&lasts, "for", realmusers.LinkLifetime, "how long the link in a mail is good for, `TIME` such as 2h")
-	command.Flags().BoolVar(&again, "again", false, "also for a person who has a password")
+	command.Flags().DurationVar(&ttl, "link-ttl", realmusers.LinkLifetime, "`TIME` for which the link in the e-mail is valid, such as 2h")
+	command.Flags().BoolVar(&reset, "reset-password", false, "also if the user has a password")
 	return command
 }
 
-func printInvitation(w io.Writer, told outputs.Stack, made *realmusers.Invitation) error {
+func printInvitation(w io.Writer, stack outputs.Stack, made *realmusers.Invitation) error {
 	if made.Password == "" {
-		_, err := fmt.Fprintf(w, "Keycloak has written to %s; the link is good until %s\n", made.Email, made.Until.Local().Format(time.DateTime))
+		_, err := fmt.Fprintf(w, "Keycloak sent an e-mail to %s; the link is valid until %s\n", made.Email, made.Until.Local().Format(time.DateTime))
 		return err
 	}
 	_, err := fmt.Fprintf(w, `
@@ -78,7 +77,7 @@ MLflow     %s
 User name  %s
 Password   %s
 
-The password is good for one login, at which Keycloak demands another one.
-`, told.MLflow.URL, made.Username, made.Password)
+The password is valid for one login, at which Keycloak requires a new one.
+`, stack.MLflow.URL, made.Username, made.Password)
 	return err
 }

@@ -1,5 +1,5 @@
-// Command mlflow-sso is the operator's tool: it prepares a machine, brings a
-// stack up, proves that people can log in, and takes the stack down again.
+// Command mlflow-sso is the operator's tool: it prepares a machine, deploys a stack,
+// verifies its logins and its security, and tears the stack down again.
 package main
 
 import (
@@ -8,12 +8,14 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"github.com/mlflow-sso/mlflow-sso/cmd/mlflow-sso/internal/noquery"
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/accessprovider"
 	"github.com/mlflow-sso/mlflow-sso/platform"
 )
 
 func main() {
-	// Pulumi starts the tool under another name as its plugin for what MLflow knows.
+	noquery.Restore()
+	// Pulumi starts the tool under another name as its plugin for MLflow's permissions.
 	if accessprovider.IsPlugin() {
 		if err := accessprovider.Main(); err != nil {
 			_, _ = fmt.Fprintln(os.Stderr, "error:", err)
@@ -21,7 +23,7 @@ func main() {
 		}
 		return
 	}
-	// Pulumi starts the tool itself as the program, which then needs no second compilation.
+	// Pulumi starts the tool as the program, so that nothing is compiled again.
 	if os.Getenv(pulumi.EnvMonitor) != "" {
 		pulumi.Run(platform.Program)
 		return

@@ -7,11 +7,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 )
 
-// format is how a command writes its result: a table for people, JSON, or, where a
-// command says so, Markdown for a comment on GitHub.
+// format is how a command writes its result: a table, JSON, and for some commands
+// further formats, such as Markdown for a comment on GitHub.
 type format string
 
 const (
@@ -22,12 +22,12 @@ const (
 	asHTML     format = "html"
 )
 
-// flag adds --output to a command's flags, for a table unless it is given. Table
-// and JSON may be chosen, and more.
-func (f *format) flag(flags *pflag.FlagSet, more ...format) {
+// flag adds --output to a command, a table by default.
+func (f *format) flag(command *cobra.Command, more ...format) {
 	*f = asTable
 	choice := formatChoice{f, append([]format{asTable, asJSON}, more...)}
-	flags.VarP(choice, "output", "", "`FORMAT` of the result, "+choice.list())
+	command.Flags().VarP(choice, "output", "", "`FORMAT` of the result, "+choice.list())
+	complete(command, "output", choice.words())
 }
 
 // formatChoice is a flag's value: one format of several.
@@ -55,17 +55,23 @@ func (c formatChoice) String() string {
 // Type is what help calls the value where the usage has no name for it.
 func (c formatChoice) Type() string { return "format" }
 
-// list is such as "table, json or markdown".
-func (c formatChoice) list() string {
+// words returns the names of the formats.
+func (c formatChoice) words() []string {
 	names := make([]string, len(c.from))
 	for i, f := range c.from {
 		names[i] = string(f)
 	}
+	return names
+}
+
+// list is such as "table, json or markdown".
+func (c formatChoice) list() string {
+	names := c.words()
 	last := len(names) - 1
 	return strings.Join(names[:last], ", ") + " or " + names[last]
 }
 
-// writeJSON writes a result for machines.
+// writeJSON writes a result as indented JSON.
 func writeJSON(w io.Writer, result any) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")

@@ -1,47 +1,42 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/stack"
-	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
+	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 )
 
-func newRestoreCommand() *cobra.Command {
-	var which chosen
-	var options stack.RestoreOptions
-	var unproved bool
+func newRestoreCommand(which *stackFlags) *cobra.Command {
+	var options lifecycle.RestoreOptions
+	var noVerify bool
 	var output format
 	command := &cobra.Command{
 		Use:   "restore",
-		Short: "Make a stack out of a snapshot, on a new machine or beside the running one",
-		Long: `restore makes this machine ready, reads all of a snapshot to see that it is whole, makes the
-stack with what is in it, brings it up and proves its logins. It needs the stack file, with
-the setting backup, the repository that this names, and the recovery passphrase in the file
-that it names; nothing else of the old stack.
+		Short: "Create a stack from a snapshot, on a new machine or next to the running one",
+		Long: `restore prepares this machine, checks the whole snapshot for damage, creates the stack with the
+snapshot's data, and verifies its logins. It needs the stack file with the setting backup, the
+repository, and the file with the recovery passphrase; nothing else of the old stack.
 
-A wrong passphrase, a damaged snapshot, one of another stack, too little disk, and a stack
-that has data already are refused before anything is made. Nothing is ever removed to make
-room. To restore beside a running stack, write a stack file with another name and other
-ports, and say by --of whose snapshot it is.
-
-Exit code 1 when nothing was restored, or when the restored stack is not as it should be.`,
+restore refuses a wrong passphrase, a damaged snapshot, a snapshot of another stack, too little
+disk space, and a stack that already has data, and never deletes anything. To restore next to a
+running stack, write a stack file with another name and other ports, and name the stack of the
+snapshot with --source.`,
 		Example: `  mlflow-sso restore --stack prod
   mlflow-sso restore --stack prod --snapshot 4f2c91aa
-  mlflow-sso restore --stack copy --file ~/copy/Pulumi.copy.yaml --of mlflow-sso-prod`,
-		Args: noArguments,
+  mlflow-sso restore --stack copy --file ~/copy/Pulumi.copy.yaml --source mlflow-sso-prod`,
+		Args:        noArguments,
+		Annotations: exits(map[int]string{exitFailed: "nothing was restored, or the restored stack failed a check"}),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			done, told, err := restore(cmd, which, options)
+			in := session(cmd, output)
+			done, stack, err := in.Restore(cmd.Context(), which.selection(), options)
 			if err != nil {
 				return err
 			}
-			if !unproved {
-				if err := verifyRestored(cmd, told, output); err != nil {
+			if !noVerify {
+				if err := in.Verify(cmd.Context(), stack, false); err != nil {
 					return err
 				}
 			}
@@ -51,51 +46,18 @@ Exit code 1 when nothing was restored, or when the restored stack is not as it s
 			return printRestoration(cmd, done)
 		},
 	}
-	which.flags(command.Flags())
-	output.flag(command.Flags())
-	command.Flags().StringVar(&options.Snapshot, "snapshot", "latest", "the `ID` of the snapshot, or how it begins")
-	command.Flags().StringVar(&options.Of, "of", "", "the setting `NAME` of the stack whose snapshot it is (default this stack's own)")
-	command.Flags().BoolVar(&unproved, "no-verify", false, "restore without proving the logins")
+	output.flag(command)
+	command.Flags().StringVar(&options.Snapshot, "snapshot", "latest", "`ID` of the snapshot, or its beginning")
+	command.Flags().StringVar(&options.Of, "source", "", "setting `NAME` of the stack that the snapshot is of (default: this stack's own)")
+	command.Flags().BoolVar(&noVerify, "no-verify", false, "restore without verifying the logins")
 	return command
 }
 
-// restore restores a snapshot, and then does more with the stack, if something is given.
-func restore(cmd *cobra.Command, which chosen, options stack.RestoreOptions, more ...func(context.Context, *stack.Stack) error) (done stack.RestoreResult, told outputs.Stack, err error) {
-	err = onStack(cmd, which, "restore of stack "+which.name, func(ctx context.Context, step *progress.Step, s *stack.Stack) error {
-		var err error
-		if done, err = s.Restore(ctx, step, options); err != nil {
-			return err
-		}
-		step.Say("%d rows of %d tables and %d artifacts are as the snapshot says", done.Rows, done.Tables, done.Artifacts)
-		if told, err = s.Outputs(ctx); err != nil {
-			return err
-		}
-		for _, do := range more {
-			if err := do(ctx, s); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return done, told, err
-}
-
-// verifyRestored proves the logins. The report is a table on standard error where
-// standard output is for a machine.
-func verifyRestored(cmd *cobra.Command, told outputs.Stack, output format) error {
-	if output != asJSON {
-		return verifyOutputs(cmd, told, asTable)
-	}
-	quiet := *cmd
-	quiet.SetOut(cmd.ErrOrStderr())
-	return verifyOutputs(&quiet, told, asTable)
-}
-
-func printRestoration(cmd *cobra.Command, done stack.RestoreResult) error {
+func printRestoration(cmd *cobra.Command, done lifecycle.RestoreResult) error {
 	_, err := fmt.Fprintf(cmd.OutOrStdout(), "\nSnapshot %.8s of %s, taken %s, is restored: %d tables with %d rows and %d artifacts, all as they were.\n",
 		done.Snapshot, done.Of, done.Taken.Local().Format(time.DateTime), done.Tables, done.Rows, done.Artifacts)
-	if err == nil && done.ArtifactsElsewhere != "" {
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "Artifacts are in %s, of which a snapshot has none.\n", done.ArtifactsElsewhere)
+	if err == nil && done.ExternalArtifacts != "" {
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "Artifacts are in %s, of which a snapshot has none.\n", done.ExternalArtifacts)
 	}
 	return err
 }

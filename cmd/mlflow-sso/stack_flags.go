@@ -2,100 +2,72 @@ package main
 
 import (
 	"context"
-	"errors"
-	"os"
+	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
+	"github.com/mlflow-sso/mlflow-sso/config"
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
-	"github.com/mlflow-sso/mlflow-sso/internal/host/toolchain"
-	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
-	"github.com/mlflow-sso/mlflow-sso/internal/stack"
-	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
+	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 )
 
-// chosen is the stack that a command works on.
-type chosen struct{ name, file string }
-
-func (c *chosen) flags(flags *pflag.FlagSet) {
-	flags.StringVar(&c.name, "stack", "dev", "the `NAME` of the stack")
-	flags.StringVar(&c.file, "file", "", "the stack `FILE` with its settings (default Pulumi.<stack>.yaml)")
+// stackFlags select the stack that a command works on.
+type stackFlags struct {
+	name, file string
+	warnings   *warnings
 }
 
-// asFlags are the flags that choose the same stack, to be shown to a person.
-func (c *chosen) asFlags() string {
-	if c.file == "" {
-		return "--stack " + c.name
-	}
-	return "--stack " + c.name + " --file " + c.file
+// addTo adds --stack and --file to every command.
+func (c *stackFlags) addTo(root *cobra.Command) {
+	flags := root.PersistentFlags()
+	flags.StringVar(&c.name, "stack", "dev", "`NAME` of the stack")
+	flags.StringVar(&c.file, "file", "", "stack `FILE` with the settings (default Pulumi.<stack>.yaml)")
+	_ = root.RegisterFlagCompletionFunc("stack", completeStacks)
+	_ = root.MarkPersistentFlagFilename("file", "yaml", "yml")
 }
 
-// on opens the stack, an empty one where there was none, on a machine that is ready.
-func (c *chosen) on(ctx context.Context, m *machine) (*stack.Stack, error) {
-	options, err := c.options(m)
-	if err != nil {
-		return nil, err
-	}
-	return stack.Open(ctx, options)
+// selection returns the same stack for the workflows.
+func (c *stackFlags) selection() lifecycle.Selection {
+	return lifecycle.Selection{Name: c.name, File: c.file, Warn: c.warnings.write}
 }
 
-// found opens a stack that is in the state, to read that alone: nothing is
-// installed or started for it.
-func (c *chosen) found(ctx context.Context) (*stack.Stack, error) {
-	root, err := workingcopy.Find(".")
-	if err != nil {
-		return nil, err
-	}
-	at, err := datadir.Open()
-	if err != nil {
-		return nil, err
-	}
-	options, err := c.options(&machine{root: root, home: at, toolchain: toolchain.Installed(at)})
-	if err != nil {
-		return nil, err
-	}
-	return stack.OpenExisting(ctx, options)
+// asFlags returns the flags that select the same stack, for messages.
+func (c *stackFlags) asFlags() string { return c.selection().Flags() }
+
+// warnings writes each warning once, however often the settings are read.
+type warnings struct {
+	w    io.Writer
+	seen map[string]bool
 }
 
-func (c *chosen) options(m *machine) (stack.Options, error) {
-	program, err := os.Executable()
-	return stack.Options{
-		Name: c.name, File: c.file, Repository: m.root, Home: m.home, Docker: m.docker,
-		PulumiRoot: m.toolchain.Root, PulumiHome: m.toolchain.PulumiHome, Environment: m.toolchain.Environment, Program: program,
-	}, err
+func newWarnings(w io.Writer) *warnings { return &warnings{w, map[string]bool{}} }
+
+func (w *warnings) write(settings *config.Config) {
+	if w == nil || settings == nil {
+		return
+	}
+	for _, text := range settings.Warnings {
+		if !w.seen[text] {
+			w.seen[text] = true
+			_, _ = fmt.Fprintf(w.w, "warning: %s\n", text)
+		}
+	}
 }
 
-// outputsInState reads what a stack tells about itself; no service is asked.
-func outputsInState(ctx context.Context, which chosen) (outputs.Stack, error) {
-	s, err := which.found(ctx)
-	if err != nil {
-		return outputs.Stack{}, err
-	}
-	return s.Outputs(ctx)
+// outputsInState reads the outputs of a stack from its state and contacts no service.
+func outputsInState(ctx context.Context, which stackFlags) (outputs.Stack, error) {
+	return lifecycle.Outputs(ctx, which.selection())
 }
 
-// onStack does something with a stack, on a machine that is ready, as a step.
-func onStack(cmd *cobra.Command, which chosen, title string, do func(context.Context, *progress.Step, *stack.Stack) error) (err error) {
-	root, err := workingcopy.Find(".")
-	if err != nil {
-		return err
-	}
-	// A mistake in the settings should show before a machine is made ready for minutes.
-	settings, err := stack.Settings(root, which.name, which.file)
-	if err != nil {
-		return err
-	}
-	log := progress.New(cmd.ErrOrStderr())
-	ready, err := prepare(cmd.Context(), log, root, settings.Images.Base, settings.Images.Date)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, ready.docker.Close()) }()
-	s, err := which.on(cmd.Context(), ready)
-	if err != nil {
-		return err
-	}
-	return log.Step(cmd.Context(), title, func(ctx context.Context, step *progress.Step) error { return do(ctx, step, s) })
+// session runs workflows for a command. If the result is for a machine, the report on logins
+// goes to standard error.
+func session(cmd *cobra.Command, output format) *lifecycle.Session {
+	return &lifecycle.Session{Err: cmd.ErrOrStderr(), Verify: func(ctx context.Context, stack outputs.Stack, quiet bool) error {
+		out := streams{cmd.OutOrStdout(), cmd.ErrOrStderr()}
+		if quiet || output == asJSON {
+			out.out = out.err
+		}
+		return verifyOutputs(ctx, out, stack, asTable)
+	}}
 }

@@ -13,27 +13,23 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/serviceaccount"
 )
 
-// asToken prints a token, and not what it takes to get one.
+// asToken prints a token, and not the credentials to request one.
 const asToken format = "token"
 
-func newTokenCommand(ofStack outputsOf) *cobra.Command {
-	var which chosen
+func newTokenCommand(which *stackFlags, ofStack outputsOf) *cobra.Command {
 	form := asToken
 	command := &cobra.Command{
 		Use:   "token ACCOUNT",
-		Short: "Print a token of a service account, or what a job needs to get tokens itself",
-		Long: `token asks Keycloak for an access token of a service account (setting serviceAccounts) and
-prints it, with nothing around it. It lasts for the account's tokenMinutes. For a job that
-may take longer, print with --format what the job gets its own tokens with: that holds the
-account's secret, in clear, so send it where only the job reads it.
+		Short: "Print an access token of a service account, or the credentials for a job",
+		Long: `token requests an access token of a service account (setting serviceAccounts) from Keycloak and
+prints nothing else. The token is valid for the account's tokenMinutes. For a job that may
+take longer, print the credentials with --format: the job then requests its own tokens. They
+contain the account's secret in plain text, so that only the job should be able to read them.
 
-  env         lines of variables, for MLflow's Python client with clients/python
+  env         environment variables, for MLflow's Python client with clients/python
   netrc       for curl or Python's requests, at Keycloak
-  kubernetes  a Secret, with the same variables; and ca.crt where the stack has an authority
-  json        the same for other programs
-
-Exit codes: 0 printed, 1 the stack cannot be read or Keycloak gives no token,
-2 the arguments make no sense or there is no such account.`,
+  kubernetes  a Secret with the same variables, and ca.crt if the stack has its own CA
+  json        the same for other programs`,
 		Example: `  curl -H "Authorization: Bearer $(mlflow-sso token ci)" http://localhost:5000/api/2.0/mlflow/users/current
   (umask 077; mlflow-sso token ci --format env > ci.env); docker run --env-file ci.env my-job
   mlflow-sso token ci --stack prod --format kubernetes | kubectl apply -f -`,
@@ -43,33 +39,35 @@ Exit codes: 0 printed, 1 the stack cannot be read or Keycloak gives no token,
 			}
 			return nil
 		},
+		ValidArgsFunction: completeFromSettings(which, serviceAccountNames),
+		Annotations:       exits(map[int]string{exitFailed: "the state cannot be read, or Keycloak issues no token", exitUsage: "a mistake in the arguments, such as an unknown account"}),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			told, err := ofStack(cmd.Context(), which)
+			stack, err := ofStack(cmd.Context(), *which)
 			if err != nil {
 				return err
 			}
-			account, err := told.ServiceAccount(args[0])
+			account, err := stack.ServiceAccount(args[0])
 			if err != nil {
 				return usageError{err}
 			}
-			return printToken(cmd, told, account, form)
+			return printToken(cmd, stack, account, form)
 		},
 	}
-	which.flags(command.Flags())
 	choice := formatChoice{&form, []format{asToken, serviceaccount.Env, serviceaccount.Netrc, serviceaccount.Kubernetes, serviceaccount.JSON}}
-	command.Flags().Var(choice, "format", "`FORMAT` of what is printed, "+choice.list())
+	command.Flags().Var(choice, "format", "`FORMAT` of the output, "+choice.list())
+	complete(command, "format", choice.words())
 	return command
 }
 
-func printToken(cmd *cobra.Command, told outputs.Stack, account outputs.ServiceAccount, form format) error {
-	way, err := wayTo(cmd.Context(), told)
+func printToken(cmd *cobra.Command, stack outputs.Stack, account outputs.ServiceAccount, form format) error {
+	edge, err := openEdge(cmd.Context(), stack)
 	if err != nil {
 		return err
 	}
 	if form != asToken {
-		return serviceaccount.For(told, account, way.Authority).Write(cmd.OutOrStdout(), string(form))
+		return serviceaccount.For(stack, account, edge.Authority).Write(cmd.OutOrStdout(), string(form))
 	}
-	token, err := serviceaccount.Token(cmd.Context(), way.HTTP(), told, account)
+	token, err := serviceaccount.Token(cmd.Context(), edge.HTTP(), stack, account)
 	if err != nil {
 		return err
 	}
@@ -77,16 +75,16 @@ func printToken(cmd *cobra.Command, told outputs.Stack, account outputs.ServiceA
 	return err
 }
 
-// wayTo is the way to a stack's public addresses. Docker is asked only where the
+// openEdge returns a client for a stack's public addresses. Docker is only needed if the
 // stack has an edge.
-func wayTo(ctx context.Context, told outputs.Stack) (way *edgeclient.Client, err error) {
-	if !told.Edge.Exists() {
-		return edgeclient.Open(ctx, told, nil)
+func openEdge(ctx context.Context, stack outputs.Stack) (edge *edgeclient.Client, err error) {
+	if !stack.Edge.Exists() {
+		return edgeclient.Open(ctx, stack, nil)
 	}
 	docker, err := engine.Open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, docker.Close()) }()
-	return edgeclient.Open(ctx, told, docker)
+	return edgeclient.Open(ctx, stack, docker)
 }

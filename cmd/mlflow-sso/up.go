@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"os"
@@ -11,91 +10,67 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/components/edge"
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
-	"github.com/mlflow-sso/mlflow-sso/internal/stack"
-	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
+	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 )
 
-func newUpCommand() *cobra.Command {
-	var which chosen
-	var refresh, unproved, unrehearsed, fresh bool
+func newUpCommand(which *stackFlags) *cobra.Command {
+	var options lifecycle.UpOptions
+	var noVerify, fresh bool
 	command := &cobra.Command{
 		Use:   "up",
-		Short: "Bring a stack up, or to what its settings say now, and prove its logins",
-		Long: `up makes this machine ready as far as it is not (see bootstrap), brings the stack up, and
-proves that the right people can log in and the wrong ones cannot (see verify).
+		Short: "Deploy a stack, or apply its changed settings, and verify the logins",
+		Long: `up prepares this machine if necessary (see bootstrap), deploys the stack, and verifies that
+authorized users can log in and everybody else is refused (see verify).
 
-It may be run again at any time: what is as the settings say stays as it is, and what an
-earlier run that was cut off has left is cleared up. Data is never removed.
+up is idempotent: it changes only what differs from the settings, completes an interrupted
+run, and never deletes data.
 
-Progress is on standard error, the proof and the addresses on standard output.`,
+Progress is written to standard error, the check results and the URLs to standard output.`,
 		Example: `  mlflow-sso up
   mlflow-sso up --stack prod
-  mlflow-sso up --refresh     # mends what drift shows
-  mlflow-sso up --fresh       # builds all images again, with Debian's security fixes of today
+  mlflow-sso up --refresh     # also fix the drift that mlflow-sso drift reports
+  mlflow-sso up --fresh       # build all images again, with today's Debian security fixes
   mlflow-sso up --stack lab --file ~/lab/Pulumi.lab.yaml`,
-		Args: noArguments,
+		Args:        noArguments,
+		Annotations: exits(map[int]string{exitFailed: "the deployment or a check failed"}),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if fresh {
-				if err := freshen(cmd, which); err != nil {
+				if err := freshen(cmd, *which); err != nil {
 					return err
 				}
 			}
-			told, err := up(cmd, which, refresh, unrehearsed)
-			if err != nil || unproved {
+			deployed, err := session(cmd, asTable).Up(cmd.Context(), which.selection(), options)
+			if err != nil || noVerify {
 				return err
 			}
-			if err := verifyOutputs(cmd, told, asTable); err != nil {
+			if err := verifyOutputs(cmd.Context(), streamsOf(cmd), deployed, asTable); err != nil {
 				return err
 			}
-			return printAddresses(cmd.OutOrStdout(), which, told)
+			return printAddresses(cmd.OutOrStdout(), *which, deployed)
 		},
 	}
-	which.flags(command.Flags())
-	command.Flags().BoolVar(&refresh, "refresh", false, "look first at what there is, and set back what was changed by hand")
-	command.Flags().BoolVar(&fresh, "fresh", false, "write today into the stack file as images.date: all images are built again, with\nDebian's packages of today")
-	command.Flags().BoolVar(&unproved, "no-verify", false, "bring the stack up without proving its logins")
-	command.Flags().BoolVar(&unrehearsed, "unrehearsed", false, "let other versions take over the data without `mlflow-sso upgrade`, and without its way back")
+	command.Flags().BoolVar(&options.Refresh, "refresh", false, "read the actual state first, and revert manual changes")
+	command.Flags().BoolVar(&fresh, "fresh", false, "write today's date to the stack file as images.date: all images are built again,\nwith today's Debian packages")
+	command.Flags().BoolVar(&noVerify, "no-verify", false, "deploy without verifying the logins")
+	command.Flags().BoolVar(&options.Unrehearsed, "skip-rehearsal", false, "apply new versions of services without `mlflow-sso upgrade`: no rehearsal, no rollback")
 	return command
 }
 
 // freshen sets the day of Debian's packages in the stack file, so that plain Pulumi and other
 // machines agree with what is built now.
-func freshen(cmd *cobra.Command, which chosen) error {
-	root, err := workingcopy.Find(".")
-	if err != nil {
-		return err
-	}
-	file, err := stack.SetImagesDate(root, which.name, which.file, time.Now())
+func freshen(cmd *cobra.Command, which stackFlags) error {
+	file, err := lifecycle.SetImagesDate(which.selection(), time.Now())
 	if err == nil {
 		_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "images.date is today in %s; commit it\n", file)
 	}
 	return err
 }
 
-func up(cmd *cobra.Command, which chosen, refresh, unrehearsed bool) (told outputs.Stack, err error) {
-	err = onStack(cmd, which, "stack "+which.name, func(ctx context.Context, step *progress.Step, s *stack.Stack) error {
-		if !unrehearsed {
-			if err := s.RequireRehearsal(ctx); err != nil {
-				return err
-			}
-		}
-		changes, err := s.Up(ctx, step, refresh)
-		if err != nil {
-			return err
-		}
-		step.Say("%s", s.Summary(changes))
-		told, err = s.Outputs(ctx)
-		return err
-	})
-	return told, err
-}
-
-// printAddresses tells where to go, and how to get the passwords, which are not
-// shown here: this output ends up in logs.
-func printAddresses(w io.Writer, which chosen, told outputs.Stack) error {
-	console := told.Keycloak.AdminURL + "/admin/"
-	if !told.Keycloak.Admin.Exists() {
+// printAddresses prints the URLs and how to get the credentials, which are not printed
+// here: this output ends up in logs.
+func printAddresses(w io.Writer, which stackFlags, deployed outputs.Stack) error {
+	console := deployed.Keycloak.AdminURL + "/admin/"
+	if !deployed.Keycloak.Admin.Exists() {
 		console = fmt.Sprintf("%s console %s", os.Args[0], which.asFlags())
 	}
 	_, err := fmt.Fprintf(w, `
@@ -103,11 +78,11 @@ MLflow            %[1]s
 Keycloak          %[2]s
 Keycloak console  %[3]s
 
-Passwords         %[4]s passwords %[5]s
-Take it down      %[4]s destroy %[5]s
-`, told.MLflow.URL, told.Keycloak.URL, console, os.Args[0], which.asFlags())
-	if err == nil && told.Edge.Certificates == edge.Internal {
-		_, err = fmt.Fprintf(w, "To be trusted     %s certificate %s > mlflow-ca.pem\n", os.Args[0], which.asFlags())
+Credentials       %[4]s credentials %[5]s
+Tear down         %[4]s destroy %[5]s
+`, deployed.MLflow.URL, deployed.Keycloak.URL, console, os.Args[0], which.asFlags())
+	if err == nil && deployed.Edge.Certificates == edge.Internal {
+		_, err = fmt.Fprintf(w, "CA certificate    %s ca-certificate %s > mlflow-ca.pem\n", os.Args[0], which.asFlags())
 	}
 	return err
 }

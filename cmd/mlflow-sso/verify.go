@@ -20,66 +20,61 @@ import (
 )
 
 // outputsOf reads the outputs of a stack, secrets in clear.
-type outputsOf func(ctx context.Context, which chosen) (outputs.Stack, error)
+type outputsOf func(ctx context.Context, which stackFlags) (outputs.Stack, error)
 
-// errChecks says that a command did its work and found something wrong.
+// errChecks is returned if a check failed or could not run.
 var errChecks = errors.New("not every check passed")
 
-func newVerifyCommand(ofStack outputsOf) *cobra.Command {
-	var which chosen
+func newVerifyCommand(which *stackFlags, ofStack outputsOf) *cobra.Command {
 	var file string
 	var output format
 	command := &cobra.Command{
 		Use:   "verify",
-		Short: "Prove that the right people can log in and the wrong ones cannot",
-		Long: `verify logs in to a running stack the way a browser does: as an administrator, as a
-member, and as somebody who may not. It tries what an attacker would try, too, each
-time next to the same request made properly.
+		Short: "Verify that authorized users can log in and everybody else is refused",
+		Long: `verify logs in to a running stack as a browser does: as an administrator, as a member, and as
+a user without access. It also sends requests that must be refused, each next to the same
+request made properly.
 
-A stack without demo users gets three temporary people for the time of the run. Nothing
-of a run stays behind. Exit code 1 when a check failed or could not run.`,
+A stack without demo users gets three temporary users for the duration of the run. They are
+removed afterwards.`,
 		Example: `  mlflow-sso verify
   mlflow-sso verify --stack prod --output json
   pulumi stack output --json --show-secrets | mlflow-sso verify --outputs -`,
-		Args: noArguments,
+		Args:        noArguments,
+		Annotations: exits(map[int]string{exitFailed: "a check failed or could not run"}),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			stack, err := stackToVerify(cmd, ofStack, which, file)
+			stack, err := stackToVerify(cmd, ofStack, *which, file)
 			if err != nil {
 				return err
 			}
-			return verifyOutputs(cmd, stack, output)
+			return verifyOutputs(cmd.Context(), streamsOf(cmd), stack, output)
 		},
 	}
-	flags := command.Flags()
-	which.flags(flags)
-	flags.StringVar(&file, "outputs", "", "read the stack's outputs from this `FILE` (- is standard input), as\npulumi stack output --json --show-secrets writes them, and leave Pulumi alone")
-	output.flag(flags)
+	command.Flags().StringVar(&file, "outputs", "", "read the stack outputs from this `FILE` (- is standard input) and not from the state,\nin the format of pulumi stack output --json --show-secrets")
+	output.flag(command)
 	return command
 }
 
-// verifyOutputs runs the checks against a stack and tells their outcome.
-func verifyOutputs(cmd *cobra.Command, told outputs.Stack, output format) (err error) {
-	docker, err := engine.Open(cmd.Context())
+// verifyOutputs runs the login checks against a stack and reports the results.
+func verifyOutputs(ctx context.Context, to streams, stack outputs.Stack, output format) (err error) {
+	docker, err := engine.Open(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, docker.Close()) }()
-	done, err := verifyStack(cmd, told, docker, output)
+	done, err := verifyStack(ctx, to, stack, docker, output)
 	if err == nil && !done.OK() {
 		err = errChecks
 	}
 	return err
 }
 
-// noArguments makes a stray argument a mistake in the arguments.
-func noArguments(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usageError{fmt.Errorf("%s takes no arguments, got %q", cmd.CommandPath(), args)}
-	}
-	return nil
-}
+// streams are where a result and progress go.
+type streams struct{ out, err io.Writer }
 
-func stackToVerify(cmd *cobra.Command, ofStack outputsOf, which chosen, file string) (outputs.Stack, error) {
+func streamsOf(cmd *cobra.Command) streams { return streams{cmd.OutOrStdout(), cmd.ErrOrStderr()} }
+
+func stackToVerify(cmd *cobra.Command, ofStack outputsOf, which stackFlags, file string) (outputs.Stack, error) {
 	switch file {
 	case "":
 		return ofStack(cmd.Context(), which)
@@ -94,7 +89,7 @@ func stackToVerify(cmd *cobra.Command, ofStack outputsOf, which chosen, file str
 	return readOutputs(opened, file)
 }
 
-const howToWrite = "write them with `pulumi stack output --json --show-secrets`"
+const howToExport = "write them with `pulumi stack output --json --show-secrets`"
 
 // readOutputs reads what Pulumi writes. Errors do not repeat what was read.
 func readOutputs(r io.Reader, source string) (outputs.Stack, error) {
@@ -104,35 +99,35 @@ func readOutputs(r io.Reader, source string) (outputs.Stack, error) {
 		return stack, fmt.Errorf("read the stack's outputs from %s: %w", source, err)
 	}
 	if strings.Contains(string(raw), `"[secret]"`) {
-		return stack, fmt.Errorf("the outputs in %s hide their secrets; %s", source, howToWrite)
+		return stack, fmt.Errorf("the outputs in %s do not contain the secrets; %s", source, howToExport)
 	}
 	if err := json.Unmarshal(raw, &stack); err != nil {
-		return stack, fmt.Errorf("%s holds no outputs of a stack: %w; %s", source, err, howToWrite)
+		return stack, fmt.Errorf("%s contains no stack outputs: %w; %s", source, err, howToExport)
 	}
 	if stack.Deployment == "" || stack.MLflow.URL == "" || stack.Realm.Issuer == "" {
-		return stack, fmt.Errorf("%s holds no deployment, mlflow.url or realm.issuer, so the stack is not up; bring it up, then %s", source, howToWrite)
+		return stack, fmt.Errorf("%s lacks deployment, mlflow.url or realm.issuer: the stack is not deployed; run `mlflow-sso up`, then %s", source, howToExport)
 	}
 	return stack, nil
 }
 
 // verifyStack runs the checks and writes the report.
-func verifyStack(cmd *cobra.Command, stack outputs.Stack, docker *engine.Engine, output format) (report.Report, error) {
+func verifyStack(ctx context.Context, to streams, stack outputs.Stack, docker *engine.Engine, output format) (report.Report, error) {
 	var write func(io.Writer, report.Report) error
 	if output == asJSON {
 		write = report.WriteJSON
 	}
-	return runChecks(cmd, login.Title(stack), login.Names(stack), write, func(observe func(report.Check)) (report.Report, error) {
-		return login.Run(cmd.Context(), stack, docker, observe), nil
+	return runChecks(to, login.Title(stack), login.Names(stack), write, func(observe func(report.Check)) (report.Report, error) {
+		return login.Run(ctx, stack, docker, observe), nil
 	})
 }
 
-// runChecks runs checks and tells on standard error which of them it waits for. The
+// runChecks runs checks and names on standard error the check that it waits for. The
 // report is a table that grows row by row, or what write makes of it at the end.
-func runChecks(cmd *cobra.Command, title string, names []string, write func(io.Writer, report.Report) error,
+func runChecks(to streams, title string, names []string, write func(io.Writer, report.Report) error,
 	run func(observe func(report.Check)) (report.Report, error),
 ) (report.Report, error) {
-	out := cmd.OutOrStdout()
-	waiting := newImpatience(cmd.ErrOrStderr(), names)
+	out := to.out
+	waiting := newSlowCheckNotice(to.err, names)
 	defer waiting.stop()
 	row := func(report.Check) {}
 	if write == nil {
@@ -149,28 +144,28 @@ func runChecks(cmd *cobra.Command, title string, names []string, write func(io.W
 	return done, write(out, done)
 }
 
-// impatience tells a person on standard error which check they are waiting for.
-type impatience struct {
+// slowCheckNotice names on standard error the check that has been running for long.
+type slowCheckNotice struct {
 	mu    sync.Mutex
 	names []string
 	began time.Time
 	done  chan struct{}
 }
 
-// patience is how long a check may be silent.
-const patience = 8 * time.Second
+// slowCheckAfter is the time between two notices.
+const slowCheckAfter = 8 * time.Second
 
-func newImpatience(w io.Writer, names []string) *impatience {
-	i := &impatience{names: names, began: time.Now(), done: make(chan struct{})}
+func newSlowCheckNotice(w io.Writer, names []string) *slowCheckNotice {
+	i := &slowCheckNotice{names: names, began: time.Now(), done: make(chan struct{})}
 	go func() {
-		ticker := time.NewTicker(patience)
+		ticker := time.NewTicker(slowCheckAfter)
 		defer ticker.Stop()
 		for {
 			select {
 			case <-i.done:
 				return
 			case <-ticker.C:
-				if text := i.say(time.Now()); text != "" {
+				if text := i.text(time.Now()); text != "" {
 					_, _ = fmt.Fprintln(w, text)
 				}
 			}
@@ -179,7 +174,7 @@ func newImpatience(w io.Writer, names []string) *impatience {
 	return i
 }
 
-func (i *impatience) next() {
+func (i *slowCheckNotice) next() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if len(i.names) > 0 {
@@ -188,15 +183,15 @@ func (i *impatience) next() {
 	i.began = time.Now()
 }
 
-// say is empty while the check that runs has not run for long.
-func (i *impatience) say(now time.Time) string {
+// text is empty while the current check has not run for long.
+func (i *slowCheckNotice) text(now time.Time) string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	ran := now.Sub(i.began)
-	if len(i.names) == 0 || ran < patience/2 {
+	if len(i.names) == 0 || ran < slowCheckAfter/2 {
 		return ""
 	}
 	return fmt.Sprintf("%s has been running for %s", i.names[0], ran.Round(time.Second))
 }
 
-func (i *impatience) stop() { close(i.done) }
+func (i *slowCheckNotice) stop() { close(i.done) }

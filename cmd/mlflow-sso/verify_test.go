@@ -17,16 +17,16 @@ import (
 const someOutputs = `{"deployment":"d","mlflow":{"url":"http://localhost:5000"},"realm":{"issuer":"http://localhost:8080/realms/mlflow"},
 	"keycloak":{"admin":{"username":"admin","password":"hidden"}}}`
 
-func TestOutputsAreReadOnlyWhenTheyTellEverything(t *testing.T) {
+func TestOutputsAreReadOnlyWhenTheyAreComplete(t *testing.T) {
 	stack, err := readOutputs(strings.NewReader(someOutputs), "here")
 	require.NoError(t, err)
 	require.Equal(t, "hidden", stack.Keycloak.Admin.Password)
 
 	for text, wanted := range map[string]string{
 		`{"deployment":"d","keycloak":"[secret]"}`: "--show-secrets",
-		`{}`:                    "the stack is not up",
-		``:                      "no outputs",
-		`{"deployment": hidden`: "no outputs",
+		`{}`:                    "the stack is not deployed",
+		``:                      "no stack outputs",
+		`{"deployment": hidden`: "no stack outputs",
 	} {
 		_, err := readOutputs(strings.NewReader(text), "here")
 		require.ErrorContains(t, err, wanted)
@@ -37,12 +37,12 @@ func TestOutputsAreReadOnlyWhenTheyTellEverything(t *testing.T) {
 // stackGiven runs the choice of a stack alone, without a Docker daemon.
 func stackGiven(t *testing.T, file, input string) (outputs.Stack, error) {
 	t.Helper()
-	command := newVerifyCommand(nil)
+	command := newVerifyCommand(&stackFlags{}, nil)
 	command.SetContext(t.Context())
 	command.SetIn(strings.NewReader(input))
-	return stackToVerify(command, func(_ context.Context, which chosen) (outputs.Stack, error) {
+	return stackToVerify(command, func(_ context.Context, which stackFlags) (outputs.Stack, error) {
 		return outputs.Stack{Deployment: "from pulumi: " + which.name}, nil
-	}, chosen{name: "dev"}, file)
+	}, stackFlags{name: "dev"}, file)
 }
 
 func TestAFileOfOutputsComesBeforePulumi(t *testing.T) {
@@ -67,22 +67,22 @@ func TestAFileOfOutputsComesBeforePulumi(t *testing.T) {
 func TestArgumentsThatMakeNoSenseAreMisuse(t *testing.T) {
 	for _, args := range [][]string{{"verify", "prod"}, {"verify", "--output", "yaml"}, {"verify", "--nonsense"}} {
 		var stdout, stderr bytes.Buffer
-		require.Equal(t, exitMisused, run(args, &stdout, &stderr), "%q", args)
+		require.Equal(t, exitUsage, run(args, &stdout, &stderr), "%q", args)
 		require.Empty(t, stdout.String())
 		require.Contains(t, stderr.String(), "error: ")
 	}
 }
 
-func TestOnlyALongCheckIsTalkedAbout(t *testing.T) {
+func TestOnlyASlowCheckIsNamed(t *testing.T) {
 	began := time.Now()
-	i := &impatience{names: []string{"containers", "cleanup"}, began: began}
+	i := &slowCheckNotice{names: []string{"containers", "cleanup"}, began: began}
 
-	require.Empty(t, i.say(began.Add(time.Second)))
-	require.Equal(t, "containers has been running for 20s", i.say(began.Add(20*time.Second)))
+	require.Empty(t, i.text(began.Add(time.Second)))
+	require.Equal(t, "containers has been running for 20s", i.text(began.Add(20*time.Second)))
 	i.next()
-	require.Empty(t, i.say(time.Now()))
-	require.Contains(t, i.say(time.Now().Add(time.Minute)), "cleanup")
+	require.Empty(t, i.text(time.Now()))
+	require.Contains(t, i.text(time.Now().Add(time.Minute)), "cleanup")
 	i.next()
 	i.next()
-	require.Empty(t, i.say(time.Now().Add(time.Minute)))
+	require.Empty(t, i.text(time.Now().Add(time.Minute)))
 }

@@ -1,5 +1,5 @@
-// Package backup makes the container that takes snapshots of all that a stack
-// keeps: its three databases and its artifacts.
+// Package backup creates the container that takes snapshots of a stack's databases and
+// artifacts.
 //
 // It reads and changes nothing: in Postgres it is a role that may only read, and the
 // volume of the artifacts is mounted so. Snapshots go to a repository of restic,
@@ -51,10 +51,10 @@ type Args struct {
 	// Databases are read in the order of Order, which names them all.
 	Databases map[string]postgres.Database
 	Order     []string
-	// Artifacts is the volume with the artifacts; nil where they are Elsewhere, which
-	// then says where, and no snapshot has them.
-	Artifacts pulumi.StringInput
-	Elsewhere string
+	// Artifacts is the volume with the artifacts; nil if they are in
+	// ExternalArtifacts, and then no snapshot has them.
+	Artifacts         pulumi.StringInput
+	ExternalArtifacts string
 	// Folder is the folder of the Docker host for the repository; empty where it is in
 	// Bucket.
 	Folder string
@@ -63,12 +63,12 @@ type Args struct {
 	Repository string
 	// Password opens the repository.
 	Password pulumi.StringInput
-	// Every is the time between two snapshots; 0 takes them on demand alone.
-	Every time.Duration
+	// Interval is the time between two snapshots; 0 takes them on demand alone.
+	Interval time.Duration
 	// Last, Daily, Weekly and Monthly are how many snapshots stay.
 	Last, Daily, Weekly, Monthly int
-	// ProvedWithin is how old a proven restore may be.
-	ProvedWithin time.Duration
+	// VerifyWithin is how old a proven restore may be.
+	VerifyWithin time.Duration
 	// Ready is there when what is read is there.
 	Ready pulumi.Resource
 }
@@ -82,7 +82,7 @@ func (a *Args) Validate() error {
 	var m argcheck.List
 	m.Require(len(a.Databases) > 0, "Databases is empty, want at least one")
 	m.Require(slices.Equal(slices.Sorted(slices.Values(a.Order)), slices.Sorted(maps.Keys(a.Databases))), "Order is %v, want each database once", a.Order)
-	m.Require((a.Artifacts != nil) == (a.Elsewhere == ""), "Artifacts is there: %t, want it exactly where Elsewhere is empty, got %q", a.Artifacts != nil, a.Elsewhere)
+	m.Require((a.Artifacts != nil) == (a.ExternalArtifacts == ""), "Artifacts is there: %t, want it exactly where ExternalArtifacts is empty, got %q", a.Artifacts != nil, a.ExternalArtifacts)
 	m.Require((a.Folder != "") == a.Bucket.IsZero(), "Folder is %q, want it exactly where there is no Bucket", a.Folder)
 	m.Require(a.Repository != "", `Repository is "", want where restic finds it`)
 	m.Require(a.Password != nil, "Password is missing, want one")
@@ -156,13 +156,13 @@ func (a *Args) environment() map[string]pulumi.StringInput {
 		"BACKUP_SSLMODE":               pulumi.String(mode),
 		"BACKUP_ROOT_CERTIFICATES":     pulumi.String(authorities),
 		"BACKUP_ARTIFACTS":             pulumi.String(artifacts),
-		"BACKUP_ARTIFACTS_ELSEWHERE":   pulumi.String(a.Elsewhere),
-		"BACKUP_EVERY_SECONDS":         number(int(a.Every.Seconds())),
+		"BACKUP_ARTIFACTS_ELSEWHERE":   pulumi.String(a.ExternalArtifacts),
+		"BACKUP_EVERY_SECONDS":         number(int(a.Interval.Seconds())),
 		"BACKUP_KEEP_LAST":             number(a.Last),
 		"BACKUP_KEEP_DAILY":            number(a.Daily),
 		"BACKUP_KEEP_WEEKLY":           number(a.Weekly),
 		"BACKUP_KEEP_MONTHLY":          number(a.Monthly),
-		"BACKUP_PROVED_WITHIN_SECONDS": number(int(a.ProvedWithin.Seconds())),
+		"BACKUP_PROVED_WITHIN_SECONDS": number(int(a.VerifyWithin.Seconds())),
 		"RESTIC_REPOSITORY":            pulumi.String(a.Repository),
 		"RESTIC_PASSWORD":              a.Password,
 	}

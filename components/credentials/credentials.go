@@ -1,12 +1,11 @@
-// Package credentials makes every credential of a stack out of one random
-// secret.
+// Package credentials derives every credential of a stack from one random secret.
 //
 // It makes one resource, the root: 32 random bytes that exist only in the
 // stack's encrypted state. A credential is HKDF-SHA256 of the root with the
 // credential's label and generation. So a credential is never typed, never
-// stored twice, cannot differ between two places, and turns when its generation
-// is raised. All of them turn with a new root; earlier roots stay in the state,
-// so that whoever still has a value of before can be given the one of now. Every
+// stored twice, cannot differ between two places, and is rotated when its generation
+// is raised. A new root rotates all of them; earlier roots stay in the state, so that a
+// service that still has the previous value can get the current one. Every
 // value handed out is a secret output.
 package credentials
 
@@ -52,10 +51,10 @@ const (
 	MLflowSession Label = "mlflow/secret-key"
 	// MLflowSessionTokens encrypts the tokens that a session keeps.
 	MLflowSessionTokens Label = "mlflow/session-token-key"
-	// KeeperClient is the secret of the client that sees Keycloak's people.
-	KeeperClient Label = "keeper/client-secret"
-	// StewardClient is the secret of the client that acts for the program in MLflow.
-	StewardClient Label = "steward/client-secret"
+	// IdentitySyncClient is the secret of the client that sees Keycloak's people.
+	IdentitySyncClient Label = "keeper/client-secret"
+	// AccessAdminClient is the secret of the client that acts for the program in MLflow.
+	AccessAdminClient Label = "steward/client-secret"
 	// MLflowGateway encrypts the API keys that people store in MLflow.
 	MLflowGateway Label = "mlflow/gateway-key"
 	// BackupRepository opens the snapshots.
@@ -83,7 +82,7 @@ func Labels() []Label {
 	return []Label{
 		PostgresSuperuser, PostgresMLflow, PostgresMLflowAuth, PostgresKeycloak, PostgresBackup, Redis,
 		KeycloakAdmin, KeycloakProvider, MLflowClient, MLflowSession, MLflowSessionTokens, MLflowGateway, BackupRepository,
-		KeeperClient, StewardClient, DemoAdmin, DemoMember, DemoOutsider,
+		IdentitySyncClient, AccessAdminClient, DemoAdmin, DemoMember, DemoOutsider,
 	}
 }
 
@@ -96,7 +95,7 @@ func LabelList() string {
 	return strings.Join(texts, ", ")
 }
 
-// Args say how the root is kept and which credentials have turned.
+// Args say how the root is kept and which credentials were rotated.
 type Args struct {
 	// Root is the number of the root secret, 1 where it was never replaced.
 	Root int

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// leastSecret is the least length of a secret that somebody else made, in characters.
+	// leastSecret is the least length of an external secret, in characters.
 	leastSecret = 16
 	// mostSecret bounds what is read: a file of another kind was named by mistake.
 	mostSecret = 4 << 10
@@ -46,7 +46,7 @@ func readSecret(path string) ([]byte, error) {
 	case errors.Is(err, os.ErrNotExist):
 		return nil, fmt.Errorf("got %s, and there is no such file", shownPath(path))
 	case err != nil:
-		return nil, fmt.Errorf("got %s, which cannot be looked at: %w", shownPath(path), errors.Unwrap(err))
+		return nil, fmt.Errorf("got %s, which cannot be read: %w", shownPath(path), errors.Unwrap(err))
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s is no file", path)
 	case info.Mode().Perm()&0o006 != 0:
@@ -64,7 +64,7 @@ func readSecret(path string) ([]byte, error) {
 	return content, err
 }
 
-// shownPath leaves out a path that may be a secret which somebody typed in the
+// shownPath leaves out a path that may be a secret that was typed in the
 // wrong place: one in a folder that is not there.
 func shownPath(path string) string {
 	folder := filepath.Dir(path)

@@ -74,7 +74,7 @@ func TestAFileThatOthersMayReadIsRefused(t *testing.T) {
 	}
 }
 
-// Somebody types the secret where its file belongs.
+// The secret is typed where its file belongs.
 func TestAPathThatMayBeTheSecretItselfIsNotRepeated(t *testing.T) {
 	folder := t.TempDir()
 	for _, typed := range []string{good, "relative/path", "/" + "wJalrXUtnFEMI", "/wJal/rXUtn/FEMI", "~/secret"} {

@@ -6,19 +6,19 @@ import (
 )
 
 const (
-	// MostGenerations bounds generations and roots, so that an edition fits in one number.
+	// MostGenerations bounds generations and roots, so that a version fits in one number.
 	MostGenerations = 999
-	// FirstEdition is that of a credential that was never turned.
-	FirstEdition = "1.1"
+	// FirstVersion is that of a credential that was never rotated.
+	FirstVersion = "1.1"
 )
 
 // Version says which root secret a credential is derived from and its generation, such
-// as "1.2". It tells nothing about the value.
+// as "1.2". It reveals nothing about the value.
 func Version(root, generation int) string {
 	return fmt.Sprintf("%d.%d", max(root, 1), max(generation, 1))
 }
 
-// VersionNumber is an edition as one number, for a service that counts. That of the first
+// VersionNumber is a version as one number, for a service that counts. That of the first
 // is 1, which is what such a service begins with.
 func VersionNumber(root, generation int) int {
 	return (max(root, 1)-1)*(MostGenerations+1) + max(generation, 1)
@@ -33,8 +33,8 @@ func RootName(component string, number int) string {
 	return fmt.Sprintf("%s-root-%d", component, number)
 }
 
-// Keys are the credentials in clear, for what has to be told outside the program: what
-// each is now, and what it was before.
+// Keys are the credentials in plain text, for what is done outside the program: the
+// current value of each and the previous one.
 type Keys struct {
 	// Roots are the root secrets in base64, by number; Root is the one of now.
 	Roots map[int]string
@@ -45,7 +45,7 @@ type Keys struct {
 
 // Key is a value of a credential.
 type Key struct {
-	// Number is that of its edition.
+	// Number is its version.
 	Number int
 	// Value is as Password writes it.
 	Value string

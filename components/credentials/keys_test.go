@@ -16,9 +16,9 @@ func TestEveryEditionHasANumberOfItsOwnAndTheFirstIsOne(t *testing.T) {
 			seen[n] = Version(root, generation)
 		}
 	}
-	require.Equal(t, FirstEdition, seen[1])
+	require.Equal(t, FirstVersion, seen[1])
 	require.Equal(t, 1, VersionNumber(0, 0), "a setting that is left out")
-	require.Equal(t, FirstEdition, Keys{}.Version(Redis))
+	require.Equal(t, FirstVersion, Keys{}.Version(Redis))
 }
 
 func TestKeysAreWhatTheProgramDerivesAndRememberAllThatWasBefore(t *testing.T) {

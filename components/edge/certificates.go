@@ -70,8 +70,8 @@ func CheckEmail(email string) error {
 	return nil
 }
 
-// tell puts what the image needs to know into its environment.
-func (c Certificates) tell(env map[string]pulumi.StringInput) {
+// addTo adds the certificates to the image's environment.
+func (c Certificates) addTo(env map[string]pulumi.StringInput) {
 	env["EDGE_CERTIFICATES"] = pulumi.String(c.Source)
 	switch c.Source {
 	case Files:

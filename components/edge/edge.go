@@ -1,10 +1,9 @@
-// Package edge makes the web server in front of MLflow and Keycloak: the only
+// Package edge creates the reverse proxy in front of MLflow and Keycloak, the only
 // container that other machines reach.
 //
 // It ends TLS for both public names and hands on what images/edge/Caddyfile lets
-// through; everything else is refused there. What it tells a service about where a
-// request comes from, the service believes, and believes of nobody else: the edge
-// has an address of its own on the network, which is the same value on both sides.
+// through; everything else is refused there. A service trusts its headers about the client of a
+// request, and no other proxy's: the edge has an address of its own on the network, which is the same value on both sides.
 // Keycloak's admin console and API are behind a third port, on 127.0.0.1 of the
 // host.
 //
@@ -169,7 +168,7 @@ func (a *Args) container() *container.Args {
 		// Over a longer while, so that a burst is no offence.
 		"EDGE_REQUESTS_PER_SECOND": pulumi.String(strconv.Itoa(a.RequestsPerSecond)),
 	}
-	a.Certificates.tell(env)
+	a.Certificates.addTo(env)
 	return &container.Args{
 		Deployment: a.Deployment,
 		Component:  "edge",

@@ -1,14 +1,13 @@
-// Package identityprovider lets people into the realm who are known elsewhere: it makes the
-// identity providers that Keycloak sends them to, and the directories that it asks.
+// Package identityprovider configures external identity providers and LDAP directories
+// in the realm.
 //
-// Nobody takes over an account. Whoever comes for the first time gets an account of
-// their own, and where somebody has their address already, they are refused: MLflow
-// knows people by their address. It is taken from the provider once and then stays,
-// whatever the provider says later. User names begin with the provider's alias, so that
-// none of them can be somebody else's name or address.
+// No account can be taken over. A user who logs in for the first time gets a new account,
+// and is refused if the e-mail address is in use: MLflow identifies users by it. The
+// address is imported once and does not follow the provider. User names begin with the
+// provider's alias, so that none equals another user's name or address.
 //
-// Who is in which group is the provider's to say, at each login anew: who is in a
-// group that is mapped is let in by it, and who is in none is refused by MLflow.
+// The provider decides about groups at each login: a user in a mapped group may log in,
+// and MLflow refuses a user in none.
 package identityprovider
 
 import (
@@ -22,14 +21,18 @@ import (
 	"github.com/pulumi/pulumi-keycloak/sdk/v6/go/keycloak/oidc"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"github.com/mlflow-sso/mlflow-sso/components/childopts"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
 )
 
 // TypeToken is the component's type in the state.
-const TypeToken = "mlflow-sso:broker:Broker"
+const TypeToken = "mlflow-sso:identityprovider:IdentityProvider"
 
-// FirstLogin is the name of the flow for whoever comes for the first time.
+// formerTypeToken is the type in the state of stacks that an earlier version made.
+const formerTypeToken = "mlflow-sso:broker:Broker"
+
+// FirstLogin is the name of the flow for a user who logs in for the first time.
 const FirstLogin = "mlflow-first-login"
 
 // Provider is where people are known.
@@ -101,16 +104,16 @@ func (a *Args) Validate() error {
 	return m.Err()
 }
 
-// Broker is all that lets people in who are known elsewhere.
-type Broker struct{ pulumi.ResourceState }
+// Providers are the external identity providers of a realm.
+type Providers struct{ pulumi.ResourceState }
 
 // New makes the providers. With an error from args nothing is registered.
-func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Broker, error) {
+func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Providers, error) {
 	if err := args.Validate(); err != nil {
 		return nil, fmt.Errorf("broker %q: %w", name, err)
 	}
-	component := &Broker{}
-	if err := ctx.RegisterComponentResource(TypeToken, name, component, opts...); err != nil {
+	component := &Providers{}
+	if err := ctx.RegisterComponentResource(TypeToken, name, component, append(opts, childopts.FormerType(formerTypeToken))...); err != nil {
 		return nil, fmt.Errorf("broker %q: %w", name, err)
 	}
 	b := &builder{ctx: ctx, name: name, args: args, component: component}
@@ -143,7 +146,7 @@ type builder struct {
 	ctx       *pulumi.Context
 	name      string
 	args      *Args
-	component *Broker
+	component *Providers
 
 	flow pulumi.StringOutput
 }
@@ -194,7 +197,7 @@ func (b *builder) provider(p Provider) error {
 		FirstBrokerLoginFlowAlias: b.flow,
 		TrustEmail:                pulumi.Bool(p.TrustEmail),
 		// The address is taken once. The groups' mappers say for themselves that they are
-		// looked at each time.
+		// checked each time.
 		SyncMode:    pulumi.String("IMPORT"),
 		StoreToken:  pulumi.Bool(false),
 		ExtraConfig: pulumi.StringMap{"pkceEnabled": pulumi.String("true"), "pkceMethod": pulumi.String("S256")},

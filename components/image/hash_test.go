@@ -102,7 +102,7 @@ func TestAnotherDayOfDebiansPackagesIsANewHash(t *testing.T) {
 	}
 }
 
-func TestABuildIsToldTheDayOnlyWhereThereIsOne(t *testing.T) {
+func TestABuildGetsTheDayOnlyWhereThereIsOne(t *testing.T) {
 	require.Equal(t, map[string]string{"BASE": "b"}, (&Args{Base: "b"}).buildArgs())
 	require.Equal(t, map[string]string{"BASE": "b", "DATE": "2026-11-27"}, (&Args{Base: "b", Date: "2026-11-27"}).buildArgs())
 }

@@ -1,5 +1,5 @@
-// Package image provides the image of a service: built from its folder under
-// images/, or taken from a registry where the operator names one.
+// Package image provides the image of a service: built from its directory in images/, or
+// pulled from a registry.
 //
 // A built image is named after a hash of all that goes into it, so that an
 // edited Dockerfile shows in a preview as a new image and a new container.
@@ -96,7 +96,7 @@ func (a *Args) named(digest string) string { return a.Deployment + "/" + a.Servi
 
 func (a *Args) remoteImage() (*docker.RemoteImageArgs, error) {
 	if a.Reference != "" {
-		// An image that somebody else named is not ours to delete.
+		// An image of another name is not ours to delete.
 		return &docker.RemoteImageArgs{Name: pulumi.String(a.Reference), KeepLocally: pulumi.Bool(true)}, nil
 	}
 	context := a.Folder + "/" + a.Service

@@ -26,7 +26,7 @@ var sources = map[string]source{
 func VersionedServices() []string { return []string{"postgres", "keycloak", "mlflow"} }
 
 // Version is what the image holds, such as "mlflow 3.17.2, mlflow-oidc-auth 11.0.2", as its
-// folder pins it; of an image that somebody else has made it is its reference.
+// folder pins it; for a registry image it is its reference.
 func (a *Args) Version() (string, error) {
 	if a.Reference != "" {
 		return a.Reference, nil

@@ -1,7 +1,7 @@
-// Package keycloak makes the identity provider's server.
+// Package keycloak creates the Keycloak server.
 //
 // It serves browsers at its public address and MLflow at its internal one, and
-// tells each of them its own: the issuer and the pages that a browser opens are
+// gives each of them its own: the issuer and the pages that a browser opens are
 // public, the endpoints that a service calls are where the service asked. Its
 // data lives in Postgres, its container keeps nothing.
 //
@@ -46,12 +46,12 @@ type Args struct {
 	// Restart is Docker's restart policy.
 	Restart string
 	// Port is where the server answers on 127.0.0.1 of the host: published, or, where
-	// something stands in front of it, through that.
+	// the edge is in front of it, through that.
 	Port int
-	// Front is the address of what stands in front of the server and ends TLS: the
+	// EdgeAddress is the address of the edge, which terminates TLS: the
 	// only one that is believed where a request comes from. The zero value publishes
 	// the server itself.
-	Front netip.Addr
+	EdgeAddress netip.Addr
 	// Public is what a browser sees.
 	Public address.Public
 	// Database keeps everything.
@@ -74,7 +74,7 @@ func (a *Args) Validate() error {
 	m.Require((a.Data != nil) == a.Database.Managed(), "Data is there: %t, want it exactly where the database is the stack's: %t", a.Data != nil, a.Database.Managed())
 	m.Require(a.Port > 0, "Port is 0, want where to publish")
 	m.Require(!a.Public.IsZero(), "Public is missing, want what a browser sees")
-	m.Require(a.Public.TLS() == a.Front.IsValid(), "Public is %q and Front %q, want https with a front and plain http without", a.Public, a.Front)
+	m.Require(a.Public.TLS() == a.EdgeAddress.IsValid(), "Public is %q and EdgeAddress %q, want https with an edge and plain http without", a.Public, a.EdgeAddress)
 	m.Require(!a.Database.IsZero(), "Database is missing, want a database")
 	m.Require(a.ProviderSecret != nil, "ProviderSecret is missing, want a secret")
 	return m.Err(a.container().Validate())
@@ -96,9 +96,9 @@ type Admin struct {
 // IsZero says whether there is no access.
 func (a Admin) IsZero() bool { return a.Ready == nil || a.Server == nil || a.URL == "" }
 
-// WithReady is the same access where the API answers only once front is ready.
-func (a Admin) WithReady(front pulumi.Resource) Admin {
-	a.Ready = front
+// WithReady is the same access where the API answers only once edge is ready.
+func (a Admin) WithReady(edge pulumi.Resource) Admin {
+	a.Ready = edge
 	return a
 }
 
@@ -113,8 +113,8 @@ type Server struct {
 	Internal address.Internal
 	// Admin is how to manage it.
 	Admin Admin
-	// Person may open the admin console at any time.
-	Person PermanentAdmin
+	// PermanentAdmin may open the admin console at any time.
+	PermanentAdmin PermanentAdmin
 }
 
 // New makes the server. With an error from args nothing is registered.
@@ -133,7 +133,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	}
 	s.Container = made.Name
 	s.Internal = address.Internal{Host: spec.Component, Port: port}
-	s.Person = args.person()
+	s.PermanentAdmin = args.permanentAdmin()
 	s.Admin = Admin{
 		URL:      args.adminURL(),
 		ClientID: ProviderClientID,
@@ -164,14 +164,14 @@ func (a *Args) container() *container.Args {
 		"KC_HTTP_MAX_QUEUED_REQUESTS": pulumi.String("1000"),
 		// A full URL: the port is part of it, and without it the next setting is refused.
 		"KC_HOSTNAME": pulumi.String(a.Public.String()),
-		// A service is told the endpoints where it asked, not those of the browser.
+		// A service gets the endpoints where it asked, not those of the browser.
 		"KC_HOSTNAME_BACKCHANNEL_DYNAMIC": pulumi.String("true"),
 		// TLS ends in front of the container; inside the private network there is none.
 		"KC_HTTP_ENABLED":                  pulumi.String("true"),
 		"KC_BOOTSTRAP_ADMIN_CLIENT_ID":     pulumi.String(ProviderClientID),
 		"KC_BOOTSTRAP_ADMIN_CLIENT_SECRET": a.ProviderSecret,
 	}
-	a.askForPerson(env)
+	a.bootstrapPermanentAdmin(env)
 	if a.Database.Parameters != "" {
 		env["KC_DB_URL_PROPERTIES"] = pulumi.String("?" + a.Database.Parameters)
 	}
@@ -180,10 +180,10 @@ func (a *Args) container() *container.Args {
 		networks = []pulumi.StringInput{a.Data, a.Edge}
 	}
 	var publish []container.Port
-	if a.Front.IsValid() {
+	if a.EdgeAddress.IsValid() {
 		// Without the headers Keycloak takes every form for a forged one.
 		env["KC_PROXY_HEADERS"] = pulumi.String("xforwarded")
-		env["KC_PROXY_TRUSTED_ADDRESSES"] = pulumi.String(a.Front.String())
+		env["KC_PROXY_TRUSTED_ADDRESSES"] = pulumi.String(a.EdgeAddress.String())
 		// The public name does not show the console.
 		env["KC_HOSTNAME_ADMIN"] = pulumi.String(a.adminURL())
 	} else {

@@ -4,8 +4,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// artifacts tell the server where files are kept. It hands them to people itself,
-// from wherever that is: nobody else needs a way there, or a key.
+// artifacts configures where the server keeps artifacts. It serves them itself, so no
+// client needs access to the store.
 func (a *Args) artifacts(env map[string]pulumi.StringInput) {
 	if a.Artifacts.IsZero() {
 		env["MLFLOW_ARTIFACTS_DESTINATION"] = pulumi.String(artifactPath)

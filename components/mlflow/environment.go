@@ -10,7 +10,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// environment is everything that the server is told. The plugin takes any text
+// environment is the complete configuration of the server. The plugin takes any text
 // for a list or a truth value and falls back to a default in silence, so all
 // values are written by code.
 func (a *Args) environment() map[string]pulumi.StringInput {
@@ -61,8 +61,8 @@ func (a *Args) environment() map[string]pulumi.StringInput {
 		env["CACHE_KEY_PREFIX"] = pulumi.String(a.Cache.Prefix)
 	}
 	a.artifacts(env)
-	if a.Front.IsValid() {
-		env["TRUSTED_PROXIES"] = pulumi.String(netip.PrefixFrom(a.Front, a.Front.BitLen()).String())
+	if a.EdgeAddress.IsValid() {
+		env["TRUSTED_PROXIES"] = pulumi.String(netip.PrefixFrom(a.EdgeAddress, a.EdgeAddress.BitLen()).String())
 	}
 	return env
 }
@@ -79,7 +79,7 @@ const (
 func (a *Args) allowedHosts() []string {
 	hosts := []string{a.Public.Host()}
 	more := []string{"mlflow", fmt.Sprintf("mlflow:%d", port), fmt.Sprintf("127.0.0.1:%d", port)}
-	if !a.Front.IsValid() {
+	if !a.EdgeAddress.IsValid() {
 		more = append(more, fmt.Sprintf("localhost:%d", a.Port), fmt.Sprintf("127.0.0.1:%d", a.Port))
 	}
 	for _, host := range more {

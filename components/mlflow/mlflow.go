@@ -1,7 +1,7 @@
-// Package mlflow makes the tracking server with the single sign-on plugin.
+// Package mlflow creates the MLflow tracking server with its single sign-on plugin.
 //
 // Its environment is built from what the other components hand over and from
-// nothing else, so the server cannot be told an address, a name or a password
+// nothing else, so the server cannot get an address, a name or a password
 // that the other side does not have. Hardly anything makes the plugin refuse to
 // start: a misspelt permission shows only when a member's request fails. So
 // every value that has a fixed set is checked here, before a container exists.
@@ -39,7 +39,7 @@ const (
 )
 
 // Internal is where a service on the network calls the server. It is known before
-// there is a server, since what stands in front of one is there first.
+// there is a server, since the edge starts before it.
 func Internal() address.Internal { return address.Internal{Host: "mlflow", Port: port} }
 
 // Permissions are what the plugin knows, and all it knows.
@@ -59,17 +59,17 @@ type Args struct {
 	// Restart is Docker's restart policy.
 	Restart string
 	// Port is where the server is published on 127.0.0.1 of the host, unless
-	// something stands in front of it.
+	// the edge is in front of it.
 	Port int
-	// Front is the address of what stands in front of the server and ends TLS: the
+	// EdgeAddress is the address of the edge, which terminates TLS: the
 	// only one that is believed where a request comes from. The zero value publishes
 	// the server itself.
-	Front netip.Addr
+	EdgeAddress netip.Addr
 	// Public is what a browser sees.
 	Public address.Public
 	// Workers is the number of server processes.
 	Workers int
-	// DefaultPermission is what a member may do with what nobody granted.
+	// DefaultPermission is what a member may do without a grant.
 	DefaultPermission string
 	// Backend keeps runs and models, Auth keeps people, permissions and sessions.
 	Backend, Auth postgres.Database
@@ -103,7 +103,7 @@ func (a *Args) Validate() error {
 	m.Require((a.Data != nil) == onData, "Data is there: %t, want it exactly where a database or the cache is the stack's: %t", a.Data != nil, onData)
 	m.Require(a.Port > 0, "Port is %d, want where to publish", a.Port)
 	m.Require(!a.Public.IsZero(), "Public is missing, want what a browser sees")
-	m.Require(a.Public.TLS() == a.Front.IsValid(), "Public is %q and Front %q, want https with a front and plain http without", a.Public, a.Front)
+	m.Require(a.Public.TLS() == a.EdgeAddress.IsValid(), "Public is %q and EdgeAddress %q, want https with an edge and plain http without", a.Public, a.EdgeAddress)
 	m.Require(a.Workers > 0, "Workers is %d, want more than 0", a.Workers)
 	m.Require(slices.Contains(Permissions(), a.DefaultPermission), "DefaultPermission is %q, want one of %s",
 		a.DefaultPermission, strings.Join(Permissions(), ", "))
@@ -128,7 +128,7 @@ type Server struct {
 	Name      string
 	// Public is what a browser sees.
 	Public address.Public
-	// Artifacts is the name of the volume with the artifacts; nil where they are elsewhere.
+	// Artifacts is the name of the volume with the artifacts; nil if they are in a bucket.
 	Artifacts pulumi.StringInput
 	// Ready is there when the server answers.
 	Ready pulumi.Resource
@@ -172,7 +172,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 
 func (a *Args) container() *container.Args {
 	var publish []container.Port
-	if !a.Front.IsValid() {
+	if !a.EdgeAddress.IsValid() {
 		publish = []container.Port{{Host: a.Port, Container: port}}
 	}
 	networks := []pulumi.StringInput{a.Edge}

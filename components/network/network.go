@@ -1,13 +1,12 @@
-// Package network makes the two private networks of a stack.
+// Package network creates the two private networks of a stack.
 //
 // The edge network is a bridge: the services that a browser reaches are on it,
-// and the host publishes their ports through it. Where something stands in front
-// of these services, the network has a subnet of the operator's choice and an
-// address in it that is the front's alone, so that a service knows by the address
-// whom to believe. The data network is internal:
+// and the host publishes their ports through it. With an edge, the network has a
+// configured subnet and an address in it that is reserved for the edge, so that a service
+// knows by the address which proxy to trust. The data network is internal:
 // it has no way out and no published port, and only the services that need the
 // databases are on it. Where neither databases nor cache are the stack's, there
-// is none: who talks to a service elsewhere goes out through the edge network.
+// is none: traffic to an external service goes out through the edge network.
 package network
 
 import (
@@ -31,7 +30,7 @@ const TypeToken = "mlflow-sso:network:Network"
 type Args struct {
 	// Deployment is the prefix of the networks' names.
 	Deployment string
-	// Subnet is the edge network's, where something stands in front of the
+	// Subnet is the edge network's, with an edge in front of the
 	// services; the zero value leaves the choice to Docker.
 	Subnet netip.Prefix
 	// Data says whether there is a data network.
@@ -64,7 +63,7 @@ func CheckSubnet(subnet netip.Prefix) error {
 	return nil
 }
 
-// EdgeAddress is the address that is kept for what stands in front of the services: the
+// EdgeAddress is the address that is reserved for the edge: the
 // last one of the subnet, since Docker gives them out from the first.
 func EdgeAddress(subnet netip.Prefix) netip.Addr {
 	bytes := subnet.Masked().Addr().As4()
@@ -81,10 +80,9 @@ type Network struct {
 	Edge pulumi.StringOutput
 	// Data is the name of the network of the databases; nil where there is none.
 	Data pulumi.StringInput
-	// Front is the address on the edge network of what stands in front of the
-	// services, the only one whom they believe where a request comes from; the
-	// zero value where there is no such thing.
-	Front netip.Addr
+	// EdgeAddress is the address of the edge on the edge network, the only proxy that
+	// the services trust; the zero value without an edge.
+	EdgeAddress netip.Addr
 }
 
 // New makes the networks. With an error from args nothing is registered.
@@ -97,7 +95,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		return nil, fmt.Errorf("network %q: %w", name, err)
 	}
 	if args.Subnet.IsValid() {
-		n.Front = EdgeAddress(args.Subnet)
+		n.EdgeAddress = EdgeAddress(args.Subnet)
 	}
 	edge, err := n.network(ctx, name, "edge", args.Deployment, args.Subnet)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package objectstore is an artifact store that is not the stack's: a bucket at a service
-// that speaks Amazon's S3.
+// Package objectstore connects a stack to an external artifact store: a bucket of an
+// S3-compatible service.
 //
 // Its operator has made the bucket and the access key; nothing is made here.
 // MLflow alone has the key: people reach artifacts through MLflow, which asks
@@ -138,23 +138,23 @@ type Bucket struct {
 // IsZero says whether there is no bucket.
 func (b Bucket) IsZero() bool { return b.URI == "" }
 
-// Settings are what a client of the service is told beside its key.
+// Settings are the configuration of a client beside its key.
 func (b Bucket) Settings() map[string]string { return settings(b.Endpoint, b.Region) }
 
 // Settings are the same, of a bucket with the key in clear.
 func (e External) Settings() map[string]string { return settings(e.Endpoint, e.Region) }
 
 // settings are Amazon's own variables, and two of MLflow's. The client brings its
-// own list of authorities and takes no other unless it is told to.
+// own list of authorities and takes no other unless it is configured.
 func settings(endpoint, region string) map[string]string {
-	told := map[string]string{"AWS_DEFAULT_REGION": region, "AWS_CA_BUNDLE": address.Authorities}
+	env := map[string]string{"AWS_DEFAULT_REGION": region, "AWS_CA_BUNDLE": address.Authorities}
 	if endpoint != "" {
-		told["MLFLOW_S3_ENDPOINT_URL"] = endpoint
+		env["MLFLOW_S3_ENDPOINT_URL"] = endpoint
 		// Not the bucket in front of the service's name, which few resolve.
-		told["MLFLOW_BOTO_CLIENT_ADDRESSING_STYLE"] = "path"
+		env["MLFLOW_BOTO_CLIENT_ADDRESSING_STYLE"] = "path"
 		// Checksums of the newest kind are Amazon's alone.
-		told["AWS_REQUEST_CHECKSUM_CALCULATION"] = "when_required"
-		told["AWS_RESPONSE_CHECKSUM_VALIDATION"] = "when_required"
+		env["AWS_REQUEST_CHECKSUM_CALCULATION"] = "when_required"
+		env["AWS_RESPONSE_CHECKSUM_VALIDATION"] = "when_required"
 	}
-	return told
+	return env
 }

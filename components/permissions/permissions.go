@@ -1,12 +1,11 @@
-// Package permissions makes what MLflow knows of a stack's service accounts, and who may
-// see and do what in it.
+// Package permissions manages MLflow's service accounts and access rules.
 //
 // MLflow's plugin keeps both in its database, behind an API for administrators. The
-// steward is one: a client at Keycloak whose service account is bound by its `sub`, which
-// nobody else can have. It acts inside MLflow's container alone (package steward of the
-// tool), through the plugin of Pulumi that the tool is, too (package provider). So an
-// access rule is a resource like any other: a preview tells it, a refresh sees what
-// somebody changed by hand, and what is taken out of the settings is taken away.
+// access admin is one: a client at Keycloak whose service account is identified by its
+// unique `sub`. It acts only inside MLflow's container (package accessclient of the tool),
+// through the Pulumi provider in the tool (package accessprovider). So an access rule is a
+// resource like any other: a preview shows it, a refresh finds manual changes, and a rule
+// that is removed from the settings is deleted.
 //
 // Rules whose order matters come with a number that is made from their pattern: of two
 // that match the same name the narrower one decides.
@@ -27,13 +26,21 @@ import (
 
 // The types in the state. Those of resources are the plugin's own.
 const (
-	TypeToken = "mlflow-sso:access:Access"
+	TypeToken       = "mlflow-sso:permissions:Permissions"
+	formerTypeToken = "mlflow-sso:access:Access"
 
 	ProviderType       = "pulumi:providers:mlflow-sso"
-	StewardType        = "mlflow-sso:access:Steward"
-	ServiceAccountType = "mlflow-sso:access:ServiceAccount"
-	GrantType          = "mlflow-sso:access:Grant"
+	AccessAdminType    = "mlflow-sso:permissions:AccessAdmin"
+	ServiceAccountType = "mlflow-sso:permissions:ServiceAccount"
+	GrantType          = "mlflow-sso:permissions:Grant"
 )
+
+// formerTypes are the types in the state of stacks that an earlier version made.
+var formerTypes = map[string]string{
+	AccessAdminType:    "mlflow-sso:access:Steward",
+	ServiceAccountType: "mlflow-sso:access:ServiceAccount",
+	GrantType:          "mlflow-sso:access:Grant",
+}
 
 // PluginName and PluginVersion are how Pulumi finds the plugin. The version is that of
 // how resources are written down, not the tool's.
@@ -46,8 +53,8 @@ const (
 type Args struct {
 	// MLflow is the server.
 	MLflow *mlflow.Server
-	// Steward is the client that acts for the program.
-	Steward realm.ServiceAccountClient
+	// AccessAdmin is the client that acts for the program.
+	AccessAdmin realm.ServiceAccountClient
 	// Accounts are the service accounts.
 	Accounts []realm.ServiceAccountClient
 	// Rules are the grants. No two of them have the same key.
@@ -61,7 +68,7 @@ func (a *Args) Validate() error {
 	}
 	var m argcheck.List
 	m.Require(a.MLflow != nil, "MLflow is missing, want the server")
-	m.Require(a.Steward.Name != "", "Steward is missing, want a client")
+	m.Require(a.AccessAdmin.Name != "", "AccessAdmin is missing, want a client")
 	seen := map[string]bool{}
 	for _, r := range a.Rules {
 		m.Require(!seen[r.Key()], "Rules has %q twice, want it once", r.Key())
@@ -86,7 +93,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		return nil, fmt.Errorf("access %q: %w", name, err)
 	}
 	a := &Access{}
-	if err := ctx.RegisterComponentResource(TypeToken, name, a, opts...); err != nil {
+	if err := ctx.RegisterComponentResource(TypeToken, name, a, append(opts, childopts.FormerType(formerTypeToken))...); err != nil {
 		return nil, fmt.Errorf("access %q: %w", name, err)
 	}
 	b := &builder{ctx: ctx, name: name, args: args, component: a}
@@ -108,8 +115,8 @@ type builder struct {
 	args      *Args
 	component *Access
 
-	plugin  *plugin
-	steward *resource
+	plugin      *plugin
+	accessAdmin *resource
 	// known are the accounts, by name.
 	known map[string]pulumi.IDOutput
 }
@@ -120,8 +127,8 @@ func (b *builder) connect() error {
 		// Not what is known once the container is there: Pulumi makes a provider also in an
 		// update of other things alone, such as the first of a restore.
 		"container":    pulumi.String(b.args.MLflow.Name),
-		"clientId":     pulumi.String(b.args.Steward.Name),
-		"clientSecret": pulumi.ToSecret(b.args.Steward.Secret),
+		"clientId":     pulumi.String(b.args.AccessAdmin.Name),
+		"clientSecret": pulumi.ToSecret(b.args.AccessAdmin.Secret),
 	}, b.plugin, childopts.Options(b.component, pulumi.Version(PluginVersion))...)
 	if err != nil {
 		return fmt.Errorf("plugin: %w", err)
@@ -130,11 +137,11 @@ func (b *builder) connect() error {
 }
 
 // make registers a resource of the plugin. What MLflow knows goes with its server: a
-// stack that is taken down asks nothing of it, and the database stays where it is kept.
+// stack that is torn down asks nothing of it, and the database stays where it is kept.
 func (b *builder) make(token, name string, inputs pulumi.Map) (*resource, error) {
 	made := &resource{}
 	err := b.ctx.RegisterResource(token, b.name+"-"+name, inputs, made, childopts.Options(b.component,
-		pulumi.Provider(b.plugin), pulumi.Version(PluginVersion), pulumi.DeletedWith(b.args.MLflow.Ready),
+		childopts.FormerType(formerTypes[token]), pulumi.Provider(b.plugin), pulumi.Version(PluginVersion), pulumi.DeletedWith(b.args.MLflow.Ready),
 		pulumi.DependsOn([]pulumi.Resource{b.args.MLflow.Ready}))...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -143,7 +150,7 @@ func (b *builder) make(token, name string, inputs pulumi.Map) (*resource, error)
 }
 
 func (b *builder) bind() (err error) {
-	b.steward, err = b.make(StewardType, "steward", pulumi.Map{"subject": b.args.Steward.Subject})
+	b.accessAdmin, err = b.make(AccessAdminType, "steward", pulumi.Map{"subject": b.args.AccessAdmin.Subject})
 	return err
 }
 
@@ -155,7 +162,7 @@ func (b *builder) accounts() error {
 			"subject":     account.Subject,
 			"admin":       pulumi.Bool(account.Admin),
 			"displayName": pulumi.String(account.Name),
-			"by":          b.steward.ID(),
+			"by":          b.accessAdmin.ID(),
 		})
 		if err != nil {
 			return err
@@ -173,7 +180,7 @@ func (b *builder) grants() error {
 		}
 		_, err := b.make(GrantType, "grant-"+strings.ReplaceAll(r.Key(), "/", "-"), pulumi.Map{
 			string(r.Who): who,
-			"by":          b.steward.ID(),
+			"by":          b.accessAdmin.ID(),
 			"kind":        pulumi.String(string(r.Kind)),
 			"pattern":     pulumi.String(string(r.Pattern)),
 			"permission":  pulumi.String(r.Permission),

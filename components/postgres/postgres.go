@@ -1,8 +1,8 @@
-// Package postgres makes the database server of a stack, with one database and
-// one role for each service that needs one.
+// Package postgres creates the database server of a stack, with one database and one role
+// per service.
 //
 // The container is the source of truth for passwords: its entrypoint sets every
-// role's password at every start, before it listens. So a password that turned
+// role's password at every start, before it listens. So a rotated password
 // cannot differ between the server and a client, and no client sees the server
 // with the old one. The server is reached on the data network only, publishes
 // nothing, and keeps its data in a volume that outlives the container.
@@ -88,7 +88,7 @@ func (a *Args) Validate() error {
 
 // Database is what a service needs to reach its own database.
 type Database struct {
-	// Address is where the server answers: on the data network, or elsewhere.
+	// Address is where the server answers: on the data network, or external.
 	Address address.Server
 	// Name is the name of the database and of the role that owns it.
 	Name string

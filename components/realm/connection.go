@@ -26,7 +26,7 @@ func (i Resources) Options(parent pulumi.Resource, extra ...pulumi.ResourceOptio
 	return childopts.Options(parent, append([]pulumi.ResourceOption{pulumi.Provider(i.provider), pulumi.DeletedWith(i.server)}, extra...)...)
 }
 
-func (b *builder) inside() Resources {
+func (b *builder) resources() Resources {
 	i := Resources{
 		RealmID: b.made.ID().ToStringOutput(), Groups: map[string]pulumi.StringOutput{},
 		provider: b.keycloak, server: b.args.Admin.Server,

@@ -1,6 +1,5 @@
-// Package realm makes what stands inside Keycloak: the realm that MLflow's
-// users live in, MLflow's client, the two groups, and the mappers that put a
-// person's groups into the tokens.
+// Package realm creates the objects inside Keycloak: MLflow's realm, its client, two
+// groups, and the mappers that put a user's groups into tokens.
 //
 // The plugin in MLflow knows people by their e-mail address, so the realm makes
 // sure that an address belongs to one person and stays with that person: no two
@@ -28,7 +27,7 @@ import (
 // TypeToken is the component's type in the state.
 const TypeToken = "mlflow-sso:realm:Realm"
 
-// Names inside Keycloak. Each is also what MLflow is told.
+// Names inside Keycloak. MLflow gets the same.
 const (
 	Name        = "mlflow"
 	ClientID    = "mlflow"
@@ -37,9 +36,9 @@ const (
 	GroupsClaim = "groups"
 )
 
-// SSLRequirements are from whom Keycloak may demand https: from nobody, or from
-// everybody but private addresses. To demand it from all would shut MLflow out,
-// which asks on the private network.
+// SSLRequirements are from whom Keycloak may demand https: from none, or from
+// all but private addresses. Requiring it from all would lock out MLflow, which connects
+// on the private network.
 func SSLRequirements() []string { return []string{"none", "external"} }
 
 // User is a person whom the realm starts with.
@@ -75,10 +74,10 @@ type Args struct {
 	// RedirectPath and LogoutPath are where MLflow expects a browser back from
 	// Keycloak, each with a leading slash.
 	RedirectPath, LogoutPath string
-	// ClientSecret is MLflow's, WatcherSecret that of the client that sees people.
-	ClientSecret, WatcherSecret pulumi.StringInput
-	// StewardSecret is that of the client that acts for the program in MLflow; nil makes none.
-	StewardSecret pulumi.StringInput
+	// ClientSecret is MLflow's, SyncClientSecret that of the identity sync.
+	ClientSecret, SyncClientSecret pulumi.StringInput
+	// AccessAdminSecret is that of the client that acts for the program in MLflow; nil makes none.
+	AccessAdminSecret pulumi.StringInput
 	// SSLRequired is none or external.
 	SSLRequired string
 	// AccessTokenLifespan is how long a login lasts: the session in MLflow ends with it.
@@ -89,13 +88,13 @@ type Args struct {
 	EventsExpiration time.Duration
 	// Users are people whom the realm starts with.
 	Users []User
-	// Machines are service accounts.
-	Machines []ServiceAccount
+	// ServiceAccounts are service accounts.
+	ServiceAccounts []ServiceAccount
 	// Groups are further groups.
 	Groups []string
 	// Mail is the server through which Keycloak writes to people; nil where it does not.
 	Mail *Mail
-	// ConfirmsEmail has people confirm an address by a mail that nobody vouches for.
+	// ConfirmsEmail has people confirm an address by mail if their provider does not verify it.
 	ConfirmsEmail bool
 }
 
@@ -113,7 +112,7 @@ func (a *Args) Validate() error {
 			"RedirectPath or LogoutPath is %q, want an exact path with a leading slash", path)
 	}
 	m.Require(a.ClientSecret != nil, "ClientSecret is missing, want a secret")
-	m.Require(a.WatcherSecret != nil, "WatcherSecret is missing, want a secret")
+	m.Require(a.SyncClientSecret != nil, "SyncClientSecret is missing, want a secret")
 	m.Require(slices.Contains(SSLRequirements(), a.SSLRequired), "SSLRequired is %q, want one of %s",
 		a.SSLRequired, strings.Join(SSLRequirements(), ", "))
 	m.Require(a.AccessTokenLifespan >= time.Minute, "AccessTokenLifespan is %s, want at least a minute", a.AccessTokenLifespan)
@@ -127,7 +126,7 @@ func (a *Args) Validate() error {
 		m.Require(slices.Contains([]string{"", AdminGroup, UserGroup}, user.Group), "Users has %q in group %q, want %s, %s or none",
 			user.Username, user.Group, AdminGroup, UserGroup)
 	}
-	checkMachines(&m, a.Machines, append([]string{AdminGroup, UserGroup}, a.Groups...))
+	checkMachines(&m, a.ServiceAccounts, append([]string{AdminGroup, UserGroup}, a.Groups...))
 	return m.Err()
 }
 
@@ -158,16 +157,16 @@ type Realm struct {
 
 	// Client is what MLflow needs.
 	Client OIDCClient
-	// Watcher is what the keeper needs.
-	Watcher SyncClient
+	// SyncClient is the client of the identity sync.
+	SyncClient SyncClient
 	// Users are the people whom the realm starts with.
 	Users []User
-	// Steward acts for the program in MLflow; its name is empty where there is none.
-	Steward ServiceAccountClient
-	// Machines are the service accounts.
-	Machines []ServiceAccountClient
-	// Inside is for what others make in the realm.
-	Inside Resources
+	// AccessAdmin acts for the program in MLflow; its name is empty where there is none.
+	AccessAdmin ServiceAccountClient
+	// ServiceAccounts are the service accounts.
+	ServiceAccounts []ServiceAccountClient
+	// Resources is for what others make in the realm.
+	Resources Resources
 }
 
 // New makes the realm. With an error from args nothing is registered.
@@ -186,17 +185,17 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		AdminGroup:   AdminGroup,
 		UserGroup:    UserGroup,
 	}}
-	r.Watcher = SyncClient{ID: SyncClientID, Secret: pulumi.ToSecret(args.WatcherSecret).(pulumi.StringOutput), RealmURL: args.Internal.URL(issuer)}
+	r.SyncClient = SyncClient{ID: SyncClientID, Secret: pulumi.ToSecret(args.SyncClientSecret).(pulumi.StringOutput), RealmURL: args.Internal.URL(issuer)}
 	if err := ctx.RegisterComponentResource(TypeToken, name, r, opts...); err != nil {
 		return nil, fmt.Errorf("realm %q: %w", name, err)
 	}
 	b := &builder{ctx: ctx, name: name, args: args, component: r}
-	for _, step := range []func() error{b.provider, b.realm, b.events, b.profile, b.client, b.mappers, b.watcher, b.groups, b.users, b.machines} {
+	for _, step := range []func() error{b.provider, b.realm, b.events, b.profile, b.client, b.mappers, b.syncClient, b.groups, b.users, b.machines} {
 		if err := step(); err != nil {
 			return nil, fmt.Errorf("realm %q: %w", name, err)
 		}
 	}
-	r.Inside = b.inside()
+	r.Resources = b.resources()
 	if err := ctx.RegisterResourceOutputs(r, pulumi.Map{"issuer": pulumi.String(r.Client.Issuer)}); err != nil {
 		return nil, fmt.Errorf("realm %q: %w", name, err)
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
 )
 
-// stewardToken is how long a token of the steward's lasts: it gets one for each request.
-const stewardToken = 5 * time.Minute
+// accessAdminTokenLifespan is short: the access admin requests a token for each operation.
+const accessAdminTokenLifespan = 5 * time.Minute
 
 // ServiceAccountScope is the client scope that every machine has and no person: it puts
 // MLflow as the audience, and the machine's groups, into its access tokens.
@@ -49,15 +49,15 @@ func ReservedClientIDs() []string {
 
 func checkMachines(m *argcheck.List, all []ServiceAccount, groups []string) {
 	for i, machine := range all {
-		m.Require(machine.Name != "" && !slices.Contains(ReservedClientIDs(), machine.Name), "Machines has %q, want a name that no other client has", machine.Name)
-		m.Require(!slices.ContainsFunc(all[:i], func(other ServiceAccount) bool { return other.Name == machine.Name }), "Machines has %q twice, want it once", machine.Name)
+		m.Require(machine.Name != "" && !slices.Contains(ReservedClientIDs(), machine.Name), "ServiceAccounts has %q, want a name that no other client has", machine.Name)
+		m.Require(!slices.ContainsFunc(all[:i], func(other ServiceAccount) bool { return other.Name == machine.Name }), "ServiceAccounts has %q twice, want it once", machine.Name)
 		for _, group := range machine.Groups {
-			m.Require(slices.Contains(groups, group), "Machines has %q in group %q, want one of %s", machine.Name, group, strings.Join(groups, ", "))
+			m.Require(slices.Contains(groups, group), "ServiceAccounts has %q in group %q, want one of %s", machine.Name, group, strings.Join(groups, ", "))
 		}
-		m.Require(slices.Contains(machine.Groups, AdminGroup) == machine.Admin, "Machines has %q with Admin %t, want that exactly of those in group %s",
+		m.Require(slices.Contains(machine.Groups, AdminGroup) == machine.Admin, "ServiceAccounts has %q with Admin %t, want that exactly of those in group %s",
 			machine.Name, machine.Admin, AdminGroup)
-		m.Require(machine.Secret != nil, "Machines has %q without Secret, want one", machine.Name)
-		m.Require(machine.TokenLifespan >= time.Minute, "Machines has %q with TokenLifespan %s, want at least a minute", machine.Name, machine.TokenLifespan)
+		m.Require(machine.Secret != nil, "ServiceAccounts has %q without Secret, want one", machine.Name)
+		m.Require(machine.TokenLifespan >= time.Minute, "ServiceAccounts has %q with TokenLifespan %s, want at least a minute", machine.Name, machine.TokenLifespan)
 	}
 }
 
@@ -72,28 +72,28 @@ type ServiceAccountClient struct {
 
 // machines makes a client for each service account. It knows one way to a token, its
 // own secret: no page of Keycloak and no password leads there. The secret is a
-// derived one, so it turns with its generation.
+// derived one, so it is rotated with its generation.
 func (b *builder) machines() error {
-	if len(b.args.Machines) == 0 && b.args.StewardSecret == nil {
+	if len(b.args.ServiceAccounts) == 0 && b.args.AccessAdminSecret == nil {
 		return nil
 	}
 	scope, err := b.machineScope()
 	if err != nil {
 		return err
 	}
-	if b.args.StewardSecret != nil {
+	if b.args.AccessAdminSecret != nil {
 		// In no group: what it may do in MLflow is bound to it there.
-		b.component.Steward, err = b.machine(ServiceAccount{Name: AccessAdminID, Secret: b.args.StewardSecret, TokenLifespan: stewardToken}, scope)
+		b.component.AccessAdmin, err = b.machine(ServiceAccount{Name: AccessAdminID, Secret: b.args.AccessAdminSecret, TokenLifespan: accessAdminTokenLifespan}, scope)
 		if err != nil {
-			return fmt.Errorf("steward: %w", err)
+			return fmt.Errorf("access admin: %w", err)
 		}
 	}
-	for _, machine := range b.args.Machines {
+	for _, machine := range b.args.ServiceAccounts {
 		made, err := b.machine(machine, scope)
 		if err != nil {
 			return fmt.Errorf("service account %s: %w", machine.Name, err)
 		}
-		b.component.Machines = append(b.component.Machines, made)
+		b.component.ServiceAccounts = append(b.component.ServiceAccounts, made)
 	}
 	return nil
 }
@@ -186,7 +186,7 @@ func (b *builder) machine(machine ServiceAccount, scope *openid.ClientScope) (Se
 		RealmId:    b.made.ID(),
 		UserId:     client.ServiceAccountUserId,
 		GroupIds:   ids,
-		Exhaustive: pulumi.Bool(true), // a group that somebody adds by hand goes
+		Exhaustive: pulumi.Bool(true), // a group that was added manually is removed
 	}, b.childOpts()...)
 	if err != nil {
 		return ServiceAccountClient{}, fmt.Errorf("groups: %w", err)

@@ -2,8 +2,8 @@ package realm
 
 import "github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-// SyncClientID is the client of the keeper. Its right to see people is given by the
-// tool after an update: it belongs to a client that Keycloak makes by itself.
+// SyncClientID is the client of the identity sync. The tool grants it the role to view
+// users after an update: the role belongs to a client that Keycloak creates.
 const SyncClientID = "mlflow-keeper"
 
 // SyncClient is a service account that may see who is in which group, and change

@@ -1,4 +1,4 @@
-// Package redis makes the cache that MLflow's workers share.
+// Package redis creates the cache that MLflow's workers share.
 //
 // The server is reached on the data network only, with a password, and
 // publishes nothing. It keeps nothing on disk: everything in it can be made
@@ -55,7 +55,7 @@ func (a *Args) Validate() error {
 
 // Endpoint is what a service needs to reach the cache.
 type Endpoint struct {
-	// Address is where the server answers: on the data network, or elsewhere.
+	// Address is where the server answers: on the data network, or external.
 	Address address.Server
 	// Password is what a client must present.
 	Password pulumi.StringOutput
@@ -80,7 +80,7 @@ func (e Endpoint) URL() pulumi.StringOutput {
 
 // location has time-outs, in seconds, after which MLflow goes on without a cache that
 // is stalled. The client does not compare the server's name with its
-// certificate unless it is told to.
+// certificate unless it is configured.
 func location(at address.Server, password string) string {
 	u := url.URL{
 		Scheme: "redis", User: url.UserPassword("", password), Host: at.String(), Path: "/0",

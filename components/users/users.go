@@ -1,9 +1,9 @@
-// Package users makes the people whom a stack lists: a user of the realm each, in
-// exactly the groups that the list says.
+// Package users manages the users of the stack file: each is a user of the realm, in
+// exactly the groups that the stack file lists.
 //
-// Nobody gets a password from here. People set their own by an invitation, and no
-// update touches it. Who is no longer listed is removed from Keycloak; who is not
-// listed and never was is not looked at.
+// It sets no passwords. Users set their own through an invitation, and no update changes
+// it. A user who is removed from the stack file is deleted from Keycloak; other users are
+// ignored.
 package users
 
 import (
@@ -12,15 +12,19 @@ import (
 	"github.com/pulumi/pulumi-keycloak/sdk/v6/go/keycloak"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"github.com/mlflow-sso/mlflow-sso/components/childopts"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
 )
 
 // TypeToken is the component's type in the state.
-const TypeToken = "mlflow-sso:people:People"
+const TypeToken = "mlflow-sso:users:Users"
 
-// Person is somebody whom the stack lists.
-type Person struct {
+// formerTypeToken is the type in the state of stacks that an earlier version made.
+const formerTypeToken = "mlflow-sso:people:People"
+
+// User is a user of the stack file.
+type User struct {
 	// Username is in small letters, and stays.
 	Username string
 	// Email is the address by which MLflow knows them.
@@ -37,8 +41,8 @@ type Person struct {
 type Args struct {
 	// Realm is where they are made.
 	Realm realm.Resources
-	// People are all who are listed.
-	People []Person
+	// Users are all who are listed.
+	Users []User
 }
 
 // Validate reports every mistake in the arguments at once.
@@ -48,7 +52,7 @@ func (a *Args) Validate() error {
 	}
 	var m argcheck.List
 	m.Require(!a.Realm.IsZero(), "Realm is missing, want where people are made")
-	for _, p := range a.People {
+	for _, p := range a.Users {
 		m.Require(p.Username != "" && p.Email != "", "People has %q with the address %q, want both", p.Username, p.Email)
 		for _, group := range p.Groups {
 			_, known := a.Realm.Groups[group]
@@ -58,20 +62,20 @@ func (a *Args) Validate() error {
 	return m.Err()
 }
 
-// People are those whom the stack lists.
-type People struct{ pulumi.ResourceState }
+// Users are those whom the stack lists.
+type Users struct{ pulumi.ResourceState }
 
 // New makes the people. With an error from args nothing is registered.
-func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*People, error) {
+func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Users, error) {
 	if err := args.Validate(); err != nil {
 		return nil, fmt.Errorf("people %q: %w", name, err)
 	}
-	p := &People{}
-	if err := ctx.RegisterComponentResource(TypeToken, name, p, opts...); err != nil {
+	p := &Users{}
+	if err := ctx.RegisterComponentResource(TypeToken, name, p, append(opts, childopts.FormerType(formerTypeToken))...); err != nil {
 		return nil, fmt.Errorf("people %q: %w", name, err)
 	}
-	for _, who := range args.People {
-		if err := p.person(ctx, name, args.Realm, who); err != nil {
+	for _, who := range args.Users {
+		if err := p.user(ctx, name, args.Realm, who); err != nil {
 			return nil, fmt.Errorf("people %q: %s: %w", name, who.Username, err)
 		}
 	}
@@ -81,7 +85,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	return p, nil
 }
 
-func (p *People) person(ctx *pulumi.Context, name string, in realm.Resources, who Person) error {
+func (p *Users) user(ctx *pulumi.Context, name string, in realm.Resources, who User) error {
 	made, err := keycloak.NewUser(ctx, name+"-"+who.Username, &keycloak.UserArgs{
 		RealmId:       in.RealmID,
 		Username:      pulumi.String(who.Username),
@@ -92,7 +96,7 @@ func (p *People) person(ctx *pulumi.Context, name string, in realm.Resources, wh
 		Enabled:       pulumi.Bool(who.Enabled),
 	}, in.Options(p,
 		// What Keycloak still wants of a person, and where else they log in, is between the
-		// two: an update would ask for a password anew, or forget an identity.
+		// two: an update would ask for a password again, or forget an identity.
 		pulumi.IgnoreChanges([]string{"requiredActions", "federatedIdentities"}))...)
 	if err != nil {
 		return err

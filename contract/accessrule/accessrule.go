@@ -47,7 +47,7 @@ type Rule struct {
 	Future bool
 }
 
-// Key tells rules apart: there is one grant for each.
+// Key identifies a rule: there is one grant for each.
 func (r Rule) Key() string {
 	return fmt.Sprintf("%s/%s/%s/%s", r.Who, r.Name, r.Kind.Plural(), r.Pattern)
 }

@@ -1,10 +1,10 @@
-// Package accessrule is the language of access rules: who, on what, how much.
+// Package accessrule defines access rules: a subject, a resource pattern and a permission.
 //
 // A pattern is a name with * for any characters and ? for one. The plugin in MLflow
 // wants a regular expression and tries rules by a number; both are made from the
 // pattern alone, such that of two patterns that match the same name the narrower
-// one always decides. Two patterns of which neither is narrower are told apart by
-// nothing, so rules that grant different things by such a pair are refused.
+// one always decides. Nothing orders two patterns of which neither is narrower,
+// so rules that grant different things by such a pair are refused.
 package accessrule
 
 import (

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// some are patterns of every shape, and names that tell them apart.
+// some are patterns of every shape, and names that distinguish them.
 var (
 	some  = []Pattern{"a", "ab", "a*", "*a", "*", "?", "?*", "a?", "a?*", "a*b", "a*b*", "*b*", "fraud-*", "fraud-?", "fraud-*-eu", "*-eu", "f.*"}
 	names = []string{"a", "b", "ab", "ba", "aab", "abb", "abab", "fraud-", "fraud-1", "fraud-12", "fraud-1-eu", "x-eu", "f.x", "fxx", "A", "a/b", "é"}

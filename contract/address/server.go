@@ -14,9 +14,9 @@ import (
 const Authorities = "/etc/ssl/certs/ca-certificates.crt"
 
 // Server is where a container reaches a database or a cache: an alias on a
-// private network, or a host elsewhere. The zero value is no address.
+// private network, or an external host. The zero value is no address.
 type Server struct {
-	// Host is an alias, or a host elsewhere.
+	// Host is an alias, or an external host.
 	Host string
 	// Port is the TCP port there.
 	Port int
@@ -43,8 +43,8 @@ func (s Server) CheckExternal() error {
 	return errors.Join(errs...)
 }
 
-// CheckExternalHost says what is wrong with a host elsewhere that a container
-// shall reach; nil when nothing is.
+// CheckExternalHost says what is wrong with an external host that a container
+// must reach; nil when nothing is.
 func CheckExternalHost(host string) error {
 	const want = "want a full domain name in small letters, or an IPv4 address"
 	address, err := netip.ParseAddr(host)
@@ -60,7 +60,7 @@ func CheckExternalHost(host string) error {
 }
 
 // Private says whether a host is an address of a private network (RFC 1918). A
-// name is not: nobody knows beforehand where it leads.
+// name is not: what it resolves to can change.
 func Private(host string) bool {
 	address, err := netip.ParseAddr(host)
 	return err == nil && address.Is4() && address.IsPrivate()

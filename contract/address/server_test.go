@@ -13,7 +13,7 @@ func TestServerIsHostAndPort(t *testing.T) {
 	require.True(t, Server{}.IsZero())
 }
 
-func TestServerElsewhereIsTakenWhereAContainerCanReachIt(t *testing.T) {
+func TestAnExternalServerIsTakenWhereAContainerCanReachIt(t *testing.T) {
 	for _, s := range []Server{
 		{"db.example.com", 5432, true},
 		{"203.0.113.7", 5432, true},
@@ -25,7 +25,7 @@ func TestServerElsewhereIsTakenWhereAContainerCanReachIt(t *testing.T) {
 	}
 }
 
-func TestServerElsewhereIsRefusedWithWhatWasGotAndWhatIsWanted(t *testing.T) {
+func TestAnExternalServerIsRefusedWithWhatWasGotAndWhatIsWanted(t *testing.T) {
 	for host, want := range map[string]string{
 		"":                  `got host "", want a full domain name`,
 		"db":                `got host "db", want a full domain name`,

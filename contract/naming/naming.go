@@ -1,5 +1,5 @@
-// Package naming names the Docker labels on everything that a stack makes on its
-// host: the program writes them, and the tool finds a stack's things by them.
+// Package naming defines the Docker labels of a stack's objects: the program writes them,
+// and the tool finds the objects by them.
 package naming
 
 // The keys. Deployment's value is the setting `name`; Component's is the part of

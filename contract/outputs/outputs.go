@@ -1,8 +1,8 @@
-// Package outputs is what a stack tells the world about itself: the stack
-// outputs that the program exports and that every command of mlflow-sso reads.
+// Package outputs declares the stack outputs: the program exports them, and every
+// command of mlflow-sso reads them.
 //
-// The program writes these keys and the tool reads them, so both use the names
-// declared here and a renamed key cannot leave one of them behind.
+// Both sides use the names declared here, so that a renamed key cannot leave one of
+// them behind. Outputs of a stack that the previous release made are read, too.
 package outputs
 
 import "slices"
@@ -21,27 +21,27 @@ type Stack struct {
 	Redis    Service           `json:"redis"`
 	// Artifacts is empty where files are in a volume.
 	Artifacts Artifacts `json:"artifacts"`
-	// Keeper keeps MLflow's people as Keycloak has them.
-	Keeper IdentitySync `json:"keeper"`
-	// Steward acts for the program in MLflow; empty where nothing needs it.
-	Steward Client `json:"steward"`
-	// Edge is empty where nothing stands in front of MLflow and Keycloak.
+	// IdentitySync mirrors Keycloak users and groups into MLflow.
+	IdentitySync IdentitySync `json:"identitySync"`
+	// AccessAdmin is the client that manages permissions in MLflow; empty if it is not needed.
+	AccessAdmin Client `json:"accessAdmin"`
+	// Edge is empty without a reverse proxy.
 	Edge Edge `json:"edge"`
-	// Backup is empty where no snapshots are taken.
+	// Backup is empty without a backup.
 	Backup Backup `json:"backup"`
-	// Upstreams are where people are known who are not listed.
-	Upstreams []IdentityProvider `json:"upstreams,omitempty"`
+	// IdentityProviders are the external identity providers.
+	IdentityProviders []IdentityProvider `json:"identityProviders,omitempty"`
 	// DemoUsers is empty unless the stack asks for them (`realm.demoUsers`).
 	DemoUsers []User `json:"demoUsers"`
 	// ServiceAccounts are machines, if there are any (`serviceAccounts`).
 	ServiceAccounts []ServiceAccount `json:"serviceAccounts"`
-	// Turned is which credentials are not the first of their kind.
-	Turned CredentialVersions `json:"turned"`
+	// CredentialVersions lists the root secret and the credentials that were rotated.
+	CredentialVersions CredentialVersions `json:"credentialVersions"`
 }
 
 // Containers are the names of all containers that the stack has.
 func (s Stack) Containers() []string {
-	all := []string{s.Postgres.Container, s.Redis.Container, s.Keycloak.Container, s.MLflow.Container, s.Keeper.Container, s.Edge.Container, s.Backup.Container}
+	all := []string{s.Postgres.Container, s.Redis.Container, s.Keycloak.Container, s.MLflow.Container, s.IdentitySync.Container, s.Edge.Container, s.Backup.Container}
 	return slices.DeleteFunc(all, func(name string) bool { return name == "" })
 }
 
@@ -78,7 +78,7 @@ type Artifacts struct {
 	Endpoint string `json:"endpoint"`
 }
 
-// Edge is what stands in front of MLflow and Keycloak and ends TLS.
+// Edge is the reverse proxy in front of MLflow and Keycloak, which terminates TLS.
 type Edge struct {
 	Container string `json:"container"`
 	// HTTPS is host and port where it answers on this machine, whatever the public
@@ -88,7 +88,7 @@ type Edge struct {
 	Certificates string `json:"certificates"`
 }
 
-// Backup is what takes snapshots.
+// Backup is the backup container.
 type Backup struct {
 	Container string `json:"container"`
 	// Place is where snapshots go, for a person.
@@ -115,13 +115,13 @@ type MLflow struct {
 	URL string `json:"url"`
 }
 
-// IdentitySync keeps MLflow's people as Keycloak has them.
+// IdentitySync mirrors Keycloak users and groups into MLflow.
 type IdentitySync struct {
 	Container string `json:"container"`
-	// FollowSeconds is the time between two looks at Keycloak, PruneSeconds between two
-	// removals of what is over.
-	FollowSeconds int `json:"followSeconds"`
-	PruneSeconds  int `json:"pruneSeconds"`
+	// IntervalSeconds is the time between two synchronizations, PruneIntervalSeconds between
+	// two removals of expired rows.
+	IntervalSeconds      int `json:"intervalSeconds"`
+	PruneIntervalSeconds int `json:"pruneIntervalSeconds"`
 }
 
 // Keycloak is the identity provider.
@@ -131,8 +131,8 @@ type Keycloak struct {
 	URL string `json:"url"`
 	// AdminURL is where the admin API answers on this host.
 	AdminURL string `json:"adminUrl"`
-	// Admin is the person who may open the admin console at any time; empty where
-	// nobody may (`keycloak.standingAdmin`).
+	// Admin is the permanent administrator; empty if there is none
+	// (`keycloak.permanentAdmin`).
 	Admin Login `json:"admin"`
 	// Provider is the service account that the program itself uses, in realm master.
 	Provider Client `json:"provider"`
@@ -157,7 +157,7 @@ type Realm struct {
 type Login struct {
 	Username string `json:"username"`
 	Password string `json:"password"`
-	// Edition says which root secret and generation the password is of; empty for nobody.
+	// Edition says which root secret and generation the password is of; empty if there is none.
 	Edition string `json:"edition"`
 }
 

@@ -1,6 +1,5 @@
-// Package backup asks the container that takes a stack's snapshots to take one, and
-// what it has; and it reads a repository of snapshots where nothing else is left of
-// the stack.
+// Package backup creates and lists snapshots through the backup container, and reads a
+// snapshot repository without a stack.
 //
 // The first works in the stack's own container, with the key that is derived from
 // the root secret. The second, [Reader], has nothing but the repository and the

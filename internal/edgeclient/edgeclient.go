@@ -1,4 +1,4 @@
-// Package edgeclient is how this machine reaches the public addresses of a stack.
+// Package edgeclient connects to the public addresses of a stack from this machine.
 //
 // Where an edge stands in front, connections for its names go to where it is
 // published on this very machine, whatever the names lead to elsewhere: what is

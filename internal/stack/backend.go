@@ -17,8 +17,8 @@ import (
 // attributes beside its files: it does not write these in one piece, and cannot
 // read the state any more when it was killed in between.
 func (s *Stack) backend() string {
-	if s.elsewhere != "" {
-		return s.elsewhere
+	if s.backendURL != "" {
+		return s.backendURL
 	}
 	if backend := os.Getenv("PULUMI_BACKEND_URL"); backend != "" {
 		return backend
@@ -26,8 +26,8 @@ func (s *Stack) backend() string {
 	return "file://" + s.Home.State() + "?metadata=skip"
 }
 
-// stateFolder is the folder with the state; false where the state is elsewhere.
-func (s *Stack) stateFolder() (string, bool) {
+// StateFolder is the folder with the state; false where the state is elsewhere.
+func (s *Stack) StateFolder() (string, bool) {
 	path, ok := strings.CutPrefix(s.backend(), "file://")
 	path, _, _ = strings.Cut(path, "?")
 	return path, ok && filepath.IsAbs(path)
@@ -37,7 +37,7 @@ func (s *Stack) stateFolder() (string, bool) {
 // told without Pulumi: a state that is not in a folder on this machine may.
 func MightExist(h datadir.Home, name string) bool {
 	s := Stack{Options: Options{Home: h, Name: name}}
-	folder, ok := s.stateFolder()
+	folder, ok := s.StateFolder()
 	if !ok {
 		return true
 	}
@@ -45,11 +45,11 @@ func MightExist(h datadir.Home, name string) bool {
 	return err != nil || len(found) > 0
 }
 
-// mendAttributes removes attributes that were cut off while they were written, in
+// repairAttributes removes attributes that were cut off while they were written, in
 // a state that somebody keeps without the setting above. Nothing reads them but
 // the library, which is content with none.
-func (s *Stack) mendAttributes() error {
-	folder, ok := s.stateFolder()
+func (s *Stack) repairAttributes() error {
+	folder, ok := s.StateFolder()
 	if !ok {
 		return nil
 	}
@@ -74,3 +74,6 @@ func (s *Stack) mendAttributes() error {
 	}
 	return errors.Join(errs...)
 }
+
+// OwnState says whether the state is the stack's own, and not the empty one of a preview.
+func (s *Stack) OwnState() bool { return s.backendURL == "" }

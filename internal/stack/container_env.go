@@ -9,12 +9,12 @@ import (
 // ContainerEnv are the variables of each container as the program wrote them last,
 // by the container's name. Many are secrets.
 func (s *Stack) ContainerEnv(ctx context.Context) (map[string]map[string]string, error) {
-	read, err := s.readState(ctx)
+	read, err := s.ReadState(ctx)
 	if err != nil {
 		return nil, err
 	}
 	all := map[string]map[string]string{}
-	for _, r := range read.of(typeContainer) {
+	for _, r := range read.Of(TypeContainer) {
 		name, _ := r.Inputs["name"].(string)
 		written := read.variables(string(r.URN))
 		// Without a secret among them they are a plain list.

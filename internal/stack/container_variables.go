@@ -33,7 +33,7 @@ func (s *Stack) nameVariables(ctx context.Context, plan string, all []difference
 	if err != nil {
 		return err
 	}
-	var before *state
+	var before *State
 	var open config.Decrypter
 	for i := range all {
 		d := &all[i]
@@ -42,7 +42,7 @@ func (s *Stack) nameVariables(ctx context.Context, plan string, all []difference
 			continue
 		}
 		if before == nil {
-			if before, err = s.readState(ctx); err != nil {
+			if before, err = s.ReadState(ctx); err != nil {
 				return err
 			}
 			if open, err = s.decrypter(); err != nil {
@@ -73,7 +73,7 @@ func readPlan(path string) (map[string]string, error) {
 	}
 	environments := map[string]string{}
 	for urn, of := range plan.ResourcePlans {
-		if of.Goal == nil || string(of.Goal.Type) != typeContainer {
+		if of.Goal == nil || string(of.Goal.Type) != TypeContainer {
 			continue
 		}
 		for _, inputs := range []map[string]any{of.Goal.InputDiff.Adds, of.Goal.InputDiff.Updates} {
@@ -125,8 +125,8 @@ func (s *Stack) passphrase() (string, error) {
 }
 
 // variables are the environment of a container that the state knows.
-func (s *state) variables(urn string) map[string]string {
-	for _, r := range s.of(typeContainer) {
+func (s *State) variables(urn string) map[string]string {
+	for _, r := range s.Of(TypeContainer) {
 		if string(r.URN) != urn {
 			continue
 		}

@@ -58,10 +58,10 @@ func TestThePlanIsOpenedWithTheStacksOwnPassphrase(t *testing.T) {
 	encrypted, err := config.NewSymmetricCrypterFromPassphrase("a phrase", salt).EncryptValue(context.Background(), `["A=b"]`)
 	require.NoError(t, err)
 	content, err := json.Marshal(map[string]any{"resourcePlans": map[string]any{
-		"changed": planOf(typeContainer, "updates", map[string]any{resource.SigKey: resource.SecretSig, "ciphertext": encrypted}),
-		"new":     planOf(typeContainer, "adds", map[string]any{resource.SigKey: resource.SecretSig, "ciphertext": "x"}),
-		"plain":   planOf(typeContainer, "updates", []string{"A=b"}),
-		"other":   planOf(typeRealm, "updates", marked()),
+		"changed": planOf(TypeContainer, "updates", map[string]any{resource.SigKey: resource.SecretSig, "ciphertext": encrypted}),
+		"new":     planOf(TypeContainer, "adds", map[string]any{resource.SigKey: resource.SecretSig, "ciphertext": "x"}),
+		"plain":   planOf(TypeContainer, "updates", []string{"A=b"}),
+		"other":   planOf(TypeRealm, "updates", marked()),
 	}})
 	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "plan.json")
@@ -87,11 +87,11 @@ func planOf(kind, where string, value any) map[string]any {
 }
 
 func TestTheStateTellsTheEnvironmentItHasWrittenDown(t *testing.T) {
-	read := &state{snapshot: apitype.DeploymentV3{Resources: []apitype.ResourceV3{
-		{URN: urn(typeContainer, "c"), Type: typeContainer, Inputs: map[string]any{environment: map[string]any{
+	read := &State{snapshot: apitype.DeploymentV3{Resources: []apitype.ResourceV3{
+		{URN: urn(TypeContainer, "c"), Type: TypeContainer, Inputs: map[string]any{environment: map[string]any{
 			resource.SigKey: resource.SecretSig, "plaintext": `["A=b"]`,
 		}}},
 	}}}
-	require.Equal(t, map[string]string{"A": "b"}, read.variables(string(urn(typeContainer, "c"))))
-	require.Nil(t, read.variables(string(urn(typeContainer, "other"))))
+	require.Equal(t, map[string]string{"A": "b"}, read.variables(string(urn(TypeContainer, "c"))))
+	require.Nil(t, read.variables(string(urn(TypeContainer, "other"))))
 }

@@ -79,11 +79,11 @@ func differs(m apitype.StepEventMetadata, outcome report.Outcome) difference {
 
 // losses are what goes with a resource of a type, for good.
 var losses = map[string]string{
-	typeVolume: "all that is in this volume would be deleted",
-	typeRoot:   "every credential would be another one, and what is in the data volumes could not be opened any more",
-	typeRealm:  "all people, groups and sessions in this realm would be deleted",
-	typeUser:   "this person could not log in any more, and would need an invitation to come back",
-	typeGroup:  "everybody would leave this group",
+	TypeVolume:     "all that is in this volume would be deleted",
+	TypeRootSecret: "every credential would be another one, and what is in the data volumes could not be opened any more",
+	TypeRealm:      "all people, groups and sessions in this realm would be deleted",
+	TypeUser:       "this person could not log in any more, and would need an invitation to come back",
+	TypeGroup:      "everybody would leave this group",
 }
 
 // kindOf is a type's token as people read it, such as "docker Container".

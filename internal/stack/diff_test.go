@@ -32,7 +32,7 @@ func step(op apitype.OpType, kind string, before, after map[string]any) apitype.
 
 // planned are the changes that a preview of these steps tells.
 func planned(steps ...apitype.StepEventMetadata) []report.Change {
-	w := newWatch(silent{})
+	w := newCollector(silent{})
 	for _, m := range steps {
 		w.events <- events.EngineEvent{EngineEvent: apitype.EngineEvent{ResourcePreEvent: &apitype.ResourcePreEvent{Planning: true, Metadata: m}}}
 	}
@@ -42,7 +42,7 @@ func planned(steps ...apitype.StepEventMetadata) []report.Change {
 }
 
 func TestAPropertyThatDiffersHasItsOldAndItsNewValue(t *testing.T) {
-	m := step(apitype.OpReplace, typeContainer,
+	m := step(apitype.OpReplace, TypeContainer,
 		map[string]any{"memory": 128, "ports": []any{map[string]any{"external": 1}}, "gone": true, "noise": nil, "same": "x"},
 		map[string]any{"memory": 192, "ports": []any{map[string]any{"external": 2}}, "image": plugin.UnknownStringValue, "same": "x"})
 	m.Keys = []string{"ports"}
@@ -70,7 +70,7 @@ func TestAPropertyThatDiffersHasItsOldAndItsNewValue(t *testing.T) {
 
 // The provider is not asked about what goes since something below it goes.
 func TestWhatGoesWithItsNetworkIsComparedByItsInputs(t *testing.T) {
-	found := planned(step(apitype.OpReplace, typeContainer,
+	found := planned(step(apitype.OpReplace, TypeContainer,
 		map[string]any{"__defaults": []any{"a"}, "network": "old", "same": []any{1}, "gone": 1},
 		map[string]any{"__defaults": []any{"b"}, "network": plugin.UnknownStringValue, "same": []any{1}, "more": 2}))
 
@@ -85,7 +85,7 @@ func TestWhatGoesWithItsNetworkIsComparedByItsInputs(t *testing.T) {
 
 func TestASecretIsNeverShownWhereverItIs(t *testing.T) {
 	inside := func(n int) map[string]any { return map[string]any{"n": n, "list": []any{marked()}} }
-	m := step(apitype.OpUpdate, typeRealm, map[string]any{"envs": marked(), "deep": inside(1)}, map[string]any{"envs": marked(), "deep": inside(2)})
+	m := step(apitype.OpUpdate, TypeRealm, map[string]any{"envs": marked(), "deep": inside(1)}, map[string]any{"envs": marked(), "deep": inside(2)})
 	m.DetailedDiff = map[string]apitype.PropertyDiff{"envs[3]": {}, "deep": {}, "deep.list[0].more": {}}
 
 	found := planned(m)
@@ -99,9 +99,9 @@ func TestASecretIsNeverShownWhereverItIs(t *testing.T) {
 
 func TestDataThatAnUpdateWouldCostComesFirstAndIsNamed(t *testing.T) {
 	some := map[string]any{}
-	for _, kind := range []string{typeVolume, typeRoot, typeRealm, typeGroup, typeUser} {
+	for _, kind := range []string{TypeVolume, TypeRootSecret, TypeRealm, TypeGroup, TypeUser} {
 		for _, op := range []apitype.OpType{apitype.OpDelete, apitype.OpReplace} {
-			found := planned(step(apitype.OpDelete, typeContainer, some, nil), step(op, kind, some, some))
+			found := planned(step(apitype.OpDelete, TypeContainer, some, nil), step(op, kind, some, some))
 			require.Len(t, found, 2)
 			require.NotEmpty(t, found[0].DataLoss, "%s of %s", op, kind)
 			require.Empty(t, found[1].DataLoss)
@@ -117,8 +117,8 @@ func TestAReplacementIsToldOnceAndAComponentNever(t *testing.T) {
 	component := step(apitype.OpCreate, "mlflow-sso:redis:Server", nil, some)
 	component.New.Custom = false
 
-	found := planned(component, step(apitype.OpDeleteReplaced, typeContainer, some, nil),
-		step(apitype.OpReplace, typeContainer, some, some), step(apitype.OpCreateReplacement, typeContainer, some, some))
+	found := planned(component, step(apitype.OpDeleteReplaced, TypeContainer, some, nil),
+		step(apitype.OpReplace, TypeContainer, some, some), step(apitype.OpCreateReplacement, TypeContainer, some, some))
 
 	require.Len(t, found, 1)
 	require.Equal(t, report.Replaced, found[0].Outcome)
@@ -126,9 +126,9 @@ func TestAReplacementIsToldOnceAndAComponentNever(t *testing.T) {
 
 func TestWhatIsProtectedNoMoreIsAChange(t *testing.T) {
 	some := map[string]any{"name": "x", "envs": marked()}
-	w := newWatch(silent{})
+	w := newCollector(silent{})
 	for _, protect := range []bool{true, false} {
-		m := step(apitype.OpSame, typeVolume, some, some)
+		m := step(apitype.OpSame, TypeVolume, some, some)
 		m.Old.Protect, m.New.Protect = true, protect
 		w.events <- events.EngineEvent{EngineEvent: apitype.EngineEvent{ResOutputsEvent: &apitype.ResOutputsEvent{Planning: true, Metadata: m}}}
 	}
@@ -143,6 +143,6 @@ func TestWhatIsProtectedNoMoreIsAChange(t *testing.T) {
 }
 
 func TestTypesAreToldInWords(t *testing.T) {
-	require.Equal(t, "docker Container", kindOf(typeContainer))
+	require.Equal(t, "docker Container", kindOf(TypeContainer))
 	require.Equal(t, "provider keycloak", kindOf("pulumi:providers:keycloak"))
 }

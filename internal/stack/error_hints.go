@@ -43,7 +43,7 @@ var causes = []struct {
 	{
 		regexp.MustCompile(`error initializing keycloak provider|error performing login: 401|unauthorized_client|invalid_client`),
 		"Keycloak does not know this stack's service account: its database was made with another root secret; " +
-			"bring back that stack's state, or, if nobody needs the data, remove it with `mlflow-sso destroy --data`; " +
+			"bring back that stack's state, or, if nobody needs the data, remove it with `mlflow-sso destroy --delete-data`; " +
 			"where postgres.external is set, drop the database there and make it anew",
 	},
 	{
@@ -116,7 +116,7 @@ func shortened(err error) string {
 	return strings.TrimSpace(text)
 }
 
-// because names the operation in front of a cause; the caller names the stack.
-func because(what string, err error, problems []string) error {
+// Hinted names the operation in front of a cause; the caller names the stack.
+func Hinted(what string, err error, problems []string) error {
 	return fmt.Errorf("%s: %w", what, explain(err, problems))
 }

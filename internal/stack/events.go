@@ -39,8 +39,8 @@ type created struct {
 	inputs                      map[string]any
 }
 
-// newWatch begins to follow; what happens to resources is told on step.
-func newWatch(step Step) *eventCollector {
+// newCollector begins to follow; what happens to resources is told on step.
+func newCollector(step Step) *eventCollector {
 	w := &eventCollector{events: make(chan events.EngineEvent, 64), done: make(chan struct{}), began: map[string]time.Time{}, same: map[string]bool{}}
 	go func() {
 		defer close(w.done)
@@ -120,8 +120,13 @@ func outcome(operation string) string {
 	return word
 }
 
-// nameOf is the part of a URN that a person gave.
-func nameOf(urn string) string { return urn[strings.LastIndex(urn, "::")+2:] }
+// nameOf is the part of a URN that a person gave; empty for none, as a provider has none.
+func nameOf(urn string) string {
+	if i := strings.LastIndex(urn, "::"); i >= 0 {
+		return urn[i+2:]
+	}
+	return urn
+}
 
 // problem is an error that Pulumi reports, in one line, with whose it is.
 func problem(d *apitype.DiagnosticEvent) string {

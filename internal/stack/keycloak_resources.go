@@ -10,19 +10,19 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 )
 
-// skipKeycloakResources takes what stands inside Keycloak out of the state before a removal.
+// ForgetKeycloakResources takes what stands inside Keycloak out of the state before a removal.
 // It goes or stays with the database that it is in, and is found there again by the
 // next update; to look at it one by one, Keycloak would have to answer, and whoever
 // takes a broken stack down has one that does not.
-func (s *Stack) skipKeycloakResources(ctx context.Context, known *state) error {
+func (s *Stack) ForgetKeycloakResources(ctx context.Context, known *State) error {
 	if !slices.ContainsFunc(known.snapshot.Resources, func(r apitype.ResourceV3) bool { return isInside(string(r.Type)) }) {
 		return nil
 	}
-	read, err := s.readState(ctx) // known may have been repaired meanwhile
+	read, err := s.ReadState(ctx) // known may have been repaired meanwhile
 	if err != nil {
 		return err
 	}
-	return s.write(ctx, read, "change of the state", withoutInside)
+	return s.WriteState(ctx, read, "change of the state", withoutInside)
 }
 
 // isInside says of a resource's type whether only Keycloak knows it, or whether it
@@ -33,19 +33,19 @@ func isInside(kind string) bool {
 
 // withoutInside removes such resources, and the others' dependencies on them.
 func withoutInside(deployment json.RawMessage) (json.RawMessage, error) {
-	return withResources(deployment, func(all []member) ([]member, error) {
+	return WithResources(deployment, func(all []Member) ([]Member, error) {
 		gone := map[string]bool{}
-		var rest []member
+		var rest []Member
 		for _, r := range all {
-			if isInside(textOf(r["type"])) {
-				gone[textOf(r["urn"])] = true
+			if isInside(TextOf(r["type"])) {
+				gone[TextOf(r["urn"])] = true
 			} else {
 				rest = append(rest, r)
 			}
 		}
 		for _, r := range rest {
 			if err := independent(r, gone); err != nil {
-				return nil, fmt.Errorf("%s: %w", textOf(r["urn"]), err)
+				return nil, fmt.Errorf("%s: %w", TextOf(r["urn"]), err)
 			}
 		}
 		return rest, nil
@@ -53,7 +53,7 @@ func withoutInside(deployment json.RawMessage) (json.RawMessage, error) {
 }
 
 // independent takes out of a resource what refers to ones that are gone.
-func independent(r member, gone map[string]bool) error {
+func independent(r Member, gone map[string]bool) error {
 	isGone := func(urn string) bool { return gone[urn] }
 	if encoded, has := r["dependencies"]; has {
 		var urns []string
@@ -78,7 +78,7 @@ func independent(r member, gone map[string]bool) error {
 			return err
 		}
 	}
-	if gone[textOf(r["deletedWith"])] {
+	if gone[TextOf(r["deletedWith"])] {
 		delete(r, "deletedWith")
 	}
 	return nil

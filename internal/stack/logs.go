@@ -24,11 +24,6 @@ func (s *Stack) withLogs(ctx context.Context, problems []string) []string {
 	return problems
 }
 
-// nameOfContainer is the name by which a person knows a container.
-func nameOfContainer(c container.Summary) string {
-	return strings.TrimPrefix(strings.Join(c.Names, " "), "/")
-}
-
 func containerIn(problem string) (string, bool) {
 	resource, _, _ := strings.Cut(problem, ":")
 	return strings.CutSuffix(resource, "-container")

@@ -23,7 +23,7 @@ func OpenForPreview(ctx context.Context, options Options) (*Stack, error) {
 	at := place{mirror: filepath.Join(folder, "copies"), scratch: folder}
 	s, err := open(ctx, options, at, auto.SelectStackLocalSource)
 	if isMissing(err) {
-		at.elsewhere = "file://" + folder + "?metadata=skip"
+		at.backendURL = "file://" + folder + "?metadata=skip"
 		s, err = open(ctx, options, at, auto.UpsertStackLocalSource)
 	}
 	if err != nil {
@@ -33,7 +33,7 @@ func OpenForPreview(ctx context.Context, options Options) (*Stack, error) {
 	return s, nil
 }
 
-// Close removes what Look has made.
+// Close removes what OpenForPreview has made.
 func (s *Stack) Close() error {
 	if s.scratch == "" {
 		return nil
@@ -41,40 +41,84 @@ func (s *Stack) Close() error {
 	return os.RemoveAll(s.scratch)
 }
 
-// Preview is what an update would change, told from the state alone; with
-// refresh, what there is on the host and in Keycloak is looked at first. No
-// service has to run without it. The stack is one from Look.
-func (s *Stack) Preview(ctx context.Context, step Step, refresh bool) (report.Preview, error) {
-	if err := s.rejectGenerationDecrease(ctx); err != nil {
-		return report.Preview{}, fmt.Errorf("preview: %w", err)
+// Comparison is what a preview found.
+type Comparison struct {
+	// Problems are the errors that the preview reported.
+	Problems []string
+
+	differences []difference
+	same        int
+}
+
+// Changes are what an update would do, data that would be lost first.
+func (c *Comparison) Changes() []report.Change { return changes(c.differences) }
+
+// Same is how many resources an update would leave as they are.
+func (c *Comparison) Same() int { return c.same }
+
+// Adjust lets change see every change, and alter it, before they are sorted.
+func (c *Comparison) Adjust(change func(*report.Change)) {
+	for i := range c.differences {
+		change(&c.differences[i].change)
 	}
-	plan := filepath.Join(s.scratch, "plan.json")
-	options := []optpreview.Option{optpreview.Plan(plan)}
+}
+
+// Compare runs a preview, which changes nothing. With refresh, Pulumi looks first at what there
+// is. What Pulumi prints is dropped: it repeats the events, with advice about the plan. There is
+// a Comparison also with an error.
+func (s *Stack) Compare(ctx context.Context, step Step, refresh bool) (*Comparison, error) {
+	var options []optpreview.Option
 	if refresh {
 		options = append(options, optpreview.Refresh())
 	}
-	watched, err := s.compare(ctx, step, options...)
-	if err != nil {
-		return report.Preview{}, because("preview", err, s.movesProtected(watched.problems))
-	}
-	s.showReleased(watched.differences)
-	if err := s.nameVariables(ctx, plan, watched.differences); err != nil {
-		return report.Preview{}, fmt.Errorf("preview: %w", err)
-	}
-	passwords, err := s.turningPasswords(ctx)
-	if err != nil {
-		return report.Preview{}, fmt.Errorf("preview: %w", err)
-	}
-	return report.Preview{Stack: s.Name, Changes: append(changes(watched.differences), passwords...), Same: len(watched.same)}, nil
+	return s.compare(ctx, step, options...)
 }
 
-// compare runs a preview, which changes nothing. What Pulumi prints is not told:
-// it is what the events say once more, and advice about the plan.
-func (s *Stack) compare(ctx context.Context, step Step, options ...optpreview.Option) (*eventCollector, error) {
-	watched := newWatch(step)
-	options = append(options, optpreview.EventStreams(watched.events), optpreview.SuppressProgress(), optpreview.Color("never"),
+// CompareInDetail is Compare on a stack from OpenForPreview, which also writes down what
+// [Stack.NameVariables] needs.
+func (s *Stack) CompareInDetail(ctx context.Context, step Step, refresh bool) (*Comparison, error) {
+	options := []optpreview.Option{optpreview.Plan(s.planFile())}
+	if refresh {
+		options = append(options, optpreview.Refresh())
+	}
+	return s.compare(ctx, step, options...)
+}
+
+// NameVariables says which variables of containers differ, see [Stack.CompareInDetail].
+func (s *Stack) NameVariables(ctx context.Context, found *Comparison) error {
+	return s.nameVariables(ctx, s.planFile(), found.differences)
+}
+
+func (s *Stack) planFile() string { return filepath.Join(s.scratch, "plan.json") }
+
+func (s *Stack) compare(ctx context.Context, step Step, options ...optpreview.Option) (*Comparison, error) {
+	collector := newCollector(step)
+	options = append(options, optpreview.EventStreams(collector.events), optpreview.SuppressProgress(), optpreview.Color("never"),
 		optpreview.UserAgent("mlflow-sso"))
 	_, err := s.pulumi.Preview(ctx, options...)
-	watched.end()
-	return watched, err
+	collector.end()
+	return &Comparison{Problems: collector.problems, differences: collector.differences, same: len(collector.same)}, err
+}
+
+// Creation is a resource that an update would create. Parent and Provider are names.
+type Creation struct {
+	URN, Type, Name, Parent, Provider string
+	Inputs                            map[string]any
+}
+
+// Creations are what an update would create.
+func (s *Stack) Creations(ctx context.Context, step Step) ([]Creation, error) {
+	collector := newCollector(step)
+	_, err := s.pulumi.Preview(ctx, optpreview.EventStreams(collector.events), optpreview.ErrorProgressStreams(step.Writer()))
+	collector.end()
+	if err != nil {
+		return nil, Hinted("preview", err, collector.problems)
+	}
+	all := make([]Creation, 0, len(collector.creates))
+	for _, c := range collector.creates {
+		all = append(all, Creation{
+			URN: c.urn, Type: c.kind, Name: nameOf(c.urn), Parent: nameOf(c.parent), Provider: nameOf(urnOfReference(c.provider)), Inputs: c.inputs,
+		})
+	}
+	return all, nil
 }

@@ -2,20 +2,20 @@ package stack
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"slices"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
 	"github.com/mlflow-sso/mlflow-sso/platform"
 )
 
-// roots are the root secrets in the state, in base64, by number.
-func (s *state) roots() map[int]string {
+// RootSecrets are the root secrets in the state, in base64, by number.
+func (s *State) RootSecrets() map[int]string {
 	all := map[int]string{}
-	for _, r := range s.of(typeRoot) {
+	for _, r := range s.Of(TypeRootSecret) {
 		marked, ok := r.Outputs["base64"].(map[string]any)
 		if !ok || !isSecret(marked) {
 			continue
@@ -35,19 +35,19 @@ func (s *state) roots() map[int]string {
 	return all
 }
 
-// keys are the credentials as the settings want them and as they were before, as far as
+// Keys are the credentials as the settings want them and as they were before, as far as
 // the state has the root secrets.
-func (s *Stack) keys(ctx context.Context) (credentials.Keys, error) {
-	read, err := s.readState(ctx)
+func (s *Stack) Keys(ctx context.Context) (credentials.Keys, error) {
+	read, err := s.ReadState(ctx)
 	if err != nil {
 		return credentials.Keys{}, err
 	}
-	return credentials.Keys{Roots: read.roots(), Root: s.Config.Credentials.Root, Generations: s.Config.Credentials.Generations}, nil
+	return credentials.Keys{Roots: read.RootSecrets(), Root: s.Config.Credentials.Root, Generations: s.Config.Credentials.Generations}, nil
 }
 
-// root is the root secret of now, in base64.
-func (s *Stack) root(ctx context.Context) (string, error) {
-	keys, err := s.keys(ctx)
+// RootSecret is the root secret of now, in base64.
+func (s *Stack) RootSecret(ctx context.Context) (string, error) {
+	keys, err := s.Keys(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -57,73 +57,18 @@ func (s *Stack) root(ctx context.Context) (string, error) {
 	return "", fmt.Errorf("stack %q: the state has no root secret %d in clear: %w", s.Name, keys.Root, ErrNotUp)
 }
 
-// setRoot puts another root secret in the place of those in the state: for a stack in
-// which nothing was derived of them yet.
-func (s *Stack) setRoot(ctx context.Context, root string) error {
-	raw, err := base64.StdEncoding.DecodeString(root)
-	if err != nil {
-		return errors.New("the root secret to be set is no base64")
-	}
-	read, err := s.readState(ctx)
-	if err != nil {
-		return err
-	}
-	values := map[string]string{"base64": root, "hex": hex.EncodeToString(raw)}
-	set := false
-	err = s.write(ctx, read, "change of the state", func(deployment json.RawMessage) (json.RawMessage, error) {
-		return withResources(deployment, func(all []member) ([]member, error) {
-			for _, resource := range all {
-				if textOf(resource["type"]) != typeRoot {
-					continue
-				}
-				set = true
-				if err := setSecrets(resource, values); err != nil {
-					return nil, err
-				}
-			}
-			return all, nil
-		})
-	})
-	if err == nil && !set {
-		err = errors.New("the state has no root secret to be replaced")
-	}
-	return err
-}
+const TypeKeycloakProvider = "pulumi:providers:keycloak"
 
-// setSecrets changes secret outputs of a resource, in clear as the state is exported;
-// Pulumi encrypts them again.
-func setSecrets(resource member, values map[string]string) error {
-	var outputs member
-	if err := json.Unmarshal(resource["outputs"], &outputs); err != nil {
-		return err
-	}
-	for name, value := range values {
-		var marked member
-		if err := json.Unmarshal(outputs[name], &marked); err != nil || len(marked["plaintext"]) == 0 {
-			return fmt.Errorf("the output %s of the root secret is not marked as a secret in the state", name)
+// ProviderSecretOutdated says whether the state has another secret of the program's service account
+// than the settings want: what is inside Keycloak cannot be looked at with that one.
+func (s *State) ProviderSecretOutdated(want string) bool {
+	return slices.ContainsFunc(s.Of(TypeKeycloakProvider), func(r apitype.ResourceV3) bool {
+		marked, ok := r.Inputs["clientSecret"].(map[string]any)
+		if !ok || !isSecret(marked) {
+			return false
 		}
-		encoded, err := json.Marshal(value)
-		if err != nil {
-			return err
-		}
-		if marked["plaintext"], err = json.Marshal(string(encoded)); err != nil {
-			return err
-		}
-		if outputs[name], err = json.Marshal(marked); err != nil {
-			return err
-		}
-	}
-	encoded, err := json.Marshal(outputs)
-	resource["outputs"] = encoded
-	return err
-}
-
-// unprotected takes all protection away.
-func unprotected(deployment json.RawMessage) (json.RawMessage, error) {
-	return withResources(deployment, func(all []member) ([]member, error) {
-		for _, resource := range all {
-			delete(resource, "protect")
-		}
-		return all, nil
+		plain, _ := marked["plaintext"].(string)
+		var secret string
+		return json.Unmarshal([]byte(plain), &secret) == nil && secret != want
 	})
 }

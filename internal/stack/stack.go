@@ -16,6 +16,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/auto"
@@ -61,18 +62,27 @@ type Stack struct {
 
 	place
 	pulumi auto.Stack
-	// told are the outputs of the last update; nil before one.
-	told auto.OutputMap
-	// stays is what an update or a removal has left alone, where that may surprise, and
+	// lastOutputs are the outputs of the last update; nil before one.
+	lastOutputs auto.OutputMap
+	// notes is what an update or a removal has left alone, where that may surprise, and
 	// what became of people.
-	stays []string
+	notes []string
 }
 
 // Summary is what an update or a removal came to: its changes, what it has left
 // alone, where that may surprise, and what became of people.
 func (s *Stack) Summary(changes Changes) string {
-	return strings.Join(append([]string{changes.String()}, s.stays...), "; ")
+	return strings.Join(append([]string{changes.String()}, s.notes...), "; ")
 }
+
+// Note adds something that the operation has left alone, or done to a person, to its summary.
+func (s *Stack) Note(text string) { s.notes = append(s.notes, text) }
+
+// NoteFirst is Note at the front: the end of a long line is not shown.
+func (s *Stack) NoteFirst(text string) { s.notes = slices.Insert(s.notes, 0, text) }
+
+// ClearNotes drops the notes so far, of an operation that was only a part of another one.
+func (s *Stack) ClearNotes() { s.notes = nil }
 
 // place is where a stack's files are.
 type place struct {
@@ -80,21 +90,22 @@ type place struct {
 	mirror string
 	// scratch is a folder to be removed in the end; empty where there is none.
 	scratch string
-	// elsewhere is a state in place of the stack's own; empty for that.
-	elsewhere string
+	// backendURL is a state in place of the stack's own; empty for that.
+	backendURL string
 }
 
 // Settings reads and checks the settings of a stack: those of file, or of
 // Pulumi.<name>.yaml in the repository where file is empty.
 func Settings(repository, name, file string) (*config.Config, error) {
-	file = stackFile(repository, name, file)
+	file = FileOf(repository, name, file)
 	if _, err := os.Stat(file); err != nil {
 		return nil, fmt.Errorf("stack %q: no stack file %s; the stacks are those with a file Pulumi.<stack>.yaml", name, file)
 	}
 	return config.LoadFile(filepath.Join(repository, projectFile), file)
 }
 
-func stackFile(repository, name, file string) string {
+// FileOf is the stack file: the one that is named, or the one in the repository.
+func FileOf(repository, name, file string) string {
 	if file != "" {
 		return file
 	}
@@ -137,7 +148,7 @@ func notUp(name string) error {
 type source func(ctx context.Context, name, folder string, options ...auto.LocalWorkspaceOption) (auto.Stack, error)
 
 func open(ctx context.Context, options Options, at place, in source) (*Stack, error) {
-	options.File = stackFile(options.Repository, options.Name, options.File)
+	options.File = FileOf(options.Repository, options.Name, options.File)
 	settings, err := Settings(options.Repository, options.Name, options.File)
 	if err != nil {
 		return nil, err
@@ -146,7 +157,7 @@ func open(ctx context.Context, options Options, at place, in source) (*Stack, er
 	if err := s.writeMirror(); err != nil {
 		return nil, err
 	}
-	if err := s.mendAttributes(); err != nil {
+	if err := s.repairAttributes(); err != nil {
 		return nil, err
 	}
 	environment, err := s.environment()
@@ -191,7 +202,7 @@ func (s *Stack) environment() (map[string]string, error) {
 // wrapped when there are none.
 func (s *Stack) Outputs(ctx context.Context) (outputs.Stack, error) {
 	var told outputs.Stack
-	values := s.told
+	values := s.lastOutputs
 	if values == nil {
 		var err error
 		if values, err = s.pulumi.Outputs(ctx); err != nil {

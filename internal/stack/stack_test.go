@@ -114,7 +114,7 @@ func TestKnownErrorsAreExplainedWithTheNextStep(t *testing.T) {
 		"write /x: no space left on device":                                  "the disk is full",
 		"Cannot connect to the Docker daemon at unix:///var/run/docker.sock": "start it",
 		`The container name "/a-redis" is already in use by container "12"`:  "choose another `name`",
-		"error initializing keycloak provider: 401 Unauthorized":             "destroy --data",
+		"error initializing keycloak provider: 401 Unauthorized":             "destroy --delete-data",
 		"resource platform cannot be deleted\nbecause it is protected.":      "protectData",
 		"unable to replace it\nas it is currently marked for protection.":    "protectData",
 		"something that nobody has seen before":                              "Pulumi reports",
@@ -171,7 +171,7 @@ func TestAttributesThatWereCutOffAreRemovedAndOthersStay(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600))
 	}
 
-	require.NoError(t, s.mendAttributes())
+	require.NoError(t, s.repairAttributes())
 
 	left, err := filepath.Glob(filepath.Join(folder, "*"))
 	require.NoError(t, err)
@@ -191,7 +191,7 @@ func TestTheStateFolderIsKnownOnlyWhenItIsOnThisMachine(t *testing.T) {
 		"https://api.pulumi.com": "",
 	} {
 		t.Setenv("PULUMI_BACKEND_URL", backend)
-		folder, ok := s.stateFolder()
+		folder, ok := s.StateFolder()
 		require.Equal(t, wanted != "", ok, backend)
 		if ok {
 			require.Equal(t, wanted, folder)
@@ -213,12 +213,6 @@ func TestAStackThatIsNotInTheStateIsKnownWithoutPulumi(t *testing.T) {
 	require.True(t, MightExist(h, "other"))
 }
 
-func TestAFullDiskIsSeenBeforeAnythingBegins(t *testing.T) {
-	require.NoError(t, roomIn(t.TempDir(), 1, ""))
-	require.ErrorContains(t, roomIn(t.TempDir(), 1<<62, "hint"), "the disk is full")
-	require.NoError(t, roomIn("/does/not/exist", 1<<62, ""))
-}
-
 type silent struct{}
 
 func (silent) Say(string, ...any) {}
@@ -230,43 +224,43 @@ func urn(kind, name string) resource.URN {
 
 func TestWhatHoldsDataIsKeptWithAllItIsPartOf(t *testing.T) {
 	provider := urn("pulumi:providers:docker", "default_4_11_2")
-	known := state{snapshot: apitype.DeploymentV3{Resources: []apitype.ResourceV3{
+	known := State{snapshot: apitype.DeploymentV3{Resources: []apitype.ResourceV3{
 		{URN: urn("pulumi:pulumi:Stack", "lab"), Type: "pulumi:pulumi:Stack"},
 		{URN: provider, Type: "pulumi:providers:docker", Custom: true},
 		{URN: urn("a:b:Server", "postgres"), Type: "a:b:Server", Parent: urn("pulumi:pulumi:Stack", "lab")},
-		{URN: urn(typeVolume, "data"), Type: typeVolume, Custom: true, Parent: urn("a:b:Server", "postgres"), Provider: string(provider) + "::id"},
-		{URN: urn(typeContainer, "server"), Type: typeContainer, Custom: true, Parent: urn("a:b:Server", "postgres"), Provider: string(provider) + "::id"},
+		{URN: urn(TypeVolume, "data"), Type: TypeVolume, Custom: true, Parent: urn("a:b:Server", "postgres"), Provider: string(provider) + "::id"},
+		{URN: urn(TypeContainer, "server"), Type: TypeContainer, Custom: true, Parent: urn("a:b:Server", "postgres"), Provider: string(provider) + "::id"},
 	}}}
 
 	require.ElementsMatch(t, []string{
 		string(urn("pulumi:pulumi:Stack", "lab")), string(provider),
-		string(urn("a:b:Server", "postgres")), string(urn(typeVolume, "data")),
-	}, known.kept())
-	require.True(t, known.made())
-	require.False(t, (&state{}).made())
+		string(urn("a:b:Server", "postgres")), string(urn(TypeVolume, "data")),
+	}, known.dataURNs())
+	require.True(t, known.HasResources())
+	require.False(t, (&State{}).HasResources())
 }
 
 func TestWhatIsProtectedIsNamed(t *testing.T) {
-	known := state{snapshot: apitype.DeploymentV3{Resources: []apitype.ResourceV3{
-		{URN: urn(typeVolume, "data"), Type: typeVolume, Protect: true},
-		{URN: urn(typeVolume, "old"), Type: typeVolume, Protect: true, Delete: true},
-		{URN: urn(typeContainer, "server"), Type: typeContainer},
+	known := State{snapshot: apitype.DeploymentV3{Resources: []apitype.ResourceV3{
+		{URN: urn(TypeVolume, "data"), Type: TypeVolume, Protect: true},
+		{URN: urn(TypeVolume, "old"), Type: TypeVolume, Protect: true, Delete: true},
+		{URN: urn(TypeContainer, "server"), Type: TypeContainer},
 	}}}
-	require.Equal(t, []string{"data"}, known.protected())
+	require.Equal(t, []string{"data"}, known.Protected())
 }
 
 func TestAResourceThatIsToBeDeletedIsNotKnown(t *testing.T) {
-	known := state{snapshot: apitype.DeploymentV3{Resources: []apitype.ResourceV3{
-		{URN: urn(typeContainer, "a"), Type: tokens.Type(typeContainer), ID: "old", Delete: true},
-		{URN: urn(typeContainer, "a"), Type: tokens.Type(typeContainer), ID: "new"},
+	known := State{snapshot: apitype.DeploymentV3{Resources: []apitype.ResourceV3{
+		{URN: urn(TypeContainer, "a"), Type: tokens.Type(TypeContainer), ID: "old", Delete: true},
+		{URN: urn(TypeContainer, "a"), Type: tokens.Type(TypeContainer), ID: "new"},
 	}}}
 
-	require.Equal(t, []string{"new"}, known.ids(typeContainer))
-	require.False(t, known.has(typeContainer, "old"))
+	require.Equal(t, []string{"new"}, known.IDs(TypeContainer))
+	require.False(t, known.Has(TypeContainer, "old"))
 }
 
 func TestEventsBecomeProblemsCreationsAndDifferences(t *testing.T) {
-	w := newWatch(silent{})
+	w := newCollector(silent{})
 	step := func(op apitype.OpType, name string, planning bool) events.EngineEvent {
 		state := &apitype.StepEventStateMetadata{Custom: true, Inputs: map[string]any{"name": name}}
 		return events.EngineEvent{EngineEvent: apitype.EngineEvent{ResourcePreEvent: &apitype.ResourcePreEvent{

@@ -12,36 +12,36 @@ import (
 
 // Types of the resources that need more care than others.
 const (
-	typeContainer = "docker:index/container:Container"
-	typeImage     = "docker:index/remoteImage:RemoteImage"
-	typeNetwork   = "docker:index/network:Network"
-	typeVolume    = "docker:index/volume:Volume"
-	typeRoot      = "random:index/randomBytes:RandomBytes"
-	typeRealm     = "keycloak:index/realm:Realm"
-	typeUser      = "keycloak:index/user:User"
-	typeGroup     = "keycloak:index/group:Group"
+	TypeContainer  = "docker:index/container:Container"
+	TypeImage      = "docker:index/remoteImage:RemoteImage"
+	TypeNetwork    = "docker:index/network:Network"
+	TypeVolume     = "docker:index/volume:Volume"
+	TypeRootSecret = "random:index/randomBytes:RandomBytes"
+	TypeRealm      = "keycloak:index/realm:Realm"
+	TypeUser       = "keycloak:index/user:User"
+	TypeGroup      = "keycloak:index/group:Group"
 )
 
-// state is what Pulumi has written down about the stack.
-type state struct {
+// State is what Pulumi has written down about the stack.
+type State struct {
 	whole    apitype.UntypedDeployment
 	snapshot apitype.DeploymentV3
 }
 
-// readSettledState reads the state once nobody else writes it.
-func (s *Stack) readSettledState(ctx context.Context, step Step) (*state, error) {
+// ReadSettledState reads the state once nobody else writes it.
+func (s *Stack) ReadSettledState(ctx context.Context, step Step) (*State, error) {
 	if err := s.unlock(ctx, step); err != nil {
 		return nil, err
 	}
-	return s.readState(ctx)
+	return s.ReadState(ctx)
 }
 
-func (s *Stack) readState(ctx context.Context) (*state, error) {
+func (s *Stack) ReadState(ctx context.Context) (*State, error) {
 	whole, err := s.pulumi.Export(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("state: %w", explain(err, nil))
 	}
-	read := &state{whole: whole}
+	read := &State{whole: whole}
 	if len(whole.Deployment) == 0 {
 		return read, nil
 	}
@@ -51,8 +51,8 @@ func (s *Stack) readState(ctx context.Context) (*state, error) {
 	return read, nil
 }
 
-// of are the resources of a type.
-func (s *state) of(kind string) []apitype.ResourceV3 {
+// Of are the resources of a type.
+func (s *State) Of(kind string) []apitype.ResourceV3 {
 	var found []apitype.ResourceV3
 	for _, r := range s.snapshot.Resources {
 		if string(r.Type) == kind && !r.Delete {
@@ -62,25 +62,25 @@ func (s *state) of(kind string) []apitype.ResourceV3 {
 	return found
 }
 
-// ids are the provider's own names for the resources of a type.
-func (s *state) ids(kind string) []string {
+// IDs are the provider's own names for the resources of a type.
+func (s *State) IDs(kind string) []string {
 	var ids []string
-	for _, r := range s.of(kind) {
+	for _, r := range s.Of(kind) {
 		ids = append(ids, string(r.ID))
 	}
 	return ids
 }
 
-// has says whether the state knows a resource of the type by that ID.
-func (s *state) has(kind, id string) bool { return slices.Contains(s.ids(kind), id) }
+// Has says whether the state knows a resource of the type by that ID.
+func (s *State) Has(kind, id string) bool { return slices.Contains(s.IDs(kind), id) }
 
-// made says whether anything was ever made for the stack that still is there.
-func (s *state) made() bool {
+// HasResources says whether anything was ever made for the stack that still is there.
+func (s *State) HasResources() bool {
 	return slices.ContainsFunc(s.snapshot.Resources, func(r apitype.ResourceV3) bool { return r.Custom && !strings.HasPrefix(string(r.Type), "pulumi:") })
 }
 
-// protected are the names of what must not be deleted.
-func (s *state) protected() []string {
+// Protected are the names of what must not be deleted.
+func (s *State) Protected() []string {
 	var names []string
 	for _, r := range s.snapshot.Resources {
 		if r.Protect && !r.Delete {
@@ -90,48 +90,48 @@ func (s *state) protected() []string {
 	return names
 }
 
-// cutOff are the operations that had begun when an update was killed.
-func (s *state) cutOff() []apitype.OperationV2 { return s.snapshot.PendingOperations }
+// Interrupted are the operations that had begun when an update was killed.
+func (s *State) Interrupted() []apitype.OperationV2 { return s.snapshot.PendingOperations }
 
-// cutOffOf says whether an operation on a resource of the type was cut off.
-func (s *state) cutOffOf(kind string) bool {
-	return slices.ContainsFunc(s.cutOff(), func(o apitype.OperationV2) bool { return string(o.Resource.Type) == kind })
+// InterruptedOn says whether an operation on a resource of the type was cut off.
+func (s *State) InterruptedOn(kind string) bool {
+	return slices.ContainsFunc(s.Interrupted(), func(o apitype.OperationV2) bool { return string(o.Resource.Type) == kind })
 }
 
-// forget writes the state without the operations that were cut off, if there
+// ClearInterrupted writes the state without the operations that were cut off, if there
 // are any.
-func (s *Stack) forget(ctx context.Context, read *state) error {
-	if len(read.cutOff()) == 0 {
+func (s *Stack) ClearInterrupted(ctx context.Context, read *State) error {
+	if len(read.Interrupted()) == 0 {
 		return nil
 	}
-	return s.write(ctx, read, "repair of the state", withoutCutOff)
+	return s.WriteState(ctx, read, "repair of the state", withoutCutOff)
 }
 
-// write puts a changed state in the place of one that was read.
-func (s *Stack) write(ctx context.Context, read *state, what string, change func(json.RawMessage) (json.RawMessage, error)) (err error) {
+// WriteState puts a changed state in the place of one that was read.
+func (s *Stack) WriteState(ctx context.Context, read *State, what string, change func(json.RawMessage) (json.RawMessage, error)) (err error) {
 	if read.whole.Deployment, err = change(read.whole.Deployment); err != nil {
 		return fmt.Errorf("state: %w", err)
 	}
 	if err := s.pulumi.Import(ctx, read.whole); err != nil {
-		return because(what, err, nil)
+		return Hinted(what, err, nil)
 	}
 	return nil
 }
 
 func withoutCutOff(deployment json.RawMessage) (json.RawMessage, error) {
-	return withMembers(deployment, func(members member) error {
+	return withMembers(deployment, func(members Member) error {
 		delete(members, "pending_operations")
 		return nil
 	})
 }
 
-// member is a value of the state as it is written, by its name.
-type member = map[string]json.RawMessage
+// Member is a value of the state as it is written, by its name.
+type Member = map[string]json.RawMessage
 
 // withMembers changes members of a state and keeps the others as they are, also those that
 // this version of the SDK does not know.
-func withMembers(deployment json.RawMessage, change func(member) error) (json.RawMessage, error) {
-	var members member
+func withMembers(deployment json.RawMessage, change func(Member) error) (json.RawMessage, error) {
+	var members Member
 	if err := json.Unmarshal(deployment, &members); err != nil {
 		return nil, err
 	}
@@ -141,10 +141,10 @@ func withMembers(deployment json.RawMessage, change func(member) error) (json.Ra
 	return json.Marshal(members)
 }
 
-// withResources is withMembers for the resources.
-func withResources(deployment json.RawMessage, change func([]member) ([]member, error)) (json.RawMessage, error) {
-	return withMembers(deployment, func(members member) error {
-		var all []member
+// WithResources is withMembers for the resources.
+func WithResources(deployment json.RawMessage, change func([]Member) ([]Member, error)) (json.RawMessage, error) {
+	return withMembers(deployment, func(members Member) error {
+		var all []Member
 		if err := json.Unmarshal(members["resources"], &all); err != nil {
 			return err
 		}
@@ -157,9 +157,46 @@ func withResources(deployment json.RawMessage, change func([]member) ([]member, 
 	})
 }
 
-// textOf is empty for what is no text.
-func textOf(encoded json.RawMessage) string {
+// TextOf is empty for what is no text.
+func TextOf(encoded json.RawMessage) string {
 	var text string
 	_ = json.Unmarshal(encoded, &text)
 	return text
+}
+
+// dataURNs are the resources that hold data or open it, with what they are part of.
+func (s *State) dataURNs() []string {
+	parent := map[string]string{}
+	for _, r := range s.snapshot.Resources {
+		parent[string(r.URN)] = string(r.Parent)
+	}
+	var kept []string
+	for _, r := range append(s.Of(TypeVolume), s.Of(TypeRootSecret)...) {
+		for urn := string(r.URN); urn != ""; urn = parent[urn] {
+			kept = append(kept, urn)
+		}
+		if r.Provider != "" {
+			kept = append(kept, urnOfReference(r.Provider))
+		}
+	}
+	slices.Sort(kept)
+	return slices.Compact(kept)
+}
+
+// ImageID is the ID of the image of that name; empty where the state has none.
+func (s *State) ImageID(name string) string {
+	for _, r := range s.Of(TypeImage) {
+		if id, ok := r.Outputs["imageId"].(string); ok && r.Inputs["name"] == name {
+			return id
+		}
+	}
+	return ""
+}
+
+// urnOfReference is the URN in a reference to a provider, "urn::id".
+func urnOfReference(reference string) string {
+	if end := strings.LastIndex(reference, "::"); end >= 0 {
+		return reference[:end]
+	}
+	return reference
 }

@@ -15,8 +15,8 @@ const (
 	settlePoll   = 500 * time.Millisecond
 )
 
-// settle waits until every container of the stack is ready.
-func (s *Stack) settle(ctx context.Context, step Step) error {
+// WaitReady waits until every container of the stack is ready.
+func (s *Stack) WaitReady(ctx context.Context, step Step) error {
 	told, err := s.Outputs(ctx)
 	if err != nil {
 		return err

@@ -1,8 +1,7 @@
 //go:build bench
 
-// Package bench takes the figures of docs/performance.md on this machine: how
-// long a stack takes to its first login beside a lower bound for that, what an
-// update without a change costs, and how much memory an idle stack holds.
+// Package bench takes the figures of docs/reference/performance.md on this machine:
+// start-up time against a baseline, an update without changes, idle memory.
 //
 // No figure makes the test fail, for a busy machine is no mistake of the program.
 // What does is a result that is wrong: a login that ends elsewhere, an update

@@ -16,6 +16,7 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
 	"github.com/mlflow-sso/mlflow-sso/internal/edgeclient"
+	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/loadgen"
 )
@@ -46,7 +47,7 @@ func TestLogBatch(t *testing.T) {
 	m := openMachine(ctx, t)
 	s := m.openPublicStack(ctx, t)
 	require.NoError(t, m.log.Step(ctx, "a stack with an edge", func(ctx context.Context, step *progress.Step) error {
-		_, err := s.Up(ctx, step, false)
+		_, err := lifecycle.Up(ctx, s, step, false)
 		return err
 	}))
 	ways := m.ways(ctx, t, s)

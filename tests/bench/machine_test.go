@@ -22,6 +22,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/toolchain"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
+	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
@@ -133,7 +134,7 @@ func (m *machine) openStackFile(ctx context.Context, t *testing.T, name, file st
 
 func (m *machine) destroy(ctx context.Context, s *stack.Stack) error {
 	return m.log.Step(ctx, "take "+s.Name+" down", func(ctx context.Context, step *progress.Step) error {
-		_, err := s.Destroy(ctx, step, true)
+		_, err := lifecycle.Destroy(ctx, s, step, true)
 		return err
 	})
 }

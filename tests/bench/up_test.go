@@ -13,6 +13,7 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/contract/naming"
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
@@ -25,7 +26,7 @@ const idleTime = time.Minute
 func (m *machine) warmUp(ctx context.Context, t *testing.T, f *figures) {
 	s := m.openStack(ctx, t, m.run+"-warm")
 	require.NoError(t, m.log.Step(ctx, "warm up: images, and a stack that is not timed", func(ctx context.Context, step *progress.Step) error {
-		_, err := s.Up(ctx, step, false)
+		_, err := lifecycle.Up(ctx, s, step, false)
 		return err
 	}))
 	m.keepImages(ctx, t, s.Config.Name)
@@ -49,7 +50,7 @@ func (m *machine) measureUnchanged(ctx context.Context, t *testing.T, s *stack.S
 	for range f.Rounds {
 		require.NoError(t, m.log.Step(ctx, "update without a change", func(ctx context.Context, step *progress.Step) error {
 			began := time.Now()
-			changes, err := s.Up(ctx, step, false)
+			changes, err := lifecycle.Up(ctx, s, step, false)
 			f.Unchanged = append(f.Unchanged, time.Since(began).Seconds())
 			require.Empty(t, changes, "the second update of an unchanged stack")
 			return err
@@ -65,7 +66,7 @@ func (m *machine) measureUnchanged(ctx context.Context, t *testing.T, s *stack.S
 	}))
 	require.NoError(t, m.log.Step(ctx, "look for drift", func(ctx context.Context, step *progress.Step) error {
 		began := time.Now()
-		drift, err := s.Drift(ctx, step)
+		drift, err := lifecycle.Drift(ctx, s, step)
 		f.Refresh = time.Since(began).Seconds()
 		require.Empty(t, drift, "what a refresh would change in the state")
 		return err
@@ -104,7 +105,7 @@ func (m *machine) measureUp(ctx context.Context, t *testing.T, into *startUp) *b
 
 func (m *machine) timedUp(ctx context.Context, s *stack.Stack, step *progress.Step, line *timeline) (told outputs.Stack, err error) {
 	err = line.during("update, all of it", func() error {
-		_, err := s.Up(ctx, watched{step, line}, false)
+		_, err := lifecycle.Up(ctx, s, watched{step, line}, false)
 		return err
 	})
 	if err != nil {

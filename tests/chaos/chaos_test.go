@@ -21,7 +21,7 @@ import (
 )
 
 var (
-	update       = flag.Bool("update", false, "write the tables of docs/reliability.md, then fail")
+	update       = flag.Bool("update", false, "write the tables of docs/reference/reliability.md, then fail")
 	keycloakAway = flag.Duration("keycloak-away", 10*time.Minute, "how long Keycloak is stopped")
 	redisAway    = flag.Duration("redis-away", time.Minute, "how long Redis is stopped")
 )

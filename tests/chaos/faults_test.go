@@ -16,17 +16,17 @@ func faults() []fault {
 	data, artifacts := &smallDisk{volume: "postgres-data", owner: "postgres"}, &smallDisk{volume: "mlflow-artifacts", owner: "mlflow"}
 	return []fault{
 		{name: "Redis is killed", ends: byDocker, unharmed: kinds, again: []string{"redis"}, happen: kill("redis")},
-		{name: "the keeper is killed", ends: byDocker, unharmed: kinds, again: []string{"keeper"}, happen: kill("keeper")},
-		{name: "what takes snapshots is killed", ends: byDocker, unharmed: kinds, again: []string{"backup"}, happen: kill("backup")},
+		{name: "identity sync is killed", ends: byDocker, unharmed: kinds, again: []string{"keeper"}, happen: kill("keeper")},
+		{name: "the backup container is killed", ends: byDocker, unharmed: kinds, again: []string{"backup"}, happen: kill("backup")},
 		{name: "Postgres is killed", ends: byDocker, again: []string{"postgres"}, happen: kill("postgres")},
 		{name: "MLflow is killed", ends: byDocker, again: []string{"mlflow"}, happen: kill("mlflow")},
 		{name: "Keycloak is killed", ends: byDocker, unharmed: working, again: []string{"keycloak"}, happen: kill("keycloak")},
 		{name: "the edge is killed", ends: byDocker, again: []string{"edge"}, happen: kill("edge")},
 		{name: "Redis is stopped for a minute", ends: started, unharmed: kinds, happen: stop("redis", redisAway)},
-		{name: "the disk of Postgres is full", ends: "there is room", again: []string{"postgres?"}, prepare: data.under, happen: data.fill, clear: data.away},
-		{name: "the disk of artifacts is full", ends: "there is room", prepare: artifacts.under, happen: artifacts.fill, clear: artifacts.away},
+		{name: "the disk of Postgres is full", ends: "space is freed", again: []string{"postgres?"}, prepare: data.under, happen: data.fill, clear: data.away},
+		{name: "the disk of artifacts is full", ends: "space is freed", prepare: artifacts.under, happen: artifacts.fill, clear: artifacts.away},
 		{name: "Keycloak is stopped for ten minutes", ends: started, unharmed: working, happen: stop("keycloak", keycloakAway)},
-		{name: "`up` turns credentials, and is killed at each container that it replaces", ends: "the next `up`", happen: killedUpdates},
+		{name: "`up` rotates credentials, and is killed at each container that it replaces", ends: "the next `up`", happen: killedUpdates},
 		{name: daemonFault, ends: "`mlflow-sso bootstrap`, then Docker starts all", again: anyOf, happen: killDaemon},
 	}
 }

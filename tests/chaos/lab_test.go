@@ -1,7 +1,7 @@
 //go:build chaos
 
-// Package chaos breaks a stack that is used, and measures by the clock what its users
-// saw of that, how it healed, and whether what they had written is there.
+// Package chaos breaks a stack under load and measures what users see, how it recovers,
+// and whether acknowledged writes survive.
 package chaos
 
 import (
@@ -55,10 +55,10 @@ func newLab(t *testing.T) *lab {
 		"mlflow-sso:mlflow":   map[string]any{"publicURL": fmt.Sprintf("https://mlflow.%s.test:%d", l.name, ports[1])},
 		"mlflow-sso:keycloak": map[string]any{"publicURL": fmt.Sprintf("https://auth.%s.test:%d", l.name, ports[1]), "port": ports[2]},
 		"mlflow-sso:realm":    map[string]any{"sslRequired": "external"},
-		"mlflow-sso:backup":   map[string]any{"directory": snapshots, "recoveryPassphraseFile": passphrase, "every": "0s"},
+		"mlflow-sso:backup":   map[string]any{"directory": snapshots, "recoveryPassphraseFile": passphrase, "interval": "0s"},
 	}
 	l.write(t)
-	t.Cleanup(func() { l.must(t, "destroy", "--data", "--yes") })
+	t.Cleanup(func() { l.must(t, "destroy", "--delete-data", "--yes") })
 	return l
 }
 

@@ -21,7 +21,7 @@ import (
 const told = 3
 
 // page is where the tables are.
-func page(root string) string { return filepath.Join(root, "docs", "reliability.md") }
+func page(root string) string { return filepath.Join(root, "docs", "reference", "reliability.md") }
 
 // compare demands that the page tells of these faults what has just been seen: how each
 // ends, and for whom it is none.
@@ -96,7 +96,7 @@ func words(seen []suffered) (head string, rows []string) {
 	for _, s := range seen {
 		rows = append(rows, fmt.Sprintf("| %s | %s | %s | %d | %d |\n", s.name, s.ends, or(strings.Join(s.unharmed, ", ")), s.lost, s.half))
 	}
-	return "| what breaks | it ends by | who must not see an error | acknowledged writes lost | runs half there |\n|---|---|---|---|---|\n", rows
+	return "| fault | ends with | sees no error | acknowledged writes lost | partial runs |\n|---|---|---|---|---|\n", rows
 }
 
 // figures are of a day and a machine.
@@ -107,7 +107,7 @@ func figures(seen []suffered) (head string, rows []string) {
 		rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s | %s | %s | %d, %d | %d | %s |\n", s.name, seconds(s.well), seconds(a[scripts].Away), seconds(a[sessions].Away),
 			seconds(a[logins].Away), seconds(a[scripts].Slowest), a[scripts].Proper, a[scripts].Failed, s.worked, on))
 	}
-	return "| what breaks | all well after | scripts away | browsers away | logins away | slowest answer to scripts | requests of scripts: proper, failed | failed, and yet done | measured |\n|---|---|---|---|---|---|---|---|---|\n", rows
+	return "| fault | recovered after | script downtime | browser downtime | login downtime | slowest answer to scripts | script requests: succeeded, failed | failed, but applied | measured |\n|---|---|---|---|---|---|---|---|---|\n", rows
 }
 
 // sights are what was seen, and how often.
@@ -115,7 +115,7 @@ func sights(seen []suffered) (head string, rows []string) {
 	for _, s := range seen {
 		rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s |\n", s.name, most(s.accounts[scripts].Kinds), most(s.accounts[sessions].Kinds), most(s.accounts[logins].Kinds)))
 	}
-	return "| what breaks | scripts saw | browsers saw | logins saw |\n|---|---|---|---|\n", rows
+	return "| fault | scripts saw | browsers saw | logins saw |\n|---|---|---|---|\n", rows
 }
 
 // or is a dash in place of nothing.

@@ -29,7 +29,7 @@ func killedUpdates(w *ward) {
 	// Not those of sessions, which end every session: that is what they are turned for.
 	for _, label := range []credentials.Label{
 		credentials.PostgresSuperuser, credentials.PostgresMLflow, credentials.PostgresMLflowAuth, credentials.PostgresKeycloak,
-		credentials.PostgresBackup, credentials.Redis, credentials.MLflowClient, credentials.KeeperClient,
+		credentials.PostgresBackup, credentials.Redis, credentials.MLflowClient, credentials.IdentitySyncClient,
 	} {
 		generations[label] = 2
 	}

@@ -27,7 +27,7 @@ const twoAccounts = `  mlflow-sso:serviceAccounts:
     - {name: reader, groups: [mlflow-users]}
 `
 
-// The same rules are in docs/access.md, with what came of them.
+// The same rules are in docs/how-to/manage-access.md, with what came of them.
 const accessRules = `  mlflow-sso:access:
     - group: mlflow-users
       experiments: {"fraud-*": READ}
@@ -126,7 +126,7 @@ func TestEverybodyMayDoWhatTheStackFileSaysAndNothingElse(t *testing.T) {
 		require.NoError(t, visit.SignIn(t.Context(), who))
 	}
 	tokens := tokensOf(t, l, told, visit, people)
-	goldenTable(t, filepath.Join(l.root, "docs", "access.md"), "access", accessTable(tried(t, docker, told, tokens)))
+	goldenTable(t, filepath.Join(l.root, "docs", "how-to", "manage-access.md"), "access", accessTable(tried(t, docker, told, tokens)))
 
 	shown := l.must(t, "access", "--output", "json").stdout
 	require.NotContains(t, shown, `"declared": false`)
@@ -137,7 +137,7 @@ func TestEverybodyMayDoWhatTheStackFileSaysAndNothingElse(t *testing.T) {
 	inAuth(t, told, docker, "UPDATE experiment_regex_permissions SET permission = 'MANAGE' WHERE permission = 'EDIT' AND user_id = (SELECT id FROM users WHERE username = 'demo-member@example.com')")
 	drift, err := l.run(t.Context(), "drift")
 	require.NoError(t, err)
-	require.Equal(t, 2, drift.code, drift.stderr)
+	require.Equal(t, 3, drift.code, drift.stderr)
 	require.Contains(t, drift.stdout+drift.stderr, "demo-member@example.com has EDIT, not MANAGE, on experiments fraud-*")
 	require.Contains(t, l.must(t, "access", "--output", "json").stdout, `"declared": false`)
 	l.must(t, "up", "--refresh", "--no-verify")

@@ -40,6 +40,7 @@ func changeRealm(t *testing.T, told outputs.Stack, realm string, change map[stri
 }
 
 func TestAChangeByHandInRealmMasterIsDriftAndTheNextUpMendsItAlone(t *testing.T) {
+	nightly(t)
 	onEveryLab(t, changeInRealmMaster)
 }
 
@@ -67,7 +68,7 @@ func changeInRealmMaster(t *testing.T, l *lab, told outputs.Stack) {
 
 	got, err := l.run(t.Context(), "drift")
 	require.NoError(t, err)
-	require.Equal(t, 2, got.code)
+	require.Equal(t, 3, got.code)
 	require.Contains(t, got.stdout, "administrators: would be changed for "+want)
 	require.Contains(t, fallen(prove(t, told), report.Failed), "administrators")
 
@@ -118,25 +119,26 @@ func TestAnAdministratorWhomNobodyKnowsFailsTheProof(t *testing.T) {
 	}
 }
 
-// standing sets keycloak.standingAdmin in the stack file.
+// standing sets keycloak.permanentAdmin in the stack file.
 func (l *lab) standing(t *testing.T, stands string) {
 	t.Helper()
 	content, err := os.ReadFile(l.file)
 	require.NoError(t, err)
 	lines := []string{}
 	for line := range strings.Lines(string(content)) {
-		if strings.Contains(line, "standingAdmin:") {
+		if strings.Contains(line, "permanentAdmin:") {
 			continue
 		}
 		lines = append(lines, line)
 		if strings.Contains(line, "mlflow-sso:keycloak:") {
-			lines = append(lines, "    standingAdmin: "+stands+"\n")
+			lines = append(lines, "    permanentAdmin: "+stands+"\n")
 		}
 	}
 	require.NoError(t, os.WriteFile(l.file, []byte(strings.Join(lines, "")), 0o600))
 }
 
 func TestAStandingAdministratorIsThereOnlyWhileTheStackAsksForOne(t *testing.T) {
+	nightly(t)
 	l := ownLab(t)
 	l.standing(t, "false")
 	l.must(t, "up") // proves, too, that the program itself still reaches Keycloak
@@ -144,7 +146,7 @@ func TestAStandingAdministratorIsThereOnlyWhileTheStackAsksForOne(t *testing.T) 
 	require.NoError(t, err)
 	require.Empty(t, told.Keycloak.Admin)
 	require.Empty(t, administrators(t, told))
-	require.NotContains(t, l.must(t, "passwords").stdout, "/admin/")
+	require.NotContains(t, l.must(t, "credentials").stdout, "/admin/")
 	o := l.console(t, "10m")
 	require.NotEmpty(t, adminLogin(t, told, o.username, o.password))
 	require.Zero(t, o.ends(t, syscall.SIGINT))
@@ -171,6 +173,7 @@ func TestAStandingAdministratorIsThereOnlyWhileTheStackAsksForOne(t *testing.T) 
 }
 
 func TestLoginsAndChangesAreRememberedWithoutTheirSecrets(t *testing.T) {
+	nightly(t)
 	l := sharedLab(t)
 	told := runningStack(t)
 	began := time.Now()
@@ -243,7 +246,7 @@ func TestADoorForAdministratorsInTheStacksOwnRealmFailsTheProofAndIsShutByTheNex
 	require.Equal(t, []string{"administrators", "password-grant"}, fallen(prove(t, told), report.Failed))
 	got, err := l.run(t.Context(), "drift")
 	require.NoError(t, err)
-	require.Equal(t, 2, got.code)
+	require.Equal(t, 3, got.code)
 	require.Contains(t, got.stdout, `["client admin-cli of realm mlflow"]`)
 
 	l.must(t, "up", "--no-verify")

@@ -58,10 +58,11 @@ func TestNoAttackOnAStackOnLocalhostGetsThrough(t *testing.T) {
 }
 
 func TestAnInterruptedAttackLeavesNothingBehind(t *testing.T) {
+	nightly(t)
 	stack := runningStack(t)
 	before := traces(t, stack)
 
-	got := attackOn(t, stack, "change-of-others")
+	got := attackOn(t, stack, "cross-user-write")
 
 	require.Contains(t, fallen(got, report.NotRun), "disabled-user")
 	require.Empty(t, fallen(got, report.Failed))
@@ -126,8 +127,8 @@ func TestEachDoorThatIsOpenedTurnsItsOwnAttackRed(t *testing.T) {
 			t.Helper()
 			changeClient(t, stack, func(c *gocloak.Client) { (*c.Attributes)["pkce.code.challenge.method"] = "" })
 		},
-		"taken-identity": shareAddresses,
-		"read-of-others": grantAll,
+		"email-takeover":  shareAddresses,
+		"cross-user-read": grantAll,
 	}
 	wanted := make([]string, 0, len(doors))
 	for name, open := range doors {
@@ -144,8 +145,8 @@ func TestEachDoorThatIsOpenedTurnsItsOwnAttackRed(t *testing.T) {
 	slices.Sort(failed)
 	require.Equal(t, wanted, failed)
 	require.Equal(t, []string{
-		"change-of-others", "borrowed-location", "mixed-lists", "foreign-spans", "grant-race", "claimed-location", "trace-location", "stolen-token", "chunked-upload",
-	}, fallen(got, report.NotRun), "they need read-of-others")
+		"cross-user-write", "artifact-location-hijack", "mixed-lists", "foreign-spans", "grant-race", "claimed-location", "trace-location", "stolen-token", "chunked-upload",
+	}, fallen(got, report.NotRun), "they need cross-user-read")
 	shown, err := json.Marshal(got)
 	require.NoError(t, err)
 	require.NotContains(t, string(shown), stack.Keycloak.Provider.Secret)

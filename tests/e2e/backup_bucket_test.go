@@ -57,6 +57,7 @@ func startBucket(t *testing.T, tool string) (origin, key string) {
 // One stack, for it takes a minute to come up: snapshots go to a bucket, the first one by the
 // schedule, old ones are let go of, and the newest is proved.
 func TestSnapshotsInABucketAreTakenBySchedulePrunedAndProved(t *testing.T) {
+	nightly(t)
 	l := ownLab(t)
 	origin, key := startBucket(t, filepath.Join(l.root, "bin", "s3gateway"))
 	passphrase := filepath.Join(t.TempDir(), "passphrase")
@@ -93,6 +94,6 @@ func TestSnapshotsInABucketAreTakenBySchedulePrunedAndProved(t *testing.T) {
 	require.Greater(t, proof.Tables, 100)
 	require.Greater(t, proof.Rows, int64(1000))
 	require.Empty(t, things(t, l.name+"-proof"), "the stack of the proof is still there")
-	require.Contains(t, l.must(t, "backup", "list").stdout, "the last restore was proved")
+	require.Contains(t, l.must(t, "backup", "list").stdout, "the last restore was verified")
 	l.must(t, "doctor")
 }

@@ -37,7 +37,7 @@ func keepingLab(t *testing.T, env ...string) (*lab, string) {
 	require.NoError(t, os.WriteFile(passphrase, []byte("the passphrase of "+l.name), 0o600))
 	file, err := os.OpenFile(l.file, os.O_APPEND|os.O_WRONLY, 0)
 	require.NoError(t, err)
-	_, err = fmt.Fprintf(file, "  mlflow-sso:backup:\n    directory: %s\n    recoveryPassphraseFile: %s\n    every: 0s\n"+
+	_, err = fmt.Fprintf(file, "  mlflow-sso:backup:\n    directory: %s\n    recoveryPassphraseFile: %s\n    interval: 0s\n"+
 		"  mlflow-sso:serviceAccounts:\n    - {name: ci, groups: [mlflow-users]}\n", repository, passphrase)
 	require.NoError(t, err)
 	require.NoError(t, file.Close())
@@ -154,7 +154,7 @@ func TestAStackIsRestoredOnANewMachineWithAllThatWasAcknowledgedAndNothingHalf(t
 	requireRefusedOver(t, l, told)
 	requireReaderRefuses(t, l, folder)
 
-	l.must(t, "destroy", "--data", "--yes")
+	l.must(t, "destroy", "--delete-data", "--yes")
 	require.Empty(t, things(t, l.name))
 	newMachine(t, l)
 	requireNothingIsMadeWithAWrongPassphrase(t, l, folder)
@@ -260,7 +260,7 @@ func requireReaderRefuses(t *testing.T, l *lab, folder string) {
 	content[size/3] ^= 1
 	require.NoError(t, os.WriteFile(largest, content, 0o600))
 	require.ErrorContains(t, err, "damaged")
-	checked, err := l.run(t.Context(), "backup", "check", "--data")
+	checked, err := l.run(t.Context(), "backup", "check", "--delete-data")
 	require.NoError(t, err)
 	require.Zero(t, checked.code, checked.stderr)
 }

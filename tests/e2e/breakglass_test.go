@@ -28,7 +28,7 @@ type pass struct {
 	door         string
 }
 
-var passShown = regexp.MustCompile(`(?s)In a browser here +(\S+)\n.*USERNAME +(\S+)\n.*PASSWORD +(\S+)\n`)
+var passShown = regexp.MustCompile(`(?s)Browser on this machine +(\S+)\n.*USERNAME +(\S+)\n.*PASSWORD +(\S+)\n`)
 
 // breakGlass starts the command and waits for its pass.
 func (l *lab) breakGlass(t *testing.T, more ...string) *pass {
@@ -54,11 +54,11 @@ func (l *lab) breakGlass(t *testing.T, more ...string) *pass {
 func operatorGetsIn(t *testing.T, l *lab, told outputs.Stack, docker *engine.Engine) {
 	t.Helper()
 	// Killed: what it made must end without it, when the minute is over.
-	left := l.breakGlass(t, "--for", "1m", "--person", "ada", "--reason", "a test of the end")
+	left := l.breakGlass(t, "--duration", "1m", "--operator", "ada", "--reason", "a test of the end")
 	require.NoError(t, left.command.Process.Kill())
 	_ = left.command.Wait()
 
-	opened := l.breakGlass(t, "--person", "ada", "--reason", "Keycloak is stopped")
+	opened := l.breakGlass(t, "--operator", "ada", "--reason", "Keycloak is stopped")
 	require.Equal(t, 200, status(t, http.DefaultClient, told.MLflow.URL+usersPath, opened.basic), "an administrator's route")
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
@@ -78,5 +78,5 @@ func operatorGetsIn(t *testing.T, l *lab, told outputs.Stack, docker *engine.Eng
 	require.Equal(t, 2, strings.Count(logs, `"break_glass.granted"`), "the audit log names both")
 	require.Contains(t, logs, "Keycloak is stopped")
 	require.NotContains(t, logs, opened.token)
-	require.Contains(t, logOf(t, docker, told.Keeper.Container), `"break_glass.ended"`, "the keeper ends what nobody ended")
+	require.Contains(t, logOf(t, docker, told.IdentitySync.Container), `"break_glass.ended"`, "the keeper ends what nobody ended")
 }

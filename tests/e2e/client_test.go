@@ -191,6 +191,7 @@ func TestWhatTheClientLogsIsSeenInTheBrowserWithItsArtifacts(t *testing.T) {
 
 // The control of all the rest over https.
 func TestAClientThatDoesNotKnowTheAuthorityRefusesToTalk(t *testing.T) {
+	nightly(t)
 	at := prodSite(t)
 	s := newScientist(t, at, at.member(t), "a token that is never sent")
 	// Left alone, the client tries for four minutes before it tells.
@@ -203,6 +204,7 @@ func TestAClientThatDoesNotKnowTheAuthorityRefusesToTalk(t *testing.T) {
 }
 
 func TestABrowserThatDoesNotKnowTheAuthorityShowsNoPage(t *testing.T) {
+	nightly(t)
 	at := prodSite(t)
 	for name, authority := range map[string][]byte{"stranger": nil, "friend": at.authority} {
 		p := newPerson(t, "prod-"+name+"-at-the-door", at.ports(t), at.hosts, authority)

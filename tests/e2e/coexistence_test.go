@@ -17,6 +17,7 @@ import (
 )
 
 func TestAPublicStackAndOneOnLocalhostStandSideBySideAndEachIsProved(t *testing.T) {
+	nightly(t)
 	dev, prod := runningStack(t), prodSite(t).told
 	ours, theirs := things(t, dev.Deployment), things(t, prod.Deployment)
 	require.Len(t, ours["containers"], 5)
@@ -59,6 +60,7 @@ func TestAPublicStackAndOneOnLocalhostStandSideBySideAndEachIsProved(t *testing.
 
 // Somebody works at both in one browser.
 func TestALoginAtOneStackIsNoneAtTheOther(t *testing.T) {
+	nightly(t)
 	dev, prod := devSite(t), prodSite(t)
 	p := newPerson(t, "both", append(dev.ports(t), prod.ports(t)...), prod.hosts, prod.authority)
 	p.logsIn(dev, dev.member(t))

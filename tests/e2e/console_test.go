@@ -52,7 +52,7 @@ func (w *written) String() string {
 func (l *lab) console(t *testing.T, length string) *opened {
 	t.Helper()
 	o := &opened{stdout: &written{}, stderr: &written{}}
-	o.command = l.command(context.Background(), "console", "--for", length)
+	o.command = l.command(context.Background(), "console", "--duration", length)
 	o.command.Stdout, o.command.Stderr = o.stdout, o.stderr
 	require.NoError(t, o.command.Start())
 	t.Cleanup(func() {
@@ -175,6 +175,7 @@ func personIsInTheConsole(t *testing.T, l *lab, told outputs.Stack) {
 // What the page of the console shows is made by its script, which needs cookies,
 // the addresses in the page and the admin API.
 func TestWhoIsLetInSeesTheConsoleAndThePeopleOfMLflow(t *testing.T) {
+	nightly(t)
 	onEveryLab(t, func(t *testing.T, l *lab, told outputs.Stack) {
 		o := l.console(t, "10m")
 		kind := "dev"
@@ -215,6 +216,7 @@ func TestWhoIsLetInSeesTheConsoleAndThePeopleOfMLflow(t *testing.T) {
 // A terminal that is closed and a connection that breaks are the usual ends of a
 // command on another machine.
 func TestTheConsoleEndsWithItsTimeAndWithItsTerminal(t *testing.T) {
+	nightly(t)
 	l := sharedLab(t)
 	told := runningStack(t)
 	before := administrators(t, told)
@@ -226,7 +228,7 @@ func TestTheConsoleEndsWithItsTimeAndWithItsTerminal(t *testing.T) {
 	require.Zero(t, l.console(t, "10m").ends(t, syscall.SIGHUP))
 	require.Equal(t, before, administrators(t, told))
 
-	command := l.command(t.Context(), "console", "--for", "10m")
+	command := l.command(t.Context(), "console", "--duration", "10m")
 	reader, writer, err := os.Pipe()
 	require.NoError(t, err)
 	command.Stderr = writer
@@ -239,6 +241,7 @@ func TestTheConsoleEndsWithItsTimeAndWithItsTerminal(t *testing.T) {
 }
 
 func TestWhatAKilledConsoleLeftIsRemovedOnceItsTimeIsOver(t *testing.T) {
+	nightly(t)
 	l := sharedLab(t)
 	told := runningStack(t)
 	before := administrators(t, told)
@@ -251,7 +254,7 @@ func TestWhatAKilledConsoleLeftIsRemovedOnceItsTimeIsOver(t *testing.T) {
 		client, token := keycloakAdmin(t, told)
 		require.NoError(t, client.DeleteUser(context.Background(), token, "master", id))
 	})
-	for _, next := range [][]string{{"up", "--no-verify"}, {"verify"}, {"console", "--for", "10s"}} {
+	for _, next := range [][]string{{"up", "--no-verify"}, {"verify"}, {"console", "--duration", "10s"}} {
 		t.Run(next[0], func(t *testing.T) {
 			const length = 15 * time.Second
 			o := l.console(t, length.String())

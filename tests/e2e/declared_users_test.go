@@ -15,7 +15,7 @@ import (
 
 const bob = "    - {username: bob, email: bob@example.com, firstName: Bob, lastName: Babbage, groups: [mlflow-users]}\n"
 
-const listedPeople = `  mlflow-sso:people:
+const listedPeople = `  mlflow-sso:users:
     - {username: ada, email: ada@example.com, firstName: %s, lastName: Lovelace, groups: [mlflow-admins, e2e-team]}
 ` + bob
 
@@ -84,12 +84,12 @@ func listedPeopleSetTheirOwnPasswordAndNoUpdateTouchesIt(t *testing.T) {
 	require.Contains(t, l.must(t, "drift").stdout, "no drift", "members of a group are everybody's own affair")
 
 	// An exclusive group has whom the settings name; and who is listed no more goes.
-	exclusive := settings + "    exclusive: [mlflow-users]\n"
+	exclusive := settings + "    managedGroups: [mlflow-users]\n"
 	image := "  mlflow-sso:images: {keycloak: \"" + o.trusting + "\"}\n"
 	s.write(t, exclusive, fmt.Sprintf(strings.TrimSuffix(listedPeople, bob), "Augusta")+image)
 	drift, err := l.run(t.Context(), "drift")
 	require.NoError(t, err)
-	require.Equal(t, 2, drift.code, drift.stderr)
+	require.Equal(t, 3, drift.code, drift.stderr)
 	require.Contains(t, drift.stdout, "person eve in group mlflow-users: not made by the stack; the settings do not name them")
 	require.NotContains(t, drift.stdout, "demo-member")
 	preview := l.must(t, "preview")

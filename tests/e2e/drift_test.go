@@ -246,6 +246,7 @@ func namedIn(stdout string) []string {
 // Pulumi does not look beside what it made. Each change is named, nothing beside it,
 // and none is left when all are taken back.
 func TestEveryChangeByHandInTheRealmIsNamedByDriftAndNothingElseIs(t *testing.T) {
+	nightly(t)
 	l := sharedLab(t)
 	require.Contains(t, l.must(t, "drift").stdout, "no drift")
 	h := byHand{t, runningStack(t)}
@@ -266,7 +267,7 @@ func TestEveryChangeByHandInTheRealmIsNamedByDriftAndNothingElseIs(t *testing.T)
 
 	got, err := l.run(t.Context(), "drift")
 	require.NoError(t, err)
-	require.Equal(t, 2, got.code, got.stderr)
+	require.Equal(t, 3, got.code, got.stderr)
 	require.Equal(t, want, namedIn(got.stdout))
 	require.NotContains(t, got.stdout+got.stderr, unseen)
 
@@ -283,13 +284,14 @@ func TestAContainerOnTheDataNetworkThatNobodyKnowsIsDrift(t *testing.T) {
 	got, err := l.run(t.Context(), "drift")
 
 	require.NoError(t, err)
-	require.Equal(t, 2, got.code, got.stderr)
+	require.Equal(t, 3, got.code, got.stderr)
 	require.Equal(t, []string{"container " + strings.TrimPrefix(seen.Name, "/") + byNobody + "; is on network " + l.name + "-data"}, namedIn(got.stdout))
 }
 
 // A realm of either kind is as the baseline has it; after `go test -update` it is
 // the shared stack's.
 func TestTheRealmOfAStackThatWasJustMadeIsTheBaseline(t *testing.T) {
+	nightly(t)
 	if *update {
 		told := runningStack(t)
 		realm, err := realmbaseline.Open(t.Context(), told, realmbaseline.Managed{})

@@ -45,7 +45,7 @@ func namesMistakes(t *testing.T, s *servers, l *lab) {
 			s.makes(t, "none_")
 			s.sql(t, "postgres", "drop database none_mlflow_auth;")
 			settings(`prefix: ""`, `prefix: none_`)(t)
-		}, []string{"postgres.external: database none_mlflow_auth", "does not exist: make it", "docs/external-services.md"}},
+		}, []string{"postgres.external: database none_mlflow_auth", "does not exist: make it", "docs/how-to/external-services.md"}},
 		"not UTF8": {func(t *testing.T) {
 			s.makes(t, "latin_", "ENCODING 'UTF8'", "ENCODING 'LATIN1' LOCALE 'C'")
 			settings(`prefix: ""`, `prefix: latin_`)(t)

@@ -45,7 +45,7 @@ func (s *servers) sql(t *testing.T, database, statements string, more ...string)
 // passwords and what the test changes.
 func (s *servers) makes(t *testing.T, prefix string, change ...string) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(sharedLab(t).root, "docs", "external-services.md"))
+	text, err := os.ReadFile(filepath.Join(sharedLab(t).root, "docs", "how-to", "external-services.md"))
 	require.NoError(t, err)
 	found := regexp.MustCompile("(?s)```sql\n(.*?)```").FindSubmatch(text)
 	require.NotNil(t, found, "no statements in the document")
@@ -166,6 +166,7 @@ func (s *servers) inBucket(t *testing.T) map[string]int64 {
 // A stack of which no data is on this host: brought up, used, broken, taken down,
 // and gone, with all that is elsewhere still there.
 func TestAStackWithItsDataElsewhere(t *testing.T) {
+	nightly(t)
 	s := startServers(t)
 	l := ownLab(t)
 	text, err := os.ReadFile(l.file)
@@ -173,7 +174,7 @@ func TestAStackWithItsDataElsewhere(t *testing.T) {
 	require.NoError(t, os.WriteFile(l.file, append(text, s.settings("")...), 0o600))
 
 	// Not made yet: named before there is a container, and soon.
-	refusedSoon(t, l, "postgres.external: database keycloak at ", "postgres.external: database mlflow_auth at ", "docs/external-services.md")
+	refusedSoon(t, l, "postgres.external: database keycloak at ", "postgres.external: database mlflow_auth at ", "docs/how-to/external-services.md")
 	require.Empty(t, things(t, l.name)["containers"])
 	require.Empty(t, things(t, l.name)["networks"])
 
@@ -232,7 +233,7 @@ func TestAStackWithItsDataElsewhere(t *testing.T) {
 	})
 	t.Run("destroy with data leaves what is elsewhere, and who starts anew is told why that fails", func(t *testing.T) {
 		before := s.inBucket(t)
-		l.must(t, "destroy", "--data", "--yes")
+		l.must(t, "destroy", "--delete-data", "--yes")
 		require.Empty(t, things(t, l.name))
 		require.Equal(t, before, s.inBucket(t))
 		require.Equal(t, int64(len(logged.content)), before["team/"+logged.path])
@@ -246,6 +247,7 @@ func TestAStackWithItsDataElsewhere(t *testing.T) {
 // The volumes that are not wanted any more hold data of which nobody knows whether
 // it was moved: here it was not.
 func TestDataThatMovesElsewhereStaysWhereItWas(t *testing.T) {
+	nightly(t)
 	s := startServers(t)
 	l := ownLab(t)
 	l.must(t, "up", "--no-verify")
@@ -277,7 +279,7 @@ func TestDataThatMovesElsewhereStaysWhereItWas(t *testing.T) {
 
 	require.NoError(t, os.WriteFile(l.file, append(text, s.settings("moved_")...), 0o600))
 	l.must(t, "up", "--no-verify") // without the protection
-	got = l.must(t, "destroy", "--data", "--yes")
+	got = l.must(t, "destroy", "--delete-data", "--yes")
 	require.Contains(t, got.stderr, "docker volume rm "+left[1]+" "+left[0])
 	found, err := docker.API().VolumeList(t.Context(), volume.ListOptions{})
 	require.NoError(t, err)

@@ -39,8 +39,8 @@ func faultsInPlace() []fault {
 		{"the keeper is stopped", "container-exited", nil, stop("keeper"), "docker start NAME-keeper"},
 		{"Redis is paused", "container-paused", []string{"redis-refuses"}, pause("redis"), "docker unpause NAME-redis"},
 		{"Redis's container is removed", "container-missing", []string{"redis-refuses"}, remove("redis"), up},
-		{"MLflow is taken off the data network", "off-network", []string{"container-unhealthy", "database-refuses", "redis-refuses", "login-refused"}, disconnect("mlflow", "data"), "docker network connect --alias mlflow NAME-data NAME-mlflow"},
-		{"MLflow's folder in memory is full", "scratch-full", []string{"login-refused"}, func(w *ward) {
+		{"MLflow is taken off the data network", "network-disconnected", []string{"container-unhealthy", "database-refuses", "redis-refuses", "login-refused"}, disconnect("mlflow", "data"), "docker network connect --alias mlflow NAME-data NAME-mlflow"},
+		{"MLflow's folder in memory is full", "tmpfs-full", []string{"login-refused"}, func(w *ward) {
 			w.inside("mlflow", "sh", "-c", "head -c 1100M /dev/zero > /tmp/full || true")
 		}, mlflow},
 		{"the kernel kills a process inside Redis's container", "process-killed", nil, func(w *ward) {
@@ -57,11 +57,11 @@ func faultsInPlace() []fault {
 		{"the groups mapper is deleted", "groups-mapper-missing", nil, inMapper("groups", nil), refresh},
 		{"the groups mapper writes the full path", "groups-full-path", nil, inMapper("groups", func(c map[string]string) { c["full.path"] = "true" }), refresh},
 		{"the groups mapper writes another claim", "groups-claim-name", nil, inMapper("groups", func(c map[string]string) { c["claim.name"] = "teams" }), refresh},
-		{"the groups are left out of the ID token", "groups-left-out", nil, inMapper("groups", func(c map[string]string) { c["id.token.claim"] = "false" }), refresh},
+		{"the groups are left out of the ID token", "groups-claim-not-in-token", nil, inMapper("groups", func(c map[string]string) { c["id.token.claim"] = "false" }), refresh},
 		{"the audience mapper is deleted", "audience-mapper-missing", nil, inMapper("audience", nil), refresh},
 		{"the members' group is renamed", "group-missing", nil, renameGroup("mlflow-users", "mlflow-people"), refresh},
 		{"the redirect URI is another", "redirect-uri-missing", noLogin, inClient(func(c *gocloak.Client) { c.RedirectURIs = &[]string{"http://localhost:1/callback"} }), refresh},
-		{"any redirect URI is taken", "redirect-uri-more", nil, inClient(func(c *gocloak.Client) { *c.RedirectURIs = append(*c.RedirectURIs, "*") }), refresh},
+		{"any redirect URI is taken", "redirect-uri-too-broad", nil, inClient(func(c *gocloak.Client) { *c.RedirectURIs = append(*c.RedirectURIs, "*") }), refresh},
 		{"the client's secret is changed", "client-secret-changed", nil, inClient(func(c *gocloak.Client) { c.Secret = gocloak.StringP("another one, typed by hand") }), refresh},
 		{"the client is disabled", "client-disabled", noLogin, inClient(func(c *gocloak.Client) { c.Enabled = gocloak.BoolP(false) }), refresh},
 		{"the client's standard flow is off", "standard-flow-off", noLogin, inClient(func(c *gocloak.Client) { c.StandardFlowEnabled = gocloak.BoolP(false) }), refresh},

@@ -134,7 +134,7 @@ func ownLab(t *testing.T, env ...string) *lab {
 	require.NoError(t, err)
 	l.env = env
 	t.Cleanup(func() {
-		got, err := l.run(context.Background(), "destroy", "--data", "--yes")
+		got, err := l.run(context.Background(), "destroy", "--delete-data", "--yes")
 		require.NoError(t, err)
 		require.Zero(t, got.code, got.stderr)
 	})
@@ -196,7 +196,7 @@ func runningStack(t *testing.T) outputs.Stack {
 func TestMain(m *testing.M) {
 	code := m.Run()
 	for _, l := range toRemove {
-		got, err := l.run(context.Background(), "destroy", "--data", "--yes")
+		got, err := l.run(context.Background(), "destroy", "--delete-data", "--yes")
 		if err != nil || got.code != 0 {
 			_, _ = fmt.Fprintln(os.Stderr, "a shared stack could not be removed:", err, strings.TrimSpace(got.stderr))
 			code = 1

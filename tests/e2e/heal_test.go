@@ -55,6 +55,7 @@ func alone(t *testing.T, pid int) bool {
 }
 
 func TestAnUpdateThatIsKilledAtAnyPointIsHealedByTheNext(t *testing.T) {
+	nightly(t)
 	l := ownLab(t)
 	api := openEngine(t).API()
 	exists := func(component string) func() bool {

@@ -69,6 +69,7 @@ func TestAWrongPassphraseIsNamedAndHarmsNothing(t *testing.T) {
 }
 
 func TestAFullDiskIsNamedBeforeAnythingIsMadeAndUpWorksWhenThereIsRoom(t *testing.T) {
+	nightly(t)
 	state := t.TempDir()
 	require.NoError(t, unix.Mount("tmpfs", state, "tmpfs", 0, "size=1m"))
 	t.Cleanup(func() { require.NoError(t, unix.Unmount(state, unix.MNT_DETACH)) })

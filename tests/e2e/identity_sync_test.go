@@ -176,6 +176,7 @@ func inGroup(t *testing.T, api *gocloak.GoCloak, token string, e *employee, name
 
 // A Keycloak that is away knows nobody, which says nothing about anybody.
 func TestWhileKeycloakIsAwayNobodyIsTakenForGoneAndBreakGlassLetsAnOperatorIn(t *testing.T) {
+	nightly(t)
 	l := ownLab(t)
 	l.must(t, "up", "--no-verify")
 	told, err := l.outputs(t.Context())
@@ -220,6 +221,7 @@ func inDatabase(t *testing.T, told outputs.Stack, docker *engine.Engine, databas
 
 // What the plugin would keep for ever is gone, and what is still of use is not.
 func TestWhatIsOverIsRemovedAndWhatIsNotStays(t *testing.T) {
+	nightly(t)
 	told := runningStack(t)
 	docker := openEngine(t)
 	way, err := edgeclient.Open(t.Context(), told, docker)
@@ -237,12 +239,12 @@ func TestWhatIsOverIsRemovedAndWhatIsNotStays(t *testing.T) {
 	inAuth(t, told, docker, "DELETE FROM mlflow_sso_jobs WHERE job = 'prune'")
 
 	// A restart runs every job at once.
-	require.NoError(t, docker.API().ContainerRestart(t.Context(), told.Keeper.Container, container.StopOptions{}))
+	require.NoError(t, docker.API().ContainerRestart(t.Context(), told.IdentitySync.Container, container.StopOptions{}))
 	require.Eventually(t, func() bool {
 		jobs, err := syncstatus.Jobs(t.Context(), told, docker)
 		return err == nil && jobs[syncstatus.Prune].Succeeded != nil
 	}, time.Minute, time.Second)
 	require.Equal(t, "0", inAuth(t, told, docker, "SELECT count(*) FROM auth_state WHERE expires_at < now() AT TIME ZONE 'utc' - interval '1 minute'"))
 	require.Equal(t, strconv.Itoa(before-4), inAuth(t, told, docker, live), "logins that are under way")
-	require.Eventually(t, func() bool { return ready(t.Context(), docker, told.Keeper.Container) }, time.Minute, time.Second)
+	require.Eventually(t, func() bool { return ready(t.Context(), docker, told.IdentitySync.Container) }, time.Minute, time.Second)
 }

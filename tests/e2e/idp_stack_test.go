@@ -25,6 +25,7 @@ var peopled = &common{make: newLab}
 
 // One after the other on their stack, and beside the tests with others.
 func TestPeopleWhoAreListedOrKnownElsewhere(t *testing.T) {
+	nightly(t)
 	t.Parallel()
 	t.Run("listed people set their own password and no update touches it", listedPeopleSetTheirOwnPasswordAndNoUpdateTouchesIt)
 	t.Run("people of an OpenID provider are let in by its groups and take nobody's place", peopleOfAnOpenIDProviderAreLetInByItsGroupsAndTakeNobodysPlace)

@@ -94,6 +94,7 @@ func started(t *testing.T, docker *engine.Engine, name string) {
 }
 
 func TestAPullRequestShowsExactlyWhatItChangesAndChangesNothing(t *testing.T) {
+	nightly(t)
 	l := ownLab(t)
 	settings, err := os.ReadFile(l.file)
 	require.NoError(t, err)
@@ -166,6 +167,7 @@ func TestAPreviewOfNewCredentialsNamesWhoGetsThemAndShowsNone(t *testing.T) {
 }
 
 func TestAChangeThatWouldCostDataIsFlaggedAndWhatIsProtectedRefused(t *testing.T) {
+	nightly(t)
 	l := ownLab(t)
 	named := "mlflow-sso:name: " + l.name
 	settings, err := os.ReadFile(l.file)

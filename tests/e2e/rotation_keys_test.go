@@ -34,7 +34,7 @@ var holding = map[string][]string{
 // keys are the values that a stack has now.
 func keys(t *testing.T, docker *engine.Engine, told outputs.Stack) map[string]string {
 	t.Helper()
-	all := map[string]string{"steward": told.Steward.Secret, "provider": told.Keycloak.Provider.Secret, "admin": told.Keycloak.Admin.Password}
+	all := map[string]string{"steward": told.AccessAdmin.Secret, "provider": told.Keycloak.Provider.Secret, "admin": told.Keycloak.Admin.Password}
 	for _, account := range told.ServiceAccounts {
 		all["account "+account.Name] = account.Secret
 	}

@@ -71,7 +71,7 @@ func secondsRow(name string, took, token, session, logins time.Duration, ends bo
 	return fmt.Sprintf("| %s | %s | %s | %s | %s |\n", name, whole(token), over, whole(logins), whole(took))
 }
 
-const everything = "all, by another root secret"
+const everything = "all, with a new root secret"
 
 // The page has the seconds of each credential. They are measured, one credential after the
 // other on a stack of the test's own, with -update alone: that takes a quarter of an hour,
@@ -79,7 +79,7 @@ const everything = "all, by another root secret"
 func TestThePageHasTheSecondsOfEachCredential(t *testing.T) {
 	labels := append(credentials.Labels(), credentials.ServiceAccount("ci"))
 	if !*update {
-		raw, err := os.ReadFile(filepath.Join("..", "..", "docs", "operations.md"))
+		raw, err := os.ReadFile(filepath.Join("..", "..", "docs", "how-to", "rotate-credentials.md"))
 		require.NoError(t, err)
 		_, table, _ := strings.Cut(string(raw), "<!-- seconds:")
 		for _, label := range labels {
@@ -122,7 +122,7 @@ func TestThePageHasTheSecondsOfEachCredential(t *testing.T) {
 	}
 	generations, root := map[credentials.Label]int{}, 1
 	var rows strings.Builder
-	rows.WriteString("| turned | requests with a token failed, s | with a session, s | logins failed, s | the update took, s |\n|---|---|---|---|---|\n")
+	rows.WriteString("| credential | failed requests with a token, s | with a session, s | failed logins, s | duration of the update, s |\n|---|---|---|---|---|\n")
 	for _, label := range append(slices.Clone(labels), everything) {
 		name := "`" + string(label) + "`"
 		if label == everything {
@@ -150,6 +150,6 @@ func TestThePageHasTheSecondsOfEachCredential(t *testing.T) {
 		t.Log(strings.TrimSpace(row))
 		rows.WriteString(row)
 	}
-	fmt.Fprintf(&rows, "\nMeasured on a machine with %d processors, with a stack of the test's own; a login was tried about every second.\n", runtime.NumCPU())
-	goldenTable(t, filepath.Join(l.root, "docs", "operations.md"), "seconds", rows.String())
+	fmt.Fprintf(&rows, "\nMeasured with %d CPUs on a separate stack; a login was tried about every second.\n", runtime.NumCPU())
+	goldenTable(t, filepath.Join(l.root, "docs", "how-to", "rotate-credentials.md"), "seconds", rows.String())
 }

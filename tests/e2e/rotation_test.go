@@ -74,7 +74,7 @@ func TestEveryCredentialThatIsTurnedIsAnotherAndTheOldOneIsRefused(t *testing.T)
 	}
 	postgres, mlflow := isAnother("postgres"), isAnother("mlflow")
 	killed(t, l, "Keycloak refuses the service account with which the state asks", func() bool {
-		_, _, err := admin.Open(t.Context(), told.Keycloak, 5*time.Second)
+		_, err := admin.Open(t.Context(), told.Keycloak, 5*time.Second)
 		return admin.Status(err) == http.StatusUnauthorized
 	})
 	killed(t, l, "Postgres is another", postgres)

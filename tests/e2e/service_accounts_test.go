@@ -77,7 +77,7 @@ func TestNoSecretOfAnAccountIsPrintedUnlessAskedFor(t *testing.T) {
 	account, err := told.ServiceAccount(accountOfLabs)
 	require.NoError(t, err)
 	l := sharedLab(t)
-	for _, verb := range [][]string{{"token", accountOfLabs}, {"passwords"}, {"preview"}} {
+	for _, verb := range [][]string{{"token", accountOfLabs}, {"credentials"}, {"preview"}} {
 		got := l.must(t, verb[0], verb[1:]...)
 		require.False(t, strings.Contains(got.stdout+got.stderr, account.Secret), "%q prints the secret", verb)
 	}
@@ -93,6 +93,7 @@ type worked struct {
 }
 
 func TestAPythonJobGoesOnOverManyLifetimesOfItsToken(t *testing.T) {
+	nightly(t)
 	onEveryStack(t, func(t *testing.T, at site) {
 		h := byHand{t, at.told}
 		client := h.client(accountOfLabs)

@@ -61,6 +61,7 @@ func newRun(t *testing.T, server loadgen.Server, name, file string) (*loadgen.Cl
 // A client that asks for a file and then reads no further used to hold the one
 // thread of a server process.
 func TestClientsThatStopReadingFreezeNobody(t *testing.T) {
+	nightly(t)
 	server := memberServer(t, runningStack(t))
 	client, run := newRun(t, server, "stuck-", "large.bin")
 	content := make([]byte, artifactSize)

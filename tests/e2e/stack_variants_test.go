@@ -50,7 +50,7 @@ func prodSite(t *testing.T) site {
 	l := public.up(t)
 	return site{
 		kind: "prod", told: public.told, people: makePeople(t, public.told), hosts: hostsOf(t, public.told),
-		authority: []byte(l.must(t, "certificate").stdout),
+		authority: []byte(l.must(t, "ca-certificate").stdout),
 	}
 }
 

@@ -223,13 +223,13 @@ func versions(t *testing.T, told outputs.Stack) string {
 // middle of the move it goes back; then it goes through; then it goes back a second time, from
 // the snapshot.
 func TestAnUpgradeKeepsAllThatPeopleHaveAndSoDoesTheWayBack(t *testing.T) {
-	if os.Getenv("MLFLOW_SSO_LONG") == "" {
-		t.Skip("takes ten minutes: `make e2e-upgrade` runs it")
-	}
 	const old, current = "15 7.18.0", "17 11.0.2"
 	l, _ := keepingLab(t)
 	now, err := os.ReadFile(l.file)
 	require.NoError(t, err)
+	// The plugin 7.18 knows no service accounts of an identity provider.
+	now = regexp.MustCompile(`(?m)^  mlflow-sso:serviceAccounts:\n(    .*\n)+`).ReplaceAll(now, nil)
+	require.NotContains(t, string(now), "serviceAccounts")
 	before := fmt.Appendf(bytes.Clone(now), "  mlflow-sso:images: {postgres: %q, backup: %q, mlflow: %q}\n",
 		older(t, l, "postgres", map[string]func(string) string{"Dockerfile": bookworm}),
 		older(t, l, "backup", map[string]func(string) string{"Dockerfile": bookworm}),
@@ -256,21 +256,11 @@ func TestAnUpgradeKeepsAllThatPeopleHaveAndSoDoesTheWayBack(t *testing.T) {
 	require.Contains(t, refused.stderr, "postgresql 17")
 	require.Equal(t, old, versions(t, told))
 
-	// Killed while the databases are on their way.
-	began := time.Now()
-	killedOnTheMove(t, l, told)
-	half, err := l.run(t.Context(), "up", "--no-verify")
-	require.NoError(t, err)
-	require.Equal(t, 1, half.code)
-	require.Contains(t, half.stderr, "upgrade --back")
-	t.Logf("rehearsed and killed half way in %s", time.Since(began).Round(time.Second))
-	began = time.Now()
-	back := l.must(t, "upgrade", "--back", "--no-verify") // today's checks are for today's plugin
-	t.Logf("back from half way in %s: %s", time.Since(began).Round(time.Second), strings.TrimSpace(back.stdout))
-	require.Equal(t, old, versions(t, told))
-	has.requireKept(t)
+	if allTests {
+		killedHalfWayAndBack(t, l, has, old)
+	}
 
-	began = time.Now()
+	began := time.Now()
 	done := l.must(t, "upgrade")
 	t.Logf("upgraded in %s: %s", time.Since(began).Round(time.Second), strings.TrimSpace(done.stdout))
 	require.Equal(t, current, versions(t, told))
@@ -281,22 +271,47 @@ func TestAnUpgradeKeepsAllThatPeopleHaveAndSoDoesTheWayBack(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "17", strings.TrimSpace(clusters.Stdout), "the old cluster is gone once the new one is proved")
 
-	// Somebody finds a reason a day later. What was written meanwhile is lost, and said to be.
+	if allTests {
+		backFromTheSnapshot(t, l, has, old)
+	}
+}
+
+// killedHalfWayAndBack kills an upgrade while the databases are moved, and rolls it back.
+func killedHalfWayAndBack(t *testing.T, l *lab, has *owned, old string) {
+	t.Helper()
+	began := time.Now()
+	killedOnTheMove(t, l, has.told)
+	half, err := l.run(t.Context(), "up", "--no-verify")
+	require.NoError(t, err)
+	require.Equal(t, 1, half.code)
+	require.Contains(t, half.stderr, "upgrade --rollback")
+	t.Logf("rehearsed and killed half way in %s", time.Since(began).Round(time.Second))
+	began = time.Now()
+	back := l.must(t, "upgrade", "--rollback", "--no-verify") // today's checks are for today's plugin
+	t.Logf("back from half way in %s: %s", time.Since(began).Round(time.Second), strings.TrimSpace(back.stdout))
+	require.Equal(t, old, versions(t, has.told))
+	has.requireKept(t)
+}
+
+// backFromTheSnapshot rolls back a finished upgrade. What was written since is lost, and the
+// command says so.
+func backFromTheSnapshot(t *testing.T, l *lab, has *owned, old string) {
+	t.Helper()
 	var later struct {
 		ID string `json:"experiment_id"`
 	}
 	has.ask(t, has.ownerToken, http.MethodPost, "/api/2.0/mlflow/experiments/create", map[string]any{"name": "from after"}, &later)
-	asked, err := l.run(t.Context(), "upgrade", "--back")
+	asked, err := l.run(t.Context(), "upgrade", "--rollback")
 	require.NoError(t, err)
 	require.Equal(t, 2, asked.code, "nobody is there to ask")
-	began = time.Now()
-	back = l.must(t, "upgrade", "--back", "--yes", "--no-verify")
+	began := time.Now()
+	back := l.must(t, "upgrade", "--rollback", "--yes", "--no-verify")
 	t.Logf("back from the snapshot in %s: %s", time.Since(began).Round(time.Second), strings.TrimSpace(back.stdout))
-	require.Equal(t, old, versions(t, told))
+	require.Equal(t, old, versions(t, has.told))
 	has.requireKept(t)
 	require.Equal(t, http.StatusNotFound, has.ask(t, has.readerToken, http.MethodGet, "/api/2.0/mlflow/experiments/get?experiment_id="+later.ID, nil, nil))
 	// The stack file still wants the others; set back, it changes nothing that counts.
-	refused, err = l.run(t.Context(), "up", "--no-verify")
+	refused, err := l.run(t.Context(), "up", "--no-verify")
 	require.NoError(t, err)
 	require.Contains(t, refused.stderr, "versions change")
 }

@@ -69,6 +69,7 @@ func TestWithoutTheGroupsMapperNobodyGetsInAndTheProofSaysSo(t *testing.T) {
 }
 
 func TestWithoutTheAudienceMapperTheTokenIsRefusedAndTheProofSaysSo(t *testing.T) {
+	nightly(t)
 	stack := runningStack(t)
 	removeMapper(t, stack, "audience")
 
@@ -78,6 +79,7 @@ func TestWithoutTheAudienceMapperTheTokenIsRefusedAndTheProofSaysSo(t *testing.T
 }
 
 func TestAClientThatDoesNotDemandPKCEFailsTheProof(t *testing.T) {
+	nightly(t)
 	stack := runningStack(t)
 	changeClient(t, stack, func(c *gocloak.Client) { (*c.Attributes)["pkce.code.challenge.method"] = "" })
 
@@ -85,6 +87,7 @@ func TestAClientThatDoesNotDemandPKCEFailsTheProof(t *testing.T) {
 }
 
 func TestAClientThatTakesAnyRedirectURIFailsTheProof(t *testing.T) {
+	nightly(t)
 	stack := runningStack(t)
 	changeClient(t, stack, func(c *gocloak.Client) { *c.RedirectURIs = append(*c.RedirectURIs, "*") })
 
@@ -92,6 +95,7 @@ func TestAClientThatTakesAnyRedirectURIFailsTheProof(t *testing.T) {
 }
 
 func TestATokenThatDiesTooSoonFailsTheProof(t *testing.T) {
+	nightly(t)
 	stack := runningStack(t)
 	changeClient(t, stack, func(c *gocloak.Client) { (*c.Attributes)["access.token.lifespan"] = "120" })
 
@@ -120,6 +124,7 @@ func ready(ctx context.Context, docker *engine.Engine, name string) bool {
 }
 
 func TestADemoUserWithAnotherPasswordFailsTheProof(t *testing.T) {
+	nightly(t)
 	stack := runningStack(t)
 	require.NotEmpty(t, stack.DemoUsers)
 	at := slices.IndexFunc(stack.DemoUsers, func(u outputs.User) bool { return u.Group == stack.Realm.AdminGroup })
@@ -133,6 +138,7 @@ func TestADemoUserWithAnotherPasswordFailsTheProof(t *testing.T) {
 }
 
 func TestALogoutThatDoesNotComeBackFailsTheProof(t *testing.T) {
+	nightly(t)
 	stack := runningStack(t)
 	changeClient(t, stack, func(c *gocloak.Client) { (*c.Attributes)["post.logout.redirect.uris"] = "-" })
 
@@ -173,6 +179,7 @@ func TestAnOutsiderWhoIsLetInFailsTheProof(t *testing.T) {
 }
 
 func TestAKeycloakWithItsTutorialPasswordFailsTheProof(t *testing.T) {
+	nightly(t)
 	stack := runningStack(t)
 	admin := stack.Keycloak.Admin
 	id := userID(t, stack, "master", admin.Username)

@@ -76,6 +76,7 @@ func TestAStackWithoutDemoUsersIsProvedByPeopleWhoAreGoneAfterwards(t *testing.T
 }
 
 func TestAnInterruptedProofLeavesNobodyBehind(t *testing.T) {
+	nightly(t)
 	stack := runningStack(t)
 	stack.DemoUsers = nil
 	before := temporaryUsers(t, stack)

@@ -1,5 +1,5 @@
 // Package argcheck collects what is wrong with a component's arguments, so that
-// all of it is told at once.
+// all of it is reported at once.
 package argcheck
 
 import (
@@ -14,7 +14,7 @@ type List struct{ errs []error }
 func ErrNilArgs() error { return errors.New("args: got none, want Args") }
 
 // Require notes a mistake when ok is false. The text begins with the field and
-// tells what was got and wanted.
+// says what was got and wanted.
 func (l *List) Require(ok bool, format string, values ...any) {
 	if !ok {
 		l.errs = append(l.errs, fmt.Errorf("args: "+format, values...))

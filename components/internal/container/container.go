@@ -1,4 +1,4 @@
-// Package container makes containers, all in one way.
+// Package container creates all containers and volumes, hardened in one way.
 //
 // Every container has a health check and is ready only when it passes, a memory
 // limit without swap, a limit of processes, bounded logs, no capabilities, no way
@@ -31,7 +31,7 @@ type Args struct {
 	Component string
 	// Image is an image ID or a reference with a digest.
 	Image pulumi.StringInput
-	// Command is what the image's entrypoint is told; none makes it do what it is for.
+	// Command are the arguments of the image's entrypoint.
 	Command []string
 	// Env is the environment.
 	Env map[string]pulumi.StringInput
@@ -69,7 +69,7 @@ func (a *Args) Validate() error {
 	m.Require(a.Deployment != "", `Deployment is "", want a name`)
 	m.Require(a.Component != "", `Component is "", want a name`)
 	m.Require(a.Image != nil, "Image is missing, want an image")
-	m.Require(len(a.Networks) > 0, "Networks is empty, want at least one: the default bridge is shared with strangers")
+	m.Require(len(a.Networks) > 0, "Networks is empty, want at least one: the default bridge is shared with unrelated containers")
 	m.Require(a.MemoryMB > 0, "MemoryMB is %d, want more than 0", a.MemoryMB)
 	m.Require(a.Restart != "", `Restart is "", want a restart policy`)
 	m.Require(a.StartSeconds > 0, "StartSeconds is %d, want more than 0", a.StartSeconds)
@@ -204,7 +204,7 @@ func (a *Args) networks() docker.ContainerNetworksAdvancedArray {
 
 func (a *Args) ports() docker.ContainerPortArray {
 	var ports docker.ContainerPortArray
-	// In the order in which Docker tells them, or a refresh shows a difference that is none.
+	// In the order in which Docker reports them, or a refresh shows a difference that is none.
 	for _, port := range slices.SortedFunc(slices.Values(a.Publish), func(x, y Port) int { return x.Container - y.Container }) {
 		address := port.Address
 		if !address.IsValid() {

@@ -26,7 +26,7 @@ func (d *doctor) lookAtSnapshots(ctx context.Context) ([]Finding, error) {
 func (d *doctor) judgeSnapshots(s backup.Status) (found []Finding) {
 	add := func(id, what, got, wanted, cause, mend string) {
 		found = append(found, Finding{
-			ID: id, Organ: Backup, Summary: what, Got: got, Wanted: wanted, Cause: cause, Fix: strings.Join([]string{d.Tool, mend, d.Flags}, " "),
+			ID: id, Component: Backup, Summary: what, Got: got, Wanted: wanted, Cause: cause, Fix: strings.Join([]string{d.Tool, mend, d.Flags}, " "),
 		})
 	}
 	ago := func(then int64) time.Duration { return time.Duration(s.Now-then) * time.Second }
@@ -42,15 +42,15 @@ func (d *doctor) judgeSnapshots(s backup.Status) (found []Finding) {
 	switch {
 	case every == 0: // on demand alone
 	case s.Last == nil && ago(newest) > late, s.Last != nil && ago(newest) > every+late:
-		add("snapshot-old", "the newest snapshot is too old", fmt.Sprintf("%s %s ago", got, ago(newest)), fmt.Sprintf("one each %s", every), "setting backup.every", "backup")
+		add("snapshot-overdue", "the newest snapshot is too old", fmt.Sprintf("%s %s ago", got, ago(newest)), fmt.Sprintf("one each %s", every), "setting backup.every", "backup")
 	}
 	proved, got := s.First, "never proved since the first snapshot"
 	if s.Proof != nil {
 		proved, got = s.Proof.At, "last proved"
 	}
 	if within := time.Duration(s.ProvedWithin) * time.Second; s.First > 0 && ago(proved) > within {
-		add("proof-old", "nobody knows whether the snapshots can be restored", fmt.Sprintf("%s, %s ago", got, ago(proved)), fmt.Sprintf("a proof each %s", within),
-			"setting backup.provedWithin", "backup verify")
+		add("restore-test-overdue", "nobody knows whether the snapshots can be restored", fmt.Sprintf("%s, %s ago", got, ago(proved)), fmt.Sprintf("a proof each %s", within),
+			"setting backup.verifyWithin", "backup verify")
 	}
 	return found
 }

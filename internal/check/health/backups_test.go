@@ -23,17 +23,17 @@ func TestSnapshotsAreMissedWhenTheyAreLateAndNotBefore(t *testing.T) {
 	}{
 		"all is well":       {func(*backup.Status) {}, nil},
 		"a day and an hour": {func(s *backup.Status) { s.Last.Began = now - day - hour }, nil},
-		"more than that":    {func(s *backup.Status) { s.Last.Began = now - day - hour - 1 }, []string{"snapshot-old"}},
+		"more than that":    {func(s *backup.Status) { s.Last.Began = now - day - hour - 1 }, []string{"snapshot-overdue"}},
 		"on demand alone":   {func(s *backup.Status) { s.Every, s.Last.Began = 0, now-60*day }, nil},
 		"just made": {func(s *backup.Status) {
 			*s = backup.Status{Now: now, Started: now - hour, Every: day, ProvedWithin: 30 * day}
 		}, nil},
 		"none an hour after": {func(s *backup.Status) {
 			*s = backup.Status{Now: now, Started: now - hour - 1, Every: day, ProvedWithin: 30 * day}
-		}, []string{"snapshot-old"}},
+		}, []string{"snapshot-overdue"}},
 		"a failure":                        {func(s *backup.Status) { s.Failed = &backup.Failure{At: now - hour, Why: "no space left"} }, []string{"snapshot-failed"}},
-		"an old proof":                     {func(s *backup.Status) { s.Proof.At = now - 30*day - 1 }, []string{"proof-old"}},
-		"never proved":                     {func(s *backup.Status) { s.Proof = nil }, []string{"proof-old"}},
+		"an old proof":                     {func(s *backup.Status) { s.Proof.At = now - 30*day - 1 }, []string{"restore-test-overdue"}},
+		"never proved":                     {func(s *backup.Status) { s.Proof = nil }, []string{"restore-test-overdue"}},
 		"never proved, but not long there": {func(s *backup.Status) { s.Proof, s.First = nil, now-30*day }, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

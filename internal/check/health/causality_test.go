@@ -25,8 +25,8 @@ func told(found []Finding) (all []string) {
 }
 
 func TestTheFirstFindingIsTheCauseWhateverWasSeenFirst(t *testing.T) {
-	cause := Finding{ID: "container-exited", Organ: Redis}
-	effects := []Finding{{ID: "login-refused", Organ: MLflow}, {ID: "redis-refuses", Organ: MLflow}}
+	cause := Finding{ID: "container-exited", Component: Redis}
+	effects := []Finding{{ID: "login-refused", Component: MLflow}, {ID: "redis-refuses", Component: MLflow}}
 
 	for _, seen := range [][]Finding{{cause, effects[0], effects[1]}, {effects[1], cause, effects[0]}, {effects[0], effects[1], cause}} {
 		got := order(slices.Clone(seen))
@@ -39,13 +39,13 @@ func TestTheFirstFindingIsTheCauseWhateverWasSeenFirst(t *testing.T) {
 }
 
 func TestWhatRestsOnNothingBrokenIsACauseByItself(t *testing.T) {
-	got := order([]Finding{{ID: "redis-refuses", Organ: MLflow}, {ID: "group-missing", Organ: Realm}, {ID: "role-superuser", Organ: Postgres}})
+	got := order([]Finding{{ID: "redis-refuses", Component: MLflow}, {ID: "group-missing", Component: Realm}, {ID: "role-superuser", Component: Postgres}})
 
 	require.Equal(t, []string{"role-superuser", "group-missing", "redis-refuses"}, told(got))
 }
 
 func TestTroubleAboveNeverExplainsTroubleBelow(t *testing.T) {
-	got := order([]Finding{{ID: "container-exited", Organ: MLflow}, {ID: "container-unhealthy", Organ: Postgres}})
+	got := order([]Finding{{ID: "container-exited", Component: MLflow}, {ID: "container-unhealthy", Component: Postgres}})
 
 	require.Contains(t, told(got), "container-unhealthy")
 }
@@ -66,7 +66,7 @@ func findings(t *testing.T) map[string]bool {
 	}
 	ids := map[string]bool{}
 	// An ID in a finding, or the first argument of what makes one.
-	made := regexp.MustCompile(`(?:ID(?: =|, full\.Organ =|:) |add\(|inside\(|finding\(|\.effect\{|effect\{|: +\{)"([a-z-]+)"`)
+	made := regexp.MustCompile(`(?:ID(?: =|, full\.Component =|:) |add\(|inside\(|finding\(|\.effect\{|effect\{|: +\{)"([a-z-]+)"`)
 	for _, m := range made.FindAllStringSubmatch(code.String(), -1) {
 		ids[m[1]] = true
 	}
@@ -99,7 +99,7 @@ func endpoints(names ...string) map[string]*network.EndpointSettings {
 
 // As seen on a real stack, when Redis was started by hand without a password.
 func TestAnOpenRedisThatRunsAnotherCommandFollowsFromTheCommand(t *testing.T) {
-	got := order([]Finding{{ID: "command", Organ: Redis}, {ID: "redis-refuses", Organ: MLflow}, {ID: "redis-open", Organ: Redis}})
+	got := order([]Finding{{ID: "command", Component: Redis}, {ID: "redis-refuses", Component: MLflow}, {ID: "redis-open", Component: Redis}})
 
 	require.Equal(t, []string{"command", "redis-open<command", "redis-refuses<command"}, told(got))
 }

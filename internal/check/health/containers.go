@@ -16,7 +16,7 @@ import (
 // lookAtContainers sees whether each is there, runs, answers, and is on its networks.
 // It also tells the other examinations whom they can ask.
 func (d *doctor) lookAtContainers(ctx context.Context) (found []Finding, err error) {
-	for _, organ := range organs {
+	for _, organ := range components {
 		name := d.container(organ)
 		if name == "" || organ == Realm {
 			continue
@@ -25,7 +25,7 @@ func (d *doctor) lookAtContainers(ctx context.Context) (found []Finding, err err
 		if errdefs.IsNotFound(failed) {
 			d.down[organ] = "not there"
 			found = append(found, Finding{
-				ID: "container-missing", Organ: organ, Summary: fmt.Sprintf("container %s does not exist", name),
+				ID: "container-missing", Component: organ, Summary: fmt.Sprintf("container %s does not exist", name),
 				Got: "no such container", Wanted: "a container that runs", Cause: "container " + name, Fix: d.up(),
 			})
 			continue
@@ -55,7 +55,7 @@ func unreachable(s *container.State) string {
 func (d *doctor) judgeContainer(organ Component, seen container.InspectResponse) (found []Finding) {
 	name, s := d.container(organ), seen.State
 	add := func(id, what, got, wanted, mend string) {
-		found = append(found, Finding{ID: id, Organ: organ, Summary: what, Got: got, Wanted: wanted, Cause: "container " + name, Fix: mend})
+		found = append(found, Finding{ID: id, Component: organ, Summary: what, Got: got, Wanted: wanted, Cause: "container " + name, Fix: mend})
 	}
 	if s.OOMKilled {
 		add("out-of-memory", name+" was ended by the kernel for want of memory", "OOMKilled", "less use than "+fmt.Sprint(seen.HostConfig.Memory>>20)+" MiB",
@@ -91,7 +91,7 @@ func (d *doctor) judgeNetworks(organ Component, seen container.InspectResponse) 
 			continue
 		}
 		found = append(found, Finding{
-			ID: "off-network", Organ: organ, Summary: fmt.Sprintf("%s is not on the network %s", d.container(organ), full),
+			ID: "network-disconnected", Component: organ, Summary: fmt.Sprintf("%s is not on the network %s", d.container(organ), full),
 			Got: fmt.Sprintf("on %d of %d networks", len(seen.NetworkSettings.Networks), len(wanted)), Wanted: full,
 			Cause: "network " + full,
 			Fix:   fmt.Sprintf("docker network connect --alias %s %s %s", organ, full, d.container(organ)),
@@ -100,16 +100,16 @@ func (d *doctor) judgeNetworks(organ Component, seen container.InspectResponse) 
 	return found
 }
 
-// networks are those of an organ: see docs/architecture.md. Who has a fixed address
+// networks are those of an organ: see docs/explanation/architecture.md. Who has a fixed address
 // there cannot be put back by one command, and is left to drift.
 func (d *doctor) networks(organ Component) []string {
 	ownPostgres, ownRedis := d.Stack.Postgres.Container != "", d.Stack.Redis.Container != ""
 	switch {
 	case organ == Postgres || organ == Redis:
 		return []string{"data"}
-	case (organ == Keycloak || organ == Keeper) && ownPostgres, organ == MLflow && (ownPostgres || ownRedis):
+	case (organ == Keycloak || organ == IdentitySync) && ownPostgres, organ == MLflow && (ownPostgres || ownRedis):
 		return []string{"data", "edge"}
-	case organ == Keycloak || organ == MLflow || organ == Keeper:
+	case organ == Keycloak || organ == MLflow || organ == IdentitySync:
 		return []string{"edge"}
 	}
 	return nil
@@ -118,19 +118,19 @@ func (d *doctor) networks(organ Component) []string {
 // lookAtEnvironments compares what each container was told with what the program wrote.
 // Names are told, never values.
 func (d *doctor) lookAtEnvironments(ctx context.Context) (found []Finding, err error) {
-	for _, organ := range organs {
+	for _, organ := range components {
 		name := d.container(organ)
 		if name == "" || organ == Realm || d.down[organ] == "not there" {
 			continue
 		}
 		wanted, known := d.Environments[name]
 		if !known {
-			err = errors.Join(err, fmt.Errorf("%w: the state has no environment of %s", errUnseen, name))
+			err = errors.Join(err, fmt.Errorf("%w: the state has no environment of %s", errCannotCheck, name))
 			continue
 		}
 		seen, ok := d.inspected[organ]
 		if !ok {
-			err = errors.Join(err, fmt.Errorf("%w: %s is %s", errUnseen, name, d.down[organ]))
+			err = errors.Join(err, fmt.Errorf("%w: %s is %s", errCannotCheck, name, d.down[organ]))
 			continue
 		}
 		image, failed := d.docker.API().ImageInspect(ctx, seen.Image)
@@ -143,7 +143,7 @@ func (d *doctor) lookAtEnvironments(ctx context.Context) (found []Finding, err e
 		}
 		if !slices.Equal(seen.Config.Entrypoint, image.Config.Entrypoint) || !slices.Equal(seen.Config.Cmd, command(organ, image.Config.Cmd)) {
 			found = append(found, Finding{
-				ID: "command", Organ: organ, Summary: name + " runs something else than its image's own program",
+				ID: "command", Component: organ, Summary: name + " runs something else than its image's own program",
 				Got: "another command", Wanted: strings.Join(image.Config.Entrypoint, " "), Cause: "container " + name, Fix: d.up("--refresh"),
 			})
 		}
@@ -154,7 +154,7 @@ func (d *doctor) lookAtEnvironments(ctx context.Context) (found []Finding, err e
 // command is what an organ's program is told: with one image the program says which
 // of two it shall be.
 func command(organ Component, image []string) []string {
-	if organ == Keeper {
+	if organ == IdentitySync {
 		return identitysync.Command()
 	}
 	return image

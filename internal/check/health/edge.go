@@ -65,7 +65,7 @@ func (d *doctor) lookAtCertificates(ctx context.Context) ([]Finding, error) {
 		chain, failed := shown(ctx, d.Stack.Edge.HTTPS, s.host)
 		if failed != nil {
 			found = append(found, Finding{
-				ID: "edge-unreachable", Organ: Edge, Summary: "the edge does not answer for " + s.host, Got: failed.Error(), Wanted: "a TLS handshake",
+				ID: "edge-unreachable", Component: Edge, Summary: "the edge does not answer for " + s.host, Got: failed.Error(), Wanted: "a TLS handshake",
 				Cause: "container " + d.container(Edge), Fix: "docker restart " + d.container(Edge),
 			})
 			continue
@@ -84,14 +84,14 @@ func (d *doctor) judgeCertificate(host string, chain []*x509.Certificate, author
 		if kind == edge.Files {
 			cause, mend = "the file of setting edge.certificateFile", d.up()+" # once the file is a new one"
 		}
-		return []Finding{{ID: id, Organ: Edge, Summary: what, Got: got, Wanted: wanted, Cause: cause, Fix: mend}}
+		return []Finding{{ID: id, Component: Edge, Summary: what, Got: got, Wanted: wanted, Cause: cause, Fix: mend}}
 	}
 	leaf := chain[0]
 	switch {
 	case now.After(leaf.NotAfter):
 		return finding("certificate-expired", "the certificate for "+host+" has expired", leaf.NotAfter.UTC().Format(time.RFC3339), "a later end")
 	case now.Before(leaf.NotBefore):
-		return finding("certificate-early", "the certificate for "+host+" is not valid yet", leaf.NotBefore.UTC().Format(time.RFC3339), "an earlier beginning, or a right clock")
+		return finding("certificate-not-yet-valid", "the certificate for "+host+" is not valid yet", leaf.NotBefore.UTC().Format(time.RFC3339), "an earlier beginning, or a right clock")
 	case leaf.VerifyHostname(host) != nil:
 		return finding("certificate-names", "the certificate is for other names than "+host, strings.Join(leaf.DNSNames, ", "), host)
 	case now.Add(soon[kind]).After(leaf.NotAfter):
@@ -130,7 +130,7 @@ func (d *doctor) lookAtNames(ctx context.Context) (found []Finding, err error) {
 		}
 		if _, failed := net.DefaultResolver.LookupHost(ctx, s.host); failed != nil {
 			found = append(found, Finding{
-				ID: "name-unresolved", Organ: Edge, Summary: "the name " + s.host + " leads nowhere", Got: failed.Error(), Wanted: "this machine's address",
+				ID: "name-unresolved", Component: Edge, Summary: "the name " + s.host + " leads nowhere", Got: failed.Error(), Wanted: "this machine's address",
 				Cause: "the DNS record of " + s.host, Fix: "getent hosts " + s.host + " # once the record is there",
 			})
 			continue
@@ -155,7 +155,7 @@ func (d *doctor) judgePublic(host string, own, public *x509.Certificate) []Findi
 		return nil
 	}
 	return []Finding{{
-		ID: "intercepted", Organ: Edge, Summary: "whoever opens " + host + " is shown another certificate than the edge's: the name leads elsewhere, or somebody reads along",
+		ID: "intercepted", Component: Edge, Summary: "whoever opens " + host + " is shown another certificate than the edge's: the name leads elsewhere, or somebody reads along",
 		Got: "one of " + public.Issuer.String(), Wanted: "the edge's, of " + own.Issuer.String(), Cause: "the network between, or the DNS record of " + host,
 		Fix: fmt.Sprintf("getent hosts %s # and compare with this machine's addresses", host),
 	}}

@@ -39,7 +39,7 @@ func (d *doctor) judgeVariable(organ Component, variable string) Finding {
 		}
 	}
 	return Finding{
-		ID: e.id, Organ: organ,
+		ID: e.id, Component: organ,
 		Summary: fmt.Sprintf("%s in %s is not what the program wrote: %s", variable, d.container(organ), e.does),
 		Got:     "another value, or none (values are not shown)", Wanted: "the value that the program wrote",
 		Cause: "variable " + variable + " of container " + d.container(organ), Fix: d.up("--refresh"),

@@ -1,4 +1,4 @@
-// Package health says what is wrong with a stack, and what mends it.
+// Package health finds what is wrong with a stack, and the command that fixes it.
 //
 // It looks from outside, as a browser does, and from inside: at the containers, at
 // Keycloak over its admin API, and at each service with that service's own client.
@@ -48,10 +48,10 @@ type Target struct {
 type Finding struct {
 	// ID is short and stable: machines match on it.
 	ID string `json:"id"`
-	// Organ is the part of the stack that has it.
-	Organ Component `json:"organ"`
-	// Summary is wrong, in one line.
-	Summary string `json:"what"`
+	// Component is the part of the stack that is affected.
+	Component Component `json:"component"`
+	// Summary says what is wrong, in one line.
+	Summary string `json:"summary"`
 	// Got and Wanted are the evidence; Log is a line of the container's log, if one fits.
 	Got    string `json:"got"`
 	Wanted string `json:"wanted"`
@@ -59,7 +59,7 @@ type Finding struct {
 	// Cause is the setting or the resource behind it.
 	Cause string `json:"cause"`
 	// Fix is one command for a shell.
-	Fix string `json:"mend"`
+	Fix string `json:"fix"`
 	// FollowsFrom is the ID of the finding that this one is an effect of; empty for a cause.
 	FollowsFrom string `json:"followsFrom,omitempty"`
 }
@@ -75,13 +75,13 @@ type Report struct {
 	Deployment string        `json:"deployment"`
 	Examined   []string      `json:"examined"`
 	Findings   []Finding     `json:"findings"`
-	Unseen     []Skipped     `json:"notRun"`
+	Skipped    []Skipped     `json:"notRun"`
 	Took       time.Duration `json:"-"`
 }
 
 // Healthy says whether everything was looked at and nothing is wrong.
 func (d Report) Healthy() bool {
-	return len(d.Examined) > 0 && len(d.Findings) == 0 && len(d.Unseen) == 0
+	return len(d.Examined) > 0 && len(d.Findings) == 0 && len(d.Skipped) == 0
 }
 
 // examination looks at one side of one organ.
@@ -92,8 +92,8 @@ type examination struct {
 	look  func(context.Context) ([]Finding, error)
 }
 
-// errUnseen is wrapped by an examination that finds out by itself that it cannot look.
-var errUnseen = errors.New("could not look")
+// errCannotCheck is wrapped by an examination that finds out by itself that it cannot look.
+var errCannotCheck = errors.New("could not look")
 
 // doctor is one run.
 type doctor struct {
@@ -116,11 +116,11 @@ func (d *doctor) examinations() []examination {
 		{name: "images", look: d.lookAtImages},
 		{name: "keycloak", needs: []Component{Keycloak}, look: d.lookAtRealm},
 		{name: "mlflow", needs: []Component{MLflow}, look: d.lookInMLflow},
-		{name: "keeper", needs: []Component{Keeper}, look: d.lookAtKeeper},
+		{name: "identity-sync", needs: []Component{IdentitySync}, look: d.lookAtKeeper},
 		{name: "login", needs: []Component{MLflow, Keycloak}, look: d.lookAtLogin},
 		{name: "privileges", needs: d.privilegeNeeds(), look: d.checkPrivileges},
 	}
-	if len(s.Upstreams) > 0 {
+	if len(s.IdentityProviders) > 0 {
 		all = append(all, examination{name: "identity-providers", needs: []Component{Keycloak}, look: d.lookAtUpstreams})
 	}
 	if s.Postgres.Container != "" {
@@ -174,12 +174,12 @@ func Run(ctx context.Context, p Target, docker *engine.Engine, observe func(stri
 		})
 	}
 	group.Wait()
-	out := Report{Deployment: p.Stack.Deployment, Findings: []Finding{}, Unseen: []Skipped{}}
+	out := Report{Deployment: p.Stack.Deployment, Findings: []Finding{}, Skipped: []Skipped{}}
 	for i, s := range done {
 		out.Examined = append(out.Examined, all[i].name)
 		out.Findings = append(out.Findings, s.findings...)
 		if s.reason != "" {
-			out.Unseen = append(out.Unseen, Skipped{all[i].name, d.redact(s.reason)})
+			out.Skipped = append(out.Skipped, Skipped{all[i].name, d.redact(s.reason)})
 		}
 	}
 	d.addLogs(ctx, out.Findings)
@@ -228,8 +228,8 @@ func (d *doctor) container(o Component) string {
 	switch o {
 	case Postgres:
 		return d.Stack.Postgres.Container
-	case Keeper:
-		return d.Stack.Keeper.Container
+	case IdentitySync:
+		return d.Stack.IdentitySync.Container
 	case Redis:
 		return d.Stack.Redis.Container
 	case Keycloak, Realm:

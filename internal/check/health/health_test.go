@@ -26,7 +26,7 @@ func TestWhatCouldNotBeLookedAtIsToldWithItsReasonAndIsNoHealth(t *testing.T) {
 
 	require.True(t, Report{Examined: []string{"x"}}.Healthy())
 	require.False(t, Report{}.Healthy(), "nothing was looked at")
-	require.False(t, Report{Examined: []string{"x"}, Unseen: []Skipped{{"x", "y"}}}.Healthy())
+	require.False(t, Report{Examined: []string{"x"}, Skipped: []Skipped{{"x", "y"}}}.Healthy())
 }
 
 func TestAnExaminationThatFailsKeepsWhatItHasFound(t *testing.T) {
@@ -54,9 +54,9 @@ func TestAnEndedCommandIsNoFinding(t *testing.T) {
 func TestTheTableShowsTheCommandOfACauseAndNotOfItsConsequences(t *testing.T) {
 	var table bytes.Buffer
 	require.NoError(t, WriteTable(&table, Report{Deployment: "x", Examined: []string{"redis"}, Findings: []Finding{
-		{ID: "container-exited", Organ: Redis, Summary: "x-redis does not run", Fix: "docker start x-redis"},
-		{ID: "redis-refuses", Organ: MLflow, Summary: "MLflow does not get into Redis", Fix: "mlflow-sso up", FollowsFrom: "container-exited"},
-	}, Unseen: []Skipped{{"redis", "redis is exited"}}}))
+		{ID: "container-exited", Component: Redis, Summary: "x-redis does not run", Fix: "docker start x-redis"},
+		{ID: "redis-refuses", Component: MLflow, Summary: "MLflow does not get into Redis", Fix: "mlflow-sso up", FollowsFrom: "container-exited"},
+	}, Skipped: []Skipped{{"redis", "redis is exited"}}}))
 
 	require.Contains(t, table.String(), "docker start x-redis")
 	require.NotContains(t, table.String(), "mlflow-sso up")

@@ -37,8 +37,8 @@ func (d *doctor) judgeKeeper(jobs map[string]syncstatus.Job) (found []Finding) {
 			got += ", since then: " + job.Error
 		}
 		found = append(found, Finding{
-			ID: "keeper-late", Organ: Keeper, Summary: "the keeper does not " + name + ": " + does[name],
-			Got: got, Wanted: "every " + every[name].String(), Cause: "container " + d.container(Keeper), Fix: d.up("--refresh"),
+			ID: "identity-sync-overdue", Component: IdentitySync, Summary: "the keeper does not " + name + ": " + does[name],
+			Got: got, Wanted: "every " + every[name].String(), Cause: "container " + d.container(IdentitySync), Fix: d.up("--refresh"),
 		})
 	}
 	return found

@@ -55,7 +55,7 @@ func TestAFullDiskIsTheHostsAndAFullFolderInMemoryTheContainers(t *testing.T) {
 	require.Empty(t, healthy)
 	full, err := d.judgeSpace(Postgres, folder{"/data", false}, df("264212084", "1000"))
 	require.NoError(t, err)
-	require.Equal(t, Host, full[0].Organ)
+	require.Equal(t, Host, full[0].Component)
 	scratch, err := d.judgeSpace(MLflow, folder{"/tmp", true}, df("65536", "0"))
 	require.NoError(t, err)
 	require.Equal(t, "docker restart x-mlflow", scratch[0].Fix)
@@ -106,24 +106,24 @@ func TestARealmAsTheProgramMakesItIsHealthyAndEachMistakeIsFoundAlone(t *testing
 	require.Empty(t, a().judgeRealm(whole()))
 	groups := func(r inRealm) map[string]string { return *(*r.client.ProtocolMappers)[1].Config }
 	for id, mistake := range map[string]func(*inRealm){
-		"realm-missing":           func(r *inRealm) { *r = inRealm{} },
-		"realm-disabled":          func(r *inRealm) { r.realm.Enabled = gocloak.BoolP(false) },
-		"ssl-required":            func(r *inRealm) { r.realm.SslRequired = gocloak.StringP("none") },
-		"frontend-url":            func(r *inRealm) { r.realm.Attributes = &map[string]string{"frontendUrl": "https://other.test"} },
-		"group-missing":           func(r *inRealm) { r.groups = r.groups[1:] },
-		"client-missing":          func(r *inRealm) { r.client = nil },
-		"client-disabled":         func(r *inRealm) { r.client.Enabled = nil },
-		"client-public":           func(r *inRealm) { r.client.PublicClient = gocloak.BoolP(true) },
-		"client-secret-changed":   func(r *inRealm) { r.client.Secret = gocloak.StringP("other") },
-		"standard-flow-off":       func(r *inRealm) { r.client.StandardFlowEnabled = nil },
-		"redirect-uri-missing":    func(r *inRealm) { r.client.RedirectURIs = nil },
-		"redirect-uri-more":       func(r *inRealm) { *r.client.RedirectURIs = append(*r.client.RedirectURIs, "*") },
-		"pkce":                    func(r *inRealm) { r.client.Attributes = nil },
-		"audience-mapper-missing": func(r *inRealm) { *r.client.ProtocolMappers = (*r.client.ProtocolMappers)[1:] },
-		"groups-mapper-missing":   func(r *inRealm) { *r.client.ProtocolMappers = (*r.client.ProtocolMappers)[:1] },
-		"groups-full-path":        func(r *inRealm) { groups(*r)["full.path"] = "true" },
-		"groups-claim-name":       func(r *inRealm) { groups(*r)["claim.name"] = "teams" },
-		"groups-left-out":         func(r *inRealm) { groups(*r)["userinfo.token.claim"] = "false" },
+		"realm-missing":             func(r *inRealm) { *r = inRealm{} },
+		"realm-disabled":            func(r *inRealm) { r.realm.Enabled = gocloak.BoolP(false) },
+		"ssl-required":              func(r *inRealm) { r.realm.SslRequired = gocloak.StringP("none") },
+		"frontend-url":              func(r *inRealm) { r.realm.Attributes = &map[string]string{"frontendUrl": "https://other.test"} },
+		"group-missing":             func(r *inRealm) { r.groups = r.groups[1:] },
+		"client-missing":            func(r *inRealm) { r.client = nil },
+		"client-disabled":           func(r *inRealm) { r.client.Enabled = nil },
+		"client-public":             func(r *inRealm) { r.client.PublicClient = gocloak.BoolP(true) },
+		"client-secret-changed":     func(r *inRealm) { r.client.Secret = gocloak.StringP("other") },
+		"standard-flow-off":         func(r *inRealm) { r.client.StandardFlowEnabled = nil },
+		"redirect-uri-missing":      func(r *inRealm) { r.client.RedirectURIs = nil },
+		"redirect-uri-too-broad":    func(r *inRealm) { *r.client.RedirectURIs = append(*r.client.RedirectURIs, "*") },
+		"pkce":                      func(r *inRealm) { r.client.Attributes = nil },
+		"audience-mapper-missing":   func(r *inRealm) { *r.client.ProtocolMappers = (*r.client.ProtocolMappers)[1:] },
+		"groups-mapper-missing":     func(r *inRealm) { *r.client.ProtocolMappers = (*r.client.ProtocolMappers)[:1] },
+		"groups-full-path":          func(r *inRealm) { groups(*r)["full.path"] = "true" },
+		"groups-claim-name":         func(r *inRealm) { groups(*r)["claim.name"] = "teams" },
+		"groups-claim-not-in-token": func(r *inRealm) { groups(*r)["userinfo.token.claim"] = "false" },
 	} {
 		broken := whole()
 		mistake(&broken)
@@ -190,7 +190,7 @@ func TestAContainerThatIsNotRunningOrNotHealthyIsAFinding(t *testing.T) {
 	}
 	d := a()
 	require.Empty(t, d.judgeContainer(Redis, seen(healthy, "x-data")))
-	require.Equal(t, []string{"off-network"}, told(d.judgeContainer(Redis, seen(healthy))))
+	require.Equal(t, []string{"network-disconnected"}, told(d.judgeContainer(Redis, seen(healthy))))
 	for id, state := range map[string]*container.State{
 		"container-paused":     {Status: "paused"},
 		"container-restarting": {Status: "restarting"},
@@ -213,7 +213,7 @@ func TestACertificateIsJudgedByTimeNameAndAuthority(t *testing.T) {
 	require.Equal(t, []string{"certificate-names"}, told(d.judgeCertificate("auth.test", []*x509.Certificate{own}, authority, now)))
 	require.Equal(t, []string{"certificate-expired"}, told(d.judgeCertificate("mlflow.test", []*x509.Certificate{own}, authority, now.Add(12*time.Hour))))
 	require.Equal(t, []string{"certificate-soon"}, told(d.judgeCertificate("mlflow.test", []*x509.Certificate{own}, authority, now.Add(10*time.Hour+time.Minute))))
-	require.Equal(t, []string{"certificate-early"}, told(d.judgeCertificate("mlflow.test", []*x509.Certificate{own}, authority, now.Add(-2*time.Hour))))
+	require.Equal(t, []string{"certificate-not-yet-valid"}, told(d.judgeCertificate("mlflow.test", []*x509.Certificate{own}, authority, now.Add(-2*time.Hour))))
 
 	other := certificate(t, "mlflow.test", now, now.Add(time.Hour))
 	require.Empty(t, d.judgePublic("mlflow.test", own, own))

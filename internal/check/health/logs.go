@@ -41,14 +41,14 @@ func (d *doctor) addLogs(ctx context.Context, found []Finding) {
 	read := map[Component][]byte{}
 	for i := range found {
 		f := &found[i]
-		line, name := telling[f.ID], d.container(f.Organ)
+		line, name := telling[f.ID], d.container(f.Component)
 		if line == nil || name == "" || f.ID == "container-missing" {
 			continue
 		}
-		if _, ok := read[f.Organ]; !ok {
-			read[f.Organ] = d.log(ctx, name)
+		if _, ok := read[f.Component]; !ok {
+			read[f.Component] = d.log(ctx, name)
 		}
-		f.Log = lastMatch(read[f.Organ], line)
+		f.Log = lastMatch(read[f.Component], line)
 	}
 }
 

@@ -35,7 +35,7 @@ var crashes = []struct {
 
 // lookAtMemory looks for what the kernel or a full folder ended inside containers that live on.
 func (d *doctor) lookAtMemory(ctx context.Context) (found []Finding, err error) {
-	for _, organ := range organs {
+	for _, organ := range components {
 		name := d.container(organ)
 		if name == "" || organ == Realm || d.down[organ] != "" {
 			continue
@@ -66,7 +66,7 @@ func (d *doctor) judgeKills(organ Component, events string) []Finding {
 		}
 		name := d.container(organ)
 		return []Finding{{
-			ID: "process-killed", Organ: organ, Summary: "the kernel killed a process inside " + name + " for want of memory, and the container lives on",
+			ID: "process-killed", Component: organ, Summary: "the kernel killed a process inside " + name + " for want of memory, and the container lives on",
 			Got: fmt.Sprintf("%d since it started", kills), Wanted: "0", Cause: fmt.Sprintf("setting %s.memoryMB, if it happens again", organ),
 			Fix: "docker restart " + name,
 		}}
@@ -81,7 +81,7 @@ func (d *doctor) judgeCrashes(log []byte) (found []Finding) {
 	for _, crash := range crashes {
 		if line := lastMatch(log, crash.line); line != "" {
 			found = append(found, Finding{
-				ID: crash.id, Organ: Postgres, Summary: crash.what, Got: line, Wanted: crash.wanted,
+				ID: crash.id, Component: Postgres, Summary: crash.what, Got: line, Wanted: crash.wanted,
 				Cause: "setting postgres.memoryMB, or an image of its own in images.postgres", Fix: "docker restart " + name,
 			})
 		}
@@ -98,7 +98,7 @@ func startOf(seen container.InspectResponse) string {
 
 // lookAtImages asks how old the Debian packages are of which each container is made.
 func (d *doctor) lookAtImages(ctx context.Context) (found []Finding, err error) {
-	for _, organ := range organs {
+	for _, organ := range components {
 		seen, is := d.inspected[organ]
 		if !is || organ == Realm {
 			continue
@@ -131,7 +131,7 @@ func (d *doctor) judgeAge(organ Component, day, created string, now time.Time) (
 		return nil, nil
 	}
 	return []Finding{{
-		ID: "image-old", Organ: organ, Summary: "the image of " + d.container(organ) + " has Debian packages without the security fixes since",
+		ID: "image-old", Component: organ, Summary: "the image of " + d.container(organ) + " has Debian packages without the security fixes since",
 		Got: fmt.Sprintf("%s, %d days ago", made.Format(time.DateOnly), int(age.Hours()/24)), Wanted: fmt.Sprintf("at most %d days", int(imagesAge.Hours()/24)),
 		Cause: "setting images.date", Fix: d.up("--fresh"),
 	}}, nil

@@ -33,7 +33,7 @@ func TestARecoveryAfterACrashIsFoundAfterItIsOver(t *testing.T) {
 	// What a budget does to a statement, and what every stop of the server says.
 	require.Empty(t, d.judgeCrashes([]byte("ERROR:  out of memory\nLOG:  received fast shutdown request\nFATAL:  terminating connection due to administrator command\n")))
 
-	ordered := order([]Finding{{ID: "database-crashed", Organ: Postgres}, {ID: "process-killed", Organ: Postgres}})
+	ordered := order([]Finding{{ID: "database-crashed", Component: Postgres}, {ID: "process-killed", Component: Postgres}})
 	require.Equal(t, []string{"process-killed", "database-crashed<process-killed"}, told(ordered))
 }
 

@@ -41,7 +41,7 @@ func (d *doctor) lookInMLflow(ctx context.Context) ([]Finding, error) {
 		return nil, fmt.Errorf("what was seen inside %s: %w", d.container(MLflow), err)
 	}
 	if len(seen.Keys) == 0 {
-		err = fmt.Errorf("%w: no process of the server was found in %s", errUnseen, d.container(MLflow))
+		err = fmt.Errorf("%w: no process of the server was found in %s", errCannotCheck, d.container(MLflow))
 	}
 	return d.judgeInside(seen), err
 }
@@ -50,7 +50,7 @@ func (d *doctor) lookInMLflow(ctx context.Context) ([]Finding, error) {
 func (d *doctor) judgeInside(seen inMLflow) (found []Finding) {
 	name := d.container(MLflow)
 	add := func(id, what, got, wanted, cause, mend string) {
-		found = append(found, Finding{ID: id, Organ: MLflow, Summary: what, Got: got, Wanted: wanted, Cause: cause, Fix: mend})
+		found = append(found, Finding{ID: id, Component: MLflow, Summary: what, Got: got, Wanted: wanted, Cause: cause, Fix: mend})
 	}
 	for _, least := range mlflow.MinimumVersions() {
 		if err := least.Check(seen.Versions[least.Package]); err != nil {

@@ -38,7 +38,7 @@ func (d *doctor) lookInPostgres(ctx context.Context) ([]Finding, error) {
 	written := d.Environments[name]
 	wanted := strings.Fields(written["POSTGRES_DATABASES"])
 	if len(wanted) == 0 {
-		return nil, fmt.Errorf("%w: the state does not say which databases %s has", errUnseen, name)
+		return nil, fmt.Errorf("%w: the state does not say which databases %s has", errCannotCheck, name)
 	}
 	found := d.judgeRoles(wanted, readRoles(out))
 	for _, of := range wanted {
@@ -66,7 +66,7 @@ func (d *doctor) judgeRoles(wanted []string, got map[string]role) (found []Findi
 	name := d.container(Postgres)
 	restart := "docker restart " + name // the image makes roles and databases at each start
 	add := func(id, what, is, should, cause, mend string) {
-		found = append(found, Finding{ID: id, Organ: Postgres, Summary: what, Got: is, Wanted: should, Cause: cause, Fix: mend})
+		found = append(found, Finding{ID: id, Component: Postgres, Summary: what, Got: is, Wanted: should, Cause: cause, Fix: mend})
 	}
 	for _, of := range wanted {
 		r, there := got[of]
@@ -94,7 +94,7 @@ func (d *doctor) judgeRoles(wanted []string, got map[string]role) (found []Findi
 func (d *doctor) tryRole(ctx context.Context, of, password string) ([]Finding, error) {
 	name := d.container(Postgres)
 	if password == "" {
-		return nil, fmt.Errorf("%w: the state has no password of role %s", errUnseen, of)
+		return nil, fmt.Errorf("%w: the state has no password of role %s", errCannotCheck, of)
 	}
 	result, err := d.docker.Exec(ctx, name, []string{"sh", "-c", tryPassword, of}, engine.Stdin(strings.NewReader(password+"\n")))
 	if err != nil {
@@ -108,7 +108,7 @@ func (d *doctor) tryRole(ctx context.Context, of, password string) ([]Finding, e
 		return nil, fmt.Errorf("log in to Postgres as %s: %w", of, failed)
 	}
 	return []Finding{{
-		ID: "role-password", Organ: Postgres, Summary: "role " + of + " has another password than the program gave it",
+		ID: "role-password", Component: Postgres, Summary: "role " + of + " has another password than the program gave it",
 		Got: lastLine(result.Stderr), Wanted: "a login", Cause: "role " + of + " in " + name,
 		Fix: "docker restart " + name,
 	}}, nil

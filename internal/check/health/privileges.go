@@ -53,7 +53,7 @@ func (d *doctor) judgePrivileges(seen privilege.Inventory) (found []Finding) {
 			component = Realm
 		}
 		found = append(found, Finding{
-			ID: u.ID, Organ: component, Summary: u.Resource + summaries[u.ID], Got: u.Got, Wanted: "nothing that the settings do not declare",
+			ID: u.ID, Component: component, Summary: u.Resource + summaries[u.ID], Got: u.Got, Wanted: "nothing that the settings do not declare",
 			Cause: u.Resource, Fix: cmp.Or(u.Command, d.console(u.Next)),
 		})
 	}

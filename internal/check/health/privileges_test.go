@@ -26,8 +26,8 @@ func TestAPrivilegeThatNoSettingDeclaresIsAFindingOfItsComponentWhereItIsADanger
 		require.NotEmpty(t, f.Fix)
 		require.NotEqual(t, f.Summary, f.Cause, "each kind says what is wrong")
 	}
-	require.Equal(t, Realm, found[1].Organ)
-	require.Equal(t, Postgres, found[3].Organ)
+	require.Equal(t, Realm, found[1].Component)
+	require.Equal(t, Postgres, found[3].Component)
 	require.Contains(t, found[3].Fix, `DROP ROLE "other"`)
 }
 

@@ -2,13 +2,13 @@ package health
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/Nerzal/gocloak/v13"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
 )
 
 // inRealm is what Keycloak's admin API tells about the stack's realm. What there is
@@ -31,15 +31,14 @@ func (d *doctor) lookAtRealm(ctx context.Context) ([]Finding, error) {
 }
 
 func (d *doctor) readRealm(ctx context.Context) (seen inRealm, err error) {
-	api, provider, name := gocloak.NewClient(d.Stack.Keycloak.AdminURL), d.Stack.Keycloak.Provider, d.Stack.Realm.Name
-	login, err := api.LoginClient(ctx, provider.ID, provider.Secret, "master")
+	name := d.Stack.Realm.Name
+	api, err := admin.Open(ctx, d.Stack.Keycloak, lookWithin)
 	if err != nil {
-		return seen, fmt.Errorf("log in as %s: %w", provider.ID, err)
+		return seen, fmt.Errorf("log in as %s: %w", d.Stack.Keycloak.Provider.ID, err)
 	}
-	token := login.AccessToken
+	token := api.Token
 	if seen.realm, err = api.GetRealm(ctx, token, name); err != nil {
-		var answer *gocloak.APIError
-		if errors.As(err, &answer) && answer.Code == http.StatusNotFound {
+		if admin.IsNotFound(err) {
 			return inRealm{}, nil
 		}
 		return seen, err
@@ -55,7 +54,7 @@ func (d *doctor) readRealm(ctx context.Context) (seen inRealm, err error) {
 	for _, group := range groups {
 		seen.groups = append(seen.groups, gocloak.PString(group.Name))
 		if gocloak.PString(group.Name) == d.Stack.Realm.AdminGroup && err == nil {
-			seen.locked, err = lockedMembers(ctx, api, token, name, gocloak.PString(group.ID))
+			seen.locked, err = lockedMembers(ctx, api.GoCloak, token, name, gocloak.PString(group.ID))
 		}
 	}
 	return seen, err
@@ -102,7 +101,7 @@ func (d *doctor) judgeRealm(seen inRealm) (found []Finding) {
 // inside is a finding about something in Keycloak, which an update with a refresh
 // sets back.
 func (d *doctor) inside(id, what, got, wanted, cause string) Finding {
-	return Finding{ID: id, Organ: Realm, Summary: what, Got: got, Wanted: wanted, Cause: cause, Fix: d.up("--refresh")}
+	return Finding{ID: id, Component: Realm, Summary: what, Got: got, Wanted: wanted, Cause: cause, Fix: d.up("--refresh")}
 }
 
 // console is for what an update does not see: the command that lets somebody set it.
@@ -133,7 +132,7 @@ func (d *doctor) judgeClient(c *gocloak.Client) (found []Finding) {
 		add("redirect-uri-missing", "the way back to MLflow is not registered: Keycloak says Invalid parameter: redirect_uri",
 			strings.Join(uris, ", "), mlflow["OIDC_REDIRECT_URI"], "Valid redirect URIs")
 	} else if len(uris) > 1 {
-		add("redirect-uri-more", "codes may be sent to other places than MLflow", strings.Join(uris, ", "), mlflow["OIDC_REDIRECT_URI"], "Valid redirect URIs")
+		add("redirect-uri-too-broad", "codes may be sent to other places than MLflow", strings.Join(uris, ", "), mlflow["OIDC_REDIRECT_URI"], "Valid redirect URIs")
 	}
 	var pkce string
 	if c.Attributes != nil {
@@ -182,7 +181,7 @@ func (d *doctor) judgeMappers(c *gocloak.Client) (found []Finding) {
 	}
 	for _, in := range []string{"id.token.claim", "access.token.claim", "userinfo.token.claim"} {
 		if config[in] != "true" {
-			add("groups-left-out", "groups are left out where MLflow looks for them", in+" "+orNone(config[in]), in+" true", "groups")
+			add("groups-claim-not-in-token", "groups are left out where MLflow looks for them", in+" "+orNone(config[in]), in+" true", "groups")
 			break
 		}
 	}

@@ -43,7 +43,7 @@ func (p *proof) elsewhere(checks []check) []check {
 	if s.Postgres.External != "" {
 		after("redis-password", check{
 			name: "database-access", run: p.checkDatabases, needs: []string{"login-member"},
-			next: "docs/external-services.md has the statements that make roles and databases at " + s.Postgres.External,
+			next: "docs/how-to/external-services.md has the statements that make roles and databases at " + s.Postgres.External,
 		})
 	}
 	return checks

@@ -12,7 +12,7 @@ import (
 
 func elsewhere() outputs.Stack {
 	return outputs.Stack{
-		Deployment: "lab", Keeper: outputs.IdentitySync{Container: "x-keeper"}, MLflow: outputs.MLflow{Container: "lab-mlflow"}, Keycloak: outputs.Keycloak{Container: "lab-keycloak"},
+		Deployment: "lab", IdentitySync: outputs.IdentitySync{Container: "x-keeper"}, MLflow: outputs.MLflow{Container: "lab-mlflow"}, Keycloak: outputs.Keycloak{Container: "lab-keycloak"},
 		Postgres:  outputs.Service{External: "db.example.com:5432", TLS: true},
 		Redis:     outputs.Service{External: "cache.example.com:6379", TLS: true},
 		Artifacts: outputs.Artifacts{URI: "s3://bucket/prefix"},

@@ -15,9 +15,9 @@ const (
 	keeperPoll   = time.Second
 )
 
-// checkKeeper demands that the keeper has just compared MLflow's people with
+// checkIdentitySync demands that the keeper has just compared MLflow's people with
 // Keycloak's. That it then ends what is to be ended is an attack's to prove.
-func (p *proof) checkKeeper(ctx context.Context) (string, error) {
+func (p *proof) checkIdentitySync(ctx context.Context) (string, error) {
 	within, cancel := context.WithTimeout(ctx, keeperWithin)
 	defer cancel()
 	for {

@@ -1,5 +1,5 @@
-// Package login proves, against a stack that runs, that the right people can
-// log in and the wrong ones cannot.
+// Package login proves on a running stack that the right users can log in and the wrong
+// ones cannot.
 //
 // Every check looks at one thing from outside, as a browser, an API client or a
 // container on the network sees it, and believes no setting. A check that

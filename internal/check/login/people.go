@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// checkPeople finds one person for each way a login can end: the stack's demo
+// checkUsers finds one person for each way a login can end: the stack's demo
 // users, or people made for this run.
-func (p *proof) checkPeople(ctx context.Context) (string, error) {
+func (p *proof) checkUsers(ctx context.Context) (string, error) {
 	if len(p.stack.DemoUsers) > 0 {
 		if err := p.chooseDemoUsers(); err != nil {
 			return "", err

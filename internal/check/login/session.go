@@ -54,22 +54,22 @@ func (p *proof) checks() []check {
 		{name: "versions", run: p.checkVersions, next: "raise it in images/mlflow/requirements.in, `make lock`, and bring the stack up"},
 		{name: "discovery", run: p.checkDiscovery, next: keycloakLog},
 		{name: "administrators", run: p.checkAdministrators, next: "`mlflow-sso up` sets it back; " + keycloakLog},
-		{name: "people", run: p.checkPeople, next: keycloakLog},
+		{name: "users", run: p.checkUsers, next: keycloakLog},
 		{name: "anonymous", run: p.checkAnonymous, next: mlflowLog},
 		{name: "login-request", run: p.checkLoginRequest, next: mlflowLog, needs: []string{"discovery"}},
 		{name: "pkce", run: p.checkPKCE, next: "in Keycloak, set the client's PKCE method to S256", needs: []string{"login-request"}},
 		{name: "redirect-uri", run: p.checkRedirectURI, next: "in Keycloak, list only exact redirect URIs for the client", needs: []string{"login-request"}},
-		{name: "wrong-password", run: p.checkWrongPassword, next: keycloakLog, needs: []string{"people", "login-request"}},
-		{name: "login-admin", run: p.checkLoginAdmin, next: mlflowLog, needs: []string{"people", "login-request"}},
-		{name: "login-member", run: p.checkLoginMember, next: mlflowLog, needs: []string{"people", "login-request"}},
-		{name: "login-outsider", run: p.checkLoginOutsider, next: mlflowLog, needs: []string{"people", "login-request"}},
+		{name: "wrong-password", run: p.checkWrongPassword, next: keycloakLog, needs: []string{"users", "login-request"}},
+		{name: "login-admin", run: p.checkLoginAdmin, next: mlflowLog, needs: []string{"users", "login-request"}},
+		{name: "login-member", run: p.checkLoginMember, next: mlflowLog, needs: []string{"users", "login-request"}},
+		{name: "login-outsider", run: p.checkLoginOutsider, next: mlflowLog, needs: []string{"users", "login-request"}},
 		{name: "admin-route", run: p.checkAdminRoute, next: mlflowLog, needs: []string{"login-admin", "login-member"}},
 		{name: "access-token", run: p.checkAccessToken, next: mlflowLog, needs: []string{"login-member"}},
 		{name: "groups-claim", run: p.checkGroupsClaim, next: "in Keycloak, look at the client's mappers `groups` and `audience`", needs: signedIn},
 		{name: "unsigned-token", run: p.checkUnsignedToken, next: mlflowLog, needs: signedIn},
 		{name: "tampered-token", run: p.checkTamperedToken, next: mlflowLog, needs: signedIn},
 		{name: "permission-cache", run: p.checkPermissionCache, next: "docker logs --tail 50 {redis}; " + mlflowLog, needs: []string{"login-member"}},
-		{name: "keeper", run: p.checkKeeper, next: "docker logs --tail 50 {keeper}; `mlflow-sso up` gives the keeper its right to see people", needs: []string{"discovery"}},
+		{name: "identity-sync", run: p.checkIdentitySync, next: "docker logs --tail 50 {keeper}; `mlflow-sso up` grants the identity sync its right to view users", needs: []string{"discovery"}},
 		{name: "password-grant", run: p.checkPasswordGrant, next: "`mlflow-sso up` shuts the client admin-cli of the realm", needs: []string{"login-member"}},
 		{name: "redis-password", run: p.checkRedisPassword, next: "docker logs --tail 50 {redis}"},
 		{name: "default-passwords", run: p.checkDefaultPasswords, next: "change that password at once", needs: []string{"login-member"}},
@@ -88,7 +88,7 @@ func (p *proof) checks() []check {
 func (p *proof) containers() *strings.Replacer {
 	s := p.stack
 	return strings.NewReplacer("{mlflow}", s.MLflow.Container, "{keycloak}", s.Keycloak.Container,
-		"{postgres}", s.Postgres.Container, "{redis}", s.Redis.Container, "{keeper}", s.Keeper.Container, "{edge}", s.Edge.Container)
+		"{postgres}", s.Postgres.Container, "{redis}", s.Redis.Container, "{keeper}", s.IdentitySync.Container, "{edge}", s.Edge.Container)
 }
 
 // newBrowser opens a browser without cookies, which close closes.

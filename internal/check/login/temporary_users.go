@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -40,17 +39,17 @@ type madePerson struct{ id, email string }
 
 // client logs the service account in. Its tokens are short-lived, so every use
 // gets a new one.
-func (t *temporaryPeople) client(ctx context.Context) (*gocloak.GoCloak, string, error) {
-	client, token, err := admin.Open(ctx, t.stack.Keycloak, adminTimeout)
+func (t *temporaryPeople) client(ctx context.Context) (*admin.Client, error) {
+	client, err := admin.Open(ctx, t.stack.Keycloak, adminTimeout)
 	if err != nil {
-		return nil, "", fmt.Errorf("log in to Keycloak's admin API at %s as %s: %w", t.stack.Keycloak.AdminURL, t.stack.Keycloak.Provider.ID, err)
+		return nil, fmt.Errorf("log in to Keycloak's admin API at %s as %s: %w", t.stack.Keycloak.AdminURL, t.stack.Keycloak.Provider.ID, err)
 	}
-	return client, token, nil
+	return client, nil
 }
 
 // add makes a person who can log in at once.
 func (t *temporaryPeople) add(ctx context.Context, who *person) error {
-	client, token, err := t.client(ctx)
+	client, err := t.client(ctx)
 	if err != nil {
 		return err
 	}
@@ -64,7 +63,7 @@ func (t *temporaryPeople) add(ctx context.Context, who *person) error {
 	if who.group != "" {
 		user.Groups = &[]string{"/" + who.group}
 	}
-	id, err := client.CreateUser(ctx, token, t.stack.Realm.Name, user)
+	id, err := client.CreateUser(ctx, client.Token, t.stack.Realm.Name, user)
 	if err != nil {
 		return fmt.Errorf("make the temporary user %s in Keycloak: %w", who.username, err)
 	}
@@ -74,11 +73,11 @@ func (t *temporaryPeople) add(ctx context.Context, who *person) error {
 
 // removeStale takes up what a run left behind that was killed.
 func (t *temporaryPeople) removeStale(ctx context.Context) error {
-	client, token, err := t.client(ctx)
+	client, err := t.client(ctx)
 	if err != nil {
 		return err
 	}
-	users, err := client.GetUsers(ctx, token, t.stack.Realm.Name, gocloak.GetUsersParams{
+	users, err := client.GetUsers(ctx, client.Token, t.stack.Realm.Name, gocloak.GetUsersParams{
 		Search: gocloak.StringP(temporaryPrefix), Max: gocloak.IntP(100),
 	})
 	if err != nil {
@@ -108,7 +107,7 @@ func (t *temporaryPeople) remove(ctx context.Context) (int, error) {
 		return 0, nil
 	}
 	// In Keycloak first: who is gone there cannot log in any more.
-	client, token, err := t.client(ctx)
+	client, err := t.client(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -116,9 +115,8 @@ func (t *temporaryPeople) remove(ctx context.Context) (int, error) {
 	emails := make([]string, 0, len(t.made))
 	for _, user := range t.made {
 		emails = append(emails, user.email)
-		err := client.DeleteUser(ctx, token, t.stack.Realm.Name, user.id)
-		var answer *gocloak.APIError
-		if err != nil && (!errors.As(err, &answer) || answer.Code != http.StatusNotFound) {
+		err := client.DeleteUser(ctx, client.Token, t.stack.Realm.Name, user.id)
+		if err != nil && !admin.IsNotFound(err) {
 			errs = append(errs, fmt.Errorf("delete the temporary user %s in Keycloak: %w", user.email, err))
 		}
 	}

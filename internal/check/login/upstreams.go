@@ -10,7 +10,7 @@ import (
 // upstreams puts a check of where people are known elsewhere before the last one. A
 // stack that asks nobody has no such check.
 func (p *proof) upstreams(checks []check) []check {
-	if len(p.stack.Upstreams) == 0 {
+	if len(p.stack.IdentityProviders) == 0 {
 		return checks
 	}
 	last := len(checks) - 1
@@ -28,5 +28,5 @@ func (p *proof) checkUpstreams(ctx context.Context) (string, error) {
 	if len(found) > 0 {
 		return "", differs(found[0].What+" ("+found[0].Got+")", found[0].Wanted)
 	}
-	return fmt.Sprintf("Keycloak reaches all of %d, and they are as the settings say", len(p.stack.Upstreams)), nil
+	return fmt.Sprintf("Keycloak reaches all of %d, and they are as the settings say", len(p.stack.IdentityProviders)), nil
 }

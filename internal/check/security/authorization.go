@@ -19,12 +19,12 @@ func (c *suite) neighbours() []attack {
 			control: "an administrator is not refused", defence: "the plugin asks for `is_admin`", next: "look at who is administrator: *Permissions* in MLflow, and the group in Keycloak", run: c.adminRoutes,
 		},
 		{
-			name: "read-of-others", tries: "a member reads another member's experiment, run, files, model and version by their ids, by every spelling of the API and by search, and the run by GraphQL",
+			name: "cross-user-read", tries: "a member reads another member's experiment, run, files, model and version by their ids, by every spelling of the API and by search, and the run by GraphQL",
 			control: "the owner reads a marker there by the same request", defence: "the plugin's permission on each resource, `NO_PERMISSIONS` by default; other kinds of things and routes: `every-route-with-foreign-ids`", next: next, run: c.readOthers,
 		},
 		{
-			name: "change-of-others", tries: "a member changes or deletes another member's experiment, run, files, model and version, or grants it to themselves",
-			control: "the owner may do each of it afterwards", defence: "the plugin's permission on each resource", needs: []string{"read-of-others"}, next: next, run: c.changeOthers,
+			name: "cross-user-write", tries: "a member changes or deletes another member's experiment, run, files, model and version, or grants it to themselves",
+			control: "the owner may do each of it afterwards", defence: "the plugin's permission on each resource", needs: []string{"cross-user-read"}, next: next, run: c.changeOthers,
 		},
 	}
 }

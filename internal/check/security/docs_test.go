@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var update = flag.Bool("update", false, "write docs/attack.md, then fail")
+var update = flag.Bool("update", false, "write docs/reference/security-test.md, then fail")
 
 const (
 	tableBegins = "<!-- attacks: written by `make golden` -->\n"
@@ -20,7 +20,7 @@ const (
 
 // What the page says about attacks is what the code does.
 func TestThePageAboutAttacksListsEveryAttackAndPublicRoute(t *testing.T) {
-	path := filepath.Join("..", "..", "..", "docs", "attack.md")
+	path := filepath.Join("..", "..", "..", "docs", "reference", "security-test.md")
 	raw, err := os.ReadFile(path)
 	require.NoError(t, err)
 	before, rest, found := strings.Cut(string(raw), tableBegins)
@@ -34,7 +34,7 @@ func TestThePageAboutAttacksListsEveryAttackAndPublicRoute(t *testing.T) {
 	for _, a := range (&suite{}).attacks() {
 		fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", a.name, cell.Replace(a.tries), cell.Replace(a.control), cell.Replace(a.defence))
 	}
-	table.WriteString("\nRoutes that are public on purpose; any other that answers a stranger is a finding:\n\n| path | why |\n|---|---|\n")
+	table.WriteString("\nRoutes that are public on purpose; any other that answers an anonymous client is a finding:\n\n| path | why |\n|---|---|\n")
 	for _, p := range public {
 		fmt.Fprintf(&table, "| `%s` | %s |\n", p.below, p.reason)
 	}

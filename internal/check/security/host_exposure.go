@@ -20,7 +20,7 @@ import (
 func (c *suite) surroundings() []attack {
 	return []attack{
 		{
-			name: "open-ports", tries: "every port that a container on the stack's networks publishes, the stack's own or somebody else's, is knocked at on this host's other addresses",
+			name: "open-ports", tries: "every port that a container on the stack's networks publishes, the stack's own or another's, is tried on this host's other addresses",
 			control: "on 127.0.0.1, or where the edge listens, it answers", defence: "all is published on 127.0.0.1, but for the edge; databases publish nothing",
 			next: "`docker ps` shows who publishes it; stop what publishes the port", run: c.openPorts,
 		},

@@ -36,11 +36,11 @@ func (c *suite) limits() []attack {
 		},
 		{
 			name: "chunked-upload", tries: "a member sends files and a search in chunks, without a length",
-			control: "the same file with a length is read back", defence: "bodies in chunks are read whole, and judged as others", needs: []string{"read-of-others"}, next: next, run: c.chunkedUpload,
+			control: "the same file with a length is read back", defence: "bodies in chunks are read whole, and judged as others", needs: []string{"cross-user-read"}, next: next, run: c.chunkedUpload,
 		},
 		{
-			name: "spooled-body", tries: "a stranger sends a long body to public routes and never ends",
-			control: "a member's upload is seen on the disk by the same search", defence: "no body of a stranger's is kept", next: next, run: c.spooledBody,
+			name: "spooled-body", tries: "an anonymous client sends a long body to public routes and never ends",
+			control: "a member's upload is seen on the disk by the same search", defence: "no body of an anonymous client is kept", next: next, run: c.spooledBody,
 		},
 	}
 }

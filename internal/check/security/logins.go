@@ -30,7 +30,7 @@ func (c *suite) logins() []attack {
 			next: "look at the client's valid post logout redirect URIs in Keycloak; raise the plugin", run: c.openRedirect,
 		},
 		{
-			name: "login-csrf", tries: "the end of the attacker's login, code and state, is opened in somebody else's browser, to make them work in the attacker's account",
+			name: "login-csrf", tries: "the end of the attacker's login, code and state, is opened in another user's browser, to make them work in the attacker's account",
 			control: "in the browser where it began, it signs in", defence: "the state is bound to the cookie of the browser where the login began",
 			next: "docker logs --tail 50 {mlflow}", run: c.loginCSRF,
 		},

@@ -18,19 +18,19 @@ func (c *suite) members() []attack {
 	return []attack{
 		{
 			name: "mixed-lists", tries: "a member asks GraphQL and REST for a list of own and another member's IDs, in both orders",
-			control: "the own ID alone shows the own marker", defence: "a list with an ID that is not readable is refused or cut", needs: []string{"read-of-others"}, next: next, run: c.mixedLists,
+			control: "the own ID alone shows the own marker", defence: "a list with an ID that is not readable is refused or cut", needs: []string{"cross-user-read"}, next: next, run: c.mixedLists,
 		},
 		{
 			name: "foreign-spans", tries: "a member exports spans into another member's trace and run, and links their trace to a run",
-			control: "the same into their own trace is taken and seen", defence: "`/v1/traces` looks whose the trace and the run are", needs: []string{"read-of-others"}, next: next, run: c.foreignSpans,
+			control: "the same into their own trace is taken and seen", defence: "`/v1/traces` looks whose the trace and the run are", needs: []string{"cross-user-read"}, next: next, run: c.foreignSpans,
 		},
 		{
-			name: "grant-race", tries: "a member grants a model to all members while deleting it, to read what somebody makes under its name later",
-			control: "a grant of the owner's opens it", defence: "a new model begins without grants", needs: []string{"read-of-others"}, next: next, within: 4 * time.Minute, run: c.grantRace,
+			name: "grant-race", tries: "a member grants a model to all members while deleting it, to read what another user makes under its name later",
+			control: "a grant of the owner's opens it", defence: "a new model begins without grants", needs: []string{"cross-user-read"}, next: next, within: 4 * time.Minute, run: c.grantRace,
 		},
 		{
 			name: "claimed-location", tries: "a member says where the files of a new experiment are: below another member's, by every scheme, in the store itself",
-			control: "an experiment without a location is made", defence: "MLflow chooses the place", needs: []string{"read-of-others"}, next: next, run: c.claimedLocation,
+			control: "an experiment without a location is made", defence: "MLflow chooses the place", needs: []string{"cross-user-read"}, next: next, run: c.claimedLocation,
 		},
 	}
 }

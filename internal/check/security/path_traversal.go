@@ -19,8 +19,8 @@ func (c *suite) files() []attack {
 			control: "the member's own file is read by the same requests without the climb", defence: "MLflow refuses such paths before it opens anything", next: "raise MLflow", run: c.traversal,
 		},
 		{
-			name: "borrowed-location", tries: "a member says that the files of their own experiment, run or model version are where another member's are, or in /etc, and then reads their own",
-			control: "the owner reads the file there", defence: "MLflow refuses local paths; the plugin asks for the permission on what the location names", needs: []string{"read-of-others"}, next: "docs/attack.md says what is known about it", run: c.borrowed,
+			name: "artifact-location-hijack", tries: "a member says that the files of their own experiment, run or model version are where another member's are, or in /etc, and then reads their own",
+			control: "the owner reads the file there", defence: "MLflow refuses local paths; the plugin asks for the permission on what the location names", needs: []string{"cross-user-read"}, next: "docs/reference/security-test.md says what is known about it", run: c.borrowed,
 		},
 	}
 }

@@ -20,12 +20,12 @@ import (
 func (c *suite) realmLogins() []attack {
 	return []attack{
 		{
-			name: "quick-lockout", tries: "a stranger types two wrong passwords within a second for a person",
+			name: "quick-lockout", tries: "an anonymous client types two wrong passwords within a second for a person",
 			control: "the right password logs in before, and the wrong ones are refused", defence: "no lock for quick failures alone: ten failures and a growing wait",
 			next: "look at the realm's brute force detection: quick login check", run: c.quickLockout,
 		},
 		{
-			name: "nested-group", tries: "somebody with the realm's administration puts a member into a group below the members' own that has the name of the administrators' group, which makes an administrator and stands in no list",
+			name: "nested-group", tries: "an administrator of the realm puts a member into a group below the members' own that has the name of the administrators' group, which makes an administrator and stands in no list",
 			control: "the members of the administrators' group itself are read the same way", defence: "`drift` and `doctor` name who is in such a group",
 			next: "remove the nested group in Keycloak's console; `drift` names who is in it", run: c.nestedGroup,
 		},

@@ -33,7 +33,7 @@ var public = []struct{ below, reason string }{
 	{"/docs", "names of routes, as in the source; shut by an edge"},
 	{"/redoc", "the same"},
 	{"/openapi.json", "the same"},
-	{"/metrics", "nothing is there unless MLflow is told to expose it; shut by an edge"},
+	{"/metrics", "404 unless MLflow is configured to expose it; closed by an edge"},
 	{"/scim/v2/", "has a token of its own, which no stack of this program sets"},
 	{"/slo/", "answers signed messages of SAML alone, which is not set up"},
 	{"/saml/metadata/", "public keys of SAML, which is not set up"},
@@ -58,7 +58,7 @@ func (c *suite) routes() []attack {
 			control: control, defence: "the plugin's middleware in front of all; the edge in front of some", next: next, within: catalogueTime + 2*time.Minute, run: c.routesOutside,
 		},
 		{
-			name: "routes-past-the-edge", tries: "the same at MLflow's container itself, from a container that joined the data network",
+			name: "edge-bypass", tries: "the same at MLflow's container itself, from a container that joined the data network",
 			control: control, defence: "the plugin's middleware in front of all, wherever requests come from", next: next, within: catalogueTime + 2*time.Minute, run: c.routesInside,
 		},
 	}

@@ -1,5 +1,5 @@
-// Package security tries to break into a stack that runs, the operator's own, and
-// tells which attempts were refused and which were not.
+// Package security attacks a running stack of the operator's own and reports which attacks
+// were not refused.
 //
 // It attacks nothing else: addresses come from the stack's outputs alone, and a
 // transport of its own refuses every other destination before a connection is made,

@@ -18,7 +18,7 @@ import (
 func (c *suite) sessions() []attack {
 	return []attack{
 		{
-			name: "taken-identity", tries: "a second Keycloak user gets an administrator's e-mail address, in several spellings; a stranger registers; a member changes their own address",
+			name: "email-takeover", tries: "a second Keycloak user gets an administrator's e-mail address, in several spellings; an anonymous client registers; a member changes their own address",
 			control: "a user with an address of their own is made", defence: "the realm forbids addresses that two have, registration, and changes of one's own address (decision 10)",
 			next: "`mlflow-sso up --refresh` sets the realm's login settings back", run: c.takenIdentity,
 		},
@@ -28,17 +28,17 @@ func (c *suite) sessions() []attack {
 			next: "docker logs --tail 50 {mlflow}", run: c.cookieAfterLogout,
 		},
 		{
-			name: "disabled-user", tries: "a person who is disabled in Keycloak logs in anew, and goes on with a session and a personal token from before",
-			control: "login, session and token are taken before", defence: "Keycloak refuses the login; the keeper ends session and token within twice `keeper.follow`",
+			name: "disabled-user", tries: "a person who is disabled in Keycloak logs in again, and goes on with a session and a personal token from before",
+			control: "login, session and token are taken before", defence: "Keycloak refuses the login; the identity sync ends session and token within twice `identitySync.interval`",
 			next: "docker logs --tail 50 {keeper}", run: c.disabledUser,
 		},
 		{
-			name: "left-group", tries: "the same of a person who is in neither group any more",
-			control: "login, session and token are taken before", defence: "groups are read at each login; the keeper ends session and token within twice `keeper.follow`",
+			name: "group-removal", tries: "the same of a person who is in neither group any more",
+			control: "login, session and token are taken before", defence: "groups are read at each login; the identity sync ends session and token within twice `identitySync.interval`",
 			next: "docker logs --tail 50 {keeper}; look at the client's mapper `groups` in Keycloak", run: c.leftGroup,
 		},
 		{
-			name: "old-session", tries: "a session whose token has ended is used, or renews itself",
+			name: "session-expiry", tries: "a session whose token has ended is used, or renews itself",
 			control: "the session is taken before", defence: "a session ends with its access token (`realm.accessTokenLifespan`), and keeps nothing to renew it with",
 			next: "docker logs --tail 50 {mlflow}", run: c.oldSession,
 		},

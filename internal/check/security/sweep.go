@@ -14,7 +14,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
 )
 
-// The budget of the generator. docs/attack.md has it, too.
+// The budget of the generator. docs/reference/security-test.md has it, too.
 const (
 	mostTrials  = 6000
 	mostMinutes = 3

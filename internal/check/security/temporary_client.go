@@ -58,7 +58,7 @@ func (c *suite) newMint(ctx context.Context, realm, audience string, seconds int
 		})
 	}
 	m.id, err = client.CreateClient(ctx, token, realm, gocloak.Client{
-		ClientID: &m.name, Secret: &m.secret, Name: gocloak.StringP("Temporary, of mlflow-sso attack"), Enabled: gocloak.BoolP(true),
+		ClientID: &m.name, Secret: &m.secret, Name: gocloak.StringP("Temporary, of mlflow-sso security-test"), Enabled: gocloak.BoolP(true),
 		Protocol: gocloak.StringP("openid-connect"), PublicClient: gocloak.BoolP(false), ServiceAccountsEnabled: gocloak.BoolP(true),
 		StandardFlowEnabled: gocloak.BoolP(false), ImplicitFlowEnabled: gocloak.BoolP(false), DirectAccessGrantsEnabled: gocloak.BoolP(false),
 		FullScopeAllowed: gocloak.BoolP(false), DefaultClientScopes: &[]string{"basic"}, OptionalClientScopes: &[]string{},

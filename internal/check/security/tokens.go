@@ -44,7 +44,7 @@ func (c *suite) tokens() []attack {
 		},
 		{
 			name: "expired-token", tries: "a token that Keycloak signed for MLflow, after its end, though it was used before",
-			control: "the same token is taken before its end", defence: "`exp` is looked at each time, without leeway", next: next, run: c.expired,
+			control: "the same token is taken before its end", defence: "`exp` is checked each time, without leeway", next: next, run: c.expired,
 		},
 		{
 			name: "wrong-audience-token", tries: "a token that Keycloak signed for another client of the realm",

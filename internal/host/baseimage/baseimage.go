@@ -1,6 +1,5 @@
-// Package baseimage makes the image that the others start from: Debian's
-// smallest system with certificates, assembled by debootstrap from a Debian
-// mirror, so that no container registry is needed.
+// Package baseimage assembles the base image of the other images with debootstrap from a
+// Debian mirror, so that no container registry is needed.
 //
 // The authorities that this machine trusts in addition (the .crt files under
 // /usr/local/share/ca-certificates) are trusted in the image too, because builds

@@ -1,6 +1,6 @@
-// Package datadir is the directory in which this tool keeps what it makes on a
-// machine: the toolchain, the state of the stacks and the passphrase that
-// encrypts their secrets. What it makes there is for its owner only (0700, 0600).
+// Package datadir manages the directory of the toolchain, the state of the stacks and the
+// passphrase that encrypts their secrets. What it makes there is for its owner only (0700,
+// 0600).
 //
 // It is $MLFLOW_SSO_HOME if that is set, else mlflow-sso under $XDG_DATA_HOME,
 // else .local/share/mlflow-sso under the user's home, which is taken from the

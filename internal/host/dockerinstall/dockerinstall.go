@@ -1,4 +1,4 @@
-// Package dockerinstall makes sure that a Docker Engine answers on this machine.
+// Package dockerinstall makes sure that a Docker Engine runs on this machine.
 //
 // One that answers already is used, wherever it is. Otherwise root on a Debian
 // machine gets Debian's docker.io, started by the machine's init system, or as a

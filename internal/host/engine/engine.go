@@ -1,5 +1,5 @@
-// Package engine is the Docker Engine as this tool needs it: found and answered
-// once, then asked to inspect containers and to run commands inside them.
+// Package engine is the client of the Docker Engine: it inspects containers and runs
+// commands in them.
 //
 // Open fails unless a daemon really answers, so no later call has to explain
 // that Docker is missing. The engine is the one the Docker provider of Pulumi

@@ -1,5 +1,5 @@
-// Package toolchain makes the Pulumi command line, its language host for Go and
-// the plugins of the program ready on this machine.
+// Package toolchain installs the Pulumi command line, its language host for Go and the
+// program's plugins.
 //
 // A Pulumi that is installed already is used. Otherwise the vendor's archive is
 // taken where it answers, if it is the pinned one byte for byte. Where it is out of

@@ -1,5 +1,5 @@
-// Package workingcopy finds the working copy that this tool is run from: the
-// Pulumi program, the image contexts and the sources of the toolchain are in it.
+// Package workingcopy finds the working copy with the Pulumi program, the image contexts
+// and the toolchain's sources.
 package workingcopy
 
 import (

@@ -1,10 +1,13 @@
-// Package admin opens Keycloak's admin API with the service account that the
-// program itself uses.
+// Package admin is the one client of Keycloak's admin API. It logs in with the
+// service account that the program itself uses.
 package admin
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/Nerzal/gocloak/v13"
@@ -12,22 +15,86 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 )
 
-// realm is where the service account is.
-const realm = "master"
+// Realm is where Keycloak's own administrators and the service account are.
+const Realm = "master"
 
-// Open logs in. The token is short-lived; no call may take longer than within. The
-// error says nothing but why Keycloak refused, or did not answer.
-func Open(ctx context.Context, keycloak outputs.Keycloak, within time.Duration) (api *gocloak.GoCloak, token string, err error) {
-	api = gocloak.NewClient(keycloak.AdminURL)
-	api.RestyClient().SetTimeout(within)
-	login, err := api.LoginClient(ctx, keycloak.Provider.ID, keycloak.Provider.Secret, realm)
-	if err != nil {
-		return nil, "", err
-	}
-	return api, login.AccessToken, nil
+// Client is a session of the service account: gocloak's calls, and Get, Put and Post for
+// what gocloak does not know. The token lasts a minute.
+type Client struct {
+	*gocloak.GoCloak
+	Token string
+
+	url string
 }
 
-// Status is Keycloak's answer in an error; 0 where there was none.
+// Open logs in; no call may take longer than within. The error says only why Keycloak
+// refused or did not answer.
+func Open(ctx context.Context, keycloak outputs.Keycloak, within time.Duration) (*Client, error) {
+	c := &Client{GoCloak: gocloak.NewClient(keycloak.AdminURL), url: keycloak.AdminURL}
+	c.RestyClient().SetTimeout(within)
+	login, err := c.LoginClient(ctx, keycloak.Provider.ID, keycloak.Provider.Secret, Realm)
+	if err != nil {
+		return nil, err
+	}
+	c.Token = login.AccessToken
+	return c, nil
+}
+
+// Get reads a document of a realm. The path begins with a slash, or is empty for the
+// realm itself; query has a name and a value in turn.
+func (c *Client) Get(ctx context.Context, realm, path string, into any, query ...string) error {
+	return c.do(ctx, http.MethodGet, realm, path, nil, into, query)
+}
+
+// Put writes a document of a realm.
+func (c *Client) Put(ctx context.Context, realm, path string, document any) error {
+	return c.do(ctx, http.MethodPut, realm, path, document, nil, nil)
+}
+
+// Post asks a realm for something by POST, and reads the answer.
+func (c *Client) Post(ctx context.Context, realm, path string, into any, query ...string) error {
+	return c.do(ctx, http.MethodPost, realm, path, nil, into, query)
+}
+
+func (c *Client) do(ctx context.Context, method, realm, path string, body, into any, query []string) error {
+	request := c.GetRequestWithBearerAuth(ctx, c.Token)
+	if body != nil {
+		request.SetBody(body)
+	}
+	for i := 0; i+1 < len(query); i += 2 {
+		request.SetQueryParam(query[i], query[i+1])
+	}
+	answer, err := request.Execute(method, c.URL(realm, path))
+	if err != nil {
+		return err
+	}
+	if answer.IsError() || into != nil && answer.StatusCode() != http.StatusOK {
+		return &gocloak.APIError{Code: answer.StatusCode(), Message: answer.Status()}
+	}
+	if into == nil {
+		return nil
+	}
+	if err := json.Unmarshal(answer.Body(), into); err != nil {
+		return fmt.Errorf("%s is not what the admin API writes: %w", c.URL(realm, path), err)
+	}
+	return nil
+}
+
+// URL is where a document of a realm is.
+func (c *Client) URL(realm, path string) string { return c.url + "/admin/realms/" + realm + path }
+
+// Identity is an identity provider that knows a user.
+type Identity struct {
+	Provider string `json:"identityProvider"`
+	UserID   string `json:"userId"`
+}
+
+// Identities are the identity providers that know a user.
+func (c *Client) Identities(ctx context.Context, realm, userID string) (all []Identity, err error) {
+	return all, c.Get(ctx, realm, "/users/"+userID+"/federated-identity", &all)
+}
+
+// Status is the HTTP status of an error; 0 where Keycloak did not answer.
 func Status(err error) int {
 	var answer *gocloak.APIError
 	if errors.As(err, &answer) {
@@ -35,3 +102,6 @@ func Status(err error) int {
 	}
 	return 0
 }
+
+// IsNotFound says that Keycloak has no such thing.
+func IsNotFound(err error) bool { return Status(err) == http.StatusNotFound }

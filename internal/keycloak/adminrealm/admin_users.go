@@ -3,7 +3,6 @@ package adminrealm
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -85,7 +84,7 @@ func (s *session) mendPeople(ctx context.Context, found []Difference) error {
 
 // everybody are the people of the realm, without service accounts.
 func (s *session) everybody(ctx context.Context) ([]*gocloak.User, error) {
-	all, err := s.api.GetUsers(ctx, s.token, name, gocloak.GetUsersParams{Max: gocloak.IntP(manyPeople)})
+	all, err := s.api.GetUsers(ctx, s.api.Token, name, gocloak.GetUsersParams{Max: gocloak.IntP(manyPeople)})
 	if err != nil {
 		return nil, s.failed("look who is in it", err)
 	}
@@ -99,14 +98,14 @@ func (s *session) makeAdministrator(ctx context.Context, who gocloak.User, passw
 	who.Credentials = &[]gocloak.CredentialRepresentation{{
 		Type: gocloak.StringP("password"), Value: &password, Temporary: gocloak.BoolP(false),
 	}}
-	role, err := s.api.GetRealmRole(ctx, s.token, name, adminRole)
+	role, err := s.api.GetRealmRole(ctx, s.api.Token, name, adminRole)
 	if err != nil {
 		return "", s.failed("find the role "+adminRole, err)
 	}
-	if id, err = s.api.CreateUser(ctx, s.token, name, who); err != nil {
+	if id, err = s.api.CreateUser(ctx, s.api.Token, name, who); err != nil {
 		return "", s.failed("make "+person(*who.Username), err)
 	}
-	if err = s.api.AddRealmRoleToUser(ctx, s.token, name, id, []gocloak.Role{*role}); err != nil {
+	if err = s.api.AddRealmRoleToUser(ctx, s.api.Token, name, id, []gocloak.Role{*role}); err != nil {
 		return id, s.failed("give "+person(*who.Username)+" the role "+adminRole, err)
 	}
 	return id, nil
@@ -114,7 +113,7 @@ func (s *session) makeAdministrator(ctx context.Context, who gocloak.User, passw
 
 // remove deletes somebody, which ends their sessions. Who is gone already is no error.
 func (s *session) remove(ctx context.Context, id, who string) error {
-	if err := s.api.DeleteUser(ctx, s.token, name, id); err != nil && admin.Status(err) != http.StatusNotFound {
+	if err := s.api.DeleteUser(ctx, s.api.Token, name, id); err != nil && !admin.IsNotFound(err) {
 		return s.failed("remove "+who, err)
 	}
 	return nil
@@ -132,7 +131,7 @@ func (r *Realm) UnknownAdmins(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	mighty, err := s.api.GetUsersByRoleName(ctx, s.token, name, adminRole, gocloak.GetUsersByRoleParams{Max: gocloak.IntP(manyPeople)})
+	mighty, err := s.api.GetUsersByRoleName(ctx, s.api.Token, name, adminRole, gocloak.GetUsersByRoleParams{Max: gocloak.IntP(manyPeople)})
 	if err != nil {
 		return nil, s.failed("look who has the role "+adminRole, err)
 	}

@@ -1,5 +1,5 @@
-// Package adminrealm keeps Keycloak's realm master, in which its administrators are,
-// and lets people into the admin console for a while.
+// Package adminrealm configures Keycloak's realm master and issues temporary administrator
+// accounts.
 //
 // The program cannot keep that realm: Keycloak makes it by itself, and Pulumi
 // cannot take it over in the update that makes the server. So the tool sets it
@@ -17,12 +17,9 @@ package adminrealm
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"time"
-
-	"github.com/Nerzal/gocloak/v13"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
@@ -30,7 +27,7 @@ import (
 
 const (
 	// name is Keycloak's own for the realm of its administrators.
-	name = "master"
+	name = admin.Realm
 	// callTimeout bounds one call of the admin API.
 	callTimeout = 30 * time.Second
 )
@@ -51,14 +48,11 @@ func (d Difference) String() string {
 // Realm is realm master of a stack's Keycloak.
 type Realm struct {
 	stack outputs.Stack
-	api   *gocloak.GoCloak
 }
 
 // New is realm master of a stack that is up. Nothing is asked yet.
 func New(stack outputs.Stack) *Realm {
-	r := &Realm{stack: stack, api: gocloak.NewClient(stack.Keycloak.AdminURL)}
-	r.api.RestyClient().SetTimeout(callTimeout)
-	return r
+	return &Realm{stack: stack}
 }
 
 // reconciler is one side of the realm: how to see what differs, and how to set that back.
@@ -133,18 +127,17 @@ func (r *Realm) Reconcile(ctx context.Context) ([]Difference, error) {
 // session is the service account, logged in for a minute.
 type session struct {
 	*Realm
-	token string
+	api *admin.Client
 }
 
 // open logs in. Tokens are short-lived, and do not outlive a new address of the
 // realm; and each login is remembered, so there are as few as that allows.
 func (r *Realm) open(ctx context.Context) (*session, error) {
-	provider := r.stack.Keycloak.Provider
-	token, err := r.api.LoginClient(ctx, provider.ID, provider.Secret, name)
+	api, err := admin.Open(ctx, r.stack.Keycloak, callTimeout)
 	if err != nil {
-		return nil, r.failed(fmt.Sprintf("log in as %s", provider.ID), err)
+		return nil, r.failed(fmt.Sprintf("log in as %s", r.stack.Keycloak.Provider.ID), err)
 	}
-	return &session{r, token.AccessToken}, nil
+	return &session{r, api}, nil
 }
 
 // failed says what was tried and, where it is known, what to do.
@@ -162,30 +155,15 @@ func (r *Realm) failed(what string, err error) error {
 // get reads a document of the realm, put writes one. The path begins with a slash,
 // or is empty for the realm itself.
 func (s *session) get(ctx context.Context, path string, into any) error {
-	answer, err := s.api.GetRequestWithBearerAuth(ctx, s.token).Get(s.url(path))
-	if err == nil && answer.StatusCode() != http.StatusOK {
-		err = &gocloak.APIError{Code: answer.StatusCode(), Message: answer.Status()}
-	}
-	if err != nil {
-		return s.failed("read "+s.url(path), err)
-	}
-	if err := json.Unmarshal(answer.Body(), into); err != nil {
-		return fmt.Errorf("%s is not what the admin API writes: %w", s.url(path), err)
+	if err := s.api.Get(ctx, name, path, into); err != nil {
+		return s.failed("read "+s.api.URL(name, path), err)
 	}
 	return nil
 }
 
 func (s *session) put(ctx context.Context, path string, document any) error {
-	answer, err := s.api.GetRequestWithBearerAuth(ctx, s.token).SetBody(document).Put(s.url(path))
-	if err == nil && answer.IsError() {
-		err = &gocloak.APIError{Code: answer.StatusCode(), Message: answer.Status()}
-	}
-	if err != nil {
-		return s.failed("set "+s.url(path), err)
+	if err := s.api.Put(ctx, name, path, document); err != nil {
+		return s.failed("set "+s.api.URL(name, path), err)
 	}
 	return nil
-}
-
-func (s *session) url(path string) string {
-	return s.stack.Keycloak.AdminURL + "/admin/realms/" + name + path
 }

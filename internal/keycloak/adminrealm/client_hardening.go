@@ -35,7 +35,7 @@ func (s *session) doors(ctx context.Context) ([]Difference, error) {
 }
 
 func (s *session) doorClients(ctx context.Context) ([]*gocloak.Client, error) {
-	all, err := s.api.GetClients(ctx, s.token, s.stack.Realm.Name, gocloak.GetClientsParams{})
+	all, err := s.api.GetClients(ctx, s.api.Token, s.stack.Realm.Name, gocloak.GetClientsParams{})
 	if err != nil {
 		return nil, s.failed("look at the clients of realm "+s.stack.Realm.Name, err)
 	}
@@ -52,7 +52,7 @@ func (s *session) mendDoors(ctx context.Context, _ []Difference) error {
 	for _, client := range clients {
 		// What is not sent stays as it is.
 		change := gocloak.Client{ID: client.ID, ClientID: client.ClientID, Enabled: gocloak.BoolP(false)}
-		if err := s.api.UpdateClient(ctx, s.token, s.stack.Realm.Name, change); err != nil {
+		if err := s.api.UpdateClient(ctx, s.api.Token, s.stack.Realm.Name, change); err != nil {
 			return s.failed("shut "+s.door(gocloak.PString(client.ClientID)), err)
 		}
 	}

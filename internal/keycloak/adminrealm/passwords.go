@@ -59,7 +59,7 @@ func differingEditions(all []kept, marks map[string]string) []Difference {
 	for _, k := range all {
 		got, marked := marks[editionAttribute+k.username]
 		if !marked {
-			got = credentials.FirstEdition
+			got = credentials.FirstVersion
 		}
 		if got != k.edition {
 			found = append(found, Difference{k.what(), got, k.edition})
@@ -93,7 +93,7 @@ func (s *session) mendPasswords(ctx context.Context, found []Difference) error {
 
 // marks are the attributes of the program's own client, and its ID.
 func (s *session) marks(ctx context.Context) (id string, attributes map[string]string, err error) {
-	found, err := s.api.GetClients(ctx, s.token, name, gocloak.GetClientsParams{ClientID: &s.stack.Keycloak.Provider.ID})
+	found, err := s.api.GetClients(ctx, s.api.Token, name, gocloak.GetClientsParams{ClientID: &s.stack.Keycloak.Provider.ID})
 	if err == nil && len(found) != 1 {
 		err = fmt.Errorf("got %d clients %s, want the one who asks", len(found), s.stack.Keycloak.Provider.ID)
 	}
@@ -112,7 +112,7 @@ var errReused = errors.New("the realm's password policy does not take a password
 
 func (s *session) setPassword(ctx context.Context, k kept) error {
 	who := person(k.username)
-	found, err := s.api.GetUsers(ctx, s.token, k.realm, gocloak.GetUsersParams{Username: &k.username, Exact: gocloak.BoolP(true)})
+	found, err := s.api.GetUsers(ctx, s.api.Token, k.realm, gocloak.GetUsersParams{Username: &k.username, Exact: gocloak.BoolP(true)})
 	if err != nil {
 		return s.failed("find "+who, err)
 	}
@@ -130,14 +130,14 @@ func (s *session) setPassword(ctx context.Context, k kept) error {
 	if err != nil {
 		return s.failed("set the password of "+who, err)
 	}
-	if err := s.api.LogoutAllSessions(ctx, s.token, k.realm, id); err != nil {
+	if err := s.api.LogoutAllSessions(ctx, s.api.Token, k.realm, id); err != nil {
 		return s.failed("end the sessions of "+who, err)
 	}
 	return nil
 }
 
 func (s *session) reset(ctx context.Context, k kept, id string) error {
-	err := s.api.SetPassword(ctx, s.token, id, k.realm, k.password, false)
+	err := s.api.SetPassword(ctx, s.api.Token, id, k.realm, k.password, false)
 	if admin.Status(err) == http.StatusBadRequest && strings.Contains(err.Error(), "invalidPasswordHistory") {
 		return errReused
 	}
@@ -146,7 +146,7 @@ func (s *session) reset(ctx context.Context, k kept, id string) error {
 
 // forgetPasswords removes the password of somebody who gets another one at once.
 func (s *session) forgetPasswords(ctx context.Context, k kept, id string) error {
-	all, err := s.api.GetCredentials(ctx, s.token, k.realm, id)
+	all, err := s.api.GetCredentials(ctx, s.api.Token, k.realm, id)
 	if err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func (s *session) forgetPasswords(ctx context.Context, k kept, id string) error 
 		if kind := gocloak.PString(one.Type); kind != "password" && kind != "password-history" {
 			continue
 		}
-		if err := s.api.DeleteCredentials(ctx, s.token, k.realm, id, gocloak.PString(one.ID)); err != nil {
+		if err := s.api.DeleteCredentials(ctx, s.api.Token, k.realm, id, gocloak.PString(one.ID)); err != nil {
 			return err
 		}
 	}

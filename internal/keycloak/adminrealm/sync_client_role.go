@@ -50,7 +50,7 @@ func (s *session) mendWatcher(ctx context.Context, _ []Difference) error {
 		return err
 	}
 	in := s.stack.Realm.Name
-	wanted, err := s.api.GetClientRole(ctx, s.token, in, w.rights, watchersOnly)
+	wanted, err := s.api.GetClientRole(ctx, s.api.Token, in, w.rights, watchersOnly)
 	if err != nil {
 		return s.failed("look at the right "+watchersOnly, err)
 	}
@@ -61,14 +61,14 @@ func (s *session) mendWatcher(ctx context.Context, _ []Difference) error {
 		}
 	}
 	if len(more) > 0 {
-		if err := s.api.DeleteClientRolesFromUser(ctx, s.token, in, w.rights, w.account, more); err != nil {
+		if err := s.api.DeleteClientRolesFromUser(ctx, s.api.Token, in, w.rights, w.account, more); err != nil {
 			return s.failed("take rights from "+realm.SyncClientID, err)
 		}
 	}
 	if len(more) < len(w.has) {
 		return nil // it has the one that it shall have
 	}
-	if err := s.api.AddClientRolesToUser(ctx, s.token, in, w.rights, w.account, []gocloak.Role{*wanted}); err != nil {
+	if err := s.api.AddClientRolesToUser(ctx, s.api.Token, in, w.rights, w.account, []gocloak.Role{*wanted}); err != nil {
 		return s.failed("give "+realm.SyncClientID+" the right "+watchersOnly, err)
 	}
 	return nil
@@ -83,12 +83,12 @@ func (s *session) findWatcher(ctx context.Context) (w watcher, err error) {
 	if w.rights, err = s.clientCalled(ctx, rightsClient); err != nil {
 		return w, err
 	}
-	account, err := s.api.GetClientServiceAccount(ctx, s.token, in, client)
+	account, err := s.api.GetClientServiceAccount(ctx, s.api.Token, in, client)
 	if err != nil {
 		return w, s.failed("find the account of "+realm.SyncClientID, err)
 	}
 	w.account = gocloak.PString(account.ID)
-	if w.has, err = s.api.GetClientRolesByUserID(ctx, s.token, in, w.rights, w.account); err != nil {
+	if w.has, err = s.api.GetClientRolesByUserID(ctx, s.api.Token, in, w.rights, w.account); err != nil {
 		return w, s.failed("look at the rights of "+realm.SyncClientID, err)
 	}
 	return w, nil
@@ -96,7 +96,7 @@ func (s *session) findWatcher(ctx context.Context) (w watcher, err error) {
 
 // clientCalled is Keycloak's own ID of a client; empty where there is none.
 func (s *session) clientCalled(ctx context.Context, name string) (string, error) {
-	found, err := s.api.GetClients(ctx, s.token, s.stack.Realm.Name, gocloak.GetClientsParams{ClientID: &name})
+	found, err := s.api.GetClients(ctx, s.api.Token, s.stack.Realm.Name, gocloak.GetClientsParams{ClientID: &name})
 	if err != nil {
 		return "", s.failed("find client "+name+" of realm "+s.stack.Realm.Name, err)
 	}

@@ -60,7 +60,7 @@ func (r *Realm) CreateTemporaryAdmin(ctx context.Context, until time.Time) (*Tem
 	}
 	// Keycloak drops what the user profile does not name, without a word. A person
 	// without the end of their time would stay for ever.
-	made, err := s.api.GetUserByID(ctx, s.token, name, guest.id)
+	made, err := s.api.GetUserByID(ctx, s.api.Token, name, guest.id)
 	if err != nil {
 		return nil, s.undo(ctx, guest, s.failed("look at "+person(guest.Username), err))
 	}

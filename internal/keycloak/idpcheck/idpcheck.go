@@ -1,5 +1,5 @@
-// Package idpcheck looks at what Keycloak asks outside of the stack about people:
-// whether it answers, and says of itself what the settings say of it.
+// Package idpcheck checks each configured identity provider: that it responds, and that
+// its published metadata matches the settings.
 //
 // It is Keycloak that is made to ask, from its own place and with what it trusts: this
 // machine may reach another, or trust another authority. Nothing is changed, and no
@@ -13,8 +13,6 @@ import (
 	"net/http"
 	"strings"
 	"time"
-
-	"github.com/Nerzal/gocloak/v13"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
@@ -50,19 +48,18 @@ const (
 // asker is the service account.
 type asker struct {
 	stack outputs.Stack
-	api   *gocloak.GoCloak
-	token string
+	api   *admin.Client
 }
 
 // Check asks about every provider of a stack.
 func Check(ctx context.Context, stack outputs.Stack) ([]Problem, error) {
 	a := &asker{stack: stack}
 	var err error
-	if a.api, a.token, err = admin.Open(ctx, stack.Keycloak, callTimeout); err != nil {
+	if a.api, err = admin.Open(ctx, stack.Keycloak, callTimeout); err != nil {
 		return nil, fmt.Errorf("the admin API of Keycloak at %s: log in: %w", stack.Keycloak.AdminURL, err)
 	}
 	var found []Problem
-	for _, u := range stack.Upstreams {
+	for _, u := range stack.IdentityProviders {
 		more, err := a.look(ctx, u)
 		if err != nil {
 			return found, fmt.Errorf("the admin API of Keycloak at %s: identity provider %s: %w", stack.Keycloak.AdminURL, u.Alias, err)
@@ -132,7 +129,7 @@ func judge(u outputs.IdentityProvider, from string, kept, says map[string]string
 // call asks the admin API. An answer that is no success is told by its status, with
 // the first of its text.
 func (a *asker) call(ctx context.Context, method, path string, body, into any) (status int, said string, err error) {
-	request := a.api.GetRequestWithBearerAuth(ctx, a.token)
+	request := a.api.GetRequestWithBearerAuth(ctx, a.api.Token)
 	if body != nil {
 		request.SetBody(body)
 	}

@@ -2,8 +2,6 @@ package realmbaseline
 
 import (
 	"context"
-	"encoding/json"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -47,23 +45,13 @@ func (r *Realm) comesFrom(ctx context.Context, who *gocloak.User) (string, error
 		return "", nil
 	}
 	if link := gocloak.PString(who.FederationLink); link != "" {
-		directory, err := r.api.GetComponent(ctx, r.token, r.stack.Realm.Name, link)
+		directory, err := r.api.GetComponent(ctx, r.api.Token, r.stack.Realm.Name, link)
 		if err != nil {
 			return "", r.failed("find the directory of "+gocloak.PString(who.Username), err)
 		}
 		return gocloak.PString(directory.Name), nil
 	}
-	answer, err := r.api.GetRequestWithBearerAuth(ctx, r.token).
-		Get(r.stack.Keycloak.AdminURL + "/admin/realms/" + r.stack.Realm.Name + "/users/" + gocloak.PString(who.ID) + "/federated-identity")
-	if err == nil && answer.StatusCode() != http.StatusOK {
-		err = &gocloak.APIError{Code: answer.StatusCode(), Message: answer.Status()}
-	}
-	var links []struct {
-		Provider string `json:"identityProvider"`
-	}
-	if err == nil {
-		err = json.Unmarshal(answer.Body(), &links)
-	}
+	links, err := r.api.Identities(ctx, r.stack.Realm.Name, gocloak.PString(who.ID))
 	if err != nil {
 		return "", r.failed("look where "+gocloak.PString(who.Username)+" comes from", err)
 	}

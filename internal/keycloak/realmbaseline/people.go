@@ -2,7 +2,6 @@ package realmbaseline
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"github.com/Nerzal/gocloak/v13"
 
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
+	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
@@ -33,15 +33,14 @@ func (r *Realm) people(ctx context.Context) ([]report.Change, error) {
 
 func (r *Realm) administrators(ctx context.Context) ([]report.Change, error) {
 	of := r.stack.Realm
-	group, err := r.api.GetGroupByPath(ctx, r.token, of.Name, of.AdminGroup)
-	var answer *gocloak.APIError
-	if errors.As(err, &answer) && answer.Code == 404 {
+	group, err := r.api.GetGroupByPath(ctx, r.api.Token, of.Name, of.AdminGroup)
+	if admin.IsNotFound(err) {
 		return nil, nil // Pulumi tells that it is gone
 	}
 	if err != nil {
 		return nil, r.failed("find group "+of.AdminGroup, err)
 	}
-	members, err := r.api.GetGroupMembers(ctx, r.token, of.Name, *group.ID, gocloak.GetGroupsParams{Max: gocloak.IntP(manyPeople)})
+	members, err := r.api.GetGroupMembers(ctx, r.api.Token, of.Name, *group.ID, gocloak.GetGroupsParams{Max: gocloak.IntP(manyPeople)})
 	if err != nil {
 		return nil, r.failed("look who is in group "+of.AdminGroup, err)
 	}
@@ -90,20 +89,20 @@ func (r *Realm) strangers(ctx context.Context, all []*gocloak.User) ([]string, e
 // managers are people with a role of the realm's own administration.
 func (r *Realm) managers(ctx context.Context) ([]report.Change, error) {
 	in := r.stack.Realm.Name
-	clients, err := r.api.GetClients(ctx, r.token, in, gocloak.GetClientsParams{ClientID: gocloak.StringP(management)})
+	clients, err := r.api.GetClients(ctx, r.api.Token, in, gocloak.GetClientsParams{ClientID: gocloak.StringP(management)})
 	if err != nil {
 		return nil, r.failed("find client "+management, err)
 	}
 	if len(clients) != 1 {
 		return nil, nil // the comparison tells that it is gone
 	}
-	roles, err := r.api.GetClientRoles(ctx, r.token, in, *clients[0].ID, gocloak.GetRoleParams{})
+	roles, err := r.api.GetClientRoles(ctx, r.api.Token, in, *clients[0].ID, gocloak.GetRoleParams{})
 	if err != nil {
 		return nil, r.failed("look at the roles of "+management, err)
 	}
 	has := map[string][]string{}
 	for _, role := range roles {
-		who, err := r.api.GetUsersByClientRoleName(ctx, r.token, in, *clients[0].ID, *role.Name, gocloak.GetUsersByRoleParams{Max: gocloak.IntP(manyPeople)})
+		who, err := r.api.GetUsersByClientRoleName(ctx, r.api.Token, in, *clients[0].ID, *role.Name, gocloak.GetUsersByRoleParams{Max: gocloak.IntP(manyPeople)})
 		if err != nil {
 			return nil, r.failed("look who has the role "+*role.Name, err)
 		}

@@ -1,5 +1,5 @@
-// Package realmbaseline finds what stands in the stack's realm, or on its networks, that
-// neither the program nor Keycloak itself made.
+// Package realmbaseline finds unmanaged changes in a stack's realm, by comparison with a
+// fresh realm.
 //
 // Pulumi's refresh compares what the program made with what became of it; it does
 // not look beside that. So the whole realm, as Keycloak exports it, is compared with
@@ -18,12 +18,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/Nerzal/gocloak/v13"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
@@ -51,8 +48,7 @@ var recorded []byte
 type Realm struct {
 	stack outputs.Stack
 	made  Managed
-	api   *gocloak.GoCloak
-	token string
+	api   *admin.Client
 }
 
 // Managed is what a stack's settings add to a realm as the baseline has it.
@@ -77,7 +73,7 @@ type Managed struct {
 func Open(ctx context.Context, stack outputs.Stack, made Managed) (*Realm, error) {
 	r := &Realm{stack: stack, made: made}
 	var err error
-	if r.api, r.token, err = admin.Open(ctx, stack.Keycloak, callTimeout); err != nil {
+	if r.api, err = admin.Open(ctx, stack.Keycloak, callTimeout); err != nil {
 		return nil, r.failed("log in", err)
 	}
 	return r, nil
@@ -98,18 +94,9 @@ func (r *Realm) Baseline(ctx context.Context) (Baseline, error) {
 
 // whole is the realm with all service accounts in it.
 func (r *Realm) whole(ctx context.Context) (Baseline, error) {
-	answer, err := r.api.GetRequestWithBearerAuth(ctx, r.token).
-		SetQueryParams(map[string]string{"exportClients": "true", "exportGroupsAndRoles": "true"}).
-		Post(r.stack.Keycloak.AdminURL + "/admin/realms/" + r.stack.Realm.Name + "/partial-export")
-	if err == nil && answer.StatusCode() != http.StatusOK {
-		err = &gocloak.APIError{Code: answer.StatusCode(), Message: answer.Status()}
-	}
-	if err != nil {
-		return Baseline{}, r.failed("export", err)
-	}
 	var export map[string]any
-	if err := json.Unmarshal(answer.Body(), &export); err != nil {
-		return Baseline{}, r.failed("read the export", err)
+	if err := r.api.Post(ctx, r.stack.Realm.Name, "/partial-export", &export, "exportClients", "true", "exportGroupsAndRoles", "true"); err != nil {
+		return Baseline{}, r.failed("export", err)
 	}
 	version, _ := export["keycloakVersion"].(string)
 	d, err := flatten(export, strings.NewReplacer(r.stack.MLflow.URL, "{mlflow}", r.stack.Keycloak.URL, "{keycloak}"))

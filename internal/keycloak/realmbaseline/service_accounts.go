@@ -24,10 +24,10 @@ func under(path, thing string) bool { return strings.HasPrefix(path, thing+pathS
 
 // accountsOf are the service accounts of a stack, the steward among them.
 func accountsOf(stack outputs.Stack) []outputs.ServiceAccount {
-	if stack.Steward.ID == "" {
+	if stack.AccessAdmin.ID == "" {
 		return stack.ServiceAccounts
 	}
-	return append([]outputs.ServiceAccount{{Name: stack.Steward.ID}}, stack.ServiceAccounts...)
+	return append([]outputs.ServiceAccount{{Name: stack.AccessAdmin.ID}}, stack.ServiceAccounts...)
 }
 
 // names are those of the stack's service accounts.

@@ -38,14 +38,14 @@ func (m member) resource() string {
 func (r *Realm) strangers(ctx context.Context, groups ManagedGroups) ([]member, error) {
 	var found []member
 	for name, named := range groups {
-		group, err := r.api.GetGroupByPath(ctx, r.token, r.stack.Realm.Name, name)
-		if admin.Status(err) == 404 {
+		group, err := r.api.GetGroupByPath(ctx, r.api.Token, r.stack.Realm.Name, name)
+		if admin.IsNotFound(err) {
 			continue // Pulumi tells that it is gone
 		}
 		if err != nil {
 			return nil, r.failed("find group "+name, err)
 		}
-		all, err := r.api.GetGroupMembers(ctx, r.token, r.stack.Realm.Name, *group.ID, gocloak.GetGroupsParams{Max: gocloak.IntP(many)})
+		all, err := r.api.GetGroupMembers(ctx, r.api.Token, r.stack.Realm.Name, *group.ID, gocloak.GetGroupsParams{Max: gocloak.IntP(many)})
 		if err != nil {
 			return nil, r.failed("look who is in group "+name, err)
 		}
@@ -80,7 +80,7 @@ func (r *Realm) isMachine(ctx context.Context, who *gocloak.User) (bool, error) 
 	if !ok {
 		return false, nil
 	}
-	clients, err := r.api.GetClients(ctx, r.token, r.stack.Realm.Name, gocloak.GetClientsParams{ClientID: &id})
+	clients, err := r.api.GetClients(ctx, r.api.Token, r.stack.Realm.Name, gocloak.GetClientsParams{ClientID: &id})
 	if err != nil {
 		return false, r.failed("find client "+id, err)
 	}
@@ -108,7 +108,7 @@ func (r *Realm) Reconcile(ctx context.Context, groups ManagedGroups) ([]string, 
 	}
 	var gone []string
 	for _, m := range strangers {
-		if err := r.api.DeleteUserFromGroup(ctx, r.token, r.stack.Realm.Name, *m.who.ID, m.groupID); err != nil {
+		if err := r.api.DeleteUserFromGroup(ctx, r.api.Token, r.stack.Realm.Name, *m.who.ID, m.groupID); err != nil {
 			return gone, r.failed("take out "+m.resource(), err)
 		}
 		gone = append(gone, m.resource())

@@ -42,7 +42,7 @@ func (r *Realm) Invite(ctx context.Context, username string, lasts time.Duration
 		return nil, err
 	}
 	if has && !again {
-		return nil, fmt.Errorf("%s %w; `mlflow-sso invite --again %s` gives them another", username, ErrHasPassword, username)
+		return nil, fmt.Errorf("%s %w; `mlflow-sso invite --reset-password %s` gives them another", username, ErrHasPassword, username)
 	}
 	if !has {
 		place, err := r.elsewhere(ctx, who)
@@ -61,7 +61,7 @@ func (r *Realm) Invite(ctx context.Context, username string, lasts time.Duration
 		return r.write(ctx, who, lasts)
 	}
 	invitation := &Invitation{Username: username, Email: gocloak.PString(who.Email), Password: newPassword()}
-	if err := r.api.SetPassword(ctx, r.token, gocloak.PString(who.ID), r.stack.Realm.Name, invitation.Password, true); err != nil {
+	if err := r.api.SetPassword(ctx, r.api.Token, gocloak.PString(who.ID), r.stack.Realm.Name, invitation.Password, true); err != nil {
 		return nil, r.failed("give "+username+" a password for one login", err)
 	}
 	return invitation, nil
@@ -77,7 +77,7 @@ func (r *Realm) write(ctx context.Context, who *gocloak.User, lasts time.Duratio
 		return nil, fmt.Errorf("%s has no address to write to", username)
 	}
 	until := time.Now().Add(lasts)
-	err := r.api.ExecuteActionsEmail(ctx, r.token, r.stack.Realm.Name, gocloak.ExecuteActionsEmail{
+	err := r.api.ExecuteActionsEmail(ctx, r.api.Token, r.stack.Realm.Name, gocloak.ExecuteActionsEmail{
 		UserID: who.ID, Actions: &[]string{setPassword}, Lifespan: gocloak.IntP(int(lasts.Seconds())),
 		ClientID: &r.stack.Realm.ClientID, // the page at the end leads to MLflow
 	})

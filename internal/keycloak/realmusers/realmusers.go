@@ -1,6 +1,5 @@
-// Package realmusers looks after the people of a stack's realm where the program cannot:
-// it invites who has no password yet, and takes out of an exclusive group who has no
-// place in it.
+// Package realmusers invites users without a password and removes unlisted users from
+// managed groups.
 //
 // An invitation is a mail with a link, where Keycloak has a server of mail; else a
 // password that is good for one login, at which another one has to be set. What a
@@ -14,10 +13,8 @@ package realmusers
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/Nerzal/gocloak/v13"
@@ -32,15 +29,14 @@ const callTimeout = 45 * time.Second
 // Realm is the realm of a stack that is up.
 type Realm struct {
 	stack outputs.Stack
-	api   *gocloak.GoCloak
-	token string
+	api   *admin.Client
 }
 
 // Open logs in with the program's service account.
 func Open(ctx context.Context, stack outputs.Stack) (*Realm, error) {
 	r := &Realm{stack: stack}
 	var err error
-	if r.api, r.token, err = admin.Open(ctx, stack.Keycloak, callTimeout); err != nil {
+	if r.api, err = admin.Open(ctx, stack.Keycloak, callTimeout); err != nil {
 		return nil, r.failed("log in", err)
 	}
 	return r, nil
@@ -59,7 +55,7 @@ var ErrNoUser = errors.New("there is no such person")
 
 // find is somebody by their user name.
 func (r *Realm) find(ctx context.Context, username string) (*gocloak.User, error) {
-	found, err := r.api.GetUsers(ctx, r.token, r.stack.Realm.Name, gocloak.GetUsersParams{Username: &username, Exact: gocloak.BoolP(true)})
+	found, err := r.api.GetUsers(ctx, r.api.Token, r.stack.Realm.Name, gocloak.GetUsersParams{Username: &username, Exact: gocloak.BoolP(true)})
 	if err != nil {
 		return nil, r.failed("find "+username, err)
 	}
@@ -71,7 +67,7 @@ func (r *Realm) find(ctx context.Context, username string) (*gocloak.User, error
 
 // hasPassword says whether somebody has a way to log in that is Keycloak's own.
 func (r *Realm) hasPassword(ctx context.Context, who *gocloak.User) (bool, error) {
-	ways, err := r.api.GetCredentials(ctx, r.token, r.stack.Realm.Name, gocloak.PString(who.ID))
+	ways, err := r.api.GetCredentials(ctx, r.api.Token, r.stack.Realm.Name, gocloak.PString(who.ID))
 	if err != nil {
 		return false, r.failed("look at the credentials of "+gocloak.PString(who.Username), err)
 	}
@@ -84,11 +80,9 @@ func (r *Realm) elsewhere(ctx context.Context, who *gocloak.User) (string, error
 	if gocloak.PString(who.FederationLink) != "" {
 		return "a directory", nil
 	}
-	var links []struct {
-		Provider string `json:"identityProvider"`
-	}
-	if err := r.get(ctx, "/users/"+gocloak.PString(who.ID)+"/federated-identity", &links); err != nil {
-		return "", err
+	links, err := r.api.Identities(ctx, r.stack.Realm.Name, gocloak.PString(who.ID))
+	if err != nil {
+		return "", r.failed("read the identity providers of "+gocloak.PString(who.Username), err)
 	}
 	if len(links) == 0 {
 		return "", nil
@@ -98,7 +92,7 @@ func (r *Realm) elsewhere(ctx context.Context, who *gocloak.User) (string, error
 
 // HasMail says whether Keycloak can write to people.
 func (r *Realm) HasMail(ctx context.Context) (bool, error) {
-	realm, err := r.api.GetRealm(ctx, r.token, r.stack.Realm.Name)
+	realm, err := r.api.GetRealm(ctx, r.api.Token, r.stack.Realm.Name)
 	if err != nil {
 		return false, r.failed("read its settings", err)
 	}
@@ -107,18 +101,7 @@ func (r *Realm) HasMail(ctx context.Context) (bool, error) {
 
 // get reads a document of the realm. The path begins with a slash.
 func (r *Realm) get(ctx context.Context, path string, into any, query ...string) error {
-	request := r.api.GetRequestWithBearerAuth(ctx, r.token)
-	for i := 0; i+1 < len(query); i += 2 {
-		request.SetQueryParam(query[i], query[i+1])
-	}
-	answer, err := request.Get(r.stack.Keycloak.AdminURL + "/admin/realms/" + r.stack.Realm.Name + path)
-	if err == nil && answer.StatusCode() != http.StatusOK {
-		err = &gocloak.APIError{Code: answer.StatusCode(), Message: answer.Status()}
-	}
-	if err == nil {
-		err = json.Unmarshal(answer.Body(), into)
-	}
-	if err != nil {
+	if err := r.api.Get(ctx, r.stack.Realm.Name, path, into, query...); err != nil {
 		return r.failed("read "+path, err)
 	}
 	return nil

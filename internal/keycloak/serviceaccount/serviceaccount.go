@@ -1,5 +1,5 @@
-// Package serviceaccount gets tokens for the service accounts of a stack, and writes down
-// what a job needs to get them itself.
+// Package serviceaccount fetches tokens of a stack's service accounts, and prints what a
+// job needs to fetch them itself.
 //
 // A token is asked for at Keycloak's public address, as the job does it, so what
 // works here works there. A secret is in what Write writes, which is what it is there

@@ -87,7 +87,7 @@ func (j Credentials) env(w io.Writer) error {
 	if j.Authority == "" {
 		return nil
 	}
-	_, err := fmt.Fprint(w, "# The stack has its own certificate authority: put what `mlflow-sso certificate` prints into a file, and name it here, twice.\n"+
+	_, err := fmt.Fprint(w, "# The stack has its own certificate authority: put what `mlflow-sso ca-certificate` prints into a file, and name it here, twice.\n"+
 		"#MLFLOW_TRACKING_SERVER_CERT_PATH=\n#MLFLOW_SSO_CA_FILE=\n")
 	return err
 }

@@ -1,5 +1,5 @@
-// Package datacheck says what was lost where a service of another version has taken over
-// the data of a stack: it compares the tables with what they held before.
+// Package datacheck finds rows that were lost when a service of another version migrated a
+// stack's data.
 package datacheck
 
 import (

@@ -1,5 +1,5 @@
-// Package accessclient does in MLflow what the stack's access rules want, as the
-// steward: a service account of the stack that is an administrator of MLflow.
+// Package accessclient applies a stack's access rules in MLflow, as the service account of
+// access administration.
 //
 // It runs a module of MLflow's image inside MLflow's container, through the Docker
 // API alone. So it works the same way on a stack on localhost, behind the edge and on a

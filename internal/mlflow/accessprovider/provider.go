@@ -1,6 +1,6 @@
-// Package accessprovider is the plugin by which Pulumi manages what MLflow knows: the
-// steward, service accounts and grants. The tool itself is the plugin's binary, under
-// the name that Pulumi looks for.
+// Package accessprovider is the Pulumi plugin for access administration, service accounts
+// and grants in MLflow. The tool itself is the plugin's binary, under the name that Pulumi
+// looks for.
 //
 // Everything is done by package steward, so making what is there already takes it
 // over, and a run that was killed half way is completed by the next one. Where MLflow
@@ -58,7 +58,7 @@ type kind interface {
 	remove(ctx context.Context, s *accessclient.Client, inputs resource.PropertyMap) error
 }
 
-var kinds = map[tokens.Type]kind{permissions.StewardType: stewards{}, permissions.ServiceAccountType: accounts{}, permissions.GrantType: grants{}}
+var kinds = map[tokens.Type]kind{permissions.AccessAdminType: stewards{}, permissions.ServiceAccountType: accounts{}, permissions.GrantType: grants{}}
 
 // server is one instance of the plugin, for one stack.
 type server struct {

@@ -1,4 +1,4 @@
-// Package accessreport tells who may do what in a running MLflow, and why.
+// Package accessreport reports who can do what in a running MLflow, and why.
 //
 // What each person may do is the plugin's own decision, asked for thing by thing, and
 // so is its kind of reason. Only which one of several rules has decided is found

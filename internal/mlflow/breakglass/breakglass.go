@@ -1,5 +1,5 @@
-// Package breakglass lets an operator into MLflow as administrator while Keycloak
-// cannot: with an account of MLflow's own and a token, for a while.
+// Package breakglass grants an operator temporary administrator access to MLflow while
+// Keycloak is down.
 //
 // Whoever may run a command in MLflow's container may do this, and nobody else. Who,
 // why and until when are in MLflow's audit log and in its database. The token dies by

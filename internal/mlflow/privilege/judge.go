@@ -52,7 +52,7 @@ func (d Declared) Judge(seen Inventory) []Undeclared {
 
 // account is the declared service account of a user name.
 func (d Declared) account(name string) (outputs.ServiceAccount, bool) {
-	if id := d.Stack.Steward.ID; id != "" && strings.EqualFold(name, realm.ServiceAccountUsername(id)) {
+	if id := d.Stack.AccessAdmin.ID; id != "" && strings.EqualFold(name, realm.ServiceAccountUsername(id)) {
 		return outputs.ServiceAccount{Username: name, Admin: true}, true
 	}
 	for _, account := range d.Stack.ServiceAccounts {

@@ -14,7 +14,7 @@ func settings() Declared {
 	return Declared{
 		Stack: outputs.Stack{
 			MLflow: outputs.MLflow{Container: "x-mlflow", URL: "https://mlflow.test"}, Postgres: outputs.Service{Container: "x-postgres"},
-			Realm: outputs.Realm{AdminGroup: "mlflow-admins"}, Steward: outputs.Client{ID: "mlflow-steward"},
+			Realm: outputs.Realm{AdminGroup: "mlflow-admins"}, AccessAdmin: outputs.Client{ID: "mlflow-steward"},
 			ServiceAccounts: []outputs.ServiceAccount{
 				{Name: "ci", Username: "service-account-ci"}, {Name: "root", Username: "service-account-root", Admin: true},
 			},

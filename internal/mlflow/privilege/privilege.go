@@ -145,16 +145,16 @@ func readRoles(ctx context.Context, stack outputs.Stack, docker *engine.Engine) 
 
 // readGroups reads who is in the group of administrators, and in groups of its name.
 func (i *Inventory) readGroups(ctx context.Context, stack outputs.Stack) error {
-	api, token, err := admin.Open(ctx, stack.Keycloak, callTimeout)
+	api, err := admin.Open(ctx, stack.Keycloak, callTimeout)
 	if err != nil {
 		return err
 	}
 	realm := stack.Realm
 	members := func(id string) ([]*gocloak.User, error) {
-		return api.GetGroupMembers(ctx, token, realm.Name, id, gocloak.GetGroupsParams{Max: gocloak.IntP(manyPeople)})
+		return api.GetGroupMembers(ctx, api.Token, realm.Name, id, gocloak.GetGroupsParams{Max: gocloak.IntP(manyPeople)})
 	}
 	// A search returns the way down to each match.
-	found, err := api.GetGroups(ctx, token, realm.Name, gocloak.GetGroupsParams{
+	found, err := api.GetGroups(ctx, api.Token, realm.Name, gocloak.GetGroupsParams{
 		Search: &realm.AdminGroup, Exact: gocloak.BoolP(true), Max: gocloak.IntP(manyPeople), Full: gocloak.BoolP(true),
 	})
 	if err != nil {

@@ -1,5 +1,4 @@
-// Package syncstatus asks a stack's keeper how its jobs ended: following Keycloak,
-// ending what was granted past it, and removing what is over.
+// Package syncstatus reads the results of identity sync's jobs.
 //
 // The keeper writes that down in the plugin's database, so it is known after a
 // restart too, and what is told here is what was really done.
@@ -48,16 +47,16 @@ func (j Job) Since() string {
 
 // Jobs are all of them, by name.
 func Jobs(ctx context.Context, stack outputs.Stack, docker *engine.Engine) (map[string]Job, error) {
-	asked, err := docker.Exec(ctx, stack.Keeper.Container, []string{"python", "-m", "mlflow_sso.keeper", "status"})
+	asked, err := docker.Exec(ctx, stack.IdentitySync.Container, []string{"python", "-m", "mlflow_sso.keeper", "status"})
 	if err == nil {
 		err = asked.Err()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("ask %s how its jobs ended: %w", stack.Keeper.Container, err)
+		return nil, fmt.Errorf("ask %s how its jobs ended: %w", stack.IdentitySync.Container, err)
 	}
 	var list []Job
 	if err := json.Unmarshal([]byte(strings.TrimSpace(asked.Stdout)), &list); err != nil {
-		return nil, fmt.Errorf("what %s says of its jobs: %w", stack.Keeper.Container, err)
+		return nil, fmt.Errorf("what %s says of its jobs: %w", stack.IdentitySync.Container, err)
 	}
 	jobs := map[string]Job{}
 	for _, job := range list {
@@ -68,8 +67,8 @@ func Jobs(ctx context.Context, stack outputs.Stack, docker *engine.Engine) (map[
 
 // Intervals is how often each job of a stack's keeper runs.
 func Intervals(stack outputs.Stack) map[string]time.Duration {
-	follow := time.Duration(stack.Keeper.FollowSeconds) * time.Second
-	return map[string]time.Duration{Follow: follow, BreakGlass: follow, Prune: time.Duration(stack.Keeper.PruneSeconds) * time.Second}
+	follow := time.Duration(stack.IdentitySync.IntervalSeconds) * time.Second
+	return map[string]time.Duration{Follow: follow, BreakGlass: follow, Prune: time.Duration(stack.IdentitySync.PruneIntervalSeconds) * time.Second}
 }
 
 // Overdue says of a job whether it should have succeeded again by now.

@@ -1,6 +1,6 @@
-// Package progress tells a person what long work is doing: each step says when
-// it begins, shows that it is alive at least every ten seconds, and says how it
-// ended and how long it took.
+// Package progress reports the progress of long work: each step reports when it
+// begins, shows at least every ten seconds that it is alive, and reports how it ended
+// and how long it took.
 //
 // On a terminal the running step is one line that is redrawn in place. Anywhere
 // else, such as in the log of a CI job, there are only whole lines. NO_COLOR and
@@ -22,6 +22,7 @@ import (
 const (
 	heartbeat = 10 * time.Second       // between two lines where lines stay
 	redraw    = 250 * time.Millisecond // between two drawings of one line
+	lenience  = 2 * time.Second        // for a step of a summary to end without a line
 )
 
 // Log writes the progress of steps. It is safe for concurrent use, though steps
@@ -32,6 +33,7 @@ type Log struct {
 	clock  clock
 	inline bool // a terminal, whose last line may be redrawn
 	colour bool
+	quiet  bool // steps with nothing to do leave no line
 	width  func() int
 }
 
@@ -55,7 +57,7 @@ func New(w io.Writer) *Log {
 // title before it and, if the step wrote to Step.Writer, the end of that after it.
 func (l *Log) Step(ctx context.Context, title string, do func(ctx context.Context, s *Step) error) error {
 	s := &Step{log: l, title: title, began: l.clock.Now()}
-	if !l.inline {
+	if !l.inline && !l.quiet {
 		l.line("start", title, "")
 	}
 	halt := l.watch(s)
@@ -68,6 +70,8 @@ func (l *Log) Step(ctx context.Context, title string, do func(ctx context.Contex
 		l.line("stopped", title+" after "+took, "")
 	case err != nil:
 		l.line("failed", title+" after "+took, "")
+	case skipped && l.quiet:
+		l.erase()
 	case skipped:
 		l.line("skipped", title, said)
 	default:
@@ -82,11 +86,35 @@ func (l *Log) Step(ctx context.Context, title string, do func(ctx context.Contex
 	return fmt.Errorf("%s: %w", title, err)
 }
 
+// Summary runs do, whose steps leave no line if they have nothing to do, and ends with
+// one line that has the text that do returns.
+func (l *Log) Summary(ctx context.Context, title string, do func(*Log) (string, error)) error {
+	began := l.clock.Now()
+	text, err := do(&Log{w: l.w, clock: l.clock, inline: l.inline, colour: l.colour, quiet: true, width: l.width})
+	if err == nil && ctx.Err() == nil {
+		l.line("done", title+" in "+elapsed(l.clock.Now().Sub(began)), text)
+	}
+	return err
+}
+
+// erase removes the line of a step that has nothing to report.
+func (l *Log) erase() {
+	if !l.inline {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, _ = fmt.Fprint(l.w, "\r\x1b[K")
+}
+
 // watch shows that the step is alive until the returned function is called.
 func (l *Log) watch(s *Step) (halt func()) {
 	every := heartbeat
-	if l.inline {
+	switch {
+	case l.inline:
 		every = redraw
+	case l.quiet:
+		every = lenience
 	}
 	ticks, stop := l.clock.Ticker(every)
 	quit, ended := make(chan struct{}), make(chan struct{})
@@ -105,7 +133,14 @@ func (l *Log) watch(s *Step) (halt func()) {
 }
 
 func (l *Log) beat(s *Step, turn int) {
-	took := elapsed(l.clock.Now().Sub(s.began))
+	now := l.clock.Now()
+	took := elapsed(now.Sub(s.began))
+	if l.quiet && !l.inline {
+		if now.Sub(s.beat) < heartbeat {
+			return
+		}
+		s.beat = now
+	}
 	if !l.inline {
 		l.line("working", s.title+" since "+took, s.latest())
 		return

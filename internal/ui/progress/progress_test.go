@@ -151,3 +151,51 @@ func TestOutputWithoutALineEndNeverFillsTheMemory(t *testing.T) {
 		return nil
 	})
 }
+
+// A machine that is ready takes one line, whatever was checked.
+func TestASummaryOfStepsWithNothingToDoIsOneLine(t *testing.T) {
+	for _, inline := range []bool{false, true} {
+		log, _, out := testLog(inline)
+		err := log.Summary(context.Background(), "machine ready", func(log *Log) (string, error) {
+			for _, title := range []string{"Docker", "Pulumi"} {
+				err := log.Step(context.Background(), title, func(_ context.Context, s *Step) error {
+					s.Skip("already there")
+					return nil
+				})
+				require.NoError(t, err)
+			}
+			return "Docker 28", nil
+		})
+		require.NoError(t, err)
+		visible := strings.ReplaceAll(out.String(), "\r\x1b[K", "")
+		require.Equal(t, "done    machine ready in 0.0s: Docker 28\n", visible)
+	}
+}
+
+func TestAStepOfASummaryThatTakesLongOrDoesSomethingIsReported(t *testing.T) {
+	log, clock, out := testLog(false)
+	err := log.Summary(context.Background(), "machine ready", func(log *Log) (string, error) {
+		err := log.Step(context.Background(), "waiting", func(_ context.Context, s *Step) error {
+			s.Say("for Docker")
+			clock.pass(24 * time.Second)
+			s.Skip("already there")
+			return nil
+		})
+		require.NoError(t, err)
+		require.NoError(t, log.Step(context.Background(), "installing", func(context.Context, *Step) error { return nil }))
+		return "", nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, "working waiting since 2.0s: for Docker\nworking waiting since 12s: for Docker\nworking waiting since 22s: for Docker\n"+
+		"done    installing in 0.0s\ndone    machine ready in 24s\n", out.String())
+}
+
+func TestAFailedSummaryEndsWithTheFailedStep(t *testing.T) {
+	log, _, out := testLog(false)
+	failed := errors.New("no")
+	err := log.Summary(context.Background(), "machine ready", func(log *Log) (string, error) {
+		return "", log.Step(context.Background(), "Docker", func(context.Context, *Step) error { return failed })
+	})
+	require.ErrorIs(t, err, failed)
+	require.Equal(t, "failed  Docker after 0.0s\n", out.String())
+}

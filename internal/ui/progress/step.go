@@ -20,6 +20,7 @@ type Step struct {
 	log   *Log
 	title string
 	began time.Time
+	beat  time.Time // of the last line of a step in a summary
 
 	mu      sync.Mutex
 	said    string   // by Say or Skip
@@ -29,7 +30,7 @@ type Step struct {
 	partial []byte   // a line of output that has not ended
 }
 
-// Say shows what the step does now. The last thing said is shown with its end.
+// Say shows what the step is doing. The last text is shown again when it ends.
 func (s *Step) Say(format string, arguments ...any) {
 	text := clean(fmt.Sprintf(format, arguments...))
 	s.mu.Lock()

@@ -1,5 +1,5 @@
-// Package report is how a command tells what it checked or what an update would
-// change: a table for people, JSON for machines, one model behind both.
+// Package report formats check results and planned changes: as a table for people, as
+// JSON, SARIF or Markdown for machines.
 //
 // A report never decides by itself what is worth telling: whatever a check
 // leaves in its fields is shown to everybody who can read the terminal or the

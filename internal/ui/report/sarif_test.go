@@ -10,7 +10,7 @@ import (
 
 func TestTheSARIFStaysAsItIs(t *testing.T) {
 	var got bytes.Buffer
-	require.NoError(t, WriteSARIF(&got, example(), "mlflow-sso attack", map[string]Rule{
+	require.NoError(t, WriteSARIF(&got, example(), "mlflow-sso security-test", map[string]Rule{
 		"cache": {Attack: "asks without a password", Mitigation: "a password"},
 	}))
 	golden(t, "report.sarif", got.Bytes())

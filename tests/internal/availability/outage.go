@@ -1,5 +1,5 @@
-// Package availability remembers how the requests of users ended, and tells of a time since
-// when and for how long they could not work, and what they saw.
+// Package availability records the results of user requests and computes downtimes from
+// them.
 //
 // A user is away from the beginning of a request that failed to the end of the next one
 // of the same user that did not: a person does not know before that it works again.

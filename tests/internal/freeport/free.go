@@ -1,6 +1,5 @@
-// Package freeport finds what nobody else on this machine has, for stacks that tests
-// bring up beside others. Another program may take it before it is used; the test
-// then says so.
+// Package freeport finds free ports and subnets for stacks of tests. Another program may
+// take one before it is used; the test then fails with that reason.
 package freeport
 
 import (

@@ -1,5 +1,5 @@
-// Package loadgen is a client that uses MLflow as a team's scripts do: with a
-// token, over connections that stay open, many at once.
+// Package loadgen generates the load of a team's scripts: tokens, persistent connections,
+// many clients.
 //
 // It talks to this machine alone and is bounded in time, so that a test that uses
 // it can neither reach anybody else nor go on for ever.

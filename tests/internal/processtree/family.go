@@ -1,5 +1,5 @@
-// Package processtree finds a process with all that it started, so that a test can kill
-// them as a machine does that loses its power: all at once.
+// Package processtree finds a process with all its descendants, so that a test can kill
+// them at once.
 package processtree
 
 import (

@@ -1,5 +1,5 @@
-// Package pulumimock runs a Pulumi program without an engine, a provider or a
-// Docker host, and keeps what the program asked for.
+// Package pulumimock runs a Pulumi program without an engine, a provider or a Docker host,
+// and records its resources.
 //
 // It stands in for the engine: it answers every registration with the inputs
 // and a predictable ID, marks as secret what the real provider marks, and can

@@ -1,5 +1,5 @@
-// Package runlog writes runs as trainings do, keeps a record of what was acknowledged,
-// and finds what is there of them afterwards, in the database and among the files.
+// Package runlog logs runs like trainings, records what was acknowledged, and checks the
+// database and files afterwards.
 package runlog
 
 import (

@@ -1,6 +1,6 @@
 """Closes what MLflow and the plugin leave open to a member who may sign in and nothing more.
 
-Each module names the versions, the fault and its cause; docs/upstream-faults.md describes them for
+Each module names the versions, the fault and its cause; docs/reference/upstream-faults.md describes them for
 their authors.
 """
 

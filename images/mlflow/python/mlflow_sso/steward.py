@@ -14,6 +14,7 @@ import sys
 import urllib.error
 import urllib.parse
 import urllib.request
+from importlib.metadata import version
 
 SERVER = "http://127.0.0.1:5000"
 API = "/api/2.0/mlflow"
@@ -89,7 +90,14 @@ class Steward:
         """Makes the steward an administrator, or one again."""
         from mlflow_oidc_auth.store import store
         from mlflow_oidc_auth.user import create_user
-        from mlflow_oidc_auth.utils.service_accounts import apply_source
+        try:
+            from mlflow_oidc_auth.utils.service_accounts import apply_source
+        except ModuleNotFoundError:
+            installed = version("mlflow-oidc-auth")
+            raise Refused(
+                f"mlflow-oidc-auth {installed} has no service accounts of an identity provider, want 11 or later: "
+                "leave serviceAccounts and access out of the stack file until MLflow is upgraded"
+            ) from None
 
         for attempt in (1, 2):
             try:

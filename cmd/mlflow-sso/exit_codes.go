@@ -1,0 +1,76 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes, the same for every command.
+const (
+	exitOK       = 0
+	exitFailed   = 1
+	exitUsage    = 2
+	exitChanges  = 3
+	exitFindings = 4
+)
+
+// exitMeanings says what each code means unless a command says it more precisely.
+var exitMeanings = map[int]string{
+	exitOK:       "success",
+	exitFailed:   "a step or a check failed",
+	exitUsage:    "a mistake in the arguments",
+	exitChanges:  "changes or drift",
+	exitFindings: "findings",
+}
+
+// usageError marks a mistake in the arguments.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// exitCode returns the code for what a command returned.
+func exitCode(err error) int {
+	var misuse usageError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &misuse):
+		return exitUsage
+	case errors.Is(err, errDrift), errors.Is(err, errChanges):
+		return exitChanges
+	case errors.Is(err, errFindings), errors.Is(err, errBreaches):
+		return exitFindings
+	}
+	return exitFailed
+}
+
+const exitAnnotation = "exit-code-"
+
+// exits annotates a command with the codes whose meaning it makes more precise.
+func exits(meanings map[int]string) map[string]string {
+	notes := map[string]string{}
+	for code, text := range meanings {
+		notes[exitAnnotation+strconv.Itoa(code)] = text
+	}
+	return notes
+}
+
+// exitHelp returns the lines about exit codes in a command's help. Codes 3 and 4 are
+// listed where the command can end with them.
+func exitHelp(cmd *cobra.Command) string {
+	var text strings.Builder
+	for code := exitOK; code <= exitFindings; code++ {
+		meaning, own := cmd.Annotations[exitAnnotation+strconv.Itoa(code)]
+		if !own {
+			meaning = exitMeanings[code]
+		}
+		if own || code <= exitUsage || !cmd.HasParent() {
+			fmt.Fprintf(&text, "  %d  %s\n", code, meaning)
+		}
+	}
+	return strings.TrimRight(text.String(), "\n")
+}

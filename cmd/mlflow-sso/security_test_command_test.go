@@ -1,0 +1,36 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/spf13/pflag"
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
+)
+
+// Whoever runs it can choose a stack of their own, never an address.
+func TestNothingButAStackCanBeGivenToAttack(t *testing.T) {
+	var names []string
+	command := subcommand(newRootCommand(nil), "security-test")
+	_ = command.ParseFlags(nil) // adds the persistent flags
+	command.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+
+	require.ElementsMatch(t, []string{"stack", "file", "output", "sarif"}, names)
+}
+
+func TestTheSARIFFileIsWrittenOrTheCommandSaysWhyNot(t *testing.T) {
+	done := report.Report{Title: "t", Began: time.Unix(0, 0), Checks: []report.Check{{Name: "host-header", Status: report.Passed, Detail: "held"}}}
+	path := filepath.Join(t.TempDir(), "a.sarif")
+
+	require.NoError(t, writeSARIF(path, done, outputs.Stack{}))
+	written, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Contains(t, string(written), "under a Host that is not the stack's")
+
+	require.ErrorContains(t, writeSARIF(filepath.Join(path, "none"), done, outputs.Stack{}), "write SARIF")
+}

@@ -1,0 +1,86 @@
+// Package machine makes this machine ready to run stacks: Docker, Pulumi with its plugins, and
+// the base image, each only as far as it is missing.
+package machine
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/host/baseimage"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/dockerinstall"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/toolchain"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
+)
+
+// Machine is one that is ready to run stacks.
+type Machine struct {
+	// Root is the repository.
+	Root string
+	// Home is where state and tools are.
+	Home datadir.Home
+	// Docker is nil on a machine of which only the state is read.
+	Docker *engine.Engine
+	// Toolchain is Pulumi.
+	Toolchain *toolchain.Toolchain
+	// Base is the image that the others start from.
+	Base string
+}
+
+// Prepare installs what this machine lacks: Docker, the base image, and Pulumi with its
+// plugins, from the repository at root. The base image gets Debian's packages of date or
+// later; any date will do where it is empty. For a machine that lacks nothing it writes one
+// line. The caller closes Machine.Docker.
+func Prepare(ctx context.Context, log *progress.Log, root, base, date string) (*Machine, error) {
+	ready := &Machine{Root: root, Base: base}
+	return ready, log.Summary(ctx, "machine ready", func(log *progress.Log) (string, error) {
+		if err := ready.install(ctx, log, date); err != nil {
+			return "", err
+		}
+		return ready.summary(), nil
+	})
+}
+
+// EnsureToolchain installs Pulumi and its plugins if they are missing, and nothing else. It
+// writes one line if there is nothing to install.
+func EnsureToolchain(ctx context.Context, log *progress.Log, home datadir.Home, root string) (tools *toolchain.Toolchain, err error) {
+	err = log.Summary(ctx, "Pulumi ready", func(log *progress.Log) (string, error) {
+		tools, err = toolchain.Ensure(ctx, home, root, log)
+		return "", err
+	})
+	return tools, err
+}
+
+// summary names the versions of what runs stacks here.
+func (m *Machine) summary() string {
+	text := "Docker " + m.Docker.Version
+	for _, part := range m.Toolchain.Parts {
+		if strings.HasPrefix(part.Name, "Pulumi") {
+			return text + ", Pulumi " + part.Version
+		}
+	}
+	return text
+}
+
+func (m *Machine) install(ctx context.Context, log *progress.Log, date string) (err error) {
+	if m.Home, err = datadir.Open(); err != nil {
+		return err
+	}
+	if m.Docker, err = dockerinstall.Ensure(ctx, m.Home, log); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, m.Docker.Close())
+		}
+	}()
+	// The image comes before the toolchain, which takes minutes: a machine that cannot
+	// build it should report that soon.
+	if err = baseimage.Ensure(ctx, m.Docker, log, m.Base, date); err != nil {
+		return err
+	}
+	m.Toolchain, err = toolchain.Ensure(ctx, m.Home, m.Root, log)
+	return err
+}

@@ -1,0 +1,41 @@
+// Package lifecycle has the workflows that change a stack, one file each: up, destroy, restore,
+// upgrade, rollback, the rehearsal of an upgrade and the proof of a snapshot; and those that only
+// compare: drift and preview. A workflow that changes a stack is a list of named actions, which
+// package stack and the packages below carry out. A [Session] opens stacks on this machine for
+// them.
+package lifecycle
+
+import (
+	"context"
+	"errors"
+)
+
+// Action is one step of a workflow.
+type Action struct {
+	// Name says what the step does, such as "check ports, disk and folders".
+	Name string
+	// When says whether there is something to do; nil for always. It is asked when its turn comes.
+	When func() bool
+	// Do does it.
+	Do func(ctx context.Context) error
+	// Independent is set on an action that is done also when the one before it failed.
+	Independent bool
+}
+
+// perform does actions in order. A failure ends the workflow at the first action that is not
+// independent; the error has all failures.
+func perform(ctx context.Context, actions []Action) error {
+	var failed error
+	for _, action := range actions {
+		if failed != nil && !action.Independent {
+			return failed
+		}
+		if action.When != nil && !action.When() {
+			continue
+		}
+		if err := action.Do(ctx); err != nil {
+			failed = errors.Join(failed, err)
+		}
+	}
+	return failed
+}

@@ -1,0 +1,34 @@
+package datacheck
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// RequireSameTables demands the same tables with the same content.
+func RequireSameTables(wanted, got string) error {
+	if strings.TrimSpace(wanted) == "" {
+		return errors.New("the snapshot says of no table what is in it")
+	}
+	held := map[string]string{}
+	for line := range strings.Lines(got) {
+		name, rest, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		held[name] = rest
+	}
+	seen := 0
+	for line := range strings.Lines(wanted) {
+		name, rest, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		if name == "" {
+			continue
+		}
+		seen++
+		if held[name] != rest {
+			return fmt.Errorf("table %s: got %q, want %q (rows, and a sum over their content)", name, strings.ReplaceAll(held[name], "\t", " "), strings.ReplaceAll(rest, "\t", " "))
+		}
+	}
+	if seen != len(held) {
+		return fmt.Errorf("got %d tables, want %d", len(held), seen)
+	}
+	return nil
+}

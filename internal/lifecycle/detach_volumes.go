@@ -1,0 +1,91 @@
+package lifecycle
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/docker/docker/api/types/volume"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle/external"
+	"github.com/mlflow-sso/mlflow-sso/internal/stack"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
+)
+
+// detachVolumes lets go of such volumes where the state has them: an update would delete
+// them, with data of which nobody can say whether it was moved. They stay on the
+// host, and are not the stack's any more. It returns whether there was one.
+func detachVolumes(ctx context.Context, s *stack.Stack, known *stack.State) (bool, error) {
+	var names []string
+	for _, name := range external.ReplacedVolumes(s.Config) {
+		if known.Has(stack.TypeVolume, name) {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return false, nil
+	}
+	s.Note("on the host, and not the stack's any more: volumes " + strings.Join(names, ", "))
+	read, err := s.ReadState(ctx) // known may have been repaired meanwhile
+	if err != nil {
+		return false, err
+	}
+	change := func(deployment json.RawMessage) (json.RawMessage, error) { return retaining(deployment, names) }
+	if err := s.WriteState(ctx, read, "change of the state", change); err != nil {
+		return false, err
+	}
+	return true, nil
+}
+
+// retaining marks volumes as ones that stay when they are removed from the state,
+// and takes away the protection that would keep them in it.
+func retaining(deployment json.RawMessage, names []string) (json.RawMessage, error) {
+	return stack.WithResources(deployment, func(all []stack.Member) ([]stack.Member, error) {
+		for _, resource := range all {
+			if stack.TextOf(resource["type"]) == stack.TypeVolume && slices.Contains(names, stack.TextOf(resource["id"])) {
+				resource["retainOnDelete"] = json.RawMessage("true")
+				delete(resource, "protect")
+			}
+		}
+		return all, nil
+	})
+}
+
+// showDetached tells of a preview's volumes what an update does with them: Pulumi
+// does not know that it will let them go.
+func showDetached(s *stack.Stack, change *report.Change) {
+	if change.Outcome == report.Removed && slices.Contains(external.ReplacedVolumes(s.Config), s.Config.Name+"-"+change.Resource) {
+		change.DataLoss, change.Why = "", "from the state alone: `up` leaves it on the host"
+	}
+}
+
+// explainDetached explains a preview that fails over such a volume.
+func explainDetached(s *stack.Stack, problems []string) []string {
+	for i, problem := range problems {
+		if names := external.ReplacedVolumes(s.Config); len(names) > 0 && strings.Contains(problem, "protect") {
+			problems[i] = problem + "\nunless it is about another thing than " + strings.Join(names, " and ") +
+				", that is no obstacle: `up` leaves a volume whose data is to be elsewhere on the host; only a preview cannot show it"
+		}
+	}
+	return problems
+}
+
+// noteLeftVolumes notes the volumes that are left when everything else of the stack is gone.
+func noteLeftVolumes(ctx context.Context, s *stack.Stack) error {
+	found, err := s.Docker.API().VolumeList(ctx, volume.ListOptions{Filters: s.OwnFilter()})
+	if err != nil {
+		return fmt.Errorf("list volumes: %w", err)
+	}
+	var names []string
+	for _, v := range found.Volumes {
+		names = append(names, v.Name)
+	}
+	if len(names) > 0 {
+		slices.Sort(names)
+		// First: the end of a long line is not shown.
+		s.NoteFirst("still here, from before their data moved: `docker volume rm " + strings.Join(names, " ") + "`")
+	}
+	return nil
+}

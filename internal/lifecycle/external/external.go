@@ -1,0 +1,114 @@
+// Package external checks the services that a stack uses and did not make: databases, a cache
+// and an object store. It connects to them as the stack's containers will, and explains what
+// their clients report.
+package external
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/api/types/network"
+
+	"github.com/mlflow-sso/mlflow-sso/contract/naming"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/stack"
+	"github.com/mlflow-sso/mlflow-sso/platform"
+)
+
+// tryScript runs inside MLflow's image.
+//
+//go:embed probe_external.py
+var tryScript string
+
+// tryWithin bounds a look at all services that are not the stack's. Each client
+// gives up by itself before.
+const tryWithin = 2 * time.Minute
+
+// Probe connects to the services that are not the stack's, as its
+// containers will: by MLflow's image, on the edge network. A container that cannot
+// reach its database would be waited for in vain for minutes, and say little.
+// Nothing but that image has been made or changed by then. It returns whether a Keycloak has
+// left data in a database there.
+func Probe(ctx context.Context, s *stack.Stack, step stack.Step, known *stack.State) (holds bool, err error) {
+	elsewhere, err := platform.ReadExternal(s.Config)
+	if err != nil || !elsewhere.Any() {
+		return false, err
+	}
+	step.Say("trying the services that are not the stack's")
+	made, err := s.EnsureImage(ctx, step, known, "mlflow")
+	if err != nil {
+		return false, err
+	}
+	asked, secrets := asked(elsewhere)
+	input, err := json.Marshal(asked)
+	if err != nil {
+		return false, fmt.Errorf("services that are not the stack's: %w", err)
+	}
+	once := engine.RunSpec{
+		Name: s.Config.Name + "-check", Image: made, Network: wayOut(ctx, s), Within: tryWithin,
+		Labels: map[string]string{naming.Deployment: s.Config.Name, naming.Component: "check"},
+	}
+	result, err := s.Docker.RunOnce(ctx, once, []string{"python", "-c", tryScript}, engine.Stdin(strings.NewReader(string(input))))
+	if err == nil {
+		err = result.Err()
+	}
+	if err != nil {
+		return false, fmt.Errorf("try the services that are not the stack's: %s", without(secrets, err.Error()))
+	}
+	var seen []probeResult
+	if err := json.Unmarshal([]byte(result.Stdout), &seen); err != nil {
+		return false, fmt.Errorf("try the services that are not the stack's: the answer is no list: %w", err)
+	}
+	for i := range seen {
+		seen[i].Said = without(secrets, seen[i].Said)
+		holds = holds || seen[i].Keycloak
+	}
+	return holds, judge(elsewhere, seen)
+}
+
+// wayOut is the network by which the stack's containers reach what is elsewhere, or,
+// before it is there, the one that Docker has for everybody.
+func wayOut(ctx context.Context, s *stack.Stack) string {
+	edge := s.Config.Name + "-edge"
+	if _, err := s.Docker.API().NetworkInspect(ctx, edge, network.InspectOptions{}); err != nil {
+		return network.NetworkBridge
+	}
+	return edge
+}
+
+// asked is what the script reads, and the secrets in it.
+func asked(e platform.External) (map[string]any, []string) {
+	all, secrets := map[string]any{}, []string{}
+	if e.Postgres != nil {
+		databases := map[string]string{}
+		for name, password := range e.Postgres.Passwords {
+			databases[name] = e.Postgres.URI(name)
+			secrets = append(secrets, databases[name], password)
+		}
+		all[postgresService] = databases
+	}
+	if e.Redis != nil {
+		all[redisService] = map[string]string{"url": e.Redis.URL(), "prefix": e.Redis.Prefix}
+		secrets = append(secrets, e.Redis.URL(), e.Redis.Password)
+	}
+	if e.Artifacts != nil {
+		all[s3Service] = map[string]any{
+			"bucket": e.Artifacts.Bucket, "prefix": e.Artifacts.Prefix, "key_id": e.Artifacts.AccessKeyID, "secret": e.Artifacts.SecretKey,
+			"settings": e.Artifacts.Settings(),
+		}
+		secrets = append(secrets, e.Artifacts.SecretKey)
+	}
+	return all, secrets
+}
+
+// without is a text in which no secret stands, should a client repeat one.
+func without(secrets []string, text string) string {
+	for _, secret := range secrets {
+		text = strings.ReplaceAll(text, secret, "…")
+	}
+	return text
+}

@@ -1,0 +1,155 @@
+package external
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/mlflow-sso/mlflow-sso/platform"
+)
+
+// The services that may be elsewhere, as the script names them.
+const (
+	postgresService = "postgres"
+	redisService    = "redis"
+	s3Service       = "s3"
+)
+
+// probeResult is what was seen of a service.
+type probeResult struct {
+	Service string `json:"service"`
+	// Name is the database's, without the prefix; empty elsewhere.
+	Name string `json:"name"`
+	// Said is what went wrong, in the client's words; empty when nothing did.
+	Said string `json:"said"`
+	// Encoding and the following are of a database: may its role make tables, is it
+	// a superuser, has a Keycloak been there.
+	Encoding  string `json:"encoding"`
+	Creates   bool   `json:"creates"`
+	Superuser bool   `json:"superuser"`
+	Keycloak  bool   `json:"keycloak"`
+	// Kept says that a cache or a store gave back what it was given.
+	Kept bool `json:"kept"`
+}
+
+// howToMake is where the statements are.
+const howToMake = "docs/how-to/external-services.md has the statements"
+
+// judge reports everything that is wrong with the services that are not
+// the stack's.
+func judge(e platform.External, seen []probeResult) error {
+	var errs []error
+	see := func(service, name string) (probeResult, error) {
+		i := slices.IndexFunc(seen, func(s probeResult) bool { return s.Service == service && s.Name == name })
+		if i < 0 {
+			return probeResult{}, errors.New("was not tried")
+		}
+		return seen[i], nil
+	}
+	if e.Postgres != nil {
+		for _, name := range slices.Sorted(maps.Keys(e.Postgres.Passwords)) {
+			saw, err := see(postgresService, name)
+			if err == nil {
+				err = judgeDatabase(saw)
+			}
+			if err != nil {
+				errs = append(errs, fmt.Errorf("postgres.external: database %s%s at %s: %w", e.Postgres.Prefix, name, e.Postgres.Address, err))
+			}
+		}
+	}
+	if e.Redis != nil {
+		saw, err := see(redisService, "")
+		if err == nil {
+			err = judgeStore(saw)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("redis.external: %s: %w", e.Redis.Address, err))
+		}
+	}
+	if e.Artifacts != nil {
+		saw, err := see(s3Service, "")
+		if err == nil {
+			err = judgeStore(saw)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("artifacts.s3: %s at %s: %w", e.Artifacts.URI(), cmp.Or(e.Artifacts.Endpoint, "Amazon"), err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func judgeDatabase(saw probeResult) error {
+	switch {
+	case saw.Said != "":
+		return meant(saw)
+	case saw.Encoding != "UTF8":
+		return fmt.Errorf("got encoding %s, want UTF8: MLflow cannot read it; drop the database and make it with ENCODING 'UTF8': %s", saw.Encoding, howToMake)
+	case saw.Superuser:
+		return fmt.Errorf("its role is a superuser, which opens every database: take that away with ALTER ROLE … NOSUPERUSER; %s", howToMake)
+	case !saw.Creates:
+		return fmt.Errorf("its role may not make tables: make it the owner of the database with ALTER DATABASE … OWNER TO …; %s", howToMake)
+	}
+	return nil
+}
+
+func judgeStore(saw probeResult) error {
+	switch {
+	case saw.Said != "":
+		return meant(saw)
+	case !saw.Kept:
+		return errors.New("it does not give back what it was given a moment before")
+	}
+	return nil
+}
+
+// meanings are what a client's words mean to a person, the first that matches;
+// for one service, or for all where it names none. The words of servers that speak
+// another language than English are left as they are.
+var meanings = []struct {
+	service string
+	said    *regexp.Regexp
+	next    string
+}{
+	{postgresService, regexp.MustCompile(`password authentication failed`), "the file in postgres.external.passwordFiles.%s holds another password than the role has, or there is no such role; " + howToMake},
+	{postgresService, regexp.MustCompile(`database ".*" does not exist`), "make it; " + howToMake},
+	{postgresService, regexp.MustCompile(`permission denied for database`), "make the role its owner; " + howToMake},
+	{postgresService, regexp.MustCompile(`no pg_hba\.conf entry|rejects connection`), "the server lets this role not in from here, or not in this way: look at its pg_hba.conf or its list of networks, and at postgres.external.tls"},
+	{postgresService, regexp.MustCompile(`does not support SSL`), "the server speaks no TLS: switch it on there; postgres.external.tls may be false to a private address only"},
+	{redisService, regexp.MustCompile(`(?i)invalid (username-password|password)|WRONGPASS`), "the file in redis.external.passwordFile holds another password than the user default has"},
+	{redisService, regexp.MustCompile(`(?i)without any password configured|no password is set`), "the server lets everybody in: set a password there. Who can write to this cache can run code in MLflow"},
+	{redisService, regexp.MustCompile(`(?i)no permissions`), "the user default may not do that: it needs SETEX, GET, DEL, SCAN and PING for keys that begin with the stack's name"},
+	{redisService, regexp.MustCompile(`(?i)wrong.version.number|record layer failure`), "the server speaks no TLS at this port: set the port at which it does; redis.external.tls may be false to a private address only"},
+	{redisService, regexp.MustCompile(`(?i)connection closed by server|connection reset`), "the server may speak TLS at this port: set redis.external.tls"},
+	{s3Service, regexp.MustCompile(`NoSuchBucket|bucket does not exist`), "make the bucket, or correct artifacts.s3.bucket"},
+	{s3Service, regexp.MustCompile(`SignatureDoesNotMatch`), "the file in artifacts.s3.secretKeyFile holds another key than artifacts.s3.accessKeyID names"},
+	{s3Service, regexp.MustCompile(`InvalidAccessKeyId|UserNotFound|access key ID`), "the service does not know artifacts.s3.accessKeyID"},
+	{s3Service, regexp.MustCompile(`AccessDenied|Forbidden|\(403\)`), "the access key needs s3:PutObject, s3:GetObject and s3:DeleteObject on the prefix, and s3:ListBucket on the bucket"},
+	{s3Service, regexp.MustCompile(`PermanentRedirect|AuthorizationHeaderMalformed|IllegalLocationConstraint`), "the bucket is in another region: correct artifacts.s3.region"},
+	{"", regexp.MustCompile(`(?i)does not match host name|hostname mismatch|ip address mismatch|doesn't match`), "the server's certificate is for another name: set a host that is in it"},
+	{"", regexp.MustCompile(`(?i)certificate.verify.failed|unable to get local issuer`), "the images do not know the authority of the server's certificate: put that authority's certificate into " +
+		"/usr/local/share/ca-certificates on this machine, as NAME.crt, then `mlflow-sso destroy`, which keeps all data, and `mlflow-sso up`: images are built anew only then"},
+	{"", regexp.MustCompile(`(?i)could not translate|name or service not known|name resolution|no address associated|failed to resolve`), "containers on this host cannot resolve that name: correct it, or set an address"},
+	{"", regexp.MustCompile(`(?i)refused|time[d ]*out|timeout|unreachable|no route|could not connect`), "nothing answers there: look whether it runs, at host and port, and whether a firewall lets this machine's containers through"},
+}
+
+// preamble is what stands in the error of every attempt to connect, and is said already.
+var preamble = regexp.MustCompile(`^connection failed: (connection to server at .*? failed: )?`)
+
+// meant is a client's error with what it means.
+func meant(saw probeResult) error {
+	said := preamble.ReplaceAllString(strings.Join(strings.Fields(saw.Said), " "), "")
+	for _, m := range meanings {
+		if (m.service == "" || m.service == saw.Service) && m.said.MatchString(said) {
+			next := m.next
+			if strings.Contains(next, "%s") {
+				next = fmt.Sprintf(next, saw.Name)
+			}
+			return fmt.Errorf("%s: %s", said, next)
+		}
+	}
+	return errors.New(said)
+}

@@ -1,0 +1,33 @@
+package lifecycle
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle/reconcile"
+	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle/rotation"
+	"github.com/mlflow-sso/mlflow-sso/internal/stack"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
+)
+
+// Preview reports what Up would change, from the state alone; with refresh, it looks first at
+// what there is on the host and in Keycloak. Without refresh no service has to run. The stack is
+// one from [stack.OpenForPreview].
+func Preview(ctx context.Context, s *stack.Stack, step stack.Step, refresh bool) (report.Preview, error) {
+	if err := rotation.RejectDecrease(ctx, s); err != nil {
+		return report.Preview{}, fmt.Errorf("preview: %w", err)
+	}
+	found, err := s.CompareInDetail(ctx, step, refresh)
+	if err != nil {
+		return report.Preview{}, stack.Hinted("preview", err, explainDetached(s, found.Problems))
+	}
+	found.Adjust(func(c *report.Change) { showDetached(s, c) })
+	if err := s.NameVariables(ctx, found); err != nil {
+		return report.Preview{}, fmt.Errorf("preview: %w", err)
+	}
+	passwords, err := reconcile.PendingPasswords(ctx, s)
+	if err != nil {
+		return report.Preview{}, fmt.Errorf("preview: %w", err)
+	}
+	return report.Preview{Stack: s.Name, Changes: append(found.Changes(), passwords...), Same: found.Same()}, nil
+}

@@ -1,0 +1,41 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/mlflow-sso/mlflow-sso/components/credentials"
+	"github.com/mlflow-sso/mlflow-sso/internal/stack"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
+)
+
+// PendingPasswords are those of people which an update will set anew: no resource differs
+// by them.
+func PendingPasswords(ctx context.Context, s *stack.Stack) ([]report.Change, error) {
+	told, err := s.Outputs(ctx)
+	if errors.Is(err, stack.ErrNotUp) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	set := s.Config.Credentials
+	var properties []report.Property
+	turning := func(username, had string, label credentials.Label) {
+		// A stack that an earlier version has made does not say which it has.
+		if now := credentials.Version(set.Root, set.Generations[label]); had != "" && had != now {
+			properties = append(properties, report.Property{Name: "edition of the password of " + username, Old: text(had), New: text(now)})
+		}
+	}
+	if told.Keycloak.Admin.Exists() && s.Config.Keycloak.PermanentAdmin {
+		turning(told.Keycloak.Admin.Username, told.Keycloak.Admin.Edition, credentials.KeycloakAdmin)
+	}
+	for _, user := range told.DemoUsers {
+		turning(user.Username, user.Edition, credentials.Label(strings.Replace(user.Username, "-", "/", 1)))
+	}
+	if len(properties) == 0 {
+		return nil, nil
+	}
+	return []report.Change{{Resource: administrators, Kind: "passwords in keycloak", Outcome: report.Changed, Properties: properties}}, nil
+}

@@ -1,0 +1,113 @@
+package reconcile
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/mlflow-sso/mlflow-sso/components/realm"
+	"github.com/mlflow-sso/mlflow-sso/config"
+	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/realmusers"
+	"github.com/mlflow-sso/mlflow-sso/internal/stack"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
+)
+
+// managedGroups are the groups in which nobody is but whom the settings name.
+func managedGroups(s *stack.Stack) realmusers.ManagedGroups {
+	groups := realmusers.ManagedGroups{}
+	for _, group := range s.Config.Realm.ManagedGroups {
+		groups[group] = s.Config.UsersInGroup(group)
+		if group == realm.AdminGroup {
+			groups[group] = append(groups[group], s.Config.Realm.Administrators...)
+		}
+	}
+	return groups
+}
+
+// Users takes strangers out of exclusive groups and invites the listed people
+// who have no password yet. Where Keycloak cannot write to them, they are named.
+func Users(ctx context.Context, s *stack.Stack, step stack.Step) (stack.Changes, error) {
+	if len(s.Config.Users) == 0 && len(s.Config.Realm.ManagedGroups) == 0 {
+		return nil, nil
+	}
+	told, err := s.Outputs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	in, err := realmusers.Open(ctx, told)
+	if err != nil {
+		return nil, err
+	}
+	gone, err := in.Reconcile(ctx, managedGroups(s))
+	for _, who := range gone {
+		note(s, step, who+" taken out, the group is exclusive")
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := invite(ctx, s, step, in); err != nil {
+		return nil, err
+	}
+	if len(gone) == 0 {
+		return nil, nil
+	}
+	return stack.Changes{"update": len(gone)}, nil
+}
+
+func invite(ctx context.Context, s *stack.Stack, step stack.Step, in *realmusers.Realm) error {
+	var usernames []string
+	for _, p := range s.Config.Users {
+		usernames = append(usernames, p.Username)
+	}
+	waiting, err := in.NeedInvitation(ctx, usernames)
+	if err != nil || len(waiting) == 0 {
+		return err
+	}
+	if s.Config.Realm.Mail == nil {
+		note(s, step, "no password yet: "+strings.Join(waiting, ", ")+" (`mlflow-sso invite NAME` gives one)")
+		return nil
+	}
+	for _, username := range waiting {
+		if _, err := in.Invite(ctx, username, realmusers.LinkLifetime, false); err != nil {
+			return err
+		}
+		note(s, step, username+" was written to, to set a password")
+	}
+	return nil
+}
+
+// UserDifferences are those whom settlePeople would take out of a group.
+func UserDifferences(ctx context.Context, s *stack.Stack, found []report.Change) ([]report.Change, error) {
+	if len(s.Config.Realm.ManagedGroups) == 0 || RealmUnreadable(s, found) {
+		return nil, nil
+	}
+	told, err := s.Outputs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	in, err := realmusers.Open(ctx, told)
+	if err != nil {
+		return nil, err
+	}
+	return in.Differences(ctx, managedGroups(s))
+}
+
+// NewlyListed says whether somebody is listed whom the state of a realm that stands
+// does not know.
+func NewlyListed(s *stack.Stack, known *stack.State) bool {
+	if len(known.Of(stack.TypeRealm)) == 0 {
+		return false
+	}
+	var names []string
+	for _, r := range known.Of(stack.TypeUser) {
+		username, _ := r.Inputs["username"].(string)
+		names = append(names, username)
+	}
+	return slices.ContainsFunc(s.Config.Users, func(p config.User) bool { return !slices.Contains(names, p.Username) })
+}
+
+// note says what happened to a person, at once and in the summary.
+func note(s *stack.Stack, step stack.Step, what string) {
+	step.Say("%s", what)
+	s.Note(what)
+}

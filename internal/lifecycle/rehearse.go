@@ -1,0 +1,81 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/backup"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle/datacheck"
+	"github.com/mlflow-sso/mlflow-sso/internal/stack"
+)
+
+// Rehearsal is what the new versions have made of a copy.
+type Rehearsal struct {
+	Versions []VersionChange `json:"versions"`
+	Snapshot string          `json:"snapshot"`
+	Tables   int             `json:"tables"`
+	Rows     int64           `json:"rows"`
+	// Artifacts are the files.
+	Artifacts int64 `json:"artifacts"`
+	// Losses are the tables that have less than before, all of them accepted.
+	Losses  []datacheck.MissingRows `json:"losses"`
+	Seconds int64                   `json:"seconds"`
+
+	// moves says that the data of one Postgres is not read by the other.
+	moves bool
+}
+
+// rehearse tries the settings' versions on a copy of what the stack has now.
+func (n *Session) rehearse(ctx context.Context, which Selection, told outputs.Stack, changed []VersionChange, accept []string) (r Rehearsal, err error) {
+	began := time.Now()
+	docker, err := engine.Open(ctx)
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, docker.Close()) }()
+	was, err := datacheck.PostgresMajor(ctx, docker, told.Postgres.Container)
+	if err != nil {
+		return r, err
+	}
+	taken, err := n.Snapshot(ctx, backup.Client{Docker: docker, Container: told.Backup.Container}, told)
+	if err != nil {
+		return r, err
+	}
+	r = Rehearsal{Versions: changed, Snapshot: taken.ID, Losses: []datacheck.MissingRows{}}
+	var rows map[string]map[string]int64
+	done, err := n.inCopy(ctx, which, RestoreOptions{Of: told.Deployment, Snapshot: taken.ID}, func(ctx context.Context, s *stack.Stack) error {
+		is, err := datacheck.PostgresMajor(ctx, docker, s.Config.Name+"-postgres")
+		if err != nil {
+			return err
+		}
+		r.moves = is != was
+		rows, err = CountRows(ctx, s)
+		return err
+	})
+	if err != nil {
+		return r, err
+	}
+	r.Tables, r.Rows, r.Artifacts, r.Seconds = done.Tables, done.Rows, done.Artifacts, int64(time.Since(began).Seconds())
+	r.Losses = append(r.Losses, datacheck.Compare(done.Held, rows)...)
+	if left := r.unaccepted(accept); len(left) > 0 {
+		return r, fmt.Errorf("tables have less than before: %s; where that is meant, say so with --allow-data-loss TABLE", strings.Join(left, "; "))
+	}
+	return r, nil
+}
+
+// unaccepted are the losses that are not in a list of tables.
+func (r Rehearsal) unaccepted(tables []string) []string {
+	var all []string
+	for _, loss := range r.Losses {
+		if !slices.Contains(tables, loss.Table) {
+			all = append(all, loss.String())
+		}
+	}
+	return all
+}

@@ -1,0 +1,111 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/api/types/mount"
+	"github.com/docker/docker/api/types/network"
+
+	"github.com/mlflow-sso/mlflow-sso/contract/naming"
+	"github.com/mlflow-sso/mlflow-sso/internal/backup"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/stack"
+)
+
+// The folders of Postgres' volume in which clusters are kept that are not in use.
+const (
+	beforeUpgrade = "before-upgrade"
+	afterUpgrade  = "after-upgrade"
+)
+
+// clusters is where Postgres' image has its clusters, a folder per major version.
+const clusters = "/var/lib/postgresql"
+
+// asideScript puts the clusters into a folder of the volume. Where that was done before, what
+// is in use is a part of a new one, and goes.
+const asideScript = `cd "$1" && if [ -e "$2" ]; then rm -rf [0-9]*
+else mkdir -p "$2.new" && for one in [0-9]*; do if [ -e "$one" ]; then mv "$one" "$2.new/" || exit 1; fi; done && mv "$2.new" "$2"; fi`
+
+// backScript puts them back, if they are there, and says so.
+const backScript = `cd "$1" && if [ -e "$2.new" ] && [ ! -e "$2" ]; then mv "$2.new" "$2" || exit 1; fi
+if [ ! -e "$2" ]; then exit 0; fi
+if [ -n "$(ls -A "$2")" ]; then rm -rf [0-9]* && mv "$2"/* . || exit 1; fi
+rmdir "$2" && echo back`
+
+// reloadDatabases makes the databases of the stack anew and fills them from a snapshot. Artifacts are
+// as they are: no file is ever changed once it is written. The clusters of before are kept in a
+// folder of the volume. The containers are down. It may be cut off anywhere and begun again.
+func reloadDatabases(ctx context.Context, s *stack.Stack, step stack.Step, snapshot, aside string) error {
+	if _, err := inVolume(ctx, s, asideScript, aside); err != nil {
+		return fmt.Errorf("set the databases aside: %w", err)
+	}
+	step.Say("making the databases")
+	if _, err := s.Update(ctx, step, stack.DatabasesOnly, false); err != nil {
+		return err
+	}
+	reading, err := s.ImageID(ctx, "backup")
+	if err != nil {
+		return err
+	}
+	return loadDatabasesFrom(ctx, s, step, reading, snapshot)
+}
+
+// loadDatabasesFrom writes the databases of a snapshot that was looked for by its ID.
+func loadDatabasesFrom(ctx context.Context, s *stack.Stack, step stack.Step, reading, snapshot string) (err error) {
+	reader, err := backup.OpenReader(ctx, s.Docker, reading, s.Config.Name, s.Config.Backup, "")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, reader.Close()) }()
+	chosen, err := reader.Choose(ctx, s.Config.Name, snapshot)
+	if err != nil {
+		return err
+	}
+	return loadDatabases(ctx, s, step, reader, chosen.ID)
+}
+
+// stopContainers removes the containers; volumes stay.
+func stopContainers(ctx context.Context, s *stack.Stack, step stack.Step) error {
+	step.Say("taking the containers down; volumes stay")
+	_, err := Destroy(ctx, s, step, false)
+	s.ClearNotes() // what a removal leaves alone is no news here
+	return err
+}
+
+// reinstateOldCluster puts the clusters of before an upgrade back, and says whether they were there.
+func reinstateOldCluster(ctx context.Context, s *stack.Stack) (bool, error) {
+	said, err := inVolume(ctx, s, backScript, beforeUpgrade)
+	if err != nil {
+		return false, fmt.Errorf("put the databases back: %w", err)
+	}
+	return strings.TrimSpace(said) == "back", nil
+}
+
+// DeleteOldCluster removes the clusters that an upgrade or a way back has set aside, once what
+// has taken their place is proved.
+func DeleteOldCluster(ctx context.Context, s *stack.Stack) error {
+	if _, err := inVolume(ctx, s, `cd "$1" && shift && for aside in "$@"; do rm -rf "$aside" "$aside.new" || exit 1; done`, beforeUpgrade, afterUpgrade); err != nil {
+		return fmt.Errorf("remove the databases that were set aside: %w", err)
+	}
+	return nil
+}
+
+// inVolume runs a script, with the folder of the clusters and others as arguments, in a container
+// that sees Postgres' volume and nothing else.
+func inVolume(ctx context.Context, s *stack.Stack, script string, folders ...string) (string, error) {
+	// Of the images that are kept, this one has the user whose the volume is.
+	once := engine.RunSpec{
+		Name: s.Config.Name + "-clusters", Image: keptImage(s, "postgres"), Network: network.NetworkNone, Within: 10 * time.Minute,
+		Labels: map[string]string{naming.Component: "clusters"},
+		Mounts: []mount.Mount{{Type: mount.TypeVolume, Source: s.Config.Name + "-postgres-data", Target: clusters}},
+	}
+	ran, err := s.Docker.RunOnce(ctx, once, append([]string{"sh", "-c", script, "sh", clusters}, folders...))
+	if err == nil {
+		err = ran.Err()
+	}
+	return ran.Stdout, err
+}

@@ -1,0 +1,240 @@
+package lifecycle
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/backup"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle/rotation"
+	"github.com/mlflow-sso/mlflow-sso/internal/stack"
+	"github.com/mlflow-sso/mlflow-sso/platform"
+)
+
+// RestoreOptions say which snapshot.
+type RestoreOptions struct {
+	// Of is the `name` of the stack whose snapshot it is; empty for the stack's own.
+	Of string
+	// Snapshot is the beginning of its ID; "latest" for the newest.
+	Snapshot string
+}
+
+// RestoreResult is what a restore came to.
+type RestoreResult struct {
+	Snapshot string    `json:"snapshot"`
+	Of       string    `json:"of"`
+	Taken    time.Time `json:"taken"`
+	Tables   int       `json:"tables"`
+	Rows     int64     `json:"rows"`
+	// Artifacts are the files; ArtifactsElsewhere is where they are if the snapshot has none.
+	Artifacts          int64  `json:"artifacts"`
+	ExternalArtifacts string `json:"artifactsElsewhere,omitempty"`
+	// Held is what the snapshot says of the tables of each database.
+	Held map[string][]backup.Table `json:"-"`
+}
+
+// Restore makes the stack, of which there is nothing yet, out of a snapshot, and brings it up.
+//
+// What may be wrong with the snapshot is found before anything of the stack is made but
+// its images: every byte is read and compared with its checksum first. What is restored is
+// compared with what the snapshot says of itself, row by row and file by file. Where that fails,
+// what was made is removed again. Nothing that was there before is ever removed.
+func Restore(ctx context.Context, s *stack.Stack, step stack.Step, options RestoreOptions) (RestoreResult, error) {
+	if err := mayRestore(ctx, s, step); err != nil {
+		return RestoreResult{}, err
+	}
+	if options.Of == "" {
+		options.Of = s.Config.Name
+	}
+	r := &restore{s: s, step: step, options: options}
+	if err := perform(ctx, r.actions()); err != nil {
+		return r.result, errors.Join(err, restoreOldCluster(ctx, s, step))
+	}
+	if _, err := Up(ctx, s, step, false); err != nil {
+		return r.result, fmt.Errorf("all data was restored, and the stack did not come up: %w; go on with `mlflow-sso up --stack %s`", err, s.Name)
+	}
+	return r.result, nil
+}
+
+// restore is one run of the workflow.
+type restore struct {
+	s       *stack.Stack
+	step    stack.Step
+	options RestoreOptions
+	// image reads snapshots, root is the root secret of the chosen one.
+	image, root string
+	chosen      backup.Selection
+	result      RestoreResult
+}
+
+// actions make the data of the stack, before anything runs. Where one fails, what they made is
+// removed.
+func (r *restore) actions() []Action {
+	return []Action{
+		{Name: "make the image that reads snapshots", Do: r.makeImage},
+		{Name: "choose the snapshot and verify all of it", Do: r.choose},
+		{Name: "set the root secret of the snapshot", Do: func(ctx context.Context) error { return rotation.SetRootSecret(ctx, r.s, r.root) }},
+		{Name: "make the databases", Do: func(ctx context.Context) error {
+			r.step.Say("making the databases")
+			_, err := r.s.Update(ctx, r.step, stack.DatabasesOnly, false)
+			return err
+		}},
+		{Name: "load artifacts and databases, and compare them with the snapshot", Do: func(ctx context.Context) error {
+			return loadSnapshot(ctx, r.s, r.step, r.image, r.chosen, &r.result)
+		}},
+	}
+}
+
+func (r *restore) makeImage(ctx context.Context) (err error) {
+	r.step.Say("making the image that reads snapshots")
+	if _, err := r.s.Update(ctx, r.step, stack.ImageOnly("backup"), false); err != nil {
+		return err
+	}
+	r.image, err = r.s.ImageID(ctx, "backup")
+	return err
+}
+
+func (r *restore) choose(ctx context.Context) (err error) {
+	if r.chosen, r.root, err = choose(ctx, r.s, r.step, r.image, r.options); err != nil {
+		return err
+	}
+	manifest := r.chosen.Manifest
+	r.result = RestoreResult{
+		Snapshot: r.chosen.ID, Of: r.options.Of, Taken: r.chosen.Time, ExternalArtifacts: manifest.Artifacts.Elsewhere, Held: manifest.Databases,
+	}
+	return nil
+}
+
+// mayRestore refuses what cannot go well, before anything is made.
+func mayRestore(ctx context.Context, s *stack.Stack, step stack.Step) error {
+	switch {
+	case s.Config.Backup == nil:
+		return errors.New("the stack file has no `backup`, which says where the snapshots are and which file has the recovery passphrase")
+	case s.Config.Postgres.External != nil:
+		return errors.New("the stack file has postgres.external: restoring into a server that is not the stack's is not done by this command; docs/how-to/back-up-and-restore.md says how to do it by hand")
+	}
+	if err := preflight(ctx, s); err != nil {
+		return err
+	}
+	known, err := s.ReadSettledState(ctx, step)
+	if err != nil {
+		return err
+	}
+	if known.HasResources() {
+		return fmt.Errorf("stack %s is there, or its data is: a restore removes nothing. Restore beside it, with another `name` and other ports in a stack file of its own and `--source %s`; "+
+			"or, if nobody needs what it has, remove it with `mlflow-sso destroy --delete-data --stack %s` first", s.Name, s.Config.Name, s.Name)
+	}
+	if _, err := volumes(ctx, s, known); err != nil {
+		return err
+	}
+	others, err := s.Docker.API().ContainerList(ctx, container.ListOptions{All: true, Filters: s.OwnFilter()})
+	if err == nil && len(others) > 0 {
+		err = fmt.Errorf("container %s is of a deployment named %q that is not in this state: choose another `name` in the stack file", engine.ContainerName(others[0]), s.Config.Name)
+	}
+	return err
+}
+
+// choose finds the snapshot and looks whether it can be restored: it is that of the wanted stack,
+// it is whole, the passphrase opens it and the root secret in it, and there is room for it.
+func choose(ctx context.Context, s *stack.Stack, step stack.Step, reading string, options RestoreOptions) (chosen backup.Selection, root string, err error) {
+	reader, err := backup.OpenReader(ctx, s.Docker, reading, s.Config.Name, s.Config.Backup, "")
+	if err != nil {
+		return chosen, "", err
+	}
+	defer func() { err = errors.Join(err, reader.Close()) }()
+	step.Say("looking for the snapshot")
+	if chosen, err = reader.Choose(ctx, options.Of, options.Snapshot); err != nil {
+		return chosen, "", err
+	}
+	passphrase, err := s.Config.Backup.RecoveryPassphraseFile.Read()
+	if err != nil {
+		return chosen, "", err
+	}
+	if root, err = backup.Unseal(chosen.Sealed, passphrase, chosen.Manifest.Identity); err != nil {
+		return chosen, "", err
+	}
+	if err := roomFor(ctx, s, chosen.Manifest); err != nil {
+		return chosen, "", err
+	}
+	step.Say("reading all of snapshot %.8s of %s, to see that it is whole", chosen.ID, chosen.Time.Local().Format(time.DateTime))
+	return chosen, root, reader.Verify(ctx, chosen.ID)
+}
+
+// roomOf is what a snapshot needs, in bytes: twice what the databases take, since a
+// write-ahead log is written with them.
+func roomOf(m backup.Manifest) uint64 {
+	return uint64(2*m.DatabasesBytes+m.Artifacts.Bytes) + roomToRun
+}
+
+// roomFor demands that much where Docker keeps its volumes.
+func roomFor(ctx context.Context, s *stack.Stack, m backup.Manifest) error {
+	info, err := s.Docker.API().Info(ctx)
+	if err != nil {
+		return fmt.Errorf("ask the Docker daemon: %w", err)
+	}
+	return roomIn(info.DockerRootDir, roomOf(m), "the databases and artifacts of the snapshot go there")
+}
+
+// loadSnapshot writes databases and artifacts, and compares them with the snapshot's manifest.
+func loadSnapshot(ctx context.Context, s *stack.Stack, step stack.Step, reading string, chosen backup.Selection, done *RestoreResult) (err error) {
+	volume := ""
+	if s.Config.Artifacts.S3 == nil && chosen.Manifest.Artifacts.Elsewhere == "" {
+		volume = s.Config.Name + "-mlflow-artifacts"
+	}
+	reader, err := backup.OpenReader(ctx, s.Docker, reading, s.Config.Name, s.Config.Backup, volume)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, reader.Close()) }()
+	if volume != "" {
+		step.Say("restoring %d artifacts", chosen.Manifest.Artifacts.Files)
+		files, err := reader.Artifacts(ctx, chosen)
+		if err != nil {
+			return err
+		}
+		done.Artifacts = files.Files
+	}
+	if err := loadDatabases(ctx, s, step, reader, chosen.ID); err != nil {
+		return err
+	}
+	for _, database := range platform.Databases() {
+		for _, table := range chosen.Manifest.Databases[database] {
+			done.Tables, done.Rows = done.Tables+1, done.Rows+table.Rows
+		}
+	}
+	return nil
+}
+
+// restoreOldCluster removes what a restore that failed has made, of a stack of which there was
+// nothing before.
+func restoreOldCluster(ctx context.Context, s *stack.Stack, step stack.Step) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Minute)
+	defer cancel()
+	step.Say("removing what was made so far")
+	read, err := s.ReadSettledState(ctx, step)
+	if err == nil && read.HasResources() {
+		err = s.WriteState(ctx, read, "change of the state", unprotected)
+	}
+	if err == nil {
+		_, err = Destroy(ctx, s, step, true)
+	}
+	if err != nil {
+		return fmt.Errorf("what was made so far could not be removed: %w; `mlflow-sso destroy --delete-data --stack %s` does it", err, s.Name)
+	}
+	return nil
+}
+
+// unprotected takes all protection away.
+func unprotected(deployment json.RawMessage) (json.RawMessage, error) {
+	return stack.WithResources(deployment, func(all []stack.Member) ([]stack.Member, error) {
+		for _, resource := range all {
+			delete(resource, "protect")
+		}
+		return all, nil
+	})
+}

@@ -1,0 +1,84 @@
+package rotation
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/stack"
+)
+
+// RootSecret makes the root secret that the settings ask for, alone: what depends on it can
+// be told only once it is there.
+func RootSecret(ctx context.Context, s *stack.Stack, step stack.Step, known *stack.State) (stack.Changes, error) {
+	roots := known.RootSecrets()
+	if _, there := roots[s.Config.Credentials.Root]; there || len(roots) == 0 {
+		return nil, nil
+	}
+	step.Say("making another root secret")
+	return s.Update(ctx, step, stack.RootSecretsOnly, false)
+}
+
+// SetRootSecret puts another root secret in the place of those in the state: for a stack in
+// which nothing was derived of them yet.
+func SetRootSecret(ctx context.Context, s *stack.Stack, root string) error {
+	raw, err := base64.StdEncoding.DecodeString(root)
+	if err != nil {
+		return errors.New("the root secret to be set is no base64")
+	}
+	read, err := s.ReadState(ctx)
+	if err != nil {
+		return err
+	}
+	values := map[string]string{"base64": root, "hex": hex.EncodeToString(raw)}
+	set := false
+	err = s.WriteState(ctx, read, "change of the state", func(deployment json.RawMessage) (json.RawMessage, error) {
+		return stack.WithResources(deployment, func(all []stack.Member) ([]stack.Member, error) {
+			for _, resource := range all {
+				if stack.TextOf(resource["type"]) != stack.TypeRootSecret {
+					continue
+				}
+				set = true
+				if err := setSecrets(resource, values); err != nil {
+					return nil, err
+				}
+			}
+			return all, nil
+		})
+	})
+	if err == nil && !set {
+		err = errors.New("the state has no root secret to be replaced")
+	}
+	return err
+}
+
+// setSecrets changes secret outputs of a resource, in clear as the state is exported;
+// Pulumi encrypts them again.
+func setSecrets(resource stack.Member, values map[string]string) error {
+	var outputs stack.Member
+	if err := json.Unmarshal(resource["outputs"], &outputs); err != nil {
+		return err
+	}
+	for name, value := range values {
+		var marked stack.Member
+		if err := json.Unmarshal(outputs[name], &marked); err != nil || len(marked["plaintext"]) == 0 {
+			return fmt.Errorf("the output %s of the root secret is not marked as a secret in the state", name)
+		}
+		encoded, err := json.Marshal(value)
+		if err != nil {
+			return err
+		}
+		if marked["plaintext"], err = json.Marshal(string(encoded)); err != nil {
+			return err
+		}
+		if outputs[name], err = json.Marshal(marked); err != nil {
+			return err
+		}
+	}
+	encoded, err := json.Marshal(outputs)
+	resource["outputs"] = encoded
+	return err
+}

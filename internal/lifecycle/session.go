@@ -1,0 +1,213 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/mlflow-sso/mlflow-sso/config"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/backup"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/machine"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/toolchain"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
+	"github.com/mlflow-sso/mlflow-sso/internal/stack"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
+)
+
+// Selection names a stack: by its name, and by the file with its settings, which is empty for
+// the one in the repository.
+type Selection struct {
+	Name, File string
+	// Warn gets the settings whenever they are read, to report deprecated names; nil does not.
+	Warn func(*config.Config)
+}
+
+// settings reads the stack's settings.
+func (w Selection) settings(root string) (*config.Config, error) {
+	settings, err := stack.Settings(root, w.Name, w.File)
+	if w.Warn != nil {
+		w.Warn(settings)
+	}
+	return settings, err
+}
+
+// Flags are the flags that select the same stack, for a person to type.
+func (w Selection) Flags() string {
+	if w.File == "" {
+		return "--stack " + w.Name
+	}
+	return "--stack " + w.Name + " --file " + w.File
+}
+
+// Session carries out workflows on stacks of this machine.
+type Session struct {
+	// Err is where progress and warnings go.
+	Err io.Writer
+	// Verify proves the logins of a running stack and reports on them. With quiet the report
+	// stays off standard output.
+	Verify func(ctx context.Context, told outputs.Stack, quiet bool) error
+}
+
+func (n *Session) log() *progress.Log { return progress.New(n.Err) }
+
+// Do does something with a stack, an empty one where there was none, as a step, on a machine
+// that it makes ready.
+func (n *Session) Do(ctx context.Context, which Selection, title string, do func(context.Context, *progress.Step, *stack.Stack) error) (err error) {
+	root, err := workingcopy.Find(".")
+	if err != nil {
+		return err
+	}
+	// A mistake in the settings should show before a machine is made ready for minutes.
+	settings, err := which.settings(root)
+	if err != nil {
+		return err
+	}
+	log := n.log()
+	ready, err := machine.Prepare(ctx, log, root, settings.Images.Base, settings.Images.Date)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, ready.Docker.Close()) }()
+	options, err := stackOptions(which, ready)
+	if err != nil {
+		return err
+	}
+	s, err := stack.Open(ctx, options)
+	if err != nil {
+		return err
+	}
+	return log.Step(ctx, title, func(ctx context.Context, step *progress.Step) error { return do(ctx, step, s) })
+}
+
+// Destroy removes a stack, see [Destroy]. Docker is not started for it: where no daemon runs,
+// nothing of the stack runs either.
+func (n *Session) Destroy(ctx context.Context, which Selection, data bool) (err error) {
+	root, err := workingcopy.Find(".")
+	if err != nil {
+		return err
+	}
+	if _, err := which.settings(root); err != nil {
+		return err
+	}
+	at, err := datadir.Open()
+	if err != nil {
+		return err
+	}
+	if !stack.MightExist(at, which.Name) {
+		_, err := fmt.Fprintf(n.Err, "stack %s was never brought up from %s: there is nothing to remove\n", which.Name, at.Dir())
+		return err
+	}
+	docker, err := engine.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, docker.Close()) }()
+	log := n.log()
+	tools, err := machine.EnsureToolchain(ctx, log, at, root)
+	if err != nil {
+		return err
+	}
+	options, err := stackOptions(which, &machine.Machine{Root: root, Home: at, Docker: docker, Toolchain: tools})
+	if err != nil {
+		return err
+	}
+	s, err := stack.Open(ctx, options)
+	if err != nil {
+		return err
+	}
+	return log.Step(ctx, "stack "+which.Name, func(ctx context.Context, step *progress.Step) error {
+		changes, err := Destroy(ctx, s, step, data)
+		if err == nil {
+			step.Say("%s", s.Summary(changes))
+		}
+		return err
+	})
+}
+
+// Find opens a stack that is in the state, to read that alone: nothing is installed or started
+// for it.
+func Find(ctx context.Context, which Selection) (*stack.Stack, error) {
+	root, err := workingcopy.Find(".")
+	if err != nil {
+		return nil, err
+	}
+	at, err := datadir.Open()
+	if err != nil {
+		return nil, err
+	}
+	options, err := stackOptions(which, &machine.Machine{Root: root, Home: at, Toolchain: toolchain.Installed(at)})
+	if err != nil {
+		return nil, err
+	}
+	return stack.OpenExisting(ctx, options)
+}
+
+// Settings are those of a stack.
+func Settings(which Selection) (*config.Config, error) {
+	root, err := workingcopy.Find(".")
+	if err != nil {
+		return nil, err
+	}
+	return which.settings(root)
+}
+
+// SetImagesDate sets the day of Debian's packages in the stack file, and returns the file.
+func SetImagesDate(which Selection, day time.Time) (string, error) {
+	root, err := workingcopy.Find(".")
+	if err != nil {
+		return "", err
+	}
+	return stack.SetImagesDate(root, which.Name, which.File, day)
+}
+
+// Outputs reads what a stack tells about itself; no service is asked.
+func Outputs(ctx context.Context, which Selection) (outputs.Stack, error) {
+	s, err := Find(ctx, which)
+	if err != nil {
+		return outputs.Stack{}, err
+	}
+	return s.Outputs(ctx)
+}
+
+func stackOptions(which Selection, m *machine.Machine) (stack.Options, error) {
+	program, err := os.Executable()
+	return stack.Options{
+		Name: which.Name, File: which.File, Repository: m.Root, Home: m.Home, Docker: m.Docker,
+		PulumiRoot: m.Toolchain.Root, PulumiHome: m.Toolchain.PulumiHome, Environment: m.Toolchain.Environment, Program: program,
+	}, err
+}
+
+// WithBackup does something with the container that takes the snapshots of a stack.
+func WithBackup(ctx context.Context, which Selection, told outputs.Stack, do func(backup.Client) error) (err error) {
+	if err := requireBackup(which, told, "run `mlflow-sso up "+which.Flags()+"`"); err != nil {
+		return err
+	}
+	docker, err := engine.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, docker.Close()) }()
+	return do(backup.Client{Docker: docker, Container: told.Backup.Container})
+}
+
+func requireBackup(which Selection, told outputs.Stack, next string) error {
+	if told.Backup.Exists() {
+		return nil
+	}
+	return fmt.Errorf("stack %s takes no snapshots: set `backup` in its stack file (docs/how-to/back-up-and-restore.md), and %s", which.Name, next)
+}
+
+// Snapshot takes one now, as a step.
+func (n *Session) Snapshot(ctx context.Context, client backup.Client, told outputs.Stack) (taken backup.Snapshot, err error) {
+	err = n.log().Step(ctx, "snapshot of "+told.Deployment, func(ctx context.Context, step *progress.Step) (err error) {
+		taken, err = client.Create(ctx, func(text string) { step.Say("%s", text) })
+		return err
+	})
+	return taken, err
+}

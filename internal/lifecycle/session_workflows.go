@@ -1,0 +1,234 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/backup"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/machine"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
+	"github.com/mlflow-sso/mlflow-sso/internal/stack"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
+)
+
+// ErrNothingToUpgrade is wrapped where a stack has the versions that its settings want.
+var ErrNothingToUpgrade = errors.New("there is nothing to upgrade")
+
+// UpgradeOptions say how.
+type UpgradeOptions struct {
+	// RehearseOnly leaves the stack itself alone.
+	RehearseOnly bool
+	// Accept are tables that may have less afterwards.
+	Accept []string
+}
+
+// Upgrade rehearses the versions that the settings want on a copy, brings the stack to them,
+// proves the logins and removes what was set aside. An upgrade that was interrupted goes on.
+func (n *Session) Upgrade(ctx context.Context, which Selection, options UpgradeOptions) (tried Rehearsal, err error) {
+	told, err := Outputs(ctx, which)
+	if err != nil {
+		return tried, err
+	}
+	if !told.Backup.Exists() {
+		return tried, fmt.Errorf("stack %s takes no snapshots, and an upgrade needs one to try it on and to go back to: "+
+			"set `backup` in its stack file (docs/how-to/back-up-and-restore.md), and run `mlflow-sso up --skip-rehearsal %s`", which.Name, which.Flags())
+	}
+	point, changed, err := lastUpgrade(ctx, which)
+	if err != nil {
+		return tried, err
+	}
+	interrupted := point != nil && point.Stage == Changing
+	switch {
+	case interrupted && options.RehearseOnly:
+		return tried, errors.New("an upgrade is half way: there is nothing to rehearse. `mlflow-sso upgrade` goes on, `mlflow-sso upgrade --rollback` goes back")
+	case !interrupted && len(changed) == 0:
+		return tried, fmt.Errorf("stack %s has the versions that its settings want: %w", which.Name, ErrNothingToUpgrade)
+	case !interrupted:
+		if tried, err = n.rehearse(ctx, which, told, changed, options.Accept); err != nil {
+			return tried, fmt.Errorf("rehearsal: %w; the stack itself was not touched", err)
+		}
+	}
+	if options.RehearseOnly {
+		return tried, nil
+	}
+	told, err = n.change(ctx, which, "upgrade of stack "+which.Name, func(ctx context.Context, step *progress.Step, s *stack.Stack) (stack.Changes, error) {
+		return Upgrade(ctx, s, step, tried.moves)
+	})
+	if err == nil {
+		err = n.Verify(ctx, told, false)
+	}
+	if err != nil {
+		return tried, fmt.Errorf("%w\nthe way back: mlflow-sso upgrade --rollback %s", err, which.Flags())
+	}
+	return tried, n.deleteOldCluster(ctx, which)
+}
+
+// lastUpgrade is what is known of the last upgrade, and what one would change.
+func lastUpgrade(ctx context.Context, which Selection) (*RollbackPoint, []VersionChange, error) {
+	s, err := Find(ctx, which)
+	if err != nil {
+		return nil, nil, err
+	}
+	point, err := ReadRollbackPoint(s)
+	if err != nil {
+		return nil, nil, err
+	}
+	changed, err := VersionChanges(ctx, s)
+	return point, changed, err
+}
+
+// change does a workflow as a step, says what it came to, and returns the outputs then.
+func (n *Session) change(ctx context.Context, which Selection, title string,
+	do func(context.Context, *progress.Step, *stack.Stack) (stack.Changes, error),
+) (told outputs.Stack, err error) {
+	err = n.Do(ctx, which, title, func(ctx context.Context, step *progress.Step, s *stack.Stack) error {
+		changes, err := do(ctx, step, s)
+		if err != nil {
+			return err
+		}
+		step.Say("%s", s.Summary(changes))
+		told, err = s.Outputs(ctx)
+		return err
+	})
+	return told, err
+}
+
+func (n *Session) deleteOldCluster(ctx context.Context, which Selection) error {
+	return n.Do(ctx, which, "removing what was set aside", func(ctx context.Context, _ *progress.Step, s *stack.Stack) error {
+		return DeleteOldCluster(ctx, s)
+	})
+}
+
+// UpOptions say how a stack is brought up.
+type UpOptions struct {
+	// Refresh reverts manual changes, too.
+	Refresh bool
+	// Unrehearsed lets other versions take over the data without an upgrade.
+	Unrehearsed bool
+}
+
+// Up brings a stack up, see [Up], and returns its outputs.
+func (n *Session) Up(ctx context.Context, which Selection, options UpOptions) (outputs.Stack, error) {
+	return n.change(ctx, which, "stack "+which.Name, func(ctx context.Context, step *progress.Step, s *stack.Stack) (stack.Changes, error) {
+		if !options.Unrehearsed {
+			if err := RequireRehearsal(ctx, s); err != nil {
+				return nil, err
+			}
+		}
+		return Up(ctx, s, step, options.Refresh)
+	})
+}
+
+// RollbackOptions say how.
+type RollbackOptions struct {
+	// Confirm is asked before what was written since the upgrade is lost; nil where that is meant.
+	Confirm func(*RollbackPoint) error
+	// NoVerify leaves out the logins.
+	NoVerify bool
+}
+
+// Rollback makes a stack what it was before its last upgrade. What was written since is in a
+// snapshot that is taken first, if one can be.
+func (n *Session) Rollback(ctx context.Context, which Selection, options RollbackOptions) (*RollbackPoint, error) {
+	point, _, err := lastUpgrade(ctx, which)
+	if err != nil {
+		return nil, err
+	}
+	if point == nil || point.Stage == Back {
+		return nil, fmt.Errorf("stack %s was not upgraded since it went back, or never: there is no way to go", which.Name)
+	}
+	if point.Stage == Done {
+		if options.Confirm != nil {
+			if err := options.Confirm(point); err != nil {
+				return nil, err
+			}
+		}
+		// Who goes back because nothing works must not be held up by that.
+		if err := n.snapshotBeforeRollback(ctx, which); err != nil {
+			_, _ = fmt.Fprintf(n.Err, "no snapshot of the present could be taken, so what was written since the upgrade is lost: %v\n", err)
+		}
+	}
+	before := Selection{Name: which.Name, File: point.File}
+	told, err := n.change(ctx, before, "way back of stack "+which.Name, func(ctx context.Context, step *progress.Step, s *stack.Stack) (stack.Changes, error) {
+		return Rollback(ctx, s, step, point)
+	})
+	if err == nil && !options.NoVerify {
+		err = n.Verify(ctx, told, false)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return point, n.deleteOldCluster(ctx, before)
+}
+
+func (n *Session) snapshotBeforeRollback(ctx context.Context, which Selection) error {
+	told, err := Outputs(ctx, which)
+	if err != nil {
+		return err
+	}
+	return WithBackup(ctx, which, told, func(client backup.Client) error {
+		_, err := n.Snapshot(ctx, client, told)
+		return err
+	})
+}
+
+// Drift compares a stack with what exists, see [Drift]. Nothing is installed or started for it.
+func (n *Session) Drift(ctx context.Context, which Selection) (found []report.Change, err error) {
+	s, err := Find(ctx, which)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.Outputs(ctx); err != nil {
+		return nil, err
+	}
+	if s.Docker, err = engine.Open(ctx); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.Docker.Close()) }()
+	err = n.log().Step(ctx, "stack "+which.Name, func(ctx context.Context, step *progress.Step) error {
+		found, err = Drift(ctx, s, step)
+		return err
+	})
+	return found, err
+}
+
+// Preview reports what Up would change, see [Preview]. Only Pulumi is made ready for it.
+func (n *Session) Preview(ctx context.Context, which Selection, refresh bool) (found report.Preview, err error) {
+	root, err := workingcopy.Find(".")
+	if err != nil {
+		return found, err
+	}
+	if _, err := which.settings(root); err != nil {
+		return found, err
+	}
+	at, err := datadir.Open()
+	if err != nil {
+		return found, err
+	}
+	log := n.log()
+	tools, err := machine.EnsureToolchain(ctx, log, at, root)
+	if err != nil {
+		return found, err
+	}
+	options, err := stackOptions(which, &machine.Machine{Root: root, Home: at, Toolchain: tools})
+	if err != nil {
+		return found, err
+	}
+	s, err := stack.OpenForPreview(ctx, options)
+	if err != nil {
+		return found, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	err = log.Step(ctx, "preview of stack "+which.Name, func(ctx context.Context, step *progress.Step) error {
+		if found, err = Preview(ctx, s, step, refresh); err == nil {
+			step.Say("%s", found.Summary())
+		}
+		return err
+	})
+	return found, err
+}

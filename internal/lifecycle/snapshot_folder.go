@@ -1,0 +1,40 @@
+package lifecycle
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/stack"
+)
+
+// keeperUser is who writes snapshots, see images/backup.
+const keeperUser = 10073
+
+// folderForSnapshots finds out before an update whether there is the folder for
+// snapshots, and whether who writes them may write there.
+func folderForSnapshots(s *stack.Stack) error {
+	set := s.Config.Backup
+	if set == nil || set.S3 != nil {
+		return nil
+	}
+	found, err := os.Stat(set.Directory)
+	owner := -1
+	if err == nil {
+		if system, ok := found.Sys().(*syscall.Stat_t); ok {
+			owner = int(system.Uid)
+		}
+	}
+	mend := fmt.Sprintf("run `install -d -o %d -g %[1]d -m 0700 %s`, best on another disk than Docker's", keeperUser, set.Directory)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("backup.directory: there is no folder %s: %s", set.Directory, mend)
+	case err != nil:
+		return fmt.Errorf("backup.directory: %w", err)
+	case !found.IsDir() || owner != keeperUser:
+		return fmt.Errorf("backup.directory: %s is of user %d, want a folder of user %d, who writes the snapshots: %s", set.Directory, owner, keeperUser, mend)
+	}
+	return nil
+}

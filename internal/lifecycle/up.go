@@ -1,0 +1,114 @@
+package lifecycle
+
+import (
+	"context"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle/external"
+	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle/importer"
+	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle/reconcile"
+	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle/rotation"
+	"github.com/mlflow-sso/mlflow-sso/internal/stack"
+)
+
+// Up brings the stack up, or to what its settings say now. What an earlier update that was
+// interrupted has left is cleared up first. With refresh, manual changes are reverted, too. The
+// changes are those that were made, also with an error.
+func Up(ctx context.Context, s *stack.Stack, step stack.Step, refresh bool) (stack.Changes, error) {
+	u := &up{s: s, step: step, found: findings{requested: refresh}, changes: stack.Changes{}}
+	err := perform(ctx, u.actions())
+	return u.changes, err
+}
+
+// up is one run of the workflow.
+type up struct {
+	s       *stack.Stack
+	step    stack.Step
+	found   findings
+	plan    Plan
+	changes stack.Changes
+}
+
+// actions are all that an update does, in order.
+func (u *up) actions() []Action {
+	return []Action{
+		{Name: "check ports, disk and folders", Do: func(ctx context.Context) error { return preflight(ctx, u.s) }},
+		{Name: "clear up after an interrupted update", Do: u.recover},
+		{Name: "reject generations that decrease", Do: func(ctx context.Context) error { return rotation.RejectDecrease(ctx, u.s) }},
+		{Name: "probe external services", Do: u.probe},
+		{Name: "detach volumes whose data is external now", Do: u.detach},
+		{Name: "create the wanted root secret", Do: u.counted(func(ctx context.Context) (stack.Changes, error) {
+			return rotation.RootSecret(ctx, u.s, u.step, u.found.known)
+		})},
+		{Name: "rotate the secret of the program's client", Do: u.rotateClient},
+		{Name: "decide on the order", Do: u.decide},
+		{Name: "update all but the realm", When: u.keycloakFirst, Do: u.updateKeycloak},
+		{Name: "rotate the secret of the program's client in a Keycloak that runs now", When: u.keycloakFirst, Do: u.rotateClient},
+		{Name: "import what Keycloak has", When: func() bool { return u.plan.Import }, Do: func(ctx context.Context) error {
+			return importer.Import(ctx, u.s, u.step)
+		}},
+		{Name: "update everything", Do: u.counted(func(ctx context.Context) (stack.Changes, error) {
+			return u.s.Update(ctx, u.step, stack.Everything, u.plan.Refresh)
+		})},
+		{Name: "wait until every container is ready", Do: func(ctx context.Context) error { return u.s.WaitReady(ctx, u.step) }},
+		{Name: "reconcile realm master", Do: u.counted(func(ctx context.Context) (stack.Changes, error) { return reconcile.AdminRealm(ctx, u.s, u.step) })},
+		{Name: "reconcile managed groups and invitations", Do: u.counted(func(ctx context.Context) (stack.Changes, error) {
+			return reconcile.Users(ctx, u.s, u.step)
+		})},
+		{Name: "rewrap stored API keys", Independent: true, Do: func(ctx context.Context) error { return rotation.APIKeys(ctx, u.s, u.step) }},
+		{Name: "set who can open the snapshots", Independent: true, Do: func(ctx context.Context) error {
+			return reconcile.BackupKey(ctx, u.s, u.step)
+		}},
+		{Name: "save the settings of this update", Do: func(context.Context) error { return saveLastSettings(u.s) }},
+	}
+}
+
+// counted adds the changes of an action to those of the workflow.
+func (u *up) counted(do func(context.Context) (stack.Changes, error)) func(context.Context) error {
+	return func(ctx context.Context) error {
+		changes, err := do(ctx)
+		u.changes.Add(changes)
+		return err
+	}
+}
+
+func (u *up) keycloakFirst() bool { return u.plan.KeycloakFirst }
+
+func (u *up) recover(ctx context.Context) (err error) {
+	u.found.recovery, err = recoverInterrupted(ctx, u.s, u.step)
+	return err
+}
+
+func (u *up) probe(ctx context.Context) (err error) {
+	u.found.externalKeycloak, err = external.Probe(ctx, u.s, u.step, u.found.known)
+	return err
+}
+
+func (u *up) detach(ctx context.Context) error {
+	detached, err := detachVolumes(ctx, u.s, u.found.known)
+	u.found.databaseMoved = detached && u.s.Config.Postgres.External != nil
+	return err
+}
+
+func (u *up) rotateClient(ctx context.Context) error {
+	return rotation.ProviderClient(ctx, u.s, u.step)
+}
+
+// decide makes the plan. Whether the state has an outdated secret matters only where Keycloak is
+// going to be asked with it.
+func (u *up) decide(ctx context.Context) (err error) {
+	u.found.newUsers = reconcile.NewlyListed(u.s, u.found.known)
+	if u.found.refresh() || u.found.newUsers {
+		if u.found.secretOutdated, err = rotation.ProviderSecretOutdated(ctx, u.s); err != nil {
+			return err
+		}
+	}
+	u.plan = planUp(u.found)
+	return nil
+}
+
+func (u *up) updateKeycloak(ctx context.Context) error {
+	u.step.Say("Keycloak first, and then what is in it")
+	changes, err := u.s.Update(ctx, u.step, stack.AllButRealm, u.plan.RefreshFirst)
+	u.changes.Add(changes)
+	return err
+}

@@ -1,0 +1,83 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Each line is a situation that an update may find, with the order that it needs.
+func TestThePlanOfAnUpdateFollowsFromWhatWasFound(t *testing.T) {
+	for name, test := range map[string]struct {
+		found findings
+		want  string
+	}{
+		"nothing unusual":                        {findings{}, "update everything"},
+		"a new stack":                            {findings{recovery: recovery{behind: true}}, "update everything"},
+		"a refresh is asked for":                 {findings{requested: true}, "update everything (refresh)"},
+		"an interrupted update":                  {findings{recovery: recovery{refresh: true}}, "update everything (refresh)"},
+		"a container is down":                    {findings{recovery: recovery{refresh: true, down: true}}, "update all but the realm (refresh), update everything"},
+		"down, and a refresh is asked for":       {findings{recovery: recovery{refresh: true, down: true}, requested: true}, "update all but the realm (refresh), update everything (refresh)"},
+		"data of an earlier stack":               {findings{recovery: recovery{behind: true, kept: true}}, "update all but the realm, import what Keycloak has, update everything"},
+		"data at an external server":             {findings{recovery: recovery{behind: true}, externalKeycloak: true}, "update all but the realm, import what Keycloak has, update everything"},
+		"data that the state knows":              {findings{recovery: recovery{kept: true}}, "update everything"},
+		"the database moved":                     {findings{databaseMoved: true}, "update all but the realm, update everything (refresh)"},
+		"the database moved, to one with data":   {findings{recovery: recovery{behind: true}, externalKeycloak: true, databaseMoved: true}, "update all but the realm, import what Keycloak has, update everything"},
+		"a new user":                             {findings{newUsers: true}, "import what Keycloak has, update everything"},
+		"a new user while the secret is rotated": {findings{newUsers: true, secretOutdated: true}, "update all but the realm, import what Keycloak has, update everything"},
+		"the secret is rotated, with a refresh":  {findings{requested: true, secretOutdated: true}, "update all but the realm (refresh), update everything (refresh)"},
+	} {
+		t.Run(name, func(t *testing.T) { require.Equal(t, test.want, planUp(test.found).String()) })
+	}
+}
+
+func TestAnUpdateDoesItsStepsInThisOrder(t *testing.T) {
+	var names []string
+	for _, action := range (&up{}).actions() {
+		names = append(names, action.Name)
+	}
+	require.Equal(t, []string{
+		"check ports, disk and folders",
+		"clear up after an interrupted update",
+		"reject generations that decrease",
+		"probe external services",
+		"detach volumes whose data is external now",
+		"create the wanted root secret",
+		"rotate the secret of the program's client",
+		"decide on the order",
+		"update all but the realm",
+		"rotate the secret of the program's client in a Keycloak that runs now",
+		"import what Keycloak has",
+		"update everything",
+		"wait until every container is ready",
+		"reconcile realm master",
+		"reconcile managed groups and invitations",
+		"rewrap stored API keys",
+		"set who can open the snapshots",
+		"save the settings of this update",
+	}, names)
+}
+
+func TestAfterAFailureOnlyIndependentActionsAreDone(t *testing.T) {
+	broken, more := errors.New("broken"), errors.New("more")
+	var done []string
+	do := func(name string, err error) func(context.Context) error {
+		return func(context.Context) error {
+			done = append(done, name)
+			return err
+		}
+	}
+	err := perform(t.Context(), []Action{
+		{Name: "a", Do: do("a", nil)},
+		{Name: "skipped", When: func() bool { return false }, Do: do("skipped", nil)},
+		{Name: "b", Do: do("b", broken)},
+		{Name: "c", Independent: true, Do: do("c", more)},
+		{Name: "d", Do: do("d", nil)},
+		{Name: "e", Independent: true, Do: do("e", nil)},
+	})
+	require.ErrorIs(t, err, broken)
+	require.ErrorIs(t, err, more)
+	require.Equal(t, []string{"a", "b", "c"}, done)
+}

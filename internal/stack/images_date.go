@@ -1,0 +1,83 @@
+package stack
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"time"
+
+	"gopkg.in/yaml.v3"
+)
+
+// imagesKey is the setting that says of which day Debian's packages have to be at least.
+const imagesKey, dateKey = "mlflow-sso:images", "date"
+
+// SetImagesDate writes the day into the stack file, and says which file that is. What else is
+// there, comments too, stays.
+func SetImagesDate(repository, name, file string, day time.Time) (string, error) {
+	file = FileOf(repository, name, file)
+	// A file that is wrong already is not written.
+	if _, err := Settings(repository, name, file); err != nil {
+		return "", err
+	}
+	info, err := os.Stat(file)
+	if err != nil {
+		return "", err
+	}
+	before, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	after, err := withImagesDate(before, day.UTC().Format(time.DateOnly))
+	if err != nil {
+		return "", fmt.Errorf("stack file %s: %w", file, err)
+	}
+	return file, os.WriteFile(file, after, info.Mode().Perm())
+}
+
+func withImagesDate(text []byte, day string) ([]byte, error) {
+	var document yaml.Node
+	if err := yaml.Unmarshal(text, &document); err != nil {
+		return nil, err
+	}
+	if len(document.Content) != 1 || document.Content[0].Kind != yaml.MappingNode {
+		return nil, fmt.Errorf("got no mapping, want one with config in it")
+	}
+	images := mappingAt(mappingAt(document.Content[0], "config"), imagesKey)
+	value := valueOf(images, dateKey)
+	if value == nil {
+		value = &yaml.Node{}
+		images.Content = append(images.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: dateKey}, value)
+	}
+	// In quotes: YAML takes a bare day for a point in time.
+	*value = yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Style: yaml.DoubleQuotedStyle, Value: day, LineComment: value.LineComment}
+	var out bytes.Buffer
+	encoder := yaml.NewEncoder(&out)
+	encoder.SetIndent(2)
+	if err := encoder.Encode(&document); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), encoder.Close()
+}
+
+// mappingAt is the mapping of that name, made where it is missing or empty.
+func mappingAt(mapping *yaml.Node, name string) *yaml.Node {
+	value := valueOf(mapping, name)
+	if value == nil {
+		value = &yaml.Node{}
+		mapping.Content = append(mapping.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: name}, value)
+	}
+	if value.Kind != yaml.MappingNode {
+		*value = yaml.Node{Kind: yaml.MappingNode}
+	}
+	return value
+}
+
+func valueOf(mapping *yaml.Node, name string) *yaml.Node {
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		if mapping.Content[i].Value == name {
+			return mapping.Content[i+1]
+		}
+	}
+	return nil
+}
