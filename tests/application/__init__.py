@@ -3,6 +3,8 @@
 import pathlib
 import unittest
 
+from tests import environment  # noqa: F401 (before any test imports the plugin, which reads it)
+
 
 def load_tests(loader, _, pattern):
     """test_plugin is first: it compares the plugin's answers before and after the application changes it."""

@@ -7,8 +7,7 @@ import logging
 import os
 import tempfile
 
-from mlflow_sso import limits
-
+from mlflow_sso import process_limits
 from tests.provider import AUDIENCE, Provider
 
 FOLDER = tempfile.TemporaryDirectory()
@@ -40,4 +39,4 @@ os.environ |= {
     "MLFLOW_SERVER_ALLOWED_HOSTS": "mlflow:5000",
 }
 logging.disable(logging.CRITICAL)
-limits.set_pools()  # as the application does it
+process_limits.set_pools()  # as the application does it

@@ -14,19 +14,18 @@ import sys
 import unittest
 from unittest import mock
 
+from mlflow.server import _find_app, _is_factory
+from mlflow.server.handlers import _get_tracking_store
+from mlflow_oidc_auth import user
+from mlflow_oidc_auth.app import app as plugin
+from mlflow_oidc_auth.middleware.auth_aware_wsgi_middleware import AuthAwareWSGIMiddleware
+from mlflow_oidc_auth.store import store
+from mlflow_sso import process_limits
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.routing import Match, Mount
 from tests.asgi import Client
 from tests.environment import ADMIN, MEMBER, OTHER, PROVIDER  # before what is imported now
-
-from mlflow.server import _find_app, _is_factory  # noqa: E402
-from mlflow.server.handlers import _get_tracking_store  # noqa: E402
-from mlflow_oidc_auth import user  # noqa: E402
-from mlflow_oidc_auth.app import app as plugin  # noqa: E402
-from mlflow_oidc_auth.middleware.auth_aware_wsgi_middleware import AuthAwareWSGIMiddleware  # noqa: E402
-from mlflow_oidc_auth.store import store  # noqa: E402
-from mlflow_sso import limits  # noqa: E402
-from starlette.middleware import Middleware  # noqa: E402
-from starlette.middleware.base import BaseHTTPMiddleware  # noqa: E402
-from starlette.routing import Match, Mount  # noqa: E402
 
 FLASK = plugin.router.routes[-1].app.flask_app
 PATHS = sorted(
@@ -90,7 +89,7 @@ def setUpModule():
     import mlflow_sso.app
 
     global served, doubt
-    served, doubt = mlflow_sso.app, mlflow_sso.doubt
+    served, doubt = mlflow_sso.app, mlflow_sso.auth_unavailable
 
 
 def leads_to(routes, method, path):
@@ -139,7 +138,7 @@ class TestPlugin(unittest.IsolatedAsyncioTestCase):
             return await call_next(request)
 
         unknown = Middleware(BaseHTTPMiddleware, dispatch=dispatch)
-        self.assertIs(served.shortcuts.straighten([unknown])[0].cls, BaseHTTPMiddleware)
+        self.assertIs(served.fast_path.flatten_middleware([unknown])[0].cls, BaseHTTPMiddleware)
 
     def test_mlflow_finds_this_application(self):
         self.assertEqual(_find_app("mlflow-sso"), "mlflow_sso.app:app")
@@ -156,7 +155,7 @@ class TestPlugin(unittest.IsolatedAsyncioTestCase):
         self.assertEqual((await ask(SEARCH, new, {"max_results": 1}))[0], 200)
 
     async def test_who_is_deactivated_is_out_in_two_seconds_and_an_administrator_at_once(self):
-        for name, wait in (("leaver@example.com", served.shortcuts.ACCOUNT_SECONDS), ("chief@example.com", 0)):
+        for name, wait in (("leaver@example.com", served.fast_path.ACCOUNT_SECONDS), ("chief@example.com", 0)):
             user.create_user(username=name, display_name=name, is_admin=wait == 0)
             self.assertEqual((await ask(SEARCH, PROVIDER.bearer(name), {"max_results": 1}))[0], 200)
             store.update_user(username=name, active=False)
@@ -177,7 +176,7 @@ class TestPlugin(unittest.IsolatedAsyncioTestCase):
         malformed = [(b"authorization", b"Basic nothing")]
         self.assertEqual((await ask(SEARCH, malformed, {"max_results": 1}))[0], 401)
         away = mock.Mock(get_user_profile=mock.Mock(side_effect=OSError("away")))
-        with mock.patch.object(served.shortcuts, "ACCOUNT_SECONDS", 0), mock.patch.object(doubt, "answers", return_value=False):
+        with mock.patch.object(served.fast_path, "ACCOUNT_SECONDS", 0), mock.patch.object(doubt, "answers", return_value=False):
             with mock.patch("mlflow_oidc_auth.middleware.auth_middleware.store", away):
                 for caller in (PROVIDER.bearer("again@example.com"), malformed):
                     status, said = await ask(SEARCH, caller, {"max_results": 1})
@@ -187,11 +186,11 @@ class TestPlugin(unittest.IsolatedAsyncioTestCase):
     async def test_without_keys_to_look_at_a_token_with_nobody_is_refused_for_it(self):
         token = PROVIDER.bearer("unheard-of@example.com")
         self.assertEqual((await ask(SEARCH, token, {"max_results": 1}))[0], 401)
-        known = doubt.keys.MEMORY._known
-        with mock.patch.object(doubt.keys.MEMORY, "_known", {}), mock.patch.object(doubt.keys.MEMORY, "_load", side_effect=OSError("away")):
+        known = doubt.jwks_cache.MEMORY._known
+        with mock.patch.object(doubt.jwks_cache.MEMORY, "_known", {}), mock.patch.object(doubt.jwks_cache.MEMORY, "_load", side_effect=OSError("away")):
             self.assertEqual((await ask(SEARCH, token, {"max_results": 1}))[0], 503)
         self.assertTrue(known)
-        doubt.keys.MEMORY._asked.clear()
+        doubt.jwks_cache.MEMORY._asked.clear()
 
     async def test_an_artifact_that_cannot_be_looked_up_is_refused_to_nobody(self):
         caller = PROVIDER.bearer(MEMBER)
@@ -213,7 +212,7 @@ class TestPlugin(unittest.IsolatedAsyncioTestCase):
             self.assertFalse(doubt.answers())
 
     def test_pools_have_room_for_every_thread(self):
-        size = limits.threads(2) + 1
+        size = process_limits.threads(2) + 1
         self.assertEqual(os.environ["OIDC_DB_POOL_SIZE"], str(size))
         self.assertEqual(os.environ["MLFLOW_SQLALCHEMYSTORE_POOL_SIZE"], str(size))
         self.assertEqual(_get_tracking_store().engine.pool.size(), size)

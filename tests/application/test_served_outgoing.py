@@ -8,12 +8,11 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
+import mlflow
+import mlflow_oidc_auth
+from mlflow.exceptions import MlflowException
+from mlflow_sso import provider_hosts
 from tests.asked import application, send  # before what is imported now
-
-import mlflow  # noqa: E402
-import mlflow_oidc_auth  # noqa: E402
-from mlflow.exceptions import MlflowException  # noqa: E402
-from mlflow_sso import names  # noqa: E402
 
 HERE = {"127.0.0.1", "localhost", "::1", None, ""}
 # Secrets that a process makes up, and why that does no harm.
@@ -66,12 +65,12 @@ class TestOutgoing(unittest.IsolatedAsyncioTestCase):
 
     def test_a_host_is_judged_by_its_letters(self):
         for host in "example.org", "a.b.example.org.", "8.8.8.8", "2001:4860:4860::8888", "xn--bcher-kva.example":
-            names.judge(host, "icon")
+            provider_hosts.judge(host, "icon")
         for host in "localhost", "keycloak", "a.localhost", "10.0.0.1", "127.1", "0x7f.1", "1.2.3.0x4", "169.254.169.254", "::1", "[::1]", "::ffff:10.0.0.1", "db.internal":
             with self.assertRaisesRegex(MlflowException, "^icon names no public host.$"):
-                names.judge(host, "icon")
+                provider_hosts.judge(host, "icon")
         with self.assertRaisesRegex(RuntimeError, "want MLflow 3.17"):
-            names.look_up_nothing(object())
+            provider_hosts.look_up_nothing(object())
 
     def test_no_secret_is_random_in_each_process_but_those_that_are_known(self):
         root = Path(mlflow.__file__).parent.parent

@@ -56,7 +56,7 @@ func (m *machine) servePlain(ctx context.Context, t *testing.T, told outputs.Sta
 	return m.serve(ctx, t, told, name, func(config *container.Config, host *container.HostConfig) {
 		uri, err := withDatabase(setting(config.Env, "MLFLOW_BACKEND_STORE_URI"), database, password)
 		require.NoError(t, err)
-		pool, err := m.docker.Exec(ctx, told.MLflow.Container, []string{"python", "-c", "from mlflow_sso import limits; import os; print(limits.threads(int(os.environ['MLFLOW_WORKERS'])) + 1)"})
+		pool, err := m.docker.Exec(ctx, told.MLflow.Container, []string{"python", "-c", "from mlflow_sso import process_limits; import os; print(process_limits.threads(int(os.environ['MLFLOW_WORKERS'])) + 1)"})
 		require.NoError(t, err)
 		require.NoError(t, pool.Err())
 		config.Env = changed(config.Env, map[string]string{

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import requests
-
 from mlflow_sso_client import Auth, Provider, Settings, TokenError, Tokens
 
 SECRET = "the-secret/with+signs"

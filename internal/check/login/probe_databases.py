@@ -20,7 +20,7 @@ def refused(uri):
 
 
 seen = []
-for uri, own in zip(uris, names):
+for uri, own in zip(uris, names, strict=False):
     at = urlsplit(uri)
     with psycopg.connect(uri, connect_timeout=10) as connection:
         sessions, encrypted = connection.execute(

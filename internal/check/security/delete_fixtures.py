@@ -21,7 +21,7 @@ prefix, names = given["prefix"], set(given["names"] or [])
 
 def ours(name):
     made = name.removeprefix(prefix).partition("-")[0]
-    return name.startswith(prefix) and (name in names or made.isdigit() and time.time() - int(made) > given["stale"])
+    return name.startswith(prefix) and (name in names or (made.isdigit() and time.time() - int(made) > given["stale"]))
 
 
 uri, root = os.environ["MLFLOW_BACKEND_STORE_URI"], os.environ["MLFLOW_ARTIFACTS_DESTINATION"]

@@ -47,7 +47,7 @@ def knock_postgres():
     proper = make_url(os.environ["MLFLOW_BACKEND_STORE_URI"])
     roles = [proper.username, make_url(os.environ["OIDC_USERS_DB_URI"]).username, "postgres"]
     attempts = [(role, password) for role in roles for password in ("", role, "postgres", "password")]
-    base = {key: value for key, value in proper.query.items()}
+    base = dict(proper.query.items())
     for role, password in [*attempts, ("proper", proper.password)]:
         user = proper.username if role == "proper" else role
         database = proper.database if role in ("proper", "postgres") else user

@@ -133,7 +133,7 @@ func (s *Client) do(ctx context.Context, what string, with, into any) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	answer, err := s.Docker.Run(ctx, s.Container, []string{"python", "-m", "mlflow_sso.steward"}, bytes.NewReader(request))
+	answer, err := s.Docker.Run(ctx, s.Container, []string{"python", "-m", "mlflow_sso.access_admin"}, bytes.NewReader(request))
 	if errors.Is(err, engine.ErrNoContainer) || errors.Is(err, engine.ErrNotRunning) {
 		return fmt.Errorf("%w: %w", ErrAbsent, err)
 	}

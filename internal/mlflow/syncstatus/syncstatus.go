@@ -45,7 +45,7 @@ func (j Job) Since() string {
 
 // Jobs are all of them, by name.
 func Jobs(ctx context.Context, stack outputs.Stack, docker *engine.Engine) (map[string]Job, error) {
-	list, err := engine.RunJSON[[]Job](ctx, docker, stack.IdentitySync.Container, []string{"python", "-m", "mlflow_sso.keeper", "status"}, nil)
+	list, err := engine.RunJSON[[]Job](ctx, docker, stack.IdentitySync.Container, []string{"python", "-m", "mlflow_sso.identity_sync", "status"}, nil)
 	if err != nil {
 		return nil, fmt.Errorf("ask %s how its jobs ended: %w", stack.IdentitySync.Container, err)
 	}

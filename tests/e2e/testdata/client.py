@@ -31,8 +31,8 @@ if told.get("trust"):
     (folder / "authority.pem").write_text(told["authority"])
     os.environ[told["trust"]] = str(folder / "authority.pem")
 
-import mlflow  # noqa: E402  it reads the environment
-from mlflow import MlflowClient  # noqa: E402
+import mlflow
+from mlflow import MlflowClient
 
 
 def digest(path):

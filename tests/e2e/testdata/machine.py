@@ -15,7 +15,7 @@ if told["authority"]:
     os.environ["MLFLOW_TRACKING_SERVER_CERT_PATH"] = os.environ["MLFLOW_SSO_CA_FILE"] = file.name
 sys.path.insert(0, told["packages"])
 
-import mlflow  # noqa: E402
+import mlflow
 
 client = mlflow.MlflowClient()
 experiment = client.create_experiment(told["experiment"])

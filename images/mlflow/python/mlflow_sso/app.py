@@ -11,19 +11,29 @@ in bounds. See decisions 13, 25, 27 and 28.
 
 import os
 
-from mlflow_sso import limits
+from mlflow_sso import process_limits
 
-limits.set_pools()
+process_limits.set_pools()
 
-from mlflow_oidc_auth.app import app as plugin  # noqa: E402
-from mlflow_oidc_auth.middleware.auth_aware_wsgi_middleware import AuthAwareWSGIMiddleware, AuthInjectingWSGIApp  # noqa: E402
-from starlette.routing import Mount  # noqa: E402
+from mlflow_oidc_auth.app import app as plugin
+from mlflow_oidc_auth.middleware.auth_aware_wsgi_middleware import AuthAwareWSGIMiddleware, AuthInjectingWSGIApp
+from starlette.routing import Mount
 
-from mlflow_sso import authorization, batches, bounds, cache, connections, doubt, keys, locations, shortcuts  # noqa: E402
-from mlflow_sso.bridge import Bridge  # noqa: E402
-from mlflow_sso.logout import Informed  # noqa: E402
-from mlflow_sso.patience import Patience  # noqa: E402
-from mlflow_sso.prompt import Prompt  # noqa: E402
+from mlflow_sso import (
+    artifact_location_guard,
+    atomic_batches,
+    auth_unavailable,
+    authorization,
+    connection_limits,
+    fast_path,
+    jwks_cache,
+    request_bounds,
+    resilient_cache,
+)
+from mlflow_sso.asgi_wsgi_bridge import Bridge
+from mlflow_sso.logout_metadata import MetadataAwareLogout
+from mlflow_sso.slow_client_timeout import SlowClientTimeout
+from mlflow_sso.tcp_nodelay import NoDelayProtocol
 
 
 class Bridged(AuthAwareWSGIMiddleware):
@@ -46,21 +56,21 @@ def change(application, workers):
     mount = routes[-1]
     if not isinstance(mount, Mount) or type(mount.app) is not AuthAwareWSGIMiddleware:
         raise RuntimeError(f"mlflow-sso: got {mount!r} as the plugin's last route, want its mount of Flask: this is not the plugin of decision 13")
-    bridge = Bridge(limits.threads(workers), limits.REQUESTS, limits.SEND, limits.spool())
+    bridge = Bridge(process_limits.threads(workers), process_limits.REQUESTS, process_limits.SEND, process_limits.spool())
     mount.app = Bridged(mount.app.flask_app, bridge)
-    routes.insert(0, shortcuts.FirstRoute(mount, routes[:-1]))
-    application.user_middleware = shortcuts.straighten(application.user_middleware)
-    shortcuts.remember_experiments()
-    locations.refuse_given()
+    routes.insert(0, fast_path.FirstRoute(mount, routes[:-1]))
+    application.user_middleware = fast_path.flatten_middleware(application.user_middleware)
+    fast_path.cache_run_experiments()
+    artifact_location_guard.refuse_given()
     authorization.complete()
-    batches.keep_whole()
-    doubt.refuse_nothing_unseen()
-    cache.forgive()
-    keys.remember()
-    bounds.change(application)
-    connections.limit_heads()
-    connections.log_no_query()
+    atomic_batches.install_atomic_batches()
+    auth_unavailable.install_auth_outage_503()
+    resilient_cache.install_resilient_cache()
+    jwks_cache.install_jwks_cache()
+    request_bounds.change(application)
+    connection_limits.limit_heads()
+    connection_limits.log_no_query()
 
 
 change(plugin, int(os.environ["MLFLOW_WORKERS"]))
-app = Prompt(Patience(bounds.around(Informed(plugin)), limits.TAKE))
+app = NoDelayProtocol(SlowClientTimeout(request_bounds.around(MetadataAwareLogout(plugin)), process_limits.TAKE))

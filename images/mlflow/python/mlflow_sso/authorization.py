@@ -4,15 +4,15 @@ Each module names the versions, the fault and its cause; docs/reference/upstream
 their authors.
 """
 
-from mlflow_sso import grants, graph, locations, places, references, versions
+from mlflow_sso import artifact_location_guard, graphql_authorization, model_version_files, reference_checks, stale_grants, trace_locations
 
 
 def complete():
     """Puts all of it in place, or raises where upstream is not what it was written for."""
-    graph.authorize()
-    locations.remove_own_files_only()
-    versions.readable()
-    places.protect()
-    references.check()
-    grants.belong_to_creators()
-    grants.keep_swept()
+    graphql_authorization.authorize()
+    artifact_location_guard.remove_own_files_only()
+    model_version_files.readable()
+    trace_locations.protect()
+    reference_checks.check()
+    stale_grants.belong_to_creators()
+    stale_grants.keep_swept()

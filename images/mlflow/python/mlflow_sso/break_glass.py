@@ -32,7 +32,7 @@ def grant(minutes, person, reason):
         sys.exit(f"break-glass: got {minutes} minutes, person {person!r}, reason {reason!r}; want 1 to {LONGEST_MINUTES} minutes and both texts")
     from mlflow_oidc_auth.store import store
 
-    until = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(minutes=minutes)
+    until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=minutes)
     username = PREFIX + secrets.token_hex(5)
     with database() as connection:
         # First what ends it, so that a kill between the two leaves nothing for ever.
@@ -50,7 +50,7 @@ def end(username):
     """Takes the account's rights; it says whether it still had any."""
     if not username.startswith(PREFIX):
         sys.exit(f"break-glass: got {username!r}, want a name that begins with {PREFIX}")
-    from mlflow_sso.keeper.glass import end as take
+    from mlflow_sso.identity_sync.expire_break_glass import end as take
 
     with database() as connection:
         ended = take(connection, username)
@@ -61,7 +61,7 @@ def end(username):
 def database():
     import psycopg
 
-    from mlflow_sso.keeper.tables import prepare
+    from mlflow_sso.identity_sync.schema import prepare
 
     connection = psycopg.connect(os.environ["OIDC_USERS_DB_URI"], connect_timeout=5, autocommit=True)
     prepare(connection)

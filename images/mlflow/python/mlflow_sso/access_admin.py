@@ -1,0 +1,290 @@
+"""What the program of the stack does in MLflow: `python -m mlflow_sso.access_admin`, run inside the container.
+
+The request is JSON on standard input, with the ID and secret of the steward's client at
+Keycloak; the answer is JSON on standard output. The steward is an administrator of MLflow,
+bound to the `sub` of its client's service account. Where MLflow does not know it (a new
+database), it is bound first, by the plugin's own functions: whoever runs this has the database
+anyway. All the rest goes through the plugin's own API, as an administrator's requests do.
+"""
+
+import base64
+import json
+import os
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+from importlib.metadata import version
+
+SERVER = "http://127.0.0.1:5000"
+API = "/api/2.0/mlflow"
+SOURCE = "default"  # the plugin's name for the one provider of the flat variables
+PATTERNS = {"experiment": "experiment-patterns", "registered-model": "registered-models-patterns", "prompt": "prompts-patterns"}
+LISTS = {"experiment": "experiments", "registered-model": "registered-models", "prompt": "prompts"}
+SECONDS = 30
+
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class Refused(Exception):
+    """What cannot be done, in words for people."""
+
+
+def ask(method, url, body=None, headers=None):
+    """Status and JSON of an answer; None where it is no JSON."""
+    request = urllib.request.Request(url, body, headers or {}, method=method)
+    try:
+        with _opener.open(request, timeout=SECONDS) as answer:
+            status, content = answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        status, content = error.code, error.read()
+    try:
+        return status, json.loads(content)
+    except ValueError:
+        return status, None
+
+
+def quoted(name):
+    return urllib.parse.quote(name, safe="")
+
+
+class AccessAdmin:
+    def __init__(self, client, secret):
+        self._token = self._fetch(client, secret)
+        claims = self._token.split(".")[1]
+        # Keycloak gave it, on the private network, for this secret: nobody else's word counts here.
+        said = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
+        self.name, self.subject = said["preferred_username"].lower(), said["sub"]
+
+    def _fetch(self, client, secret):
+        status, about = ask("GET", os.environ["OIDC_DISCOVERY_URL"])
+        if status != 200 or not about:
+            raise Refused(f"Keycloak answers {status} where MLflow reads about it, want 200")
+        login = base64.b64encode(f"{quoted(client)}:{quoted(secret)}".encode()).decode()
+        headers = {"Authorization": "Basic " + login, "Content-Type": "application/x-www-form-urlencoded"}
+        status, given = ask("POST", about["token_endpoint"], b"grant_type=client_credentials", headers)
+        if status != 200:
+            raise Refused(f"Keycloak answers {status} to client {client}, want a token: {(given or {}).get('error')}")
+        return given["access_token"]
+
+    def api(self, method, path, body=None, want=(200, 201)):
+        """The answer of MLflow's API. Without `want`, status and answer."""
+        status, answer = self._send(method, path, body)
+        if status == 401:
+            self.bind()
+            status, answer = self._send(method, path, body)
+        if want is None:
+            return status, answer
+        if status not in want:
+            raise Refused(f"MLflow answers {status} to {method} {path}: {json.dumps(answer)[:300]}")
+        return answer
+
+    def _send(self, method, path, body):
+        headers = {"Authorization": "Bearer " + self._token, "Accept": "application/json"}
+        data = None
+        if body is not None:
+            headers["Content-Type"], data = "application/json", json.dumps(body).encode()
+        return ask(method, SERVER + API + path, data, headers)
+
+    def bind(self):
+        """Makes the steward an administrator, or one again."""
+        from mlflow_oidc_auth.store import store
+        from mlflow_oidc_auth.user import create_user
+        try:
+            from mlflow_oidc_auth.utils.service_accounts import apply_source
+        except ModuleNotFoundError:
+            installed = version("mlflow-oidc-auth")
+            raise Refused(
+                f"mlflow-oidc-auth {installed} has no service accounts of an identity provider, want 11 or later: "
+                "leave serviceAccounts and access out of the stack file until MLflow is upgraded"
+            ) from None
+
+        for attempt in (1, 2):
+            try:
+                create_user(
+                    username=self.name, display_name="steward of the stack", is_admin=True, is_service_account=True,
+                    written_by="manual", service_account_source=SOURCE,
+                )
+                break
+            except Exception:  # another run has just made it
+                if attempt == 2:
+                    raise
+        store.update_user(username=self.name, active=True, written_by="manual")
+        apply_source(self.name, SOURCE, self.subject)
+
+
+def account(steward, name):
+    """What MLflow says about a service account or person; None where it knows nobody."""
+    for row in steward.api("GET", "/users/details"):
+        if row["username"] == name:
+            bound = steward.api("GET", f"/users/{quoted(name)}/identities")
+            subjects = [one["subject"] for one in bound if one["provider_id"] == SOURCE]
+            return {
+                "username": name, "admin": row["is_admin"], "active": row["active"], "service": row["is_service_account"],
+                "source": row["service_account_source"], "subject": subjects[0] if len(subjects) == 1 else "",
+                "displayName": row["display_name"],
+            }
+    return None
+
+
+def set_account(steward, wanted):
+    name, subject, admin = wanted["username"], wanted["subject"], wanted["admin"]
+    found = account(steward, name)
+    new = {"username": name, "display_name": wanted.get("displayName") or name, "is_admin": admin, "is_service_account": True}
+    if found is None:
+        status, answer = steward.api("POST", "/users", new | {"service_account_source": SOURCE, "subject": subject}, want=None)
+        if status not in (201, 409):
+            raise Refused(f"MLflow answers {status} to a new service account {name}: {json.dumps(answer)[:300]}")
+        found = account(steward, name)
+        if found is None:
+            raise Refused(f"MLflow answers {status} and does not have the service account {name}: {json.dumps(answer)[:300]}")
+    if not found["service"]:
+        raise Refused(f"MLflow knows {name} as a person, want a name that nobody has")
+    if found["subject"] != subject or found["source"] != SOURCE:
+        steward.api("PUT", f"/users/{quoted(name)}/service-account-source", {"source": SOURCE, "subject": subject})
+    if found["admin"] != admin:
+        steward.api("POST", "/users", new)
+    if not found["active"]:
+        steward.api("PATCH", f"/users/{quoted(name)}/active", {"active": True})
+    return account(steward, name)
+
+
+def remove_account(steward, name):
+    status, answer = steward.api("DELETE", "/users", {"username": name}, want=None)
+    if status == 409 and name == steward.name:
+        return {"kept": True}  # the last administrator; its client goes, so nobody can be it
+    if status not in (200, 404):
+        raise Refused(f"MLflow answers {status} to the removal of {name}: {json.dumps(answer)[:300]}")
+    return {"kept": False}
+
+
+def path_of(grant):
+    whose = "groups" if grant["who"] == "group" else "users"
+    return f"/permissions/{whose}/{quoted(grant['name'])}/{PATTERNS[grant['kind']]}"
+
+
+def find_grant(steward, grant):
+    status, listed = steward.api("GET", path_of(grant), want=None)
+    if status == 404:
+        return None  # nobody of that name yet
+    if status != 200:
+        raise Refused(f"MLflow answers {status} to a list of grants of {grant['name']}: {json.dumps(listed)[:300]}")
+    for one in listed:
+        if one["regex"] == grant["regex"]:
+            return {"id": one["id"], "permission": one["permission"], "priority": one["priority"]}
+    return None
+
+
+def make_subject(steward, grant):
+    """A group or person whom MLflow does not know yet is made, with no right but what is granted."""
+    name = grant["name"]
+    if grant["who"] == "group":
+        steward.api("POST", "/permissions/groups", {"group_name": name})
+        return
+    if account(steward, name):
+        return
+    if grant["who"] != "user":
+        raise Refused(f"MLflow does not know the service account {name}, want one that the stack file declares")
+    steward.api("POST", "/users", {"username": name, "display_name": name, "is_admin": False, "is_service_account": False})
+
+
+def set_grant(steward, grant):
+    make_subject(steward, grant)
+    body = {key: grant[key] for key in ("regex", "priority", "permission")}
+    for _ in (1, 2):
+        found = find_grant(steward, grant)
+        if found is None:
+            status, answer = steward.api("POST", path_of(grant), body, want=None)
+        elif {key: found[key] for key in ("priority", "permission")} == {key: grant[key] for key in ("priority", "permission")}:
+            return found
+        else:
+            status, answer = steward.api("PATCH", f"{path_of(grant)}/{found['id']}", body, want=None)
+        if status in (404, 409):
+            continue  # somebody else has just removed or made it
+        if status not in (200, 201):
+            raise Refused(f"MLflow answers {status} to a grant of {grant['name']}: {json.dumps(answer)[:300]}")
+    found = find_grant(steward, grant)
+    if found is None:
+        raise Refused(f"MLflow does not have the grant that it was given for {grant['name']}")
+    return found
+
+
+def remove_grant(steward, grant):
+    found = find_grant(steward, grant)
+    if found is not None:
+        steward.api("DELETE", f"{path_of(grant)}/{found['id']}", want=(200, 204, 404))
+    return {}
+
+
+def names(steward, kind):
+    """Everything of a kind that there is, as the plugin lists it to an administrator."""
+    listed = steward.api("GET", f"/permissions/users/{quoted(steward.name)}/{LISTS[kind]}")
+    return [one["name"] for one in listed]
+
+
+def effective(steward):
+    """Everybody, the grants of each, and what the plugin decides for each about each thing."""
+    people, groups = [], []
+    for row in steward.api("GET", "/users/details"):
+        name = row["username"]
+        about = steward.api("GET", f"/users/{quoted(name)}")
+        person = {
+            "name": name, "admin": row["is_admin"], "active": row["active"], "service": row["is_service_account"],
+            "steward": name == steward.name, "groups": sorted(g["group_name"] for g in about["groups"]), "rules": [], "may": [],
+        }
+        for kind in PATTERNS:
+            for one in steward.api("GET", f"/permissions/users/{quoted(name)}/{PATTERNS[kind]}"):
+                person["rules"].append({"kind": kind, **{key: one[key] for key in ("regex", "priority", "permission")}})
+            for one in steward.api("GET", f"/permissions/users/{quoted(name)}/{LISTS[kind]}"):
+                person["may"].append({"kind": kind, "name": one["name"], "permission": one["permission"], "source": one["kind"]})
+        people.append(person)
+    for name in steward.api("GET", "/permissions/groups"):
+        group = {"name": name, "rules": [], "may": []}
+        for kind in PATTERNS:
+            for one in steward.api("GET", f"/permissions/groups/{quoted(name)}/{PATTERNS[kind]}"):
+                group["rules"].append({"kind": kind, **{key: one[key] for key in ("regex", "priority", "permission")}})
+            for one in steward.api("GET", f"/permissions/groups/{quoted(name)}/{LISTS[kind]}"):
+                group["may"].append({"kind": kind, "name": one["name"], "permission": one["permission"], "source": "group"})
+        groups.append(group)
+    return {"people": people, "groups": groups}
+
+
+def steward_state(steward, what):
+    """The steward's own account: read, made, removed."""
+    if what == "bind":
+        steward.bind()
+    elif what == "remove":
+        return remove_account(steward, steward.name)
+    status, me = steward._send("GET", "/users/current", None)
+    return {"username": steward.name, "subject": steward.subject} if status == 200 and me["is_admin"] else None
+
+
+DOES = {
+    "steward": steward_state,
+    "account": lambda steward, it: account(steward, it),
+    "setAccount": set_account,
+    "removeAccount": remove_account,
+    "grant": find_grant,
+    "setGrant": set_grant,
+    "removeGrant": remove_grant,
+    "names": names,
+    "effective": lambda steward, _: effective(steward),
+}
+
+
+def main():
+    answer_to, sys.stdout = sys.stdout, sys.stderr  # what a library prints is no part of the answer
+    request = json.load(sys.stdin)
+    try:
+        answer = DOES[request["do"]](AccessAdmin(request["client"], request["secret"]), request.get("with"))
+    except Refused as refused:
+        print(refused, file=sys.stderr)
+        sys.exit(3)
+    except OSError as error:  # nobody there, or not in time
+        print(f"a service does not answer: {error}", file=sys.stderr)
+        sys.exit(4)
+    json.dump(answer, answer_to)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,218 @@
+"""Runs a WSGI application for ASGI requests so that no client holds a thread.
+
+A thread works for a request only while the application does: it makes the head
+and one part of the body. The part then goes to the client, however long that
+takes, and the thread to another request; when the client has taken the part, a
+thread makes the next one. So a client that stops reading costs a little memory
+and an open file, and a client that stops sending not even that.
+
+What is made for one request runs in one context, one step after the other, but
+not always in the same thread.
+"""
+
+import asyncio
+import contextvars
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from tempfile import TemporaryFile
+
+from asgiref.wsgi import WsgiToAsgiInstance
+from werkzeug.wsgi import FileWrapper
+
+# Bytes of a file that are read at once, and so what a client is given at once.
+PART = 64 << 10
+# Bytes of a request's body that are kept in memory; what is longer goes to disk.
+IN_MEMORY = 256 << 10
+# The part of that disk which long bodies leave free, all of them together and whoever serves them.
+RESERVE = 0.05
+
+
+class Full(Exception):
+    """Long bodies have no more room."""
+
+
+class Bridge:
+    """The threads of one process, and how many requests may be there for them."""
+
+    def __init__(self, threads, requests, patience, spool=None):
+        """Long bodies go to the folder `spool`; who sends none of one for `patience` seconds is told so."""
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="wsgi")
+        self._room = requests
+        self._patience = patience
+        self._spool = spool
+
+    async def serve(self, application, scope, receive, send):
+        """Answers one request."""
+        if not self._room:
+            await _plain(send, 503, b"Too many requests at once.", (b"retry-after", b"5"))
+            return
+        self._room -= 1
+        try:
+            try:
+                body = await self._read(receive)
+            except TimeoutError:
+                await _plain(send, 408, b"The rest of the request did not come.")
+            except Full:
+                await _plain(send, 503, b"The disk for long requests is full.", (b"retry-after", b"60"))
+            except ConnectionError:
+                await _plain(send, 400, b"")  # nobody is there to read it
+            else:
+                with body:
+                    await self._answer(application, scope, body, receive, send)
+        finally:
+            self._room += 1
+
+    async def _read(self, receive):
+        """The whole body, before a thread is asked for."""
+        kept, size, file = [], 0, None
+        try:
+            while True:
+                async with asyncio.timeout(self._patience):
+                    message = await receive()
+                if message["type"] != "http.request":
+                    raise ConnectionError
+                kept.append(message.get("body", b""))
+                size += len(kept[-1])
+                more = message.get("more_body", False)
+                if size > IN_MEMORY or (file and not more):
+                    file = await asyncio.to_thread(_append, file, kept, self._spool)
+                    kept, size = [], 0
+                if not more:
+                    break
+        except BaseException:
+            if file:
+                file.close()
+            raise
+        return file or BytesIO(b"".join(kept))
+
+    async def _answer(self, application, scope, body, receive, send):
+        environ = _environ(scope, body)
+        if environ is None:
+            await _plain(send, 400, b"Bad Request: Too many duplicate headers")
+            return
+        answer = _Answer(application, environ)
+        gone = None
+        try:
+            part = await self._step(answer, answer.begin)
+            await send(answer.head)
+            while not answer.complete:
+                gone = gone or asyncio.create_task(_disconnect(receive))
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+                if gone.done():
+                    return
+                part = await self._step(answer, answer.next)
+            await send({"type": "http.response.body", "body": part})
+        finally:
+            if gone:
+                gone.cancel()
+            if not answer.closed:
+                await asyncio.shield(self._step(answer, answer.close))
+
+    def _step(self, answer, what):
+        return asyncio.get_running_loop().run_in_executor(self._pool, answer.run, what)
+
+
+class _Answer:
+    """One call of the application. `run` is for threads, and runs the other methods."""
+
+    def __init__(self, application, environ):
+        self._application, self._environ = application, environ
+        self._context, self._one = contextvars.copy_context(), threading.Lock()
+        self._made, self._parts = None, iter(())
+        self._promised = None  # bytes of the body that are still to come; None where the head does not say
+        self.head = None
+        self.complete = self.closed = False
+
+    def run(self, what):
+        # One step at a time, also when nobody waits for the last one any more.
+        with self._one:
+            return self._context.run(what)
+
+    def begin(self):
+        """Calls the application; returns the first part of the body."""
+        self._made = self._application(self._environ, self._start_response)
+        self._parts = iter(self._made)
+        return self.next()
+
+    def next(self):
+        """The next part. Which one is the last is known by the promised length, or by the end."""
+        part = next(self._parts, None)
+        if self.head is None:
+            raise RuntimeError("the application has made a body without a head")
+        if part is None:
+            self.complete, part = True, b""
+        elif self._promised is not None:
+            part = part[: self._promised]  # a file may have grown since
+            self._promised -= len(part)
+            self.complete = self._promised == 0
+        if self.complete:
+            self.close()
+        return part
+
+    def close(self):
+        """Lets the application clean up, once."""
+        if not self.closed:
+            self.closed = True
+            getattr(self._made, "close", lambda: None)()
+
+    def _start_response(self, status, headers, exc_info=None):
+        if self.head is not None and exc_info is None:
+            raise RuntimeError("start_response was called twice")
+        self._promised = next((int(value) for name, value in headers if name.lower() == "content-length"), None)
+        self.head = {
+            "type": "http.response.start",
+            "status": int(status.split(" ", 1)[0]),
+            "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers],
+        }
+        return _no_write
+
+
+def _environ(scope, body):
+    """The request in WSGI's words, as the plugin's own adapter puts it; None if a header comes too often."""
+    writer = WsgiToAsgiInstance(None)
+    writer.scope = scope
+    try:
+        environ = writer.build_environ(scope, body)
+    except ValueError:
+        return None
+    length = body.seek(0, 2)
+    body.seek(0)
+    # A body that came in chunks is whole here. With that header Flask would take it for one
+    # without an end, and read nothing.
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
+    if length:
+        environ["CONTENT_LENGTH"] = str(length)
+    environ["wsgi.file_wrapper"] = lambda file, _size=None: FileWrapper(file, PART)
+    return environ
+
+
+def _append(file, parts, folder):
+    """Writes to a file that has no name: it is gone with the process at the latest."""
+    file = file or TemporaryFile(dir=folder)  # noqa: SIM115 (the caller closes it)
+    try:
+        disk = os.fstatvfs(file.fileno())
+        if disk.f_bavail * disk.f_frsize - sum(map(len, parts)) < RESERVE * disk.f_blocks * disk.f_frsize:
+            raise Full
+        file.writelines(parts)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+async def _disconnect(receive):
+    """Ends when the client has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _plain(send, status, text, *headers):
+    length = (b"content-length", str(len(text)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"text/plain"), length, *headers]})
+    await send({"type": "http.response.body", "body": text})
+
+
+def _no_write(_):
+    raise NotImplementedError("write() of WSGI, which nothing in this image uses")

@@ -1,0 +1,130 @@
+"""Ways through the plugin that do the same in less time.
+
+Each of them ends in the plugin's own decision, or in what that decision was a
+moment ago, never in another one. Where the plugin is not as expected here, it
+goes its own way and is slower.
+"""
+
+import functools
+import time
+
+from mlflow_oidc_auth.config import config
+from mlflow_oidc_auth.middleware import AuthMiddleware, ProxyHeadersMiddleware, WorkspaceContextMiddleware
+from mlflow_oidc_auth.middleware import fastapi_permission_middleware as permission
+from mlflow_oidc_auth.validators import run as run_validators
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.requests import Request
+from starlette.routing import Match, Mount, get_route_path
+
+from mlflow_sso.auth_unavailable import AuthUnavailableMiddleware
+
+# Seconds for which an account that may log in is not looked up again.
+ACCOUNT_SECONDS = 2
+ACCOUNTS = RUNS = 10_000
+
+_HANDED_ON = object()
+
+
+class _Direct:
+    """Runs a dispatch() that hands the answer on as it comes, without the task and the
+    queue that BaseHTTPMiddleware puts around every one."""
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def call_next(_):
+            await self.app(scope, receive, send)
+            return _HANDED_ON
+
+        answer = await self.dispatch_func(Request(scope, receive), call_next)
+        if answer is not _HANDED_ON:
+            await answer(scope, receive, send)
+
+
+class _Proxy(_Direct, ProxyHeadersMiddleware):
+    pass
+
+
+class _Workspace(_Direct, WorkspaceContextMiddleware):
+    pass
+
+
+class _Auth(_Direct, AuthUnavailableMiddleware):
+    """Remembers for two seconds that an account exists and is active.
+
+    The plugin looks that up in the database for every request, and everything else
+    in the process waits for it. An administrator is looked up every time, and so
+    is everybody who was refused.
+    """
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self._known = {}
+
+    def _get_user_auth_facts(self, username):
+        now = time.monotonic()
+        until, facts = self._known.get(username, (0, None))
+        if now < until:
+            return facts
+        facts = super()._get_user_auth_facts(username)
+        is_admin, is_active, *_ = facts
+        if is_active and not is_admin:
+            if len(self._known) >= ACCOUNTS:
+                self._known.clear()
+            self._known[username] = (now + ACCOUNT_SECONDS, facts)
+        return facts
+
+
+class _Permission(BaseHTTPMiddleware):
+    """Direct where no validator is concerned: only those look at answers."""
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] == "http" and permission._find_fastapi_validator(permission.routed_path(scope)) is None:
+            await _Direct.__call__(self, scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
+def flatten_middleware(middleware):
+    """The plugin's middleware, direct where nothing is done to answers."""
+    return [Middleware(_direct(m), *m.args, **m.kwargs) for m in middleware]
+
+
+def _direct(m):
+    if m.cls is BaseHTTPMiddleware:
+        function = m.kwargs.get("dispatch")
+        ours = getattr(function, "__module__", None) == permission.__name__ and function.__name__ == "fastapi_permission_middleware"
+        return _Permission if ours else m.cls
+    return {AuthMiddleware: _Auth, ProxyHeadersMiddleware: _Proxy, WorkspaceContextMiddleware: _Workspace}.get(m.cls, m.cls)
+
+
+class FirstRoute(Mount):
+    """A first route for what the routes would lead to Flask after all: they are many,
+    and Flask's mount is the last. It knows paths without variables only."""
+
+    def __init__(self, mount, others):
+        super().__init__(mount.path, app=mount.app, name=mount.name)
+        self._others = others
+        self._paths = {rule.rule for rule in mount.app.flask_app.url_map.iter_rules() if not rule.arguments}
+        self._leads_here = {}
+
+    def matches(self, scope):
+        if scope["type"] != "http" or (path := get_route_path(scope)) not in self._paths:
+            return Match.NONE, {}
+        key = (scope["method"], path)
+        if key not in self._leads_here:
+            # No other route takes it, not even with another method.
+            self._leads_here[key] = all(route.matches(scope)[0] is Match.NONE for route in self._others)
+        return super().matches(scope) if self._leads_here[key] else (Match.NONE, {})
+
+
+def cache_run_experiments():
+    """Runs never move to another experiment, so it is asked once where one belongs.
+
+    Not with workspaces: there the answer depends on the request's.
+    """
+    if not config.MLFLOW_ENABLE_WORKSPACES:
+        run_validators.get_run_experiment_id = functools.lru_cache(RUNS)(run_validators.get_run_experiment_id)

@@ -1,0 +1,94 @@
+"""Who is in which group, as Keycloak tells."""
+
+import time
+
+import requests
+
+# Seconds for one answer, people in one, and seconds before its end in which a token is
+# not used any more.
+TIMEOUT = 10
+PAGE = 500
+MARGIN = 30
+
+
+class DirectoryUnavailable(Exception):
+    """Keycloak did not tell what was asked; nothing is known about anybody then."""
+
+
+class Directory:
+    """A realm's groups, read with the rights of a service account that may view people."""
+
+    def __init__(self, realm_url, client, secret):
+        """realm_url is such as http://keycloak:8080/realms/mlflow."""
+        self._realm_url = realm_url
+        self._admin_url = realm_url.replace("/realms/", "/admin/realms/", 1)
+        self._client, self._secret = client, secret
+        # Each login is remembered by Keycloak, where people look for those of people.
+        self._token, self._until = None, 0.0
+
+    def members(self, wanted, needed):
+        """Everybody's groups, by the name that MLflow knows them by, and the groups that are there.
+
+        The needed groups must be there: without them nobody could be told from somebody
+        who left.
+        """
+        people, there = {}, set()
+        with requests.Session() as session:
+            session.headers["Authorization"] = "Bearer " + self._valid_token(session)
+            for group in sorted(set(wanted) | set(needed)):
+                identifier = self._identifier(session, group)
+                if identifier is None:
+                    continue
+                there.add(group)
+                for person in self._pages(session, f"/groups/{identifier}/members"):
+                    if person.get("enabled"):
+                        people.setdefault(known_as(person), set()).add(group)
+        if missing := set(needed) - there:
+            raise DirectoryUnavailable(f"the realm has no group {', '.join(sorted(missing))}, so nobody is taken for gone")
+        return people, there
+
+    def _valid_token(self, session):
+        if time.monotonic() < self._until:
+            return self._token
+        answer = self._ask(
+            session.post,
+            self._realm_url + "/protocol/openid-connect/token",
+            data={"grant_type": "client_credentials"},
+            auth=(self._client, self._secret),
+        )
+        self._token, self._until = answer["access_token"], time.monotonic() + answer["expires_in"] - MARGIN
+        return self._token
+
+    def _identifier(self, session, name):
+        found = self._ask(session.get, self._admin_url + "/groups", params={"search": name, "exact": "true", "max": PAGE})
+        while found:
+            for group in found:
+                if group["name"] == name:
+                    return group["id"]
+            found = [below for group in found for below in group.get("subGroups") or []]
+        return None
+
+    def _pages(self, session, path):
+        first = 0
+        while True:
+            page = self._ask(session.get, self._admin_url + path, params={"first": first, "max": PAGE, "briefRepresentation": "true"})
+            yield from page
+            if len(page) < PAGE:
+                return
+            first += PAGE
+
+    def _ask(self, method, url, **more):
+        try:
+            answer = method(url, timeout=TIMEOUT, allow_redirects=False, **more)
+            if answer.status_code != 200:
+                self._until = 0.0  # the token may be of keys that are gone
+                raise DirectoryUnavailable(f"{url} answers {answer.status_code}, want 200")
+            return answer.json()
+        except (requests.RequestException, ValueError) as error:
+            # Its text can hold what was sent.
+            raise DirectoryUnavailable(f"{url}: {type(error).__name__}") from None
+
+
+def known_as(person):
+    """The name by which the plugin knows a person: see OIDC_USERNAME_FIELD."""
+    return (person.get("email") or person["username"]).lower()

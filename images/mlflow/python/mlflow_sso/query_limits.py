@@ -1,0 +1,157 @@
+"""Bounds for what a search asks for, before MLflow plans it.
+
+Each condition of a filter and each sort key is a join in MLflow 3.17.2: Postgres takes 177 MB to
+plan 70 of them and is killed for memory at 100, whatever the tables hold. mlflow-oidc-auth 11.0.2
+asks for a permission for each id of a list before anybody has counted them. Neither has a bound.
+
+Requests are looked at before the plugin's own hook: lists and texts by what their fields are called,
+in JSON, in the query string and in GraphQL's variables. What reaches a store by another way, such as
+an argument that is written into a GraphQL query, is looked at there, and conditions where they have
+been parsed, which costs little, and not planned yet.
+"""
+
+import functools
+import inspect
+import json
+from collections.abc import Sequence
+
+from flask import Response, request
+from mlflow.exceptions import MlflowException
+from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as Registry
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as Tracking
+from mlflow.utils import search_logged_model_utils, search_utils
+
+from mlflow_sso import body_limits, text_checks
+
+# 20 conditions and 5 keys are 25 joins, on top of the table that is asked for.
+CONDITIONS, ORDER = 20, 5
+FILTER = 64 << 10  # characters: 1000 ids in an IN (…)
+IDS = 1000  # as many as MLflow takes in any batch
+EXPERIMENTS = 10_000  # a search in all experiments names each of them
+QUERY = 32 << 10  # characters of a GraphQL query
+DEPTH = 4  # of objects in a request in which such a field is looked for
+
+_EVERYWHERE = {"experimentids", "locations"}
+_PARTS = {"orderby": ORDER, "filters": CONDITIONS, "dimensions": CONDITIONS, "aggregations": CONDITIONS}
+_SEARCHES = ("search", "_search", "query", "calculate", "find_completed", "batch_get", "get_metric_history_bulk")
+
+
+def refuse(name, value):
+    """Raises where the value of a field or a parameter is over its bound."""
+    plain = name.replace("_", "").lower()
+    if isinstance(value, str):
+        if "filter" in plain and len(value) > FILTER:
+            raise _over(name, f"has {len(value):,} characters", f"{FILTER:,}")
+    elif isinstance(value, Sequence):  # protobuf's as well
+        most = _most(plain)
+        if most is not None and len(value) > most:
+            raise _over(name, f"has {len(value):,} entries", f"{most:,}")
+        if plain in _PARTS and sum(len(part) for part in value if isinstance(part, str)) > FILTER:
+            raise _over(name, "is too long", f"{FILTER:,} characters")
+
+
+def _most(plain):
+    if plain in _PARTS:
+        return _PARTS[plain]
+    if plain in _EVERYWHERE:
+        return EXPERIMENTS
+    return IDS if plain.endswith("ids") else None
+
+
+def _over(name, has, most):
+    return MlflowException.invalid_parameter_value(f"'{name}' {has}, and the limit is {most}.")
+
+
+def fields(value, depth=DEPTH):
+    """The fields of an object, and of the objects in it. What is in lists are not fields of a search."""
+    if isinstance(value, dict) and depth:
+        for name, inner in value.items():
+            yield name, inner
+            yield from fields(inner, depth - 1)
+
+
+def _look():
+    """Flask's hook: an answer where the request is over a bound."""
+    try:
+        for name, values in request.args.lists():
+            refuse(f"{name}s" if len(values) > 1 and name.endswith("_id") else name, values)
+            for value in values:
+                refuse(name, value)
+        sent = None
+        if body_limits.bound(request.method, request.path) is not None and request.content_length:
+            sent = _sent()
+            if request.path.endswith("/graphql") and isinstance(sent, dict) and len(str(sent.get("query", ""))) > QUERY:
+                raise _over("query", f"has {len(str(sent['query'])):,} characters", f"{QUERY:,}")
+            for name, value in fields(sent):
+                refuse(name, value)
+        text_checks.look(sent)
+    except MlflowException as error:
+        return Response(error.serialize_as_json(), error.get_http_status_code(), mimetype="application/json")
+    return None
+
+
+def _sent():
+    """The body as JSON, whatever it says that it is: MLflow does not ask that either."""
+    try:
+        # The plugin and MLflow have the same one; what is no JSON by its type is not kept for them.
+        sent = request.get_json(silent=True) if request.is_json else json.loads(request.get_data())
+        return json.loads(sent) if isinstance(sent, str) else sent  # old clients encode it twice
+    except RecursionError:
+        raise MlflowException.invalid_parameter_value("The body nests lists or objects deeper than can be read.") from None
+    except ValueError:
+        return None
+
+
+def bound(flask_app):
+    """Puts the bounds where they belong; raises where MLflow is not as expected."""
+    flask_app.before_request_funcs.setdefault(None, []).insert(0, _look)
+    wrapped = [f"{store.__module__.split('.')[2]}.{name}" for store in (Tracking, Registry) for name in _wrap_searches(store)]
+    missing = {"tracking._search_runs", "tracking.search_traces", "tracking.search_logged_models", "model_registry.search_model_versions"} - set(wrapped)
+    if missing:
+        raise RuntimeError(f"mlflow-sso: got no {sorted(missing)}, want the searches of MLflow 3.17")
+    _wrap_parser(search_utils.SearchUtils, "parse_search_filter")
+    _wrap_parser(search_utils.SearchModelVersionUtils, "parse_search_filter")
+    _wrap_parser(search_logged_model_utils, "parse_filter_string")
+
+
+def _wrap_searches(store):
+    for name, function in inspect.getmembers(store, inspect.isfunction):
+        parameters = list(inspect.signature(function).parameters)
+        looked = {at: parameter for at, parameter in enumerate(parameters) if _most(parameter.replace("_", "")) is not None or "filter" in parameter}
+        if looked and name.startswith(_SEARCHES):
+            setattr(store, name, _looking(function, looked))
+            yield name
+
+
+def _looking(function, looked):
+    names = set(looked.values())
+
+    @functools.wraps(function)
+    def look(*arguments, **named):
+        for at, name in looked.items():
+            if at < len(arguments):
+                refuse(name, arguments[at])
+        for name in names & named.keys():
+            refuse(name, named[name])
+        return function(*arguments, **named)
+
+    return look
+
+
+def _wrap_parser(owner, name):
+    """The three places that every filter of MLflow is parsed in."""
+    found = vars(owner).get(name)
+    if found is None:
+        raise RuntimeError(f"mlflow-sso: got no {name} in {owner!r}, want MLflow 3.17's")
+    function = found.__func__ if isinstance(found, classmethod) else found
+
+    @functools.wraps(function)
+    def parse(*arguments, **named):
+        for given in (*arguments, *named.values()):
+            refuse("filter", given)
+        parsed = function(*arguments, **named)
+        if len(parsed) > CONDITIONS:
+            raise _over("filter", f"has {len(parsed):,} conditions", f"{CONDITIONS:,}")
+        return parsed
+
+    setattr(owner, name, classmethod(parse) if isinstance(found, classmethod) else parse)

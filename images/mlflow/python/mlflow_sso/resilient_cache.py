@@ -1,0 +1,113 @@
+"""The plugin's cache, which may be away: the database is asked then, and nobody sees an error.
+
+All that is in the cache can be looked up, so an answer that does not come is taken for
+"not there". A process that has got none leaves the cache alone until it answers again, so
+that one request waits and not each. What should have left the cache meanwhile leaves it
+before this process uses it again, or has become too old to be believed by anybody.
+"""
+
+import threading
+import time
+
+import redis
+from mlflow_oidc_auth.cache import generation, redis_backend
+from mlflow_oidc_auth.config import config
+from mlflow_oidc_auth.logger import get_logger
+
+# Seconds between two questions whether it is back.
+AGAIN = 1
+
+logger = get_logger()
+
+
+class RedisConnection:
+    """Whether this process may use the cache now, and what it owes it."""
+
+    def __init__(self, again=AGAIN):
+        self.away = False
+        self._again = again
+        self._lock = threading.Lock()
+        self._owed = []  # (until when it matters, what is to be done), in the order of their coming
+
+    def lost(self, error, answers):
+        """The cache has not answered; `answers` raises for as long as it does not."""
+        with self._lock:
+            if self.away:
+                return
+            self.away = True
+        logger.warning("Redis is away (%s): permissions are looked up in the database until it is back", type(error).__name__)
+        threading.Thread(target=self._wait, args=(answers,), name="cache", daemon=True).start()
+
+    def owe(self, seconds, do):
+        """Has something done before the cache is used again, if that is within so many seconds. False: it is back."""
+        now = time.monotonic()
+        with self._lock:
+            if self.away:
+                self._owed = [*(owed for owed in self._owed if owed[0] > now), (now + seconds, do)]
+            return self.away
+
+    def _wait(self, answers):
+        while self.away:
+            time.sleep(self._again)
+            try:
+                answers()
+                self._settle()
+            except redis.RedisError:
+                pass
+        logger.warning("Redis is back")
+
+    def _settle(self):
+        while True:
+            with self._lock:
+                if not self._owed:
+                    self.away = False
+                    return
+                owed = self._owed[0]
+            owed[1]()
+            with self._lock:
+                if owed in self._owed:
+                    self._owed.remove(owed)
+
+
+class ResilientRedisCache(redis_backend.RedisCacheBackend):
+    """The plugin's way to Redis, without its errors."""
+
+    link = RedisConnection()
+
+    def __init__(self, url, prefix, ttl):
+        try:
+            super().__init__(url, prefix, ttl)
+        except (ConnectionError, redis.RedisError) as error:  # its last step is to ask for a sign of life
+            self.link.lost(error, self._client.ping)
+
+    def get(self, key):
+        return self._try(super().get, key)
+
+    def set(self, key, value):
+        # A generation tells others that what they have just read is old.
+        self._try(super().set, key, value, matters=key == generation._GENERATION_KEY)
+
+    def delete(self, key):
+        self._try(super().delete, key, matters=True)
+
+    def delete_prefix(self, prefix):
+        self._try(super().delete_prefix, prefix, matters=True)
+
+    def clear(self):
+        self._try(super().clear, matters=True)
+
+    def _try(self, what, *arguments, matters=False):
+        while True:
+            if not self.link.away:
+                try:
+                    return what(*arguments)
+                except redis.RedisError as error:
+                    self.link.lost(error, self._client.ping)
+            # No entry but a generation is kept for longer than this.
+            if not matters or self.link.owe(config.PERMISSION_CACHE_TTL_SECONDS, lambda: what(*arguments)):
+                return None
+
+
+def install_resilient_cache():
+    """Makes the plugin use it. Caches are made at their first use."""
+    redis_backend.RedisCacheBackend = ResilientRedisCache

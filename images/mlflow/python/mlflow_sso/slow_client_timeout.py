@@ -1,0 +1,30 @@
+"""Ends connections whose clients do not take what they are sent."""
+
+import asyncio
+
+
+class SlowClientTimeout:
+    """An ASGI application, with clients that have to take something every so often.
+
+    What is lost is the one connection: the application sees a client that has
+    gone, as at any other time.
+    """
+
+    def __init__(self, application, seconds):
+        self._application, self._seconds = application, seconds
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] != "http":
+            await self._application(scope, receive, send)
+            return
+
+        async def impatient(message):
+            try:
+                async with asyncio.timeout(self._seconds):
+                    await send(message)
+            except TimeoutError:
+                # A plain close would wait until the client has taken what was sent. ASGI has no
+                # word for more; uvicorn's send is a method of what holds the connection.
+                send.__self__.transport.abort()
+
+        await self._application(scope, receive, impatient)

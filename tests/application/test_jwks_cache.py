@@ -1,0 +1,138 @@
+"""The issuer's keys while the issuer comes and goes."""
+
+import threading
+import time
+import unittest
+
+from mlflow_sso.jwks_cache import Keys
+
+from tests import environment  # noqa: F401, before the plugin
+
+OLD, NEW = {"keys": [{"kid": "old"}]}, {"keys": [{"kid": "new"}]}
+
+
+class Issuer:
+    """The plugin's load, and what it finds: keys, or an error."""
+
+    def __init__(self, finds):
+        self.finds, self.asked, self.goes = finds, 0, threading.Event()
+        self.goes.set()
+        self.answered = threading.Semaphore(0)
+
+    def __call__(self, url, *, cache_key, force_refresh, **_):
+        self.asked += 1
+        self.goes.wait(10)
+        try:
+            if isinstance(self.finds, Exception):
+                raise self.finds
+            return self.finds
+        finally:
+            self.answered.release()
+
+
+class TestKeys(unittest.TestCase):
+    def keys(self, issuer, fresh=300, again=0, believed=86_400):
+        keys = Keys(issuer, lambda: fresh, again, believed)
+        return lambda force=False: keys("url", cache_key="k", force_refresh=force)
+
+    def test_they_are_asked_for_once_while_they_are_fresh(self):
+        issuer = Issuer(OLD)
+        keys = self.keys(issuer)
+        self.assertEqual([keys(), keys()], [OLD, OLD])
+        self.assertEqual(issuer.asked, 1)
+
+    def test_old_ones_are_new_at_once_where_the_issuer_answers(self):
+        issuer = Issuer(OLD)
+        keys = Keys(issuer, lambda: -1, again=0, wait=10)
+        keys("url", cache_key="k")
+        issuer.finds = NEW
+        self.assertEqual(keys("url", cache_key="k"), NEW)
+
+    def test_nobody_waits_for_long_and_who_comes_later_not_at_all(self):
+        issuer = Issuer(OLD)
+        keys = Keys(issuer, lambda: -1, again=0, wait=0.2)
+        keys("url", cache_key="k")
+        issuer.finds = ConnectionError("away")
+        issuer.goes.clear()
+        self.assertEqual(keys("url", cache_key="k"), OLD)
+        issuer.goes.set()
+        while "k" not in keys._silent:
+            time.sleep(0.01)
+        issuer.goes.clear()
+        began = time.monotonic()
+        for _ in range(20):
+            self.assertEqual(keys("url", cache_key="k"), OLD)
+        self.assertLess(time.monotonic() - began, 2)  # each would wait 0.2 s
+        issuer.goes.set()
+
+    def test_they_outlive_the_issuer_and_a_page_that_says_it_is_away(self):
+        issuer = Issuer(OLD)
+        keys = self.keys(issuer, fresh=-1)
+        keys()
+        issuer.answered.acquire()
+        for finds in (ConnectionError("away"), {"error": "starting"}, {"keys": []}):
+            issuer.finds = finds
+            self.assertEqual(keys(), OLD)
+            self.assertTrue(issuer.answered.acquire(timeout=10))
+            self.assertEqual(keys(), OLD)
+
+    def test_a_forged_token_neither_ends_them_nor_makes_anybody_wait(self):
+        issuer = Issuer(OLD)
+        keys = self.keys(issuer)
+        keys()
+        issuer.finds = ConnectionError("away")
+        issuer.goes.clear()
+        self.assertEqual(keys(force=True), OLD)
+        issuer.goes.set()
+        self.assertEqual(keys(), OLD)
+
+    def test_an_issuer_that_is_away_is_not_asked_at_each_request(self):
+        for known in (True, False):
+            issuer = Issuer(OLD if known else ConnectionError("away"))
+            keys = self.keys(issuer, fresh=-1, again=3600)
+            for _ in range(5):
+                try:
+                    keys()
+                except (ConnectionError, ValueError):
+                    pass
+            self.assertLessEqual(issuer.asked, 2)
+
+    def test_without_keys_nothing_is_believed(self):
+        for finds in (ConnectionError("away"), {"error": "starting"}):
+            with self.assertRaises((ConnectionError, ValueError)):
+                self.keys(Issuer(finds))()
+
+    def test_who_starts_while_the_issuer_is_there_has_them_before_it_is_asked(self):
+        issuer = Issuer(OLD)
+        keys = Keys(issuer, lambda: 300)
+        for _ in range(5):
+            keys.warm(lambda: keys("url", cache_key="k"))
+        self.assertTrue(issuer.answered.acquire(timeout=10))
+        while not keys.known:
+            time.sleep(0.01)
+        issuer.finds = ConnectionError("away")
+        self.assertEqual(keys("url", cache_key="k"), OLD)
+        self.assertEqual(issuer.asked, 1)
+
+    def test_an_issuer_that_is_away_at_the_start_is_asked_again_later(self):
+        issuer = Issuer(ConnectionError("away"))
+        keys = Keys(issuer, lambda: 300, again=0)
+        keys.warm(lambda: keys("url", cache_key="k"))
+        self.assertTrue(issuer.answered.acquire(timeout=10))
+        self.assertFalse(keys.known)
+        issuer.finds = OLD
+        keys.warm(lambda: keys("url", cache_key="k"))
+        self.assertTrue(issuer.answered.acquire(timeout=10))
+        for _ in range(1000):
+            if keys.known:
+                break
+            time.sleep(0.01)
+        self.assertTrue(keys.known)
+
+    def test_they_are_not_believed_for_ever(self):
+        issuer = Issuer(OLD)
+        keys = self.keys(issuer, believed=-1)
+        keys()
+        issuer.finds = ConnectionError("away")
+        with self.assertRaises(ConnectionError):
+            keys()
