@@ -180,8 +180,10 @@ func TestEveryVEXStatementSaysWhyItDoesNotApply(t *testing.T) {
 		require.Regexp(t, `^CVE-\d{4}-\d{4,}$`, s.Vulnerability.Name)
 		require.NotEmpty(t, s.Products, s.Vulnerability.Name)
 		require.Equal(t, "not_affected", s.Status, s.Vulnerability.Name)
-		require.Contains(t, []string{"component_not_present", "vulnerable_code_not_present", "vulnerable_code_not_in_execute_path",
-			"vulnerable_code_cannot_be_controlled_by_adversary", "inline_mitigations_already_exist"}, s.Justification, s.Vulnerability.Name)
+		require.Contains(t, []string{
+			"component_not_present", "vulnerable_code_not_present", "vulnerable_code_not_in_execute_path",
+			"vulnerable_code_cannot_be_controlled_by_adversary", "inline_mitigations_already_exist",
+		}, s.Justification, s.Vulnerability.Name)
 		require.NotEmpty(t, s.Impact, s.Vulnerability.Name)
 	}
 }

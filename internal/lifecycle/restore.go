@@ -33,7 +33,7 @@ type RestoreResult struct {
 	Tables   int       `json:"tables"`
 	Rows     int64     `json:"rows"`
 	// Artifacts are the files; ArtifactsElsewhere is where they are if the snapshot has none.
-	Artifacts          int64  `json:"artifacts"`
+	Artifacts         int64  `json:"artifacts"`
 	ExternalArtifacts string `json:"artifactsElsewhere,omitempty"`
 	// Held is what the snapshot says of the tables of each database.
 	Held map[string][]backup.Table `json:"-"`

@@ -27,10 +27,14 @@ var crashes = []struct {
 	id, what, wanted string
 	line             *regexp.Regexp
 }{
-	0: {"database-crashed", "a process of Postgres was killed, and every session with it was ended", "no process killed",
-		regexp.MustCompile(`was terminated by signal (?:9|6|11)|terminating any other active server processes`)},
-	1: {"shared-memory-full", "Postgres has no room in /dev/shm, and statements fail with: No space left on device", "room, or no parallel workers",
-		regexp.MustCompile(`could not resize shared memory segment`)},
+	0: {
+		"database-crashed", "a process of Postgres was killed, and every session with it was ended", "no process killed",
+		regexp.MustCompile(`was terminated by signal (?:9|6|11)|terminating any other active server processes`),
+	},
+	1: {
+		"shared-memory-full", "Postgres has no room in /dev/shm, and statements fail with: No space left on device", "room, or no parallel workers",
+		regexp.MustCompile(`could not resize shared memory segment`),
+	},
 }
 
 // lookAtMemory looks for what the kernel or a full folder ended inside containers that live on.

@@ -52,8 +52,12 @@ func (c *suite) sameSitePage(ctx context.Context) (string, error) {
 		return page.Status, page.Header, nil
 	}
 	origins := []http.Header{
-		{"Origin": {"http://localhost:9999"}}, {"Origin": {"http://127.0.0.1:9999"}}, {"Origin": {"http://[::1]:9999"}}, {"Origin": {"null"}},
-		{"Origin": {"http://localhost"}}, {"Origin": {own + ".evil.example"}},
+		{"Origin": {"http://localhost:9999"}},
+		{"Origin": {"http://127.0.0.1:9999"}},
+		{"Origin": {"http://[::1]:9999"}},
+		{"Origin": {"null"}},
+		{"Origin": {"http://localhost"}},
+		{"Origin": {own + ".evil.example"}},
 	}
 	tried := 0
 	for i, all := range [][]crossRequest{asMember, asAdmin} {

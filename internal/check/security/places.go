@@ -217,8 +217,12 @@ func kindOfName(path string) kind {
 		part string
 		kind kind
 	}{
-		{"/scorers", kindScorer}, {"/label-schemas", kindSchemaName}, {"/review-queues", kindQueueName}, {"/mcp-servers", kindServer},
-		{"/prompts", kindPrompt}, {"model", kindModel},
+		{"/scorers", kindScorer},
+		{"/label-schemas", kindSchemaName},
+		{"/review-queues", kindQueueName},
+		{"/mcp-servers", kindServer},
+		{"/prompts", kindPrompt},
+		{"model", kindModel},
 	} {
 		if strings.Contains(path, of.part) {
 			return of.kind

@@ -93,7 +93,8 @@ func newCampaign(stack outputs.Stack, docker *engine.Engine) (*suite, error) {
 // attacks are in the order in which they are made: what ends sessions comes last.
 func (c *suite) attacks() []attack {
 	var all []attack
-	for _, family := range [][]attack{c.tokens(), c.services(), c.routes(), c.neighbours(), c.files(), c.members(), c.tracePlaces(), c.headers(),
+	for _, family := range [][]attack{
+		c.tokens(), c.services(), c.routes(), c.neighbours(), c.files(), c.members(), c.tracePlaces(), c.headers(),
 		c.crossOrigin(), c.outgoing(), c.limits(), c.logins(), c.realmLogins(), c.surroundings(), c.generated(), c.sessions(),
 	} {
 		all = append(all, family...)

@@ -30,8 +30,10 @@ func settings() Declared {
 func proper() Inventory {
 	seen := Inventory{
 		Users: []User{
-			{Username: "ada@example.com", Admin: true, Tokens: 2}, {Username: "mel@example.com", Tokens: 1},
-			{Username: "service-account-ci", Service: true, Tokens: 1}, {Username: "service-account-root", Service: true, Admin: true},
+			{Username: "ada@example.com", Admin: true, Tokens: 2},
+			{Username: "mel@example.com", Tokens: 1},
+			{Username: "service-account-ci", Service: true, Tokens: 1},
+			{Username: "service-account-root", Service: true, Admin: true},
 			{Username: "service-account-mlflow-steward", Service: true, Admin: true},
 			{Username: "break-glass-1", Admin: true, BreakGlass: true, Tokens: 1},
 		},
