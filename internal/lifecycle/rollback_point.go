@@ -34,7 +34,7 @@ const (
 	Back Stage = "back"
 )
 
-// ReadRollbackPoint is what is kept of a stack as it was before its last upgrade: its settings and
+// RollbackPoint is what is kept of a stack as it was before its last upgrade: its settings and
 // images, and where its data is.
 type RollbackPoint struct {
 	Began time.Time `json:"began"`

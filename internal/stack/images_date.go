@@ -32,7 +32,7 @@ func SetImagesDate(repository, name, file string, day time.Time) (string, error)
 	if err != nil {
 		return "", fmt.Errorf("stack file %s: %w", file, err)
 	}
-	return file, os.WriteFile(file, after, info.Mode().Perm())
+	return file, os.WriteFile(file, after, info.Mode().Perm()) //nolint:gosec // the operator names the file
 }
 
 func withImagesDate(text []byte, day string) ([]byte, error) {

@@ -57,6 +57,7 @@ func (s *Stack) RootSecret(ctx context.Context) (string, error) {
 	return "", fmt.Errorf("stack %q: the state has no root secret %d in clear: %w", s.Name, keys.Root, ErrNotUp)
 }
 
+// TypeKeycloakProvider is the type of the Keycloak provider in the state.
 const TypeKeycloakProvider = "pulumi:providers:keycloak"
 
 // ProviderSecretOutdated says whether the state has another secret of the program's service account

@@ -39,6 +39,7 @@ func (c Changes) String() string {
 	return strings.Join(parts, ", ")
 }
 
+// Add counts the changes of another update too.
 func (c Changes) Add(more Changes) {
 	for op, n := range more {
 		c[op] += n

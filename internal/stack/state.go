@@ -36,6 +36,7 @@ func (s *Stack) ReadSettledState(ctx context.Context, step Step) (*State, error)
 	return s.ReadState(ctx)
 }
 
+// ReadState reads the state of the stack.
 func (s *Stack) ReadState(ctx context.Context) (*State, error) {
 	whole, err := s.pulumi.Export(ctx)
 	if err != nil {

@@ -116,7 +116,7 @@ func (c *suite) quickLockout(ctx context.Context) (string, error) {
 		return "", login.NotRun(fmt.Errorf("ask Keycloak for the failures of a person: %w", err))
 	}
 	if failures := gocloak.PInt(status.NumFailures); failures < len(wrong) {
-		return "", login.NotRun(fmt.Errorf("Keycloak counts %d failures, wanted %d", failures, len(wrong)))
+		return "", login.NotRun(fmt.Errorf("failures that Keycloak counts: %d, wanted %d", failures, len(wrong)))
 	}
 	in, err := c.visit.CanLogIn(ctx, who)
 	if err != nil {

@@ -38,7 +38,7 @@ func AdminRealm(ctx context.Context, s *stack.Stack, step stack.Step) (stack.Cha
 // AdminRealmDifferences is what settleAdministrators would set. Where a service is
 // to be made anew that Keycloak needs, there is nobody to ask.
 func AdminRealmDifferences(ctx context.Context, s *stack.Stack, step stack.Step, found []report.Change) ([]report.Change, error) {
-	if RealmUnreadable(s, found) {
+	if RealmUnreadable(found) {
 		step.Say("%s cannot be looked at before the rest is mended", administrators)
 		return nil, nil
 	}
@@ -59,7 +59,7 @@ func AdminRealmDifferences(ctx context.Context, s *stack.Stack, step stack.Step,
 }
 
 // RealmUnreadable says whether Keycloak cannot be asked for anything.
-func RealmUnreadable(s *stack.Stack, found []report.Change) bool {
+func RealmUnreadable(found []report.Change) bool {
 	needed := []string{"postgres-container", "keycloak-container", "edge-container", "realm-realm"}
 	return slices.ContainsFunc(found, func(c report.Change) bool {
 		return slices.Contains(needed, c.Resource) && (c.Resource != "realm-realm" || c.Outcome == report.Created)

@@ -78,7 +78,7 @@ func invite(ctx context.Context, s *stack.Stack, step stack.Step, in *realmusers
 
 // UserDifferences are those whom settlePeople would take out of a group.
 func UserDifferences(ctx context.Context, s *stack.Stack, found []report.Change) ([]report.Change, error) {
-	if len(s.Config.Realm.ManagedGroups) == 0 || RealmUnreadable(s, found) {
+	if len(s.Config.Realm.ManagedGroups) == 0 || RealmUnreadable(found) {
 		return nil, nil
 	}
 	told, err := s.Outputs(ctx)

@@ -8,7 +8,6 @@ package rotation
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"net/http"

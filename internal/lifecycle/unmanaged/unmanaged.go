@@ -34,7 +34,7 @@ func Find(ctx context.Context, s *stack.Stack, step stack.Step, found []report.C
 		return nil, err
 	}
 	all, err := unmanagedOnHost(ctx, s, known)
-	if err != nil || reconcile.RealmUnreadable(s, found) {
+	if err != nil || reconcile.RealmUnreadable(found) {
 		return all, err
 	}
 	told, err := s.Outputs(ctx)
