@@ -54,6 +54,7 @@ func requireNothingFound(t *testing.T, stack outputs.Stack) {
 }
 
 func TestNoAttackOnAStackOnLocalhostGetsThrough(t *testing.T) {
+	nightly(t)
 	requireNothingFound(t, runningStack(t))
 }
 
@@ -114,6 +115,7 @@ print("folders", len(os.listdir("/mlflow/artifacts")))
 
 // Every door that is opened is found, and nothing else is blamed.
 func TestEachDoorThatIsOpenedTurnsItsOwnAttackRed(t *testing.T) {
+	nightly(t)
 	stack := runningStack(t)
 	doors := map[string]func(*testing.T, outputs.Stack){
 		"open-ports":        publishAPort, // with a label and a log, which are doors of their own
