@@ -215,3 +215,14 @@ func TestTheArchitecturePageListsEveryPackageOnce(t *testing.T) {
 	}
 	require.Equal(t, wanted, string(raw), "run `make golden`")
 }
+
+func TestEveryModuleOfMLflowsImageIsOnItsPage(t *testing.T) {
+	page, err := os.ReadFile(inRepository("docs/reference/mlflow-changes.md"))
+	require.NoError(t, err)
+	modules, err := filepath.Glob(inRepository("images/mlflow/python/mlflow_sso/[a-z]*"))
+	require.NoError(t, err)
+	require.NotEmpty(t, modules)
+	for _, module := range modules {
+		require.Contains(t, string(page), "`"+strings.TrimSuffix(filepath.Base(module), ".py")+"`")
+	}
+}
