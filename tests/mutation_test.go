@@ -32,7 +32,7 @@ type mutation struct {
 const compiler = "compiler"
 
 var mutations = []mutation{
-	{"the groups claim has the full path", "components/realm/inside.go", `FullPath: pulumi.Bool(false),`, ``, "TestEleven11GroupNamesAreTheSameOnBothSides"},
+	{"the groups claim has the full path", "components/realm/objects.go", `FullPath: pulumi.Bool(false),`, ``, "TestEleven11GroupNamesAreTheSameOnBothSides"},
 	{
 		"public and internal address are swapped", "platform/platform.go",
 		`Public: p.keycloak.Public, Internal: p.keycloak.Internal,`, `Public: p.keycloak.Internal, Internal: p.keycloak.Public,`, compiler,
@@ -52,7 +52,7 @@ var mutations = []mutation{
 	},
 	{
 		"MLflow believes everybody about where a request comes from", "components/mlflow/environment.go",
-		`netip.PrefixFrom(a.Front, a.Front.BitLen())`, `netip.PrefixFrom(a.Front, 0)`, "TestServicesBelieveTheEdgesAddressAndNoOther",
+		`netip.PrefixFrom(a.EdgeAddress, a.EdgeAddress.BitLen())`, `netip.PrefixFrom(a.EdgeAddress, 0)`, "TestServicesBelieveTheEdgesAddressAndNoOther",
 	},
 	{"no limit of processes", "components/internal/container/container.go", `Soft: pulumi.Int(maxProcesses), Hard: pulumi.Int(maxProcesses),`, `Soft: pulumi.Int(-1), Hard: pulumi.Int(-1),`, "TestNoContainerMakesProcessesWithoutEnd"},
 	{"no memory limit", "components/internal/container/container.go", `Memory: pulumi.Int(a.MemoryMB),`, ``, "TestNoContainerTakesMoreMemoryThanItsLimit"},
@@ -72,13 +72,13 @@ var mutations = []mutation{
 	{"stacks share the keys of an external cache", "components/redis/external.go", `Prefix: e.Prefix,`, ``, "TestTheClientOfAnExternalCacheVerifiesWhomItTalksToAndKeepsItsKeysApart"},
 	{"a password from a file is not marked", "components/postgres/external.go", `pulumi.ToSecret(pulumi.String(password)).(pulumi.StringOutput)`, `pulumi.String(password).ToStringOutput()`, "TestEachForeignSecretIsToldToThoseWhoNeedItAndToNobodyElse"},
 	{"MLflow waits for nothing", "components/internal/container/container.go", `return r == nil }`, `return true }`, "TestWhatIsOfTheStackIsStillWaitedFor"},
-	{"somebody stands in Keycloak whom nobody asked for", "platform/platform.go", `if p.config.Keycloak.StandingAdmin {`, `if p.config != nil {`, "TestNobodyStandsInKeycloakWhereNobodyIsAskedFor"},
+	{"somebody stands in Keycloak whom nobody asked for", "platform/platform.go", `if p.config.Keycloak.PermanentAdmin {`, `if p.config != nil {`, "TestNobodyStandsInKeycloakWhereNobodyIsAskedFor"},
 	{"an account is joined that has the same address", "components/identityprovider/identityprovider.go", `pulumi.String("REQUIRED")`, `pulumi.String("ALTERNATIVE")`, "TestNobodyFromAProviderTakesOverAnAccount"},
 	{"a provider changes an address later", "components/identityprovider/identityprovider.go", `SyncMode: pulumi.String("IMPORT"),`, `SyncMode: pulumi.String("FORCE"),`, "TestNobodyFromAProviderTakesOverAnAccount"},
 	{"an answer by SAML needs no signature", "components/identityprovider/saml.go", `ValidateSignature:         pulumi.Bool(true),`, `ValidateSignature:         pulumi.Bool(false),`, "TestAnAnswerBySAMLCountsForNothingWithoutTheProvidersSignature"},
 	{"a user name may be somebody's address", "components/identityprovider/identityprovider.go", `"${ALIAS}.${CLAIM.email}"`, `"${CLAIM.preferred_username}"`, "TestNobodyFromAProviderTakesOverAnAccount"},
 	{"the groups of a provider are taken once", "components/identityprovider/identityprovider.go", `"syncMode": "FORCE", "claims"`, `"syncMode": "IMPORT", "claims"`, "TestTheGroupsOfAProviderAreLookedAtAtEachLogin"},
-	{"somebody without an address is found in a directory", "components/identityprovider/directory.go", `"(&(mail=*)" + l.Filter + ")"`, `l.Filter`, "TestADirectoryIsReadInTLSAndWhoHasNoAddressIsLeftOut"},
+	{"somebody without an address is found in a directory", "components/identityprovider/ldap.go", `"(&(mail=*)" + l.Filter + ")"`, `l.Filter`, "TestADirectoryIsReadInTLSAndWhoHasNoAddressIsLeftOut"},
 	{"what administrators change is remembered for ever", "components/realm/realm.go", `Attributes: b.adminEventsExpire(),`, ``, "TestEventsOfEitherKindAreKeptForTheSameTime"},
 	{"an ID token of a machine is for MLflow", "components/realm/service_accounts.go", `AddToIdToken: pulumi.Bool(false), // an ID token is for the machine itself`, `AddToIdToken: pulumi.Bool(true),`, "TestTokensOfServiceAccountsAreForMLflowAndSayNoAddress"},
 	{"a machine logs in at a page", "components/realm/service_accounts.go", `StandardFlowEnabled: pulumi.Bool(false),`, `StandardFlowEnabled: pulumi.Bool(true),`, "TestAServiceAccountHasOneWayToATokenAndThatIsItsSecret"},
