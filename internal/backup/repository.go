@@ -82,7 +82,7 @@ func OpenReader(ctx context.Context, docker *engine.Engine, image, deployment st
 		return nil, fmt.Errorf("backup.recoveryPassphraseFile: %w", err)
 	}
 	once := engine.RunSpec{
-		Name: deployment + "-restore-" + strings.ToLower(rand.Text()[:6]), Image: image, Network: network.NetworkNone, Within: readWithin, Scratch: 256,
+		Name: naming.Container(deployment, "restore-"+strings.ToLower(rand.Text()[:6])), Image: image, Network: network.NetworkNone, Within: readWithin, Scratch: 256,
 		Labels: map[string]string{naming.Component: "restore"},
 		Env:    []string{"RESTIC_REPOSITORY=" + set.Repository(backup.RepositoryPath)},
 	}

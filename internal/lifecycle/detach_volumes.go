@@ -9,6 +9,7 @@ import (
 
 	"github.com/docker/docker/api/types/volume"
 
+	"github.com/mlflow-sso/mlflow-sso/contract/naming"
 	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle/external"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
@@ -56,7 +57,7 @@ func retaining(deployment json.RawMessage, names []string) (json.RawMessage, err
 // showDetached tells of a preview's volumes what an update does with them: Pulumi
 // does not know that it will let them go.
 func showDetached(s *stack.Stack, change *report.Change) {
-	if change.Outcome == report.Removed && slices.Contains(external.ReplacedVolumes(s.Config), s.Config.Name+"-"+change.Resource) {
+	if change.Outcome == report.Removed && slices.Contains(external.ReplacedVolumes(s.Config), naming.Volume(s.Config.Name, change.Resource)) {
 		change.DataLoss, change.Why = "", "from the state alone: `up` leaves it on the host"
 	}
 }

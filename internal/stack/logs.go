@@ -7,6 +7,8 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/pkg/stdcopy"
+
+	"github.com/mlflow-sso/mlflow-sso/contract/naming"
 )
 
 // withLogs adds to a problem with a container what the container said last: the
@@ -17,7 +19,7 @@ func (s *Stack) withLogs(ctx context.Context, problems []string) []string {
 		if !ok {
 			continue
 		}
-		if said := s.lastLines(ctx, s.Config.Name+"-"+name); said != "" {
+		if said := s.lastLines(ctx, naming.Container(s.Config.Name, name)); said != "" {
 			problems[i] = p + "\nthe container's last lines:\n" + said
 		}
 	}

@@ -66,7 +66,7 @@ func findings(t *testing.T) map[string]bool {
 	}
 	ids := map[string]bool{}
 	// An ID in a finding, or the first argument of what makes one.
-	made := regexp.MustCompile(`(?:ID(?: =|, full\.Component =|:) |add\(|inside\(|finding\(|\.effect\{|effect\{|: +\{)"([a-z-]+)"`)
+	made := regexp.MustCompile(`(?:ID(?: =|, full\.Component =|:) |add\(|inside\(|finding\(|\.effect\{|effect\{|: +\{)\s*"([a-z-]+)"`)
 	for _, m := range made.FindAllStringSubmatch(code.String(), -1) {
 		ids[m[1]] = true
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 
 	"github.com/mlflow-sso/mlflow-sso/components/identitysync"
+	"github.com/mlflow-sso/mlflow-sso/contract/naming"
 )
 
 // lookAtContainers sees whether each is there, runs, answers, and is on its networks.
@@ -86,7 +87,7 @@ func (d *doctor) judgeContainer(organ Component, seen container.InspectResponse)
 func (d *doctor) judgeNetworks(organ Component, seen container.InspectResponse) (found []Finding) {
 	wanted := d.networks(organ)
 	for _, network := range wanted {
-		full := d.Stack.Deployment + "-" + network
+		full := naming.Network(d.Stack.Deployment, network)
 		if _, ok := seen.NetworkSettings.Networks[full]; ok {
 			continue
 		}

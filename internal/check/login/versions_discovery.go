@@ -11,6 +11,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 
 	"github.com/mlflow-sso/mlflow-sso/components/mlflow"
+	"github.com/mlflow-sso/mlflow-sso/contract/naming"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
@@ -19,7 +20,7 @@ func (p *proof) checkContainers(ctx context.Context) (string, error) {
 	var wrong, short []string
 	names := p.stack.Containers()
 	for _, name := range names {
-		short = append(short, strings.TrimPrefix(name, p.stack.Deployment+"-"))
+		short = append(short, strings.TrimPrefix(name, naming.Container(p.stack.Deployment, "")))
 		state, err := p.docker.State(ctx, name)
 		if errors.Is(err, engine.ErrNoContainer) {
 			wrong = append(wrong, name+" does not exist")

@@ -25,6 +25,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mlflow-sso/mlflow-sso/contract/naming"
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/browser"
 	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
@@ -232,5 +233,5 @@ func stamped() string {
 
 // newContainer is a name for a container of this run.
 func (c *suite) newContainer() string {
-	return c.stack.Deployment + "-attack-" + strings.ToLower(rand.Text()[:6])
+	return naming.Container(c.stack.Deployment, "attack-"+strings.ToLower(rand.Text()[:6]))
 }

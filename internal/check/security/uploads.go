@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/poll"
 )
 
 // chunked sends a body without a length.
@@ -90,10 +91,7 @@ func (c *suite) spooledBody(ctx context.Context) (string, error) {
 		go func() { _, _ = w.Write(make([]byte, sent)) }()
 		// A busy machine takes a while to write; what is never kept costs the whole wait.
 		for range looks {
-			select {
-			case <-time.After(time.Second):
-			case <-ctx.Done():
-			}
+			_ = poll.Pause(ctx, time.Second) // an ended run fails in the look that follows
 			if kept, err = c.spooled(ctx); err != nil || kept >= sent/2 {
 				break
 			}
