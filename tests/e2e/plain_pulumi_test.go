@@ -60,10 +60,10 @@ func TestPlainPulumiBringsAStackUpFindsNoChangeAndRemovesIt(t *testing.T) {
 	t.Parallel()
 	l, err := newLab(t.TempDir())
 	require.NoError(t, err)
-	p := newPlainPulumi(t, l)
+	p, docker := newPlainPulumi(t, l), openEngine(t)
 	t.Cleanup(func() {
 		p.must(t, "destroy", "--yes", "--skip-preview", "--stack", l.name)
-		left, err := openEngine(t).API().VolumeList(context.Background(), volume.ListOptions{})
+		left, err := docker.API().VolumeList(context.Background(), volume.ListOptions{})
 		require.NoError(t, err)
 		for _, v := range left.Volumes {
 			require.False(t, strings.HasPrefix(v.Name, l.name+"-"), "%s is left", v.Name)
