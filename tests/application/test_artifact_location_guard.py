@@ -45,8 +45,8 @@ class TestLocations(unittest.IsolatedAsyncioTestCase):
         from mlflow.server.handlers import _get_tracking_store
         from mlflow.store.tracking.dbmodels.models import SqlRun
         from tests.environment import FOLDER
-        from tests.test_trace_locations import experiment
         from tests.test_reference_checks import run_in
+        from tests.test_trace_locations import experiment
 
         member, admin = PROVIDER.bearer(MEMBER), PROVIDER.bearer(ADMIN)
         where = await experiment(member, self.id())

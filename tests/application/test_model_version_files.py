@@ -7,8 +7,8 @@ from mlflow_oidc_auth.store import store
 from mlflow_sso import model_version_files
 from tests.environment import FOLDER, MEMBER, OTHER, PROVIDER  # before what is imported now
 from tests.served import application, ask, people
-from tests.test_trace_locations import experiment
 from tests.test_reference_checks import model_in, run_in
+from tests.test_trace_locations import experiment
 
 OWNER, READER = PROVIDER.bearer(MEMBER), PROVIDER.bearer(OTHER)
 API = "/api/2.0/mlflow"
