@@ -17,6 +17,7 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
 	"github.com/mlflow-sso/mlflow-sso/components/keycloak"
+	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
 
@@ -95,6 +96,5 @@ func ProviderClient(ctx context.Context, s *stack.Stack, step stack.Step) error 
 
 // refuses says of a login's error whether Keycloak does not take the secret.
 func refuses(err error) bool {
-	var answer *gocloak.APIError
-	return errors.As(err, &answer) && answer.Code == http.StatusUnauthorized
+	return admin.Status(err) == http.StatusUnauthorized
 }
