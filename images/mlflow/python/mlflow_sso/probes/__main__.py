@@ -9,13 +9,18 @@ import sys
 UNAVAILABLE = 69
 
 
+def digest_of(name):
+    """The digest of a module's source; None where there is no such module."""
+    file = pathlib.Path(__file__).with_name(name + ".py")
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
+
+
 def main(arguments):
     """Runs `NAME DIGEST [ARGUMENT ...]`; DIGEST is the SHA-256 of the module's source."""
     if len(arguments) < 2:
         sys.exit(f"mlflow_sso.probes: got {len(arguments)} arguments, want NAME DIGEST [ARGUMENT ...]")
     name, digest, *rest = arguments
-    file = pathlib.Path(__file__).with_name(name + ".py")
-    if not name.isidentifier() or not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != digest:
+    if not name.isidentifier() or digest_of(name) != digest:
         sys.exit(UNAVAILABLE)
     sys.argv = [name, *rest]
     runpy.run_module(f"{__package__}.{name}", run_name="__main__")

@@ -23,8 +23,14 @@ class Scanner:
         try:
             return self._ask(method, path, headers or {}, body)
         except (http.client.HTTPException, OSError):
-            self._connection = None
+            self.close()
             return self._ask(method, path, headers or {}, body)
+
+    def close(self):
+        """Closes the connection; the next request opens another one."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def _ask(self, method, path, headers, body):
         if self._connection is None:
@@ -40,7 +46,9 @@ def scan(given):
     scanner = Scanner(given["address"], given["port"], given["host"])
     credentials = {"Authorization": "Bearer " + given["token"], "Content-Type": "application/json"}
     control = scanner.ask("POST", given["control"], credentials, b'{"max_results": 1}')
-    return [control, *(scanner.ask(method, path) for method, path in given["routes"])]
+    answers = [control, *(scanner.ask(method, path) for method, path in given["routes"])]
+    scanner.close()
+    return answers
 
 
 if __name__ == "__main__":
