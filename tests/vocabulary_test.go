@@ -43,12 +43,15 @@ var allowedPhrases = []string{
 	"mlflow-keeper", "mlflow-steward", "The keeper, which sees who is in which group", `"-watcher"`,
 	// Types and names in the state, and container names.
 	"mlflow-sso:keeper:Keeper", "mlflow-sso:access:Steward", `New(ctx, "keeper"`, `Component:    "keeper"`, `AccessAdminType, "steward"`,
-	// Environment variables of images/mlflow and images/backup.
-	"KEEPER_", "BACKUP_ARTIFACTS_ELSEWHERE",
+	// Environment variables of images/mlflow and images/backup, and the field of a snapshot's manifest.
+	"KEEPER_", "BACKUP_ARTIFACTS_ELSEWHERE", "--arg elsewhere", "elsewhere: $elsewhere",
+	// The protocol between the tool and images of other releases, the display name of an
+	// account in live databases, and the actor in existing audit logs.
+	`"steward": `, `"steward of the stack"`, `"actor": "keeper"`,
 }
 
 // vocabularyFolders are held to the vocabulary. The others follow: this list only grows.
-var vocabularyFolders = []string{"cmd", "components", "config", "contract", "platform", "internal/reference", "internal/ui/progress", "docs/reference"}
+var vocabularyFolders = []string{"cmd", "components", "config", "contract", "platform", "images", "internal/mlflow/probe", "internal/reference", "internal/ui/progress", "docs/reference", "tests/application"}
 
 // exemptFiles still use retired words, or have to name them. The list only shrinks: a
 // file that needs no exemption fails the test.
@@ -86,7 +89,8 @@ func TestRetiredWordsAreNotUsed(t *testing.T) {
 	checked := 0
 	for _, folder := range vocabularyFolders {
 		err := filepath.WalkDir(inRepository(folder), func(path string, entry fs.DirEntry, err error) error {
-			if err != nil || entry.IsDir() || !slices.Contains([]string{".go", ".md", ".py", ".yaml"}, filepath.Ext(path)) {
+			// Scripts of the images have no ending.
+			if err != nil || entry.IsDir() || !slices.Contains([]string{".go", ".md", ".py", ".yaml", ".sql", ""}, filepath.Ext(path)) {
 				return err
 			}
 			text, err := os.ReadFile(path)

@@ -77,7 +77,7 @@ class TestOutgoing(unittest.IsolatedAsyncioTestCase):
     def test_no_secret_is_random_in_each_process_but_those_that_are_known(self):
         root = Path(mlflow.__file__).parent.parent
         made = re.compile(r"secrets\.token_\w+\(|Fernet\.generate_key\(|urandom\(32")
-        # Not where each call makes one for somebody: tokens, states, sessions, nonces.
+        # Not where each call makes one for a user: tokens, states, sessions, nonces.
         each = re.compile(r"/(repository|routers|migrations|tests)/")
         folders = [Path(mlflow.__file__).parent / folder for folder in ("server", "store", "utils", "webhooks", "gateway", "tracing")]
         found = {

@@ -55,7 +55,7 @@ class TestQueries(unittest.IsolatedAsyncioTestCase):
         await self.refused("/api/2.0/mlflow/runs/search", {"experiment_ids": ["0"], "filter": "x" * (query_limits.FILTER + 1)}, ("filter", "65,536"))
         await self.refused("/api/2.0/mlflow/runs/search", {"experiment_ids": ["0"], "order_by": ["x" * (query_limits.FILTER + 1)]}, ("order_by", "too long"))
 
-    async def test_a_search_that_is_encoded_twice_or_without_a_type_is_looked_at(self):
+    async def test_a_search_that_is_encoded_twice_or_without_a_type_is_checked(self):
         for content in (json.dumps(json.dumps({"trace_ids": ["t"] * (IDS + 1)})), json.dumps({"trace_ids": ["t"] * (IDS + 1)})):
             for kind in b"application/json", b"text/plain":
                 got = await admin_send("POST", "/api/3.0/mlflow/traces/batchGetInfos", content.encode(), kind=kind)

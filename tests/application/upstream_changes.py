@@ -21,8 +21,6 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from uvicorn import config
 from uvicorn.protocols.http import h11_impl
 
-from tests import environment  # noqa: F401 (before the plugin)
-
 
 def nothing(self):
     """What a function becomes that does something else now."""

@@ -36,7 +36,7 @@ from mlflow_sso.tcp_nodelay import NoDelayProtocol
 
 
 class Bridged(AuthAwareWSGIMiddleware):
-    """The plugin's mount of Flask, which tells it who asks, with threads of our own."""
+    """The plugin's mount of Flask, which hands it the caller, with threads of our own."""
 
     def __init__(self, flask_app, bridge):
         super().__init__(flask_app)

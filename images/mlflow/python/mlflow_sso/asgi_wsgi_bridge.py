@@ -45,7 +45,7 @@ class Bridge:
     """The threads of one process, and how many requests may be there for them."""
 
     def __init__(self, threads, requests, patience, spool=None):
-        """Long bodies go to the folder `spool`; who sends none of one for `patience` seconds is told so."""
+        """Long bodies go to the folder `spool`; who sends none of one for `patience` seconds gets 408."""
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="wsgi")
         self._room = requests
         self._patience = patience

@@ -1,4 +1,4 @@
-"""Writes what one request tells of a run in one transaction.
+"""Writes a batch of one run in one transaction.
 
 MLflow writes params, metrics and tags of a batch in a transaction each: whoever looks in
 between sees a part of it, a server that is killed leaves a part, and a snapshot may hold one.
@@ -51,7 +51,7 @@ def install_atomic_batches():
             try:
                 return whole(self, run_id, metrics, params, tags)
             except MlflowException as error:
-                # The same key was written by somebody else in the meantime: now it can be seen.
+                # The same key was written by another request in the meantime: now it can be seen.
                 if not (left and isinstance(error.__cause__, IntegrityError)):
                     raise
 

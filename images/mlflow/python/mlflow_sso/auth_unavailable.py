@@ -1,7 +1,7 @@
 """Answers 503 where it cannot be known who asks.
 
-The plugin answers 401 while its database is away, or while it has no keys to look at
-Keycloak's tokens with, as to somebody who may not come in. A script takes that for the
+The plugin answers 401 while its database is away, or while it has no keys to verify
+Keycloak's tokens, as to a user without access. A script takes that for the
 last word, and a training of hours ends; MLflow's own client asks again after 503. Nobody
 is let in for it.
 """
@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse
 
 from mlflow_sso import jwks_cache, upstream_guard
 
-# What the plugin says of a login that it could not look at, and of one that is written wrongly.
+# What the plugin says of a login that it could not check, and of one that is written wrongly.
 UNSEEN = {"Invalid basic auth format", "Session access failed", "Session error"}
 UNREAD = "Invalid token"
 # Seconds after which a client shall ask again.

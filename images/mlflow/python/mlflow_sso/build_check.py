@@ -16,7 +16,7 @@ WITHOUT_UPSTREAM = {
     "upstream_guard",
 }  # fmt: skip
 # Modules whose guard is an error of their own.
-OWN_GUARD = {"disabled_features", "otlp_ingest", "provider_hosts", "query_limits"}
+OWN_GUARD = {"disabled_features", "otlp_ingest", "provider_hosts"}
 
 
 def variables(folder):

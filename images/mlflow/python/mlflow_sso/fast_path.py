@@ -81,7 +81,7 @@ class _Auth(_Direct, AuthUnavailableMiddleware):
 
 
 class _Permission(BaseHTTPMiddleware):
-    """Direct where no validator is concerned: only those look at answers."""
+    """Direct where no validator is concerned: only those read answers."""
 
     async def __call__(self, scope, receive, send):
         if scope["type"] == "http" and permission._find_fastapi_validator(permission.routed_path(scope)) is None:

@@ -46,7 +46,7 @@ class Keys:
             if now < self._asked.get(cache_key, 0):
                 raise ValueError("the issuer's keys are not known, and it has not answered a moment ago")
             return self._ask(url, cache_key, how)
-        # A wrong signature makes the plugin ask anew. It is no reason to forget keys, nor to wait: everybody can send one.
+        # A wrong signature makes the plugin ask again. It is no reason to forget keys, nor to wait: every client can send one.
         old = now - read > self._fresh()
         if force_refresh or old:
             asking = self._ask_beside(url, cache_key, how, now)

@@ -53,12 +53,12 @@ class RedisConnection:
             time.sleep(self._again)
             try:
                 answers()
-                self._settle()
+                self._catch_up()
             except redis.RedisError:
                 pass
         logger.warning("Redis is back")
 
-    def _settle(self):
+    def _catch_up(self):
         while True:
             with self._lock:
                 if not self._owed:
@@ -86,7 +86,7 @@ class ResilientRedisCache(redis_backend.RedisCacheBackend):
         return self._try(super().get, key)
 
     def set(self, key, value):
-        # A generation tells others that what they have just read is old.
+        # A generation shows others that what they have just read is old.
         self._try(super().set, key, value, matters=key == generation._GENERATION_KEY)
 
     def delete(self, key):
