@@ -49,7 +49,7 @@ MODULES = sorted(file.stem for file in FOLDER.glob("[a-z]*.py"))
 
 
 def run(*argv, given=""):
-    return subprocess.run([sys.executable, *argv], input=given, capture_output=True, text=True, timeout=60)
+    return subprocess.run([sys.executable, *argv], input=given, capture_output=True, text=True, timeout=600)
 
 
 def digest(name):

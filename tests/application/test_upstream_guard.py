@@ -18,7 +18,7 @@ def run(*argv):
         from mlflow_sso import disabled_features
 
         environment = {**os.environ, **build_check.variables(folder), **disabled_features.WANTED}
-        return subprocess.run([sys.executable, *argv], capture_output=True, text=True, timeout=120, env=environment)
+        return subprocess.run([sys.executable, *argv], capture_output=True, text=True, timeout=600, env=environment)
 
 
 class TestBuild(unittest.TestCase):

@@ -3,6 +3,7 @@
 Arguments are the packages whose versions are wanted. Errors may repeat what a service answered: the caller removes secrets.
 """
 
+import contextlib
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -107,4 +108,6 @@ def health(packages, checks=None):
 
 if __name__ == "__main__":
     socket.setdefaulttimeout(READ)
-    print(json.dumps(health(sys.argv[1:])))
+    with contextlib.redirect_stdout(sys.stderr):  # what a library prints is no part of the answer
+        found = health(sys.argv[1:])
+    print(json.dumps(found))
