@@ -67,7 +67,7 @@ func explainDetached(s *stack.Stack, problems []string) []string {
 	for i, problem := range problems {
 		if names := external.ReplacedVolumes(s.Config); len(names) > 0 && strings.Contains(problem, "protect") {
 			problems[i] = problem + "\nunless it is about another thing than " + strings.Join(names, " and ") +
-				", this is no obstacle: `up` leaves a volume on the host when its data moves to an external service; only a preview cannot show it"
+				", that is no obstacle: `up` leaves a volume on the host when its data moves to an external service; only a preview cannot show it"
 		}
 	}
 	return problems
