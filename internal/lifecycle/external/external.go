@@ -50,7 +50,7 @@ func Probe(ctx context.Context, s *stack.Stack, step stack.Step, known *stack.St
 		return false, fmt.Errorf("services that are not the stack's: %w", err)
 	}
 	once := engine.RunSpec{
-		Name: naming.Container(s.Config.Name, "check"), Image: made, Network: wayOut(ctx, s), Within: tryWithin,
+		Name: naming.Container(s.Config.Name, "check"), Image: made, Network: egressNetwork(ctx, s), Within: tryWithin,
 		Labels: map[string]string{naming.Deployment: s.Config.Name, naming.Component: "check"},
 	}
 	said, err := s.Docker.RunOnce(ctx, once, []string{"python", "-c", tryScript}, bytes.NewReader(input))
@@ -68,9 +68,9 @@ func Probe(ctx context.Context, s *stack.Stack, step stack.Step, known *stack.St
 	return holds, judge(external, seen)
 }
 
-// wayOut is the network by which the stack's containers reach what is external, or,
+// egressNetwork is the network by which the stack's containers reach what is external, or,
 // before it is there, the one that Docker has for everybody.
-func wayOut(ctx context.Context, s *stack.Stack) string {
+func egressNetwork(ctx context.Context, s *stack.Stack) string {
 	edge := naming.Network(s.Config.Name, naming.EdgeNetwork)
 	if _, err := s.Docker.API().NetworkInspect(ctx, edge, network.InspectOptions{}); err != nil {
 		return network.NetworkBridge
