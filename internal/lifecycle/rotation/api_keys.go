@@ -19,7 +19,7 @@ func APIKeys(ctx context.Context, s *stack.Stack, step stack.Step) error {
 	if err != nil || keys.Version(credentials.MLflowGateway) == credentials.FirstVersion {
 		return err
 	}
-	told, err := s.Outputs(ctx)
+	deployed, err := s.Outputs(ctx)
 	if err != nil {
 		return err
 	}
@@ -35,8 +35,8 @@ func APIKeys(ctx context.Context, s *stack.Stack, step stack.Step) error {
 	if err != nil {
 		return err
 	}
-	step.Say("looking at the API keys that are stored in MLflow")
-	ran, err := probe.APIKeyRewrap.Exec(ctx, s.Docker, told.MLflow.Container, input)
+	step.Say("checking the API keys that are stored in MLflow")
+	ran, err := probe.APIKeyRewrap.Exec(ctx, s.Docker, deployed.MLflow.Container, input)
 	if err == nil && ran.ExitCode != 0 {
 		// The probe says in its last line what is wrong, without a secret.
 		lines := strings.Split(strings.TrimSpace(ran.Stderr), "\n")
@@ -45,8 +45,8 @@ func APIKeys(ctx context.Context, s *stack.Stack, step stack.Step) error {
 	if err != nil {
 		return fmt.Errorf("turn %s: %w; `mlflow-sso up` goes on from there", credentials.MLflowGateway, err)
 	}
-	if turned := strings.TrimSpace(ran.Stdout); turned != "0" {
-		step.Say("%s stored API keys are encrypted with the key of now", turned)
+	if rewrapped := strings.TrimSpace(ran.Stdout); rewrapped != "0" {
+		step.Say("%s stored API keys are encrypted with the key of now", rewrapped)
 	}
 	return nil
 }
