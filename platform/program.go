@@ -3,6 +3,7 @@ package platform
 import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"github.com/mlflow-sso/mlflow-sso/components/hostvolume"
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
 	"github.com/mlflow-sso/mlflow-sso/config"
 )
@@ -17,7 +18,11 @@ func Program(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := New(ctx, "platform", &Args{Config: settings, Images: ImagesFolder})
+	host, err := hostvolume.FromEnvironment()
+	if err != nil {
+		return err
+	}
+	p, err := New(hostvolume.With(ctx, host), "platform", &Args{Config: settings, Images: ImagesFolder})
 	if err != nil {
 		return err
 	}

@@ -27,8 +27,9 @@ var layers = []string{"contract", "components", "config", "platform", "internal"
 // What every component may import is in [shared].
 var allowed = map[string][]string{
 	"childopts":          nil,
+	"hostvolume":         nil,
 	"internal/argcheck":  nil,
-	"internal/container": nil,
+	"internal/container": {"hostvolume"},
 	"credentials":        nil,
 	"image":              nil,
 	"network":            nil,

@@ -152,8 +152,8 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		if err != nil {
 			return nil, fmt.Errorf("mlflow %q: %w", name, err)
 		}
-		spec.Volumes = map[string]pulumi.StringInput{artifactPath: artifacts.Name}
-		s.Artifacts = artifacts.Name
+		spec.Volumes = map[string]pulumi.StringInput{artifactPath: artifacts}
+		s.Artifacts = artifacts
 	}
 	// Not on the realm: the plugin reads about the issuer at the first login, not at start.
 	made, err := container.New(ctx, name+"-container", spec, s,

@@ -159,7 +159,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		return nil, fmt.Errorf("postgres %q: %w", name, err)
 	}
 	spec := args.container()
-	spec.Volumes = map[string]pulumi.StringInput{home: data.Name}
+	spec.Volumes = map[string]pulumi.StringInput{home: data}
 	made, err := container.New(ctx, name+"-container", spec, s)
 	if err != nil {
 		return nil, fmt.Errorf("postgres %q: %w", name, err)
