@@ -85,6 +85,7 @@ func (p *Platform) outputs() pulumi.Map {
 			// In seconds, also for realm master, which the tool sets.
 			"eventsExpiration": pulumi.Int(int(p.config.Realm.EventsExpiration.Seconds())),
 		},
+		"volumes":            p.volumeOutputs(),
 		"postgres":           p.postgresOutputs(),
 		"redis":              p.redisOutputs(),
 		"artifacts":          p.artifactsOutputs(),
@@ -98,4 +99,19 @@ func (p *Platform) outputs() pulumi.Map {
 		all["identityProviders"] = providers
 	}
 	return all
+}
+
+// volumeOutputs are the volumes with data.
+func (p *Platform) volumeOutputs() pulumi.Array {
+	volumes := pulumi.Array{}
+	add := func(v hostvolume.Volume) {
+		volumes = append(volumes, pulumi.Map{"name": v.Name, "deployment": v.Deployment})
+	}
+	if p.postgres != nil {
+		add(p.postgres.Volume)
+	}
+	if p.mlflow.Volume != nil {
+		add(*p.mlflow.Volume)
+	}
+	return volumes
 }

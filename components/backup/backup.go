@@ -113,7 +113,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		return nil, fmt.Errorf("backup %q: %w", name, err)
 	}
 	spec := args.container()
-	spec.Env, spec.Volumes = args.environment(), map[string]pulumi.StringInput{StatePath: state}
+	spec.Env, spec.Volumes = args.environment(), map[string]pulumi.StringInput{StatePath: state.Name}
 	if args.Folder != "" {
 		repository, err := container.NewVolume(ctx, name+"-repository", &container.VolumeArgs{
 			Deployment: args.Deployment, Component: "backup", Data: "backup-repository", Folder: args.Folder,
@@ -121,7 +121,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		if err != nil {
 			return nil, fmt.Errorf("backup %q: %w", name, err)
 		}
-		spec.Volumes[RepositoryPath] = repository
+		spec.Volumes[RepositoryPath] = repository.Name
 	}
 	if args.Artifacts != nil {
 		spec.Volumes[ArtifactPath], spec.ReadOnly = args.Artifacts, []string{ArtifactPath}

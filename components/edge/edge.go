@@ -128,7 +128,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		return nil, fmt.Errorf("edge %q: %w", name, err)
 	}
 	spec := args.container()
-	spec.Volumes = map[string]pulumi.StringInput{dataPath: certificates}
+	spec.Volumes = map[string]pulumi.StringInput{dataPath: certificates.Name}
 	made, err := container.New(ctx, name+"-container", spec, s, pulumi.DependsOn([]pulumi.Resource{args.Admin.Ready}))
 	if err != nil {
 		return nil, fmt.Errorf("edge %q: %w", name, err)

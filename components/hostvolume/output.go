@@ -15,13 +15,22 @@ type hostKey struct{}
 // With returns a context in which volumes are compared with those of a host.
 func With(ctx *pulumi.Context, host Host) *pulumi.Context { return ctx.WithValue(hostKey{}, host) }
 
-// CheckedName is the name of a volume for the containers that mount it: it is known once the
-// volume was compared with the host's, and fails where they differ. Want is the name that the
-// settings give it. A volume that does not exist yet has no mount point, and is not compared.
-func CheckedName(ctx *pulumi.Context, volume *docker.Volume, deployment, want string) pulumi.StringOutput {
+// Volume is a volume of the program.
+type Volume struct {
+	// Name is for the containers that mount it: it is known once the volume was compared with
+	// the host's, and fails where they differ.
+	Name pulumi.StringOutput
+	// Deployment is the value of its label as the state has it; empty for a volume that was
+	// accepted without.
+	Deployment pulumi.StringOutput
+}
+
+// Checked compares a volume with the host's. Want is the name that the settings give it. A volume
+// that does not exist yet has no mount point, and is not compared.
+func Checked(ctx *pulumi.Context, volume *docker.Volume, deployment, want string) Volume {
 	host, _ := ctx.Value(hostKey{}).(Host)
 	preview := ctx.DryRun()
-	return pulumi.All(volume.Name, volume.Mountpoint, volume.Labels).ApplyTWithContext(ctx.Context(),
+	name := pulumi.All(volume.Name, volume.Mountpoint, volume.Labels).ApplyTWithContext(ctx.Context(),
 		func(within context.Context, values []any) (string, error) {
 			name, mountpoint, labels := values[0].(string), values[1].(string), values[2].([]docker.VolumeLabel)
 			if name != want {
@@ -33,6 +42,7 @@ func CheckedName(ctx *pulumi.Context, volume *docker.Volume, deployment, want st
 			recorded := Recorded{Name: name, Deployment: deploymentOf(labels)}
 			return name, Explain(check(within, host, recorded, deployment, preview))
 		}).(pulumi.StringOutput)
+	return Volume{Name: name, Deployment: volume.Labels.ApplyT(deploymentOf).(pulumi.StringOutput)}
 }
 
 // check is Compare. A preview may be made on another machine: only a host that has something

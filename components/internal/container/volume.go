@@ -37,9 +37,8 @@ func (a *VolumeArgs) neverReplaced() []string {
 	return properties
 }
 
-// NewVolume makes a named volume for data that outlives its container, and returns its name
-// for those who mount it.
-func NewVolume(ctx *pulumi.Context, name string, args *VolumeArgs, parent pulumi.Resource) (pulumi.StringOutput, error) {
+// NewVolume makes a named volume for data that outlives its container.
+func NewVolume(ctx *pulumi.Context, name string, args *VolumeArgs, parent pulumi.Resource) (hostvolume.Volume, error) {
 	labels := docker.VolumeLabelArray{}
 	for _, l := range Labels(args.Deployment, args.Component) {
 		labels = append(labels, docker.VolumeLabelArgs{Label: pulumi.String(l.Key), Value: pulumi.String(l.Value)})
@@ -51,7 +50,7 @@ func NewVolume(ctx *pulumi.Context, name string, args *VolumeArgs, parent pulumi
 	opts := append(childopts.Protected(args.Protect), pulumi.IgnoreChanges(args.neverReplaced()))
 	made, err := docker.NewVolume(ctx, name, spec, childopts.Options(parent, opts...)...)
 	if err != nil {
-		return pulumi.StringOutput{}, fmt.Errorf("volume %q: %w", name, err)
+		return hostvolume.Volume{}, fmt.Errorf("volume %q: %w", name, err)
 	}
-	return hostvolume.CheckedName(ctx, made, args.Deployment, naming.Volume(args.Deployment, args.Data)), nil
+	return hostvolume.Checked(ctx, made, args.Deployment, naming.Volume(args.Deployment, args.Data)), nil
 }
