@@ -38,13 +38,13 @@ func (d volumeDifferences) err() error { return hostvolume.Explain(errors.Join(d
 // another name is an error in any case.
 func compareVolumes(ctx context.Context, host hostvolume.Host, settings *config.Config, known []stack.Volume) (volumeDifferences, error) {
 	var found volumeDifferences
+	if err := refuseRename(settings, known); err != nil {
+		return found, err
+	}
 	replaced, wanted := external.ReplacedVolumes(settings), external.DataVolumes(settings)
 	for _, v := range known {
 		if slices.Contains(replaced, v.Name) {
 			continue
-		}
-		if prefix := naming.Volume(settings.Name, ""); !strings.HasPrefix(v.Name, prefix) {
-			return found, hostvolume.Explain(fmt.Errorf("volume %s: %w: %s… is expected", v.Name, hostvolume.ErrRenamed, prefix))
 		}
 		wanted = slices.DeleteFunc(wanted, func(name string) bool { return name == v.Name })
 		err := hostvolume.Compare(ctx, host, hostvolume.Recorded{Name: v.Name, Deployment: v.Deployment()})
@@ -71,6 +71,17 @@ func compareVolumes(ctx context.Context, host hostvolume.Host, settings *config.
 		}
 	}
 	return found, nil
+}
+
+// refuseRename finds a volume of a deployment with another name.
+func refuseRename(settings *config.Config, known []stack.Volume) error {
+	prefix := naming.Volume(settings.Name, "")
+	for _, v := range known {
+		if !strings.HasPrefix(v.Name, prefix) {
+			return hostvolume.Explain(fmt.Errorf("volume %s: %w: %s… is expected", v.Name, hostvolume.ErrRenamed, prefix))
+		}
+	}
+	return nil
 }
 
 // acceptVolumes goes on with the volumes as they are. Missing ones are made as the state has
@@ -135,11 +146,11 @@ func removeKnownContainers(ctx context.Context, s *stack.Stack, step stack.Step,
 // the stack's: nothing is compared where no daemon answers, or where the state has containers or
 // networks and the host has nothing of the deployment.
 func previewVolumes(ctx context.Context, s *stack.Stack) error {
-	if s.Docker == nil {
-		return nil
-	}
 	known, err := s.ReadState(ctx)
 	if err != nil {
+		return err
+	}
+	if err := refuseRename(s.Config, known.Volumes()); err != nil || s.Docker == nil {
 		return err
 	}
 	host := hostvolume.Docker{API: s.Docker.API()}
