@@ -13,7 +13,7 @@ func TestKeycloakStartsInTheModeOfTheSettings(t *testing.T) {
 	for stack, mode := range map[string]string{"dev": "development", "prod": "production"} {
 		r, err := run(t, stack)
 		require.NoError(t, err)
-		require.Equal(t, mode, told(t, r, "keycloak", "KEYCLOAK_START_MODE").Text(), "of %s", stack)
+		require.Equal(t, mode, variable(t, r, "keycloak", "KEYCLOAK_START_MODE").Text(), "of %s", stack)
 	}
 }
 
@@ -28,5 +28,5 @@ func TestKeycloakStartsForProductionUnlessAskedOtherwise(t *testing.T) {
 	values["mlflow-sso:keycloak"] = string(encoded)
 	r, err := runWith(t, values)
 	require.NoError(t, err)
-	require.Equal(t, "production", told(t, r, "keycloak", "KEYCLOAK_START_MODE").Text())
+	require.Equal(t, "production", variable(t, r, "keycloak", "KEYCLOAK_START_MODE").Text())
 }

@@ -86,7 +86,7 @@ func refuseRename(settings *config.Config, known []stack.Volume) error {
 
 // acceptVolumes goes on with the volumes as they are. Missing ones are made as the state has
 // them. If the databases are among them, the containers that hold on to the old ones are removed,
-// and what was in the databases leaves the state: the update makes all of it anew.
+// and what was in the databases leaves the state: the update recreates all of it.
 func acceptVolumes(ctx context.Context, s *stack.Stack, step stack.Step, known *stack.State, found volumeDifferences) error {
 	var names []string
 	for _, v := range found.unmanaged {
@@ -123,7 +123,7 @@ func acceptVolumes(ctx context.Context, s *stack.Stack, step stack.Step, known *
 	return nil
 }
 
-// removeKnownContainers removes the containers that the state has; the update makes them anew.
+// removeKnownContainers removes the containers that the state has; the update recreates them.
 func removeKnownContainers(ctx context.Context, s *stack.Stack, step stack.Step, known *stack.State) error {
 	running, err := s.Docker.API().ContainerList(ctx, container.ListOptions{All: true, Filters: s.OwnFilter()})
 	if err != nil {

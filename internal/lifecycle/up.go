@@ -82,7 +82,7 @@ func (u *up) counted(do func(context.Context) (stack.Changes, error)) func(conte
 func (u *up) keycloakFirst() bool { return u.plan.KeycloakFirst }
 
 // compareVolumes refuses an update of a stack whose data is not there. Where the volumes are
-// accepted as they are, what the databases had is made anew, or read from them.
+// accepted as they are, what the databases had is recreated, or read from them.
 func (u *up) compareVolumes(ctx context.Context) error {
 	known, err := u.s.ReadSettledState(ctx, u.step)
 	if err != nil {

@@ -30,16 +30,16 @@ func removeVolumes(t *testing.T, docker *engine.Engine, l *lab, data ...string) 
 }
 
 // logRun stores an experiment.
-func logRun(t *testing.T, told outputs.Stack, name string) {
+func logRun(t *testing.T, deployed outputs.Stack, name string) {
 	t.Helper()
 	var created struct{}
-	call(t, signIn(t, told, "demo-admin"), told, "experiments/create", map[string]string{"name": name}, &created)
+	call(t, signIn(t, deployed, "demo-admin"), deployed, "experiments/create", map[string]string{"name": name}, &created)
 }
 
 // statusOf is MLflow's answer to a question for an experiment.
-func statusOf(t *testing.T, told outputs.Stack, name string) int {
+func statusOf(t *testing.T, deployed outputs.Stack, name string) int {
 	t.Helper()
-	page, err := signIn(t, told, "demo-admin").Fetch(t.Context(), http.MethodGet, told.MLflow.URL+"/api/2.0/mlflow/experiments/get-by-name?experiment_name="+name, nil, nil)
+	page, err := signIn(t, deployed, "demo-admin").Fetch(t.Context(), http.MethodGet, deployed.MLflow.URL+"/api/2.0/mlflow/experiments/get-by-name?experiment_name="+name, nil, nil)
 	require.NoError(t, err)
 	return page.Status
 }
@@ -47,7 +47,7 @@ func statusOf(t *testing.T, told outputs.Stack, name string) int {
 // refuseLostVolumes demands that no command goes on, and that each says what is gone and what to do.
 func refuseLostVolumes(t *testing.T, l *lab, says ...string) {
 	t.Helper()
-	for _, command := range [][]string{{"preview"}, {"up"}, {"up", "--refresh"}, {"drift"}} {
+	for _, command := range [][]string{{"preview"}, {"up"}, {"up", "--refresh"}} {
 		got, err := l.run(t.Context(), command[0], command[1:]...)
 		require.NoError(t, err)
 		require.Equal(t, 1, got.code, "%v\n%s\n%s", command, got.stdout, got.stderr)
@@ -61,9 +61,9 @@ func TestDataVolumesThatAreGoneStopEveryUpdateUntilTheyAreAccepted(t *testing.T)
 	l := ownLab(t)
 	docker := openEngine(t)
 	l.must(t, "up", "--no-verify")
-	told, err := l.outputs(t.Context())
+	deployed, err := l.outputs(t.Context())
 	require.NoError(t, err)
-	logRun(t, told, "before")
+	logRun(t, deployed, "before")
 	l.must(t, "destroy")
 	removeVolumes(t, docker, l, "postgres-data", "mlflow-artifacts")
 
@@ -75,27 +75,31 @@ func TestDataVolumesThatAreGoneStopEveryUpdateUntilTheyAreAccepted(t *testing.T)
 	got := l.must(t, "up", "--accept-volumes")
 	require.Regexp(t, allPassed, got.stdout)
 	require.Contains(t, got.stderr, "volume "+l.name+"-postgres-data is new and empty")
-	require.Equal(t, http.StatusNotFound, statusOf(t, told, "before"))
+	require.Equal(t, http.StatusNotFound, statusOf(t, deployed, "before"))
 	require.Contains(t, l.must(t, "up", "--no-verify").stderr, "no change")
 	require.Contains(t, l.must(t, "drift").stdout, "no drift")
 }
 
-// A stack in use loses the database under it: what was in it is made anew in one update, and no
+// A stack in use loses the database under it: what was in it is recreated in one update, and no
 // service goes on with what it remembers.
-func TestADatabaseThatIsLostUnderARunningStackIsMadeAnewInOneUpdate(t *testing.T) {
+func TestADatabaseThatIsLostUnderARunningStackIsRecreatedInOneUpdate(t *testing.T) {
 	nightly(t)
 	l := ownLab(t)
 	docker := openEngine(t)
 	l.must(t, "up", "--no-verify")
-	told, err := l.outputs(t.Context())
+	deployed, err := l.outputs(t.Context())
 	require.NoError(t, err)
-	logRun(t, told, "before")
+	logRun(t, deployed, "before")
 	removeVolumes(t, docker, l, "postgres-data")
 
 	refuseLostVolumes(t, l, l.name+"-postgres-data: it does not exist")
+	got, err := l.run(t.Context(), "drift")
+	require.NoError(t, err)
+	require.Equal(t, 1, got.code)
+	require.Contains(t, got.stderr, l.name+"-postgres-data: it does not exist")
 
 	require.Regexp(t, allPassed, l.must(t, "up", "--accept-volumes").stdout)
-	require.Equal(t, http.StatusNotFound, statusOf(t, told, "before"))
+	require.Equal(t, http.StatusNotFound, statusOf(t, deployed, "before"))
 	require.Contains(t, l.must(t, "up", "--no-verify").stderr, "no change")
 	require.Contains(t, l.must(t, "drift").stdout, "no drift")
 }
@@ -116,9 +120,9 @@ func TestAVolumeThatDockerMadeIsReportedAndNeverDeleted(t *testing.T) {
 	refuseLostVolumes(t, l, l.name+"-postgres-data: it does not have this deployment's label")
 
 	require.Regexp(t, allPassed, l.must(t, "up", "--accept-volumes").stdout)
-	told, err := l.outputs(t.Context())
+	deployed, err := l.outputs(t.Context())
 	require.NoError(t, err)
-	logRun(t, told, "since")
+	logRun(t, deployed, "since")
 	made, err := docker.API().VolumeInspect(t.Context(), l.name+"-postgres-data")
 	require.NoError(t, err)
 
@@ -129,5 +133,5 @@ func TestAVolumeThatDockerMadeIsReportedAndNeverDeleted(t *testing.T) {
 	again, err := docker.API().VolumeInspect(t.Context(), l.name+"-postgres-data")
 	require.NoError(t, err)
 	require.Equal(t, made.CreatedAt, again.CreatedAt)
-	require.Equal(t, http.StatusOK, statusOf(t, told, "since"))
+	require.Equal(t, http.StatusOK, statusOf(t, deployed, "since"))
 }
