@@ -180,6 +180,7 @@ func (p *Platform) makeKeycloak(ctx *pulumi.Context, opts ...pulumi.ResourceOpti
 		Data:           p.dataNetwork(p.databases[keycloakDatabase].Managed()),
 		MemoryMB:       p.config.Keycloak.MemoryMB,
 		Restart:        p.config.RestartPolicy,
+		StartMode:      p.config.Keycloak.StartMode,
 		Port:           p.config.Keycloak.Port,
 		EdgeAddress:    p.network.EdgeAddress,
 		Public:         p.config.Keycloak.PublicURL,

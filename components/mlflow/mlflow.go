@@ -15,6 +15,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"github.com/mlflow-sso/mlflow-sso/components/hostvolume"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/container"
 	"github.com/mlflow-sso/mlflow-sso/components/objectstore"
@@ -130,6 +131,8 @@ type Server struct {
 	Public address.Public
 	// Artifacts is the name of the volume with the artifacts; nil if they are in a bucket.
 	Artifacts pulumi.StringInput
+	// Volume is that volume.
+	Volume *hostvolume.Volume
 	// Ready is there when the server answers.
 	Ready pulumi.Resource
 }
@@ -153,7 +156,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 			return nil, fmt.Errorf("mlflow %q: %w", name, err)
 		}
 		spec.Volumes = map[string]pulumi.StringInput{artifactPath: artifacts.Name}
-		s.Artifacts = artifacts.Name
+		s.Artifacts, s.Volume = artifacts.Name, &artifacts
 	}
 	// Not on the realm: the plugin reads about the issuer at the first login, not at start.
 	made, err := container.New(ctx, name+"-container", spec, s,
