@@ -1,7 +1,9 @@
 import unittest
 
-from mlflow_sso.identity_sync import jobs
+from mlflow_sso.identity_sync import jobs, keycloak_directory
 from mlflow_sso.identity_sync.keycloak_directory import DirectoryUnavailable, known_as
+from mlflow_sso.identity_sync.live_logins import Session, Token
+from mlflow_sso.identity_sync.sign_out import sign_out
 from mlflow_sso.identity_sync.sync import follow
 
 
@@ -122,3 +124,64 @@ class TestJob(unittest.TestCase):
         job.run(lambda: Connection(written), None)
         self.assertEqual(written, [{"job": "prune", "detail": "done", "error": ""}])
         self.assertFalse(job.due())
+
+
+class Holder:
+    def __init__(self, sessions=(), tokens=(), subject="id"):
+        self.username, self.subject = "a@x", subject
+        self.sessions, self.tokens, self.ended = list(sessions), list(tokens), []
+
+    def end(self, sessions, tokens):
+        self.ended.append(([s.identifier for s in sessions], [t.identifier for t in tokens]))
+
+
+class Keycloak:
+    """realm and user are moments of "not before", sessions Keycloak's own."""
+
+    def __init__(self, realm=0, user=0, password=0, sessions=None, deleted=False):
+        self._realm, self._account = realm, None if deleted else keycloak_directory.Account(user, password, sessions or {})
+
+    def realm_not_before(self):
+        if self._realm is None:
+            raise DirectoryUnavailable("away")
+        return self._realm
+
+    def account(self, identifier, with_sessions):
+        return self._account
+
+
+class TestSignOut(unittest.TestCase):
+    def round(self, keycloak, sid="s", began=1000.5, token=900.0, subject="id"):
+        holder, said = Holder([Session(1, began, sid)], [Token(2, token)], subject), []
+        sign_out([holder], keycloak, lambda event, about, **detail: said.append((event, about, detail["reasons"])))
+        self.assertEqual(len(said), len(holder.ended), "each end is logged")
+        return holder.ended[0] if holder.ended else None
+
+    def test_what_keycloak_has_not_ended_stays(self):
+        self.assertIsNone(self.round(Keycloak(realm=500, user=600, password=990.0, sessions={"s": 999.0})))
+
+    def test_not_before_ends_sessions_and_tokens_of_before(self):
+        for keycloak in (Keycloak(user=1000, sessions={"s": 999.0}), Keycloak(realm=1000, sessions={"s": 999.0})):
+            self.assertEqual(self.round(keycloak), ([1], [2]))
+        self.assertEqual(self.round(Keycloak(user=950, sessions={"s": 999.0})), ([], [2]), "a login after it stays")
+        self.assertIsNone(self.round(Keycloak(user=850, sessions={"s": 999.0})), "so does a token")
+
+    def test_a_new_password_ends_sessions_of_before_and_no_token(self):
+        self.assertEqual(self.round(Keycloak(password=1000.6, sessions={"s": 999.0})), ([1], []))
+        self.assertIsNone(self.round(Keycloak(password=1000.4, sessions={"s": 999.0})))
+
+    def test_the_end_of_keycloaks_session_ends_its_session_alone_and_no_token(self):
+        self.assertEqual(self.round(Keycloak(sessions={"another": 999.0})), ([1], []))
+
+    def test_a_login_of_which_nothing_was_recorded_goes_by_its_time(self):
+        self.assertIsNone(self.round(Keycloak(sessions={"any": 1000.0}), sid=None))
+        self.assertEqual(self.round(Keycloak(sessions={"later": 1001.0}), sid=None), ([1], []))
+        self.assertEqual(self.round(Keycloak(), sid=None), ([1], []))
+
+    def test_a_user_whom_keycloak_does_not_know_is_left_to_the_other_job(self):
+        self.assertIsNone(self.round(Keycloak(deleted=True)))
+        self.assertIsNone(self.round(Keycloak(realm=9999), subject=None))
+
+    def test_silence_ends_nothing(self):
+        with self.assertRaises(DirectoryUnavailable):
+            self.round(Keycloak(realm=None))

@@ -1,12 +1,7 @@
 """The application of this image, which `mlflow server --app-name mlflow-sso` finds.
 
-It is the plugin's, with eleven changes: the way to Flask (bridge), the end of clients
-that stand still (patience), answers that leave at once (prompt), a logout that
-reaches Keycloak from every process (logout), the same decisions in less time
-(shortcuts), no locations of a client's own (locations), permissions that upstream does
-not ask for (authorization), batches that are there as a whole (batches), and a cache, an
-issuer and a database that may be away (cache, keys, doubt). What a request may be and do is
-in bounds. See decisions 13, 25, 27 and 28.
+docs/reference/mlflow-changes.md lists each change with its reason; decisions 13, 25, 27, 28 and 29
+have the background.
 """
 
 import os
@@ -24,11 +19,15 @@ from mlflow_sso import (
     atomic_batches,
     auth_unavailable,
     authorization,
+    browser_pages,
     connection_limits,
     fast_path,
     jwks_cache,
+    keycloak_sessions,
+    login_attempts,
     request_bounds,
     resilient_cache,
+    telemetry_banner,
 )
 from mlflow_sso.asgi_wsgi_bridge import Bridge
 from mlflow_sso.logout_metadata import MetadataAwareLogout
@@ -67,10 +66,14 @@ def change(application, workers):
     auth_unavailable.install_auth_outage_503()
     resilient_cache.install_resilient_cache()
     jwks_cache.install_jwks_cache()
+    keycloak_sessions.record_keycloak_sessions()
+    login_attempts.keep_attempts()
+    browser_pages.show_pages(application)
+    telemetry_banner.hide_telemetry_banner()
     request_bounds.change(application)
     connection_limits.limit_heads()
     connection_limits.log_no_query()
 
 
 change(plugin, int(os.environ["MLFLOW_WORKERS"]))
-app = NoDelayProtocol(SlowClientTimeout(request_bounds.around(MetadataAwareLogout(plugin)), process_limits.TAKE))
+app = NoDelayProtocol(SlowClientTimeout(request_bounds.around(browser_pages.Pages(MetadataAwareLogout(plugin))), process_limits.TAKE))
