@@ -194,11 +194,11 @@ def _bare(message):
 
 
 def show_pages(application):
-    """Puts the pages before the plugin's own."""
+    """Puts the pages before the plugin's own, and behind the first route, which is for most requests."""
     upstream_guard.uses(auth._process_oidc_callback_fastapi, "_provision_login")
     upstream_guard.takes(auth._provision_login, "provider", "username", "display_name", "userinfo", "user_groups", "access_token", "method")
     upstream_guard.count(auth, f'"{REFUSED}"', 1)
     upstream_guard.count(auth, f'"{DEACTIVATED}"', 4)
     auth._provision_login = _remember(auth._provision_login)
     auth._complete_login = _complete(auth._complete_login)
-    application.router.routes[:0] = [ErrorRoute(ERROR_PATH, login_error, methods=["GET"]), Route(ANOTHER_USER_PATH, another_user, methods=["GET"])]
+    application.router.routes[1:1] = [ErrorRoute(ERROR_PATH, login_error, methods=["GET"]), Route(ANOTHER_USER_PATH, another_user, methods=["GET"])]
