@@ -1,3 +1,6 @@
+import http.server
+import json
+import threading
 import unittest
 
 from mlflow_sso.identity_sync import jobs, keycloak_directory
@@ -185,3 +188,72 @@ class TestSignOut(unittest.TestCase):
     def test_silence_ends_nothing(self):
         with self.assertRaises(DirectoryUnavailable):
             self.round(Keycloak(realm=None))
+
+
+class TestDirectory(unittest.TestCase):
+    """The answers of Keycloak's admin API, as it writes them."""
+
+    REALM = "/realms/mlflow"
+    USER = "/admin/realms/mlflow/users/1"
+
+    def account(self, answers, with_sessions=True):
+        asked = []
+
+        class Keycloak(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                asked.append((self.path, self.headers["Authorization"]))
+                status, document = answers.get(self.path, (404, {}))
+                self._write(status, document)
+
+            def do_POST(self):
+                self._write(200, {"access_token": "t", "expires_in": 3600})
+
+            def _write(self, status, document):
+                content = json.dumps(document).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Keycloak)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            directory = keycloak_directory.Directory(f"http://127.0.0.1:{server.server_port}{self.REALM}", "sync", "secret")
+            return directory.account("1", with_sessions), directory.realm_not_before(), asked
+        finally:
+            server.shutdown()
+            server.server_close()
+
+    def answers(self, **more):
+        return {
+            self.REALM: (200, {"realm": "mlflow", "tokens-not-before": 1700000000}),
+            self.USER: (200, {"id": "1", "notBefore": 1700000001}),
+            self.USER + "/credentials": (200, [{"type": "otp", "createdDate": 1700000009000}, {"type": "password", "createdDate": 1700000002500}]),
+            self.USER + "/sessions": (200, [{"id": "s", "start": 1700000003000, "lastAccess": 1700000004000}]),
+        } | more
+
+    def test_moments_are_seconds_and_only_a_password_counts(self):
+        account, realm, asked = self.account(self.answers())
+        self.assertEqual((realm, account.not_before, account.password_changed, account.sessions), (1700000000, 1700000001, 1700000002.5, {"s": 1700000003.0}))
+        self.assertEqual({header for path, header in asked if path.startswith("/admin")}, {"Bearer t"})
+
+    def test_who_holds_only_tokens_costs_one_question(self):
+        account, _, asked = self.account(self.answers(), with_sessions=False)
+        self.assertEqual([path for path, _ in asked], [self.USER, self.REALM])
+        self.assertEqual((account.password_changed, account.sessions), (0, {}))
+
+    def test_a_user_without_password_or_sign_out_has_no_such_moment(self):
+        account, _, _ = self.account(self.answers(**{self.USER: (200, {"id": "1"}), self.USER + "/credentials": (200, []), self.USER + "/sessions": (200, [])}))
+        self.assertEqual((account.not_before, account.password_changed, account.sessions), (0, 0, {}))
+
+    def test_a_user_who_is_gone_is_an_answer_and_everything_else_is_none(self):
+        self.assertIsNone(self.account({self.REALM: (200, {})})[0])
+        for path in (self.USER, self.USER + "/credentials", self.USER + "/sessions"):
+            for status in (403, 500):
+                with self.assertRaises(DirectoryUnavailable):
+                    self.account(self.answers(**{path: (status, {})}))
+        with self.assertRaises(DirectoryUnavailable):
+            self.account({self.USER: (200, {}), self.USER + "/credentials": (404, {})})
