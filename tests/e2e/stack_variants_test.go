@@ -168,6 +168,8 @@ func (p *person) logsOut(at site) {
 	p.t.Helper()
 	p.open(at.told.MLflow.URL)
 	p.sees(welcome)
+	// A request of the page that is refused after the logout sends the browser to the login form.
+	p.settles()
 	p.clicks("Logout")
 	p.sees(loginAgain)
 	require.Equal(p.t, at.told.MLflow.URL+"/oidc/ui/auth", p.at())
