@@ -42,16 +42,16 @@ func TestLogBatchBesideAnotherImage(t *testing.T) {
 		_, err := lifecycle.Up(ctx, s, step, false)
 		return err
 	}))
-	told, err := s.Outputs(ctx)
+	deployed, err := s.Outputs(ctx)
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, m.removeByHand(context.Background())) })
-	own := m.serveWithPlugin(ctx, t, told)
-	before := m.serve(ctx, t, told, "other", func(config *container.Config, _ *container.HostConfig) {
+	t.Cleanup(func() { require.NoError(t, m.removeBaseline(context.Background())) })
+	own := m.serveWithPlugin(ctx, t, deployed)
+	before := m.serve(ctx, t, deployed, "other", func(config *container.Config, _ *container.HostConfig) {
 		config.Image = other
 	})
-	who, err := makeMember(ctx, told)
+	who, err := makeMember(ctx, deployed)
 	require.NoError(t, err)
-	token, err := login.Bearer(ctx, told, m.docker, who)
+	token, err := login.Bearer(ctx, deployed, m.docker, who)
 	require.NoError(t, err)
 	var ways []*way
 	for name, at := range map[string]server{ownImage: own, otherImage: before} {

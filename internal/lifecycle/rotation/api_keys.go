@@ -23,7 +23,7 @@ func APIKeys(ctx context.Context, s *stack.Stack, step stack.Step) error {
 	if err != nil || keys.Version(credentials.MLflowGateway) == credentials.FirstVersion {
 		return err
 	}
-	told, err := s.Outputs(ctx)
+	deployed, err := s.Outputs(ctx)
 	if err != nil {
 		return err
 	}
@@ -39,8 +39,8 @@ func APIKeys(ctx context.Context, s *stack.Stack, step stack.Step) error {
 	if err != nil {
 		return err
 	}
-	step.Say("looking at the API keys that are stored in MLflow")
-	ran, err := s.Docker.Exec(ctx, told.MLflow.Container, []string{"python", "-c", gatewayScript}, engine.Stdin(strings.NewReader(string(input))))
+	step.Say("checking the API keys that are stored in MLflow")
+	ran, err := s.Docker.Exec(ctx, deployed.MLflow.Container, []string{"python", "-c", gatewayScript}, engine.Stdin(strings.NewReader(string(input))))
 	if err == nil && ran.ExitCode != 0 {
 		// The script says in its last line what is wrong, without a secret.
 		lines := strings.Split(strings.TrimSpace(ran.Stderr), "\n")
@@ -49,8 +49,8 @@ func APIKeys(ctx context.Context, s *stack.Stack, step stack.Step) error {
 	if err != nil {
 		return fmt.Errorf("turn %s: %w; `mlflow-sso up` goes on from there", credentials.MLflowGateway, err)
 	}
-	if turned := strings.TrimSpace(ran.Stdout); turned != "0" {
-		step.Say("%s stored API keys are encrypted with the key of now", turned)
+	if rewrapped := strings.TrimSpace(ran.Stdout); rewrapped != "0" {
+		step.Say("%s stored API keys are encrypted with the key of now", rewrapped)
 	}
 	return nil
 }
