@@ -74,5 +74,5 @@ func TestTwoWrongPasswordsLockNobodyAndTenDo(t *testing.T) {
 	invited := l.must(t, "invite", name, "--reset-password")
 	require.Contains(t, invited.stdout, name+" was locked after ")
 	fields := strings.Fields(invited.stdout[strings.Index(invited.stdout, "Password "):])
-	require.True(t, isIn(t, told, name, fields[1]), "with the password of the invitation")
+	require.True(t, isIn(t, deployed, name, fields[1]), "with the password of the invitation")
 }

@@ -20,13 +20,13 @@ import (
 // nothing else does: see decision 29.
 func TestWhatIsSignedOutInKeycloakEndsInMLflow(t *testing.T) {
 	nightly(t)
-	l, told := sharedLab(t), runningStack(t)
-	visit := login.NewScenario(told, openEngine(t))
+	l, deployed := sharedLab(t), runningStack(t)
+	visit := login.NewScenario(deployed, openEngine(t))
 	require.NoError(t, visit.SetUp(t.Context()))
 	t.Cleanup(func() { _, err := visit.TearDown(context.Background()); require.NoError(t, err) })
-	client, err := admin.Open(t.Context(), told.Keycloak, 30*time.Second)
+	client, err := admin.Open(t.Context(), deployed.Keycloak, 30*time.Second)
 	require.NoError(t, err)
-	realm := told.Realm.Name
+	realm := deployed.Realm.Name
 
 	// The session and the personal token of each, after what was done to it.
 	ways := map[string]struct {
@@ -49,14 +49,14 @@ func TestWhatIsSignedOutInKeycloakEndsInMLflow(t *testing.T) {
 	}
 	users := map[string]*employee{}
 	for name := range ways {
-		users[name] = employ(t, told, visit, name)
+		users[name] = employ(t, deployed, visit, name)
 	}
 	// "not before" has whole seconds.
 	time.Sleep(1100 * time.Millisecond)
-	if client, err = admin.Open(t.Context(), told.Keycloak, 30*time.Second); err != nil {
+	if client, err = admin.Open(t.Context(), deployed.Keycloak, 30*time.Second); err != nil {
 		t.Fatal(err) // a token of the admin API lasts a minute
 	}
-	began, limit := time.Now(), syncstatus.Expired(told)+remembers
+	began, limit := time.Now(), syncstatus.Expired(deployed)+remembers
 	for name, way := range ways {
 		require.NoError(t, way.act(users[name]), name)
 	}
@@ -73,7 +73,7 @@ func TestWhatIsSignedOutInKeycloakEndsInMLflow(t *testing.T) {
 	time.Sleep(limit)
 	require.Equal(t, 200, users["signed-out"].tries(t)[0], "a new login stays")
 
-	client, err = admin.Open(t.Context(), told.Keycloak, 30*time.Second)
+	client, err = admin.Open(t.Context(), deployed.Keycloak, 30*time.Second)
 	require.NoError(t, err)
 	began = time.Now()
 	require.NoError(t, client.Post(t.Context(), realm, "/logout-all", nil))
