@@ -55,7 +55,7 @@ func (r *Realm) Invite(ctx context.Context, username string, lasts time.Duration
 			return nil, fmt.Errorf("%s logs in by %s, and needs no password here", username, place)
 		}
 	}
-	// A locked user could not use a new password, and would not be told why.
+	// A locked user cannot use a new password, and Keycloak does not say why.
 	unlocked, err := r.unlock(ctx, who)
 	if err != nil {
 		return nil, err
