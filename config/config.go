@@ -69,6 +69,9 @@ type MLflow struct {
 	// DefaultPermission is what a member may do with a resource without a matching access
 	// rule or grant: READ, USE, EDIT, MANAGE or NO_PERMISSIONS.
 	DefaultPermission string `json:"defaultPermission"`
+	// Contact is whom users ask who may not log in or see something: an e-mail address or an
+	// https URL. Pages that refuse a user show it.
+	Contact string `json:"contact"`
 }
 
 // Keycloak configures the identity provider.

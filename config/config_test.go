@@ -104,6 +104,8 @@ func TestEveryMistakeNamesItsKeyWhatWasGotAndWhatIsWanted(t *testing.T) {
 		"port":                {localhost, "keycloak", `{"publicURL":"http://localhost:8080","port":70000}`, []string{"mlflow-sso:keycloak.port", "got 70000", "want 1 to 65535"}},
 		"Java needs memory":   {localhost, "keycloak", `{"publicURL":"http://localhost:8080","memoryMB":128}`, []string{"mlflow-sso:keycloak.memoryMB", "got 128", "want 750 to"}},
 		"cache":               {localhost, "redis", `{"memoryMB":8}`, []string{"mlflow-sso:redis.memoryMB", "got 8", "want 32 to"}},
+		"contact":             {localhost, "mlflow", `{"publicURL":"http://localhost:5000","contact":"ask Ada"}`, []string{"mlflow-sso:mlflow.contact", `got "ask Ada"`, "https"}},
+		"contact over http":   {localhost, "mlflow", `{"publicURL":"http://localhost:5000","contact":"http://example.com/help"}`, []string{"mlflow-sso:mlflow.contact", "https"}},
 		"permission":          {localhost, "mlflow", `{"publicURL":"http://localhost:5000","defaultPermission":"WRITE"}`, []string{"mlflow-sso:mlflow.defaultPermission", `got "WRITE"`, "NO_PERMISSIONS"}},
 		"text for a URL":      {localhost, "mlflow", `{"publicURL":5000}`, []string{"mlflow-sso:mlflow.publicURL", "got 5000", "want a text"}},
 		"URL with a path":     {localhost, "mlflow", `{"publicURL":"http://localhost:5000/ui"}`, []string{"mlflow-sso:mlflow.publicURL", `got "http://localhost:5000/ui"`, "want an origin"}},

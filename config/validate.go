@@ -72,6 +72,9 @@ func (v *validation) values(c *Config) {
 	// A worker takes about 300 MiB, the process that starts them as much again.
 	v.between("mlflow.memoryMB", c.MLflow.MemoryMB, 512+350*c.MLflow.Workers, 1<<20)
 	v.oneOf("mlflow.defaultPermission", c.MLflow.DefaultPermission, mlflow.Permissions())
+	if err := mlflow.CheckContact(c.MLflow.Contact); err != nil {
+		v.fail("mlflow.contact", "got %q, %v", c.MLflow.Contact, err)
+	}
 
 	v.between("keycloak.port", c.Keycloak.Port, 1, 65535)
 	v.between("keycloak.memoryMB", c.Keycloak.MemoryMB, 750, 1<<20)

@@ -237,6 +237,7 @@ func (p *Platform) makeMLflow(ctx *pulumi.Context, opts ...pulumi.ResourceOption
 		Public:            p.config.MLflow.PublicURL,
 		Workers:           p.config.MLflow.Workers,
 		DefaultPermission: p.config.MLflow.DefaultPermission,
+		Contact:           p.config.MLflow.Contact,
 		Backend:           p.databases[mlflowDatabase],
 		Auth:              p.databases[authDatabase],
 		Cache:             p.cache,

@@ -72,6 +72,8 @@ type Args struct {
 	Workers int
 	// DefaultPermission is what a member may do without a grant.
 	DefaultPermission string
+	// Contact is whom a refused user asks: an e-mail address or an https URL; empty for none.
+	Contact string
 	// Backend keeps runs and models, Auth keeps people, permissions and sessions.
 	Backend, Auth postgres.Database
 	// Cache keeps permissions for a short time.
@@ -108,6 +110,9 @@ func (a *Args) Validate() error {
 	m.Require(a.Workers > 0, "Workers is %d, want more than 0", a.Workers)
 	m.Require(slices.Contains(Permissions(), a.DefaultPermission), "DefaultPermission is %q, want one of %s",
 		a.DefaultPermission, strings.Join(Permissions(), ", "))
+	if err := CheckContact(a.Contact); err != nil {
+		m.Require(false, "Contact is %q, %v", a.Contact, err)
+	}
 	m.Require(!a.Backend.IsZero(), "Backend is missing, want a database")
 	m.Require(!a.Auth.IsZero(), "Auth is missing, want a database")
 	m.Require(a.Backend.Name != a.Auth.Name, "Backend and Auth are both %q, want two databases: each has its own migrations", a.Auth.Name)
