@@ -164,6 +164,28 @@ func TestWorkflowsAreInLifecycleAndPulumiIsDrivenInOnePlace(t *testing.T) {
 	}
 }
 
+// What suites share is in the packages scenario and datavolumes, and the framework knows no suite.
+func TestSuitesOfChecksImportTheFrameworkAndNotEachOther(t *testing.T) {
+	const framework = "internal/check"
+	seen := map[string]bool{}
+	for _, s := range sources(t, framework) {
+		folder := filepath.ToSlash(filepath.Dir(s.name))
+		for _, path := range imports(t, s) {
+			other := strings.TrimPrefix(path, module)
+			switch {
+			case other == framework:
+				seen[folder] = true
+			case strings.HasPrefix(other, framework+"/"):
+				require.NotEqual(t, framework, folder, "%s imports the suite %s", s.name, other)
+				require.Contains(t, []string{framework + "/scenario", framework + "/datavolumes"}, other, "%s imports another suite", s.name)
+			}
+		}
+	}
+	for _, suite := range []string{"health", "login", "scenario", "security"} {
+		require.True(t, seen[framework+"/"+suite], "%s does not use the framework", suite)
+	}
+}
+
 // A copied command shares flags and output with the one that runs.
 func TestNoCommandIsCopied(t *testing.T) {
 	for _, s := range sources(t, "cmd") {

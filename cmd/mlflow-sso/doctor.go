@@ -7,10 +7,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 	"github.com/mlflow-sso/mlflow-sso/internal/check/health"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
 var (
@@ -48,24 +50,24 @@ func runDoctor(cmd *cobra.Command, which stackFlags, output format) (err error) 
 		return err
 	}
 	defer func() { err = errors.Join(err, docker.Close()) }()
-	var found health.Report
+	var found check.Report
 	err = progress.New(cmd.ErrOrStderr()).Step(cmd.Context(), "checking "+target.Stack.Deployment, func(ctx context.Context, step *progress.Step) error {
-		found = health.Run(ctx, target, docker, func(name string) { step.Say("%s: checked", name) })
+		found = health.Run(ctx, target, docker, check.Observer{Ended: func(done check.Result) { step.Say("%s: checked", done.ID) }})
 		return ctx.Err()
 	})
 	if err != nil {
 		return err
 	}
-	write := health.WriteTable
 	if output == asJSON {
-		write = health.WriteJSON
+		err = report.WriteDiagnosisJSON(cmd.OutOrStdout(), target.Stack.Deployment, found)
+	} else {
+		err = report.WriteDiagnosis(cmd.OutOrStdout(), target.Stack.Deployment, found, report.Colour(cmd.OutOrStdout()))
 	}
-	err = write(cmd.OutOrStdout(), found)
 	switch {
 	case err != nil:
 	case len(found.Findings) > 0:
 		err = errFindings
-	case !found.Healthy():
+	case !found.OK():
 		err = errIncomplete
 	}
 	return err

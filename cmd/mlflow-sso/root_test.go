@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/config"
-	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
 var update = flag.Bool("update", false, "write docs/reference, then fail")
@@ -130,16 +130,16 @@ func TestMistakesInTheArgumentsEndWithTwo(t *testing.T) {
 }
 
 func TestASucceededAttackIsAFindingAndAnImpossibleOneIsNot(t *testing.T) {
-	of := func(statuses ...report.Status) report.Report {
-		var r report.Report
+	of := func(statuses ...check.Status) check.Report {
+		var r check.Report
 		for _, status := range statuses {
-			r.Checks = append(r.Checks, report.Check{Name: "x", Status: status})
+			r.Checks = append(r.Checks, check.Result{ID: "x", Status: status})
 		}
 		return r
 	}
-	require.NoError(t, breaches(of(report.Passed, report.Passed)))
-	require.ErrorIs(t, breaches(of(report.Passed, report.NotRun)), errChecks)
-	require.ErrorIs(t, breaches(of(report.NotRun, report.Failed)), errBreaches)
+	require.NoError(t, breaches(of(check.StatusPassed, check.StatusPassed)))
+	require.ErrorIs(t, breaches(of(check.StatusPassed, check.StatusNotRun)), errChecks)
+	require.ErrorIs(t, breaches(of(check.StatusNotRun, check.StatusFailed)), errBreaches)
 }
 
 func TestNamesAreCompleted(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 	"github.com/mlflow-sso/mlflow-sso/internal/check/security"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
@@ -56,17 +57,17 @@ func runSecurityTest(cmd *cobra.Command, stack outputs.Stack, output format, sar
 		return err
 	}
 	defer func() { err = errors.Join(err, docker.Close()) }()
-	var write func(io.Writer, report.Report) error
+	var write func(io.Writer, check.Report) error
 	switch output {
 	case asJSON:
 		write = report.WriteJSON
 	case asSARIF:
-		write = func(w io.Writer, done report.Report) error {
+		write = func(w io.Writer, done check.Report) error {
 			return report.WriteSARIF(w, done, securityTestTool, security.Rules(stack))
 		}
 	}
-	done, err := runChecks(streamsOf(cmd), security.Title(stack), security.Names(stack), write, func(observe func(report.Check)) (report.Report, error) {
-		return security.Run(cmd.Context(), stack, docker, observe)
+	done, err := runChecks(streamsOf(cmd), security.Suite(stack), write, func(observer check.Observer) (check.Report, error) {
+		return security.Run(cmd.Context(), stack, docker, observer)
 	})
 	if err == nil && sarif != "" {
 		err = writeSARIF(sarif, done, stack)
@@ -78,11 +79,9 @@ func runSecurityTest(cmd *cobra.Command, stack outputs.Stack, output format, sar
 }
 
 // breaches returns an error unless every attack was performed and refused.
-func breaches(done report.Report) error {
-	for _, check := range done.Checks {
-		if check.Status == report.Failed {
-			return errBreaches
-		}
+func breaches(done check.Report) error {
+	if done.Count(check.StatusFailed) > 0 {
+		return errBreaches
 	}
 	if !done.OK() {
 		return errChecks
@@ -91,7 +90,7 @@ func breaches(done report.Report) error {
 }
 
 // writeSARIF writes the complete file or returns an error.
-func writeSARIF(path string, done report.Report, stack outputs.Stack) error {
+func writeSARIF(path string, done check.Report, stack outputs.Stack) error {
 	file, err := os.Create(path)
 	if err != nil {
 		return fmt.Errorf("write SARIF: %w", err)

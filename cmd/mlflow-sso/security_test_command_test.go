@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
 // Whoever runs it can choose a stack of their own, never an address.
@@ -24,7 +24,7 @@ func TestNothingButAStackCanBeGivenToAttack(t *testing.T) {
 }
 
 func TestTheSARIFFileIsWrittenOrTheCommandSaysWhyNot(t *testing.T) {
-	done := report.Report{Title: "t", Began: time.Unix(0, 0), Checks: []report.Check{{Name: "host-header", Status: report.Passed, Detail: "held"}}}
+	done := check.Report{Title: "t", Began: time.Unix(0, 0), Checks: []check.Result{{ID: "host-header", Status: check.StatusPassed, Detail: "held"}}}
 	path := filepath.Join(t.TempDir(), "a.sarif")
 
 	require.NoError(t, writeSARIF(path, done, outputs.Stack{}))

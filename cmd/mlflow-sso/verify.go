@@ -8,12 +8,12 @@ import (
 	"io"
 	"os"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
@@ -111,87 +111,29 @@ func readOutputs(r io.Reader, source string) (outputs.Stack, error) {
 }
 
 // verifyStack runs the checks and writes the report.
-func verifyStack(ctx context.Context, to streams, stack outputs.Stack, docker *engine.Engine, output format) (report.Report, error) {
-	var write func(io.Writer, report.Report) error
+func verifyStack(ctx context.Context, to streams, stack outputs.Stack, docker *engine.Engine, output format) (check.Report, error) {
+	var write func(io.Writer, check.Report) error
 	if output == asJSON {
 		write = report.WriteJSON
 	}
-	return runChecks(to, login.Title(stack), login.Names(stack), write, func(observe func(report.Check)) (report.Report, error) {
-		return login.Run(ctx, stack, docker, observe), nil
+	return runChecks(to, login.Suite(stack, docker), write, func(observer check.Observer) (check.Report, error) {
+		return login.Run(ctx, stack, docker, observer), nil
 	})
 }
 
-// runChecks runs checks and names on standard error the check that it waits for. The
+// runChecks runs a suite and names on standard error the check that it waits for. The
 // report is a table that grows row by row, or what write makes of it at the end.
-func runChecks(to streams, title string, names []string, write func(io.Writer, report.Report) error,
-	run func(observe func(report.Check)) (report.Report, error),
-) (report.Report, error) {
-	out := to.out
-	waiting := newSlowCheckNotice(to.err, names)
-	defer waiting.stop()
-	row := func(report.Check) {}
+func runChecks(to streams, suite check.Suite, write func(io.Writer, check.Report) error, run func(check.Observer) (check.Report, error)) (check.Report, error) {
+	observer := check.Observer{Slow: func(id check.ID, ran time.Duration) {
+		_, _ = fmt.Fprintf(to.err, "%s has been running for %s\n", id, ran.Round(time.Second))
+	}}
 	if write == nil {
-		table := report.NewTable(out, title, names, report.Colour(out))
-		row, write = table.Row, func(_ io.Writer, done report.Report) error { return table.End(done) }
+		table := report.NewTable(to.out, suite.Title, suite.IDs(), report.Colour(to.out))
+		observer.Ended, write = table.Row, func(_ io.Writer, done check.Report) error { return table.End(done) }
 	}
-	done, err := run(func(c report.Check) {
-		row(c)
-		waiting.next()
-	})
+	done, err := run(observer)
 	if err != nil {
 		return done, err
 	}
-	return done, write(out, done)
+	return done, write(to.out, done)
 }
-
-// slowCheckNotice names on standard error the check that has been running for long.
-type slowCheckNotice struct {
-	mu    sync.Mutex
-	names []string
-	began time.Time
-	done  chan struct{}
-}
-
-// slowCheckAfter is the time between two notices.
-const slowCheckAfter = 8 * time.Second
-
-func newSlowCheckNotice(w io.Writer, names []string) *slowCheckNotice {
-	i := &slowCheckNotice{names: names, began: time.Now(), done: make(chan struct{})}
-	go func() {
-		ticker := time.NewTicker(slowCheckAfter)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-i.done:
-				return
-			case <-ticker.C:
-				if text := i.text(time.Now()); text != "" {
-					_, _ = fmt.Fprintln(w, text)
-				}
-			}
-		}
-	}()
-	return i
-}
-
-func (i *slowCheckNotice) next() {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if len(i.names) > 0 {
-		i.names = i.names[1:]
-	}
-	i.began = time.Now()
-}
-
-// text is empty while the current check has not run for long.
-func (i *slowCheckNotice) text(now time.Time) string {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	ran := now.Sub(i.began)
-	if len(i.names) == 0 || ran < slowCheckAfter/2 {
-		return ""
-	}
-	return fmt.Sprintf("%s has been running for %s", i.names[0], ran.Round(time.Second))
-}
-
-func (i *slowCheckNotice) stop() { close(i.done) }

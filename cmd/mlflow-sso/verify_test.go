@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -71,18 +70,4 @@ func TestArgumentsThatMakeNoSenseAreMisuse(t *testing.T) {
 		require.Empty(t, stdout.String())
 		require.Contains(t, stderr.String(), "error: ")
 	}
-}
-
-func TestOnlyASlowCheckIsNamed(t *testing.T) {
-	began := time.Now()
-	i := &slowCheckNotice{names: []string{"containers", "cleanup"}, began: began}
-
-	require.Empty(t, i.text(began.Add(time.Second)))
-	require.Equal(t, "containers has been running for 20s", i.text(began.Add(20*time.Second)))
-	i.next()
-	require.Empty(t, i.text(time.Now()))
-	require.Contains(t, i.text(time.Now().Add(time.Minute)), "cleanup")
-	i.next()
-	i.next()
-	require.Empty(t, i.text(time.Now().Add(time.Minute)))
 }

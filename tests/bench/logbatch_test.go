@@ -14,7 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
 	"github.com/mlflow-sso/mlflow-sso/internal/edgeclient"
 	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
@@ -81,7 +81,7 @@ func (m *machine) ways(ctx context.Context, t *testing.T, s *publicStack) []*way
 
 	who, err := makeMember(ctx, deployed)
 	require.NoError(t, err)
-	token, err := login.Bearer(ctx, deployed, m.docker, who)
+	token, err := scenario.Bearer(ctx, deployed, m.docker, who)
 	require.NoError(t, err)
 	login := http.Header{"Authorization": {"Bearer " + token}}
 	edge, err := edgeclient.Open(ctx, deployed, m.docker)

@@ -13,7 +13,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
 	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/loadgen"
@@ -51,7 +51,7 @@ func TestLogBatchBesideAnotherImage(t *testing.T) {
 	})
 	who, err := makeMember(ctx, deployed)
 	require.NoError(t, err)
-	token, err := login.Bearer(ctx, deployed, m.docker, who)
+	token, err := scenario.Bearer(ctx, deployed, m.docker, who)
 	require.NoError(t, err)
 	var ways []*way
 	for name, at := range map[string]server{ownImage: own, otherImage: before} {

@@ -18,7 +18,7 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/browser"
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/availability"
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/loadgen"
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/runlog"
@@ -61,13 +61,13 @@ type users struct {
 // startUsers makes the people and sends them to work.
 func startUsers(t *testing.T, w *ward) *users {
 	t.Helper()
-	visit := login.NewScenario(w.deployed, w.docker, browser.Timeout(patience))
+	visit := scenario.New(w.deployed, w.docker, browser.Timeout(patience))
 	require.NoError(t, visit.SetUp(t.Context()))
 	u := &users{
 		deployed: w.deployed, way: visit.Edge().ViaEdge,
 		diaries: map[string]*availability.Diary{scripts: {}, sessions: {}, logins: {}}, many: map[string]int{scripts: 4, sessions: 1, logins: 1},
 	}
-	people := map[string]*login.Person{}
+	people := map[string]*scenario.Person{}
 	for _, kind := range kinds {
 		who, err := visit.Add(t.Context(), kind, w.deployed.Realm.UserGroup)
 		require.NoError(t, err)
@@ -86,7 +86,7 @@ func startUsers(t *testing.T, w *ward) *users {
 	for i := range u.many[scripts] {
 		u.all.Go(func() { u.write(ctx, i, clients[i%2]) })
 	}
-	u.again(ctx, sessions, people[sessions].Browser(), u.look)
+	u.again(ctx, sessions, people[sessions].Browser, u.look)
 	secret := people[logins].Login()
 	u.again(ctx, logins, nil, func(ctx context.Context, _ *browser.Browser) error { return u.logIn(ctx, secret) })
 	t.Cleanup(func() {
@@ -112,18 +112,18 @@ func (u *users) client(authorization string) *loadgen.Client {
 }
 
 // personalToken is the header with a token that the person makes in the browser.
-func (u *users) personalToken(t *testing.T, who *login.Person) string {
+func (u *users) personalToken(t *testing.T, who *scenario.Person) string {
 	t.Helper()
 	body, err := json.Marshal(map[string]string{"name": "mine", "expiration": time.Now().UTC().Add(2 * time.Hour).Format(time.RFC3339)})
 	require.NoError(t, err)
-	got, err := who.Browser().Fetch(t.Context(), http.MethodPost, u.deployed.MLflow.URL+me+"/tokens", nil, body)
+	got, err := who.Browser.Fetch(t.Context(), http.MethodPost, u.deployed.MLflow.URL+me+"/tokens", nil, body)
 	require.NoError(t, err)
 	var issued struct {
 		Token string `json:"token"`
 	}
 	require.NoError(t, json.Unmarshal(got.Body, &issued), "%d", got.Status)
 	require.NotEmpty(t, issued.Token)
-	return "Basic " + base64.StdEncoding.EncodeToString([]byte(who.Email()+":"+issued.Token))
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(who.Email+":"+issued.Token))
 }
 
 // write writes one run after the other.

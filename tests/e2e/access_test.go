@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
@@ -54,7 +54,7 @@ var acts = []string{
 var parties = []string{"demo-admin", "demo-member", "guest", "ci", "reader"}
 
 // tokensOf are everybody's, as of now.
-func tokensOf(t *testing.T, l *lab, deployed outputs.Stack, visit *login.Scenario, people map[string]*login.Person) map[string]string {
+func tokensOf(t *testing.T, l *lab, deployed outputs.Stack, visit *scenario.Scenario, people map[string]*scenario.Person) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	for name, who := range people {
@@ -113,11 +113,11 @@ func TestEverybodyMayDoWhatTheStackFileSaysAndNothingElse(t *testing.T) {
 	deployed, err := l.outputs(t.Context())
 	require.NoError(t, err)
 	docker := openEngine(t)
-	visit := login.NewScenario(deployed, docker)
+	visit := scenario.New(deployed, docker)
 	require.NoError(t, visit.SetUp(t.Context()))
-	people := map[string]*login.Person{}
+	people := map[string]*scenario.Person{}
 	for _, user := range deployed.DemoUsers[:2] {
-		people[user.Username] = visit.DemoUser(user)
+		people[user.Username] = scenario.DemoUser(user)
 	}
 	guest, err := visit.Add(t.Context(), "guest", deployed.Realm.UserGroup)
 	require.NoError(t, err)

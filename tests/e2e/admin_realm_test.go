@@ -16,7 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
 )
 
 // realmDocument is a realm as Keycloak's admin API shows it.
@@ -70,7 +71,7 @@ func changeInRealmMaster(t *testing.T, l *lab, deployed outputs.Stack) {
 	require.NoError(t, err)
 	require.Equal(t, 3, got.code)
 	require.Contains(t, got.stdout, "administrators: would be changed for "+want)
-	require.Contains(t, fallen(prove(t, deployed), report.Failed), "administrators")
+	require.Contains(t, fallen(prove(t, deployed), check.StatusFailed), "administrators")
 
 	require.Contains(t, l.must(t, "up", "--no-verify").stderr, "1 changed")
 
@@ -111,9 +112,9 @@ func TestAnAdministratorWhomNobodyKnowsFailsTheProof(t *testing.T) {
 
 	got := prove(t, deployed)
 
-	require.Equal(t, []string{"administrators"}, fallen(got, report.Failed))
+	require.Equal(t, []string{"administrators"}, fallen(got, check.StatusFailed))
 	for _, c := range got.Checks {
-		if c.Name == "administrators" {
+		if c.ID == login.Administrators {
 			require.Contains(t, c.Got, `["console-stays" "quiet-one"]`)
 		}
 	}
@@ -243,7 +244,7 @@ func TestADoorForAdministratorsInTheStacksOwnRealmFailsTheProofAndIsShutByTheNex
 	require.NoError(t, client.UpdateClient(t.Context(), token, deployed.Realm.Name, opened))
 	t.Cleanup(func() { l.must(t, "up", "--no-verify") })
 
-	require.Equal(t, []string{"administrators", "password-grant"}, fallen(prove(t, deployed), report.Failed))
+	require.Equal(t, []string{"administrators", "password-grant"}, fallen(prove(t, deployed), check.StatusFailed))
 	got, err := l.run(t.Context(), "drift")
 	require.NoError(t, err)
 	require.Equal(t, 3, got.code)

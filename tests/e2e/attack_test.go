@@ -19,23 +19,23 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
 	"github.com/mlflow-sso/mlflow-sso/internal/check/security"
-	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/freeport"
 )
 
 // attackOn makes every attack; when until has run, ctx ends.
-func attackOn(t *testing.T, stack outputs.Stack, until string) report.Report {
+func attackOn(t *testing.T, stack outputs.Stack, until string) check.Report {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	got, err := security.Run(ctx, stack, openEngine(t), func(c report.Check) {
-		t.Logf("%-26s %-8s %5.1fs %s%s %s", c.Name, c.Status, c.Took.Seconds(), c.Detail, c.Reason, c.Got)
-		if c.Name == until {
+	got, err := security.Run(ctx, stack, openEngine(t), check.Observer{Ended: func(c check.Result) {
+		t.Logf("%-26s %-8s %5.1fs %s%s %s", c.ID, c.Status, c.Took.Seconds(), c.Detail, c.Reason, c.Got)
+		if string(c.ID) == until {
 			stop()
 		}
-	})
+	}})
 	require.NoError(t, err)
 	return got
 }
@@ -46,10 +46,10 @@ func requireNothingFound(t *testing.T, stack outputs.Stack) {
 
 	got := attackOn(t, stack, "")
 
-	require.Empty(t, fallen(got, report.Failed))
-	require.Empty(t, fallen(got, report.NotRun))
+	require.Empty(t, fallen(got, check.StatusFailed))
+	require.Empty(t, fallen(got, check.StatusNotRun))
 	require.True(t, got.OK())
-	require.Len(t, got.Checks, len(security.Names(stack)))
+	require.Len(t, got.Checks, len(security.Suite(stack).Checks))
 	require.Equal(t, before, traces(t, stack))
 }
 
@@ -65,9 +65,9 @@ func TestAnInterruptedAttackLeavesNothingBehind(t *testing.T) {
 
 	got := attackOn(t, stack, "cross-user-write")
 
-	require.Contains(t, fallen(got, report.NotRun), "disabled-user")
-	require.Empty(t, fallen(got, report.Failed))
-	require.Equal(t, report.Passed, got.Checks[len(got.Checks)-1].Status)
+	require.Contains(t, fallen(got, check.StatusNotRun), "disabled-user")
+	require.Empty(t, fallen(got, check.StatusFailed))
+	require.Equal(t, check.StatusPassed, got.Checks[len(got.Checks)-1].Status)
 	require.Equal(t, before, traces(t, stack))
 }
 
@@ -143,12 +143,12 @@ func TestEachDoorThatIsOpenedTurnsItsOwnAttackRed(t *testing.T) {
 	// The generator sees by itself what every member may read now.
 	wanted = append(wanted, "every-route-with-foreign-ids")
 	slices.Sort(wanted)
-	failed := fallen(got, report.Failed)
+	failed := fallen(got, check.StatusFailed)
 	slices.Sort(failed)
 	require.Equal(t, wanted, failed)
 	require.Equal(t, []string{
 		"cross-user-write", "artifact-location-hijack", "mixed-lists", "foreign-spans", "grant-race", "claimed-location", "trace-location", "stolen-token", "chunked-upload",
-	}, fallen(got, report.NotRun), "they need cross-user-read")
+	}, fallen(got, check.StatusNotRun), "they need cross-user-read")
 	shown, err := json.Marshal(got)
 	require.NoError(t, err)
 	require.NotContains(t, string(shown), stack.Keycloak.Provider.Secret)
@@ -213,7 +213,7 @@ func grantAll(t *testing.T, stack outputs.Stack) {
 	t.Helper()
 	at := slices.IndexFunc(stack.DemoUsers, func(u outputs.User) bool { return u.Group == stack.Realm.AdminGroup })
 	require.GreaterOrEqual(t, at, 0)
-	token, err := login.Bearer(t.Context(), stack, openEngine(t), stack.DemoUsers[at])
+	token, err := scenario.Bearer(t.Context(), stack, openEngine(t), stack.DemoUsers[at])
 	require.NoError(t, err)
 	patterns := stack.MLflow.URL + "/api/2.0/mlflow/permissions/groups/" + stack.Realm.UserGroup + "/experiment-patterns"
 	ask := func(ctx context.Context, method, address, body string) string {

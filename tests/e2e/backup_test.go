@@ -19,7 +19,7 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/backup"
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/loadgen"
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/runlog"
@@ -87,7 +87,7 @@ func startWriters(t *testing.T, deployed outputs.Stack, many int) *writers {
 // writer is the client of a member who has just logged in.
 func writer(t *testing.T, deployed outputs.Stack) *loadgen.Client {
 	t.Helper()
-	visit := login.NewScenario(deployed, openEngine(t))
+	visit := scenario.New(deployed, openEngine(t))
 	require.NoError(t, visit.SetUp(t.Context()))
 	who, err := visit.Add(t.Context(), "writer", deployed.Realm.UserGroup)
 	require.NoError(t, err)

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
-	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
 func TestAPublicStackAndOneOnLocalhostStandSideBySideAndEachIsProved(t *testing.T) {
@@ -37,12 +37,12 @@ func TestAPublicStackAndOneOnLocalhostStandSideBySideAndEachIsProved(t *testing.
 	}
 
 	// Both at once, so that neither leans on the other's silence.
-	reports := map[string]report.Report{}
+	reports := map[string]check.Report{}
 	var all sync.WaitGroup
 	var lock sync.Mutex
 	for _, stack := range []outputs.Stack{dev, prod} {
 		all.Go(func() {
-			got := login.Run(context.WithoutCancel(t.Context()), stack, docker, nil)
+			got := login.Run(context.WithoutCancel(t.Context()), stack, docker, check.Observer{})
 			lock.Lock()
 			defer lock.Unlock()
 			reports[stack.Deployment] = got
@@ -51,9 +51,9 @@ func TestAPublicStackAndOneOnLocalhostStandSideBySideAndEachIsProved(t *testing.
 	all.Wait()
 	for _, stack := range []outputs.Stack{dev, prod} {
 		got := reports[stack.Deployment]
-		require.Empty(t, fallen(got, report.Failed), stack.Deployment)
-		require.Empty(t, fallen(got, report.NotRun), stack.Deployment)
-		require.Len(t, got.Checks, len(login.Names(stack)))
+		require.Empty(t, fallen(got, check.StatusFailed), stack.Deployment)
+		require.Empty(t, fallen(got, check.StatusNotRun), stack.Deployment)
+		require.Len(t, got.Checks, len(login.Suite(stack, nil).Checks))
 	}
 	require.Len(t, slices.Collect(maps.Keys(reports)), 2)
 }

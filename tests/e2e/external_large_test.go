@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
 )
 
 // passesALargeFile writes more than fits into the server's /tmp, and reads it.
@@ -24,7 +24,7 @@ func passesALargeFile(t *testing.T, deployed outputs.Stack, beside kept) {
 	at := kept{path: path.Dir(beside.path) + "/large.bin"}.at(deployed)
 	who := slices.IndexFunc(deployed.DemoUsers, func(u outputs.User) bool { return u.Username == "demo-member" })
 	require.GreaterOrEqual(t, who, 0)
-	token, err := login.Bearer(t.Context(), deployed, openEngine(t), deployed.DemoUsers[who])
+	token, err := scenario.Bearer(t.Context(), deployed, openEngine(t), deployed.DemoUsers[who])
 	require.NoError(t, err)
 	ask := func(method string, body io.Reader, into io.Writer) int64 {
 		request, err := http.NewRequestWithContext(t.Context(), method, at, body)

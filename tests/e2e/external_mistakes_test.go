@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
 // namesMistakes makes one after the other, and sees that the stack goes on.
@@ -109,7 +109,7 @@ func findsWhatIsOpen(t *testing.T, s *servers, deployed outputs.Stack) {
 			test.open(t)
 			shown := prove(t, deployed)
 			test.shut(t)
-			require.Equal(t, test.checks, fallen(shown, report.Failed))
+			require.Equal(t, test.checks, fallen(shown, check.StatusFailed))
 			for _, c := range shown.Checks {
 				for _, secret := range []string{"mlflow", "mlflow_auth", "keycloak", "redis", "s3"} {
 					require.NotContains(t, c.Reason+c.Got+c.Wanted+c.Next+c.Detail, s.secret(t, secret))

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/check/health"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
@@ -56,9 +56,9 @@ type judged struct {
 
 // sick is a doctor's answer, taken from its JSON.
 type sick struct {
-	Healthy  bool             `json:"healthy"`
-	Findings []health.Finding `json:"findings"`
-	NotRun   []health.Skipped `json:"notRun"`
+	Healthy  bool            `json:"healthy"`
+	Findings []check.Finding `json:"findings"`
+	NotRun   []struct{ Examination, Reason string }
 }
 
 // faultSample is how many faults `make e2e` makes.
@@ -154,13 +154,13 @@ func (w *ward) judge(f fault) judged {
 	diagnosis := w.examine()
 	j := judged{fault: f, missed: true}
 	if len(diagnosis.Findings) > 0 {
-		j.first, j.fixed = diagnosis.Findings[0].ID, diagnosis.Findings[0].Fix
+		j.first, j.fixed = string(diagnosis.Findings[0].ID), diagnosis.Findings[0].Fix
 		j.missed = j.first != f.found || diagnosis.Findings[0].FollowsFrom != ""
 	}
 	for i, finding := range diagnosis.Findings {
 		w.Logf("%s: %d. %s [%s] got %s; fix %s; follows %s", f.name, i+1, finding.ID, finding.Component, finding.Got, finding.Fix, finding.FollowsFrom)
-		if i > 0 && (finding.FollowsFrom == "" || !slices.Contains(f.effects, finding.ID)) {
-			j.alarms = append(j.alarms, finding.ID)
+		if i > 0 && (finding.FollowsFrom == "" || !slices.Contains(f.effects, string(finding.ID))) {
+			j.alarms = append(j.alarms, string(finding.ID))
 		}
 	}
 	for _, unseen := range diagnosis.NotRun {

@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
 	"github.com/mlflow-sso/mlflow-sso/internal/edgeclient"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/syncstatus"
@@ -37,7 +37,7 @@ const remembers = 10 * time.Second
 // employee is a user with everything that lets a person in: a session, a personal
 // token, an access token of Keycloak's.
 type employee struct {
-	*login.Person
+	*scenario.Person
 	deployed outputs.Stack
 	client   *http.Client
 	basic    string
@@ -45,14 +45,14 @@ type employee struct {
 }
 
 // employ makes one in the group of users.
-func employ(t *testing.T, deployed outputs.Stack, visit *login.Scenario, role string) *employee {
+func employ(t *testing.T, deployed outputs.Stack, visit *scenario.Scenario, role string) *employee {
 	t.Helper()
 	who, err := visit.Add(t.Context(), role, deployed.Realm.UserGroup)
 	require.NoError(t, err)
 	require.NoError(t, visit.SignIn(t.Context(), who))
 	body, err := json.Marshal(map[string]string{"name": "mine", "expiration": time.Now().UTC().Add(time.Hour).Format(time.RFC3339)})
 	require.NoError(t, err)
-	page, err := who.Browser().Fetch(t.Context(), http.MethodPost, deployed.MLflow.URL+mePath+"/tokens", nil, body)
+	page, err := who.Browser.Fetch(t.Context(), http.MethodPost, deployed.MLflow.URL+mePath+"/tokens", nil, body)
 	require.NoError(t, err)
 	var issued struct {
 		Token string `json:"token"`
@@ -65,7 +65,7 @@ func employ(t *testing.T, deployed outputs.Stack, visit *login.Scenario, role st
 	require.NoError(t, err)
 	e := &employee{
 		Person: who, deployed: deployed, client: way.HTTP(), bearer: "Bearer " + bearer,
-		basic: "Basic " + base64.StdEncoding.EncodeToString([]byte(who.Email()+":"+issued.Token)),
+		basic: "Basic " + base64.StdEncoding.EncodeToString([]byte(who.Email+":"+issued.Token)),
 	}
 	require.Equal(t, []int{200, 200, 200}, e.tries(t), "session, personal token and access token of a user who is there")
 	return e
@@ -74,7 +74,7 @@ func employ(t *testing.T, deployed outputs.Stack, visit *login.Scenario, role st
 // tries are the answers to the session, the personal token and the access token.
 func (e *employee) tries(t *testing.T) []int {
 	t.Helper()
-	page, err := e.Browser().Fetch(t.Context(), http.MethodGet, e.deployed.MLflow.URL+mePath, nil, nil)
+	page, err := e.Browser.Fetch(t.Context(), http.MethodGet, e.deployed.MLflow.URL+mePath, nil, nil)
 	require.NoError(t, err)
 	return []int{page.Status, status(t, e.client, e.deployed.MLflow.URL+mePath, e.basic), status(t, e.client, e.deployed.MLflow.URL+mePath, e.bearer)}
 }
@@ -95,7 +95,7 @@ func status(t *testing.T, client *http.Client, address, authorization string) in
 func TestWhoeverLeavesKeycloakLosesSessionAndTokensInTime(t *testing.T) {
 	deployed := runningStack(t)
 	docker := openEngine(t)
-	visit := login.NewScenario(deployed, docker)
+	visit := scenario.New(deployed, docker)
 	require.NoError(t, visit.SetUp(t.Context()))
 	t.Cleanup(func() { _, err := visit.TearDown(context.Background()); require.NoError(t, err) })
 	ways := map[string]func(*gocloak.GoCloak, string, *employee) error{
@@ -151,7 +151,7 @@ func TestWhoeverLeavesKeycloakLosesSessionAndTokensInTime(t *testing.T) {
 // asks is the answer to the session at another path.
 func (e *employee) asks(t *testing.T, path string) int {
 	t.Helper()
-	page, err := e.Browser().Fetch(t.Context(), http.MethodGet, e.deployed.MLflow.URL+path, nil, nil)
+	page, err := e.Browser.Fetch(t.Context(), http.MethodGet, e.deployed.MLflow.URL+path, nil, nil)
 	require.NoError(t, err)
 	return page.Status
 }
@@ -182,7 +182,7 @@ func TestWhileKeycloakIsAwayNobodyIsTakenForGoneAndBreakGlassLetsAnOperatorIn(t 
 	deployed, err := l.outputs(t.Context())
 	require.NoError(t, err)
 	docker := openEngine(t)
-	visit := login.NewScenario(deployed, docker)
+	visit := scenario.New(deployed, docker)
 	require.NoError(t, visit.SetUp(t.Context()))
 	who := employ(t, deployed, visit, "stays")
 	require.NoError(t, docker.API().ContainerStop(t.Context(), deployed.Keycloak.Container, container.StopOptions{}))

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
@@ -23,7 +23,7 @@ func asAdministrator(t *testing.T, stack outputs.Stack) func(method, path string
 	t.Helper()
 	at := slices.IndexFunc(stack.DemoUsers, func(u outputs.User) bool { return u.Group == stack.Realm.AdminGroup })
 	require.GreaterOrEqual(t, at, 0)
-	token, err := login.Bearer(t.Context(), stack, openEngine(t), stack.DemoUsers[at])
+	token, err := scenario.Bearer(t.Context(), stack, openEngine(t), stack.DemoUsers[at])
 	require.NoError(t, err)
 	return func(method, path string, body any) map[string]any {
 		t.Helper()

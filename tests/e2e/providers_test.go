@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
-	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
 // Everybody whom a company knows, by OpenID Connect: one is an administrator, one a
@@ -87,7 +87,7 @@ func companyLetsIn(t *testing.T, s *settings, c *company, provider string) {
 	again, err := l.outputs(t.Context())
 	require.NoError(t, err)
 	requireAllPassed(t, prove(t, again))
-	require.Contains(t, login.Names(again), "identity-providers")
+	require.Contains(t, login.Suite(again, nil).IDs(), login.IdentityProviders)
 	requireHealthy(t, l)
 
 	// A provider that does not answer is found.
@@ -95,7 +95,7 @@ func companyLetsIn(t *testing.T, s *settings, c *company, provider string) {
 	sick, err := l.run(t.Context(), "doctor", "--output", "json")
 	require.NoError(t, err)
 	require.Contains(t, sick.stdout, "provider-unreachable")
-	require.Contains(t, fallen(prove(t, again), report.Failed), "identity-providers")
+	require.Contains(t, fallen(prove(t, again), check.StatusFailed), "identity-providers")
 }
 
 // peopleLeave removes from Keycloak whom a provider has brought: they stay when it goes.

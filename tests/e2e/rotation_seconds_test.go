@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
 )
 
 // probe asks again and again and adds up for how long there was no proper answer.
@@ -93,7 +93,7 @@ func TestThePageHasTheSecondsOfEachCredential(t *testing.T) {
 	l.must(t, "up", "--no-verify")
 	deployed, err := l.outputs(t.Context())
 	require.NoError(t, err)
-	visit := login.NewScenario(deployed, openEngine(t))
+	visit := scenario.New(deployed, openEngine(t))
 	require.NoError(t, visit.SetUp(t.Context()))
 	who := employ(t, deployed, visit, "stays")
 	other, err := visit.Add(t.Context(), "logs-in", deployed.Realm.UserGroup)
@@ -113,7 +113,7 @@ func TestThePageHasTheSecondsOfEachCredential(t *testing.T) {
 		return answer.StatusCode == http.StatusOK
 	}
 	session := func(ctx context.Context) bool {
-		page, err := who.Browser().Fetch(ctx, http.MethodGet, deployed.MLflow.URL+mePath, nil, nil)
+		page, err := who.Browser.Fetch(ctx, http.MethodGet, deployed.MLflow.URL+mePath, nil, nil)
 		return err == nil && page.Status == http.StatusOK
 	}
 	logins := func(ctx context.Context) bool {

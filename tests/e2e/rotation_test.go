@@ -17,7 +17,7 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
 )
@@ -33,7 +33,7 @@ func TestEveryCredentialThatIsRotatedIsAnotherAndTheOldOneIsRefused(t *testing.T
 	docker := openEngine(t)
 	deployed, err := l.outputs(t.Context())
 	require.NoError(t, err)
-	visit := login.NewScenario(deployed, docker)
+	visit := scenario.New(deployed, docker)
 	require.NoError(t, visit.SetUp(t.Context()))
 	who := employ(t, deployed, visit, "stays")
 	gateway(t, docker, deployed, "", "store")

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
 	"github.com/mlflow-sso/mlflow-sso/internal/edgeclient"
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/loadgen"
 )
@@ -36,7 +36,7 @@ func memberServer(t *testing.T, stack outputs.Stack) loadgen.Server {
 	at := slices.IndexFunc(stack.DemoUsers, func(u outputs.User) bool { return u.Group == stack.Realm.UserGroup })
 	require.GreaterOrEqual(t, at, 0)
 	docker := openEngine(t)
-	token, err := login.Bearer(t.Context(), stack, docker, stack.DemoUsers[at])
+	token, err := scenario.Bearer(t.Context(), stack, docker, stack.DemoUsers[at])
 	require.NoError(t, err)
 	way, err := edgeclient.Open(t.Context(), stack, docker)
 	require.NoError(t, err)

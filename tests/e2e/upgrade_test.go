@@ -27,7 +27,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
 )
 
@@ -135,23 +135,23 @@ func (o *owned) ask(t *testing.T, authorization, method, path string, body any, 
 func populate(t *testing.T, deployed outputs.Stack) *owned {
 	t.Helper()
 	o := &owned{deployed: deployed}
-	visit := login.NewScenario(deployed, openEngine(t))
+	visit := scenario.New(deployed, openEngine(t))
 	require.NoError(t, visit.SetUp(t.Context()))
 	token := func(username string) (email, basic string) {
 		for _, user := range deployed.DemoUsers {
 			if user.Username != username {
 				continue
 			}
-			who := visit.DemoUser(user)
+			who := scenario.DemoUser(user)
 			require.NoError(t, visit.SignIn(t.Context(), who))
 			// As the plugin before 8 makes them: one for each person.
 			body := fmt.Appendf(nil, `{"expiration": %q}`, time.Now().UTC().Add(24*time.Hour).Format(time.RFC3339))
-			page, err := who.Browser().Fetch(t.Context(), http.MethodPatch, deployed.MLflow.URL+"/api/2.0/mlflow/users/access-token", nil, body)
+			page, err := who.Browser.Fetch(t.Context(), http.MethodPatch, deployed.MLflow.URL+"/api/2.0/mlflow/users/access-token", nil, body)
 			require.NoError(t, err)
 			var issued struct{ Token string }
 			require.NoError(t, json.Unmarshal(page.Body, &issued), "%d %s", page.Status, page.Body)
 			require.NotEmpty(t, issued.Token, "%s", page.Body)
-			return who.Email(), "Basic " + base64.StdEncoding.EncodeToString([]byte(who.Email()+":"+issued.Token))
+			return who.Email, "Basic " + base64.StdEncoding.EncodeToString([]byte(who.Email+":"+issued.Token))
 		}
 		require.Fail(t, "no such person", username)
 		return "", ""

@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
 // oidcClient is MLflow's client in Keycloak.
@@ -64,8 +64,8 @@ func TestWithoutTheGroupsMapperNobodyGetsInAndTheProofSaysSo(t *testing.T) {
 
 	got := prove(t, stack)
 
-	require.Subset(t, fallen(got, report.Failed), []string{"login-admin", "login-member"})
-	require.Subset(t, fallen(got, report.NotRun), []string{"admin-route", "groups-claim", "logout"})
+	require.Subset(t, fallen(got, check.StatusFailed), []string{"login-admin", "login-member"})
+	require.Subset(t, fallen(got, check.StatusNotRun), []string{"admin-route", "groups-claim", "logout"})
 }
 
 func TestWithoutTheAudienceMapperTheTokenIsRefusedAndTheProofSaysSo(t *testing.T) {
@@ -75,7 +75,7 @@ func TestWithoutTheAudienceMapperTheTokenIsRefusedAndTheProofSaysSo(t *testing.T
 
 	got := prove(t, stack)
 
-	require.Contains(t, fallen(got, report.Failed), "access-token")
+	require.Contains(t, fallen(got, check.StatusFailed), "access-token")
 }
 
 func TestAClientThatDoesNotDemandPKCEFailsTheProof(t *testing.T) {
@@ -83,7 +83,7 @@ func TestAClientThatDoesNotDemandPKCEFailsTheProof(t *testing.T) {
 	stack := runningStack(t)
 	changeClient(t, stack, func(c *gocloak.Client) { (*c.Attributes)["pkce.code.challenge.method"] = "" })
 
-	require.Equal(t, []string{"pkce"}, fallen(prove(t, stack), report.Failed))
+	require.Equal(t, []string{"pkce"}, fallen(prove(t, stack), check.StatusFailed))
 }
 
 func TestAClientThatTakesAnyRedirectURIFailsTheProof(t *testing.T) {
@@ -91,7 +91,7 @@ func TestAClientThatTakesAnyRedirectURIFailsTheProof(t *testing.T) {
 	stack := runningStack(t)
 	changeClient(t, stack, func(c *gocloak.Client) { *c.RedirectURIs = append(*c.RedirectURIs, "*") })
 
-	require.Equal(t, []string{"redirect-uri"}, fallen(prove(t, stack), report.Failed))
+	require.Equal(t, []string{"redirect-uri"}, fallen(prove(t, stack), check.StatusFailed))
 }
 
 func TestATokenThatDiesTooSoonFailsTheProof(t *testing.T) {
@@ -99,7 +99,7 @@ func TestATokenThatDiesTooSoonFailsTheProof(t *testing.T) {
 	stack := runningStack(t)
 	changeClient(t, stack, func(c *gocloak.Client) { (*c.Attributes)["access.token.lifespan"] = "120" })
 
-	require.Equal(t, []string{"groups-claim"}, fallen(prove(t, stack), report.Failed))
+	require.Equal(t, []string{"groups-claim"}, fallen(prove(t, stack), check.StatusFailed))
 }
 
 func TestAStoppedRedisFailsTheProof(t *testing.T) {
@@ -114,8 +114,8 @@ func TestAStoppedRedisFailsTheProof(t *testing.T) {
 
 	got := prove(t, stack)
 
-	require.Subset(t, fallen(got, report.Failed), []string{"containers", "redis-password"})
-	require.False(t, slices.Contains(fallen(got, report.Passed), "permission-cache"))
+	require.Subset(t, fallen(got, check.StatusFailed), []string{"containers", "redis-password"})
+	require.False(t, slices.Contains(fallen(got, check.StatusPassed), "permission-cache"))
 }
 
 func ready(ctx context.Context, docker *engine.Engine, name string) bool {
@@ -133,8 +133,8 @@ func TestADemoUserWithAnotherPasswordFailsTheProof(t *testing.T) {
 
 	got := prove(t, stack)
 
-	require.Equal(t, []string{"login-admin"}, fallen(got, report.Failed))
-	require.Equal(t, []string{"admin-route"}, fallen(got, report.NotRun))
+	require.Equal(t, []string{"login-admin"}, fallen(got, check.StatusFailed))
+	require.Equal(t, []string{"admin-route"}, fallen(got, check.StatusNotRun))
 }
 
 func TestALogoutThatDoesNotComeBackFailsTheProof(t *testing.T) {
@@ -142,7 +142,7 @@ func TestALogoutThatDoesNotComeBackFailsTheProof(t *testing.T) {
 	stack := runningStack(t)
 	changeClient(t, stack, func(c *gocloak.Client) { (*c.Attributes)["post.logout.redirect.uris"] = "-" })
 
-	require.Contains(t, fallen(prove(t, stack), report.Failed), "logout")
+	require.Contains(t, fallen(prove(t, stack), check.StatusFailed), "logout")
 }
 
 // userID is a user's id in a realm of Keycloak.
@@ -175,7 +175,7 @@ func TestAnOutsiderWhoIsLetInFailsTheProof(t *testing.T) {
 	})
 	require.NoError(t, client.AddUserToGroup(t.Context(), token, stack.Realm.Name, id, *group.ID))
 
-	require.Equal(t, []string{"login-outsider"}, fallen(prove(t, stack), report.Failed))
+	require.Equal(t, []string{"login-outsider"}, fallen(prove(t, stack), check.StatusFailed))
 }
 
 func TestAKeycloakWithItsTutorialPasswordFailsTheProof(t *testing.T) {
@@ -190,5 +190,5 @@ func TestAKeycloakWithItsTutorialPasswordFailsTheProof(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, set(context.Background(), admin.Password)) })
 	require.NoError(t, set(t.Context(), "admin"))
 
-	require.Equal(t, []string{"default-passwords"}, fallen(prove(t, stack), report.Failed))
+	require.Equal(t, []string{"default-passwords"}, fallen(prove(t, stack), check.StatusFailed))
 }

@@ -13,33 +13,33 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
-	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
-func prove(t *testing.T, stack outputs.Stack) report.Report {
+func prove(t *testing.T, stack outputs.Stack) check.Report {
 	t.Helper()
-	return login.Run(t.Context(), stack, openEngine(t), func(c report.Check) {
-		t.Logf("%-18s %-8s %5.1fs %s%s %s", c.Name, c.Status, c.Took.Seconds(), c.Detail, c.Reason, c.Got)
-	})
+	return login.Run(t.Context(), stack, openEngine(t), check.Observer{Ended: func(c check.Result) {
+		t.Logf("%-18s %-8s %5.1fs %s%s %s", c.ID, c.Status, c.Took.Seconds(), c.Detail, c.Reason, c.Got)
+	}})
 }
 
 // fallen are the names of the checks that did not pass.
-func fallen(r report.Report, status report.Status) []string {
+func fallen(r check.Report, status check.Status) []string {
 	names := []string{}
 	for _, c := range r.Checks {
 		if c.Status == status {
-			names = append(names, c.Name)
+			names = append(names, string(c.ID))
 		}
 	}
 	return names
 }
 
-func requireAllPassed(t *testing.T, r report.Report) {
+func requireAllPassed(t *testing.T, r check.Report) {
 	t.Helper()
-	require.GreaterOrEqual(t, len(r.Checks), len(login.Names(outputs.Stack{})))
-	require.Empty(t, fallen(r, report.Failed))
-	require.Empty(t, fallen(r, report.NotRun))
+	require.GreaterOrEqual(t, len(r.Checks), len(login.Suite(outputs.Stack{}, nil).Checks))
+	require.Empty(t, fallen(r, check.StatusFailed))
+	require.Empty(t, fallen(r, check.StatusNotRun))
 	require.True(t, r.OK())
 }
 
@@ -82,16 +82,16 @@ func TestAnInterruptedProofLeavesNobodyBehind(t *testing.T) {
 	before := temporaryUsers(t, stack)
 	ctx, interrupt := context.WithCancel(t.Context())
 
-	got := login.Run(ctx, stack, openEngine(t), func(c report.Check) {
-		if c.Name == "login-admin" {
+	got := login.Run(ctx, stack, openEngine(t), check.Observer{Ended: func(c check.Result) {
+		if c.ID == "login-admin" {
 			interrupt()
 		}
-	})
+	}})
 
 	require.False(t, got.OK())
-	require.Contains(t, fallen(got, report.NotRun), "login-member")
-	require.Empty(t, fallen(got, report.Failed))
-	require.Equal(t, report.Passed, got.Checks[len(got.Checks)-1].Status)
+	require.Contains(t, fallen(got, check.StatusNotRun), "login-member")
+	require.Empty(t, fallen(got, check.StatusFailed))
+	require.Equal(t, check.StatusPassed, got.Checks[len(got.Checks)-1].Status)
 	require.Equal(t, before, temporaryUsers(t, stack))
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/backup"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
 // late is how long after its time a snapshot may be taken: it takes a while itself.
@@ -24,14 +25,14 @@ func (d *doctor) lookAtSnapshots(ctx context.Context) ([]Finding, error) {
 // older than the settings want, and that a restore was proved not too long ago. Of a stack
 // that is young it demands less.
 func (d *doctor) judgeSnapshots(s backup.Status) (found []Finding) {
-	add := func(id, what, got, wanted, cause, mend string) {
+	add := func(id check.ID, what, got, wanted, cause, mend string) {
 		found = append(found, Finding{
 			ID: id, Component: Backup, Summary: what, Got: got, Wanted: wanted, Cause: cause, Fix: strings.Join([]string{d.Tool, mend, d.Flags}, " "),
 		})
 	}
 	ago := func(then int64) time.Duration { return time.Duration(s.Now-then) * time.Second }
 	if s.Failed != nil {
-		add("snapshot-failed", "the last try to take a snapshot failed", fmt.Sprintf("%s ago: %s", ago(s.Failed.At), firstLine(s.Failed.Why)), "a snapshot",
+		add(SnapshotFailed, "the last try to take a snapshot failed", fmt.Sprintf("%s ago: %s", ago(s.Failed.At), firstLine(s.Failed.Why)), "a snapshot",
 			"what it says, or container "+d.container(Backup), "backup")
 	}
 	every := time.Duration(s.Every) * time.Second
@@ -42,14 +43,14 @@ func (d *doctor) judgeSnapshots(s backup.Status) (found []Finding) {
 	switch {
 	case every == 0: // on demand alone
 	case s.Last == nil && ago(newest) > late, s.Last != nil && ago(newest) > every+late:
-		add("snapshot-overdue", "the newest snapshot is too old", fmt.Sprintf("%s %s ago", got, ago(newest)), fmt.Sprintf("one each %s", every), "setting backup.every", "backup")
+		add(SnapshotOverdue, "the newest snapshot is too old", fmt.Sprintf("%s %s ago", got, ago(newest)), fmt.Sprintf("one each %s", every), "setting backup.every", "backup")
 	}
 	proved, got := s.First, "never proved since the first snapshot"
 	if s.Proof != nil {
 		proved, got = s.Proof.At, "last proved"
 	}
 	if within := time.Duration(s.ProvedWithin) * time.Second; s.First > 0 && ago(proved) > within {
-		add("restore-test-overdue", "nobody knows whether the snapshots can be restored", fmt.Sprintf("%s, %s ago", got, ago(proved)), fmt.Sprintf("a proof each %s", within),
+		add(RestoreTestOverdue, "nobody knows whether the snapshots can be restored", fmt.Sprintf("%s, %s ago", got, ago(proved)), fmt.Sprintf("a proof each %s", within),
 			"setting backup.verifyWithin", "backup verify")
 	}
 	return found

@@ -42,7 +42,7 @@ func TestSnapshotsAreMissedWhenTheyAreLateAndNotBefore(t *testing.T) {
 			d := &doctor{Target: Target{Tool: "mlflow-sso", Flags: "--stack x"}}
 			var got []string
 			for _, f := range d.judgeSnapshots(status) {
-				got = append(got, f.ID)
+				got = append(got, string(f.ID))
 				require.Contains(t, f.Fix, "mlflow-sso backup")
 				require.NotEmpty(t, f.Got)
 			}

@@ -1,9 +1,10 @@
 package health
 
-import "slices"
+import (
+	"slices"
 
-// Component is a part of a stack.
-type Component string
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
+)
 
 // The organs, in the order in which trouble spreads.
 const (
@@ -34,41 +35,41 @@ var dependsOn = map[Component][]Component{
 
 // Groups of causes, for the table below.
 var (
-	containerDown      = []string{"container-missing", "container-paused", "container-exited", "network-disconnected"}
-	containerUnhealthy = []string{"container-restarting", "container-unhealthy", "out-of-memory", "process-killed", "disk-full", "tmpfs-full"}
+	containerDown      = []check.ID{ContainerMissing, ContainerPaused, ContainerExited, NetworkDisconnected}
+	containerUnhealthy = []check.ID{ContainerRestarting, ContainerUnhealthy, OutOfMemory, ProcessKilled, DiskFull, TmpfsFull}
 	// misconfigured are variables that may keep a service from its work.
-	misconfigured = []string{
-		"environment", "environment-unknown", "command", "database-url", "redis-url", "session-key", "issuer", "discovery-url", "client-secret", "client-id",
-		"redirect-uri", "scope", "allowed-hosts", "trusted-proxies", "keycloak-hostname", "group-name", "groups-claim", "audience",
+	misconfigured = []check.ID{
+		"environment", EnvironmentUnknown, Command, DatabaseURL, RedisURL, SessionKey, Issuer, DiscoveryURL, ClientSecret, ClientID,
+		RedirectURI, Scope, AllowedHosts, TrustedProxies, KeycloakHostname, GroupName, GroupsClaim, Audience,
 	}
-	roleBroken   = []string{"role-password", "role-locked", "role-missing", "database-missing"}
-	realmBroken  = []string{"realm-missing", "realm-disabled", "ssl-required", "frontend-url"}
-	clientBroken = []string{"client-missing", "client-disabled", "standard-flow-off", "redirect-uri-missing", "pkce"}
-	certs        = []string{"certificate-expired", "certificate-not-yet-valid", "certificate-names", "certificate-untrusted", "edge-unreachable"}
+	roleBroken   = []check.ID{RolePassword, RoleLocked, RoleMissing, DatabaseMissing}
+	realmBroken  = []check.ID{RealmMissing, RealmDisabled, SSLRequired, FrontendURL}
+	clientBroken = []check.ID{ClientMissing, ClientDisabled, StandardFlowOff, RedirectURIMissing, PKCE}
+	certs        = []check.ID{CertificateExpired, CertificateNotYetValid, CertificateNames, CertificateUntrusted, EdgeUnreachable}
 )
 
 // mayBeCausedBy says of each effect which findings it may follow from, in the same organ or
 // in one on which that rests. What is not in it is a cause by itself.
-var mayBeCausedBy = map[string][]string{
-	"out-of-memory":         {"job-runner"},
-	"database-crashed":      {"process-killed"},
-	"container-exited":      slices.Concat(misconfigured, roleBroken, []string{"network-disconnected", "container-missing", "container-paused", "disk-full", "out-of-memory"}),
-	"container-restarting":  slices.Concat(misconfigured, roleBroken, containerDown, []string{"disk-full", "out-of-memory"}),
-	"container-unhealthy":   slices.Concat(misconfigured, roleBroken, containerDown, []string{"container-restarting", "disk-full", "tmpfs-full", "out-of-memory"}),
-	"database-refuses":      slices.Concat(misconfigured, roleBroken, containerDown, containerUnhealthy, []string{"driver-missing"}),
-	"auth-not-migrated":     slices.Concat(roleBroken, []string{"database-url", "container-restarting"}),
-	"redis-password":        {"environment", "environment-unknown", "command", "container-restarting"},
-	"redis-open":            {"environment", "environment-unknown", "command"},
-	"redis-refuses":         slices.Concat(misconfigured, containerDown, containerUnhealthy, []string{"redis-password", "redis-open"}),
-	"keycloak-unreachable":  slices.Concat(misconfigured, containerDown, containerUnhealthy, roleBroken, realmBroken),
-	"issuer-differs":        slices.Concat(misconfigured, realmBroken),
-	"edge-unreachable":      slices.Concat(misconfigured, containerDown, containerUnhealthy),
-	"certificate-names":     misconfigured,
-	"identity-sync-overdue": slices.Concat(misconfigured, containerDown, containerUnhealthy, roleBroken, realmBroken, clientBroken, []string{"group-missing", "database-refuses", "auth-not-migrated"}),
-	"snapshot-failed":       slices.Concat(misconfigured, containerDown, containerUnhealthy, roleBroken),
-	"snapshot-overdue":      slices.Concat(misconfigured, containerDown, containerUnhealthy, roleBroken, []string{"snapshot-failed"}),
-	"login-refused": slices.Concat(misconfigured, containerDown, containerUnhealthy, roleBroken, realmBroken, clientBroken, certs,
-		[]string{"database-refuses", "auth-not-migrated", "driver-missing", "redis-refuses", "redis-password", "keycloak-unreachable", "issuer-differs", "clock"}),
+var mayBeCausedBy = map[check.ID][]check.ID{
+	OutOfMemory:         {JobRunner},
+	DatabaseCrashed:     {ProcessKilled},
+	ContainerExited:     slices.Concat(misconfigured, roleBroken, []check.ID{NetworkDisconnected, ContainerMissing, ContainerPaused, DiskFull, OutOfMemory}),
+	ContainerRestarting: slices.Concat(misconfigured, roleBroken, containerDown, []check.ID{DiskFull, OutOfMemory}),
+	ContainerUnhealthy:  slices.Concat(misconfigured, roleBroken, containerDown, []check.ID{ContainerRestarting, DiskFull, TmpfsFull, OutOfMemory}),
+	DatabaseRefuses:     slices.Concat(misconfigured, roleBroken, containerDown, containerUnhealthy, []check.ID{DriverMissing}),
+	AuthNotMigrated:     slices.Concat(roleBroken, []check.ID{DatabaseURL, ContainerRestarting}),
+	RedisPassword:       {Environment, EnvironmentUnknown, Command, ContainerRestarting},
+	RedisOpen:           {Environment, EnvironmentUnknown, Command},
+	RedisRefuses:        slices.Concat(misconfigured, containerDown, containerUnhealthy, []check.ID{RedisPassword, RedisOpen}),
+	KeycloakUnreachable: slices.Concat(misconfigured, containerDown, containerUnhealthy, roleBroken, realmBroken),
+	IssuerDiffers:       slices.Concat(misconfigured, realmBroken),
+	EdgeUnreachable:     slices.Concat(misconfigured, containerDown, containerUnhealthy),
+	CertificateNames:    misconfigured,
+	IdentitySyncOverdue: slices.Concat(misconfigured, containerDown, containerUnhealthy, roleBroken, realmBroken, clientBroken, []check.ID{GroupMissing, DatabaseRefuses, AuthNotMigrated}),
+	SnapshotFailed:      slices.Concat(misconfigured, containerDown, containerUnhealthy, roleBroken),
+	SnapshotOverdue:     slices.Concat(misconfigured, containerDown, containerUnhealthy, roleBroken, []check.ID{SnapshotFailed}),
+	LoginRefused: slices.Concat(misconfigured, containerDown, containerUnhealthy, roleBroken, realmBroken, clientBroken, certs,
+		[]check.ID{DatabaseRefuses, AuthNotMigrated, DriverMissing, RedisRefuses, RedisPassword, KeycloakUnreachable, IssuerDiffers, Clock}),
 }
 
 // order puts causes first, organ by organ, and behind them their effects, each with
@@ -93,7 +94,7 @@ func order(found []Finding) []Finding {
 
 // cause is the ID of the first finding that explains the one at index i; empty where
 // none does.
-func cause(found []Finding, i int) string {
+func cause(found []Finding, i int) check.ID {
 	effect := found[i]
 	for j, other := range found {
 		below := slices.Contains(dependsOn[effect.Component], other.Component)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/components/identitysync"
 	"github.com/mlflow-sso/mlflow-sso/contract/naming"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
 // lookAtContainers sees whether each is there, runs, answers, and is on its networks.
@@ -26,7 +27,7 @@ func (d *doctor) lookAtContainers(ctx context.Context) (found []Finding, err err
 		if errdefs.IsNotFound(failed) {
 			d.down[organ] = "not there"
 			found = append(found, Finding{
-				ID: "container-missing", Component: organ, Summary: fmt.Sprintf("container %s does not exist", name),
+				ID: ContainerMissing, Component: organ, Summary: fmt.Sprintf("container %s does not exist", name),
 				Got: "no such container", Wanted: "a container that runs", Cause: "container " + name, Fix: d.up(),
 			})
 			continue
@@ -55,29 +56,29 @@ func unreachable(s *container.State) string {
 
 func (d *doctor) judgeContainer(organ Component, seen container.InspectResponse) (found []Finding) {
 	name, s := d.container(organ), seen.State
-	add := func(id, what, got, wanted, mend string) {
+	add := func(id check.ID, what, got, wanted, mend string) {
 		found = append(found, Finding{ID: id, Component: organ, Summary: what, Got: got, Wanted: wanted, Cause: "container " + name, Fix: mend})
 	}
 	if s.OOMKilled {
-		add("out-of-memory", name+" was ended by the kernel for want of memory", "OOMKilled", "less use than "+fmt.Sprint(seen.HostConfig.Memory>>20)+" MiB",
+		add(OutOfMemory, name+" was ended by the kernel for want of memory", "OOMKilled", "less use than "+fmt.Sprint(seen.HostConfig.Memory>>20)+" MiB",
 			"docker restart "+name)
 		found[len(found)-1].Cause = fmt.Sprintf("setting %s.memoryMB, if it happens again", organ)
 	}
 	switch {
 	case s.Status == container.StatePaused:
-		add("container-paused", name+" is paused", s.Status, "running", "docker unpause "+name)
+		add(ContainerPaused, name+" is paused", s.Status, "running", "docker unpause "+name)
 	case s.Status == container.StateRestarting:
-		add("container-restarting", name+" ends again and again", fmt.Sprintf("exit code %d, started %d times", s.ExitCode, seen.RestartCount), "a container that stays", d.up())
+		add(ContainerRestarting, name+" ends again and again", fmt.Sprintf("exit code %d, started %d times", s.ExitCode, seen.RestartCount), "a container that stays", d.up())
 	case s.Status != container.StateRunning:
-		add("container-exited", name+" does not run", fmt.Sprintf("%s, exit code %d", s.Status, s.ExitCode), "running", "docker start "+name)
+		add(ContainerExited, name+" does not run", fmt.Sprintf("%s, exit code %d", s.Status, s.ExitCode), "running", "docker start "+name)
 	case s.Health == nil || s.Health.Status == container.NoHealthcheck:
-		add("environment-unknown", name+" has no health check, so the program did not make it", "none", "the image's own", d.up("--refresh"))
+		add(EnvironmentUnknown, name+" has no health check, so the program did not make it", "none", "the image's own", d.up("--refresh"))
 	case s.Health.Status == container.Unhealthy:
 		got := "unhealthy"
 		if n := len(s.Health.Log); n > 0 && strings.TrimSpace(s.Health.Log[n-1].Output) != "" {
 			got += ": " + firstLine(s.Health.Log[n-1].Output)
 		}
-		add("container-unhealthy", name+" runs and does not answer its health check", got, "healthy", "docker restart "+name)
+		add(ContainerUnhealthy, name+" runs and does not answer its health check", got, "healthy", "docker restart "+name)
 	}
 	found = append(found, d.judgeNetworks(organ, seen)...)
 	return found
@@ -92,7 +93,7 @@ func (d *doctor) judgeNetworks(organ Component, seen container.InspectResponse) 
 			continue
 		}
 		found = append(found, Finding{
-			ID: "network-disconnected", Component: organ, Summary: fmt.Sprintf("%s is not on the network %s", d.container(organ), full),
+			ID: NetworkDisconnected, Component: organ, Summary: fmt.Sprintf("%s is not on the network %s", d.container(organ), full),
 			Got: fmt.Sprintf("on %d of %d networks", len(seen.NetworkSettings.Networks), len(wanted)), Wanted: full,
 			Cause: "network " + full,
 			Fix:   fmt.Sprintf("docker network connect --alias %s %s %s", organ, full, d.container(organ)),
@@ -126,12 +127,12 @@ func (d *doctor) lookAtEnvironments(ctx context.Context) (found []Finding, err e
 		}
 		wanted, known := d.Environments[name]
 		if !known {
-			err = errors.Join(err, fmt.Errorf("%w: the state has no environment of %s", errCannotCheck, name))
+			err = errors.Join(err, fmt.Errorf("%w: the state has no environment of %s", check.ErrNotRun, name))
 			continue
 		}
 		seen, ok := d.inspected[organ]
 		if !ok {
-			err = errors.Join(err, fmt.Errorf("%w: %s is %s", errCannotCheck, name, d.down[organ]))
+			err = errors.Join(err, fmt.Errorf("%w: %s is %s", check.ErrNotRun, name, d.down[organ]))
 			continue
 		}
 		image, failed := d.docker.API().ImageInspect(ctx, seen.Image)
@@ -144,7 +145,7 @@ func (d *doctor) lookAtEnvironments(ctx context.Context) (found []Finding, err e
 		}
 		if !slices.Equal(seen.Config.Entrypoint, image.Config.Entrypoint) || !slices.Equal(seen.Config.Cmd, command(organ, image.Config.Cmd)) {
 			found = append(found, Finding{
-				ID: "command", Component: organ, Summary: name + " runs something else than its image's own program",
+				ID: Command, Component: organ, Summary: name + " runs something else than its image's own program",
 				Got: "another command", Wanted: strings.Join(image.Config.Entrypoint, " "), Cause: "container " + name, Fix: d.up("--refresh"),
 			})
 		}

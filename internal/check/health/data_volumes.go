@@ -17,7 +17,7 @@ func (d *doctor) checkDataVolumes(ctx context.Context) ([]Finding, error) {
 func (d *doctor) judgeDataVolumes(differences []datavolumes.Difference) (found []Finding) {
 	for _, v := range differences {
 		found = append(found, Finding{
-			ID: "data-volume-replaced", Component: Host,
+			ID: DataVolumeReplaced, Component: Host,
 			Summary: fmt.Sprintf("volume %s is not the one that this stack made: MLflow is younger than its state, and what was stored before is not in it", v.Volume),
 			Got:     v.Got, Wanted: v.Wanted, Cause: "volume " + v.Volume,
 			Fix: d.up(hostvolume.AcceptFlag) + " # or destroy --delete-data, and restore a snapshot",

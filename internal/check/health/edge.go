@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mlflow-sso/mlflow-sso/components/edge"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 	"github.com/mlflow-sso/mlflow-sso/internal/edgeclient"
 )
 
@@ -65,7 +66,7 @@ func (d *doctor) lookAtCertificates(ctx context.Context) ([]Finding, error) {
 		chain, failed := shown(ctx, d.Stack.Edge.HTTPS, s.host)
 		if failed != nil {
 			found = append(found, Finding{
-				ID: "edge-unreachable", Component: Edge, Summary: "the edge does not answer for " + s.host, Got: failed.Error(), Wanted: "a TLS handshake",
+				ID: EdgeUnreachable, Component: Edge, Summary: "the edge does not answer for " + s.host, Got: failed.Error(), Wanted: "a TLS handshake",
 				Cause: "container " + d.container(Edge), Fix: "docker restart " + d.container(Edge),
 			})
 			continue
@@ -79,7 +80,7 @@ func (d *doctor) lookAtCertificates(ctx context.Context) ([]Finding, error) {
 // the time. The authority is the edge's own in PEM; this machine's where it is empty.
 func (d *doctor) judgeCertificate(host string, chain []*x509.Certificate, authority string, now time.Time) []Finding {
 	kind := d.Stack.Edge.Certificates
-	finding := func(id, what, got, wanted string) []Finding {
+	finding := func(id check.ID, what, got, wanted string) []Finding {
 		cause, mend := "setting edge.certificates, "+kind, "docker restart "+d.container(Edge)
 		if kind == edge.Files {
 			cause, mend = "the file of setting edge.certificateFile", d.up()+" # once the file is a new one"
@@ -89,13 +90,13 @@ func (d *doctor) judgeCertificate(host string, chain []*x509.Certificate, author
 	leaf := chain[0]
 	switch {
 	case now.After(leaf.NotAfter):
-		return finding("certificate-expired", "the certificate for "+host+" has expired", leaf.NotAfter.UTC().Format(time.RFC3339), "a later end")
+		return finding(CertificateExpired, "the certificate for "+host+" has expired", leaf.NotAfter.UTC().Format(time.RFC3339), "a later end")
 	case now.Before(leaf.NotBefore):
-		return finding("certificate-not-yet-valid", "the certificate for "+host+" is not valid yet", leaf.NotBefore.UTC().Format(time.RFC3339), "an earlier beginning, or a right clock")
+		return finding(CertificateNotYetValid, "the certificate for "+host+" is not valid yet", leaf.NotBefore.UTC().Format(time.RFC3339), "an earlier beginning, or a right clock")
 	case leaf.VerifyHostname(host) != nil:
-		return finding("certificate-names", "the certificate is for other names than "+host, strings.Join(leaf.DNSNames, ", "), host)
+		return finding(CertificateNames, "the certificate is for other names than "+host, strings.Join(leaf.DNSNames, ", "), host)
 	case now.Add(soon[kind]).After(leaf.NotAfter):
-		return finding("certificate-soon", "the certificate for "+host+" ends soon and was not renewed", leaf.NotAfter.UTC().Format(time.RFC3339), "an end in "+soon[kind].String()+" or later")
+		return finding(CertificateSoon, "the certificate for "+host+" ends soon and was not renewed", leaf.NotAfter.UTC().Format(time.RFC3339), "an end in "+soon[kind].String()+" or later")
 	}
 	roots, err := x509.SystemCertPool()
 	if err != nil {
@@ -107,7 +108,7 @@ func (d *doctor) judgeCertificate(host string, chain []*x509.Certificate, author
 		between.AddCert(c)
 	}
 	if _, err := leaf.Verify(x509.VerifyOptions{DNSName: host, Roots: roots, Intermediates: between, CurrentTime: now}); err != nil {
-		return finding("certificate-untrusted", "the certificate for "+host+" is of an authority that this machine does not know", err.Error(), "a chain to a known authority")
+		return finding(CertificateUntrusted, "the certificate for "+host+" is of an authority that this machine does not know", err.Error(), "a chain to a known authority")
 	}
 	return nil
 }
@@ -130,7 +131,7 @@ func (d *doctor) lookAtNames(ctx context.Context) (found []Finding, err error) {
 		}
 		if _, failed := net.DefaultResolver.LookupHost(ctx, s.host); failed != nil {
 			found = append(found, Finding{
-				ID: "name-unresolved", Component: Edge, Summary: "the name " + s.host + " leads nowhere", Got: failed.Error(), Wanted: "this machine's address",
+				ID: NameUnresolved, Component: Edge, Summary: "the name " + s.host + " leads nowhere", Got: failed.Error(), Wanted: "this machine's address",
 				Cause: "the DNS record of " + s.host, Fix: "getent hosts " + s.host + " # once the record is there",
 			})
 			continue
@@ -155,7 +156,7 @@ func (d *doctor) judgePublic(host string, own, public *x509.Certificate) []Findi
 		return nil
 	}
 	return []Finding{{
-		ID: "intercepted", Component: Edge, Summary: "whoever opens " + host + " is shown another certificate than the edge's: the name leads elsewhere, or somebody reads along",
+		ID: Intercepted, Component: Edge, Summary: "whoever opens " + host + " is shown another certificate than the edge's: the name leads elsewhere, or somebody reads along",
 		Got: "one of " + public.Issuer.String(), Wanted: "the edge's, of " + own.Issuer.String(), Cause: "the network between, or the DNS record of " + host,
 		Fix: fmt.Sprintf("getent hosts %s # and compare with this machine's addresses", host),
 	}}

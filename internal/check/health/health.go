@@ -16,21 +16,26 @@ package health
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/accessrule"
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// lookWithin bounds one examination.
-const lookWithin = 20 * time.Second
+// checkTimeout bounds one check.
+const checkTimeout = 20 * time.Second
+
+// Finding is something that is wrong.
+type Finding = check.Finding
+
+// Component is a part of a stack.
+type Component = check.Component
 
 // Target is the stack that is examined.
 type Target struct {
@@ -44,57 +49,6 @@ type Target struct {
 	Tool, Flags string
 }
 
-// Finding is something that is wrong.
-type Finding struct {
-	// ID is short and stable: machines match on it.
-	ID string `json:"id"`
-	// Component is the part of the stack that is affected.
-	Component Component `json:"component"`
-	// Summary says what is wrong, in one line.
-	Summary string `json:"summary"`
-	// Got and Wanted are the evidence; Log is a line of the container's log, if one fits.
-	Got    string `json:"got"`
-	Wanted string `json:"wanted"`
-	Log    string `json:"log,omitempty"`
-	// Cause is the setting or the resource behind it.
-	Cause string `json:"cause"`
-	// Fix is one command for a shell.
-	Fix string `json:"fix"`
-	// FollowsFrom is the ID of the finding that this one is an effect of; empty for a cause.
-	FollowsFrom string `json:"followsFrom,omitempty"`
-}
-
-// Skipped is what could not be looked at.
-type Skipped struct {
-	Examination string `json:"examination"`
-	Reason      string `json:"reason"`
-}
-
-// Report is the outcome.
-type Report struct {
-	Deployment string        `json:"deployment"`
-	Examined   []string      `json:"examined"`
-	Findings   []Finding     `json:"findings"`
-	Skipped    []Skipped     `json:"notRun"`
-	Took       time.Duration `json:"-"`
-}
-
-// Healthy says whether everything was looked at and nothing is wrong.
-func (d Report) Healthy() bool {
-	return len(d.Examined) > 0 && len(d.Findings) == 0 && len(d.Skipped) == 0
-}
-
-// examination looks at one side of one organ.
-type examination struct {
-	name string
-	// needs are organs that have to run for it.
-	needs []Component
-	look  func(context.Context) ([]Finding, error)
-}
-
-// errCannotCheck is wrapped by an examination that finds out by itself that it cannot look.
-var errCannotCheck = errors.New("could not look")
-
 // doctor is one run.
 type doctor struct {
 	Target
@@ -105,118 +59,87 @@ type doctor struct {
 	inspected map[Component]container.InspectResponse
 }
 
-// examinations are all of a stack. The first decides which of the others can run.
-func (d *doctor) examinations() []examination {
+// blocked says why a check cannot ask components that the first check found down.
+func (d *doctor) blocked(needs []Component) func() string {
+	return func() string {
+		for _, component := range needs {
+			if why := d.down[component]; why != "" {
+				return fmt.Sprintf("%s is %s", component, why)
+			}
+		}
+		return ""
+	}
+}
+
+// find makes a check that runs together with its neighbours.
+func (d *doctor) find(id check.ID, run func(context.Context) ([]Finding, error), needs ...Component) check.Check {
+	return check.Check{ID: id, Run: check.Finds(run), Concurrent: true, Blocked: d.blocked(needs)}
+}
+
+// checks are all of a stack. The first decides which of the others can run.
+func (d *doctor) checks() []check.Check {
 	s := d.Stack
-	all := []examination{
-		{name: "containers", look: d.lookAtContainers},
-		{name: "environments", look: d.lookAtEnvironments},
-		{name: "host", look: d.lookAtHost},
-		{name: "memory", look: d.lookAtMemory},
-		{name: "volumes", look: d.checkDataVolumes},
-		{name: "images", look: d.lookAtImages},
-		{name: "keycloak", needs: []Component{Keycloak}, look: d.lookAtRealm},
-		{name: "mlflow", needs: []Component{MLflow}, look: d.lookInMLflow},
-		{name: "identity-sync", needs: []Component{IdentitySync}, look: d.lookAtKeeper},
-		{name: "login", needs: []Component{MLflow, Keycloak}, look: d.lookAtLogin},
-		{name: "privileges", needs: d.privilegeNeeds(), look: d.checkPrivileges},
+	all := []check.Check{
+		{ID: "containers", Run: check.Finds(d.lookAtContainers)},
+		d.find("environments", d.lookAtEnvironments),
+		d.find("host", d.lookAtHost),
+		d.find("memory", d.lookAtMemory),
+		d.find("volumes", d.checkDataVolumes),
+		d.find("images", d.lookAtImages),
+		d.find("keycloak", d.lookAtRealm, Keycloak),
+		d.find("mlflow", d.lookInMLflow, MLflow),
+		d.find("identity-sync", d.lookAtKeeper, IdentitySync),
+		d.find("login", d.lookAtLogin, MLflow, Keycloak),
+		d.find("privileges", d.checkPrivileges, d.privilegeNeeds()...),
 	}
 	if len(s.IdentityProviders) > 0 {
-		all = append(all, examination{name: "identity-providers", needs: []Component{Keycloak}, look: d.lookAtUpstreams})
+		all = append(all, d.find("identity-providers", d.lookAtUpstreams, Keycloak))
 	}
 	if s.Postgres.Container != "" {
-		all = append(all, examination{name: "postgres", needs: []Component{Postgres}, look: d.lookInPostgres})
+		all = append(all, d.find("postgres", d.lookInPostgres, Postgres))
 	}
 	if s.Redis.Container != "" {
-		all = append(all, examination{name: "redis", needs: []Component{Redis}, look: d.lookInRedis})
+		all = append(all, d.find("redis", d.lookInRedis, Redis))
 	}
 	if s.Edge.Exists() {
-		all = append(all,
-			examination{name: "certificate", needs: []Component{Edge}, look: d.lookAtCertificates},
-			examination{name: "names", needs: []Component{Edge}, look: d.lookAtNames})
+		all = append(all, d.find("certificate", d.lookAtCertificates, Edge), d.find("names", d.lookAtNames, Edge))
 	}
 	if s.Backup.Exists() {
-		all = append(all, examination{name: "snapshots", needs: []Component{Backup}, look: d.lookAtSnapshots})
+		all = append(all, d.find("snapshots", d.lookAtSnapshots, Backup))
+	}
+	for i := range all {
+		all[i].About = about[all[i].ID]
 	}
 	return all
 }
 
-// Names are the names of all examinations of a stack.
-func Names(p Target) []string {
-	var names []string
-	for _, e := range (&doctor{Target: p}).examinations() {
-		names = append(names, e.name)
-	}
-	return names
+// Suite is the suite of a stack; its checks share one run.
+func Suite(target Target, docker *engine.Engine) check.Suite {
+	d := &doctor{Target: target, docker: docker, down: map[Component]string{}, inspected: map[Component]container.InspectResponse{}}
+	return d.suite()
 }
 
-// Run looks at everything once, and tells observe the name of each examination as
-// it ends; nil is allowed.
-func Run(ctx context.Context, p Target, docker *engine.Engine, observe func(string)) Report {
-	d := &doctor{Target: p, docker: docker, down: map[Component]string{}, inspected: map[Component]container.InspectResponse{}}
-	began := time.Now()
-	all := d.examinations()
-	done := make([]seen, len(all))
-	tell := func(i int, s seen) {
-		done[i] = s
-		if observe != nil {
-			observe(all[i].name)
+func (d *doctor) suite() check.Suite {
+	return check.Suite{Name: "doctor", Title: d.Stack.Deployment + ": diagnosis", Checks: d.checks(), Timeout: checkTimeout}
+}
+
+// Run runs the suite once, and puts the findings in the order of cause.
+func Run(ctx context.Context, target Target, docker *engine.Engine, observer check.Observer) check.Report {
+	d := &doctor{Target: target, docker: docker, down: map[Component]string{}, inspected: map[Component]container.InspectResponse{}}
+	suite := d.suite()
+	suite.Order = func(found []Finding) []Finding {
+		d.addLogs(ctx, found)
+		for i := range found {
+			f := &found[i]
+			f.Got, f.Log = d.redact(f.Got), d.redact(f.Log)
 		}
+		return order(found)
 	}
-	tell(0, d.lookOnce(ctx, all[0]))
-	var group sync.WaitGroup
-	var one sync.Mutex
-	for i, e := range all[1:] {
-		group.Go(func() {
-			s := d.lookOnce(ctx, e)
-			one.Lock()
-			defer one.Unlock()
-			tell(i+1, s)
-		})
+	out := suite.Run(ctx, observer)
+	for i := range out.Checks {
+		out.Checks[i].Reason = d.redact(out.Checks[i].Reason)
 	}
-	group.Wait()
-	out := Report{Deployment: p.Stack.Deployment, Findings: []Finding{}, Skipped: []Skipped{}}
-	for i, s := range done {
-		out.Examined = append(out.Examined, all[i].name)
-		out.Findings = append(out.Findings, s.findings...)
-		if s.reason != "" {
-			out.Skipped = append(out.Skipped, Skipped{all[i].name, d.redact(s.reason)})
-		}
-	}
-	d.addLogs(ctx, out.Findings)
-	for i := range out.Findings {
-		f := &out.Findings[i]
-		f.Got, f.Log = d.redact(f.Got), d.redact(f.Log)
-	}
-	out.Findings = order(out.Findings)
-	out.Took = time.Since(began)
 	return out
-}
-
-// seen is what an examination came to; reason says why it could not be made.
-type seen struct {
-	findings []Finding
-	reason   string
-}
-
-func (d *doctor) lookOnce(ctx context.Context, e examination) seen {
-	for _, organ := range e.needs {
-		if why := d.down[organ]; why != "" {
-			return seen{reason: fmt.Sprintf("%s is %s", organ, why)}
-		}
-	}
-	within, cancel := context.WithTimeout(ctx, lookWithin)
-	defer cancel()
-	found, err := e.look(within)
-	switch {
-	case err == nil:
-		return seen{findings: found}
-	case ctx.Err() != nil:
-		return seen{found, "interrupted"}
-	case within.Err() != nil:
-		return seen{found, fmt.Sprintf("not done within %s: %v", lookWithin, err)}
-	}
-	return seen{found, strings.TrimSpace(err.Error())}
 }
 
 // up is a command of this tool that mends, with the stack's own flags.

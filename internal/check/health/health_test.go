@@ -1,65 +1,71 @@
 package health
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
-func TestWhatCouldNotBeLookedAtIsToldWithItsReasonAndIsNoHealth(t *testing.T) {
+// one runs one check of a suite.
+func one(ctx context.Context, c check.Check) check.Result {
+	return check.Suite{Checks: []check.Check{c}, Timeout: checkTimeout}.Run(ctx, check.Observer{}).Checks[0]
+}
+
+func TestACheckOfAComponentThatIsDownIsNotRunAndSaysWhy(t *testing.T) {
 	d := a()
 	d.down[Postgres] = "exited"
 	looked := false
-	needing := examination{name: "mlflow", needs: []Component{MLflow, Postgres}, look: func(context.Context) ([]Finding, error) {
+	needing := d.find("mlflow", func(context.Context) ([]Finding, error) {
 		looked = true
 		return nil, nil
-	}}
+	}, MLflow, Postgres)
 
-	require.Equal(t, "postgres is exited", d.lookOnce(t.Context(), needing).reason)
+	got := one(t.Context(), needing)
+	require.Equal(t, check.StatusNotRun, got.Status)
+	require.Equal(t, "postgres is exited", got.Reason)
 	require.False(t, looked)
-	delete(d.down, Postgres)
-	require.Empty(t, d.lookOnce(t.Context(), needing).reason)
-	require.True(t, looked)
 
-	require.True(t, Report{Examined: []string{"x"}}.Healthy())
-	require.False(t, Report{}.Healthy(), "nothing was looked at")
-	require.False(t, Report{Examined: []string{"x"}, Skipped: []Skipped{{"x", "y"}}}.Healthy())
+	delete(d.down, Postgres)
+	require.Equal(t, check.StatusPassed, one(t.Context(), needing).Status)
+	require.True(t, looked)
 }
 
-func TestAnExaminationThatFailsKeepsWhatItHasFound(t *testing.T) {
-	half := examination{name: "host", look: func(context.Context) ([]Finding, error) {
-		return []Finding{{ID: "clock"}}, errors.New("df is away")
-	}}
+func TestACheckThatFailsKeepsWhatItHasFound(t *testing.T) {
+	got := one(t.Context(), a().find("host", func(context.Context) ([]Finding, error) {
+		return []Finding{{ID: Clock}}, errors.New("df is away")
+	}))
 
-	got := a().lookOnce(t.Context(), half)
-
-	require.Equal(t, []string{"clock"}, told(got.findings))
-	require.Equal(t, "df is away", got.reason)
+	require.Equal(t, []string{"clock"}, told(got.Findings))
+	require.Equal(t, check.StatusNotRun, got.Status)
+	require.Equal(t, "df is away", got.Reason)
 }
 
 func TestAnEndedCommandIsNoFinding(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	waits := examination{name: "host", look: func(ctx context.Context) ([]Finding, error) { return nil, ctx.Err() }}
+	got := one(ended, a().find("host", func(ctx context.Context) ([]Finding, error) {
+		cancel()
+		return nil, ctx.Err()
+	}))
 
-	got := a().lookOnce(ended, waits)
-
-	require.Empty(t, got.findings)
-	require.Equal(t, "interrupted", got.reason)
+	require.Empty(t, got.Findings)
+	require.Equal(t, check.StatusNotRun, got.Status)
+	require.Equal(t, "interrupted", got.Reason)
 }
 
-func TestTheTableShowsTheCommandOfACauseAndNotOfItsConsequences(t *testing.T) {
-	var table bytes.Buffer
-	require.NoError(t, WriteTable(&table, Report{Deployment: "x", Examined: []string{"redis"}, Findings: []Finding{
-		{ID: "container-exited", Component: Redis, Summary: "x-redis does not run", Fix: "docker start x-redis"},
-		{ID: "redis-refuses", Component: MLflow, Summary: "MLflow does not get into Redis", Fix: "mlflow-sso up", FollowsFrom: "container-exited"},
-	}, Skipped: []Skipped{{"redis", "redis is exited"}}}))
-
-	require.Contains(t, table.String(), "docker start x-redis")
-	require.NotContains(t, table.String(), "mlflow-sso up")
-	require.Contains(t, table.String(), "redis is exited")
-	require.Contains(t, table.String(), "NOT HEALTHY  2 findings, 1 of 1 examinations not made")
+func TestEveryCheckCanRunAndSaysWhatItExamines(t *testing.T) {
+	d := a()
+	d.Stack.Backup = outputs.Backup{Container: "x-backup"}
+	d.Stack.IdentityProviders = []outputs.IdentityProvider{{}}
+	suite := d.suite()
+	require.Empty(t, suite.Validate())
+	for _, c := range suite.Checks {
+		require.NotEmpty(t, c.About, c.ID)
+	}
+	require.Len(t, suite.Checks, len(about), "a check has a description and is in no stack")
+	require.False(t, suite.Checks[0].Concurrent, "the first check finds out what is down")
 }

@@ -48,7 +48,7 @@ func judgeClock(before, after, there time.Time) []Finding {
 		return nil
 	}
 	return []Finding{{
-		ID: "clock", Component: Host, Summary: "the clock of Docker's host and that of this machine differ: tokens and certificates may be refused",
+		ID: Clock, Component: Host, Summary: "the clock of Docker's host and that of this machine differ: tokens and certificates may be refused",
 		Got: there.UTC().Format(time.RFC3339), Wanted: after.UTC().Format(time.RFC3339) + ", give or take " + skew.String(),
 		Cause: "the host's clock, or this machine's", Fix: "timedatectl set-ntp true",
 	}}
@@ -106,12 +106,12 @@ func (d *doctor) judgeSpace(organ Component, f folder, df string) ([]Finding, er
 	}
 	name := d.container(organ)
 	full := Finding{
-		ID: "disk-full", Component: Host, Summary: fmt.Sprintf("there is no room left in %s of %s", f.path, name),
+		ID: DiskFull, Component: Host, Summary: fmt.Sprintf("there is no room left in %s of %s", f.path, name),
 		Got: fmt.Sprintf("%d MiB free of %d", free>>10, size>>10), Wanted: fmt.Sprintf("at least %d MiB", least>>10),
 		Cause: "the host's disk, where Docker keeps its volumes", Fix: "docker image prune --force",
 	}
 	if f.memory {
-		full.ID, full.Component = "tmpfs-full", organ
+		full.ID, full.Component = TmpfsFull, organ
 		full.Cause, full.Fix = "the folder in memory "+f.path+" of container "+name, "docker restart "+name
 	}
 	return []Finding{full}, nil

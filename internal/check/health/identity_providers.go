@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/idpcheck"
 )
 
@@ -15,7 +16,7 @@ func (d *doctor) lookAtUpstreams(ctx context.Context) ([]Finding, error) {
 	}
 	var found []Finding
 	for _, t := range troubles {
-		f := d.inside(t.ID, t.What, t.Got, t.Wanted, "identity provider "+t.Alias+" (setting identityProviders)")
+		f := d.inside(check.ID(t.ID), t.What, t.Got, t.Wanted, "identity provider "+t.Alias+" (setting identityProviders)")
 		switch {
 		case strings.HasPrefix(t.At, "ldap"):
 			// Keycloak's log has what the directory, or its certificate, said.

@@ -38,7 +38,7 @@ func (d *doctor) judgeKeeper(jobs map[string]syncstatus.Job) (found []Finding) {
 			got += ", since then: " + job.Error
 		}
 		found = append(found, Finding{
-			ID: "identity-sync-overdue", Component: IdentitySync, Summary: "the keeper does not " + name + ": " + does[name],
+			ID: IdentitySyncOverdue, Component: IdentitySync, Summary: "the keeper does not " + name + ": " + does[name],
 			Got: got, Wanted: "every " + every[name].String(), Cause: "container " + d.container(IdentitySync), Fix: d.up("--refresh"),
 		})
 	}

@@ -19,7 +19,7 @@ func TestAKeeperIsLateOnlyWhenAJobWasNotDoneForLong(t *testing.T) {
 	require.Empty(t, d.judgeKeeper(done(90, 7260)))
 	late := d.judgeKeeper(done(91, 10))
 	require.Len(t, late, 3)
-	require.Equal(t, "identity-sync-overdue", late[1].ID)
+	require.EqualValues(t, "identity-sync-overdue", late[1].ID)
 	require.Contains(t, late[1].Got, "last done 1m31s ago, since then: Keycloak answers 403")
 	require.Equal(t, "every 15s", late[1].Wanted)
 	require.Len(t, d.judgeKeeper(done(10, 7261)), 1)

@@ -169,8 +169,8 @@ func TestAVariableIsToldByItsNameAndNeverByItsValue(t *testing.T) {
 	require.Empty(t, differing(wanted, map[string]string{"A": "1", "SECRET_KEY": "one", "PATH": "/bin"}, image))
 	require.Equal(t, []string{"MORE", "SECRET_KEY"}, differing(wanted, map[string]string{"A": "1", "SECRET_KEY": "two", "MORE": "x"}, image))
 	got := a().judgeVariable(MLflow, "SECRET_KEY")
-	require.Equal(t, "session-key", got.ID)
-	require.Equal(t, "environment-unknown", a().judgeVariable(MLflow, "MORE").ID)
+	require.EqualValues(t, "session-key", got.ID)
+	require.EqualValues(t, "environment-unknown", a().judgeVariable(MLflow, "MORE").ID)
 }
 
 func TestNoSecretOfTheProgramOrInAnAddressIsTold(t *testing.T) {

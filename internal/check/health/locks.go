@@ -43,13 +43,13 @@ func lockedMembers(ctx context.Context, api *gocloak.GoCloak, token, realm, grou
 func (d *doctor) judgeLocks(locked map[string]int, anyFree bool) (found []Finding) {
 	names := slices.Sorted(maps.Keys(locked))
 	if len(names) > 0 && !anyFree {
-		f := d.inside("administrators-all-locked", "no administrator of MLflow can log in: wrong passwords have locked all of them",
+		f := d.inside(AdministratorsLocked, "no administrator of MLflow can log in: wrong passwords have locked all of them",
 			fmt.Sprintf("%d locked, none free", len(names)), "an administrator who can log in", "group "+d.Stack.Realm.AdminGroup+" in realm "+d.Stack.Realm.Name)
 		f.Fix = fmt.Sprintf(`%s break-glass %s --reason "administrators are locked"`, d.Tool, d.Flags)
 		found = append(found, f)
 	}
 	for _, name := range names {
-		f := d.inside("administrator-locked", "administrator "+name+" cannot log in: there were too many wrong passwords",
+		f := d.inside(AdministratorLocked, "administrator "+name+" cannot log in: there were too many wrong passwords",
 			fmt.Sprintf("%d failures", locked[name]), "no lock", "user "+name+" in realm "+d.Stack.Realm.Name+"; the lock ends by itself within a quarter of an hour")
 		f.Fix = d.console("realm " + d.Stack.Realm.Name + ", Users, " + name + ": Unlock user; until then `" + d.Tool + " break-glass` lets an operator into MLflow")
 		found = append(found, f)

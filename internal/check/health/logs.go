@@ -9,6 +9,8 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/pkg/stdcopy"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
 const (
@@ -22,18 +24,18 @@ const (
 
 // telling are lines that belong to a finding. They are evidence beside what was seen,
 // and never a finding by themselves: a line stays when its cause is gone.
-var telling = map[string]*regexp.Regexp{
-	"role-password":        regexp.MustCompile(`password authentication failed`),
-	"role-locked":          regexp.MustCompile(`not permitted to log in`),
-	"role-missing":         regexp.MustCompile(`role ".*" does not exist|password authentication failed`),
-	"database-missing":     regexp.MustCompile(`database ".*" does not exist`),
-	"container-exited":     regexp.MustCompile(`(?i)error|fatal|empty:|want `),
-	"container-restarting": regexp.MustCompile(`(?i)error|fatal|empty:|want `),
-	"container-unhealthy":  regexp.MustCompile(`(?i)error|fatal|refused`),
-	"database-refuses":     regexp.MustCompile(`OperationalError|psycopg`),
-	"redis-refuses":        regexp.MustCompile(`redis\S*Error|Redis is away|(?i)error.*redis`),
-	"keycloak-unreachable": regexp.MustCompile(`ConnectError|ConnectionRefused|Connection refused`),
-	"login-refused":        regexp.MustCompile(`type="LOGIN_ERROR"|invalid_client|Traceback`),
+var telling = map[check.ID]*regexp.Regexp{
+	RolePassword:        regexp.MustCompile(`password authentication failed`),
+	RoleLocked:          regexp.MustCompile(`not permitted to log in`),
+	RoleMissing:         regexp.MustCompile(`role ".*" does not exist|password authentication failed`),
+	DatabaseMissing:     regexp.MustCompile(`database ".*" does not exist`),
+	ContainerExited:     regexp.MustCompile(`(?i)error|fatal|empty:|want `),
+	ContainerRestarting: regexp.MustCompile(`(?i)error|fatal|empty:|want `),
+	ContainerUnhealthy:  regexp.MustCompile(`(?i)error|fatal|refused`),
+	DatabaseRefuses:     regexp.MustCompile(`OperationalError|psycopg`),
+	RedisRefuses:        regexp.MustCompile(`redis\S*Error|Redis is away|(?i)error.*redis`),
+	KeycloakUnreachable: regexp.MustCompile(`ConnectError|ConnectionRefused|Connection refused`),
+	LoginRefused:        regexp.MustCompile(`type="LOGIN_ERROR"|invalid_client|Traceback`),
 }
 
 // addLogs puts a line of its container's log to each finding that it tells about.
@@ -42,7 +44,7 @@ func (d *doctor) addLogs(ctx context.Context, found []Finding) {
 	for i := range found {
 		f := &found[i]
 		line, name := telling[f.ID], d.container(f.Component)
-		if line == nil || name == "" || f.ID == "container-missing" {
+		if line == nil || name == "" || f.ID == ContainerMissing {
 			continue
 		}
 		if _, ok := read[f.Component]; !ok {

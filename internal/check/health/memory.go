@@ -12,6 +12,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/naming"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
 // inMemory reads how many processes the kernel has killed for memory since the container
@@ -24,15 +25,16 @@ const imagesAge = 30 * 24 * time.Hour
 
 // crashes are lines of Postgres that tell of trouble that is over when somebody looks.
 var crashes = []struct {
-	id, what, wanted string
-	line             *regexp.Regexp
+	id           check.ID
+	what, wanted string
+	line         *regexp.Regexp
 }{
 	0: {
-		"database-crashed", "a process of Postgres was killed, and every session with it was ended", "no process killed",
+		DatabaseCrashed, "a process of Postgres was killed, and every session with it was ended", "no process killed",
 		regexp.MustCompile(`was terminated by signal (?:9|6|11)|terminating any other active server processes`),
 	},
 	1: {
-		"shared-memory-full", "Postgres has no room in /dev/shm, and statements fail with: No space left on device", "room, or no parallel workers",
+		SharedMemoryFull, "Postgres has no room in /dev/shm, and statements fail with: No space left on device", "room, or no parallel workers",
 		regexp.MustCompile(`could not resize shared memory segment`),
 	},
 }
@@ -70,7 +72,7 @@ func (d *doctor) judgeKills(organ Component, events string) []Finding {
 		}
 		name := d.container(organ)
 		return []Finding{{
-			ID: "process-killed", Component: organ, Summary: "the kernel killed a process inside " + name + " for want of memory, and the container lives on",
+			ID: ProcessKilled, Component: organ, Summary: "the kernel killed a process inside " + name + " for want of memory, and the container lives on",
 			Got: fmt.Sprintf("%d since it started", kills), Wanted: "0", Cause: fmt.Sprintf("setting %s.memoryMB, if it happens again", organ),
 			Fix: "docker restart " + name,
 		}}
@@ -135,7 +137,7 @@ func (d *doctor) judgeAge(organ Component, day, created string, now time.Time) (
 		return nil, nil
 	}
 	return []Finding{{
-		ID: "image-old", Component: organ, Summary: "the image of " + d.container(organ) + " has Debian packages without the security fixes since",
+		ID: ImageOld, Component: organ, Summary: "the image of " + d.container(organ) + " has Debian packages without the security fixes since",
 		Got: fmt.Sprintf("%s, %d days ago", made.Format(time.DateOnly), int(age.Hours()/24)), Wanted: fmt.Sprintf("at most %d days", int(imagesAge.Hours()/24)),
 		Cause: "setting images.date", Fix: d.up("--fresh"),
 	}}, nil

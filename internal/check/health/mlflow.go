@@ -1,12 +1,14 @@
 package health
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/mlflow-sso/mlflow-sso/components/mlflow"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 )
 
@@ -33,7 +35,7 @@ func (d *doctor) lookInMLflow(ctx context.Context) ([]Finding, error) {
 		return nil, err
 	}
 	if len(seen.Keys) == 0 {
-		err = fmt.Errorf("%w: no process of the server was found in %s", errCannotCheck, d.container(MLflow))
+		err = fmt.Errorf("%w: no process of the server was found in %s", check.ErrNotRun, d.container(MLflow))
 	}
 	return d.judgeInside(seen), err
 }
@@ -41,12 +43,12 @@ func (d *doctor) lookInMLflow(ctx context.Context) ([]Finding, error) {
 // judgeInside judges what MLflow itself sees of what it needs.
 func (d *doctor) judgeInside(seen inMLflow) (found []Finding) {
 	name := d.container(MLflow)
-	add := func(id, what, got, wanted, cause, mend string) {
+	add := func(id check.ID, what, got, wanted, cause, mend string) {
 		found = append(found, Finding{ID: id, Component: MLflow, Summary: what, Got: got, Wanted: wanted, Cause: cause, Fix: mend})
 	}
 	for _, least := range mlflow.MinimumVersions() {
 		if err := least.Check(seen.Versions[least.Package]); err != nil {
-			add("version", least.Package+" is too old: "+least.Why, orNone(seen.Versions[least.Package]), least.Version+" or later", "setting images.mlflow", d.up())
+			add(Version, least.Package+" is too old: "+least.Why, orNone(seen.Versions[least.Package]), least.Version+" or later", "setting images.mlflow", d.up())
 		}
 	}
 	for store, variable := range map[string]string{"runs": "MLFLOW_BACKEND_STORE_URI", "permissions": "OIDC_USERS_DB_URI"} {
@@ -54,30 +56,30 @@ func (d *doctor) judgeInside(seen inMLflow) (found []Finding) {
 		switch {
 		case said == "":
 		case strings.HasPrefix(said, "ModuleNotFoundError") || strings.HasPrefix(said, "NoSuchModuleError"):
-			add("driver-missing", "MLflow's image has no driver for Postgres", said, "psycopg", "setting images.mlflow", d.up())
+			add(DriverMissing, "MLflow's image has no driver for Postgres", said, "psycopg", "setting images.mlflow", d.up())
 		default:
-			add("database-refuses", "MLflow does not get into its database of "+store, firstLine(said), "a connection", "variable "+variable+" of container "+name, d.up())
+			add(DatabaseRefuses, "MLflow does not get into its database of "+store, firstLine(said), "a connection", "variable "+variable+" of container "+name, d.up())
 		}
 	}
 	if p := seen.Permissions; seen.Errors["permissions"] == "" && p.At != p.Head {
-		add("auth-not-migrated", "the database of permissions has not the tables that the plugin wants", orNone(p.At), p.Head,
+		add(AuthNotMigrated, "the database of permissions has not the tables that the plugin wants", orNone(p.At), p.Head,
 			"database of permissions; the image migrates it when it starts", "docker restart "+name)
 	}
 	if said := seen.Errors["cache"]; said != "" {
-		add("redis-refuses", "MLflow does not get into Redis, and looks every permission up in the database", firstLine(said), "a connection",
+		add(RedisRefuses, "MLflow does not get into Redis, and looks every permission up in the database", firstLine(said), "a connection",
 			"variable CACHE_REDIS_URL of container "+name, d.up())
 	}
 	if said := seen.Errors["discovery"]; said != "" {
-		add("keycloak-unreachable", "MLflow does not reach Keycloak: the login answers 500", firstLine(said), "a discovery document",
+		add(KeycloakUnreachable, "MLflow does not reach Keycloak: the login answers 500", firstLine(said), "a discovery document",
 			"variable OIDC_DISCOVERY_URL of container "+name, d.up())
 	} else if seen.Discovery != d.Stack.Realm.Issuer {
-		add("issuer-differs", "Keycloak calls itself something else than MLflow expects in tokens", seen.Discovery, d.Stack.Realm.Issuer, "Keycloak's address, KC_HOSTNAME or the realm's Frontend URL", d.up("--refresh"))
+		add(IssuerDiffers, "Keycloak calls itself something else than MLflow expects in tokens", seen.Discovery, d.Stack.Realm.Issuer, "Keycloak's address, KC_HOSTNAME or the realm's Frontend URL", d.up("--refresh"))
 	}
 	slices.Sort(seen.Keys)
 	if len(slices.Compact(seen.Keys)) > 1 {
-		add("session-key", "processes of MLflow have different keys of sessions: Invalid state parameter, and people are logged out at random",
+		add(SessionKey, "processes of MLflow have different keys of sessions: Invalid state parameter, and people are logged out at random",
 			fmt.Sprintf("%d keys", len(slices.Compact(seen.Keys))), "one", "variable SECRET_KEY of container "+name, "docker restart "+name)
 	}
-	slices.SortStableFunc(found, func(a, b Finding) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortStableFunc(found, func(a, b Finding) int { return cmp.Compare(a.ID, b.ID) })
 	return found
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
@@ -38,7 +39,7 @@ func (d *doctor) lookInPostgres(ctx context.Context) ([]Finding, error) {
 	written := d.Environments[name]
 	wanted := strings.Fields(written["POSTGRES_DATABASES"])
 	if len(wanted) == 0 {
-		return nil, fmt.Errorf("%w: the state does not say which databases %s has", errCannotCheck, name)
+		return nil, fmt.Errorf("%w: the state does not say which databases %s has", check.ErrNotRun, name)
 	}
 	found := d.judgeRoles(wanted, readRoles(out))
 	for _, of := range wanted {
@@ -65,25 +66,25 @@ func readRoles(out string) map[string]role {
 func (d *doctor) judgeRoles(wanted []string, got map[string]role) (found []Finding) {
 	name := d.container(Postgres)
 	restart := "docker restart " + name // the image makes roles and databases at each start
-	add := func(id, what, is, should, cause, mend string) {
+	add := func(id check.ID, what, is, should, cause, mend string) {
 		found = append(found, Finding{ID: id, Component: Postgres, Summary: what, Got: is, Wanted: should, Cause: cause, Fix: mend})
 	}
 	for _, of := range wanted {
 		r, there := got[of]
 		switch {
 		case !there:
-			add("role-missing", "Postgres has no role "+of, "no such role", "a role with a database of its own", "role "+of, restart)
+			add(RoleMissing, "Postgres has no role "+of, "no such role", "a role with a database of its own", "role "+of, restart)
 			continue
 		case !r.login:
-			add("role-locked", "role "+of+" may not log in", "NOLOGIN", "LOGIN", "role "+of, restart)
+			add(RoleLocked, "role "+of+" may not log in", "NOLOGIN", "LOGIN", "role "+of, restart)
 		case r.encoding == "-":
-			add("database-missing", "Postgres has no database "+of, "no such database", "a database of role "+of, "database "+of, restart)
+			add(DatabaseMissing, "Postgres has no database "+of, "no such database", "a database of role "+of, "database "+of, restart)
 		case r.encoding != "UTF8":
-			add("database-encoding", "database "+of+" cannot hold every character", r.encoding, "UTF8", "database "+of,
+			add(DatabaseEncoding, "database "+of+" cannot hold every character", r.encoding, "UTF8", "database "+of,
 				fmt.Sprintf("docker exec %s pg_dump --host=/tmp/postgresql --username=postgres --format=custom %s > %s.dump # then make the database anew in UTF8 and pg_restore", name, of, of))
 		}
 		if r.superuser {
-			add("role-superuser", "role "+of+" may do everything in Postgres", "SUPERUSER", "NOSUPERUSER", "role "+of,
+			add(RoleSuperuser, "role "+of+" may do everything in Postgres", "SUPERUSER", "NOSUPERUSER", "role "+of,
 				fmt.Sprintf(`docker exec %s %s --command='ALTER ROLE %s NOSUPERUSER'`, name, inPostgres, of))
 		}
 	}
@@ -94,7 +95,7 @@ func (d *doctor) judgeRoles(wanted []string, got map[string]role) (found []Findi
 func (d *doctor) tryRole(ctx context.Context, of, password string) ([]Finding, error) {
 	name := d.container(Postgres)
 	if password == "" {
-		return nil, fmt.Errorf("%w: the state has no password of role %s", errCannotCheck, of)
+		return nil, fmt.Errorf("%w: the state has no password of role %s", check.ErrNotRun, of)
 	}
 	result, err := d.docker.Exec(ctx, name, []string{"sh", "-c", tryPassword, of}, engine.Stdin(strings.NewReader(password+"\n")))
 	if err != nil {
@@ -108,7 +109,7 @@ func (d *doctor) tryRole(ctx context.Context, of, password string) ([]Finding, e
 		return nil, fmt.Errorf("log in to Postgres as %s: %w", of, failed)
 	}
 	return []Finding{{
-		ID: "role-password", Component: Postgres, Summary: "role " + of + " has another password than the program gave it",
+		ID: RolePassword, Component: Postgres, Summary: "role " + of + " has another password than the program gave it",
 		Got: lastLine(result.Stderr), Wanted: "a login", Cause: "role " + of + " in " + name,
 		Fix: "docker restart " + name,
 	}}, nil

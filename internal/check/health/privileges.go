@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/privilege"
 )
 
@@ -53,7 +54,7 @@ func (d *doctor) judgePrivileges(seen privilege.Inventory) (found []Finding) {
 			component = Realm
 		}
 		found = append(found, Finding{
-			ID: u.ID, Component: component, Summary: u.Resource + summaries[u.ID], Got: u.Got, Wanted: "nothing that the settings do not declare",
+			ID: check.ID(u.ID), Component: component, Summary: u.Resource + summaries[u.ID], Got: u.Got, Wanted: "nothing that the settings do not declare",
 			Cause: u.Resource, Fix: cmp.Or(u.Command, d.console(u.Next)),
 		})
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/Nerzal/gocloak/v13"
 
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
 )
 
@@ -34,7 +35,7 @@ func (d *doctor) lookAtRealm(ctx context.Context) ([]Finding, error) {
 
 func (d *doctor) readRealm(ctx context.Context) (seen inRealm, err error) {
 	name := d.Stack.Realm.Name
-	api, err := admin.Open(ctx, d.Stack.Keycloak, lookWithin)
+	api, err := admin.Open(ctx, d.Stack.Keycloak, checkTimeout)
 	if err != nil {
 		return seen, fmt.Errorf("log in as %s: %w", d.Stack.Keycloak.Provider.ID, err)
 	}
@@ -66,35 +67,35 @@ func (d *doctor) readRealm(ctx context.Context) (seen inRealm, err error) {
 func (d *doctor) judgeRealm(seen inRealm) (found []Finding) {
 	realm := "realm " + d.Stack.Realm.Name
 	if seen.realm == nil {
-		return []Finding{d.inside("realm-missing", "Keycloak has no "+realm, "no such realm", "the realm", realm)}
+		return []Finding{d.inside(RealmMissing, "Keycloak has no "+realm, "no such realm", "the realm", realm)}
 	}
 	if !gocloak.PBool(seen.realm.Enabled) {
-		found = append(found, d.inside("realm-disabled", realm+" is switched off: nobody logs in", "disabled", "enabled", realm+", Enabled"))
+		found = append(found, d.inside(RealmDisabled, realm+" is switched off: nobody logs in", "disabled", "enabled", realm+", Enabled"))
 	}
 	ssl := "none"
 	if strings.HasPrefix(d.Stack.Keycloak.URL, "https:") {
 		ssl = "external"
 	}
 	if got := strings.ToLower(gocloak.PString(seen.realm.SslRequired)); got != ssl {
-		found = append(found, d.inside("ssl-required", "Keycloak demands https from others than it should", got, ssl, realm+", Require SSL (setting realm.sslRequired)"))
+		found = append(found, d.inside(SSLRequired, "Keycloak demands https from others than it should", got, ssl, realm+", Require SSL (setting realm.sslRequired)"))
 	}
 	if seen.realm.Attributes != nil {
 		if frontend := (*seen.realm.Attributes)["frontendUrl"]; frontend != "" {
 			// An update compares the attributes alone that the program sets.
-			f := d.inside("frontend-url", "the realm has an address of its own, and the issuer in tokens is another", frontend, "none", realm+", Frontend URL")
+			f := d.inside(FrontendURL, "the realm has an address of its own, and the issuer in tokens is another", frontend, "none", realm+", Frontend URL")
 			f.Fix = d.console(realm + ", General: Frontend URL empty")
 			found = append(found, f)
 		}
 	}
 	for _, group := range []string{d.Stack.Realm.AdminGroup, d.Stack.Realm.UserGroup} {
 		if !slices.Contains(seen.groups, group) {
-			found = append(found, d.inside("group-missing", "there is no group "+group+": it was renamed or removed, and whoever was let in by it is refused",
+			found = append(found, d.inside(GroupMissing, "there is no group "+group+": it was renamed or removed, and whoever was let in by it is refused",
 				"groups "+strings.Join(seen.groups, ", "), group, "group "+group))
 		}
 	}
 	found = append(found, d.judgeLocks(seen.locked, seen.anyFree)...)
 	if seen.client == nil {
-		return append(found, d.inside("client-missing", "Keycloak has no client "+d.Stack.Realm.ClientID+": it says Client not found", "no such client", "the client",
+		return append(found, d.inside(ClientMissing, "Keycloak has no client "+d.Stack.Realm.ClientID+": it says Client not found", "no such client", "the client",
 			"client "+d.Stack.Realm.ClientID))
 	}
 	return append(append(found, d.judgeClient(seen.client)...), d.judgeMappers(seen.client)...)
@@ -102,7 +103,7 @@ func (d *doctor) judgeRealm(seen inRealm) (found []Finding) {
 
 // inside is a finding about something in Keycloak, which an update with a refresh
 // sets back.
-func (d *doctor) inside(id, what, got, wanted, cause string) Finding {
+func (d *doctor) inside(id check.ID, what, got, wanted, cause string) Finding {
 	return Finding{ID: id, Component: Realm, Summary: what, Got: got, Wanted: wanted, Cause: cause, Fix: d.up("--refresh")}
 }
 
@@ -115,33 +116,33 @@ func (d *doctor) console(where string) string {
 func (d *doctor) judgeClient(c *gocloak.Client) (found []Finding) {
 	mlflow := d.Environments[d.container(MLflow)]
 	client := "client " + d.Stack.Realm.ClientID
-	add := func(id, what, got, wanted, setting string) {
+	add := func(id check.ID, what, got, wanted, setting string) {
 		found = append(found, d.inside(id, what, got, wanted, client+", "+setting))
 	}
 	if !gocloak.PBool(c.Enabled) {
-		add("client-disabled", "MLflow's client is switched off: Keycloak says that it is disabled", "disabled", "enabled", "Enabled")
+		add(ClientDisabled, "MLflow's client is switched off: Keycloak says that it is disabled", "disabled", "enabled", "Enabled")
 	}
 	if !gocloak.PBool(c.StandardFlowEnabled) {
-		add("standard-flow-off", "MLflow's client may not log people in: Keycloak refuses the request", "off", "on", "Standard flow")
+		add(StandardFlowOff, "MLflow's client may not log people in: Keycloak refuses the request", "off", "on", "Standard flow")
 	}
 	if gocloak.PBool(c.PublicClient) {
-		add("client-public", "MLflow's client needs no secret: whoever has a code has the token", "public", "confidential", "Client authentication")
+		add(ClientPublic, "MLflow's client needs no secret: whoever has a code has the token", "public", "confidential", "Client authentication")
 	} else if gocloak.PString(c.Secret) != mlflow["OIDC_CLIENT_SECRET"] {
-		add("client-secret-changed", "MLflow's client has another secret than MLflow: every login ends with invalid_client", "another secret", "the one that the program made", "Client secret")
+		add(ClientSecretChanged, "MLflow's client has another secret than MLflow: every login ends with invalid_client", "another secret", "the one that the program made", "Client secret")
 	}
 	uris := deref(c.RedirectURIs)
 	if !slices.Contains(uris, mlflow["OIDC_REDIRECT_URI"]) {
-		add("redirect-uri-missing", "the way back to MLflow is not registered: Keycloak says Invalid parameter: redirect_uri",
+		add(RedirectURIMissing, "the way back to MLflow is not registered: Keycloak says Invalid parameter: redirect_uri",
 			strings.Join(uris, ", "), mlflow["OIDC_REDIRECT_URI"], "Valid redirect URIs")
 	} else if len(uris) > 1 {
-		add("redirect-uri-too-broad", "codes may be sent to other places than MLflow", strings.Join(uris, ", "), mlflow["OIDC_REDIRECT_URI"], "Valid redirect URIs")
+		add(RedirectURITooBroad, "codes may be sent to other places than MLflow", strings.Join(uris, ", "), mlflow["OIDC_REDIRECT_URI"], "Valid redirect URIs")
 	}
 	var pkce string
 	if c.Attributes != nil {
 		pkce = (*c.Attributes)["pkce.code.challenge.method"]
 	}
 	if wanted := mlflow["OIDC_CODE_CHALLENGE"]; pkce != wanted {
-		add("pkce", "Keycloak and MLflow disagree about PKCE", orNone(pkce), wanted, "Proof Key for Code Exchange")
+		add(PKCE, "Keycloak and MLflow disagree about PKCE", orNone(pkce), wanted, "Proof Key for Code Exchange")
 		// Keycloak's provider never reads the method back, so no refresh sees that it differs.
 		found[len(found)-1].Fix = d.console(fmt.Sprintf("realm %s, %s, Advanced: %s", d.Stack.Realm.Name, client, wanted))
 	}
@@ -161,14 +162,14 @@ func (d *doctor) judgeMappers(c *gocloak.Client) (found []Finding) {
 			audience = &m
 		}
 	}
-	add := func(id, what, got, wanted, mapper string) {
+	add := func(id check.ID, what, got, wanted, mapper string) {
 		found = append(found, d.inside(id, what, got, wanted, "client "+d.Stack.Realm.ClientID+", mapper "+mapper))
 	}
 	if audience == nil {
-		add("audience-mapper-missing", "access tokens are not for MLflow, which refuses them", "no such mapper", "one", "audience")
+		add(AudienceMapperMissing, "access tokens are not for MLflow, which refuses them", "no such mapper", "one", "audience")
 	}
 	if groups == nil {
-		add("groups-mapper-missing", "tokens carry no groups: MLflow says User is not allowed to login", "no such mapper", "one", "groups")
+		add(GroupsMapperMissing, "tokens carry no groups: MLflow says User is not allowed to login", "no such mapper", "one", "groups")
 		return found
 	}
 	config := map[string]string{}
@@ -176,14 +177,14 @@ func (d *doctor) judgeMappers(c *gocloak.Client) (found []Finding) {
 		config = *groups.Config
 	}
 	if got := config["full.path"]; got != "false" {
-		add("groups-full-path", "groups have a slash in front, which MLflow does not know: it says User is not allowed to login", "full.path "+orNone(got), "full.path false", "groups")
+		add(GroupsFullPath, "groups have a slash in front, which MLflow does not know: it says User is not allowed to login", "full.path "+orNone(got), "full.path false", "groups")
 	}
 	if got := config["claim.name"]; got != claim {
-		add("groups-claim-name", "groups are in another claim than MLflow reads: it says User is not allowed to login", orNone(got), claim, "groups")
+		add(GroupsClaimName, "groups are in another claim than MLflow reads: it says User is not allowed to login", orNone(got), claim, "groups")
 	}
 	for _, in := range []string{"id.token.claim", "access.token.claim", "userinfo.token.claim"} {
 		if config[in] != "true" {
-			add("groups-claim-not-in-token", "groups are left out where MLflow looks for them", in+" "+orNone(config[in]), in+" true", "groups")
+			add(GroupsClaimNotInToken, "groups are left out where MLflow looks for them", in+" "+orNone(config[in]), in+" true", "groups")
 			break
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
@@ -19,7 +20,7 @@ func (d *doctor) lookInRedis(ctx context.Context) ([]Finding, error) {
 	name := d.container(Redis)
 	password := d.Environments[name]["REDIS_PASSWORD"]
 	if password == "" {
-		return nil, fmt.Errorf("%w: the state has no password of Redis", errCannotCheck)
+		return nil, fmt.Errorf("%w: the state has no password of Redis", check.ErrNotRun)
 	}
 	ask := func(command string, options ...engine.ExecOption) (string, error) {
 		result, err := d.docker.Exec(ctx, name, []string{"sh", "-c", command}, options...)
@@ -42,13 +43,13 @@ func (d *doctor) judgeRedis(proper, stranger string) (found []Finding) {
 	if stranger == "PONG" {
 		// It then says the same to any password.
 		return []Finding{{
-			ID: "redis-open", Component: Redis, Summary: "Redis answers without a password: whoever reaches it writes permissions",
+			ID: RedisOpen, Component: Redis, Summary: "Redis answers without a password: whoever reaches it writes permissions",
 			Got: stranger, Wanted: "NOAUTH", Cause: "container " + name, Fix: d.up("--refresh"),
 		}}
 	}
 	if proper != "PONG" {
 		found = append(found, Finding{
-			ID: "redis-password", Component: Redis, Summary: "Redis does not answer to the password that the program gave it",
+			ID: RedisPassword, Component: Redis, Summary: "Redis does not answer to the password that the program gave it",
 			Got: proper, Wanted: "PONG", Cause: "container " + name, Fix: "docker restart " + name,
 		})
 	}

@@ -7,52 +7,53 @@ import (
 	"strings"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/browser"
-	"github.com/mlflow-sso/mlflow-sso/internal/edgeclient"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
 )
 
 // checkCertificate finds the way through the edge, and sees that both names answer
 // there in https, with a certificate that a browser takes, and say that they always
 // will.
 func (p *proof) checkCertificate(ctx context.Context) (said string, err error) {
-	if p.front, err = edgeclient.Open(ctx, p.stack, p.docker); err != nil {
+	if err := p.Connect(ctx); err != nil {
 		return "", err
 	}
-	for _, site := range []string{p.stack.MLflow.URL, p.stack.Keycloak.URL} {
-		page, err := p.newBrowser().Fetch(ctx, http.MethodGet, site+"/", nil, nil)
+	for _, site := range []string{p.Stack.MLflow.URL, p.Stack.Keycloak.URL} {
+		page, err := p.NewBrowser().Fetch(ctx, http.MethodGet, site+"/", nil, nil)
 		if err != nil {
-			return "", fmt.Errorf("%s through the edge at %s: %w", site, p.stack.Edge.HTTPS, err)
+			return "", fmt.Errorf("%s through the edge at %s: %w", site, p.Stack.Edge.HTTPS, err)
 		}
 		if got := page.Header.Get("Strict-Transport-Security"); !strings.HasPrefix(got, "max-age=") {
-			return "", differs(fmt.Sprintf("Strict-Transport-Security %q from %s", got, site), "max-age=…")
+			return "", check.Mismatch(fmt.Sprintf("Strict-Transport-Security %q from %s", got, site), "max-age=…")
 		}
 	}
 	// The control: nobody takes the certificate of an authority that they do not know.
-	if p.front.Authority != "" {
-		stranger := browser.New(p.front.ViaEdgeSystemTrust)
-		defer stranger.Close()
-		if _, err := stranger.Fetch(ctx, http.MethodGet, p.stack.MLflow.URL+"/", nil, nil); err == nil {
-			return "", differs("an answer for a client that does not know the authority", "a refusal by the client")
+	if p.Edge().Authority != "" {
+		outside := browser.New(p.Edge().ViaEdgeSystemTrust)
+		defer outside.Close()
+		if _, err := outside.Fetch(ctx, http.MethodGet, p.Stack.MLflow.URL+"/", nil, nil); err == nil {
+			return "", check.Mismatch("an answer for a client that does not know the authority", "a refusal by the client")
 		}
 	}
-	return fmt.Sprintf("both names answer in https at %s; certificates: %s", p.stack.Edge.HTTPS, p.stack.Edge.Certificates), nil
+	return fmt.Sprintf("both names answer in https at %s; certificates: %s", p.Stack.Edge.HTTPS, p.Stack.Edge.Certificates), nil
 }
 
 // checkClosedPaths asks from outside for what only an operator may see. What is
 // open is seen to be open by discovery before it.
 func (p *proof) checkClosedPaths(ctx context.Context) (string, error) {
-	s := p.stack
+	s := p.Stack
 	closed := []string{
 		s.Keycloak.URL + "/admin/", s.Keycloak.URL + "/admin/realms", s.Keycloak.URL + "/realms/master/.well-known/openid-configuration",
 		s.Keycloak.URL + "/realms/" + s.Realm.Name + "/clients-registrations/openid-connect", s.Keycloak.URL + "/metrics", s.Keycloak.URL + "/health",
 		s.MLflow.URL + "/metrics", s.MLflow.URL + "/docs", s.MLflow.URL + "/openapi.json", s.MLflow.URL + "/ajax-api/3.0/jobs/1",
 	}
-	b := p.newBrowser()
+	b := p.NewBrowser()
 	for _, address := range closed {
 		page, err := b.Fetch(ctx, http.MethodGet, address, nil, nil)
 		if err != nil {
 			return "", err
 		}
-		if err := judgeStatus(page.Status, http.StatusNotFound, address); err != nil {
+		if err := scenario.ExpectStatus(page.Status, http.StatusNotFound, address); err != nil {
 			return "", err
 		}
 	}
@@ -61,7 +62,7 @@ func (p *proof) checkClosedPaths(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("control: %w", err)
 	}
-	if err := judgeStatus(page.Status, http.StatusOK, "realm master on this host"); err != nil {
+	if err := scenario.ExpectStatus(page.Status, http.StatusOK, "realm master on this host"); err != nil {
 		return "", fmt.Errorf("control: %w", err)
 	}
 	return fmt.Sprintf("%d paths for operators are closed to the public; realm master is open on this host alone", len(closed)), nil

@@ -6,36 +6,37 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 )
 
-// What is not the stack's is looked at from MLflow's container, which is where it
+// External services are checked from MLflow's container, which is where it
 // is used: the stack has no other place that may reach it. The probes take
 // addresses and secrets from that container's environment.
 
-// elsewhere puts checks of services that are not the stack's beside those of
+// externalServices puts checks of services that are not the stack's beside those of
 // MLflow, and sends people to them where a check would send to a container. A
 // stack that has no such services has no such checks.
-func (p *proof) elsewhere(checks []check) []check {
-	s := p.stack
-	after := func(name string, more check) {
-		at := slices.IndexFunc(checks, func(c check) bool { return c.name == name })
+func (p *proof) externalServices(checks []check.Check) []check.Check {
+	s := p.Stack
+	after := func(name check.ID, more check.Check) {
+		at := slices.IndexFunc(checks, func(c check.Check) bool { return c.ID == name })
 		checks = slices.Insert(checks, at+1, more)
 	}
 	if s.Redis.External != "" {
 		for i := range checks {
-			checks[i].next = strings.ReplaceAll(checks[i].next, "docker logs --tail 50 {redis}", "look at the Redis at "+s.Redis.External)
+			checks[i].Next = strings.ReplaceAll(checks[i].Next, "docker logs --tail 50 {redis}", "check the Redis at "+s.Redis.External)
 		}
 	}
 	if s.Artifacts.URI != "" {
-		after("redis-password", check{
-			name: "artifact-store", run: p.checkArtifactStore, next: "look at who may read " + s.Artifacts.URI + ", and at the access key's rights",
+		after(RedisPassword, check.Check{
+			ID: ArtifactStore, Run: check.Proves(p.checkArtifactStore), Next: "check who may read " + s.Artifacts.URI + ", and at the access key's rights",
 		})
 	}
 	if s.Postgres.External != "" {
-		after("redis-password", check{
-			name: "database-access", run: p.checkDatabases, needs: []string{"login-member"},
-			next: "docs/how-to/external-services.md has the statements that make roles and databases at " + s.Postgres.External,
+		after(RedisPassword, check.Check{
+			ID: DatabaseAccess, Run: check.Proves(p.checkDatabases), Needs: []check.ID{LoginMember},
+			Next: "docs/how-to/external-services.md has the statements that make roles and databases at " + s.Postgres.External,
 		})
 	}
 	return checks
@@ -43,8 +44,8 @@ func (p *proof) elsewhere(checks []check) []check {
 
 // inMLflow runs a probe inside MLflow's container and reads its answer.
 func inMLflow[T any](ctx context.Context, p *proof, which probe.Probe, arguments ...string) (T, error) {
-	name := p.stack.MLflow.Container
-	answer, err := probe.JSON[T](ctx, p.docker, name, which, nil, arguments...)
+	name := p.Stack.MLflow.Container
+	answer, err := probe.JSON[T](ctx, p.Docker, name, which, nil, arguments...)
 	if err != nil {
 		return answer, fmt.Errorf("inside %s: %w", name, err)
 	}
@@ -64,35 +65,35 @@ type database struct {
 	Opens []string `json:"opens"`
 }
 
-// checkDatabases looks at what MLflow's roles reach, and how.
+// checkDatabases checks what MLflow's roles reach, and how.
 func (p *proof) checkDatabases(ctx context.Context) (string, error) {
 	// The probe logs in properly first: the control for everybody who is refused.
 	seen, err := inMLflow[[]database](ctx, p, probe.DatabaseRoles)
 	if err != nil {
 		return "", err
 	}
-	if err := judgeDatabases(seen, p.stack.Postgres.TLS); err != nil {
+	if err := judgeDatabases(seen, p.Stack.Postgres.TLS); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("MLflow's roles at %s open their own database alone%s", p.stack.Postgres.External, inTLS(p.stack.Postgres.TLS)), nil
+	return fmt.Sprintf("MLflow's roles at %s open their own database alone%s", p.Stack.Postgres.External, inTLS(p.Stack.Postgres.TLS)), nil
 }
 
 func judgeDatabases(seen []database, encrypted bool) error {
 	if len(seen) != 2 {
-		return differs(fmt.Sprintf("%d databases of MLflow", len(seen)), "2")
+		return check.Mismatch(fmt.Sprintf("%d databases of MLflow", len(seen)), "2")
 	}
 	for _, d := range seen {
 		switch {
 		case d.Superuser:
-			return differs("a superuser as role of "+d.Name, "one that opens its own database alone")
+			return check.Mismatch("a superuser as role of "+d.Name, "one that opens its own database alone")
 		case d.Guessed:
-			return differs("an open door for role "+d.Name+` with the password "password"`, "a refusal")
+			return check.Mismatch("an open door for role "+d.Name+` with the password "password"`, "a refusal")
 		case len(d.Opens) > 0:
-			return differs(fmt.Sprintf("role %s inside %s", d.Name, strings.Join(d.Opens, " and ")), "a refusal: each opens its own database alone")
+			return check.Mismatch(fmt.Sprintf("role %s inside %s", d.Name, strings.Join(d.Opens, " and ")), "a refusal: each opens its own database alone")
 		case d.Sessions == 0:
-			return differs("no session of MLflow in "+d.Name, "at least one, since people have just logged in")
+			return check.Mismatch("no session of MLflow in "+d.Name, "at least one, since people have just logged in")
 		case encrypted && d.Encrypted != d.Sessions:
-			return differs(fmt.Sprintf("%d of %d sessions of MLflow in %s encrypted", d.Encrypted, d.Sessions, d.Name), "all of them")
+			return check.Mismatch(fmt.Sprintf("%d of %d sessions of MLflow in %s encrypted", d.Encrypted, d.Sessions, d.Name), "all of them")
 		}
 	}
 	return nil
@@ -115,17 +116,17 @@ func (p *proof) checkArtifactStore(ctx context.Context) (string, error) {
 	if err := judgeStore(seen); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("MLflow writes, reads and removes at %s; a stranger gets nothing there", p.stack.Artifacts.URI), nil
+	return fmt.Sprintf("MLflow writes, reads and removes at %s; a client without a key gets nothing there", p.Stack.Artifacts.URI), nil
 }
 
 func judgeStore(seen stored) error {
 	switch {
 	case !seen.Kept:
-		return differs("another content than was written", "the same")
+		return check.Mismatch("another content than was written", "the same")
 	case seen.Public:
-		return differs("an artifact, asked for without a key", "a refusal: MLflow alone decides who reads what")
+		return check.Mismatch("an artifact, asked for without a key", "a refusal: MLflow alone decides who reads what")
 	case !seen.Gone:
-		return differs("an object that is still there after it was removed", "that it is gone")
+		return check.Mismatch("an object that is still there after it was removed", "that it is gone")
 	}
 	return nil
 }

@@ -8,23 +8,24 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
 )
 
-func elsewhere() outputs.Stack {
+func external() outputs.Stack {
 	return outputs.Stack{
-		Deployment: "lab", IdentitySync: outputs.IdentitySync{Container: "x-keeper"}, MLflow: outputs.MLflow{Container: "lab-mlflow"}, Keycloak: outputs.Keycloak{Container: "lab-keycloak"},
+		Deployment: "lab", IdentitySync: outputs.IdentitySync{Container: "x-sync"}, MLflow: outputs.MLflow{Container: "lab-mlflow"}, Keycloak: outputs.Keycloak{Container: "lab-keycloak"},
 		Postgres:  outputs.Service{External: "db.example.com:5432", TLS: true},
 		Redis:     outputs.Service{External: "cache.example.com:6379", TLS: true},
 		Artifacts: outputs.Artifacts{URI: "s3://bucket/prefix"},
 	}
 }
 
-// What cannot be looked at is not in the list, rather than passed; what can be, is.
-func TestServicesElsewhereHaveChecksInPlaceOfTheContainers(t *testing.T) {
-	own := Names(outputs.Stack{})
+// What cannot be checked is not in the list, rather than passed; what can be, is.
+func TestExternalServicesHaveChecksInPlaceOfTheContainers(t *testing.T) {
+	own := names(outputs.Stack{})
 	require.NotContains(t, own, "database-access")
 	require.NotContains(t, own, "artifact-store")
-	with := Names(elsewhere())
+	with := names(external())
 	require.Equal(t, len(own)+2, len(with))
 	for _, name := range append(own, "database-access", "artifact-store") {
 		require.Contains(t, with, name)
@@ -34,11 +35,11 @@ func TestServicesElsewhereHaveChecksInPlaceOfTheContainers(t *testing.T) {
 }
 
 func TestNoNextStepSendsAPersonToAContainerThatIsNotThere(t *testing.T) {
-	p := newProof(elsewhere(), nil)
+	p := newProof(external(), nil)
 	for _, c := range p.checks() {
-		next := p.containers().Replace(c.next)
-		require.NotRegexp(t, `docker logs( --tail 50)? *(;|$)`, next, "of %s", c.name)
-		if strings.HasPrefix(c.name, "redis") {
+		next := scenario.Places(p.Stack).Replace(c.Next)
+		require.NotRegexp(t, `docker logs( --tail 50)? *(;|$)`, next, "of %s", c.ID)
+		if strings.HasPrefix(string(c.ID), "redis") {
 			require.Contains(t, next, "cache.example.com:6379")
 		}
 	}
@@ -66,7 +67,7 @@ func TestARoleThatReachesMoreThanItsOwnDatabaseIsFound(t *testing.T) {
 	require.NoError(t, judgeDatabases(seen, false), "in clear where the settings say so")
 }
 
-func TestAStoreThatForgetsOrTellsEverybodyIsFound(t *testing.T) {
+func TestAStoreThatForgetsOrShowsEverythingIsFound(t *testing.T) {
 	require.NoError(t, judgeStore(stored{Kept: true, Gone: true}))
 	require.ErrorContains(t, judgeStore(stored{Gone: true}), "another content")
 	require.ErrorContains(t, judgeStore(stored{Kept: true, Public: true, Gone: true}), "without a key")

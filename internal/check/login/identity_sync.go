@@ -6,35 +6,36 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/syncstatus"
 	"github.com/mlflow-sso/mlflow-sso/internal/poll"
 )
 
-// keeperWithin is how long a keeper that was just made may take to its first round,
-// keeperPoll how often it is asked.
+// syncWithin is how long a new identity sync may take to its first round,
+// syncPoll how often it is asked.
 const (
-	keeperWithin = 20 * time.Second
-	keeperPoll   = time.Second
+	syncWithin = 20 * time.Second
+	syncPoll   = time.Second
 )
 
-// checkIdentitySync demands that the keeper has just compared MLflow's people with
+// checkIdentitySync demands that the identity sync has just compared MLflow's people with
 // Keycloak's. That it then ends what is to be ended is an attack's to prove.
 func (p *proof) checkIdentitySync(ctx context.Context) (string, error) {
 	var jobs map[string]syncstatus.Job
 	var job syncstatus.Job
-	err := poll.Until(ctx, keeperPoll, keeperWithin, func(ctx context.Context) (done bool, err error) {
-		if jobs, err = syncstatus.Jobs(ctx, p.stack, p.docker); err != nil {
+	err := poll.Until(ctx, syncPoll, syncWithin, func(ctx context.Context) (done bool, err error) {
+		if jobs, err = syncstatus.Jobs(ctx, p.Stack, p.Docker); err != nil {
 			return false, err
 		}
 		job = jobs[syncstatus.Follow]
 		job.Name = syncstatus.Follow
-		return !syncstatus.Overdue(p.stack, job) && job.Error == "", nil
+		return !syncstatus.Overdue(p.Stack, job) && job.Error == "", nil
 	})
 	switch {
 	case err == nil:
-		return fmt.Sprintf("people compared with Keycloak's %s, every %s; pruned %s", job.Since(), syncstatus.Intervals(p.stack)[syncstatus.Follow], jobs[syncstatus.Prune].Since()), nil
+		return fmt.Sprintf("people compared with Keycloak's %s, every %s; pruned %s", job.Since(), syncstatus.Intervals(p.Stack)[syncstatus.Follow], jobs[syncstatus.Prune].Since()), nil
 	case errors.Is(err, poll.ErrTimeout):
-		return "", differs("people compared with Keycloak's "+job.Since()+", "+job.Error, "every "+syncstatus.Intervals(p.stack)[syncstatus.Follow].String())
+		return "", check.Mismatch("people compared with Keycloak's "+job.Since()+", "+job.Error, "every "+syncstatus.Intervals(p.Stack)[syncstatus.Follow].String())
 	}
 	return "", err
 }

@@ -1,250 +1,113 @@
+// Package login proves on a running stack that the right users can log in and the wrong
+// ones cannot.
+//
+// Every check observes one thing from outside, as a browser, an API client or a container
+// on the network sees it, and trusts no setting. A check that expects a refusal also sees
+// the same request succeed when it is made properly, so that a server that refuses
+// everything proves nothing. A check that could not run is reported as such and is no
+// success.
+//
+// A run leaves nothing behind: sessions are ended, and where the stack has no demo users
+// the users that the run creates are deleted again, also after a failure or an interrupt.
+// No secret reaches a report.
 package login
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/browser"
-	"github.com/mlflow-sso/mlflow-sso/internal/poll"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// person is somebody who can log in at Keycloak.
-type person struct {
-	username, email, password, group string
-	// browser is where the person is signed in; nil before that.
-	browser *browser.Browser
+// checkTimeout bounds one check. A login takes seconds on a busy machine.
+const checkTimeout = 90 * time.Second
+
+// The addresses of MLflow that the checks request.
+const (
+	experimentPath = "/api/2.0/mlflow/experiments/get?experiment_id=0"
+	adminPath      = "/api/2.0/mlflow/users/details"
+)
+
+// proof is what the checks of one run hand on to each other.
+type proof struct {
+	*scenario.Scenario
+	// outsider passes Keycloak and may not use MLflow.
+	outsider *scenario.Person
+	// token is an access token of the member, signed by Keycloak.
+	token string
 }
 
-// outcome is how a login ended in the browser.
-type outcome struct {
-	page *browser.Page
-	// returned says that Keycloak was content and sent the browser back.
-	returned bool
-	// refusal is what MLflow says to somebody whom it does not let in.
-	refusal string
+func newProof(stack outputs.Stack, docker *engine.Engine) *proof {
+	return &proof{Scenario: scenario.New(stack, docker)}
 }
 
-// submit types name and password into Keycloak's form and sees where it leads.
-func (p *proof) submit(ctx context.Context, b *browser.Browser, page *browser.Page, username, password string) (outcome, error) {
-	form, err := loginForm(page)
-	if err != nil {
-		return outcome{}, err
-	}
-	if err := errors.Join(form.Set("username", username), form.Set("password", password)); err != nil {
-		return outcome{}, err
-	}
-	page, err = b.Submit(ctx, form)
-	if err != nil {
-		return outcome{}, fmt.Errorf("send the login form: %w", err)
-	}
-	out := outcome{page: page}
-	out.returned = page.Through(func(u *url.URL) bool {
-		return browser.Bare(u) == p.authorize.Get("redirect_uri") && u.Query().Has("code")
-	}) != nil
-	if out.returned {
-		// Whatever MLflow makes of it, there is a session now that has to end.
-		p.sessions = append(p.sessions, b)
-	}
-	if at(page.URL, p.stack.MLflow.URL, refusedPath) {
-		out.refusal = page.URL.Query().Get("error")
-	}
-	return out, nil
+// Suite is the suite of a stack; its checks share one run.
+func Suite(stack outputs.Stack, docker *engine.Engine) check.Suite {
+	return newProof(stack, docker).suite()
 }
 
-// secondTry is how long a person takes to type a password again.
-const secondTry = 2 * time.Second
-
-// enter types the right password. Keycloak refuses it for an instant while it
-// still books another login of the same person, in the words for a wrong one; so
-// it is typed a second time, as anybody would.
-func (p *proof) enter(ctx context.Context, b *browser.Browser, page *browser.Page, who *person) (outcome, error) {
-	out, err := p.submit(ctx, b, page, who.username, who.password)
-	if err != nil || out.returned || out.page.FormWith("username", "password") == nil {
-		return out, err
+func (p *proof) suite() check.Suite {
+	return check.Suite{
+		Name:   "verify",
+		Title:  fmt.Sprintf("%s: login at %s through %s", p.Stack.Deployment, p.Stack.MLflow.URL, p.Stack.Keycloak.URL),
+		Checks: p.checks(), Timeout: checkTimeout, Places: scenario.Places(p.Stack),
 	}
-	if err := poll.Pause(ctx, secondTry); err != nil {
-		return out, err
-	}
-	return p.submit(ctx, b, out.page, who.username, who.password)
 }
 
-// judgeArrival demands that a login ended in MLflow.
-func judgeArrival(out outcome, b *browser.Browser, site string) error {
-	wanted := "MLflow's own page"
-	switch {
-	case out.refusal != "":
-		return differs(fmt.Sprintf("MLflow's refusal %q", out.refusal), wanted)
-	case out.returned && at(out.page.URL, site, "") && out.page.Status == http.StatusOK:
-		return nil
-	}
-	got := describe(out.page)
-	if refused := b.Refused(); len(refused) > 0 {
-		got += "; the browser refused " + strings.Join(refused, ", ")
-	}
-	return differs(got, wanted)
+// Run runs the suite once. When ctx ends, the checks that are left are not run, except for
+// the last one, which cleans up.
+func Run(ctx context.Context, stack outputs.Stack, docker *engine.Engine, observer check.Observer) check.Report {
+	p := newProof(stack, docker)
+	defer p.Close()
+	return p.suite().Run(ctx, observer)
 }
 
-// profile is what MLflow tells somebody about themselves.
-type profile struct {
-	Username string `json:"username"`
-	IsAdmin  bool   `json:"is_admin"`
-	Groups   []struct {
-		Name string `json:"group_name"`
-	} `json:"groups"`
-}
-
-// judgeProfile demands the person, the one group, and what follows from it.
-func judgeProfile(got profile, who *person, admin bool) error {
-	if !strings.EqualFold(got.Username, who.email) {
-		return differs(fmt.Sprintf("user %q", got.Username), fmt.Sprintf("%q", strings.ToLower(who.email)))
+// checks are in the order in which they run: what others build on comes first,
+// and what ends sessions comes last.
+func (p *proof) checks() []check.Check {
+	const mlflowLog, keycloakLog, edgeLog = "docker logs --tail 50 {mlflow}", "docker logs --tail 50 {keycloak}", "docker logs --tail 50 {edge}"
+	signedIn := []check.ID{LoginMember, AccessToken}
+	checks := []check.Check{
+		{ID: Containers, Run: check.Proves(p.checkContainers), Next: "docker ps --all, then docker logs of the one that is not healthy"},
+		{ID: Versions, Run: check.Proves(p.checkVersions), Next: "raise it in images/mlflow/requirements.in, `make lock`, and bring the stack up"},
+		{ID: Discovery, Run: check.Proves(p.CheckDiscovery), Next: keycloakLog},
+		{ID: Administrators, Run: check.Proves(p.checkAdministrators), Next: "`mlflow-sso up` sets it back; " + keycloakLog},
+		{ID: Users, Run: check.Proves(p.checkUsers), Next: keycloakLog},
+		{ID: Anonymous, Run: check.Proves(p.checkAnonymous), Next: mlflowLog},
+		{ID: LoginRequest, Run: check.Proves(p.CheckLoginRequest), Next: mlflowLog, Needs: []check.ID{Discovery}},
+		{ID: PKCE, Run: check.Proves(p.CheckPKCE), Next: "in Keycloak, set the client's PKCE method to S256", Needs: []check.ID{LoginRequest}},
+		{ID: RedirectURI, Run: check.Proves(p.CheckRedirectURI), Next: "in Keycloak, list only exact redirect URIs for the client", Needs: []check.ID{LoginRequest}},
+		{ID: WrongPassword, Run: check.Proves(p.checkWrongPassword), Next: keycloakLog, Needs: []check.ID{Users, LoginRequest}},
+		{ID: LoginAdmin, Run: check.Proves(p.checkLoginAdmin), Next: mlflowLog, Needs: []check.ID{Users, LoginRequest}},
+		{ID: LoginMember, Run: check.Proves(p.checkLoginMember), Next: mlflowLog, Needs: []check.ID{Users, LoginRequest}},
+		{ID: LoginOutsider, Run: check.Proves(p.checkLoginOutsider), Next: mlflowLog, Needs: []check.ID{Users, LoginRequest}},
+		{ID: AdminRoute, Run: check.Proves(p.checkAdminRoute), Next: mlflowLog, Needs: []check.ID{LoginAdmin, LoginMember}},
+		{ID: AccessToken, Run: check.Proves(p.checkAccessToken), Next: mlflowLog, Needs: []check.ID{LoginMember}},
+		{ID: GroupsClaim, Run: check.Proves(p.checkGroupsClaim), Next: "in Keycloak, check the client's mappers `groups` and `audience`", Needs: signedIn},
+		{ID: UnsignedToken, Run: check.Proves(p.checkUnsignedToken), Next: mlflowLog, Needs: signedIn},
+		{ID: TamperedToken, Run: check.Proves(p.checkTamperedToken), Next: mlflowLog, Needs: signedIn},
+		{ID: PermissionCache, Run: check.Proves(p.checkPermissionCache), Next: "docker logs --tail 50 {redis}; " + mlflowLog, Needs: []check.ID{LoginMember}},
+		{ID: IdentitySync, Run: check.Proves(p.checkIdentitySync), Next: "docker logs --tail 50 {keeper}; `mlflow-sso up` grants the identity sync its right to view users", Needs: []check.ID{Discovery}},
+		{ID: PasswordGrant, Run: check.Proves(p.CheckPasswordGrant), Next: "`mlflow-sso up` shuts the client admin-cli of the realm", Needs: []check.ID{LoginMember}},
+		{ID: RedisPassword, Run: check.Proves(p.checkRedisPassword), Next: "docker logs --tail 50 {redis}"},
+		{ID: DataVolumes, Run: check.Proves(p.checkDataVolumes), Next: "`mlflow-sso doctor` says what became of them"},
+		{ID: DefaultPasswords, Run: check.Proves(p.CheckDefaultPasswords), Next: "change that password at once", Needs: []check.ID{LoginMember}},
+		{ID: Logout, Run: check.Proves(p.checkLogout), Next: mlflowLog, Needs: []check.ID{LoginMember}},
+		{ID: Cleanup, Run: check.Proves(p.CheckCleanup), Next: "log in to Keycloak's admin console and delete the users whose names begin with " + scenario.TemporaryPrefix, Always: true},
 	}
-	if got.IsAdmin != admin {
-		return differs(fmt.Sprintf("is_admin %t for %s", got.IsAdmin, who.username), fmt.Sprint(admin))
+	if p.Stack.Edge.Exists() {
+		checks[2].Needs = []check.ID{Certificate}
+		checks = slices.Insert(checks, 3, check.Check{ID: ClosedPaths, Run: check.Proves(p.checkClosedPaths), Next: edgeLog, Needs: []check.ID{Discovery}})
+		checks = slices.Insert(checks, 1, check.Check{ID: Certificate, Run: check.Proves(p.checkCertificate), Next: edgeLog})
 	}
-	names := make([]string, len(got.Groups))
-	for i, group := range got.Groups {
-		names[i] = group.Name
+	checks = p.upstreams(p.externalServices(p.machineChecks(checks)))
+	for i := range checks {
+		checks[i].About = about[checks[i].ID]
 	}
-	if !slices.Equal(names, []string{who.group}) {
-		return differs(fmt.Sprintf("groups %q for %s", names, who.username), fmt.Sprintf("%q", []string{who.group}))
-	}
-	return nil
-}
-
-// signIn logs a person in and looks at the session from the API's side.
-func (p *proof) signIn(ctx context.Context, who *person, admin bool) error {
-	b := p.newBrowser()
-	if err := p.expectSearch(ctx, b, nil, http.StatusUnauthorized, "before the login"); err != nil {
-		return err
-	}
-	form, _, err := p.openLogin(ctx, b)
-	if err != nil {
-		return err
-	}
-	out, err := p.enter(ctx, b, form, who)
-	if err != nil {
-		return err
-	}
-	if err := judgeArrival(out, b, p.stack.MLflow.URL); err != nil {
-		return err
-	}
-	who.browser = b
-	if err := p.expectSearch(ctx, b, nil, http.StatusOK, "after the login"); err != nil {
-		return err
-	}
-	page, err := b.Fetch(ctx, http.MethodGet, p.stack.MLflow.URL+currentUserPath, nil, nil)
-	if err != nil {
-		return err
-	}
-	if err := judgeStatus(page.Status, http.StatusOK, "the profile of "+who.username); err != nil {
-		return err
-	}
-	var seen profile
-	if err := page.JSON(&seen); err != nil {
-		return err
-	}
-	return judgeProfile(seen, who, admin)
-}
-
-func (p *proof) checkLoginAdmin(ctx context.Context) (string, error) {
-	if err := p.signIn(ctx, p.admin, true); err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("%s, in %s, is an administrator", p.admin.username, p.admin.group), nil
-}
-
-func (p *proof) checkLoginMember(ctx context.Context) (string, error) {
-	if err := p.signIn(ctx, p.member, false); err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("%s, in %s, is a member and no administrator", p.member.username, p.member.group), nil
-}
-
-// checkLoginOutsider sees somebody pass Keycloak and fail at MLflow.
-func (p *proof) checkLoginOutsider(ctx context.Context) (string, error) {
-	b := p.newBrowser()
-	form, _, err := p.openLogin(ctx, b)
-	if err != nil {
-		return "", err
-	}
-	out, err := p.enter(ctx, b, form, p.outsider)
-	if err != nil {
-		return "", err
-	}
-	if err := judgeOutsider(out); err != nil {
-		return "", err
-	}
-	if err := p.expectSearch(ctx, b, nil, http.StatusUnauthorized, "by the outsider"); err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("%s passes Keycloak and MLflow says %q", p.outsider.username, out.refusal), nil
-}
-
-// judgeOutsider demands that Keycloak was content and MLflow was not, for the
-// reason that counts.
-func judgeOutsider(out outcome) error {
-	wanted := "the way back from Keycloak and MLflow's refusal"
-	switch {
-	case !out.returned:
-		return differs(describe(out.page), wanted)
-	case !strings.Contains(out.refusal, "not allowed"):
-		return differs(fmt.Sprintf("%s and the error %q", describe(out.page), out.refusal), wanted)
-	}
-	return nil
-}
-
-// checkWrongPassword mistypes a password once, then types the right one.
-func (p *proof) checkWrongPassword(ctx context.Context) (string, error) {
-	b := p.newBrowser()
-	form, _, err := p.openLogin(ctx, b)
-	if err != nil {
-		return "", err
-	}
-	out, err := p.submit(ctx, b, form, p.member.username, "not-"+random())
-	if err != nil {
-		return "", err
-	}
-	if out.returned || !at(out.page.URL, p.stack.Keycloak.URL, "") {
-		return "", differs(describe(out.page)+" after a wrong password", "Keycloak's form again")
-	}
-	if _, err := loginForm(out.page); err != nil {
-		return "", fmt.Errorf("after a wrong password: %w", err)
-	}
-	said := out.page.TextOf("input-error")
-	if err := p.expectSearch(ctx, b, nil, http.StatusUnauthorized, "after a wrong password"); err != nil {
-		return "", err
-	}
-	// The right password in the same form is the control; it also sets Keycloak's
-	// count of failures back.
-	out, err = p.enter(ctx, b, out.page, p.member)
-	if err != nil {
-		return "", err
-	}
-	if err := judgeArrival(out, b, p.stack.MLflow.URL); err != nil {
-		return "", fmt.Errorf("control, the right password: %w", err)
-	}
-	return fmt.Sprintf("Keycloak says %q and takes the right one", said), p.signOut(ctx, b)
-}
-
-// checkAdminRoute asks for the list of all people.
-func (p *proof) checkAdminRoute(ctx context.Context) (string, error) {
-	for _, who := range []struct {
-		*person
-		wanted int
-	}{{p.admin, http.StatusOK}, {p.member, http.StatusForbidden}} {
-		page, err := who.browser.Fetch(ctx, http.MethodGet, p.stack.MLflow.URL+adminPath, nil, nil)
-		if err != nil {
-			return "", err
-		}
-		if err := judgeStatus(page.Status, who.wanted, "the list of all people, asked for by "+who.username); err != nil {
-			return "", err
-		}
-	}
-	return "only the administrator may list all people; the member gets 403", nil
+	return checks
 }

@@ -2,7 +2,6 @@ package login
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -10,18 +9,20 @@ import (
 	"strings"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/serviceaccount"
 )
 
 // machineChecks are those of a stack that has service accounts.
-func (p *proof) machineChecks(checks []check) []check {
-	if len(p.stack.ServiceAccounts) == 0 {
+func (p *proof) machineChecks(checks []check.Check) []check.Check {
+	if len(p.Stack.ServiceAccounts) == 0 {
 		return checks
 	}
 	last := len(checks) - 1 // cleanup stays the last one
 	return slices.Insert(checks, last,
-		check{name: "service-accounts", run: p.checkServiceAccounts, next: "`mlflow-sso up --refresh` sets accounts back; docker logs --tail 50 {mlflow}", needs: []string{"discovery"}},
-		check{name: "other-audience", run: p.checkOtherAudience, next: "look at OIDC_AUDIENCE in docker inspect {mlflow}", needs: []string{"service-accounts"}},
+		check.Check{ID: ServiceAccounts, Run: check.Proves(p.checkServiceAccounts), Next: "`mlflow-sso up --refresh` sets accounts back; docker logs --tail 50 {mlflow}", Needs: []check.ID{Discovery}},
+		check.Check{ID: OtherAudience, Run: check.Proves(p.checkOtherAudience), Next: "check OIDC_AUDIENCE in docker inspect {mlflow}", Needs: []check.ID{ServiceAccounts}},
 	)
 }
 
@@ -34,9 +35,9 @@ type knownAs struct {
 
 // checkServiceAccounts has each account get a token and use it, at once.
 func (p *proof) checkServiceAccounts(ctx context.Context) (string, error) {
-	names := make([]string, 0, len(p.stack.ServiceAccounts))
-	for _, account := range p.stack.ServiceAccounts {
-		token, err := serviceaccount.Token(ctx, p.client(), p.stack, account)
+	names := make([]string, 0, len(p.Stack.ServiceAccounts))
+	for _, account := range p.Stack.ServiceAccounts {
+		token, err := serviceaccount.Token(ctx, p.HTTP(), p.Stack, account)
 		if err != nil {
 			return "", err
 		}
@@ -54,11 +55,11 @@ func (p *proof) checkServiceAccounts(ctx context.Context) (string, error) {
 
 func judgeAccount(account outputs.ServiceAccount, status int, who knownAs) error {
 	if status != http.StatusOK {
-		return differs(fmt.Sprintf("%d for a new token of %s", status, account.Name), "200, since the stack file declares the account")
+		return check.Mismatch(fmt.Sprintf("%d for a new token of %s", status, account.Name), "200, since the stack file declares the account")
 	}
 	wanted := knownAs{Username: account.Username, Admin: account.Admin, Service: true}
 	if who != wanted {
-		return differs(fmt.Sprintf("%+v for a token of %s", who, account.Name), fmt.Sprintf("%+v", wanted))
+		return check.Mismatch(fmt.Sprintf("%+v for a token of %s", who, account.Name), fmt.Sprintf("%+v", wanted))
 	}
 	return nil
 }
@@ -66,36 +67,36 @@ func judgeAccount(account outputs.ServiceAccount, status int, who knownAs) error
 // checkOtherAudience shows MLflow a token of the same account, which Keycloak has
 // signed as well, that is for the account's own client.
 func (p *proof) checkOtherAudience(ctx context.Context) (string, error) {
-	account := p.stack.ServiceAccounts[0]
-	own, err := serviceaccount.Token(ctx, p.client(), p.stack, account)
+	account := p.Stack.ServiceAccounts[0]
+	own, err := serviceaccount.Token(ctx, p.HTTP(), p.Stack, account)
 	if err != nil {
 		return "", err
 	}
-	other, err := serviceaccount.IDToken(ctx, p.client(), p.stack, account)
+	other, err := serviceaccount.IDToken(ctx, p.HTTP(), p.Stack, account)
 	if err != nil {
 		return "", err
 	}
-	if err := judgeOther(p.stack, own, other); err != nil {
+	if err := judgeOther(p.Stack, own, other); err != nil {
 		return "", err
 	}
 	status, _, err := p.whoIs(ctx, own)
 	if err == nil {
-		err = judgeStatus(status, http.StatusOK, "the account's token for MLflow")
+		err = scenario.ExpectStatus(status, http.StatusOK, "the account's token for MLflow")
 	}
 	if err != nil {
 		return "", err
 	}
 	status, _, err = p.whoIs(ctx, other)
 	if err == nil {
-		err = judgeStatus(status, http.StatusUnauthorized, "the account's token for somebody else")
+		err = scenario.ExpectStatus(status, http.StatusUnauthorized, "the account's token for another audience")
 	}
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("MLflow refuses a token of %s that is for somebody else, and takes the one that is for MLflow", account.Name), nil
+	return fmt.Sprintf("MLflow refuses a token of %s that is for another audience, and takes the one that is for MLflow", account.Name), nil
 }
 
-// signedFor are the claims that MLflow tells an account by.
+// signedFor are the claims by which MLflow knows an account.
 type signedFor struct {
 	Issuer   string          `json:"iss"`
 	Subject  string          `json:"sub"`
@@ -115,34 +116,26 @@ func judgeOther(stack outputs.Stack, own, other string) error {
 		return err
 	}
 	if a.Issuer != b.Issuer || a.Subject != b.Subject || a.Username != b.Username {
-		return fmt.Errorf("%w: the two tokens are of %s and %s, want two of the same account", errNotRun, a.Username, b.Username)
+		return fmt.Errorf("%w: the two tokens are of %s and %s, want two of the same account", check.ErrNotRun, a.Username, b.Username)
 	}
 	if quoted := `"` + stack.Realm.ClientID + `"`; strings.Contains(string(b.Audience), quoted) || !strings.Contains(string(a.Audience), quoted) {
-		return fmt.Errorf("%w: the tokens are for %s and %s, want the first alone for %s", errNotRun, a.Audience, b.Audience, stack.Realm.ClientID)
+		return fmt.Errorf("%w: the tokens are for %s and %s, want the first alone for %s", check.ErrNotRun, a.Audience, b.Audience, stack.Realm.ClientID)
 	}
 	return nil
 }
 
-// claimsOf believes a token that Keycloak has just given.
+// claimsOf trusts a token that Keycloak has just issued.
 func claimsOf(token string) (claims signedFor, err error) {
-	parts := strings.Split(token, ".")
-	if len(parts) != 3 {
-		return claims, fmt.Errorf("%w: got a token of %d parts, want 3", errNotRun, len(parts))
-	}
-	raw, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err == nil {
-		err = json.Unmarshal(raw, &claims)
-	}
-	if err != nil {
-		return claims, fmt.Errorf("%w: the token's claims cannot be read", errNotRun)
+	if err := scenario.Claims(token, &claims); err != nil {
+		return claims, fmt.Errorf("%w: %w", check.ErrNotRun, err)
 	}
 	return claims, nil
 }
 
 // whoIs asks MLflow with a token and nothing else.
 func (p *proof) whoIs(ctx context.Context, token string) (status int, who knownAs, err error) {
-	b := p.newBrowser()
-	page, err := b.Fetch(ctx, http.MethodGet, p.stack.MLflow.URL+currentUserPath, http.Header{"Authorization": {"Bearer " + token}}, nil)
+	b := p.NewBrowser()
+	page, err := b.Fetch(ctx, http.MethodGet, p.Stack.MLflow.URL+scenario.CurrentUserPath, http.Header{"Authorization": {"Bearer " + token}}, nil)
 	if err != nil {
 		return 0, who, err
 	}
@@ -150,12 +143,4 @@ func (p *proof) whoIs(ctx context.Context, token string) (status int, who knownA
 		err = page.JSON(&who)
 	}
 	return page.Status, who, err
-}
-
-// client is an HTTP client that goes the way of the browsers.
-func (p *proof) client() *http.Client {
-	if p.front == nil {
-		return http.DefaultClient
-	}
-	return p.front.HTTP()
 }

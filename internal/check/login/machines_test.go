@@ -9,22 +9,23 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
 func tokenOf(sub, audience string) string {
 	claims := fmt.Sprintf(`{"iss":"i","sub":%q,"preferred_username":"service-account-ci","aud":%s}`, sub, audience)
-	return "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".c2ln"
+	return "eyJhbGciOiJSUzI1NiJ9." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".c2ln"
 }
 
 // A refusal of another account's token, or of one for MLflow, would prove nothing.
-func TestARefusalCountsOnlyForATokenOfTheSameAccountForSomebodyElse(t *testing.T) {
+func TestARefusalCountsOnlyForATokenOfTheSameAccountForAnotherAudience(t *testing.T) {
 	stack := outputs.Stack{Realm: outputs.Realm{ClientID: "mlflow"}}
 	own := tokenOf("1", `"mlflow"`)
 	require.NoError(t, judgeOther(stack, own, tokenOf("1", `"ci"`)))
 	for _, other := range []string{tokenOf("2", `"ci"`), tokenOf("1", `["ci","mlflow"]`), "opaque", "a.!.b"} {
-		require.ErrorIs(t, judgeOther(stack, own, other), errNotRun)
+		require.ErrorIs(t, judgeOther(stack, own, other), check.ErrNotRun)
 	}
-	require.ErrorIs(t, judgeOther(stack, tokenOf("1", `"account"`), tokenOf("1", `"ci"`)), errNotRun)
+	require.ErrorIs(t, judgeOther(stack, tokenOf("1", `"account"`), tokenOf("1", `"ci"`)), check.ErrNotRun)
 }
 
 func TestAnAccountIsKnownAsWhatTheStackFileSays(t *testing.T) {
@@ -35,14 +36,14 @@ func TestAnAccountIsKnownAsWhatTheStackFileSays(t *testing.T) {
 	for _, wrong := range []knownAs{
 		{Username: "service-account-ci", Service: true, Admin: true},
 		{Username: "service-account-ci"},
-		{Username: "somebody", Service: true},
+		{Username: "another", Service: true},
 	} {
 		require.Error(t, judgeAccount(account, http.StatusOK, wrong))
 	}
 }
 
 func TestOnlyAStackWithServiceAccountsHasTheirChecks(t *testing.T) {
-	require.NotContains(t, Names(outputs.Stack{}), "service-accounts")
-	names := Names(outputs.Stack{ServiceAccounts: []outputs.ServiceAccount{{Name: "ci"}}})
+	require.NotContains(t, names(outputs.Stack{}), "service-accounts")
+	names := names(outputs.Stack{ServiceAccounts: []outputs.ServiceAccount{{Name: "ci"}}})
 	require.Equal(t, []string{"service-accounts", "other-audience", "cleanup"}, names[len(names)-3:])
 }

@@ -2,37 +2,34 @@ package login
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
-	"strings"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
 )
 
 // checkUsers finds one person for each way a login can end: the stack's demo
 // users, or people made for this run.
 func (p *proof) checkUsers(ctx context.Context) (string, error) {
-	if len(p.stack.DemoUsers) > 0 {
+	if len(p.Stack.DemoUsers) > 0 {
 		if err := p.chooseDemoUsers(); err != nil {
 			return "", err
 		}
-		return fmt.Sprintf("demo users %s, %s and %s", p.admin.username, p.member.username, p.outsider.username), nil
+		return fmt.Sprintf("demo users %s, %s and %s", p.Admin.Username, p.Member.Username, p.outsider.Username), nil
 	}
-	p.temporary = &temporaryPeople{stack: p.stack, docker: p.docker}
-	if err := p.temporary.removeStale(ctx); err != nil {
+	if err := p.RemoveStale(ctx); err != nil {
 		return "", err
 	}
-	run := strings.ToLower(rand.Text()[:10])
 	for _, kind := range []struct {
 		name, group string
-		into        **person
+		into        **scenario.Person
 	}{
-		{"admin", p.stack.Realm.AdminGroup, &p.admin},
-		{"member", p.stack.Realm.UserGroup, &p.member},
+		{"admin", p.Stack.Realm.AdminGroup, &p.Admin},
+		{"member", p.Stack.Realm.UserGroup, &p.Member},
 		{"outsider", "", &p.outsider},
 	} {
-		username := temporaryPrefix + run + "-" + kind.name
-		// The end satisfies policies that demand every kind of character.
-		who := &person{username: username, email: username + "@example.com", password: random() + "aA1!", group: kind.group}
-		if err := p.temporary.add(ctx, who); err != nil {
+		who, err := p.Add(ctx, kind.name, kind.group)
+		if err != nil {
 			return "", err
 		}
 		*kind.into = who
@@ -42,20 +39,20 @@ func (p *proof) checkUsers(ctx context.Context) (string, error) {
 
 // chooseDemoUsers takes the first of each kind.
 func (p *proof) chooseDemoUsers() error {
-	for _, user := range p.stack.DemoUsers {
-		who := &person{username: user.Username, email: user.Email, password: user.Password, group: user.Group}
+	for _, user := range p.Stack.DemoUsers {
+		who := scenario.DemoUser(user)
 		switch {
-		case user.Group == p.stack.Realm.AdminGroup && p.admin == nil:
-			p.admin = who
-		case user.Group == p.stack.Realm.UserGroup && p.member == nil:
-			p.member = who
+		case user.Group == p.Stack.Realm.AdminGroup && p.Admin == nil:
+			p.Admin = who
+		case user.Group == p.Stack.Realm.UserGroup && p.Member == nil:
+			p.Member = who
 		case user.Group == "" && p.outsider == nil:
 			p.outsider = who
 		}
 	}
-	if p.admin == nil || p.member == nil || p.outsider == nil {
+	if p.Admin == nil || p.Member == nil || p.outsider == nil {
 		return fmt.Errorf("%w: among %d demo users there is not one each in %s, in %s and in no group",
-			errNotRun, len(p.stack.DemoUsers), p.stack.Realm.AdminGroup, p.stack.Realm.UserGroup)
+			check.ErrNotRun, len(p.Stack.DemoUsers), p.Stack.Realm.AdminGroup, p.Stack.Realm.UserGroup)
 	}
 	return nil
 }

@@ -2,14 +2,14 @@ package login
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
 // What is asked of Redis.
@@ -34,11 +34,11 @@ var inRedis = map[string]string{
 // redis asks inside the Redis container, or, where Redis is not the stack's, from
 // MLflow's.
 func (p *proof) redis(ctx context.Context, what string) (string, error) {
-	if p.stack.Redis.External != "" {
+	if p.Stack.Redis.External != "" {
 		lines, err := inMLflow[[]string](ctx, p, probe.RedisAccess, what)
 		return strings.Join(lines, "\n"), err
 	}
-	result, err := p.docker.Exec(ctx, p.stack.Redis.Container, []string{"sh", "-c", inRedis[what]})
+	result, err := p.Docker.Exec(ctx, p.Stack.Redis.Container, []string{"sh", "-c", inRedis[what]})
 	if err != nil {
 		return "", err
 	}
@@ -49,20 +49,20 @@ func (p *proof) redis(ctx context.Context, what string) (string, error) {
 // checkPermissionCache makes MLflow decide about a permission of the member and
 // finds the decision in Redis.
 func (p *proof) checkPermissionCache(ctx context.Context) (string, error) {
-	page, err := p.member.browser.Fetch(ctx, http.MethodGet, p.stack.MLflow.URL+experimentPath, nil, nil)
+	page, err := p.Member.Browser.Fetch(ctx, http.MethodGet, p.Stack.MLflow.URL+experimentPath, nil, nil)
 	if err != nil {
 		return "", err
 	}
 	if page.Status != http.StatusOK && page.Status != http.StatusForbidden {
-		return "", differs(fmt.Sprintf("%d for the default experiment, asked for by the member", page.Status), "200 or 403, a decision")
+		return "", check.Mismatch(fmt.Sprintf("%d for the default experiment, asked for by the member", page.Status), "200 or 403, a decision")
 	}
 	out, err := p.redis(ctx, scan)
 	if err != nil {
 		return "", err
 	}
-	keys, mine := judgeCacheKeys(out, p.member.email)
+	keys, mine := judgeCacheKeys(out, p.Member.Email)
 	if mine == 0 {
-		return "", differs(fmt.Sprintf("%d decisions in Redis, none about the member (redis-cli says %q)", keys, firstLine(out)), "at least one about the member")
+		return "", check.Mismatch(fmt.Sprintf("%d decisions in Redis, none about the member (redis-cli says %q)", keys, firstLine(out)), "at least one about the member")
 	}
 	return fmt.Sprintf("decisions about permissions in Redis: %d, about the member: %d", keys, mine), nil
 }
@@ -103,73 +103,11 @@ func (p *proof) checkRedisPassword(ctx context.Context) (string, error) {
 			return "", err
 		}
 		if !strings.Contains(out, attempt.wanted) {
-			return "", differs(fmt.Sprintf("%q from Redis, asked %s", firstLine(out), attempt.who), attempt.wanted)
+			return "", check.Mismatch(fmt.Sprintf("%q from Redis, asked %s", firstLine(out), attempt.who), attempt.wanted)
 		}
 	}
-	if p.stack.Redis.External != "" {
-		return fmt.Sprintf("%s answers only to its password%s", p.stack.Redis.External, inTLS(p.stack.Redis.TLS)), nil
+	if p.Stack.Redis.External != "" {
+		return fmt.Sprintf("%s answers only to its password%s", p.Stack.Redis.External, inTLS(p.Stack.Redis.TLS)), nil
 	}
 	return "Redis answers only to its password", nil
-}
-
-// Passwords that MLflow, Keycloak and their tutorials come with.
-var (
-	mlflowDefaults   = [][2]string{{"admin", "password"}, {"admin", "password1234"}, {"admin", "admin"}}
-	keycloakDefaults = [][2]string{{"admin", "admin"}, {"admin", "password"}}
-)
-
-// checkDefaultPasswords tries them, and a proper one of each kind.
-func (p *proof) checkDefaultPasswords(ctx context.Context) (string, error) {
-	for _, login := range mlflowDefaults {
-		header := http.Header{"Authorization": {basic(login[0], login[1])}}
-		if err := p.expectSearch(ctx, p.newBrowser(), header, http.StatusUnauthorized,
-			fmt.Sprintf("as %s with the password %s", login[0], login[1])); err != nil {
-			return "", err
-		}
-	}
-	if err := p.properBasic(ctx); err != nil {
-		return "", fmt.Errorf("control, a personal token as a password: %w", err)
-	}
-	if err := p.keycloakPasswords(ctx); err != nil {
-		return "", err
-	}
-	return "MLflow and Keycloak refuse the passwords they are known for, and take proper ones", nil
-}
-
-// properBasic makes a personal token of the member, uses it and deletes it: it
-// shows that MLflow listens to this kind of login at all.
-func (p *proof) properBasic(ctx context.Context) (err error) {
-	body, err := json.Marshal(map[string]string{
-		"name":       "mlflow-sso-verify-" + random()[:8],
-		"expiration": time.Now().Add(10 * time.Minute).UTC().Format(time.RFC3339),
-	})
-	if err != nil {
-		return err
-	}
-	page, err := p.member.browser.Fetch(ctx, http.MethodPost, p.stack.MLflow.URL+tokensPath, nil, body)
-	if err != nil {
-		return err
-	}
-	if err := judgeStatus(page.Status, http.StatusCreated, "a new personal token"); err != nil {
-		return err
-	}
-	var made struct {
-		ID    int64  `json:"id"`
-		Token string `json:"token"`
-	}
-	if err := page.JSON(&made); err != nil {
-		return err
-	}
-	defer func() {
-		gone, deleteErr := p.member.browser.Fetch(context.WithoutCancel(ctx), http.MethodDelete,
-			fmt.Sprintf("%s%s/%d", p.stack.MLflow.URL, tokensPath, made.ID), nil, nil)
-		if deleteErr == nil {
-			deleteErr = judgeStatus(gone.Status, http.StatusOK, "deleting it again")
-		}
-		if err == nil {
-			err = deleteErr
-		}
-	}()
-	header := http.Header{"Authorization": {basic(p.member.email, made.Token)}}
-	return p.expectSearch(ctx, p.newBrowser(), header, http.StatusOK, "with it")
 }

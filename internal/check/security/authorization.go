@@ -7,7 +7,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
 // neighbours are attacks of a member who is signed in.
@@ -24,7 +24,7 @@ func (c *suite) neighbours() []attack {
 		},
 		{
 			name: "cross-user-write", tries: "a member changes or deletes another member's experiment, run, files, model and version, or grants it to themselves",
-			control: "the owner may do each of it afterwards", defence: "the plugin's permission on each resource", needs: []string{"cross-user-read"}, next: next, run: c.changeOthers,
+			control: "the owner may do each of it afterwards", defence: "the plugin's permission on each resource", needs: []check.ID{"cross-user-read"}, next: next, run: c.changeOthers,
 		},
 	}
 }
@@ -43,7 +43,7 @@ func (a attempt) String() string {
 func (c *suite) adminRoutes(ctx context.Context) (string, error) {
 	admin, err := c.visit.Token(ctx, c.admin)
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	nobody := "mlflow-sso-attack-nobody@example.com"
 	all := []attempt{
@@ -63,13 +63,13 @@ func (c *suite) adminRoutes(ctx context.Context) (string, error) {
 			return "", err
 		}
 		if !got.refused() {
-			return "", login.Mismatch(fmt.Sprintf("%d for a member's %s", got.status, a), "403")
+			return "", check.Mismatch(fmt.Sprintf("%d for a member's %s", got.status, a), "403")
 		}
 		if got, err = c.as(ctx, admin, a.method, a.path, a.body); err != nil {
 			return "", err
 		}
 		if got.refused() || got.status >= http.StatusInternalServerError {
-			return "", login.NotRun(fmt.Errorf("%d for an administrator's %s", got.status, a))
+			return "", check.NotRun(fmt.Errorf("%d for an administrator's %s", got.status, a))
 		}
 	}
 	return fmt.Sprintf("a member is refused %d requests that an administrator may make", len(all)), nil
@@ -125,33 +125,33 @@ func (c *suite) readOthers(ctx context.Context) (string, error) {
 			continue // this MLflow has no such spelling
 		}
 		if !strings.Contains(proper.body, owner.marker) {
-			return "", login.NotRun(fmt.Errorf("%d and no marker for the owner's own %s", proper.status, a))
+			return "", check.NotRun(fmt.Errorf("%d and no marker for the owner's own %s", proper.status, a))
 		}
 		stolen, err := c.as(ctx, c.thiefToken, a.method, a.path, a.body)
 		if err != nil {
 			return "", err
 		}
 		if strings.Contains(stolen.body, owner.marker) {
-			return "", login.Mismatch(fmt.Sprintf("another member's marker, with %d, for %s", stolen.status, a), "403, or an answer without it")
+			return "", check.Mismatch(fmt.Sprintf("another member's marker, with %d, for %s", stolen.status, a), "403, or an answer without it")
 		}
 		proved++
 	}
 	// Anybody may ask what a person may see; the answer has what both may.
-	grants := attempt{http.MethodGet, api + "permissions/users/" + url.PathEscape(c.owner.Email()) + "/experiments", nil}
+	grants := attempt{http.MethodGet, api + "permissions/users/" + url.PathEscape(c.owner.Email) + "/experiments", nil}
 	for token, shown := range map[string]bool{c.ownerToken: true, c.thiefToken: false} {
 		got, err := c.as(ctx, token, grants.method, grants.path, nil)
 		switch {
 		case err != nil:
 			return "", err
 		case shown && !strings.Contains(got.body, owner.experimentName):
-			return "", login.NotRun(fmt.Errorf("%d and no experiment for the owner's own %s", got.status, grants))
+			return "", check.NotRun(fmt.Errorf("%d and no experiment for the owner's own %s", got.status, grants))
 		case !shown && strings.Contains(got.body, owner.experimentName):
-			return "", login.Mismatch("the name of another member's experiment for "+grants.String(), "an answer without it")
+			return "", check.Mismatch("the name of another member's experiment for "+grants.String(), "an answer without it")
 		}
 	}
 	const least = 20
 	if proved < least {
-		return "", login.NotRun(fmt.Errorf("only %d requests showed the owner their own things, wanted %d", proved, least))
+		return "", check.NotRun(fmt.Errorf("only %d requests showed the owner their own things, wanted %d", proved, least))
 	}
 	return fmt.Sprintf("%d requests show the owner their things and nobody else", proved), nil
 }
@@ -199,22 +199,22 @@ func (c *suite) changeOthers(ctx context.Context) (string, error) {
 	// Things of their own: others look at the owner's after this.
 	victim, err := c.makeThings(ctx, c.ownerToken)
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
-	all := changes(victim, c.thief.Email())
+	all := changes(victim, c.thief.Email)
 	for _, a := range all {
 		got, err := c.as(ctx, c.thiefToken, a.method, a.path, a.body)
 		if err != nil {
 			return "", err
 		}
 		if !got.refused() {
-			return "", login.Mismatch(fmt.Sprintf("%d for %s on another member's", got.status, a), "403")
+			return "", check.Mismatch(fmt.Sprintf("%d for %s on another member's", got.status, a), "403")
 		}
 		if got, err = c.as(ctx, c.ownerToken, a.method, a.path, a.body); err != nil {
 			return "", err
 		}
 		if got.status/100 != 2 {
-			return "", login.NotRun(fmt.Errorf("%d for the owner's own %s", got.status, a))
+			return "", check.NotRun(fmt.Errorf("%d for the owner's own %s", got.status, a))
 		}
 	}
 	return fmt.Sprintf("%d changes are refused, and are the owner's right", len(all)), nil

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
 // crossOrigin are attacks by pages that share the site, and so the cookie, with MLflow.
@@ -24,7 +24,7 @@ type crossRequest struct {
 }
 
 func (c *suite) sameSitePage(ctx context.Context) (string, error) {
-	member, admin := c.thief.Browser(), c.admin.Browser()
+	member, admin := c.thief.Browser, c.admin.Browser
 	own := c.stack.MLflow.URL
 	nothing := `{"run_ids":["` + nothingHasIt + `"]}`
 	asMember := []crossRequest{
@@ -67,7 +67,7 @@ func (c *suite) sameSitePage(ctx context.Context) (string, error) {
 				return "", err
 			}
 			if status == http.StatusForbidden || status == http.StatusUnauthorized {
-				return "", login.NotRun(fmt.Errorf("%d for %s %s from MLflow's own origin", status, r.method, r.path))
+				return "", check.NotRun(fmt.Errorf("%d for %s %s from MLflow's own origin", status, r.method, r.path))
 			}
 			for _, from := range origins {
 				got, header, err := send(r, i == 1, from)
@@ -76,10 +76,10 @@ func (c *suite) sameSitePage(ctx context.Context) (string, error) {
 				}
 				tried++
 				if got != http.StatusForbidden {
-					return "", login.Mismatch(fmt.Sprintf("%d for %s %s with a cookie from %v", got, r.method, bare(r.path), from), "403")
+					return "", check.Mismatch(fmt.Sprintf("%d for %s %s with a cookie from %v", got, r.method, bare(r.path), from), "403")
 				}
 				if allowed := header.Get("Access-Control-Allow-Origin"); allowed != "" && allowed != own {
-					return "", login.Mismatch(fmt.Sprintf("Access-Control-Allow-Origin %s for %v", allowed, from), "none")
+					return "", check.Mismatch(fmt.Sprintf("Access-Control-Allow-Origin %s for %v", allowed, from), "none")
 				}
 			}
 		}
@@ -91,14 +91,14 @@ func (c *suite) sameSitePage(ctx context.Context) (string, error) {
 			return "", err
 		}
 		if allowed := page.Header.Get("Access-Control-Allow-Origin"); allowed != "" && allowed != own {
-			return "", login.Mismatch(fmt.Sprintf("a preflight that allows %s", allowed), "none")
+			return "", check.Mismatch(fmt.Sprintf("a preflight that allows %s", allowed), "none")
 		}
 		page, err = member.Fetch(ctx, http.MethodGet, own+mePath, http.Header{"Origin": from["Origin"]}, nil)
 		if err != nil {
 			return "", err
 		}
 		if allowed := page.Header.Get("Access-Control-Allow-Origin"); allowed != "" && allowed != own {
-			return "", login.Mismatch(fmt.Sprintf("an answer that %s may read", allowed), "none")
+			return "", check.Mismatch(fmt.Sprintf("an answer that %s may read", allowed), "none")
 		}
 	}
 	return fmt.Sprintf("%d requests of same-site pages are refused, as member and as administrator", tried), nil

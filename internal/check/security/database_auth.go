@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 )
 
@@ -42,7 +42,7 @@ func (c *suite) services() []attack {
 }
 
 func (c *suite) defaultPasswords(ctx context.Context) (string, error) {
-	return c.visit.DefaultPasswords(ctx)
+	return c.visit.CheckDefaultPasswords(ctx)
 }
 
 // probeResult is one answer of the script.
@@ -53,7 +53,7 @@ type probeResult struct{ Who, Answer string }
 func (c *suite) knock(ctx context.Context, service string, refusals ...string) (string, error) {
 	var all []probeResult
 	if err := c.inMLflow(ctx, probe.DefaultCredentials, "", &all, service); err != nil {
-		return "", login.NotRun(fmt.Errorf("ask %s from %s: %w", service, c.stack.MLflow.Container, err))
+		return "", check.NotRun(fmt.Errorf("ask %s from %s: %w", service, c.stack.MLflow.Container, err))
 	}
 	return judgeKnocks(service, all, refusals)
 }
@@ -75,13 +75,13 @@ func judgeKnocks(service string, all []probeResult, refusals []string) (string, 
 	}
 	switch {
 	case len(in) > 0:
-		return "", login.Mismatch(fmt.Sprintf("%s lets in %s", service, strings.Join(in, ", ")), "a refusal")
+		return "", check.Mismatch(fmt.Sprintf("%s lets in %s", service, strings.Join(in, ", ")), "a refusal")
 	case strange != nil:
-		return "", login.NotRun(strange)
+		return "", check.NotRun(strange)
 	case !proper:
-		return "", login.NotRun(errors.New(service + " does not take its own password"))
+		return "", check.NotRun(errors.New(service + " does not take its own password"))
 	case refused == 0:
-		return "", login.NotRun(errors.New("nobody knocked at " + service))
+		return "", check.NotRun(errors.New("nobody knocked at " + service))
 	}
 	return fmt.Sprintf("%s refuses %d attempts and takes its own password", service, refused), nil
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/browser"
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
 // evil is a name of the attacker's; nothing is ever sent there.
@@ -53,7 +53,7 @@ func (c *suite) badHost(ctx context.Context) (string, error) {
 			return "", err
 		}
 		if got.status < 400 || got.status >= 500 {
-			return "", login.Mismatch(fmt.Sprintf("%d for a member's request with the Host %s", got.status, host), "a refusal")
+			return "", check.Mismatch(fmt.Sprintf("%d for a member's request with the Host %s", got.status, host), "a refusal")
 		}
 		if err := c.expectOwnLogin(ctx, request{host: host}, "with the Host "+host); err != nil {
 			return "", err
@@ -83,7 +83,7 @@ func (c *suite) expectOwnLogin(ctx context.Context, q request, how string) error
 func (c *suite) judgeLogin(got response, how string) error {
 	to, err := url.Parse(got.header.Get("Location"))
 	if err != nil || browser.Bare(to) != c.visit.Authorization() || to.Query().Get("redirect_uri") != c.visit.RedirectURI() {
-		return login.Mismatch(fmt.Sprintf("%d and the way to %s for a login %s", got.status, browser.Bare(to), how),
+		return check.Mismatch(fmt.Sprintf("%d and the way to %s for a login %s", got.status, browser.Bare(to), how),
 			"the way to "+c.visit.Authorization()+" and back to "+c.visit.RedirectURI())
 	}
 	return nil
@@ -94,11 +94,11 @@ func (c *suite) expectProperLogin(ctx context.Context) error {
 	if err == nil {
 		err = c.judgeLogin(got, "as it should be")
 	}
-	return login.NotRun(err)
+	return check.NotRun(err)
 }
 
 func (c *suite) badOrigin(ctx context.Context) (string, error) {
-	b := c.thief.Browser()
+	b := c.thief.Browser
 	post := func(origin string) (*browser.Page, error) {
 		header := http.Header{}
 		if origin != "" {
@@ -112,7 +112,7 @@ func (c *suite) badOrigin(ctx context.Context) (string, error) {
 			err = fmt.Errorf("%d for the member's own request with the Origin %q", page.Status, proper)
 		}
 		if err != nil {
-			return "", login.NotRun(err)
+			return "", check.NotRun(err)
 		}
 	}
 	site, err := url.Parse(c.stack.MLflow.URL)
@@ -126,7 +126,7 @@ func (c *suite) badOrigin(ctx context.Context) (string, error) {
 			return "", err
 		}
 		if page.Status < 400 || page.Status >= 500 {
-			return "", login.Mismatch(fmt.Sprintf("%d for a request with the Origin %s and a member's cookie", page.Status, origin), "403")
+			return "", check.Mismatch(fmt.Sprintf("%d for a request with the Origin %s and a member's cookie", page.Status, origin), "403")
 		}
 		for _, path := range []string{mePath, "/api/2.0/mlflow/experiments/search?max_results=1"} {
 			page, err := b.Fetch(ctx, http.MethodGet, c.stack.MLflow.URL+path, http.Header{"Origin": {origin}}, nil)
@@ -134,7 +134,7 @@ func (c *suite) badOrigin(ctx context.Context) (string, error) {
 				return "", err
 			}
 			if allowed := page.Header.Get("Access-Control-Allow-Origin"); allowed == "*" || allowed == origin {
-				return "", login.Mismatch(fmt.Sprintf("Access-Control-Allow-Origin %s for the Origin %s at %s", allowed, origin, path), "none")
+				return "", check.Mismatch(fmt.Sprintf("Access-Control-Allow-Origin %s for the Origin %s at %s", allowed, origin, path), "none")
 			}
 		}
 	}
@@ -145,18 +145,18 @@ func (c *suite) badOrigin(ctx context.Context) (string, error) {
 	cookie := strings.ToLower(begun.header.Get("Set-Cookie"))
 	switch {
 	case cookie == "":
-		return "", login.NotRun(fmt.Errorf("%d and no cookie at the beginning of a login", begun.status))
+		return "", check.NotRun(fmt.Errorf("%d and no cookie at the beginning of a login", begun.status))
 	case !strings.Contains(cookie, "samesite=lax") && !strings.Contains(cookie, "samesite=strict") || !strings.Contains(cookie, "httponly"):
-		return "", login.Mismatch("a session cookie without SameSite or HttpOnly", "both")
+		return "", check.Mismatch("a session cookie without SameSite or HttpOnly", "both")
 	case site.Scheme == "https" && !strings.Contains(cookie, "secure"):
-		return "", login.Mismatch("a session cookie without Secure", "Secure, since the address is https")
+		return "", check.Mismatch("a session cookie without Secure", "Secure, since the address is https")
 	}
 	return fmt.Sprintf("requests from %d other origins are refused, and none may read an answer", len(origins)), nil
 }
 
 // forwarded are headers by which a proxy speaks, in the attacker's words.
 func (c *suite) forwarded() []http.Header {
-	admin := c.admin.Email()
+	admin := c.admin.Email
 	return []http.Header{
 		{"X-Forwarded-Host": {evil}},
 		{"X-Forwarded-Proto": {"gopher"}},
@@ -197,7 +197,7 @@ func (c *suite) forgedForwarded(ctx context.Context) (string, error) {
 				return "", err
 			}
 			if got.status < 400 || got.status >= 500 {
-				return "", login.Mismatch(fmt.Sprintf("%d for a stranger's request for %s with %s", got.status, path, name), "401")
+				return "", check.Mismatch(fmt.Sprintf("%d for a stranger's request for %s with %s", got.status, path, name), "401")
 			}
 		}
 		got, err := c.ask(ctx, request{method: http.MethodGet, url: c.stack.Realm.Issuer + "/.well-known/openid-configuration", header: header})
@@ -205,7 +205,7 @@ func (c *suite) forgedForwarded(ctx context.Context) (string, error) {
 			return "", err
 		}
 		if strings.Contains(got.body, evil) || strings.Contains(got.body, "gopher:") {
-			return "", login.Mismatch("the attacker's name in Keycloak's own addresses, with "+name, "the stack's")
+			return "", check.Mismatch("the attacker's name in Keycloak's own addresses, with "+name, "the stack's")
 		}
 	}
 	return fmt.Sprintf("%d headers change neither who asks nor where a login goes", len(all)), nil

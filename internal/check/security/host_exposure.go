@@ -13,7 +13,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
 // surroundings are attacks on what is around the services.
@@ -88,11 +88,11 @@ func reached(ctx context.Context, at netip.AddrPort) bool {
 func (c *suite) openPorts(ctx context.Context) (string, error) {
 	list, err := c.neighboursOf(ctx)
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	others, err := otherAddresses()
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	edge, ports := c.stack.Edge.Container, 0
 	var open []string
@@ -105,7 +105,7 @@ func (c *suite) openPorts(ctx context.Context) (string, error) {
 			}
 			address, err := netip.ParseAddr(port.IP)
 			if err != nil {
-				return "", login.NotRun(fmt.Errorf("%s publishes a port at %q", name, port.IP))
+				return "", check.NotRun(fmt.Errorf("%s publishes a port at %q", name, port.IP))
 			}
 			ports++
 			knock := address
@@ -113,7 +113,7 @@ func (c *suite) openPorts(ctx context.Context) (string, error) {
 				knock = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 			}
 			if !reached(ctx, netip.AddrPortFrom(knock, port.PublicPort)) {
-				return "", login.NotRun(fmt.Errorf("%s answers nobody at its own %s:%d", name, knock, port.PublicPort))
+				return "", check.NotRun(fmt.Errorf("%s answers nobody at its own %s:%d", name, knock, port.PublicPort))
 			}
 			if name == edge {
 				continue
@@ -131,10 +131,10 @@ func (c *suite) openPorts(ctx context.Context) (string, error) {
 		}
 	}
 	if len(open) > 0 {
-		return "", login.Mismatch(strings.Join(open, ", ")+", which other machines reach", "127.0.0.1 alone")
+		return "", check.Mismatch(strings.Join(open, ", ")+", which other machines reach", "127.0.0.1 alone")
 	}
 	if ports == 0 {
-		return "", login.NotRun(errors.New("no container publishes a port, so nobody can reach the stack"))
+		return "", check.NotRun(errors.New("no container publishes a port, so nobody can reach the stack"))
 	}
 	return fmt.Sprintf("%d published ports: other machines reach none past the edge", ports), nil
 }

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
 // partOfLayer is how much of a layer is looked at at once.
@@ -38,7 +38,7 @@ func (c *suite) beginImages(ctx context.Context) {
 	all, err := c.collect(ctx)
 	go func() {
 		defer close(s.done)
-		if s.err = login.NotRun(err); err == nil {
+		if s.err = check.NotRun(err); err == nil {
 			s.said, s.err = c.searchAllImages(within, all)
 		}
 	}()
@@ -67,7 +67,7 @@ func (c *suite) searchAllImages(ctx context.Context, all []secret) (string, erro
 	for _, name := range c.stack.Containers() {
 		seen, err := c.docker.API().ContainerInspect(ctx, name)
 		if err != nil {
-			return "", login.NotRun(err)
+			return "", check.NotRun(err)
 		}
 		images = append(images, seen.Image)
 		history, err := c.docker.API().ImageHistory(ctx, seen.Image)
@@ -75,7 +75,7 @@ func (c *suite) searchAllImages(ctx context.Context, all []secret) (string, erro
 			err = errors.New("it is empty")
 		}
 		if err != nil {
-			return "", login.NotRun(fmt.Errorf("the history of the image of %s: %w", name, err))
+			return "", check.NotRun(fmt.Errorf("the history of the image of %s: %w", name, err))
 		}
 		text, err := json.Marshal(history)
 		if err != nil {
@@ -86,12 +86,12 @@ func (c *suite) searchAllImages(ctx context.Context, all []secret) (string, erro
 	slices.Sort(images)
 	saved, err := c.docker.API().ImageSave(ctx, slices.Compact(images))
 	if err != nil {
-		return "", login.NotRun(fmt.Errorf("save the stack's images: %w", err))
+		return "", check.NotRun(fmt.Errorf("save the stack's images: %w", err))
 	}
 	defer func() { _ = saved.Close() }()
 	more, bytesSeen, err := searchImages(saved, all)
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	return judgeSecrets(append(leaks, more...), fmt.Sprintf("%d images, %d MiB of layers", len(slices.Compact(images)), bytesSeen>>20), all)
 }

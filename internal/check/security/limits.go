@@ -13,7 +13,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/pkg/stdcopy"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
 // limits are attacks by size: requests that cost more than they may.
@@ -35,7 +35,7 @@ func (c *suite) limits() []attack {
 		},
 		{
 			name: "chunked-upload", tries: "a member sends files and a search in chunks, without a length",
-			control: "the same file with a length is read back", defence: "bodies in chunks are read whole, and judged as others", needs: []string{"cross-user-read"}, next: next, run: c.chunkedUpload,
+			control: "the same file with a length is read back", defence: "bodies in chunks are read whole, and judged as others", needs: []check.ID{"cross-user-read"}, next: next, run: c.chunkedUpload,
 		},
 		{
 			name: "spooled-body", tries: "an anonymous client sends a long body to public routes and never ends",
@@ -73,7 +73,7 @@ func (c *suite) heavySearch(ctx context.Context) (string, error) {
 		if err == nil && got.status != http.StatusOK {
 			err = fmt.Errorf("%d for a search with three conditions", got.status)
 		}
-		return login.NotRun(err)
+		return check.NotRun(err)
 	}
 	if err := small(); err != nil {
 		return "", err
@@ -81,19 +81,19 @@ func (c *suite) heavySearch(ctx context.Context) (string, error) {
 	for _, heavy := range []struct{ conditions, keys int }{{manyConditions, 0}, {0, manyConditions}} {
 		got, err := search(conditions(heavy.conditions), heavy.keys)
 		if err != nil {
-			return "", login.Mismatch("no answer to a search with many conditions: "+err.Error(), "400")
+			return "", check.Mismatch("no answer to a search with many conditions: "+err.Error(), "400")
 		}
 		if got.status < 400 || got.status >= 500 {
-			return "", login.Mismatch(fmt.Sprintf("%d for a search with %d conditions and %d sort keys", got.status, heavy.conditions, heavy.keys), "400 with the limit")
+			return "", check.Mismatch(fmt.Sprintf("%d for a search with %d conditions and %d sort keys", got.status, heavy.conditions, heavy.keys), "400 with the limit")
 		}
 	}
 	if name := c.stack.Postgres.Container; name != "" {
 		log, err := c.logSince(ctx, name, began)
 		if err != nil {
-			return "", login.NotRun(err)
+			return "", check.NotRun(err)
 		}
 		if strings.Contains(log, "terminating any other active server processes") {
-			return "", login.Mismatch("Postgres cut everybody's connections", "a query that fails alone")
+			return "", check.Mismatch("Postgres cut everybody's connections", "a query that fails alone")
 		}
 	}
 	return fmt.Sprintf("%d conditions, and %d sort keys, are refused", manyConditions, manyConditions), small()
@@ -115,10 +115,10 @@ func (c *suite) logSince(ctx context.Context, name string, since time.Time) (str
 func (c *suite) expectAlive(ctx context.Context, since time.Time) error {
 	log, err := c.logSince(ctx, c.stack.MLflow.Container, since)
 	if err != nil {
-		return login.NotRun(err)
+		return check.NotRun(err)
 	}
 	if strings.Contains(log, "] died") {
-		return login.Mismatch("a process of the server ended", "a refusal")
+		return check.Mismatch("a process of the server ended", "a refusal")
 	}
 	return nil
 }
@@ -135,7 +135,7 @@ func (c *suite) largeJSON(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if proper.status != http.StatusOK {
-		return "", login.NotRun(fmt.Errorf("%d for a tag of the member's own", proper.status))
+		return "", check.NotRun(fmt.Errorf("%d for a tag of the member's own", proper.status))
 	}
 	body := []byte(`{"experiment_id":"` + own.experiment + `","x":[` + strings.Repeat("[],", 10<<20/3) + `[]]}`)
 	header := bearer(c.thiefToken)
@@ -144,7 +144,7 @@ func (c *suite) largeJSON(ctx context.Context) (string, error) {
 		got, err := c.ask(ctx, request{method: http.MethodPost, url: c.stack.MLflow.URL + path, header: header, raw: body})
 		// Who is refused while still sending may lose the answer; the server lives on.
 		if err == nil && got.status != http.StatusRequestEntityTooLarge && got.status != http.StatusBadRequest && path != "/oidc/trash/cleanup" {
-			return "", login.Mismatch(fmt.Sprintf("%d for 10 MB of JSON at %s", got.status, path), "413 before it is parsed")
+			return "", check.Mismatch(fmt.Sprintf("%d for 10 MB of JSON at %s", got.status, path), "413 before it is parsed")
 		}
 	}
 	return "10 MB of JSON are refused, and the server lives on", c.expectAlive(ctx, began)
@@ -180,14 +180,14 @@ func (c *suite) compressedSpans(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if proper.status != http.StatusOK {
-		return "", login.NotRun(fmt.Errorf("%d for a small compressed span", proper.status))
+		return "", check.NotRun(fmt.Errorf("%d for a small compressed span", proper.status))
 	}
 	got, err := send(40 << 20)
 	if err != nil {
-		return "", login.Mismatch("no answer to 60 kB that become 40 MB: "+err.Error(), "413")
+		return "", check.Mismatch("no answer to 60 kB that become 40 MB: "+err.Error(), "413")
 	}
 	if got.status != http.StatusRequestEntityTooLarge && got.status != http.StatusBadRequest {
-		return "", login.Mismatch(fmt.Sprintf("%d for 60 kB that become 40 MB", got.status), "413")
+		return "", check.Mismatch(fmt.Sprintf("%d for 60 kB that become 40 MB", got.status), "413")
 	}
 	return "60 kB that become 40 MB are refused", c.expectAlive(ctx, began)
 }

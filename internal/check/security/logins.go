@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/browser"
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
 // logins are attacks on the way between MLflow and Keycloak.
@@ -36,7 +36,7 @@ func (c *suite) logins() []attack {
 		},
 		{
 			name: "replayed-callback", tries: "the end of a login that was used is opened once more, in the same browser without its session and in another",
-			control: "the first time it signs in", defence: "a state works once, a code too", needs: []string{"login-csrf"},
+			control: "the first time it signs in", defence: "a state works once, a code too", needs: []check.ID{"login-csrf"},
 			next: "docker logs --tail 50 {mlflow}", run: c.replayedCallback,
 		},
 		{
@@ -47,12 +47,12 @@ func (c *suite) logins() []attack {
 }
 
 func (c *suite) redirectURI(ctx context.Context) (string, error) {
-	return c.visit.RedirectURIs(ctx)
+	return c.visit.CheckRedirectURI(ctx)
 }
-func (c *suite) pkceDowngrade(ctx context.Context) (string, error) { return c.visit.PKCE(ctx) }
+func (c *suite) pkceDowngrade(ctx context.Context) (string, error) { return c.visit.CheckPKCE(ctx) }
 
 func (c *suite) openRedirect(ctx context.Context) (string, error) {
-	b := c.thief.Browser()
+	b := c.thief.Browser
 	elsewhere := []string{
 		"https://" + evil + "/", "//" + evil + "/", `/\` + evil + "/", `\\` + evil + "/", "https:" + evil, "/%2f" + evil, "javascript:alert(1)", "@" + evil,
 	}
@@ -66,7 +66,7 @@ func (c *suite) openRedirect(ctx context.Context) (string, error) {
 			for hops := 0; err == nil && page.Status/100 == 3 && hops < 6; hops++ {
 				var next *url.URL
 				if next, err = page.URL.Parse(page.Header.Get("Location")); err != nil || !c.guard.origins[originOf(next)] {
-					return "", login.Mismatch(fmt.Sprintf("the way to %s at the end of a login with %s=%s", browser.Bare(next), name, to), "an address of the stack")
+					return "", check.Mismatch(fmt.Sprintf("the way to %s at the end of a login with %s=%s", browser.Bare(next), name, to), "an address of the stack")
 				}
 				if page, err = b.Fetch(ctx, http.MethodGet, next.String(), http.Header{"Accept": {"text/html"}}, nil); err != nil {
 					return "", err
@@ -76,7 +76,7 @@ func (c *suite) openRedirect(ctx context.Context) (string, error) {
 				return "", err
 			}
 			if to == "/oidc/ui/user" && page.URL.Path != to {
-				return "", login.NotRun(fmt.Errorf("a login for %s ends at %s", to, browser.Bare(page.URL)))
+				return "", check.NotRun(fmt.Errorf("a login for %s ends at %s", to, browser.Bare(page.URL)))
 			}
 			tried++
 		}
@@ -87,14 +87,14 @@ func (c *suite) openRedirect(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if got.status != http.StatusBadRequest {
-		return "", login.Mismatch(fmt.Sprintf("%d for a logout that ends at https://%s/", got.status, evil), "400")
+		return "", check.Mismatch(fmt.Sprintf("%d for a logout that ends at https://%s/", got.status, evil), "400")
 	}
 	query.Set("post_logout_redirect_uri", c.stack.MLflow.URL+"/oidc/ui/auth")
 	if got, err = c.ask(ctx, request{method: http.MethodGet, url: c.visit.EndSession() + "?" + query.Encode()}); err != nil {
 		return "", err
 	}
 	if got.status >= 400 {
-		return "", login.NotRun(fmt.Errorf("%d for a logout that ends at MLflow", got.status))
+		return "", check.NotRun(fmt.Errorf("%d for a logout that ends at MLflow", got.status))
 	}
 	return fmt.Sprintf("%d logins and a logout end at the stack's own addresses", tried), nil
 }
@@ -128,10 +128,10 @@ func (c *suite) signedInAs(ctx context.Context, b *browser.Browser) (string, err
 }
 
 func (c *suite) loginCSRF(ctx context.Context) (string, error) {
-	mine, victim := c.owner.Browser(), c.stranger()
+	mine, victim := c.owner.Browser, c.stranger()
 	back, err := c.callback(ctx, mine)
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	// The victim has a login of their own begun: there is a cookie, with another state.
 	for _, begun := range []bool{false, true} {
@@ -149,7 +149,7 @@ func (c *suite) loginCSRF(ctx context.Context) (string, error) {
 			return "", err
 		}
 		if who != "" {
-			return "", login.Mismatch("a browser that is signed in as "+who+", whose login began elsewhere", "nobody")
+			return "", check.Mismatch("a browser that is signed in as "+who+", whose login began elsewhere", "nobody")
 		}
 	}
 	// A login of their own, to its end.
@@ -157,14 +157,14 @@ func (c *suite) loginCSRF(ctx context.Context) (string, error) {
 		_, err = mine.Fetch(ctx, http.MethodGet, back, http.Header{"Accept": {"text/html"}}, nil)
 	}
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	who, err := c.signedInAs(ctx, mine)
-	if err == nil && !strings.EqualFold(who, c.owner.Email()) {
+	if err == nil && !strings.EqualFold(who, c.owner.Email) {
 		err = fmt.Errorf("signed in as %q by the end of one's own login", who)
 	}
 	c.used = back
-	return "nobody is signed in by the end of another's login", login.NotRun(err)
+	return "nobody is signed in by the end of another's login", check.NotRun(err)
 }
 
 func (c *suite) replayedCallback(ctx context.Context) (string, error) {
@@ -172,7 +172,7 @@ func (c *suite) replayedCallback(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for where, b := range map[string]*browser.Browser{"another browser": c.stranger(), "a copy of the browser": c.owner.Browser().Copy(site)} {
+	for where, b := range map[string]*browser.Browser{"another browser": c.stranger(), "a copy of the browser": c.owner.Browser.Copy(site)} {
 		page, err := b.Fetch(ctx, http.MethodGet, c.used, http.Header{"Accept": {"text/html"}}, nil)
 		if err != nil {
 			return "", err
@@ -182,7 +182,7 @@ func (c *suite) replayedCallback(ctx context.Context) (string, error) {
 			return "", err
 		}
 		if !to.Query().Has("error") && page.Status < 400 {
-			return "", login.Mismatch(fmt.Sprintf("%d and the way to %s for a used login in %s", page.Status, browser.Bare(to), where), "a refusal")
+			return "", check.Mismatch(fmt.Sprintf("%d and the way to %s for a used login in %s", page.Status, browser.Bare(to), where), "a refusal")
 		}
 	}
 	return "the end of a login works once", nil
@@ -192,11 +192,11 @@ func (c *suite) replayedCode(ctx context.Context) (string, error) {
 	proper, replay := c.visit.ExchangeCodeTwice(ctx, c.owner)
 	switch {
 	case proper != nil:
-		return "", login.NotRun(proper)
+		return "", check.NotRun(proper)
 	case replay == nil:
-		return "", login.Mismatch("a second token for one code", "invalid_grant")
+		return "", check.Mismatch("a second token for one code", "invalid_grant")
 	case !strings.Contains(replay.Error(), "invalid_grant"):
-		return "", login.NotRun(fmt.Errorf("the second exchange failed otherwise: %w", replay))
+		return "", check.NotRun(fmt.Errorf("the second exchange failed otherwise: %w", replay))
 	}
 	return "Keycloak refuses a code that was used", nil
 }

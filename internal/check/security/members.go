@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
 // members are further attacks of a member on what other members made.
@@ -18,19 +18,19 @@ func (c *suite) members() []attack {
 	return []attack{
 		{
 			name: "mixed-lists", tries: "a member asks GraphQL and REST for a list of own and another member's IDs, in both orders",
-			control: "the own ID alone shows the own marker", defence: "a list with an ID that is not readable is refused or cut", needs: []string{"cross-user-read"}, next: next, run: c.mixedLists,
+			control: "the own ID alone shows the own marker", defence: "a list with an ID that is not readable is refused or cut", needs: []check.ID{"cross-user-read"}, next: next, run: c.mixedLists,
 		},
 		{
 			name: "foreign-spans", tries: "a member exports spans into another member's trace and run, and links their trace to a run",
-			control: "the same into their own trace is taken and seen", defence: "`/v1/traces` looks whose the trace and the run are", needs: []string{"cross-user-read"}, next: next, run: c.foreignSpans,
+			control: "the same into their own trace is taken and seen", defence: "`/v1/traces` looks whose the trace and the run are", needs: []check.ID{"cross-user-read"}, next: next, run: c.foreignSpans,
 		},
 		{
 			name: "grant-race", tries: "a member grants a model to all members while deleting it, to read what another user makes under its name later",
-			control: "a grant of the owner's opens it", defence: "a new model begins without grants", needs: []string{"cross-user-read"}, next: next, within: 4 * time.Minute, run: c.grantRace,
+			control: "a grant of the owner's opens it", defence: "a new model begins without grants", needs: []check.ID{"cross-user-read"}, next: next, within: 4 * time.Minute, run: c.grantRace,
 		},
 		{
 			name: "claimed-location", tries: "a member says where the files of a new experiment are: below another member's, by every scheme, in the store itself",
-			control: "an experiment without a location is made", defence: "MLflow chooses the place", needs: []string{"cross-user-read"}, next: next, run: c.claimedLocation,
+			control: "an experiment without a location is made", defence: "MLflow chooses the place", needs: []check.ID{"cross-user-read"}, next: next, run: c.claimedLocation,
 		},
 	}
 }
@@ -69,7 +69,7 @@ func (c *suite) mixedLists(ctx context.Context) (string, error) {
 			return "", err
 		}
 		if !strings.Contains(proper.body, own.marker) {
-			return "", login.NotRun(fmt.Errorf("%d and no marker of the member's own for %s", proper.status, alone))
+			return "", check.NotRun(fmt.Errorf("%d and no marker of the member's own for %s", proper.status, alone))
 		}
 		for _, ids := range [][]string{{own.experiment, owner.experiment}, {owner.experiment, own.experiment}, {own.experiment, own.experiment, owner.experiment}} {
 			a := build(ids)
@@ -79,7 +79,7 @@ func (c *suite) mixedLists(ctx context.Context) (string, error) {
 			}
 			tried++
 			if strings.Contains(got.body, owner.marker) || strings.Contains(got.body, owner.run) {
-				return "", login.Mismatch(fmt.Sprintf("another member's run, with %d, for a list of own and foreign experiments by %s", got.status, a), "403, or the own runs")
+				return "", check.Mismatch(fmt.Sprintf("another member's run, with %d, for a list of own and foreign experiments by %s", got.status, a), "403, or the own runs")
 			}
 		}
 	}
@@ -93,7 +93,7 @@ func (c *suite) ownTrace(ctx context.Context, token string, t *fixtures) (string
 	if err == nil && got.status != http.StatusOK {
 		err = fmt.Errorf("%d for a member's own span", got.status)
 	}
-	return id, login.NotRun(err)
+	return id, check.NotRun(err)
 }
 
 func (c *suite) foreignSpans(ctx context.Context) (string, error) {
@@ -117,13 +117,13 @@ func (c *suite) foreignSpans(ctx context.Context) (string, error) {
 		if err == nil && got.status != http.StatusOK {
 			err = fmt.Errorf("%d for a member's own trace", got.status)
 		}
-		return got.body, login.NotRun(err)
+		return got.body, check.NotRun(err)
 	}
 	if got, err := c.sendSpan(ctx, c.thiefToken, own.experiment, injected(mine)); err != nil || got.status != http.StatusOK {
-		return "", login.NotRun(fmt.Errorf("%d for a second span in the member's own trace", got.status))
+		return "", check.NotRun(fmt.Errorf("%d for a second span in the member's own trace", got.status))
 	}
 	if body, err := seen(c.thiefToken, mine); err != nil || !strings.Contains(body, "injected") {
-		return "", login.NotRun(fmt.Errorf("a second span is not in the member's own trace: %w", err))
+		return "", check.NotRun(fmt.Errorf("a second span is not in the member's own trace: %w", err))
 	}
 	before, err := seen(c.ownerToken, theirs)
 	if err != nil {
@@ -141,7 +141,7 @@ func (c *suite) foreignSpans(ctx context.Context) (string, error) {
 			return "", err
 		}
 		if after != before {
-			return "", login.Mismatch(fmt.Sprintf("a changed trace of another member's, with %d for a span %s", got.status, how), "403")
+			return "", check.Mismatch(fmt.Sprintf("a changed trace of another member's, with %d for a span %s", got.status, how), "403")
 		}
 	}
 	if got, err := c.sendSpan(ctx, c.thiefToken, own.experiment, injected(newTraceID()), "x-mlflow-run-id", owner.run); err != nil || got.status/100 == 2 {
@@ -165,7 +165,7 @@ func orMismatch(err error, got, wanted string) error {
 	if err != nil {
 		return err
 	}
-	return login.Mismatch(got, wanted)
+	return check.Mismatch(got, wanted)
 }
 
 // races is how often the grant races the deletion. It was won every second time.
@@ -199,12 +199,12 @@ func (c *suite) grantRace(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if made.status != http.StatusOK || granted.status/100 != 2 || !strings.Contains(opened.body, "shared") {
-		return "", login.NotRun(fmt.Errorf("%d, %d and %d for a model that its owner makes and grants to all members, and a member reads", made.status, granted.status, opened.status))
+		return "", check.NotRun(fmt.Errorf("%d, %d and %d for a model that its owner makes and grants to all members, and a member reads", made.status, granted.status, opened.status))
 	}
 	for range races {
 		name := c.newName()
 		if made, err = create(c.thiefToken, name, "bait"); err != nil || made.status != http.StatusOK {
-			return "", login.NotRun(fmt.Errorf("%d for a member's own model", made.status))
+			return "", check.NotRun(fmt.Errorf("%d for a member's own model", made.status))
 		}
 		var group sync.WaitGroup
 		for i := range 12 {
@@ -217,17 +217,17 @@ func (c *suite) grantRace(ctx context.Context) (string, error) {
 		gone, err := c.as(ctx, c.thiefToken, http.MethodDelete, api+"registered-models/delete", map[string]any{"name": name})
 		group.Wait()
 		if err != nil || gone.status != http.StatusOK {
-			return "", login.NotRun(fmt.Errorf("%d for the deletion of a member's own model", gone.status))
+			return "", check.NotRun(fmt.Errorf("%d for the deletion of a member's own model", gone.status))
 		}
 		if made, err = create(c.ownerToken, name, "later"); err != nil || made.status != http.StatusOK {
-			return "", login.NotRun(fmt.Errorf("%d for a model of the name of one that was deleted", made.status))
+			return "", check.NotRun(fmt.Errorf("%d for a model of the name of one that was deleted", made.status))
 		}
 		got, err := read(c.thiefToken, name)
 		if err != nil {
 			return "", err
 		}
 		if got.status == http.StatusOK || strings.Contains(got.body, "later") {
-			return "", login.Mismatch(fmt.Sprintf("%d for another member's new model, by a grant on the one of that name that was deleted", got.status), "403")
+			return "", check.Mismatch(fmt.Sprintf("%d for another member's new model, by a grant on the one of that name that was deleted", got.status), "403")
 		}
 	}
 	return fmt.Sprintf("%d races leave no grant on a name", races), nil
@@ -246,7 +246,7 @@ func (c *suite) claimedLocation(ctx context.Context) (string, error) {
 		return c.as(ctx, c.thiefToken, http.MethodPost, api+"experiments/create", body)
 	}
 	if got, err := create(""); err != nil || got.status != http.StatusOK {
-		return "", login.NotRun(fmt.Errorf("%d for an experiment without a location", got.status))
+		return "", check.NotRun(fmt.Errorf("%d for an experiment without a location", got.status))
 	}
 	victim := owner.experiment
 	locations := []string{
@@ -280,7 +280,7 @@ func (c *suite) claimedLocation(ctx context.Context) (string, error) {
 		}
 	}
 	if len(taken) > 0 {
-		return "", login.Mismatch(fmt.Sprintf("%d of %d claimed places kept, such as %s", len(taken), len(locations), taken[0]), "a refusal, or the place that MLflow chooses")
+		return "", check.Mismatch(fmt.Sprintf("%d of %d claimed places kept, such as %s", len(taken), len(locations), taken[0]), "a refusal, or the place that MLflow chooses")
 	}
 	return fmt.Sprintf("%d claimed places are kept by none", len(locations)), nil
 }

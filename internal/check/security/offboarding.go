@@ -11,13 +11,15 @@ import (
 
 	"github.com/Nerzal/gocloak/v13"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
+	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/syncstatus"
 )
 
 // offboardedUser is a person who gets in, and keeps what they can for later.
 type offboardedUser struct {
-	*login.Person
+	*scenario.Person
 	// basic is the header of a personal token.
 	basic http.Header
 }
@@ -35,7 +37,7 @@ func (c *suite) leaver(ctx context.Context, role string) (*offboardedUser, error
 	if err != nil {
 		return nil, err
 	}
-	page, err := who.Browser().Fetch(ctx, http.MethodPost, c.stack.MLflow.URL+mePath+"/tokens", nil, body)
+	page, err := who.Browser.Fetch(ctx, http.MethodPost, c.stack.MLflow.URL+mePath+"/tokens", nil, body)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +48,7 @@ func (c *suite) leaver(ctx context.Context, role string) (*offboardedUser, error
 		return nil, fmt.Errorf("got %d and no token for a member who asks for a personal one", page.Status)
 	}
 	l := &offboardedUser{Person: who, basic: http.Header{
-		"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte(who.Email()+":"+issued.Token))},
+		"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte(who.Email+":"+issued.Token))},
 	}}
 	if in, err := c.tokenTaken(ctx, l); err != nil || !in {
 		return nil, errors.Join(errors.New("a personal token that was just issued is not taken"), err)
@@ -63,17 +65,17 @@ func (c *suite) tokenTaken(ctx context.Context, l *offboardedUser) (bool, error)
 }
 
 // leave is what the two attacks have in common: somebody goes, and all ends.
-func (c *suite) leave(ctx context.Context, role, what string, go_ func(context.Context, *gocloak.GoCloak, string, *offboardedUser) error) (string, error) {
+func (c *suite) leave(ctx context.Context, role, what string, end func(context.Context, *admin.Client, *offboardedUser) error) (string, error) {
 	who, err := c.leaver(ctx, role)
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
-	client, token, err := c.keycloak(ctx)
+	client, err := c.keycloak(ctx)
 	if err == nil {
-		err = go_(ctx, client, token, who)
+		err = end(ctx, client, who)
 	}
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	began := time.Now()
 	if err := c.expectOut(ctx, who.Person, what); err != nil {
@@ -91,7 +93,7 @@ func (c *suite) leave(ctx context.Context, role, what string, go_ func(context.C
 		case !in:
 			return fmt.Sprintf("no new login; session and personal token ended within %s, at most %s", time.Since(began).Round(time.Second), within), nil
 		case time.Since(began) > within:
-			return "", login.Mismatch("a personal token that is taken "+within.String()+" after the person "+what, "a refusal")
+			return "", check.Mismatch("a personal token that is taken "+within.String()+" after the person "+what, "a refusal")
 		}
 		if err := pause(ctx); err != nil {
 			return "", err
@@ -100,39 +102,39 @@ func (c *suite) leave(ctx context.Context, role, what string, go_ func(context.C
 }
 
 func (c *suite) disabledUser(ctx context.Context) (string, error) {
-	return c.leave(ctx, "disabled", "was disabled", func(ctx context.Context, client *gocloak.GoCloak, token string, who *offboardedUser) error {
-		return change(ctx, client, token, c.stack.Realm.Name, who.ID, func(u *gocloak.User) { u.Enabled = gocloak.BoolP(false) })
+	return c.leave(ctx, "disabled", "was disabled", func(ctx context.Context, client *admin.Client, who *offboardedUser) error {
+		return change(ctx, client, c.stack.Realm.Name, who.ID, func(u *gocloak.User) { u.Enabled = gocloak.BoolP(false) })
 	})
 }
 
 func (c *suite) leftGroup(ctx context.Context) (string, error) {
-	return c.leave(ctx, "left", "is in no group", func(ctx context.Context, client *gocloak.GoCloak, token string, who *offboardedUser) error {
-		groups, err := client.GetUserGroups(ctx, token, c.stack.Realm.Name, who.ID, gocloak.GetGroupsParams{})
+	return c.leave(ctx, "left", "is in no group", func(ctx context.Context, client *admin.Client, who *offboardedUser) error {
+		groups, err := client.GetUserGroups(ctx, client.Token, c.stack.Realm.Name, who.ID, gocloak.GetGroupsParams{})
 		if err == nil && len(groups) == 0 {
 			err = errors.New("the person is in no group")
 		}
 		for _, group := range groups {
-			err = errors.Join(err, client.DeleteUserFromGroup(ctx, token, c.stack.Realm.Name, who.ID, gocloak.PString(group.ID)))
+			err = errors.Join(err, client.DeleteUserFromGroup(ctx, client.Token, c.stack.Realm.Name, who.ID, gocloak.PString(group.ID)))
 		}
 		return err
 	})
 }
 
 // change reads a user and writes them back changed.
-func change(ctx context.Context, client *gocloak.GoCloak, token, realm, id string, how func(*gocloak.User)) error {
-	user, err := client.GetUserByID(ctx, token, realm, id)
+func change(ctx context.Context, client *admin.Client, realm, id string, how func(*gocloak.User)) error {
+	user, err := client.GetUserByID(ctx, client.Token, realm, id)
 	if err != nil {
 		return err
 	}
 	how(user)
-	return client.UpdateUser(ctx, token, realm, *user)
+	return client.UpdateUser(ctx, client.Token, realm, *user)
 }
 
 // expectOut demands that a person does not get in any more.
-func (c *suite) expectOut(ctx context.Context, who *login.Person, what string) error {
+func (c *suite) expectOut(ctx context.Context, who *scenario.Person, what string) error {
 	in, err := c.visit.CanLogIn(ctx, who)
 	if err == nil && in {
-		err = login.Mismatch("a new session for a person who "+what, "a refusal")
+		err = check.Mismatch("a new session for a person who "+what, "a refusal")
 	}
 	return err
 }
@@ -141,7 +143,7 @@ func (c *suite) expectOut(ctx context.Context, who *login.Person, what string) e
 func (c *suite) oldSession(ctx context.Context) (string, error) {
 	who, err := c.leaver(ctx, "old")
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	left, err := c.boundedSession(ctx, who.Person)
 	if err != nil {

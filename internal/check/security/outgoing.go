@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
 // outgoing are attacks that let the server call addresses of the attacker's choice.
@@ -28,7 +28,7 @@ func (c *suite) outgoingCalls(ctx context.Context) (string, error) {
 	}
 	admin, err := c.visit.Token(ctx, c.admin)
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	webhook := map[string]any{
 		"name": c.newName(), "url": "https://" + evil + "/x", "events": []map[string]string{{"entity": "REGISTERED_MODEL", "action": "CREATED"}}, "secret": "x",
@@ -57,13 +57,13 @@ func (c *suite) outgoingCalls(ctx context.Context) (string, error) {
 		got, slow, err := c.within(ctx, answersWithin, request{method: t.method, url: c.stack.MLflow.URL + t.path, header: bearer(t.token), body: t.body})
 		switch {
 		case slow:
-			return "", login.Mismatch(fmt.Sprintf("no answer within %s to %s %s", answersWithin, t.method, t.path), "a refusal at once")
+			return "", check.Mismatch(fmt.Sprintf("no answer within %s to %s %s", answersWithin, t.method, t.path), "a refusal at once")
 		case err != nil:
 			return "", err
 		case t.token == admin && got.status/100 == 2:
-			return "", login.Mismatch(fmt.Sprintf("%d for an administrator's %s %s: the server calls out", got.status, t.method, t.path), "a refusal")
+			return "", check.Mismatch(fmt.Sprintf("%d for an administrator's %s %s: the server calls out", got.status, t.method, t.path), "a refusal")
 		case !switchedOff(got):
-			return "", login.Mismatch(fmt.Sprintf("%d for %s %s", got.status, t.method, t.path), "a refusal that says that it is switched off")
+			return "", check.Mismatch(fmt.Sprintf("%d for %s %s", got.status, t.method, t.path), "a refusal that says that it is switched off")
 		}
 	}
 	return fmt.Sprintf("%d requests that would let the server call out are refused", len(tries)), nil

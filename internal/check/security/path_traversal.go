@@ -8,7 +8,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
 // files are attacks by the paths of files and by where MLflow is told that files are.
@@ -20,7 +20,7 @@ func (c *suite) files() []attack {
 		},
 		{
 			name: "artifact-location-hijack", tries: "a member says that the files of their own experiment, run or model version are where another member's are, or in /etc, and then reads their own",
-			control: "the owner reads the file there", defence: "MLflow refuses local paths; the plugin asks for the permission on what the location names", needs: []string{"cross-user-read"}, next: "docs/reference/security-test.md says what is known about it", run: c.borrowed,
+			control: "the owner reads the file there", defence: "MLflow refuses local paths; the plugin asks for the permission on what the location names", needs: []check.ID{"cross-user-read"}, next: "docs/reference/security-test.md says what is known about it", run: c.borrowed,
 		},
 	}
 }
@@ -70,7 +70,7 @@ func (c *suite) traversal(ctx context.Context) (string, error) {
 		}
 		if !strings.Contains(proper.body, own.marker) && !strings.Contains(proper.body, noteName) {
 			path, _, _ := strings.Cut(base.prefix, "?")
-			return "", login.NotRun(fmt.Errorf("%d and not the member's own file for %s", proper.status, path))
+			return "", check.NotRun(fmt.Errorf("%d and not the member's own file for %s", proper.status, path))
 		}
 		for _, target := range []struct {
 			depth int
@@ -85,7 +85,7 @@ func (c *suite) traversal(ctx context.Context) (string, error) {
 				listed := got.status == http.StatusOK && target.to == owner.files() && strings.Contains(got.body, `"`+noteName+`"`)
 				if strings.Contains(got.body, owner.marker) || strings.Contains(got.body, passwd) || listed {
 					path, _, _ := strings.Cut(base.prefix, "?")
-					return "", login.Mismatch(fmt.Sprintf("a file that is not the member's, by %s with a climb %s", path, how), "a refusal")
+					return "", check.Mismatch(fmt.Sprintf("a file that is not the member's, by %s with a climb %s", path, how), "a refusal")
 				}
 			}
 		}
@@ -109,14 +109,14 @@ func (c *suite) borrowed(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if !got {
-		return "", login.NotRun(errors.New("neither a version nor an experiment shows a member's own files"))
+		return "", check.NotRun(errors.New("neither a version nor an experiment shows a member's own files"))
 	}
 	proper, err := c.as(ctx, c.ownerToken, http.MethodGet, artifacts+"/"+owner.files()+"/"+noteName, nil)
 	if err != nil {
 		return "", err
 	}
 	if !strings.Contains(proper.body, owner.marker) {
-		return "", login.NotRun(fmt.Errorf("%d and no marker for the owner's own file", proper.status))
+		return "", check.NotRun(fmt.Errorf("%d and no marker for the owner's own file", proper.status))
 	}
 	var taken, kept []string
 	for _, location := range []struct{ what, uri, file string }{
@@ -143,7 +143,7 @@ func (c *suite) borrowed(ctx context.Context) (string, error) {
 		}
 	}
 	if len(taken) > 0 {
-		return "", login.Mismatch("files that are not the member's, by "+strings.Join(taken, ", by "), "a refusal of the location or of the file")
+		return "", check.Mismatch("files that are not the member's, by "+strings.Join(taken, ", by "), "a refusal of the location or of the file")
 	}
 	return fmt.Sprintf("%d borrowed locations give nothing", len(kept)), nil
 }
@@ -197,7 +197,7 @@ func (c *suite) borrowByExperiment(whose *fixtures, reader string) func(context.
 			return false, err
 		}
 		if !strings.Contains(got.body, noteName) {
-			return false, login.NotRun(fmt.Errorf("%d and no list of files for who owns them", got.status))
+			return false, check.NotRun(fmt.Errorf("%d and no list of files for who owns them", got.status))
 		}
 		if strings.Contains(got.body, run.Run.Info.ID) {
 			return true, nil
@@ -214,7 +214,7 @@ func (c *suite) borrowByVersion(marker string) func(context.Context, string, str
 			return false, err
 		}
 		if got.status != http.StatusOK {
-			return false, login.NotRun(fmt.Errorf("%d for a member's own model", got.status))
+			return false, check.NotRun(fmt.Errorf("%d for a member's own model", got.status))
 		}
 		var version struct {
 			Version struct {

@@ -12,7 +12,7 @@ import (
 
 	"github.com/Nerzal/gocloak/v13"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/privilege"
 )
 
@@ -25,7 +25,7 @@ func (c *suite) realmLogins() []attack {
 			next: "look at the realm's brute force detection: quick login check", run: c.quickLockout,
 		},
 		{
-			name: "nested-group", tries: "an administrator of the realm puts a member into a group below the members' own that has the name of the administrators' group, which makes an administrator and stands in no list",
+			name: "nested-group", tries: "an administrator of the realm puts a member into a group below the members' own that has the name of the administrators' group, which makes an administrator and is in no list",
 			control: "the members of the administrators' group itself are read the same way", defence: "`drift` and `doctor` name who is in such a group",
 			next: "remove the nested group in Keycloak's console; `drift` names who is in it", run: c.nestedGroup,
 		},
@@ -36,16 +36,16 @@ func (c *suite) realmLogins() []attack {
 // enabled and needs no secret.
 func (c *suite) passwordGrants(ctx context.Context) (string, error) {
 	// The check that verify makes, with its control: the password is right.
-	if _, err := c.visit.PasswordGrant(ctx); err != nil {
+	if _, err := c.visit.CheckPasswordGrant(ctx); err != nil {
 		return "", err
 	}
-	client, token, err := c.keycloak(ctx)
+	client, err := c.keycloak(ctx)
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
-	all, err := client.GetClients(ctx, token, c.stack.Realm.Name, gocloak.GetClientsParams{})
+	all, err := client.GetClients(ctx, client.Token, c.stack.Realm.Name, gocloak.GetClientsParams{})
 	if err != nil {
-		return "", login.NotRun(fmt.Errorf("list the clients of realm %s: %w", c.stack.Realm.Name, err))
+		return "", check.NotRun(fmt.Errorf("list the clients of realm %s: %w", c.stack.Realm.Name, err))
 	}
 	var tried, open []string
 	person := c.thief.Login()
@@ -67,10 +67,10 @@ func (c *suite) passwordGrants(ctx context.Context) (string, error) {
 		}
 	}
 	if len(open) > 0 {
-		return "", login.Mismatch("a token for a name and a password by client "+strings.Join(open, ", "), "unauthorized_client")
+		return "", check.Mismatch("a token for a name and a password by client "+strings.Join(open, ", "), "unauthorized_client")
 	}
 	if !slices.Contains(tried, "account-console") {
-		return "", login.NotRun(fmt.Errorf("the realm lists the public clients %v, wanted account-console among them", tried))
+		return "", check.NotRun(fmt.Errorf("the realm lists the public clients %v, wanted account-console among them", tried))
 	}
 	return fmt.Sprintf("%d public clients give no token for a password", len(tried)), nil
 }
@@ -82,17 +82,17 @@ const quickly = 2 * time.Second
 func (c *suite) quickLockout(ctx context.Context) (string, error) {
 	who, err := c.visit.Add(ctx, "locked", c.stack.Realm.UserGroup)
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	if in, err := c.visit.CanLogIn(ctx, who); err != nil || !in {
-		return "", login.NotRun(fmt.Errorf("the right password does not log in: %w", errors.Join(err, errRefused(in))))
+		return "", check.NotRun(fmt.Errorf("the right password does not log in: %w", errors.Join(err, errRefused(in))))
 	}
 	// Two forms are opened first, so that their answers come within a second.
 	var wrong []func(context.Context) (bool, error)
 	for range 2 {
 		send, err := c.visit.PrepareLogin(ctx, who.Login().Username, "wrong")
 		if err != nil {
-			return "", login.NotRun(err)
+			return "", check.NotRun(err)
 		}
 		wrong = append(wrong, send)
 	}
@@ -103,30 +103,30 @@ func (c *suite) quickLockout(ctx context.Context) (string, error) {
 			err = errors.New("a wrong password logs in")
 		}
 		if err != nil {
-			return "", login.NotRun(err)
+			return "", check.NotRun(err)
 		}
 	}
 	took := time.Since(began)
-	client, token, err := c.keycloak(ctx)
+	client, err := c.keycloak(ctx)
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
-	status, err := client.GetUserBruteForceDetectionStatus(ctx, token, c.stack.Realm.Name, who.ID)
+	status, err := client.GetUserBruteForceDetectionStatus(ctx, client.Token, c.stack.Realm.Name, who.ID)
 	if err != nil {
-		return "", login.NotRun(fmt.Errorf("ask Keycloak for the failures of a person: %w", err))
+		return "", check.NotRun(fmt.Errorf("ask Keycloak for the failures of a person: %w", err))
 	}
 	if failures := gocloak.PInt(status.NumFailures); failures < len(wrong) {
-		return "", login.NotRun(fmt.Errorf("failures that Keycloak counts: %d, wanted %d", failures, len(wrong)))
+		return "", check.NotRun(fmt.Errorf("failures that Keycloak counts: %d, wanted %d", failures, len(wrong)))
 	}
 	in, err := c.visit.CanLogIn(ctx, who)
 	if err != nil {
 		return "", err
 	}
 	if in && took > quickly {
-		return "", login.NotRun(fmt.Errorf("two wrong passwords took %s, wanted less than %s", took.Round(time.Millisecond), quickly))
+		return "", check.NotRun(fmt.Errorf("two wrong passwords took %s, wanted less than %s", took.Round(time.Millisecond), quickly))
 	}
 	if !in {
-		return "", login.Mismatch("a person who is locked out by two wrong passwords within "+took.Round(time.Millisecond).String(), "a login with the right one")
+		return "", check.Mismatch("a person who is locked out by two wrong passwords within "+took.Round(time.Millisecond).String(), "a login with the right one")
 	}
 	return "two quick wrong passwords lock nobody out", nil
 }
@@ -139,42 +139,42 @@ func errRefused(in bool) error {
 }
 
 func (c *suite) nestedGroup(ctx context.Context) (said string, err error) {
-	client, token, err := c.keycloak(ctx)
+	client, err := c.keycloak(ctx)
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	realm := c.stack.Realm
-	users, err := client.GetGroupByPath(ctx, token, realm.Name, realm.UserGroup)
+	users, err := client.GetGroupByPath(ctx, client.Token, realm.Name, realm.UserGroup)
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	who, err := c.visit.Add(ctx, "nested", realm.UserGroup)
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
-	id, err := client.CreateChildGroup(ctx, token, realm.Name, gocloak.PString(users.ID), gocloak.Group{Name: &realm.AdminGroup})
+	id, err := client.CreateChildGroup(ctx, client.Token, realm.Name, gocloak.PString(users.ID), gocloak.Group{Name: &realm.AdminGroup})
 	if err != nil {
-		return "", login.NotRun(fmt.Errorf("make a nested group: %w", err))
+		return "", check.NotRun(fmt.Errorf("make a nested group: %w", err))
 	}
 	defer func() {
 		late, stop := context.WithTimeout(context.WithoutCancel(ctx), adminTimeout)
 		defer stop()
-		err = errors.Join(err, client.DeleteGroup(late, token, realm.Name, id))
+		err = errors.Join(err, client.DeleteGroup(late, client.Token, realm.Name, id))
 	}()
-	if err := client.AddUserToGroup(ctx, token, realm.Name, who.ID, id); err != nil {
-		return "", login.NotRun(err)
+	if err := client.AddUserToGroup(ctx, client.Token, realm.Name, who.ID, id); err != nil {
+		return "", check.NotRun(err)
 	}
 	seen, err := privilege.Read(ctx, c.stack, c.docker)
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
-	if !slices.Contains(seen.Administrators, strings.ToLower(c.admin.Email())) {
-		return "", login.NotRun(errors.New("the administrator of this run is not seen in the administrators' group"))
+	if !slices.Contains(seen.Administrators, strings.ToLower(c.admin.Email)) {
+		return "", check.NotRun(errors.New("the administrator of this run is not seen in the administrators' group"))
 	}
 	for _, u := range (privilege.Declared{Stack: c.stack}).Judge(seen) {
 		if u.ID == privilege.NestedGroup && strings.Contains(u.Resource, who.Login().Username) {
 			return "who is in a nested group of that name is named: " + u.Resource, nil
 		}
 	}
-	return "", login.Mismatch("a person in a nested group with the name of the administrators' group whom nothing names", "a finding of `drift` and `doctor`")
+	return "", check.Mismatch("a person in a nested group with the name of the administrators' group whom nothing names", "a finding of `drift` and `doctor`")
 }

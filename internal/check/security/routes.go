@@ -13,7 +13,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/naming"
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 )
@@ -78,7 +78,7 @@ func (c *suite) list(ctx context.Context) ([][2]string, error) {
 func (c *suite) routesOutside(ctx context.Context) (string, error) {
 	all, err := c.list(ctx)
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	if err := c.expectTaken(ctx, c.thiefToken, "the member's token"); err != nil {
 		return "", err
@@ -87,7 +87,7 @@ func (c *suite) routesOutside(ctx context.Context) (string, error) {
 	for _, route := range all {
 		got, err := c.ask(ctx, request{method: route[0], url: c.stack.MLflow.URL + route[1]})
 		if err != nil {
-			return "", login.NotRun(err)
+			return "", check.NotRun(err)
 		}
 		answers = append(answers, scanResult{route[0], route[1], got.status, got.header.Get("Location")})
 	}
@@ -118,11 +118,11 @@ func judgeRoutes(answers []scanResult, edge bool) (string, error) {
 	const shown = 5
 	switch {
 	case len(open) > 0:
-		return "", login.Mismatch(fmt.Sprintf("%s (%d in all)", strings.Join(open[:min(shown, len(open))], ", "), len(open)), "401, 403 or the way to the login")
+		return "", check.Mismatch(fmt.Sprintf("%s (%d in all)", strings.Join(open[:min(shown, len(open))], ", "), len(open)), "401, 403 or the way to the login")
 	case len(unclear) > 0:
-		return "", login.NotRun(errors.New(strings.Join(unclear[:min(shown, len(unclear))], ", ")))
+		return "", check.NotRun(errors.New(strings.Join(unclear[:min(shown, len(unclear))], ", ")))
 	case refused == 0 || known == 0:
-		return "", login.NotRun(fmt.Errorf("%d routes refused, %d public, wanted some of both", refused, known))
+		return "", check.NotRun(fmt.Errorf("%d routes refused, %d public, wanted some of both", refused, known))
 	}
 	return fmt.Sprintf("%d routes are refused to a stranger, %d are public on purpose", refused, known), nil
 }
@@ -131,19 +131,19 @@ func judgeRoutes(answers []scanResult, edge bool) (string, error) {
 func (c *suite) routesInside(ctx context.Context) (string, error) {
 	all, err := c.list(ctx)
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	seen, err := c.docker.API().ContainerInspect(ctx, c.stack.MLflow.Container)
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	network, err := dataNetwork(seen, c.stack.Deployment)
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	site, err := url.Parse(c.stack.MLflow.URL)
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	input, err := json.Marshal(map[string]any{
 		"address": seen.NetworkSettings.Networks[network].IPAddress, "port": portOfMLflow, "host": site.Host,
@@ -156,11 +156,11 @@ func (c *suite) routesInside(ctx context.Context) (string, error) {
 		Name: c.newContainer(), Image: seen.Image, Network: network, Within: sweepTime,
 	}, input)
 	if err != nil {
-		return "", login.NotRun(fmt.Errorf("ask from a container on %s: %w", network, err))
+		return "", check.NotRun(fmt.Errorf("ask from a container on %s: %w", network, err))
 	}
 	var rows [][4]any
 	if err := json.Unmarshal(said, &rows); err != nil || len(rows) != len(all)+1 {
-		return "", login.NotRun(fmt.Errorf("%d answers to %d requests from a container on %s", len(rows), len(all)+1, network))
+		return "", check.NotRun(fmt.Errorf("%d answers to %d requests from a container on %s", len(rows), len(all)+1, network))
 	}
 	answers := make([]scanResult, len(rows))
 	for i, row := range rows {
@@ -168,7 +168,7 @@ func (c *suite) routesInside(ctx context.Context) (string, error) {
 		answers[i] = scanResult{fmt.Sprint(row[0]), fmt.Sprint(row[1]), int(status), fmt.Sprint(row[3])}
 	}
 	if answers[0].status != http.StatusOK {
-		return "", login.NotRun(fmt.Errorf("%d for the member's token from a container on %s, wanted 200", answers[0].status, network))
+		return "", check.NotRun(fmt.Errorf("%d for the member's token from a container on %s, wanted 200", answers[0].status, network))
 	}
 	return judgeRoutes(answers[1:], false)
 }

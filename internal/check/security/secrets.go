@@ -20,7 +20,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/pkg/stdcopy"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
 	"github.com/mlflow-sso/mlflow-sso/internal/poll"
 )
@@ -84,7 +84,7 @@ func found(all []secret, where string, content []byte) []string {
 // judgeSecrets is the end of each of these attacks.
 func judgeSecrets(leaks []string, searched string, all []secret) (string, error) {
 	if len(leaks) > 0 {
-		return "", login.Mismatch("a secret: "+strings.Join(slices.Compact(leaks), ", "), "none")
+		return "", check.Mismatch("a secret: "+strings.Join(slices.Compact(leaks), ", "), "none")
 	}
 	return fmt.Sprintf("none of %d secrets is in %s", len(all), searched), nil
 }
@@ -92,18 +92,18 @@ func judgeSecrets(leaks []string, searched string, all []secret) (string, error)
 func (c *suite) secretsInLabels(ctx context.Context) (string, error) {
 	all, err := c.collect(ctx)
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	list, err := c.neighboursOf(ctx)
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	var leaks []string
 	control := 0
 	for _, one := range list {
 		seen, err := c.docker.API().ContainerInspect(ctx, one.ID)
 		if err != nil {
-			return "", login.NotRun(err)
+			return "", check.NotRun(err)
 		}
 		// Environments are where secrets are, and where the same search has to find them.
 		environment, err := json.Marshal(seen.Config.Env)
@@ -117,12 +117,12 @@ func (c *suite) secretsInLabels(ctx context.Context) (string, error) {
 			return "", err
 		}
 		if !bytes.Contains(text, []byte(strings.TrimPrefix(seen.Name, "/"))) {
-			return "", login.NotRun(fmt.Errorf("the inspection of %s does not hold its name", seen.Name))
+			return "", check.NotRun(fmt.Errorf("the inspection of %s does not hold its name", seen.Name))
 		}
 		leaks = append(leaks, found(all, "the inspection of "+strings.TrimPrefix(seen.Name, "/"), text)...)
 	}
 	if control == 0 {
-		return "", login.NotRun(errors.New("the search finds no secret in any environment either"))
+		return "", check.NotRun(errors.New("the search finds no secret in any environment either"))
 	}
 	return judgeSecrets(leaks, fmt.Sprintf("the inspection of %d containers, outside of environments", len(list)), all)
 }
@@ -130,15 +130,15 @@ func (c *suite) secretsInLabels(ctx context.Context) (string, error) {
 func (c *suite) secretsInLogs(ctx context.Context) (string, error) {
 	all, err := c.collect(ctx)
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	list, err := c.neighboursOf(ctx)
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	planted := c.newName()
 	if _, err := c.ask(ctx, request{method: http.MethodGet, url: c.stack.MLflow.URL + api + planted}); err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	var leaks []string
 	for _, one := range list {
@@ -152,10 +152,10 @@ func (c *suite) secretsInLogs(ctx context.Context) (string, error) {
 			last, err = c.readLog(ctx, one.ID, name, planted, all)
 		}
 		if err != nil {
-			return "", login.NotRun(err)
+			return "", check.NotRun(err)
 		}
 		if name == c.stack.MLflow.Container && !last.control {
-			return "", login.NotRun(fmt.Errorf("the log of %s does not hold a request that was just made", name))
+			return "", check.NotRun(fmt.Errorf("the log of %s does not hold a request that was just made", name))
 		}
 		leaks = append(leaks, last.leaks...)
 	}
@@ -179,11 +179,11 @@ func (c *suite) readLog(ctx context.Context, id, name, planted string, all []sec
 func (c *suite) secretsInState(ctx context.Context) (string, error) {
 	all, err := c.collect(ctx)
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	at, err := datadir.Open()
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	var leaks []string
 	named, files := false, 0
@@ -214,7 +214,7 @@ func (c *suite) secretsInState(ctx context.Context) (string, error) {
 		err = fmt.Errorf("none of %d files of the state names %s; is this the machine on which the stack was brought up?", files, c.stack.Deployment)
 	}
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	return judgeSecrets(leaks, fmt.Sprintf("%d files of the state", files), all)
 }

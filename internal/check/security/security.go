@@ -21,6 +21,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -28,7 +29,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/naming"
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/browser"
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
@@ -36,21 +38,23 @@ import (
 
 // attack is one attempt.
 type attack struct {
-	name string
+	name check.ID
 	// tries is what it does, control what shows that it works, defence what has to
 	// hold against it. They are sentences of the documentation.
 	tries, control, defence string
 	// next is what a person does when it gets through.
 	next  string
-	needs []string
+	needs []check.ID
 	// within bounds the attack where it needs more time than others.
 	within time.Duration
 	run    func(context.Context) (string, error)
 }
 
 const (
-	prepare = "prepare"
-	cleanup = "cleanup"
+	prepare check.ID = "prepare"
+	cleanup check.ID = "cleanup"
+	// attackTimeout bounds an attack that has no limit of its own.
+	attackTimeout = 90 * time.Second
 	// namePrefix begins the name of every client, experiment and model of a run; the
 	// second at which it was made follows.
 	namePrefix = "mlflow-sso-attack-"
@@ -61,12 +65,12 @@ type suite struct {
 	stack  outputs.Stack
 	docker *engine.Engine
 	guard  *guard
-	visit  *login.Scenario
+	visit  *scenario.Scenario
 	// client makes single requests that no browser would make.
 	client *http.Client
 
 	// admin administers; owner has things; thief, a member like them, wants them.
-	admin, owner, thief *login.Person
+	admin, owner, thief *scenario.Person
 	// ownerToken and thiefToken are access tokens.
 	ownerToken, thiefToken string
 	mints                  []*tokenClient
@@ -88,7 +92,7 @@ func newCampaign(stack outputs.Stack, docker *engine.Engine) (*suite, error) {
 		return nil, err
 	}
 	c := &suite{stack: stack, docker: docker, guard: g}
-	c.visit = login.NewScenario(stack, docker, g.apply)
+	c.visit = scenario.New(stack, docker, g.apply)
 	return c, nil
 }
 
@@ -104,51 +108,57 @@ func (c *suite) attacks() []attack {
 	return all
 }
 
-func (c *suite) steps() []login.Step {
-	steps := []login.Step{{Name: prepare, Run: c.prepare, Next: "`mlflow-sso verify` says what is wrong with logins"}}
+// checks are the attacks between their preparation and the cleanup.
+func (c *suite) checks() []check.Check {
+	all := []check.Check{{
+		ID: prepare, About: rules[prepare].Attack, Run: check.Proves(c.prepare), Next: "`mlflow-sso verify` says what is wrong with logins",
+	}}
 	for _, a := range c.attacks() {
-		steps = append(steps, login.Step{Name: a.name, Needs: append([]string{prepare}, a.needs...), Next: a.next, Within: a.within, Run: a.run})
+		all = append(all, check.Check{
+			ID: a.name, About: a.tries, Needs: append([]check.ID{prepare}, a.needs...), Next: a.next, Timeout: a.within, Run: check.Proves(a.run),
+		})
 	}
-	return append(steps, login.Step{
-		Name: cleanup, Run: c.cleanup, Always: true,
-		Next: "remove by hand what is named above; people are in Keycloak's console, their names begin with mlflow-sso-verify-",
+	return append(all, check.Check{
+		ID: cleanup, About: rules[cleanup].Attack, Run: check.Proves(c.cleanup), Always: true,
+		Next: "remove manually what is named above; users are in Keycloak's console, their names begin with " + scenario.TemporaryPrefix,
 	})
 }
 
-// Names are the names of all steps in the order in which they are made.
-func Names(stack outputs.Stack) []string {
-	var names []string
-	for _, s := range (&suite{stack: stack}).steps() {
-		names = append(names, s.Name)
+// Suite is the suite of a stack.
+func Suite(stack outputs.Stack) check.Suite { return (&suite{stack: stack}).suite() }
+
+func (c *suite) suite() check.Suite {
+	s := c.stack
+	return check.Suite{
+		Name:   "security-test",
+		Title:  fmt.Sprintf("%s: attacks on %s and %s", s.Deployment, s.MLflow.URL, s.Keycloak.URL),
+		Checks: c.checks(), Timeout: attackTimeout, Places: scenario.Places(s),
 	}
-	return names
+}
+
+// rules are those of the steps that are no attack.
+var rules = map[check.ID]report.Rule{
+	prepare: {Attack: "makes people and things of its own", Mitigation: "the stack works"},
+	cleanup: {Attack: "removes all that the run made", Mitigation: "nothing is left behind"},
 }
 
 // Rules say what each step is about.
-func Rules(stack outputs.Stack) map[string]report.Rule {
-	rules := map[string]report.Rule{
-		prepare: {Attack: "makes people and things of its own", Mitigation: "the stack works"},
-		cleanup: {Attack: "removes all that the run made", Mitigation: "nothing is left behind"},
-	}
+func Rules(stack outputs.Stack) map[check.ID]report.Rule {
+	all := maps.Clone(rules)
 	for _, a := range (&suite{stack: stack}).attacks() {
-		rules[a.name] = report.Rule{Attack: a.tries, Mitigation: a.defence}
+		all[a.name] = report.Rule{Attack: a.tries, Mitigation: a.defence}
 	}
-	return rules
+	return all
 }
 
-// Title says what a run is about.
-func Title(stack outputs.Stack) string {
-	return fmt.Sprintf("%s: attacks on %s and %s", stack.Deployment, stack.MLflow.URL, stack.Keycloak.URL)
-}
-
-// Run makes every attack once and tells observe about each as it ends. When ctx
-// ends, the attacks that are left are not run; what was made is removed all the same.
-func Run(ctx context.Context, stack outputs.Stack, docker *engine.Engine, observe func(report.Check)) (report.Report, error) {
+// Run makes every attack once. When ctx ends, the attacks that are left are not run; what
+// was made is removed all the same.
+func Run(ctx context.Context, stack outputs.Stack, docker *engine.Engine, observer check.Observer) (check.Report, error) {
 	c, err := newCampaign(stack, docker)
 	if err != nil {
-		return report.Report{}, err
+		return check.Report{}, err
 	}
-	return c.visit.Steps(ctx, Title(stack), c.steps(), observe), nil
+	return c.suite().Run(ctx, observer), nil
 }
 
 // prepare makes the people and logs them in.
@@ -163,7 +173,7 @@ func (c *suite) prepare(ctx context.Context) (string, error) {
 		return "", err
 	}
 	for _, who := range []struct {
-		into        **login.Person
+		into        **scenario.Person
 		role, group string
 	}{
 		{&c.admin, "admin", c.stack.Realm.AdminGroup}, {&c.owner, "owner", c.stack.Realm.UserGroup}, {&c.thief, "thief", c.stack.Realm.UserGroup},
@@ -177,7 +187,7 @@ func (c *suite) prepare(ctx context.Context) (string, error) {
 		}
 		*who.into = made
 	}
-	c.visit.SetPersonas(c.admin, c.thief)
+	c.visit.Admin, c.visit.Member = c.admin, c.thief
 	var err error
 	if c.ownerToken, err = c.visit.Token(ctx, c.owner); err != nil {
 		return "", err
@@ -212,7 +222,7 @@ func (c *suite) cleanup(ctx context.Context) (string, error) {
 }
 
 // stranger is a browser without cookies.
-func (c *suite) stranger() *browser.Browser { return c.visit.Browser() }
+func (c *suite) stranger() *browser.Browser { return c.visit.NewBrowser() }
 
 // inMLflow runs a probe in MLflow's container and reads its answer.
 func (c *suite) inMLflow(ctx context.Context, which probe.Probe, stdin string, into any, arguments ...string) error {

@@ -7,7 +7,8 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 	"github.com/mlflow-sso/mlflow-sso/internal/poll"
 )
@@ -19,38 +20,38 @@ type sessionState struct {
 }
 
 // sessionsOf looks into the plugin's database; with "expire", it makes their tokens old.
-func (c *suite) sessionsOf(ctx context.Context, who *login.Person, more ...string) (sessionState, error) {
+func (c *suite) sessionsOf(ctx context.Context, who *scenario.Person, more ...string) (sessionState, error) {
 	var told sessionState
-	err := c.inMLflow(ctx, probe.SessionLifetime, who.Email(), &told, more...)
+	err := c.inMLflow(ctx, probe.SessionLifetime, who.Email, &told, more...)
 	if err == nil && len(told.Left) == 0 {
 		err = errors.New("there is no session of a person who is signed in")
 	}
 	if err != nil {
-		return told, login.NotRun(fmt.Errorf("look at sessions inside %s: %w", c.stack.MLflow.Container, err))
+		return told, check.NotRun(fmt.Errorf("look at sessions inside %s: %w", c.stack.MLflow.Container, err))
 	}
 	return told, nil
 }
 
 // boundedSession is how long the person's sessions live, and demands that it is no
 // longer than Keycloak's token.
-func (c *suite) boundedSession(ctx context.Context, who *login.Person) (time.Duration, error) {
+func (c *suite) boundedSession(ctx context.Context, who *scenario.Person) (time.Duration, error) {
 	told, err := c.sessionsOf(ctx, who)
 	if err != nil {
 		return 0, err
 	}
 	if told.Renewable {
-		return 0, login.Mismatch("a session that renews itself", "one that ends with its token")
+		return 0, check.Mismatch("a session that renews itself", "one that ends with its token")
 	}
 	life, err := lifeOf(c.ownerToken)
 	if err != nil {
-		return 0, login.NotRun(err)
+		return 0, check.NotRun(err)
 	}
 	var longest time.Duration
 	for _, seconds := range told.Left {
 		longest = max(longest, time.Duration(seconds*float64(time.Second)))
 	}
 	if longest > life+loginTakes {
-		return 0, login.Mismatch(fmt.Sprintf("a session that lives for %s", longest.Round(time.Second)), "at most "+life.String()+", as the token")
+		return 0, check.Mismatch(fmt.Sprintf("a session that lives for %s", longest.Round(time.Second)), "at most "+life.String()+", as the token")
 	}
 	return longest, nil
 }
@@ -64,16 +65,16 @@ const loginTakes = time.Minute
 const endsWithin = 4 * time.Second
 
 // expectEnd demands that the person's session ends in time.
-func (c *suite) expectEnd(ctx context.Context, who *login.Person, within time.Duration, since string) error {
+func (c *suite) expectEnd(ctx context.Context, who *scenario.Person, within time.Duration, since string) error {
 	for deadline := time.Now().Add(within); ; {
-		page, err := who.Browser().Fetch(ctx, http.MethodGet, c.stack.MLflow.URL+mePath, nil, nil)
+		page, err := who.Browser.Fetch(ctx, http.MethodGet, c.stack.MLflow.URL+mePath, nil, nil)
 		switch {
 		case err != nil:
 			return err
 		case page.Status == http.StatusUnauthorized || page.Status == http.StatusForbidden:
 			return nil
 		case time.Now().After(deadline):
-			return login.Mismatch(fmt.Sprintf("%d for a session, %s after %s", page.Status, within, since), "401")
+			return check.Mismatch(fmt.Sprintf("%d for a session, %s after %s", page.Status, within, since), "401")
 		}
 		if err := pause(ctx); err != nil {
 			return err

@@ -10,7 +10,9 @@ import (
 
 	"github.com/Nerzal/gocloak/v13"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
+	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
 )
 
 // sessions are attacks with what somebody has who should have nothing any more, and
@@ -46,42 +48,41 @@ func (c *suite) sessions() []attack {
 }
 
 func (c *suite) takenIdentity(ctx context.Context) (said string, err error) {
-	client, token, err := c.keycloak(ctx)
+	client, err := c.keycloak(ctx)
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
-	email, realm := c.admin.Email(), c.stack.Realm.Name
+	email, realm := c.admin.Email, c.stack.Realm.Name
 	for _, spelling := range []string{email, strings.ToUpper(email), strings.ToUpper(email[:1]) + email[1:]} {
 		name := c.newName()
-		id, err := client.CreateUser(ctx, token, realm, gocloak.User{Username: &name, Email: &spelling, Enabled: gocloak.BoolP(false)})
+		id, err := client.CreateUser(ctx, client.Token, realm, gocloak.User{Username: &name, Email: &spelling, Enabled: gocloak.BoolP(false)})
 		if err == nil {
-			gone := client.DeleteUser(context.WithoutCancel(ctx), token, realm, id)
-			return "", errors.Join(login.Mismatch("a second user with the e-mail address of an administrator", "409"), gone)
+			gone := client.DeleteUser(context.WithoutCancel(ctx), client.Token, realm, id)
+			return "", errors.Join(check.Mismatch("a second user with the e-mail address of an administrator", "409"), gone)
 		}
-		var refusal *gocloak.APIError
-		if !errors.As(err, &refusal) || refusal.Code != http.StatusConflict {
-			return "", login.NotRun(fmt.Errorf("a second user could not be made, but for another reason: %w", err))
+		if admin.Status(err) != http.StatusConflict {
+			return "", check.NotRun(fmt.Errorf("a second user could not be made, but for another reason: %w", err))
 		}
 	}
-	settings, err := client.GetRealm(ctx, token, realm)
+	settings, err := client.GetRealm(ctx, client.Token, realm)
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	for name, allowed := range map[string]*bool{
 		"registration": settings.RegistrationAllowed, "duplicate addresses": settings.DuplicateEmailsAllowed, "changes of one's user name": settings.EditUsernameAllowed,
 	} {
 		if gocloak.PBool(allowed) {
-			return "", login.Mismatch("a realm that allows "+name, "one that does not")
+			return "", check.Mismatch("a realm that allows "+name, "one that does not")
 		}
 	}
 	page, err := c.stranger().Open(ctx, c.stack.Realm.Issuer+"/protocol/openid-connect/registrations?"+url.Values{
 		"client_id": {c.stack.Realm.ClientID}, "response_type": {"code"}, "redirect_uri": {c.visit.RedirectURI()}, "scope": {"openid"},
 	}.Encode())
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	if page.FormWith("email", "username") != nil {
-		return "", login.Mismatch("a form to register", "a refusal")
+		return "", check.Mismatch("a form to register", "a refusal")
 	}
 	got, err := c.ask(ctx, request{
 		method: http.MethodPost, url: c.stack.Realm.Issuer + "/account", header: bearer(c.thiefToken), body: map[string]any{"email": email},
@@ -90,7 +91,7 @@ func (c *suite) takenIdentity(ctx context.Context) (said string, err error) {
 		return "", err
 	}
 	if got.status < 400 || got.status >= 500 {
-		return "", login.Mismatch(fmt.Sprintf("%d for a member who changes their own e-mail address", got.status), "a refusal")
+		return "", check.Mismatch(fmt.Sprintf("%d for a member who changes their own e-mail address", got.status), "a refusal")
 	}
 	return "nobody gets an administrator's e-mail address", nil
 }
@@ -102,12 +103,12 @@ const times = 40
 
 // show shows the person's cookies over so many connections of their own, and counts
 // those that were taken.
-func (c *suite) show(who *login.Person) (func(context.Context) (int, error), error) {
+func (c *suite) show(who *scenario.Person) (func(context.Context) (int, error), error) {
 	site, err := url.Parse(c.stack.MLflow.URL)
 	if err != nil {
 		return nil, err
 	}
-	copied := who.Browser().Copy(site)
+	copied := who.Browser.Copy(site)
 	return func(ctx context.Context) (int, error) {
 		taken := 0
 		for range times {
@@ -121,7 +122,7 @@ func (c *suite) show(who *login.Person) (func(context.Context) (int, error), err
 				taken++
 			case http.StatusUnauthorized:
 			default:
-				return taken, login.NotRun(fmt.Errorf("%d for a cookie, wanted 200 or 401", page.Status))
+				return taken, check.NotRun(fmt.Errorf("%d for a cookie, wanted 200 or 401", page.Status))
 			}
 		}
 		return taken, nil
@@ -138,14 +139,14 @@ func (c *suite) cookieAfterLogout(ctx context.Context) (string, error) {
 		err = fmt.Errorf("the copy was taken %d times of %d before the logout", before, times)
 	}
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	if err := c.visit.LogOut(ctx, c.thief); err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	after, err := copied(ctx)
 	if err == nil && after > 0 {
-		err = login.Mismatch(fmt.Sprintf("a copied cookie taken %d times of %d after the logout", after, times), "0")
+		err = check.Mismatch(fmt.Sprintf("a copied cookie taken %d times of %d after the logout", after, times), "0")
 	}
 	return fmt.Sprintf("a copied cookie is refused %d times over connections of its own", times), err
 }

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
 // The budget of the generator. docs/reference/security-test.md has it, too.
@@ -53,19 +53,19 @@ type sweeper struct {
 func (c *suite) sweep(ctx context.Context) (string, error) {
 	victim, attacker, err := c.sweepPeople(ctx)
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	all, err := c.readCatalogue(ctx)
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	began := time.Now()
 	s := &sweeper{suite: c, victim: victim, token: attacker.token, hung: map[string]bool{}}
 	if s.before, err = c.look(ctx, victim); err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	if err := showsMarkers(victim, s.before); err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	var planned, tried int
 	own := attacker
@@ -73,15 +73,15 @@ func (c *suite) sweep(ctx context.Context) (string, error) {
 		if at != reading {
 			// What a phase changed or deleted of the attacker's own is no longer there for the next.
 			if own, err = c.plant(ctx, c.thief, attacker.token); err != nil {
-				return "", login.NotRun(err)
+				return "", check.NotRun(err)
 			}
 		}
 		mine, err := c.look(ctx, own)
 		if err != nil {
-			return "", login.NotRun(err)
+			return "", check.NotRun(err)
 		}
 		if err := showsMarkers(own, mine); err != nil {
-			return "", login.NotRun(err)
+			return "", check.NotRun(err)
 		}
 		trials := s.trials(all, own, at)
 		planned += len(trials)
@@ -95,7 +95,7 @@ func (c *suite) sweep(ctx context.Context) (string, error) {
 	}
 	after, err := c.look(ctx, victim)
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	for k, was := range s.before {
 		if after[k] != was {

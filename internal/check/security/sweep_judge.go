@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
 // compare looks whether a request that was taken has changed what it named.
@@ -16,7 +16,7 @@ func (s *sweeper) compare(ctx context.Context, t trial) error {
 	}
 	now, err := s.look(ctx, s.victim, t.kinds...)
 	if err != nil {
-		return login.NotRun(err)
+		return check.NotRun(err)
 	}
 	for k, is := range now {
 		if was := s.before[k]; was != is {
@@ -36,13 +36,13 @@ func (s *sweeper) add(what, route, how string) {
 // judge says what came of it.
 func (s *sweeper) judge(planned, tried, routes int, took time.Duration) (string, error) {
 	if len(s.found) > 0 {
-		return "", login.Mismatch(fmt.Sprintf("%s; %d of %d requests sent", listed(s.found), tried, planned), "nothing of another member's in any answer, and no change")
+		return "", check.Mismatch(fmt.Sprintf("%s; %d of %d requests sent", listed(s.found), tried, planned), "nothing of another member's in any answer, and no change")
 	}
 	if tried < planned {
-		return "", login.NotRun(fmt.Errorf("%d of %d requests were sent within the budget of %d requests and %d minutes", tried, planned, mostTrials, mostMinutes))
+		return "", check.NotRun(fmt.Errorf("%d of %d requests were sent within the budget of %d requests and %d minutes", tried, planned, mostTrials, mostMinutes))
 	}
 	if s.answered < tried*9/10 {
-		return "", login.NotRun(fmt.Errorf("only %d of %d requests were answered", s.answered, tried))
+		return "", check.NotRun(fmt.Errorf("only %d of %d requests were answered", s.answered, tried))
 	}
 	said := fmt.Sprintf("%d requests to %d routes and fields show and change nothing of %d kinds of things, in %.0f s of %d (at most %d requests)",
 		s.answered, routes, len(s.before), took.Seconds(), mostMinutes*60, mostTrials)

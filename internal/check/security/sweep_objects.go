@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
 )
 
 // planted are a member's things of every kind, each with the marker in what it says
@@ -68,7 +68,7 @@ func (c *suite) sendSpan(ctx context.Context, token, experiment string, body map
 const api3 = "/api/3.0/mlflow/"
 
 // plant makes one of everything for a member.
-func (c *suite) plant(ctx context.Context, who *login.Person, token string) (*planted, error) {
+func (c *suite) plant(ctx context.Context, who *scenario.Person, token string) (*planted, error) {
 	base, err := c.makeThings(ctx, token)
 	if err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func (c *suite) plant(ctx context.Context, who *login.Person, token string) (*pl
 	}
 	p := &planted{fixtures: base, token: token, number: fmt.Sprintf("77%09d", digits), reads: map[kind][]attempt{}, values: belongings{
 		kindExperiment: base.experiment, kindExperimentName: base.experimentName, kindRun: base.run, kindModel: base.model,
-		kindFile: base.files() + "/" + noteName, kindLocation: "mlflow-artifacts:/" + base.files(), kindPerson: who.Email(),
+		kindFile: base.files() + "/" + noteName, kindLocation: "mlflow-artifacts:/" + base.files(), kindPerson: who.Email,
 	}}
 	see := func(k kind, all ...attempt) { p.reads[k] = append(p.reads[k], all...) }
 	get := func(path string) attempt { return attempt{http.MethodGet, path, nil} }

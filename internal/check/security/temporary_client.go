@@ -12,10 +12,12 @@ import (
 	"time"
 
 	"github.com/Nerzal/gocloak/v13"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
 )
 
 const (
-	masterRealm = "master"
+	masterRealm = admin.Realm
 	staleAfter  = time.Hour
 	// adminTimeout bounds one call of Keycloak's admin API.
 	adminTimeout = 30 * time.Second
@@ -27,29 +29,26 @@ type tokenClient struct {
 	realm, id, name, secret string
 }
 
-// keycloak logs in to the admin API with the stack's service account.
-func (c *suite) keycloak(ctx context.Context) (*gocloak.GoCloak, string, error) {
-	client := gocloak.NewClient(c.stack.Keycloak.AdminURL)
-	client.RestyClient().SetTimeout(adminTimeout).SetTransport(&guard{origins: c.guard.origins, behind: http.DefaultTransport})
-	provider := c.stack.Keycloak.Provider
-	token, err := client.LoginClient(ctx, provider.ID, provider.Secret, masterRealm)
+// keycloak logs in to the admin API with the stack's service account, behind the guard.
+func (c *suite) keycloak(ctx context.Context) (*admin.Client, error) {
+	client, err := admin.Open(ctx, c.stack.Keycloak, adminTimeout, admin.WithTransport(&guard{origins: c.guard.origins, behind: http.DefaultTransport}))
 	if err != nil {
-		return nil, "", fmt.Errorf("log in to Keycloak's admin API at %s as %s: %w", c.stack.Keycloak.AdminURL, provider.ID, err)
+		return nil, fmt.Errorf("log in to Keycloak's admin API at %s as %s: %w", c.stack.Keycloak.AdminURL, c.stack.Keycloak.Provider.ID, err)
 	}
-	return client, token.AccessToken, nil
+	return client, nil
 }
 
 // newMint makes a client whose tokens name the thief, are for the audience, and live
 // for so many seconds.
 func (c *suite) newMint(ctx context.Context, realm, audience string, seconds int) (*tokenClient, error) {
-	client, token, err := c.keycloak(ctx)
+	client, err := c.keycloak(ctx)
 	if err != nil {
 		return nil, err
 	}
 	m := &tokenClient{realm: realm, name: stamped(), secret: rand.Text() + rand.Text()}
 	mappers := []gocloak.ProtocolMapperRepresentation{{
 		Name: gocloak.StringP("email"), Protocol: gocloak.StringP("openid-connect"), ProtocolMapper: gocloak.StringP("oidc-hardcoded-claim-mapper"),
-		Config: &map[string]string{"claim.name": "email", "claim.value": c.thief.Email(), "jsonType.label": "String", "access.token.claim": "true"},
+		Config: &map[string]string{"claim.name": "email", "claim.value": c.thief.Email, "jsonType.label": "String", "access.token.claim": "true"},
 	}}
 	if audience != "" {
 		mappers = append(mappers, gocloak.ProtocolMapperRepresentation{
@@ -57,7 +56,7 @@ func (c *suite) newMint(ctx context.Context, realm, audience string, seconds int
 			Config: &map[string]string{"included.custom.audience": audience, "access.token.claim": "true"},
 		})
 	}
-	m.id, err = client.CreateClient(ctx, token, realm, gocloak.Client{
+	m.id, err = client.CreateClient(ctx, client.Token, realm, gocloak.Client{
 		ClientID: &m.name, Secret: &m.secret, Name: gocloak.StringP("Temporary, of mlflow-sso security-test"), Enabled: gocloak.BoolP(true),
 		Protocol: gocloak.StringP("openid-connect"), PublicClient: gocloak.BoolP(false), ServiceAccountsEnabled: gocloak.BoolP(true),
 		StandardFlowEnabled: gocloak.BoolP(false), ImplicitFlowEnabled: gocloak.BoolP(false), DirectAccessGrantsEnabled: gocloak.BoolP(false),
@@ -99,16 +98,15 @@ func (c *suite) removeMints(ctx context.Context) error {
 	if len(c.mints) == 0 {
 		return nil
 	}
-	client, token, err := c.keycloak(ctx)
+	client, err := c.keycloak(ctx)
 	if err != nil {
 		return err
 	}
 	var left []*tokenClient
 	var errs []error
 	for _, m := range c.mints {
-		err := client.DeleteClient(ctx, token, m.realm, m.id)
-		var said *gocloak.APIError
-		if err != nil && (!errors.As(err, &said) || said.Code != http.StatusNotFound) {
+		err := client.DeleteClient(ctx, client.Token, m.realm, m.id)
+		if err != nil && !admin.IsNotFound(err) {
 			left, errs = append(left, m), append(errs, fmt.Errorf("delete the temporary client %s in realm %s: %w", m.name, m.realm, err))
 		}
 	}
@@ -118,12 +116,12 @@ func (c *suite) removeMints(ctx context.Context) error {
 
 // removeStaleMints takes up what a run left behind that was killed.
 func (c *suite) removeStaleMints(ctx context.Context) error {
-	client, token, err := c.keycloak(ctx)
+	client, err := c.keycloak(ctx)
 	if err != nil {
 		return err
 	}
 	for _, realm := range []string{c.stack.Realm.Name, masterRealm} {
-		found, err := client.GetClients(ctx, token, realm, gocloak.GetClientsParams{ClientID: gocloak.StringP(namePrefix), Search: gocloak.BoolP(true)})
+		found, err := client.GetClients(ctx, client.Token, realm, gocloak.GetClientsParams{ClientID: gocloak.StringP(namePrefix), Search: gocloak.BoolP(true)})
 		if err != nil {
 			return fmt.Errorf("look for clients of earlier runs in realm %s: %w", realm, err)
 		}
@@ -131,7 +129,7 @@ func (c *suite) removeStaleMints(ctx context.Context) error {
 			if !isStaleMint(gocloak.PString(old.ClientID), time.Now()) {
 				continue
 			}
-			if err := client.DeleteClient(ctx, token, realm, gocloak.PString(old.ID)); err != nil {
+			if err := client.DeleteClient(ctx, client.Token, realm, gocloak.PString(old.ID)); err != nil {
 				return fmt.Errorf("delete the client %s of an earlier run: %w", gocloak.PString(old.ClientID), err)
 			}
 		}

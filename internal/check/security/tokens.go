@@ -20,8 +20,10 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
 	"github.com/mlflow-sso/mlflow-sso/internal/poll"
 )
 
@@ -58,11 +60,8 @@ func (c *suite) tokens() []attack {
 	}
 }
 
-func keep(signature string) func(string) string { return func(string) string { return signature } }
-
-func signatureOf(token string) string { return token[strings.LastIndex(token, ".")+1:] }
-
-// headerOf is the header of a token.
+// headerOf is the header of a token, as a forged one repeats it. go-jose keeps only the
+// fields that it knows.
 func headerOf(token string) (map[string]any, error) {
 	first, _, _ := strings.Cut(token, ".")
 	raw, err := base64.RawURLEncoding.DecodeString(first)
@@ -81,7 +80,7 @@ func (c *suite) expectRefused(ctx context.Context, genuine string, forged map[st
 			return err
 		}
 		if status != http.StatusUnauthorized {
-			return login.Mismatch(fmt.Sprintf("%d for %s", status, what), "401")
+			return check.Mismatch(fmt.Sprintf("%d for %s", status, what), "401")
 		}
 	}
 	return c.expectTaken(ctx, genuine, "the genuine token")
@@ -93,21 +92,21 @@ func (c *suite) expectTaken(ctx context.Context, token, what string) error {
 	if err == nil && status != http.StatusOK {
 		err = fmt.Errorf("%d for %s, wanted 200", status, what)
 	}
-	return login.NotRun(err)
+	return check.NotRun(err)
 }
 
 func (c *suite) unsigned(ctx context.Context) (string, error) {
 	forged := map[string]string{}
 	for _, alg := range []string{"none", "None", "NONE"} {
-		for name, signature := range map[string]string{"without a signature": "", "with the old signature": signatureOf(c.thiefToken)} {
-			made, err := login.Forge(c.thiefToken, map[string]any{"alg": alg, "typ": "JWT"}, nil, keep(signature))
+		for name, signature := range map[string]string{"without a signature": "", "with the old signature": scenario.Signature(c.thiefToken)} {
+			made, err := scenario.Forge(c.thiefToken, map[string]any{"alg": alg, "typ": "JWT"}, nil, scenario.Keep(signature))
 			if err != nil {
 				return "", err
 			}
 			forged["a token of alg "+alg+" "+name] = made
 		}
 	}
-	cut, err := login.Forge(c.thiefToken, nil, nil, keep(""))
+	cut, err := scenario.Forge(c.thiefToken, nil, nil, scenario.Keep(""))
 	if err != nil {
 		return "", err
 	}
@@ -116,7 +115,7 @@ func (c *suite) unsigned(ctx context.Context) (string, error) {
 }
 
 func (c *suite) wronglySigned(ctx context.Context) (string, error) {
-	promoted := map[string]any{"email": c.admin.Email(), "groups": []string{c.stack.Realm.AdminGroup}}
+	promoted := map[string]any{"email": c.admin.Email, "groups": []string{c.stack.Realm.AdminGroup}}
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		return "", err
@@ -138,12 +137,12 @@ func (c *suite) wronglySigned(ctx context.Context) (string, error) {
 		header map[string]any
 		sign   func(string) string
 	}{
-		"changed claims under the old signature":         {nil, keep(signatureOf(c.thiefToken))},
+		"changed claims under the old signature":         {nil, scenario.Keep(scenario.Signature(c.thiefToken))},
 		"changed claims signed with an attacker's key":   {nil, sign},
 		"the same whose header holds the attacker's key": {holding, sign},
 		"the same whose header names an unknown key":     {unknown, sign},
 	} {
-		if forged[what], err = login.Forge(c.thiefToken, with.header, promoted, with.sign); err != nil {
+		if forged[what], err = scenario.Forge(c.thiefToken, with.header, promoted, with.sign); err != nil {
 			return "", err
 		}
 	}
@@ -153,11 +152,11 @@ func (c *suite) wronglySigned(ctx context.Context) (string, error) {
 func (c *suite) publicKeyAsSecret(ctx context.Context) (string, error) {
 	got, err := c.ask(ctx, request{method: http.MethodGet, url: c.visit.Keys()})
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	var set jose.JSONWebKeySet
 	if err := got.into(&set); err != nil {
-		return "", login.NotRun(fmt.Errorf("the keys of Keycloak: %w", err))
+		return "", check.NotRun(fmt.Errorf("the keys of Keycloak: %w", err))
 	}
 	header, err := headerOf(c.thiefToken)
 	if err != nil {
@@ -166,7 +165,7 @@ func (c *suite) publicKeyAsSecret(ctx context.Context) (string, error) {
 	id, _ := header["kid"].(string)
 	keys := set.Key(id)
 	if len(keys) == 0 {
-		return "", login.NotRun(errors.New("the key that signed the token is not among those that Keycloak publishes"))
+		return "", check.NotRun(errors.New("the key that signed the token is not among those that Keycloak publishes"))
 	}
 	der, err := x509.MarshalPKIXPublicKey(keys[0].Key)
 	if err != nil {
@@ -184,7 +183,7 @@ func (c *suite) publicKeyAsSecret(ctx context.Context) (string, error) {
 			if kid {
 				with["kid"] = id
 			}
-			made, err := login.Forge(c.thiefToken, with, map[string]any{"email": c.admin.Email()}, func(signed string) string {
+			made, err := scenario.Forge(c.thiefToken, with, map[string]any{"email": c.admin.Email}, func(signed string) string {
 				mac := hmac.New(sha256.New, secret)
 				_, _ = mac.Write([]byte(signed))
 				return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
@@ -204,11 +203,11 @@ const lifeOfExpired = 3
 func (c *suite) expired(ctx context.Context) (string, error) {
 	m, err := c.newMint(ctx, c.stack.Realm.Name, c.stack.Realm.ClientID, lifeOfExpired)
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	token, err := c.token(ctx, m)
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	if err := c.expectTaken(ctx, token, "the token before its end"); err != nil {
 		return "", err
@@ -218,7 +217,7 @@ func (c *suite) expired(ctx context.Context) (string, error) {
 	}
 	status, err := c.searchWith(ctx, token)
 	if err == nil && status != http.StatusUnauthorized {
-		err = login.Mismatch(fmt.Sprintf("%d for a token a second after its end", status), "401")
+		err = check.Mismatch(fmt.Sprintf("%d for a token a second after its end", status), "401")
 	}
 	return fmt.Sprintf("a token of %d s is taken at once and refused afterwards", lifeOfExpired), err
 }
@@ -241,7 +240,7 @@ func (c *suite) expectMintRefused(ctx context.Context, realm, audience string) e
 			made[i], err = c.token(ctx, m)
 		}
 		if err != nil {
-			return login.NotRun(err)
+			return check.NotRun(err)
 		}
 	}
 	return c.expectRefused(ctx, made[1], map[string]string{"a genuine token that is not for MLflow": made[0]})
@@ -249,14 +248,13 @@ func (c *suite) expectMintRefused(ctx context.Context, realm, audience string) e
 
 // lifeOf is how long a token lives as a whole.
 func lifeOf(token string) (time.Duration, error) {
-	parts := strings.Split(token, ".")
-	var claims struct{ Iat, Exp int64 }
-	if len(parts) != 3 {
-		return 0, errors.New("the token is no signed JWT")
+	var claims jwt.Claims
+	if err := scenario.Claims(token, &claims); err != nil {
+		return 0, err
 	}
-	raw, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil || json.Unmarshal(raw, &claims) != nil || claims.Exp <= claims.Iat {
+	life := claims.Expiry.Time().Sub(claims.IssuedAt.Time())
+	if claims.Expiry == nil || claims.IssuedAt == nil || life <= 0 {
 		return 0, errors.New("the token does not say how long it lives")
 	}
-	return time.Duration(claims.Exp-claims.Iat) * time.Second, nil
+	return life, nil
 }

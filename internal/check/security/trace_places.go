@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 )
 
@@ -18,12 +18,12 @@ func (c *suite) tracePlaces() []attack {
 	return []attack{
 		{
 			name: "trace-location", tries: "a member says by a tag, by a span's attribute and by the start of a trace that the data of their own trace is another member's, in /etc or at another host, and reads it",
-			control: "another tag is kept in each of the three ways", defence: "tags that say where data is are the server's own", needs: []string{"cross-user-read"}, next: next,
+			control: "another tag is kept in each of the three ways", defence: "tags that say where data is are the server's own", needs: []check.ID{"cross-user-read"}, next: next,
 			within: 3 * time.Minute, run: c.traceLocation,
 		},
 		{
 			name: "stolen-token", tries: "MLflow's own client reads a trace whose tags point to a listener, with a personal token in its environment",
-			control: "the listener hears a request that is sent to it, and the client finds the trace", defence: "tags that say where data is are the server's own", needs: []string{"cross-user-read"}, next: next,
+			control: "the listener hears a request that is sent to it, and the client finds the trace", defence: "tags that say where data is are the server's own", needs: []check.ID{"cross-user-read"}, next: next,
 			within: 4 * time.Minute, run: c.stolenToken,
 		},
 	}
@@ -97,7 +97,7 @@ func (c *suite) traceLocation(ctx context.Context) (string, error) {
 			return "", err
 		}
 		if !strings.Contains(seen, "kept-as-it-is") {
-			return "", login.NotRun(fmt.Errorf("a tag by %s is not kept", how))
+			return "", check.NotRun(fmt.Errorf("a tag by %s is not kept", how))
 		}
 		for _, location := range []string{
 			"mlflow-artifacts:/" + owner.experiment + "/traces/tr-" + theirs + "/artifacts", "/mlflow/artifacts/" + owner.files(), "file:///etc",
@@ -117,7 +117,7 @@ func (c *suite) traceLocation(ctx context.Context) (string, error) {
 				return "", err
 			}
 			if strings.Contains(seen, location) {
-				return "", login.Mismatch(fmt.Sprintf("the place %s in the tags of a member's trace, by %s, with %d", location, how, status), "a refusal, or the server's own place")
+				return "", check.Mismatch(fmt.Sprintf("the place %s in the tags of a member's trace, by %s, with %d", location, how, status), "a refusal, or the server's own place")
 			}
 			for _, base := range []string{ajax, "/ajax-api/3.0/mlflow/"} {
 				got, err := c.as(ctx, c.thiefToken, http.MethodGet, base+"get-trace-artifact?request_id="+trace, nil)
@@ -125,7 +125,7 @@ func (c *suite) traceLocation(ctx context.Context) (string, error) {
 					return "", err
 				}
 				if stolen(got, owner.marker) {
-					return "", login.Mismatch("another member's data as that of the own trace, by "+how, "a refusal")
+					return "", check.Mismatch("another member's data as that of the own trace, by "+how, "a refusal")
 				}
 			}
 		}
@@ -165,15 +165,15 @@ func (c *suite) stolenToken(ctx context.Context) (string, error) {
 		Error                string
 	}
 	if err := c.inMLflow(ctx, probe.StolenToken, string(input), &told); err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	switch {
 	case told.Stolen > 0:
-		return "", login.Mismatch(fmt.Sprintf("the reader's token at a host of the attacker's, %d times", told.Stolen), "no request there")
+		return "", check.Mismatch(fmt.Sprintf("the reader's token at a host of the attacker's, %d times", told.Stolen), "no request there")
 	case told.Heard == 0:
-		return "", login.NotRun(errors.New("the listener did not hear the request that was sent to it"))
+		return "", check.NotRun(errors.New("the listener did not hear the request that was sent to it"))
 	case told.Found == 0:
-		return "", login.NotRun(fmt.Errorf("the client found no trace: %s", told.Error))
+		return "", check.NotRun(fmt.Errorf("the client found no trace: %s", told.Error))
 	}
 	return fmt.Sprintf("the client found %d traces and sent the token nowhere else", told.Found), nil
 }

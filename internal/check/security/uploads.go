@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 	"github.com/mlflow-sso/mlflow-sso/internal/poll"
 )
@@ -35,19 +35,19 @@ func (c *suite) chunkedUpload(ctx context.Context) (string, error) {
 			return "", err
 		}
 		if put.status/100 != 2 || got.body != content {
-			return "", login.NotRun(fmt.Errorf("%d for a file with a length, of which %d bytes of %d came back", put.status, len(got.body), size))
+			return "", check.NotRun(fmt.Errorf("%d for a file with a length, of which %d bytes of %d came back", put.status, len(got.body), size))
 		}
 		again := strings.Repeat("y", size)
 		header := bearer(c.thiefToken)
 		header.Set("Content-Type", "text/plain")
 		if put, err = c.chunked(ctx, http.MethodPut, path, header, []byte(again)); err != nil {
-			return "", login.Mismatch("no answer to a file in chunks: "+err.Error(), "200, or a refusal")
+			return "", check.Mismatch("no answer to a file in chunks: "+err.Error(), "200, or a refusal")
 		}
 		if got, err = c.as(ctx, c.thiefToken, http.MethodGet, path, nil); err != nil {
 			return "", err
 		}
 		if put.status/100 == 2 && got.body != again {
-			return "", login.Mismatch(fmt.Sprintf("%d for a file in chunks, of which %d bytes of %d came back", put.status, len(got.body), size), "the whole file, or a refusal")
+			return "", check.Mismatch(fmt.Sprintf("%d for a file in chunks, of which %d bytes of %d came back", put.status, len(got.body), size), "the whole file, or a refusal")
 		}
 	}
 	header := bearer(c.thiefToken)
@@ -57,7 +57,7 @@ func (c *suite) chunkedUpload(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if got.status/100 == 2 {
-		return "", login.Mismatch(fmt.Sprintf("%d for a search in chunks in another member's experiment", got.status), "403")
+		return "", check.Mismatch(fmt.Sprintf("%d for a search in chunks in another member's experiment", got.status), "403")
 	}
 	return "files in chunks are stored whole, and a search in chunks is refused as any other", nil
 }
@@ -100,7 +100,7 @@ func (c *suite) spooledBody(ctx context.Context) (string, error) {
 	}
 	before, err := c.spooled(ctx)
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	header := bearer(c.thiefToken)
 	header.Set("Content-Type", "application/octet-stream")
@@ -109,16 +109,16 @@ func (c *suite) spooledBody(ctx context.Context) (string, error) {
 		err = fmt.Errorf("%d bytes of a member's upload of %d are seen on the disk", kept-before, sent)
 	}
 	if err != nil {
-		return "", login.NotRun(err)
+		return "", check.NotRun(err)
 	}
 	tried := []string{"/health", "/version", "/login", "/static-files/x", "/metrics"}
 	for _, path := range tried {
 		kept, err := held(http.MethodPost, path, http.Header{"Content-Type": {"application/octet-stream"}})
 		if err != nil {
-			return "", login.NotRun(err)
+			return "", check.NotRun(err)
 		}
 		if kept-before >= 1<<20 {
-			return "", login.Mismatch(fmt.Sprintf("%d bytes of a stranger's body to %s on the disk", kept-before, path), "none")
+			return "", check.Mismatch(fmt.Sprintf("%d bytes of a stranger's body to %s on the disk", kept-before, path), "none")
 		}
 	}
 	return fmt.Sprintf("nothing of a stranger's body to %d public routes is on the disk", len(tried)), nil

@@ -27,11 +27,22 @@ type Client struct {
 	url string
 }
 
+// Option changes how the client reaches Keycloak.
+type Option func(*Client)
+
+// WithTransport sends every request of the client, the login too, through a transport.
+func WithTransport(transport http.RoundTripper) Option {
+	return func(c *Client) { c.RestyClient().SetTransport(transport) }
+}
+
 // Open logs in; no call may take longer than within. The error says only why Keycloak
 // refused or did not answer.
-func Open(ctx context.Context, keycloak outputs.Keycloak, within time.Duration) (*Client, error) {
+func Open(ctx context.Context, keycloak outputs.Keycloak, within time.Duration, options ...Option) (*Client, error) {
 	c := &Client{GoCloak: gocloak.NewClient(keycloak.AdminURL), url: keycloak.AdminURL}
 	c.RestyClient().SetTimeout(within)
+	for _, option := range options {
+		option(c)
+	}
 	login, err := c.LoginClient(ctx, keycloak.Provider.ID, keycloak.Provider.Secret, Realm)
 	if err != nil {
 		return nil, err

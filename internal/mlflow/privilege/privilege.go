@@ -11,7 +11,6 @@ package privilege
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -114,16 +113,9 @@ CASE WHEN r.rolreplication THEN 'REPLICATION' END, CASE WHEN r.rolbypassrls THEN
 FROM pg_roles r WHERE r.rolname !~ '^pg_'`
 
 func readRoles(ctx context.Context, stack outputs.Stack, docker *engine.Engine) ([]Role, error) {
-	ran, err := docker.Exec(ctx, stack.Postgres.Container, []string{
+	roles, err := engine.RunJSON[[]Role](ctx, docker, stack.Postgres.Container, []string{
 		"psql", "--no-psqlrc", "--host=/tmp/postgresql", "--username=postgres", "--no-align", "--tuples-only", "--command=" + rolesQuery,
-	})
-	if err == nil {
-		err = ran.Err()
-	}
-	var roles []Role
-	if err == nil {
-		err = json.Unmarshal([]byte(ran.Stdout), &roles)
-	}
+	}, nil)
 	if err == nil && len(roles) == 0 {
 		err = errors.New("got no roles, want those of the stack")
 	}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
 // Rule is what a check is about, for readers who do not know it.
@@ -17,32 +19,32 @@ type Rule struct {
 // WriteSARIF writes a report as SARIF 2.1.0, which code scanners show. Each check
 // is a rule. A failed one is an error; one that could not run is an open question
 // and a note about the tool, whose run then counts as unsuccessful.
-func WriteSARIF(w io.Writer, r Report, tool string, rules map[string]Rule) error {
+func WriteSARIF(w io.Writer, r check.Report, tool string, rules map[check.ID]Rule) error {
 	run := sarif.NewRunWithInformationURI(tool, "https://github.com/mlflow-sso/mlflow-sso")
-	invocation := sarif.NewInvocation().WithExecutionSuccessful(r.count(NotRun) == 0 && len(r.Checks) > 0)
+	invocation := sarif.NewInvocation().WithExecutionSuccessful(r.Count(check.StatusNotRun) == 0 && len(r.Checks) > 0)
 	began, ended := r.Began.UTC().Truncate(time.Second), r.Began.Add(r.Took).UTC().Truncate(time.Second)
 	start, end := began.Format(time.RFC3339), ended.Format(time.RFC3339)
 	invocation.StartTimeUtc, invocation.EndTimeUtc = &start, &end
 	for _, c := range r.Checks {
-		about := rules[c.Name]
-		rule := run.AddRule(c.Name)
+		about := rules[c.ID]
+		rule := run.AddRule(string(c.ID))
 		if about.Attack != "" {
 			rule.ShortDescription = sarif.NewMultiformatMessageString().WithText(about.Attack)
 			rule.Help = sarif.NewMultiformatMessageString().WithText("What has to hold: " + about.Mitigation)
 		}
-		result := run.CreateResultForRule(c.Name)
+		result := run.CreateResultForRule(string(c.ID))
 		result.WithLocations([]*sarif.Location{sarif.NewLocation().WithLogicalLocations(
 			[]*sarif.LogicalLocation{sarif.NewLogicalLocation().WithName(r.Title).WithKind("resource")},
 		)})
 		text := "Holds: " + c.Detail
 		switch c.Status {
-		case Passed:
+		case check.StatusPassed:
 			result.WithKind("pass").WithLevel("none")
-		case NotRun:
+		case check.StatusNotRun:
 			text = "Could not run: " + c.Reason
 			result.WithKind("open").WithLevel("none")
 			invocation.ToolExecutionNotifications = append(invocation.ToolExecutionNotifications,
-				sarif.NewNotification().WithLevel("error").WithMessage(sarif.NewTextMessage(c.Name+": "+c.Reason)))
+				sarif.NewNotification().WithLevel("error").WithMessage(sarif.NewTextMessage(string(c.ID)+": "+c.Reason)))
 		default:
 			text = failure(c)
 			result.WithKind("fail").WithLevel("error")
@@ -59,7 +61,7 @@ func WriteSARIF(w io.Writer, r Report, tool string, rules map[string]Rule) error
 }
 
 // failure is a failed check in one text.
-func failure(c Check) string {
+func failure(c check.Result) string {
 	text := c.Reason
 	if c.Got != "" || c.Wanted != "" {
 		if text != "" {

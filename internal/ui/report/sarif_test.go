@@ -6,11 +6,13 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
 func TestTheSARIFStaysAsItIs(t *testing.T) {
 	var got bytes.Buffer
-	require.NoError(t, WriteSARIF(&got, example(), "mlflow-sso security-test", map[string]Rule{
+	require.NoError(t, WriteSARIF(&got, example(), "mlflow-sso security-test", map[check.ID]Rule{
 		"cache": {Attack: "asks without a password", Mitigation: "a password"},
 	}))
 	golden(t, "report.sarif", got.Bytes())
@@ -18,7 +20,7 @@ func TestTheSARIFStaysAsItIs(t *testing.T) {
 
 func TestACheckThatDidNotRunIsNeverASuccessInSARIF(t *testing.T) {
 	var got bytes.Buffer
-	require.NoError(t, WriteSARIF(&got, Report{Title: "t", Checks: []Check{{Name: "a", Status: NotRun, Reason: "gone"}}}, "x", nil))
+	require.NoError(t, WriteSARIF(&got, check.Report{Title: "t", Checks: []check.Result{{ID: "a", Status: check.StatusNotRun, Reason: "gone"}}}, "x", nil))
 
 	var document struct {
 		Version string

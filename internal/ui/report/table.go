@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/term"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
 // Colour reports whether w should get colours: it is a terminal, and neither
@@ -30,43 +32,51 @@ type Table struct {
 	err    error
 }
 
-// NewTable begins a table for checks of the given names.
-func NewTable(w io.Writer, title string, names []string, colour bool) *Table {
+// NewTable begins a table for the given checks.
+func NewTable(w io.Writer, title string, ids []check.ID, colour bool) *Table {
 	t := &Table{w: w, colour: colour}
-	for _, name := range names {
-		t.width = max(t.width, utf8.RuneCountInString(name))
+	for _, id := range ids {
+		t.width = max(t.width, utf8.RuneCountInString(string(id)))
 	}
 	t.print("%s\n\n", t.paint(bold, title))
 	return t
 }
 
 // Row writes one check.
-func (t *Table) Row(c Check) {
+func (t *Table) Row(c check.Result) {
 	took := ""
-	if c.Status != NotRun {
+	if c.Status != check.StatusNotRun {
 		took = seconds(c.Took)
 	}
-	name := c.Name + strings.Repeat(" ", max(0, t.width-utf8.RuneCountInString(c.Name)))
+	name := string(c.ID)
+	name += strings.Repeat(" ", max(0, t.width-utf8.RuneCountInString(name)))
 	row := fmt.Sprintf("  %s  %s  %6s  %s", t.badge(c.Status), name, took, headline(c))
 	t.print("%s\n", strings.TrimRight(row, " "))
-	if c.Status == Passed {
+	if c.Status == check.StatusPassed {
 		return
 	}
 	reason := c.Reason
 	if headline(c) == reason {
 		reason = ""
 	}
-	for _, line := range []struct{ label, text string }{
-		{"got", c.Got}, {"wanted", c.Wanted}, {"because", reason}, {"next", c.Next},
-	} {
-		if line.text != "" {
-			t.print("             %s  %s\n", t.paint(dim, fmt.Sprintf("%-7s", line.label)), indent(line.text))
+	t.lines(13, []line{{"got", c.Got}, {"wanted", c.Wanted}, {"because", reason}, {"next", c.Next}})
+}
+
+// line is a text with a label in front of it.
+type line struct{ label, text string }
+
+// lines writes those that have a text, indented; further lines of a text stand under its first.
+func (t *Table) lines(indent int, all []line) {
+	for _, l := range all {
+		if l.text != "" {
+			text := strings.ReplaceAll(strings.TrimSpace(l.text), "\n", "\n"+strings.Repeat(" ", indent+9))
+			t.print("%s%s  %s\n", strings.Repeat(" ", indent), t.paint(dim, fmt.Sprintf("%-7s", l.label)), text)
 		}
 	}
 }
 
 // headline is the text beside a check's name.
-func headline(c Check) string {
+func headline(c check.Result) string {
 	if c.Detail != "" {
 		return c.Detail
 	}
@@ -74,10 +84,10 @@ func headline(c Check) string {
 }
 
 // End writes the last line and returns the first error of the whole table.
-func (t *Table) End(r Report) error {
-	parts := []string{fmt.Sprintf("%d passed", r.count(Passed))}
-	for _, s := range []Status{Failed, NotRun} {
-		if n := r.count(s); n > 0 {
+func (t *Table) End(r check.Report) error {
+	parts := []string{fmt.Sprintf("%d passed", r.Count(check.StatusPassed))}
+	for _, s := range []check.Status{check.StatusFailed, check.StatusNotRun} {
+		if n := r.Count(s); n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, s))
 		}
 	}
@@ -90,12 +100,12 @@ func (t *Table) End(r Report) error {
 }
 
 // WriteTable writes a whole report at once.
-func WriteTable(w io.Writer, r Report, colour bool) error {
-	names := make([]string, len(r.Checks))
+func WriteTable(w io.Writer, r check.Report, colour bool) error {
+	ids := make([]check.ID, len(r.Checks))
 	for i, c := range r.Checks {
-		names[i] = c.Name
+		ids[i] = c.ID
 	}
-	t := NewTable(w, r.Title, names, colour)
+	t := NewTable(w, r.Title, ids, colour)
 	for _, c := range r.Checks {
 		t.Row(c)
 	}
@@ -126,20 +136,15 @@ func (t *Table) paint(s style, text string) string {
 }
 
 // badge is a status, seven columns wide with or without colour.
-func (t *Table) badge(s Status) string {
+func (t *Table) badge(s check.Status) string {
 	switch s {
-	case Passed:
+	case check.StatusPassed:
 		return t.paint(green, "ok     ")
-	case NotRun:
+	case check.StatusNotRun:
 		return t.paint(yellow, "not run")
 	default:
 		return t.paint(red, "FAILED ")
 	}
-}
-
-// indent puts the further lines of a text under its first.
-func indent(text string) string {
-	return strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n"+strings.Repeat(" ", 22))
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2fs", d.Seconds()) }

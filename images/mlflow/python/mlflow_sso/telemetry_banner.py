@@ -1,6 +1,6 @@
 """Keeps MLflow 3.17.2's pages from announcing usage telemetry, which is off on this server.
 
-The server tells the page so (MLFLOW_DISABLE_TELEMETRY), but the page shows its notice, and "Enable
+The server reports this to the page (MLFLOW_DISABLE_TELEMETRY), but the page shows its notice, and "Enable
 telemetry: On" in its settings, by what the browser stored. So that is stored before the page starts.
 """
 

@@ -1,4 +1,4 @@
-package login
+package scenario
 
 import (
 	"context"
@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// temporaryPrefix begins the user name of everybody who is made for a run.
-	temporaryPrefix = "mlflow-sso-verify-"
+	// TemporaryPrefix begins the user name of everybody who is made for a run.
+	TemporaryPrefix = "mlflow-sso-verify-"
 	// staleAfter is when people of another run count as left behind: no run takes
 	// nearly as long.
 	staleAfter = time.Hour
@@ -49,26 +49,27 @@ func (t *temporaryPeople) client(ctx context.Context) (*admin.Client, error) {
 }
 
 // add makes a person who can log in at once.
-func (t *temporaryPeople) add(ctx context.Context, who *person) error {
+func (t *temporaryPeople) add(ctx context.Context, who *Person) error {
 	client, err := t.client(ctx)
 	if err != nil {
 		return err
 	}
 	user := gocloak.User{
-		Username: &who.username, Email: &who.email, Enabled: gocloak.BoolP(true), EmailVerified: gocloak.BoolP(true),
+		Username: &who.Username, Email: &who.Email, Enabled: gocloak.BoolP(true), EmailVerified: gocloak.BoolP(true),
 		FirstName: gocloak.StringP("Temporary"), LastName: gocloak.StringP("Login proof"),
 		Credentials: &[]gocloak.CredentialRepresentation{{
 			Type: gocloak.StringP("password"), Value: &who.password, Temporary: gocloak.BoolP(false),
 		}},
 	}
-	if who.group != "" {
-		user.Groups = &[]string{"/" + who.group}
+	if who.Group != "" {
+		user.Groups = &[]string{"/" + who.Group}
 	}
 	id, err := client.CreateUser(ctx, client.Token, t.stack.Realm.Name, user)
 	if err != nil {
-		return fmt.Errorf("make the temporary user %s in Keycloak: %w", who.username, err)
+		return fmt.Errorf("make the temporary user %s in Keycloak: %w", who.Username, err)
 	}
-	t.made = append(t.made, madePerson{id: id, email: who.email})
+	who.ID = id
+	t.made = append(t.made, madePerson{id: id, email: who.Email})
 	return nil
 }
 
@@ -79,7 +80,7 @@ func (t *temporaryPeople) removeStale(ctx context.Context) error {
 		return err
 	}
 	users, err := client.GetUsers(ctx, client.Token, t.stack.Realm.Name, gocloak.GetUsersParams{
-		Search: gocloak.StringP(temporaryPrefix), Max: gocloak.IntP(100),
+		Search: gocloak.StringP(TemporaryPrefix), Max: gocloak.IntP(100),
 	})
 	if err != nil {
 		return fmt.Errorf("look for people of earlier runs in Keycloak: %w", err)
@@ -95,10 +96,10 @@ func (t *temporaryPeople) removeStale(ctx context.Context) error {
 	return err
 }
 
-// isStale is careful: somebody else's run may be going on, and nobody's account
+// isStale is careful: another run may be going on, and nobody's account
 // is ours because its name resembles ours.
 func isStale(user *gocloak.User, now time.Time) bool {
-	return strings.HasPrefix(gocloak.PString(user.Username), temporaryPrefix) && user.CreatedTimestamp != nil &&
+	return strings.HasPrefix(gocloak.PString(user.Username), TemporaryPrefix) && user.CreatedTimestamp != nil &&
 		now.Sub(time.UnixMilli(*user.CreatedTimestamp)) > staleAfter
 }
 
@@ -139,7 +140,7 @@ func (t *temporaryPeople) forget(ctx context.Context, emails []string) error {
 		return err
 	}
 	name := t.stack.MLflow.Container
-	if _, err := probe.TemporaryUsers.Run(ctx, t.docker, name, input, temporaryPrefix); err != nil {
+	if _, err := probe.TemporaryUsers.Run(ctx, t.docker, name, input, TemporaryPrefix); err != nil {
 		return fmt.Errorf("delete the temporary people inside %s: %w", name, err)
 	}
 	return nil

@@ -1,4 +1,4 @@
-package login
+package scenario
 
 import (
 	"crypto"
@@ -36,20 +36,20 @@ func TestAForgedTokenDiffersFromTheGenuineOneInNothingElse(t *testing.T) {
 	require.NoError(t, err)
 	parts := strings.Split(token, ".")
 
-	same, err := forge(token, nil, nil, sameSignature)
+	same, err := Forge(token, nil, nil, Keep(Signature(token)))
 	require.NoError(t, err)
 	require.Equal(t, token, same)
 
-	unsigned, err := forge(token, map[string]any{"alg": "none"}, nil, noSignature)
+	unsigned, err := Forge(token, map[string]any{"alg": "none"}, nil, Keep(""))
 	require.NoError(t, err)
 	require.Equal(t, "eyJhbGciOiJub25lIn0."+parts[1]+".", unsigned)
 
-	broken, err := forge(token, nil, nil, otherSignature)
+	broken, err := Forge(token, nil, nil, Keep(Broken(token)))
 	require.NoError(t, err)
 	require.Equal(t, parts[0]+"."+parts[1], broken[:strings.LastIndex(broken, ".")])
 	require.Len(t, broken, len(token))
 
-	promoted, err := forge(token, nil, map[string]any{"email": "ada@example.com"}, sameSignature)
+	promoted, err := Forge(token, nil, map[string]any{"email": "ada@example.com"}, Keep(Signature(token)))
 	require.NoError(t, err)
 	require.True(t, strings.HasSuffix(promoted, parts[2]))
 	var all map[string]any
@@ -68,7 +68,7 @@ func TestAForgedTokenDiffersFromTheGenuineOneInNothingElse(t *testing.T) {
 
 func TestWhatIsNoSignedTokenIsNotForged(t *testing.T) {
 	for _, token := range []string{"", "opaque", "a.b", "a.b.c.d", "a.!.c", "a.bnVsbA.", "a.e30."} {
-		_, err := forge(token, nil, map[string]any{"x": 1}, otherSignature)
+		_, err := Forge(token, nil, map[string]any{"x": 1}, Keep("x"))
 		require.Error(t, err, token)
 		if token != "" {
 			require.NotContains(t, err.Error(), token)

@@ -1,0 +1,139 @@
+// Package check is the framework in which verify, doctor, drift and security-test run
+// their checks: what a check is, how a suite of checks runs, and what comes out.
+//
+// A check passes, fails, or does not run. One that did not run has proved nothing and
+// never counts as passed. The suites are packages of their own, and none imports
+// another: what two of them need is in package scenario.
+//
+// Whatever a check leaves in its result is shown to everybody who can read the terminal
+// or the log, so a check must not put a secret there.
+package check
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// ID names a check or a finding. It is short, stable, and the same in every run:
+// machines match on it.
+type ID string
+
+// Check is one named check of a suite.
+type Check struct {
+	ID ID
+	// About says what the check proves, in one sentence of the documentation.
+	About string
+	// Needs are earlier checks that must have passed.
+	Needs []ID
+	// Blocked returns why the check cannot run, empty when it can. It is for what only a
+	// run finds out, such as a container that is down. Nil means that nothing blocks it.
+	Blocked func() string
+	// Next is what an operator does when the check fails. The suite's Places are replaced.
+	Next string
+	// Always is set for a check that runs whatever happened before, such as a cleanup.
+	Always bool
+	// Concurrent lets the check run together with its concurrent neighbours.
+	Concurrent bool
+	// Timeout is the check's own limit; zero means the suite's.
+	Timeout time.Duration
+	// Run performs the check. An error of [Mismatch] or [NotRun] says more than others.
+	Run func(context.Context) (Outcome, error)
+}
+
+// Outcome is what a check observed.
+type Outcome struct {
+	// Detail says what was seen to hold, in one line.
+	Detail string
+	// Findings are what is wrong, for a check that can find more than one thing. A check
+	// with findings fails.
+	Findings []Finding
+}
+
+// Proves makes the Run of a check that proves one thing and says what was seen to hold.
+func Proves(run func(context.Context) (string, error)) func(context.Context) (Outcome, error) {
+	return func(ctx context.Context) (Outcome, error) {
+		detail, err := run(ctx)
+		return Outcome{Detail: detail}, err
+	}
+}
+
+// Finds makes the Run of a check that looks for any number of faults. It fails by what it
+// finds; an error means that it could not look everywhere, and what it found counts.
+func Finds(run func(context.Context) ([]Finding, error)) func(context.Context) (Outcome, error) {
+	return func(ctx context.Context) (Outcome, error) {
+		found, err := run(ctx)
+		if err != nil {
+			err = unfinishedError{err}
+		}
+		return Outcome{Findings: found}, err
+	}
+}
+
+// unfinishedError is an error that is no finding.
+type unfinishedError struct{ err error }
+
+func (e unfinishedError) Error() string   { return e.err.Error() }
+func (e unfinishedError) Unwrap() []error { return []error{e.err, ErrNotRun} }
+
+// Docs is the page of the repository that has a heading for each check and finding.
+const Docs = "docs/reference/checks.md"
+
+// Suite is a list of checks that run in order.
+type Suite struct {
+	// Name is that of the command that runs the suite.
+	Name string
+	// Title says what is checked, such as the deployment and its address.
+	Title  string
+	Checks []Check
+	// Timeout is the limit of each check that has none of its own.
+	Timeout time.Duration
+	// Places replaces names in the next steps, such as {mlflow} for a container.
+	Places *strings.Replacer
+	// Order sorts the findings of all checks; nil keeps the order of the checks.
+	Order func([]Finding) []Finding
+}
+
+// IDs are the IDs of all checks in the order in which they run.
+func (s Suite) IDs() []ID {
+	all := make([]ID, len(s.Checks))
+	for i, c := range s.Checks {
+		all[i] = c.ID
+	}
+	return all
+}
+
+// Heading is the text of the heading in [Docs] that describes a check or a finding.
+func (s Suite) Heading(id ID) string { return fmt.Sprintf("%s: `%s`", s.Name, id) }
+
+// Link is the documentation of a check or a finding: the anchor of its heading.
+func (s Suite) Link(id ID) string { return fmt.Sprintf("%s#%s-%s", Docs, s.Name, id) }
+
+// Validate reports all mistakes of a suite: IDs that are there twice, and needs that
+// are not met before the check begins, with which a check would never run.
+func (s Suite) Validate() (mistakes []string) {
+	began, ended := map[ID]bool{}, map[ID]bool{}
+	for i, c := range s.Checks {
+		if !c.Concurrent || i == 0 || !s.Checks[i-1].Concurrent {
+			for id := range began {
+				ended[id] = true
+			}
+		}
+		switch {
+		case c.ID == "":
+			mistakes = append(mistakes, fmt.Sprintf("check %d has no ID", i+1))
+		case began[c.ID]:
+			mistakes = append(mistakes, fmt.Sprintf("%s is there twice", c.ID))
+		case c.Run == nil:
+			mistakes = append(mistakes, fmt.Sprintf("%s has no Run", c.ID))
+		}
+		for _, need := range c.Needs {
+			if !ended[need] {
+				mistakes = append(mistakes, fmt.Sprintf("%s needs %s, which has not ended when it begins", c.ID, need))
+			}
+		}
+		began[c.ID] = true
+	}
+	return mistakes
+}

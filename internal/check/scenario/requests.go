@@ -1,0 +1,76 @@
+package scenario
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/browser"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
+)
+
+// The addresses of MLflow that the checks ask.
+const (
+	searchPath      = "/api/2.0/mlflow/experiments/search"
+	CurrentUserPath = "/api/2.0/mlflow/users/current"
+	tokensPath      = "/api/2.0/mlflow/users/current/tokens"
+	LogoutPath      = "/logout"
+	RefusedPath     = "/oidc/ui/auth"
+)
+
+// search asks MLflow for one experiment, which anybody who is signed in may do,
+// and returns the answer's status.
+func (s *Scenario) Search(ctx context.Context, b *browser.Browser, header http.Header) (int, error) {
+	page, err := b.Fetch(ctx, http.MethodPost, s.Stack.MLflow.URL+searchPath, header, []byte(`{"max_results":1}`))
+	if err != nil {
+		return 0, err
+	}
+	if page.Status == http.StatusOK {
+		var answer struct{}
+		if err := page.JSON(&answer); err != nil {
+			return 0, err
+		}
+	}
+	return page.Status, nil
+}
+
+// ExpectSearch demands a status of search; who says for whom, in an error.
+func (s *Scenario) ExpectSearch(ctx context.Context, b *browser.Browser, header http.Header, wanted int, who string) error {
+	got, err := s.Search(ctx, b, header)
+	if err != nil {
+		return fmt.Errorf("search experiments %s: %w", who, err)
+	}
+	return ExpectStatus(got, wanted, "a search for experiments "+who)
+}
+
+func ExpectStatus(got, wanted int, what string) error {
+	if got == wanted {
+		return nil
+	}
+	return check.Mismatch(fmt.Sprintf("%d for %s", got, what), fmt.Sprint(wanted))
+}
+
+// at says whether u is on the site and, unless path is empty, at that path.
+func At(u *url.URL, site, path string) bool {
+	base, err := url.Parse(site)
+	if err != nil || u == nil || u.Scheme != base.Scheme || u.Host != base.Host {
+		return false
+	}
+	return path == "" || u.Path == base.Path+path
+}
+
+// Describe is a page as a user would report it: address, status, title and
+// the error on it. Queries stay out, they may carry codes.
+func Describe(page *browser.Page) string {
+	text := fmt.Sprintf("%d at %s", page.Status, browser.Bare(page.URL))
+	if title := page.Title(); page.HTML() && title != "" {
+		text += fmt.Sprintf(", titled %q", title)
+	}
+	for _, where := range []string{"input-error", "kc-error-message"} {
+		if said := page.TextOf(where); page.HTML() && said != "" {
+			return text + fmt.Sprintf(", which says %q", said)
+		}
+	}
+	return text
+}

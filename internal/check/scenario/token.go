@@ -1,0 +1,85 @@
+package scenario
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
+
+	"golang.org/x/oauth2"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/browser"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
+)
+
+// Token gets an access token for a user who is signed in: a code for the browser,
+// exchanged where the client's secret is. The exchange is not x/oauth2's, since the secret
+// stays in MLflow's container.
+func (s *Scenario) Token(ctx context.Context, who *Person) (string, error) {
+	code, err := s.code(ctx, who.Browser)
+	if err != nil {
+		return "", err
+	}
+	return s.exchange(ctx, code)
+}
+
+// grant is a code and what it takes to exchange it; its fields are the script's.
+type grant struct {
+	Code        string `json:"code"`
+	Verifier    string `json:"verifier"`
+	RedirectURI string `json:"redirect_uri"`
+}
+
+// code gets a code for the person who is signed in to Keycloak in b.
+func (s *Scenario) code(ctx context.Context, b *browser.Browser) (grant, error) {
+	verifier := oauth2.GenerateVerifier()
+	query := s.request(verifier)
+	page, err := s.ask(ctx, b, query)
+	if err != nil {
+		return grant{}, err
+	}
+	location, err := url.Parse(page.Header.Get("Location"))
+	if err != nil || browser.Bare(location) != query.Get("redirect_uri") || !location.Query().Has("code") {
+		return grant{}, check.Mismatch(Describe(page), "a code, since the browser is signed in to Keycloak")
+	}
+	if location.Query().Get("state") != query.Get("state") {
+		return grant{}, check.Mismatch("another state in Keycloak's answer than in the request", "the same")
+	}
+	return grant{Code: location.Query().Get("code"), Verifier: verifier, RedirectURI: query.Get("redirect_uri")}, nil
+}
+
+// exchange turns a code into an access token.
+func (s *Scenario) exchange(ctx context.Context, code grant) (string, error) {
+	input, err := json.Marshal(code)
+	if err != nil {
+		return "", err
+	}
+	name := s.Stack.MLflow.Container
+	tokens, err := probe.JSON[struct {
+		Access string `json:"access_token"`
+	}](ctx, s.Docker, name, probe.CodeExchange, input)
+	if err == nil && tokens.Access == "" {
+		err = errors.New("the answer holds no access token")
+	}
+	if err != nil {
+		return "", fmt.Errorf("exchange a code for a token inside %s: %w", name, err)
+	}
+	return tokens.Access, nil
+}
+
+// ExchangeCodeTwice gets a code of a person who is signed in and exchanges it two
+// times. The first error is of what has to work, the second of the replay.
+func (s *Scenario) ExchangeCodeTwice(ctx context.Context, who *Person) (proper, replay error) {
+	code, err := s.code(ctx, who.Browser)
+	if err != nil {
+		return err, nil
+	}
+	if _, err := s.exchange(ctx, code); err != nil {
+		return err, nil
+	}
+	_, err = s.exchange(ctx, code)
+	return nil, err
+}
