@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/syncstatus"
 )
@@ -21,7 +21,7 @@ import (
 func TestWhatIsSignedOutInKeycloakEndsInMLflow(t *testing.T) {
 	nightly(t)
 	l, deployed := sharedLab(t), runningStack(t)
-	visit := login.NewScenario(deployed, openEngine(t))
+	visit := scenario.New(deployed, openEngine(t))
 	require.NoError(t, visit.SetUp(t.Context()))
 	t.Cleanup(func() { _, err := visit.TearDown(context.Background()); require.NoError(t, err) })
 	client, err := admin.Open(t.Context(), deployed.Keycloak, 30*time.Second)
