@@ -3,13 +3,8 @@ package rotation
 import (
 	"context"
 	_ "embed"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"strings"
 
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
-	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
 
@@ -23,33 +18,12 @@ func APIKeys(ctx context.Context, s *stack.Stack, step stack.Step) error {
 	if err != nil || keys.Version(credentials.MLflowGateway) == credentials.FirstVersion {
 		return err
 	}
-	told, err := s.Outputs(ctx)
-	if err != nil {
-		return err
-	}
-	now, err := keys.Current(credentials.MLflowGateway)
-	if err != nil {
-		return err
-	}
-	before, err := keys.Previous(credentials.MLflowGateway)
-	if err != nil {
-		return err
-	}
-	input, err := json.Marshal(map[string]any{"now": now, "before": before})
-	if err != nil {
-		return err
-	}
 	step.Say("looking at the API keys that are stored in MLflow")
-	ran, err := s.Docker.Exec(ctx, told.MLflow.Container, []string{"python", "-c", gatewayScript}, engine.Stdin(strings.NewReader(string(input))))
-	if err == nil && ran.ExitCode != 0 {
-		// The script says in its last line what is wrong, without a secret.
-		lines := strings.Split(strings.TrimSpace(ran.Stderr), "\n")
-		err = errors.New(lines[len(lines)-1])
-	}
+	turned, err := rewrap(ctx, s, credentials.MLflowGateway, gatewayScript)
 	if err != nil {
-		return fmt.Errorf("turn %s: %w; `mlflow-sso up` goes on from there", credentials.MLflowGateway, err)
+		return err
 	}
-	if turned := strings.TrimSpace(ran.Stdout); turned != "0" {
+	if turned != "0" {
 		step.Say("%s stored API keys are encrypted with the key of now", turned)
 	}
 	return nil

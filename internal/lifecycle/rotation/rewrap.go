@@ -1,0 +1,48 @@
+package rotation
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/mlflow-sso/mlflow-sso/components/credentials"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/stack"
+)
+
+// rewrap runs a script in MLflow's container with the current and the previous values of a
+// credential on its standard input, and returns what it printed.
+func rewrap(ctx context.Context, s *stack.Stack, label credentials.Label, script string) (string, error) {
+	keys, err := s.Keys(ctx)
+	if err != nil {
+		return "", err
+	}
+	told, err := s.Outputs(ctx)
+	if err != nil {
+		return "", err
+	}
+	now, err := keys.Current(label)
+	if err != nil {
+		return "", err
+	}
+	before, err := keys.Previous(label)
+	if err != nil {
+		return "", err
+	}
+	input, err := json.Marshal(map[string]any{"now": now, "before": before})
+	if err != nil {
+		return "", err
+	}
+	ran, err := s.Docker.Exec(ctx, told.MLflow.Container, []string{"python", "-c", script}, engine.Stdin(strings.NewReader(string(input))))
+	if err == nil && ran.ExitCode != 0 {
+		// The script says in its last line what is wrong, without a secret.
+		lines := strings.Split(strings.TrimSpace(ran.Stderr), "\n")
+		err = errors.New(lines[len(lines)-1])
+	}
+	if err != nil {
+		return "", fmt.Errorf("turn %s: %w; `mlflow-sso up` goes on from there", label, err)
+	}
+	return strings.TrimSpace(ran.Stdout), nil
+}

@@ -1,0 +1,56 @@
+package rotation
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/mlflow-sso/mlflow-sso/components/credentials"
+	"github.com/mlflow-sso/mlflow-sso/internal/stack"
+)
+
+//go:embed rewrap_webhook_secrets.py
+var webhookScript string
+
+// WebhookSecrets ensures that the current key decrypts the secrets of MLflow's webhooks. MLflow
+// stores no number of the key with them, and a stack whose webhooks were on under an earlier
+// version has secrets under keys that are gone, so all of them are checked each time.
+func WebhookSecrets(ctx context.Context, s *stack.Stack, step stack.Step) error {
+	if s.Config.MLflow.Webhooks == nil {
+		return nil
+	}
+	printed, err := rewrap(ctx, s, credentials.MLflowWebhooks, webhookScript)
+	if err != nil {
+		return err
+	}
+	message, err := webhookMessage(printed)
+	if err != nil {
+		return fmt.Errorf("rotate %s: %w", credentials.MLflowWebhooks, err)
+	}
+	if message != "" {
+		step.Say("%s", message)
+	}
+	return nil
+}
+
+// webhookMessage is what a person should know of what the script printed; empty if nothing.
+func webhookMessage(printed string) (string, error) {
+	var result struct {
+		Turned int      `json:"turned"`
+		Lost   []string `json:"lost"`
+	}
+	if err := json.Unmarshal([]byte(printed), &result); err != nil {
+		return "", fmt.Errorf("got %q from the script, want JSON: %w", printed, err)
+	}
+	var parts []string
+	if result.Turned > 0 {
+		parts = append(parts, fmt.Sprintf("%d webhook secrets are encrypted with the current key", result.Turned))
+	}
+	if len(result.Lost) > 0 {
+		parts = append(parts, fmt.Sprintf("no key of this stack decrypts the secret of webhook %s: it is disabled; set its secret again and enable it",
+			strings.Join(result.Lost, ", ")))
+	}
+	return strings.Join(parts, "; "), nil
+}

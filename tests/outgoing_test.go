@@ -1,0 +1,62 @@
+package tests
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/components/credentials"
+	"github.com/mlflow-sso/mlflow-sso/components/mlflow"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/pulumimock"
+)
+
+// outgoingVariables are set exactly where something may call other hosts.
+var outgoingVariables = []string{
+	"MLFLOW_SSO_GATEWAY_PROVIDERS", "MLFLOW_SSO_GATEWAY_HOSTS", "MLFLOW_SSO_GATEWAY_OWN_SERVERS",
+	"MLFLOW_SSO_WEBHOOK_HOSTS", "MLFLOW_SSO_WEBHOOK_OWN_SERVERS", "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY",
+}
+
+func TestNoStackFileLetsTheServerCallOut(t *testing.T) {
+	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
+		env := environment(t, service(t, r, "mlflow"))
+		require.Equal(t, "false", env["MLFLOW_ENABLE_AI_GATEWAY"].Value)
+		for _, name := range outgoingVariables {
+			require.NotContains(t, env, name)
+		}
+	})
+}
+
+func TestWhatMayCallOutIsToldItsHostsAndItsKeyIsDerived(t *testing.T) {
+	values, _, err := pulumimock.StackFile(inRepository("Pulumi.yaml"), inRepository("Pulumi.dev.yaml"))
+	require.NoError(t, err)
+	values["mlflow-sso:mlflow"] = `{"publicURL":"http://localhost:5000","gateway":{"providers":["openai","azure"],"hosts":["api.openai.com","llm.example.com:8443"],
+		"ownServers":["http://llm.internal:8000"]},"webhooks":{"hosts":["hooks.example.com"],"ownServers":["http://ci.internal:8080"]}}`
+	r, err := runWith(t, values)
+	require.NoError(t, err)
+	for name, want := range map[string]string{
+		"MLFLOW_ENABLE_AI_GATEWAY": "true", "OIDC_GEN_AI_GATEWAY_ENABLED": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+		"MLFLOW_SSO_GATEWAY_PROVIDERS": "openai,azure", "MLFLOW_SSO_GATEWAY_HOSTS": "api.openai.com,llm.example.com:8443",
+		"MLFLOW_SSO_GATEWAY_OWN_SERVERS": "http://llm.internal:8000", "MLFLOW_SSO_WEBHOOK_HOSTS": "hooks.example.com", "MLFLOW_SSO_WEBHOOK_OWN_SERVERS": "http://ci.internal:8080",
+	} {
+		require.Equal(t, want, told(t, r, "mlflow", name).Value, name)
+	}
+	key := told(t, r, "mlflow", "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY")
+	require.True(t, key.Secret)
+	require.Equal(t, fernet(t, credentials.MLflowWebhooks), key.Value)
+	var holders []string
+	for _, found := range findings(t, r) {
+		if found.label == credentials.MLflowWebhooks {
+			holders = append(holders, found.where)
+		}
+	}
+	require.Equal(t, []string{"mlflow-container MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY"}, holders)
+	require.Equal(t, []any{"https://hooks.example.com", "http://ci.internal:8080"}, r.ClearOutputs()["mlflow"].(map[string]any)["webhookTargets"])
+}
+
+func TestTheComponentRefusesWhatTheSettingsRefuse(t *testing.T) {
+	args := &mlflow.Args{Gateway: &mlflow.Gateway{Providers: []string{"vertex_ai"}, Targets: mlflow.Targets{OwnServers: []string{"http://mlflow:5000"}}}, Webhooks: &mlflow.Webhooks{}}
+	err := args.Validate()
+	for _, want := range []string{"Gateway.Providers: got \"vertex_ai\"", "Gateway.OwnServers: got \"http://mlflow:5000\"", "Webhooks.Key is missing", "Webhooks has no Hosts"} {
+		require.ErrorContains(t, err, want)
+	}
+}
