@@ -6,9 +6,10 @@ import sqlite3
 import time
 import unittest
 
-from tests import environment  # before what is imported now  # noqa: F401
 from tests.gateway_server import PEOPLE, Server
 from tests.stand_in import StandIn
+
+from tests import environment  # before what is imported now  # noqa: F401
 
 ADMIN, MEMBER, OTHER = PEOPLE
 API = "/api/3.0/mlflow/gateway/"

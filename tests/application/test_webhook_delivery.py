@@ -10,9 +10,10 @@ import time
 import unittest
 
 from cryptography.fernet import Fernet
-from tests import environment  # before what is imported now  # noqa: F401
 from tests.gateway_server import PEOPLE, Server
 from tests.stand_in import StandIn
+
+from tests import environment  # before what is imported now  # noqa: F401
 
 ADMIN, MEMBER, _ = PEOPLE
 KEY = base64.urlsafe_b64encode(os.urandom(32)).decode()

@@ -19,12 +19,12 @@ func APIKeys(ctx context.Context, s *stack.Stack, step stack.Step) error {
 		return err
 	}
 	step.Say("looking at the API keys that are stored in MLflow")
-	turned, err := rewrap(ctx, s, credentials.MLflowGateway, gatewayScript)
+	rewrapped, err := rewrap(ctx, s, credentials.MLflowGateway, gatewayScript)
 	if err != nil {
 		return err
 	}
-	if turned != "0" {
-		step.Say("%s stored API keys are encrypted with the key of now", turned)
+	if rewrapped != "0" {
+		step.Say("%s stored API keys are encrypted with the key of now", rewrapped)
 	}
 	return nil
 }

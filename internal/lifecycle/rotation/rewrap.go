@@ -19,7 +19,7 @@ func rewrap(ctx context.Context, s *stack.Stack, label credentials.Label, script
 	if err != nil {
 		return "", err
 	}
-	told, err := s.Outputs(ctx)
+	stackOutputs, err := s.Outputs(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -35,14 +35,14 @@ func rewrap(ctx context.Context, s *stack.Stack, label credentials.Label, script
 	if err != nil {
 		return "", err
 	}
-	ran, err := s.Docker.Exec(ctx, told.MLflow.Container, []string{"python", "-c", script}, engine.Stdin(strings.NewReader(string(input))))
+	ran, err := s.Docker.Exec(ctx, stackOutputs.MLflow.Container, []string{"python", "-c", script}, engine.Stdin(strings.NewReader(string(input))))
 	if err == nil && ran.ExitCode != 0 {
 		// The script says in its last line what is wrong, without a secret.
 		lines := strings.Split(strings.TrimSpace(ran.Stderr), "\n")
 		err = errors.New(lines[len(lines)-1])
 	}
 	if err != nil {
-		return "", fmt.Errorf("turn %s: %w; `mlflow-sso up` goes on from there", label, err)
+		return "", fmt.Errorf("rotate %s: %w; run `mlflow-sso up` again, which continues", label, err)
 	}
 	return strings.TrimSpace(ran.Stdout), nil
 }

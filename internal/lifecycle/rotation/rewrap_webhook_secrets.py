@@ -1,5 +1,5 @@
 # Encrypts the secrets of MLflow's webhooks with the current key, all of it or nothing. Prints how
-# many it encrypted anew, and the names of webhooks whose secret no key of this stack opens: those are
+# many it encrypted again, and the names of webhooks whose secret no key of this stack opens: those are
 # disabled, without their secret. The keys come as JSON on standard input.
 import json
 import os
@@ -22,7 +22,7 @@ def opened(secret, ciphers):
     return None
 
 
-turned, lost = 0, []
+rewrapped, lost = 0, []
 with psycopg.connect(os.environ["MLFLOW_BACKEND_STORE_URI"], connect_timeout=20) as database:
     rows = []
     if database.execute("SELECT to_regclass('webhooks')").fetchone()[0]:
@@ -36,5 +36,5 @@ with psycopg.connect(os.environ["MLFLOW_BACKEND_STORE_URI"], connect_timeout=20)
             lost.append(name)
         else:
             database.execute("UPDATE webhooks SET secret = %s WHERE webhook_id = %s", [current.encrypt(plain).decode(), identity])
-            turned += 1
-print(json.dumps({"turned": turned, "lost": lost}))
+            rewrapped += 1
+print(json.dumps({"rewrapped": rewrapped, "lost": lost}))

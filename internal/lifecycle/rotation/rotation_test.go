@@ -9,11 +9,11 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 )
 
-func TestAPersonIsToldOfEachWebhookThatLostItsSecret(t *testing.T) {
-	message, err := webhookMessage(`{"turned": 0, "lost": []}`)
+func TestEachWebhookWithAnUnreadableSecretIsReported(t *testing.T) {
+	message, err := webhookMessage(`{"rewrapped": 0, "lost": []}`)
 	require.NoError(t, err)
 	require.Empty(t, message)
-	message, err = webhookMessage(`{"turned": 2, "lost": ["a", "b"]}`)
+	message, err = webhookMessage(`{"rewrapped": 2, "lost": ["a", "b"]}`)
 	require.NoError(t, err)
 	require.Contains(t, message, "2 webhook secrets")
 	require.Contains(t, message, "webhook a, b")

@@ -38,15 +38,15 @@ func WebhookSecrets(ctx context.Context, s *stack.Stack, step stack.Step) error 
 // webhookMessage is what a person should know of what the script printed; empty if nothing.
 func webhookMessage(printed string) (string, error) {
 	var result struct {
-		Turned int      `json:"turned"`
-		Lost   []string `json:"lost"`
+		Rewrapped int      `json:"rewrapped"`
+		Lost      []string `json:"lost"`
 	}
 	if err := json.Unmarshal([]byte(printed), &result); err != nil {
 		return "", fmt.Errorf("got %q from the script, want JSON: %w", printed, err)
 	}
 	var parts []string
-	if result.Turned > 0 {
-		parts = append(parts, fmt.Sprintf("%d webhook secrets are encrypted with the current key", result.Turned))
+	if result.Rewrapped > 0 {
+		parts = append(parts, fmt.Sprintf("%d webhook secrets are encrypted with the current key", result.Rewrapped))
 	}
 	if len(result.Lost) > 0 {
 		parts = append(parts, fmt.Sprintf("no key of this stack decrypts the secret of webhook %s: it is disabled; set its secret again and enable it",
