@@ -147,8 +147,8 @@ func TestNoCredentialIsInALabelANameOrACommand(t *testing.T) {
 	})
 }
 
-// What a service need not know is not told to it.
-func TestEachCredentialIsToldToThoseWhoNeedItAndToNobodyElse(t *testing.T) {
+// A service does not get what it need not know.
+func TestEachCredentialIsGivenToThoseWhoNeedItAndToNobodyElse(t *testing.T) {
 	want := map[credentials.Label][]string{
 		credentials.PostgresSuperuser:   {"postgres-container POSTGRES_SUPERUSER_PASSWORD"},
 		credentials.PostgresMLflow:      {"mlflow-container MLFLOW_BACKEND_STORE_URI", "postgres-container POSTGRES_PASSWORD_MLFLOW"},
@@ -169,9 +169,9 @@ func TestEachCredentialIsToldToThoseWhoNeedItAndToNobodyElse(t *testing.T) {
 		credentials.DemoOutsider: {"output demoUsers[2].password", "realm-user-demo-outsider initialPassword.value"},
 	}
 	// Only where something needs it: see tests/machines_test.go.
-	steward := 1
+	accessAdmin := 1
 	webhooks := 1 // see tests/outgoing_test.go
-	require.Len(t, credentials.Labels(), len(want)+len(demo)+len(ofSnapshots)+steward+webhooks, "a new credential: say here who needs it")
+	require.Len(t, credentials.Labels(), len(want)+len(demo)+len(ofSnapshots)+accessAdmin+webhooks, "a new credential: say here who needs it")
 	forEachStack(t, func(t *testing.T, stack string, r *pulumimock.Recording) {
 		want := maps.Clone(want)
 		if settings(t, stack).Realm.DemoUsers {

@@ -1,7 +1,7 @@
 // Package edgeclient connects to the public addresses of a stack from this machine.
 //
 // Where an edge stands in front, connections for its names go to where it is
-// published on this very machine, whatever the names lead to elsewhere: what is
+// published on this very machine, wherever the names lead otherwise: what is
 // proved is this deployment and not a resolver, and a stack can be proved before
 // its names are known to anybody. Names and certificates are checked all the same.
 // The edge's internal authority, where it has one, is read out of its container and
@@ -30,7 +30,7 @@ var ErrNoAuthority = errors.New("no certificate authority of its own")
 // Client is the way to a stack's public addresses.
 type Client struct {
 	// Authority is the internal authority's root certificate, in PEM; empty where the
-	// certificates are somebody else's.
+	// certificates are someone else's.
 	Authority string
 
 	pool  *x509.CertPool
@@ -73,7 +73,7 @@ func Open(ctx context.Context, stack outputs.Stack, docker *engine.Engine) (*Cli
 
 // Authority is the root certificate of the edge's internal authority, in PEM. It
 // is no secret: whoever shall trust the stack is given it. ErrNoAuthority is
-// wrapped where the certificates are somebody else's.
+// wrapped where the certificates are someone else's.
 func Authority(ctx context.Context, stack outputs.Stack, docker *engine.Engine) (string, error) {
 	switch {
 	case !stack.Edge.Exists():

@@ -7,7 +7,7 @@ type findings struct {
 	recovery
 	// requested says that the caller asks to look first at what there is.
 	requested bool
-	// externalKeycloak says that a database elsewhere holds what a Keycloak has left there.
+	// externalKeycloak says that an external database holds what a Keycloak has left there.
 	externalKeycloak bool
 	// databaseMoved says that Keycloak is about to find another database.
 	databaseMoved bool

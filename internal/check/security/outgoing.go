@@ -54,10 +54,7 @@ func (c *suite) outgoingCalls(ctx context.Context) (string, error) {
 		{c.thiefToken, http.MethodPost, "/api/3.0/mlflow/prompt-optimization/jobs", map[string]any{"experiment_id": "0"}},
 	}
 	for _, t := range tries {
-		within, stop := context.WithTimeout(ctx, answersWithin)
-		got, err := c.as(within, t.token, t.method, t.path, t.body)
-		slow := within.Err() != nil && ctx.Err() == nil
-		stop()
+		got, slow, err := c.within(ctx, answersWithin, request{method: t.method, url: c.stack.MLflow.URL + t.path, header: bearer(t.token), body: t.body})
 		switch {
 		case slow:
 			return "", login.Mismatch(fmt.Sprintf("no answer within %s to %s %s", answersWithin, t.method, t.path), "a refusal at once")

@@ -10,6 +10,9 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/poll"
 )
 
 // The addresses of MLflow that many attacks ask.
@@ -101,6 +104,24 @@ func (c *suite) ask(ctx context.Context, q request) (response, error) {
 		return response{}, fmt.Errorf("%s %s: read the answer: %w", q.method, bare, err)
 	}
 	return response{status: got.StatusCode, header: got.Header, body: string(body)}, nil
+}
+
+// within asks, and says whether the server took longer than a limit. Pauses that the edge's rate
+// limit asks for do not count: the server has not seen the request.
+func (c *suite) within(ctx context.Context, limit time.Duration, q request) (got response, slow bool, err error) {
+	for {
+		limited, stop := context.WithTimeout(context.WithValue(ctx, pausesOutside{}, true), limit)
+		got, err = c.ask(limited, q)
+		slow = limited.Err() != nil && ctx.Err() == nil
+		stop()
+		var busy *rateLimitError
+		if !errors.As(err, &busy) {
+			return got, slow, err
+		}
+		if err := poll.Pause(ctx, busy.wait); err != nil {
+			return response{}, false, err
+		}
+	}
 }
 
 // bearer is the header of who has a token; nil for a stranger.

@@ -237,10 +237,7 @@ func (s *sweeper) one(ctx context.Context, t trial) error {
 	}
 	header := bearer(s.token)
 	maps.Copy(header, t.header)
-	within, stop := context.WithTimeout(ctx, trialTimeout)
-	got, err := s.ask(within, request{method: t.method, url: address, header: header, body: t.body})
-	slow := within.Err() != nil && ctx.Err() == nil
-	stop()
+	got, slow, err := s.within(ctx, trialTimeout, request{method: t.method, url: address, header: header, body: t.body})
 	switch {
 	case slow:
 		s.add(fmt.Sprintf("no answer within %s", trialTimeout), t.route, t.how)

@@ -23,6 +23,16 @@ type guard struct {
 	behind  http.RoundTripper
 }
 
+// pausesOutside is the key of a context whose owner waits for the edge's rate limit itself.
+type pausesOutside struct{}
+
+// rateLimitError says for how long the edge's rate limit wants no request.
+type rateLimitError struct{ wait time.Duration }
+
+func (e *rateLimitError) Error() string {
+	return fmt.Sprintf("the edge's rate limit asks for a pause of %s", e.wait)
+}
+
 // newGuard takes the addresses from the stack's outputs.
 func newGuard(stack outputs.Stack) (*guard, error) {
 	g := &guard{origins: map[string]bool{}}
@@ -62,8 +72,11 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 		if err := got.Body.Close(); err != nil {
 			return nil, err
 		}
+		if r.Context().Value(pausesOutside{}) != nil {
+			return nil, &rateLimitError{wait: wait}
+		}
 		if err := poll.Pause(r.Context(), wait); err != nil {
-			return nil, fmt.Errorf("the edge wants a pause of %s: %w", wait, err)
+			return nil, fmt.Errorf("%w: %w", &rateLimitError{wait: wait}, err)
 		}
 		r = r.Clone(r.Context())
 		if r.GetBody != nil {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -63,6 +64,41 @@ func TestWhatTheEdgePutsOffIsAskedAgainWithItsBody(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, page.Status)
 	require.Equal(t, 2, asked)
+}
+
+func TestAPauseForTheRateLimitIsNoSlowAnswer(t *testing.T) {
+	asked := 0
+	own := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if asked++; asked == 1 {
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(http.StatusTooManyRequests)
+		}
+	}))
+	defer own.Close()
+	client := &http.Client{Transport: http.DefaultTransport}
+	(&guard{origins: map[string]bool{own.URL: true}}).apply(client, nil)
+	s := &sweeper{suite: &suite{client: client}}
+
+	got, slow, err := s.within(t.Context(), 500*time.Millisecond, request{method: http.MethodGet, url: own.URL})
+
+	require.NoError(t, err)
+	require.False(t, slow)
+	require.Equal(t, http.StatusOK, got.status)
+	require.Equal(t, 2, asked)
+}
+
+func TestAnAnswerThatDoesNotComeIsSlow(t *testing.T) {
+	release := make(chan struct{})
+	own := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
+	defer own.Close()
+	defer close(release)
+	client := &http.Client{Transport: http.DefaultTransport}
+	(&guard{origins: map[string]bool{own.URL: true}}).apply(client, nil)
+	s := &sweeper{suite: &suite{client: client}}
+
+	_, slow, _ := s.within(t.Context(), 50*time.Millisecond, request{method: http.MethodGet, url: own.URL})
+
+	require.True(t, slow)
 }
 
 func TestAStackThatTellsNoAddressIsNotAttacked(t *testing.T) {

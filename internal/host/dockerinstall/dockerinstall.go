@@ -3,7 +3,7 @@
 // One that answers already is used, wherever it is. Otherwise root on a Debian
 // machine gets Debian's docker.io, started by the machine's init system, or as a
 // process of its own where there is none. An engine that DOCKER_HOST names is
-// somebody else's: if it does not answer, nothing is installed or started.
+// someone else's: if it does not answer, nothing is installed or started.
 package dockerinstall
 
 import (
@@ -71,7 +71,7 @@ func provide(ctx context.Context, s *progress.Step, logFile string) (*engine.Eng
 	}
 	if user := os.Geteuid(); user != 0 {
 		return nil, fmt.Errorf("dockerd is installed but does not run, and this is user %d and not root; "+
-			"run this as root, or have somebody start it (systemctl start docker)", user)
+			"run this as root, or ask an administrator to start it (systemctl start docker)", user)
 	}
 	s.Say("waiting for the end of the one that was here")
 	awaitEnd(ctx, pidFile, endWithin)

@@ -24,7 +24,7 @@ type strategy struct {
 	// only says that nothing else should be tried where this way is here.
 	only bool
 	here func() bool
-	// start returns as soon as the engine is on its way; ended then tells if it
+	// start returns as soon as the engine is on its way; ended then reports if it
 	// gives up, and is nil where that cannot be known.
 	start func(context.Context, *progress.Step) (ended <-chan error, err error)
 	// complaint is the end of the engine's own log, for an error; may be empty.

@@ -77,7 +77,7 @@ func Ensure(ctx context.Context, h datadir.Home, root string, log *progress.Log)
 }
 
 // Installed is the toolchain in the home, as Ensure has left it there: nothing
-// is looked at or built.
+// is checked or built.
 func Installed(h datadir.Home) *Toolchain {
 	return &Toolchain{Root: h.Toolchain(), PulumiHome: h.Pulumi(), Environment: additions(os.Environ(), h.Toolchain(), h.Pulumi())}
 }

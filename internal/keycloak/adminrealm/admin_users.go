@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// adminRole lets somebody do anything in Keycloak.
+	// adminRole grants every right in Keycloak.
 	adminRole = "admin"
 	// manyPeople are more than this realm ever has.
 	manyPeople = 10000
@@ -22,10 +22,10 @@ const (
 	there, away = "there", "away"
 )
 
-// person is how a difference calls somebody.
+// person names a user in a difference.
 func person(username string) string { return "person " + username }
 
-// people tells who is missing and who ought to be gone.
+// people reports who is missing and who ought to be gone.
 func (s *session) people(ctx context.Context) ([]Difference, error) {
 	all, err := s.everybody(ctx)
 	if err != nil {
@@ -57,8 +57,8 @@ func judgePeople(all []*gocloak.User, stands bool, now time.Time) []Difference {
 	return found
 }
 
-// mendPeople makes who is missing and removes who ought to be gone.
-func (s *session) mendPeople(ctx context.Context, found []Difference) error {
+// reconcilePeople makes who is missing and removes who ought to be gone.
+func (s *session) reconcilePeople(ctx context.Context, found []Difference) error {
 	all, err := s.everybody(ctx)
 	if err != nil {
 		return err
@@ -73,7 +73,7 @@ func (s *session) mendPeople(ctx context.Context, found []Difference) error {
 		}
 		at := slices.IndexFunc(all, func(u *gocloak.User) bool { return person(gocloak.PString(u.Username)) == d.What })
 		if at < 0 {
-			continue // somebody else was quicker
+			continue // someone else was quicker
 		}
 		if err := s.remove(ctx, gocloak.PString(all[at].ID), d.What); err != nil {
 			return err
@@ -91,7 +91,7 @@ func (s *session) everybody(ctx context.Context) ([]*gocloak.User, error) {
 	return all, nil
 }
 
-// makeAdministrator makes somebody who may do anything. Until the last call
+// makeAdministrator makes a user who may do anything. Until the last call
 // succeeds they may do nothing.
 func (s *session) makeAdministrator(ctx context.Context, who gocloak.User, password string) (id string, err error) {
 	who.Enabled = gocloak.BoolP(true)
@@ -111,7 +111,7 @@ func (s *session) makeAdministrator(ctx context.Context, who gocloak.User, passw
 	return id, nil
 }
 
-// remove deletes somebody, which ends their sessions. Who is gone already is no error.
+// remove deletes a user, which ends their sessions. Who is gone already is no error.
 func (s *session) remove(ctx context.Context, id, who string) error {
 	if err := s.api.DeleteUser(ctx, s.api.Token, name, id); err != nil && !admin.IsNotFound(err) {
 		return s.failed("remove "+who, err)
@@ -137,20 +137,20 @@ func (r *Realm) UnknownAdmins(ctx context.Context) ([]string, error) {
 	}
 	ours := "service-account-" + strings.ToLower(r.stack.Keycloak.Provider.ID)
 	if !slices.ContainsFunc(mighty, func(u *gocloak.User) bool { return gocloak.PString(u.Username) == ours }) {
-		return nil, fmt.Errorf("among those with the role %s in realm %s is no %s, want the one who asks; does Keycloak still tell who has a role?", adminRole, name, ours)
+		return nil, fmt.Errorf("among those with the role %s in realm %s is no %s, want the one who asks; does Keycloak still report who has a role?", adminRole, name, ours)
 	}
 	if r.stack.Keycloak.Admin.Exists() {
 		people = nil
 	}
-	return strangers(append(people, mighty...), ours, time.Now()), nil
+	return unmanaged(append(people, mighty...), ours, time.Now()), nil
 }
 
-func strangers(all []*gocloak.User, ours string, now time.Time) []string {
+func unmanaged(all []*gocloak.User, ours string, now time.Time) []string {
 	var found []string
 	for _, who := range all {
 		username := gocloak.PString(who.Username)
 		until, isGuest := guestUntil(who)
-		// Nobody is let in for longer: whoever has longer was made by somebody else.
+		// Nobody is let in for longer: whoever has longer was made by someone else.
 		isGuest = isGuest && until.Before(now.Add(SessionMax+time.Minute))
 		if isGuest || username == ours || username == keycloak.AdminUsername {
 			continue

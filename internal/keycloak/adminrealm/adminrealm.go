@@ -4,15 +4,15 @@
 // The program cannot keep that realm: Keycloak makes it by itself, and Pulumi
 // cannot take it over in the update that makes the server. So the tool sets it
 // after each update, over the admin API and with the program's own service
-// account: what a stranger may try, how long a session lasts, what is remembered,
+// account: how often a login may fail, how long a session lasts, what is remembered,
 // who is in it; and it shuts the doors that Keycloak gives administrators in the
-// stack's own realm, where there are none, gives the keeper its one right there, and sets
-// the derived passwords of people when those are turned. Settling a realm that is as it should be changes nothing. What
-// this package does not name stays as somebody set it.
+// stack's own realm, where there are none, gives the identity sync its one right there, and sets
+// the derived passwords of people when those are rotated. Reconciling a realm that is as it should be changes nothing. What
+// this package does not name stays as it is.
 //
 // A person who is let in carries the time when that ends. Whoever looks after the
 // realm next removes those whose time is over, so that nothing stays behind of a
-// command that was killed. People who were made by somebody else are never touched.
+// command that was killed. People who were made by someone else are never touched.
 package adminrealm
 
 import (
@@ -57,24 +57,24 @@ func New(stack outputs.Stack) *Realm {
 
 // reconciler is one side of the realm: how to see what differs, and how to set that back.
 type reconciler struct {
-	look func(*session, context.Context) ([]Difference, error)
-	mend func(*session, context.Context, []Difference) error
+	look      func(*session, context.Context) ([]Difference, error)
+	reconcile func(*session, context.Context, []Difference) error
 }
 
 // aspects are in the order in which they are set. The settings come last: a new
 // address of the realm ends every session, also that of whoever sets it.
 func (r *Realm) aspects() []reconciler {
 	return []reconciler{
-		{(*session).profile, (*session).mendProfile},
-		{(*session).people, (*session).mendPeople},
-		{(*session).passwords, (*session).mendPasswords},
-		{(*session).doors, (*session).mendDoors},
-		{(*session).watcherRights, (*session).mendWatcher},
-		{(*session).settings, (*session).mendSettings},
+		{(*session).profile, (*session).reconcileProfile},
+		{(*session).people, (*session).reconcilePeople},
+		{(*session).passwords, (*session).reconcilePasswords},
+		{(*session).doors, (*session).reconcileDoors},
+		{(*session).syncClientRights, (*session).reconcileSyncClient},
+		{(*session).settings, (*session).reconcileSettings},
 	}
 }
 
-// Differences are what Settle would set back; the realm stays as it is.
+// Differences are what Reconcile would set back; the realm stays as it is.
 func (r *Realm) Differences(ctx context.Context) ([]Difference, error) {
 	s, err := r.open(ctx)
 	if err != nil {
@@ -97,31 +97,31 @@ func (r *Realm) Reconcile(ctx context.Context) ([]Difference, error) {
 	if err != nil {
 		return nil, err
 	}
-	var mended []Difference
+	var changed []Difference
 	for _, a := range r.aspects() {
 		found, err := a.look(s, ctx)
 		if err != nil {
-			return mended, err
+			return changed, err
 		}
 		if len(found) == 0 {
 			continue
 		}
-		if err := a.mend(s, ctx, found); err != nil {
-			return mended, err
+		if err := a.reconcile(s, ctx, found); err != nil {
+			return changed, err
 		}
 		if s, err = r.open(ctx); err != nil {
-			return mended, err
+			return changed, err
 		}
 		left, err := a.look(s, ctx)
 		if err != nil {
-			return mended, err
+			return changed, err
 		}
 		if len(left) > 0 {
-			return mended, fmt.Errorf("realm %s was set, and still Keycloak says %s; is its image of another version, or does somebody else set it?", name, left[0])
+			return changed, fmt.Errorf("realm %s was set, and still Keycloak says %s; is its image of another version, or does someone else set it?", name, left[0])
 		}
-		mended = append(mended, found...)
+		changed = append(changed, found...)
 	}
-	return mended, nil
+	return changed, nil
 }
 
 // session is the service account, logged in for a minute.

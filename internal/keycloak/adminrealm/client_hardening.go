@@ -19,7 +19,7 @@ func (s *session) door(client string) string {
 	return "client " + client + " of realm " + s.stack.Realm.Name
 }
 
-// doors tells which are open. One that somebody has removed is shut, too.
+// doors reports which are open. One that a user has removed is shut, too.
 func (s *session) doors(ctx context.Context) ([]Difference, error) {
 	clients, err := s.doorClients(ctx)
 	if err != nil {
@@ -37,14 +37,14 @@ func (s *session) doors(ctx context.Context) ([]Difference, error) {
 func (s *session) doorClients(ctx context.Context) ([]*gocloak.Client, error) {
 	all, err := s.api.GetClients(ctx, s.api.Token, s.stack.Realm.Name, gocloak.GetClientsParams{})
 	if err != nil {
-		return nil, s.failed("look at the clients of realm "+s.stack.Realm.Name, err)
+		return nil, s.failed("read the clients of realm "+s.stack.Realm.Name, err)
 	}
 	return slices.DeleteFunc(all, func(c *gocloak.Client) bool {
 		return !slices.Contains(builtinAdminClients(), gocloak.PString(c.ClientID))
 	}), nil
 }
 
-func (s *session) mendDoors(ctx context.Context, _ []Difference) error {
+func (s *session) reconcileDoors(ctx context.Context, _ []Difference) error {
 	clients, err := s.doorClients(ctx)
 	if err != nil {
 		return err

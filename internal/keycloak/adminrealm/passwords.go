@@ -16,7 +16,7 @@ import (
 )
 
 // editionAttribute begins the attributes of the program's own client in which Keycloak
-// remembers which edition of somebody's password was set last. It is not asked of the
+// remembers which edition of a user's password was set last. It is not asked of the
 // password itself: a person may have changed that, and only another edition takes it
 // back. It is in the database that the passwords are in, so both are of one moment after
 // a restore.
@@ -68,9 +68,9 @@ func differingEditions(all []kept, marks map[string]string) []Difference {
 	return found
 }
 
-// mendPasswords sets them, ends the sessions that were begun with the old ones and then
+// reconcilePasswords sets them, ends the sessions that were begun with the old ones and then
 // remembers the edition: one that was not remembered is set once more.
-func (s *session) mendPasswords(ctx context.Context, found []Difference) error {
+func (s *session) reconcilePasswords(ctx context.Context, found []Difference) error {
 	for _, k := range s.derived() {
 		if !slices.ContainsFunc(found, func(d Difference) bool { return d.What == k.what() }) {
 			continue
@@ -98,7 +98,7 @@ func (s *session) marks(ctx context.Context) (id string, attributes map[string]s
 		err = fmt.Errorf("got %d clients %s, want the one who asks", len(found), s.stack.Keycloak.Provider.ID)
 	}
 	if err != nil {
-		return "", nil, s.failed("look at the program's own client", err)
+		return "", nil, s.failed("read the program's own client", err)
 	}
 	attributes = map[string]string{}
 	if found[0].Attributes != nil {
@@ -107,7 +107,7 @@ func (s *session) marks(ctx context.Context) (id string, attributes map[string]s
 	return gocloak.PString(found[0].ID), attributes, nil
 }
 
-// errReused is that the realm's policy has the password among those somebody had.
+// errReused is that the realm's policy has the password among those a user had.
 var errReused = errors.New("the realm's password policy does not take a password that was used before")
 
 func (s *session) setPassword(ctx context.Context, k kept) error {
@@ -144,7 +144,7 @@ func (s *session) reset(ctx context.Context, k kept, id string) error {
 	return err
 }
 
-// forgetPasswords removes the password of somebody who gets another one at once.
+// forgetPasswords removes the password of a user who gets another one at once.
 func (s *session) forgetPasswords(ctx context.Context, k kept, id string) error {
 	all, err := s.api.GetCredentials(ctx, s.api.Token, k.realm, id)
 	if err != nil {

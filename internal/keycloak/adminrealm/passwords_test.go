@@ -11,7 +11,7 @@ import (
 func TestAPasswordIsSetOnlyWhereAnotherEditionIsWanted(t *testing.T) {
 	first := kept{"master", "admin", "not shown", "1.1"}
 	second := kept{"mlflow", "demo-member", "not shown", "1.2"}
-	require.Empty(t, differingEditions([]kept{first}, nil), "nobody has turned anything")
+	require.Empty(t, differingEditions([]kept{first}, nil), "nobody has rotated anything")
 	require.Empty(t, differingEditions([]kept{first, second}, map[string]string{editionAttribute + "demo-member": "1.2"}))
 
 	found := differingEditions([]kept{first, second}, map[string]string{editionAttribute + "admin": "2.1"})

@@ -67,7 +67,7 @@ func (p userProfile) withUntil() error {
 	return err
 }
 
-// profile tells whether people can carry the attribute.
+// profile reports whether people can carry the attribute.
 func (s *session) profile(ctx context.Context) ([]Difference, error) {
 	seen := userProfile{}
 	if err := s.get(ctx, profilePath, &seen); err != nil {
@@ -83,7 +83,7 @@ func (s *session) profile(ctx context.Context) ([]Difference, error) {
 	return []Difference{{"user profile", "no " + untilAttribute + " for administrators alone", "one"}}, nil
 }
 
-func (s *session) mendProfile(ctx context.Context, _ []Difference) error {
+func (s *session) reconcileProfile(ctx context.Context, _ []Difference) error {
 	seen := userProfile{}
 	if err := s.get(ctx, profilePath, &seen); err != nil {
 		return err

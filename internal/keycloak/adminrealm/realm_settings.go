@@ -143,9 +143,9 @@ func text(value any) (string, error) {
 	return compact.String(), err
 }
 
-// mendSettings sends those that differ. Keycloak leaves alone what is not sent,
+// reconcileSettings sends those that differ. Keycloak leaves alone what is not sent,
 // but takes the attributes as a whole.
-func (s *session) mendSettings(ctx context.Context, found []Difference) error {
+func (s *session) reconcileSettings(ctx context.Context, found []Difference) error {
 	var seen representation
 	if err := s.get(ctx, "", &seen); err != nil {
 		return err

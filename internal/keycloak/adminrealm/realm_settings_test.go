@@ -67,7 +67,7 @@ func TestAChangeSetsEverythingThatDiffersAndNothingElse(t *testing.T) {
 			require.Empty(t, left)
 			attributes, err := after.attributes()
 			require.NoError(t, err)
-			require.Equal(t, "{}", attributes["acr.loa.map"], "an attribute of somebody's own is gone")
+			require.Equal(t, "{}", attributes["acr.loa.map"], "a custom attribute is gone")
 			again, err := after.change(wanted(stack), left)
 			require.NoError(t, err)
 			require.Equal(t, map[string]any{"realm": "master"}, again)

@@ -10,22 +10,22 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
 )
 
-// The keeper may see people, and nothing else. The right belongs to a client that
+// The identity sync may see people, and nothing else. The right belongs to a client that
 // Keycloak makes by itself in every realm, so the program cannot give it.
 const (
-	rightsClient = "realm-management"
-	watchersOnly = "view-users"
+	rightsClient   = "realm-management"
+	syncClientRole = "view-users"
 )
 
-// watcher is the keeper's account and the client that its rights are of; empty where
-// somebody has removed its client, which the program sees.
-type watcher struct {
+// syncClient is the identity sync's account and the client that its rights are of; empty where
+// a user has removed its client, which the program sees.
+type syncClient struct {
 	account, rights string
 	has             []*gocloak.Role
 }
 
-func (s *session) watcherRights(ctx context.Context) ([]Difference, error) {
-	w, err := s.findWatcher(ctx)
+func (s *session) syncClientRights(ctx context.Context) ([]Difference, error) {
+	w, err := s.findSyncClient(ctx)
 	if err != nil || w.account == "" {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func (s *session) watcherRights(ctx context.Context) ([]Difference, error) {
 	for _, role := range w.has {
 		names = append(names, gocloak.PString(role.Name))
 	}
-	if slices.Equal(names, []string{watchersOnly}) {
+	if slices.Equal(names, []string{syncClientRole}) {
 		return nil, nil
 	}
 	slices.Sort(names)
@@ -41,22 +41,22 @@ func (s *session) watcherRights(ctx context.Context) ([]Difference, error) {
 	if got == "" {
 		got = "none"
 	}
-	return []Difference{{"rights of " + realm.SyncClientID + " in realm " + s.stack.Realm.Name, got, watchersOnly}}, nil
+	return []Difference{{"rights of " + realm.SyncClientID + " in realm " + s.stack.Realm.Name, got, syncClientRole}}, nil
 }
 
-func (s *session) mendWatcher(ctx context.Context, _ []Difference) error {
-	w, err := s.findWatcher(ctx)
+func (s *session) reconcileSyncClient(ctx context.Context, _ []Difference) error {
+	w, err := s.findSyncClient(ctx)
 	if err != nil {
 		return err
 	}
 	in := s.stack.Realm.Name
-	wanted, err := s.api.GetClientRole(ctx, s.api.Token, in, w.rights, watchersOnly)
+	wanted, err := s.api.GetClientRole(ctx, s.api.Token, in, w.rights, syncClientRole)
 	if err != nil {
-		return s.failed("look at the right "+watchersOnly, err)
+		return s.failed("read the role "+syncClientRole, err)
 	}
 	var more []gocloak.Role
 	for _, role := range w.has {
-		if gocloak.PString(role.Name) != watchersOnly {
+		if gocloak.PString(role.Name) != syncClientRole {
 			more = append(more, *role)
 		}
 	}
@@ -69,12 +69,12 @@ func (s *session) mendWatcher(ctx context.Context, _ []Difference) error {
 		return nil // it has the one that it shall have
 	}
 	if err := s.api.AddClientRolesToUser(ctx, s.api.Token, in, w.rights, w.account, []gocloak.Role{*wanted}); err != nil {
-		return s.failed("give "+realm.SyncClientID+" the right "+watchersOnly, err)
+		return s.failed("give "+realm.SyncClientID+" the right "+syncClientRole, err)
 	}
 	return nil
 }
 
-func (s *session) findWatcher(ctx context.Context) (w watcher, err error) {
+func (s *session) findSyncClient(ctx context.Context) (w syncClient, err error) {
 	in := s.stack.Realm.Name
 	client, err := s.clientCalled(ctx, realm.SyncClientID)
 	if err != nil || client == "" {
@@ -89,7 +89,7 @@ func (s *session) findWatcher(ctx context.Context) (w watcher, err error) {
 	}
 	w.account = gocloak.PString(account.ID)
 	if w.has, err = s.api.GetClientRolesByUserID(ctx, s.api.Token, in, w.rights, w.account); err != nil {
-		return w, s.failed("look at the rights of "+realm.SyncClientID, err)
+		return w, s.failed("read the roles of "+realm.SyncClientID, err)
 	}
 	return w, nil
 }

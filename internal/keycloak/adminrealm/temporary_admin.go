@@ -14,16 +14,16 @@ import (
 // guestPrefix begins the user name of everybody who is let in for a while.
 const guestPrefix = "console-"
 
-// TemporaryAdmin is somebody who may do anything in Keycloak for a while.
+// TemporaryAdmin is a user who may do anything in Keycloak for a while.
 type TemporaryAdmin struct {
 	Username, Password string
-	// Until is when somebody else may remove them.
+	// Until is when someone else may remove them.
 	Until time.Time
 
 	id string
 }
 
-// guestUntil is the end of somebody's time, if they were let in for a while: by
+// guestUntil is the end of a user's time, if they were let in for a while: by
 // this tool, which a name alone does not prove.
 func guestUntil(who *gocloak.User) (time.Time, bool) {
 	if !strings.HasPrefix(gocloak.PString(who.Username), guestPrefix) || who.Attributes == nil {
@@ -37,7 +37,7 @@ func guestUntil(who *gocloak.User) (time.Time, bool) {
 	return until, err == nil
 }
 
-// expired says whether somebody was let in for a while that is over.
+// expired says whether a user was let in for a while that is over.
 func expired(who *gocloak.User, now time.Time) bool {
 	until, ok := guestUntil(who)
 	return ok && !now.Before(until)
@@ -62,7 +62,7 @@ func (r *Realm) CreateTemporaryAdmin(ctx context.Context, until time.Time) (*Tem
 	// without the end of their time would stay for ever.
 	made, err := s.api.GetUserByID(ctx, s.api.Token, name, guest.id)
 	if err != nil {
-		return nil, s.undo(ctx, guest, s.failed("look at "+person(guest.Username), err))
+		return nil, s.undo(ctx, guest, s.failed("read "+person(guest.Username), err))
 	}
 	if end, ok := guestUntil(made); !ok || !end.Equal(guest.Until) {
 		return nil, s.undo(ctx, guest, fmt.Errorf("realm %s did not keep when the time of %s ends; `mlflow-sso up` prepares it for that", name, person(guest.Username)))

@@ -22,7 +22,7 @@ func placesOf(name string) (client, user string) {
 
 func under(path, thing string) bool { return strings.HasPrefix(path, thing+pathSeparator) }
 
-// accountsOf are the service accounts of a stack, the steward among them.
+// accountsOf are the service accounts of a stack, the access admin among them.
 func accountsOf(stack outputs.Stack) []outputs.ServiceAccount {
 	if stack.AccessAdmin.ID == "" {
 		return stack.ServiceAccounts

@@ -53,7 +53,7 @@ func (r *Realm) failed(what string, err error) error {
 // ErrNoUser is wrapped where the realm has nobody of a name.
 var ErrNoUser = errors.New("there is no such person")
 
-// find is somebody by their user name.
+// find is a user by their user name.
 func (r *Realm) find(ctx context.Context, username string) (*gocloak.User, error) {
 	found, err := r.api.GetUsers(ctx, r.api.Token, r.stack.Realm.Name, gocloak.GetUsersParams{Username: &username, Exact: gocloak.BoolP(true)})
 	if err != nil {
@@ -65,18 +65,18 @@ func (r *Realm) find(ctx context.Context, username string) (*gocloak.User, error
 	return found[0], nil
 }
 
-// hasPassword says whether somebody has a way to log in that is Keycloak's own.
+// hasPassword says whether a user has a way to log in that is Keycloak's own.
 func (r *Realm) hasPassword(ctx context.Context, who *gocloak.User) (bool, error) {
 	ways, err := r.api.GetCredentials(ctx, r.api.Token, r.stack.Realm.Name, gocloak.PString(who.ID))
 	if err != nil {
-		return false, r.failed("look at the credentials of "+gocloak.PString(who.Username), err)
+		return false, r.failed("read the credentials of "+gocloak.PString(who.Username), err)
 	}
 	return len(ways) > 0, nil
 }
 
-// elsewhere names the place where somebody logs in who has no password here; empty
+// externalLogin names the place where a user logs in who has no password here; empty
 // where there is none.
-func (r *Realm) elsewhere(ctx context.Context, who *gocloak.User) (string, error) {
+func (r *Realm) externalLogin(ctx context.Context, who *gocloak.User) (string, error) {
 	if gocloak.PString(who.FederationLink) != "" {
 		return "a directory", nil
 	}

@@ -25,7 +25,7 @@ import (
 //go:embed probe_external.py
 var tryScript string
 
-// tryWithin bounds a look at all services that are not the stack's. Each client
+// tryWithin bounds a check of all services that are not the stack's. Each client
 // gives up by itself before.
 const tryWithin = 2 * time.Minute
 
@@ -35,8 +35,8 @@ const tryWithin = 2 * time.Minute
 // Nothing but that image has been made or changed by then. It returns whether a Keycloak has
 // left data in a database there.
 func Probe(ctx context.Context, s *stack.Stack, step stack.Step, known *stack.State) (holds bool, err error) {
-	elsewhere, err := platform.ReadExternal(s.Config)
-	if err != nil || !elsewhere.Any() {
+	external, err := platform.ReadExternal(s.Config)
+	if err != nil || !external.Any() {
 		return false, err
 	}
 	step.Say("trying the services that are not the stack's")
@@ -44,7 +44,7 @@ func Probe(ctx context.Context, s *stack.Stack, step stack.Step, known *stack.St
 	if err != nil {
 		return false, err
 	}
-	asked, secrets := asked(elsewhere)
+	asked, secrets := asked(external)
 	input, err := json.Marshal(asked)
 	if err != nil {
 		return false, fmt.Errorf("services that are not the stack's: %w", err)
@@ -65,10 +65,10 @@ func Probe(ctx context.Context, s *stack.Stack, step stack.Step, known *stack.St
 		seen[i].Said = without(secrets, seen[i].Said)
 		holds = holds || seen[i].Keycloak
 	}
-	return holds, judge(elsewhere, seen)
+	return holds, judge(external, seen)
 }
 
-// wayOut is the network by which the stack's containers reach what is elsewhere, or,
+// wayOut is the network by which the stack's containers reach what is external, or,
 // before it is there, the one that Docker has for everybody.
 func wayOut(ctx context.Context, s *stack.Stack) string {
 	edge := naming.Network(s.Config.Name, naming.EdgeNetwork)

@@ -19,34 +19,34 @@ const administrators = "administrators"
 
 // AdminRealm does that once Keycloak is ready, see package master.
 func AdminRealm(ctx context.Context, s *stack.Stack, step stack.Step) (stack.Changes, error) {
-	told, err := s.Outputs(ctx)
+	deployed, err := s.Outputs(ctx)
 	if err != nil {
 		return nil, err
 	}
-	step.Say("looking at Keycloak's %s", administrators)
-	mended, err := adminrealm.New(told).Reconcile(ctx)
+	step.Say("checking Keycloak's %s", administrators)
+	changed, err := adminrealm.New(deployed).Reconcile(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if len(mended) == 0 {
+	if len(changed) == 0 {
 		return stack.Changes{}, nil
 	}
-	step.Say("%s done, set %d things", administrators, len(mended))
+	step.Say("%s done, set %d things", administrators, len(changed))
 	return stack.Changes{"update": 1}, nil
 }
 
-// AdminRealmDifferences is what settleAdministrators would set. Where a service is
-// to be made anew that Keycloak needs, there is nobody to ask.
+// AdminRealmDifferences is what AdminRealm would set. Where a service is
+// to be recreated that Keycloak needs, there is nobody to ask.
 func AdminRealmDifferences(ctx context.Context, s *stack.Stack, step stack.Step, found []report.Change) ([]report.Change, error) {
 	if RealmUnreadable(found) {
-		step.Say("%s cannot be looked at before the rest is mended", administrators)
+		step.Say("%s cannot be checked before the rest is fixed", administrators)
 		return nil, nil
 	}
-	told, err := s.Outputs(ctx)
+	deployed, err := s.Outputs(ctx)
 	if err != nil {
 		return nil, err
 	}
-	differs, err := adminrealm.New(told).Differences(ctx)
+	differs, err := adminrealm.New(deployed).Differences(ctx)
 	if err != nil || len(differs) == 0 {
 		return nil, err
 	}

@@ -10,10 +10,10 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
-// PendingPasswords are those of people which an update will set anew: no resource differs
+// PendingPasswords are those of people which an update will set again: no resource differs
 // by them.
 func PendingPasswords(ctx context.Context, s *stack.Stack) ([]report.Change, error) {
-	told, err := s.Outputs(ctx)
+	deployed, err := s.Outputs(ctx)
 	if errors.Is(err, stack.ErrNotUp) {
 		return nil, nil
 	}
@@ -28,10 +28,10 @@ func PendingPasswords(ctx context.Context, s *stack.Stack) ([]report.Change, err
 			properties = append(properties, report.Property{Name: "edition of the password of " + username, Old: text(had), New: text(now)})
 		}
 	}
-	if told.Keycloak.Admin.Exists() && s.Config.Keycloak.PermanentAdmin {
-		turning(told.Keycloak.Admin.Username, told.Keycloak.Admin.Edition, credentials.KeycloakAdmin)
+	if deployed.Keycloak.Admin.Exists() && s.Config.Keycloak.PermanentAdmin {
+		turning(deployed.Keycloak.Admin.Username, deployed.Keycloak.Admin.Edition, credentials.KeycloakAdmin)
 	}
-	for _, user := range told.DemoUsers {
+	for _, user := range deployed.DemoUsers {
 		turning(user.Username, user.Edition, credentials.Label(strings.Replace(user.Username, "-", "/", 1)))
 	}
 	if len(properties) == 0 {

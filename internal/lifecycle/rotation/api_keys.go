@@ -18,7 +18,7 @@ func APIKeys(ctx context.Context, s *stack.Stack, step stack.Step) error {
 	if err != nil || keys.Version(credentials.MLflowGateway) == credentials.FirstVersion {
 		return err
 	}
-	step.Say("looking at the API keys that are stored in MLflow")
+	step.Say("checking the API keys that are stored in MLflow")
 	rewrapped, err := rewrap(ctx, s, credentials.MLflowGateway, gatewayScript)
 	if err != nil {
 		return err

@@ -13,14 +13,14 @@ import (
 // RejectDecrease refuses a generation that is lower than the one that the stack has: who had
 // the old value would be let in again.
 func RejectDecrease(ctx context.Context, s *stack.Stack) error {
-	told, err := s.Outputs(ctx)
+	deployed, err := s.Outputs(ctx)
 	if errors.Is(err, stack.ErrNotUp) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	return lowered(told.CredentialVersions, s.Config.Credentials.Root, s.Config.Credentials.Generations, s.Config.IsDerivedCredential)
+	return lowered(deployed.CredentialVersions, s.Config.Credentials.Root, s.Config.Credentials.Generations, s.Config.IsDerivedCredential)
 }
 
 func lowered(had outputs.CredentialVersions, root int, generations map[credentials.Label]int, turns func(credentials.Label) bool) error {

@@ -21,7 +21,7 @@ func TestEachWebhookWithAnUnreadableSecretIsReported(t *testing.T) {
 	require.ErrorContains(t, err, `got "Traceback" from the script, want JSON`)
 }
 
-func TestAGenerationNeverGoesBackWhileSomebodyHasIt(t *testing.T) {
+func TestAGenerationNeverGoesBackWhileItIsInUse(t *testing.T) {
 	had := outputs.CredentialVersions{Root: 2, Generations: []outputs.Generation{{Label: "redis/default", Generation: 3}}}
 	always := func(credentials.Label) bool { return true }
 	require.NoError(t, lowered(had, 2, map[credentials.Label]int{credentials.Redis: 3}, always))
@@ -30,5 +30,5 @@ func TestAGenerationNeverGoesBackWhileSomebodyHasIt(t *testing.T) {
 	require.ErrorContains(t, lowered(had, 1, map[credentials.Label]int{credentials.Redis: 3}, always), "credentials.root: got 1, want 2 or more")
 	require.ErrorContains(t, lowered(had, 2, map[credentials.Label]int{credentials.Redis: 2}, always), "credentials.generations.redis/default: got 2, want 3 or more")
 	require.ErrorContains(t, lowered(had, 2, nil, always), "got 1, want 3 or more")
-	require.NoError(t, lowered(had, 2, nil, func(credentials.Label) bool { return false }), "a service that is now somebody else's")
+	require.NoError(t, lowered(had, 2, nil, func(credentials.Label) bool { return false }), "a service that is now someone else's")
 }

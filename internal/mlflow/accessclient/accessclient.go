@@ -28,7 +28,7 @@ type Client struct {
 	Docker *engine.Engine
 	// Container is MLflow's.
 	Container string
-	// Client and Secret are the steward's at Keycloak.
+	// Client and Secret are the access admin's at Keycloak.
 	Client, Secret string
 }
 
@@ -52,21 +52,21 @@ type GrantState struct {
 	Priority   int    `json:"priority"`
 }
 
-// LinkIdentity makes the steward an administrator.
+// LinkIdentity makes the access admin an administrator.
 func (s *Client) LinkIdentity(ctx context.Context) (username, subject string, err error) {
 	var bound Account
 	err = s.do(ctx, "steward", "bind", &bound)
 	return bound.Username, bound.Subject, err
 }
 
-// IsLinked says whether the steward is one.
+// IsLinked says whether the access admin is one.
 func (s *Client) IsLinked(ctx context.Context) (ok bool, err error) {
 	var found *Account
 	err = s.do(ctx, "steward", "read", &found)
 	return found != nil, err
 }
 
-// UnlinkIdentity removes the steward's account from MLflow, unless it is the last
+// UnlinkIdentity removes the access admin's account from MLflow, unless it is the last
 // administrator there.
 func (s *Client) UnlinkIdentity(ctx context.Context) error {
 	return s.do(ctx, "steward", "remove", nil)
@@ -138,10 +138,10 @@ func (s *Client) do(ctx context.Context, what string, with, into any) error {
 		return fmt.Errorf("%w: %w", ErrAbsent, err)
 	}
 	if err != nil {
-		return fmt.Errorf("steward in %s: %w", s.Container, err)
+		return fmt.Errorf("access admin in %s: %w", s.Container, err)
 	}
 	if into != nil && json.Unmarshal(answer, into) != nil {
-		return fmt.Errorf("steward in %s: its answer is no JSON of the kind that was wanted; is the image %s of this version?", s.Container, "mlflow")
+		return fmt.Errorf("access admin in %s: got an answer that is no JSON of the wanted form; is the image %s of this version?", s.Container, "mlflow")
 	}
 	return nil
 }

@@ -13,31 +13,31 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/accessclient"
 )
 
-// stewards is the steward's own account. Its input is the `sub` of its client's
-// service account: where Keycloak has made that anew, it is bound anew.
-type stewards struct{}
+// accessAdmins is the access admin's own account. Its input is the `sub` of its client's
+// service account: where Keycloak has recreated that, it is bound again.
+type accessAdmins struct{}
 
-func (stewards) check(inputs resource.PropertyMap) (resource.PropertyMap, []plugin.CheckFailure) {
+func (accessAdmins) check(inputs resource.PropertyMap) (resource.PropertyMap, []plugin.CheckFailure) {
 	return inputs, required(inputs, "subject")
 }
 
-func (stewards) identity(resource.PropertyMap) string { return "steward" }
+func (accessAdmins) identity(resource.PropertyMap) string { return "steward" }
 
-func (stewards) told() []resource.PropertyKey { return []resource.PropertyKey{"subject"} }
+func (accessAdmins) mutable() []resource.PropertyKey { return []resource.PropertyKey{"subject"} }
 
-func (stewards) set(ctx context.Context, s *accessclient.Client, inputs resource.PropertyMap) (resource.PropertyMap, error) {
+func (accessAdmins) set(ctx context.Context, s *accessclient.Client, inputs resource.PropertyMap) (resource.PropertyMap, error) {
 	_, _, err := s.LinkIdentity(ctx)
 	return inputs, err
 }
 
-func (stewards) read(ctx context.Context, s *accessclient.Client, inputs resource.PropertyMap) (resource.PropertyMap, error) {
+func (accessAdmins) read(ctx context.Context, s *accessclient.Client, inputs resource.PropertyMap) (resource.PropertyMap, error) {
 	if bound, err := s.IsLinked(ctx); err != nil || !bound {
 		return nil, err
 	}
 	return inputs, nil
 }
 
-func (stewards) remove(ctx context.Context, s *accessclient.Client, _ resource.PropertyMap) error {
+func (accessAdmins) remove(ctx context.Context, s *accessclient.Client, _ resource.PropertyMap) error {
 	return s.UnlinkIdentity(ctx)
 }
 
@@ -52,14 +52,14 @@ func (accounts) check(inputs resource.PropertyMap) (resource.PropertyMap, []plug
 	}
 	checked := inputs.Copy()
 	checked["admin"] = resource.NewProperty(truth(inputs, "admin"))
-	// Somebody may deactivate an account by hand.
+	// An administrator may deactivate an account manually.
 	checked["active"] = resource.NewProperty(true)
 	return checked, failures
 }
 
 func (accounts) identity(inputs resource.PropertyMap) string { return text(inputs, "username") }
 
-func (accounts) told() []resource.PropertyKey {
+func (accounts) mutable() []resource.PropertyKey {
 	return []resource.PropertyKey{"subject", "admin", "active", "displayName"}
 }
 
@@ -137,7 +137,7 @@ func (grants) check(inputs resource.PropertyMap) (resource.PropertyMap, []plugin
 
 func (grants) identity(inputs resource.PropertyMap) string { return ruleOf(inputs).Key() }
 
-func (grants) told() []resource.PropertyKey {
+func (grants) mutable() []resource.PropertyKey {
 	return []resource.PropertyKey{"permission", "priority", "future"}
 }
 

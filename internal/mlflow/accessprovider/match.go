@@ -21,7 +21,7 @@ func (s *server) mustMatch(ctx context.Context, urn resource.URN, inputs resourc
 		return nil
 	}
 	s.one.Lock()
-	unknown := s.steward == nil
+	unknown := s.admin == nil
 	s.one.Unlock()
 	if unknown {
 		return nil
@@ -35,7 +35,7 @@ func (s *server) mustMatch(ctx context.Context, urn resource.URN, inputs resourc
 		return nil
 	}
 	if err != nil {
-		s.tell(ctx, urn, fmt.Sprintf("not known whether it matches anything: %v", err))
+		s.warn(ctx, urn, fmt.Sprintf("not known whether it matches anything: %v", err))
 		return nil
 	}
 	if slices.ContainsFunc(names, r.Pattern.Matches) {

@@ -2,7 +2,7 @@
 // and grants in MLflow. The tool itself is the plugin's binary, under the name that Pulumi
 // looks for.
 //
-// Everything is done by package steward, so making what is there already takes it
+// Everything is done by package accessclient, so making what is there already takes it
 // over, and a run that was killed half way is completed by the next one. Where MLflow
 // does not run, a preview and a refresh go on with what the state says: what is in
 // its database outlives its container.
@@ -38,8 +38,8 @@ func IsPlugin() bool { return filepath.Base(os.Args[0]) == binary }
 // Main serves Pulumi until it says to end.
 func Main() error {
 	return provider.Main(permissions.PluginName, func(host *provider.HostClient) (pulumirpc.ResourceProviderServer, error) {
-		return plugin.NewProviderServer(&server{tell: func(ctx context.Context, urn resource.URN, text string) {
-			_ = host.Log(ctx, diag.Warning, urn, text) // nobody is left to tell
+		return plugin.NewProviderServer(&server{warn: func(ctx context.Context, urn resource.URN, text string) {
+			_ = host.Log(ctx, diag.Warning, urn, text) // nothing is left to report to
 		}}), nil
 	})
 }
@@ -50,24 +50,24 @@ type kind interface {
 	check(inputs resource.PropertyMap) (resource.PropertyMap, []plugin.CheckFailure)
 	// identity is the ID; where it differs, the resource is another.
 	identity(inputs resource.PropertyMap) string
-	// told are the inputs that can be changed in place.
-	told() []resource.PropertyKey
+	// mutable are the inputs that can be changed in place.
+	mutable() []resource.PropertyKey
 	set(ctx context.Context, s *accessclient.Client, inputs resource.PropertyMap) (resource.PropertyMap, error)
 	// read gives what there is now; nil where there is nothing.
 	read(ctx context.Context, s *accessclient.Client, inputs resource.PropertyMap) (resource.PropertyMap, error)
 	remove(ctx context.Context, s *accessclient.Client, inputs resource.PropertyMap) error
 }
 
-var kinds = map[tokens.Type]kind{permissions.AccessAdminType: stewards{}, permissions.ServiceAccountType: accounts{}, permissions.GrantType: grants{}}
+var kinds = map[tokens.Type]kind{permissions.AccessAdminType: accessAdmins{}, permissions.ServiceAccountType: accounts{}, permissions.GrantType: grants{}}
 
 // server is one instance of the plugin, for one stack.
 type server struct {
 	plugin.UnimplementedProvider
 
-	tell func(context.Context, resource.URN, string)
+	warn func(context.Context, resource.URN, string)
 
-	one     sync.Mutex
-	steward *accessclient.Client
+	one   sync.Mutex
+	admin *accessclient.Client
 }
 
 var _ plugin.Provider = (*server)(nil)
@@ -111,27 +111,27 @@ func (s *server) Configure(_ context.Context, r plugin.ConfigureRequest) (plugin
 	}
 	s.one.Lock()
 	defer s.one.Unlock()
-	s.steward = &accessclient.Client{
+	s.admin = &accessclient.Client{
 		Container: text(r.Inputs, "container"), Client: text(r.Inputs, "clientId"), Secret: text(r.Inputs, "clientSecret"),
 	}
 	return plugin.ConfigureResponse{}, nil
 }
 
-// connected is the steward, as soon as the Docker host answers.
+// connected is the access admin, as soon as the Docker host answers.
 func (s *server) connected(ctx context.Context) (*accessclient.Client, error) {
 	s.one.Lock()
 	defer s.one.Unlock()
-	if s.steward == nil {
+	if s.admin == nil {
 		return nil, errors.New("plugin mlflow-sso: got no container and client, want those of the stack; this is a mistake in the program")
 	}
-	if s.steward.Docker == nil {
+	if s.admin.Docker == nil {
 		docker, err := engine.Open(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", accessclient.ErrAbsent, err)
 		}
-		s.steward.Docker = docker
+		s.admin.Docker = docker
 	}
-	return s.steward, nil
+	return s.admin, nil
 }
 
 func (s *server) Check(ctx context.Context, r plugin.CheckRequest) (plugin.CheckResponse, error) {
@@ -157,7 +157,7 @@ func (s *server) Diff(_ context.Context, r plugin.DiffRequest) (plugin.DiffRespo
 	var replaces func(resource.PropertyKey) bool
 	if of.identity(r.OldInputs) != of.identity(r.NewInputs) {
 		replaces = func(name resource.PropertyKey) bool {
-			for _, inPlace := range of.told() {
+			for _, inPlace := range of.mutable() {
 				if name == inPlace {
 					return false
 				}
@@ -204,7 +204,7 @@ func (s *server) Read(ctx context.Context, r plugin.ReadRequest) (plugin.ReadRes
 	if err != nil {
 		// Also where Keycloak or Redis is down, without which MLflow knows nobody: the
 		// update behind a refresh is what brings them back.
-		s.tell(ctx, r.URN, fmt.Sprintf("not compared with MLflow: %v", err))
+		s.warn(ctx, r.URN, fmt.Sprintf("not compared with MLflow: %v", err))
 		return plugin.ReadResponse{ReadResult: plugin.ReadResult{ID: r.ID, Inputs: r.Inputs, Outputs: r.State}}, nil
 	}
 	if found == nil {
@@ -219,9 +219,9 @@ func (s *server) Delete(ctx context.Context, r plugin.DeleteRequest) (plugin.Del
 		err = kinds[r.Type].remove(ctx, at, r.Inputs)
 	}
 	// An update makes the container before it removes anything, so this is a stack that
-	// is taken down after somebody has removed the container.
+	// is torn down after its container was removed.
 	if errors.Is(err, engine.ErrNoContainer) {
-		s.tell(ctx, r.URN, fmt.Sprintf("not removed from MLflow's database, since MLflow's container %s is not there", at.Container))
+		s.warn(ctx, r.URN, fmt.Sprintf("not removed from MLflow's database, since MLflow's container %s is not there", at.Container))
 		err = nil
 	}
 	return plugin.DeleteResponse{}, err

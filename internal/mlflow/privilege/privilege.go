@@ -33,7 +33,7 @@ const (
 	manyPeople  = 10000
 )
 
-// User is somebody active whom MLflow knows.
+// User is an active account of MLflow.
 type User struct {
 	Username string `json:"username"`
 	Admin    bool   `json:"is_admin"`
@@ -68,7 +68,7 @@ type Role struct {
 	Login  bool
 }
 
-// Member is somebody in a nested group of Keycloak.
+// Member is a user in a nested group of Keycloak.
 type Member struct{ Group, Username string }
 
 // Inventory is what there is.
