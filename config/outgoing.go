@@ -32,7 +32,7 @@ type Webhooks struct {
 }
 
 // noJobs is why mlflow.jobs is refused.
-const noJobs = "jobs cannot be turned on: MLflow 3.17.2's job runner calls the server back without credentials, so that nothing it starts " +
+const noJobs = "jobs cannot be enabled: MLflow 3.17.2's job runner calls the server back without credentials, so that nothing it starts " +
 	"works behind a login, and takes 1.4 GiB; run judges and evaluations in a client (docs/how-to/ai-gateway-and-webhooks.md)"
 
 // outgoing checks what makes the server call other hosts.

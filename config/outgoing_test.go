@@ -29,7 +29,7 @@ func TestNothingCallsOutUnlessASettingSaysSo(t *testing.T) {
 
 func TestEveryMistakeAboutOutgoingCallsIsReportedAtOnceByItsKey(t *testing.T) {
 	_, err := parse(withMLflow(`"jobs":{},"gateway":{"hosts":["x"]}`))
-	require.ErrorContains(t, err, "mlflow-sso:mlflow.jobs: jobs cannot be turned on: MLflow 3.17.2's job runner calls the server back without credentials")
+	require.ErrorContains(t, err, "mlflow-sso:mlflow.jobs: jobs cannot be enabled: MLflow 3.17.2's job runner calls the server back without credentials")
 
 	_, err = parse(withMLflow(`"gateway":{"providers":["vertex_ai","bedrock","databricks","cohere","OpenAI","openai","openai"],
 		"hosts":["https://api.openai.com","10.0.0.5","api.openai.com:443","api.openai.com:0","internal","API.openai.com"],

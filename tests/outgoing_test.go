@@ -47,9 +47,9 @@ func TestWhatMayCallOutGetsItsHostsAndADerivedKey(t *testing.T) {
 		"MLFLOW_SSO_GATEWAY_PROVIDERS": "openai,azure", "MLFLOW_SSO_GATEWAY_HOSTS": "api.openai.com,llm.example.com:8443",
 		"MLFLOW_SSO_GATEWAY_OWN_SERVERS": "http://llm.internal:8000", "MLFLOW_SSO_WEBHOOK_HOSTS": "hooks.example.com", "MLFLOW_SSO_WEBHOOK_OWN_SERVERS": "http://ci.internal:8080",
 	} {
-		require.Equal(t, want, told(t, r, "mlflow", name).Value, name)
+		require.Equal(t, want, variable(t, r, "mlflow", name).Value, name)
 	}
-	key := told(t, r, "mlflow", "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY")
+	key := variable(t, r, "mlflow", "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY")
 	require.True(t, key.Secret)
 	require.Equal(t, fernet(t, credentials.MLflowWebhooks), key.Value)
 	var holders []string

@@ -169,9 +169,9 @@ func (l *lab) outgoing(t *testing.T, target *standIn, generation int) {
 `, l.name, l.mlflow, l.keycloak, target.url, generation), 0o600))
 }
 
-func (l *lab) as(t *testing.T, told outputs.Stack, account string) apiClient {
+func (l *lab) as(t *testing.T, out outputs.Stack, account string) apiClient {
 	t.Helper()
-	return apiClient{told.MLflow.URL, strings.TrimSpace(l.must(t, "token", account).stdout), &http.Client{Timeout: time.Minute}}
+	return apiClient{out.MLflow.URL, strings.TrimSpace(l.must(t, "token", account).stdout), &http.Client{Timeout: time.Minute}}
 }
 
 // What calls out goes where a setting says, for whom an administrator says, and carries nothing
@@ -180,9 +180,9 @@ func TestTheGatewayAndWebhooksCallTheListedServerAlone(t *testing.T) {
 	nightly(t)
 	target, unlisted := startStandIn(t), startStandIn(t)
 	l := outgoingLab(t, target)
-	told, err := l.outputs(t.Context())
+	out, err := l.outputs(t.Context())
 	require.NoError(t, err)
-	admin, may, other := l.as(t, told, "boss"), l.as(t, told, "may"), l.as(t, told, "other")
+	admin, may, other := l.as(t, out, "boss"), l.as(t, out, "may"), l.as(t, out, "other")
 
 	admin.endpoint(t, "chat", target.url+"/ok/v1")
 	status, text := may.call(t, "chat")
@@ -212,7 +212,7 @@ func TestTheGatewayAndWebhooksCallTheListedServerAlone(t *testing.T) {
 		var calls sync.WaitGroup
 		for range 20 {
 			calls.Go(func() {
-				request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, told.MLflow.URL+"/gateway/hang/mlflow/invocations", strings.NewReader(`{"messages":[{"role":"user","content":"x"}]}`))
+				request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, out.MLflow.URL+"/gateway/hang/mlflow/invocations", strings.NewReader(`{"messages":[{"role":"user","content":"x"}]}`))
 				if err != nil {
 					return
 				}
@@ -261,7 +261,7 @@ func TestTheGatewayAndWebhooksCallTheListedServerAlone(t *testing.T) {
 		l.outgoing(t, target, 2)
 		said := l.must(t, "up")
 		require.Contains(t, said.stderr+said.stdout, "1 webhook secrets are encrypted with the current key")
-		admin = l.as(t, told, "boss")
+		admin = l.as(t, out, "boss")
 		delivered("second")
 	})
 	require.Empty(t, unlisted.seen)
