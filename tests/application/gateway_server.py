@@ -45,7 +45,7 @@ class Server:
             }
             | variables,
         )  # fmt: skip
-        until = time.monotonic() + 120
+        until = time.monotonic() + 300
         while True:
             try:
                 if self.ask(None, "GET", "/health")[0] == 200:
