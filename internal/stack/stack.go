@@ -1,11 +1,10 @@
 // Package stack drives one stack of the program through Pulumi: it brings it up,
 // reports its outputs, and tears it down.
 //
-// It works on a copy of the project file and the stack file, because Pulumi
-// writes into both beside its state; the repository stays as it is. An update
-// that was cut off, by a kill or by a machine that went down, is cleared up
-// before the next one: nobody has to know Pulumi's repair commands, and nothing
-// that holds data is ever removed to get there.
+// It works on a copy of the project file and the stack file, because Pulumi writes into
+// both; the repository stays unchanged. An update that was interrupted, by a kill or a
+// machine that went down, is cleaned up before the next one: no one has to know Pulumi's
+// repair commands, and nothing that holds data is ever deleted for it.
 package stack
 
 import (

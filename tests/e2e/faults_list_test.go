@@ -36,7 +36,7 @@ func faultsInPlace() []fault {
 		{"Redis is stopped", "container-exited", []string{"redis-refuses"}, stop("redis"), "docker start NAME-redis"},
 		{"Postgres is stopped", "container-exited", withoutDB, stop("postgres"), "docker start NAME-postgres"},
 		{"Keycloak is stopped", "container-exited", []string{"keycloak-unreachable", "login-refused"}, stop("keycloak"), "docker start NAME-keycloak"},
-		{"the identity sync is stopped", "container-exited", nil, stop("keeper"), "docker start NAME-keeper"},
+		{"identity sync is stopped", "container-exited", nil, stop("keeper"), "docker start NAME-keeper"},
 		{"Redis is paused", "container-paused", []string{"redis-refuses"}, pause("redis"), "docker unpause NAME-redis"},
 		{"Redis's container is removed", "container-missing", []string{"redis-refuses"}, remove("redis"), up},
 		{"MLflow is taken off the data network", "network-disconnected", []string{"container-unhealthy", "database-refuses", "redis-refuses", "login-refused"}, disconnect("mlflow", "data"), "docker network connect --alias mlflow NAME-data NAME-mlflow"},

@@ -190,14 +190,14 @@ func TestWhileKeycloakIsAwayNobodyIsTakenForGoneAndBreakGlassLetsAnOperatorIn(t 
 
 	operatorGetsIn(t, l, deployed, docker)
 
-	// Longer than the identity sync needs to see that Keycloak is away.
+	// Longer than identity sync needs to see that Keycloak is away.
 	for time.Since(stopped) < syncstatus.Expired(deployed)+5*time.Second {
 		require.Equal(t, []int{200, 200, 200}, who.tries(t))
 		time.Sleep(time.Second)
 	}
 	jobs, err := syncstatus.Jobs(t.Context(), deployed, docker)
 	require.NoError(t, err)
-	require.NotEmpty(t, jobs[syncstatus.Follow].Error, "the identity sync says that it cannot ask")
+	require.NotEmpty(t, jobs[syncstatus.Follow].Error, "identity sync says that it cannot ask")
 	require.Regexp(t, allPassed, l.must(t, "up").stdout)
 	require.Equal(t, []int{200, 200, 200}, who.tries(t))
 }

@@ -72,7 +72,7 @@ func companyLetsIn(t *testing.T, s *settings, c *company, provider string) {
 		}
 		return arrives(t, deployed, b, page)
 	}
-	// Who was here before, by another provider, comes in again once the identity sync has seen them.
+	// Who was here before, by another provider, comes in again once identity sync has seen them.
 	comesIn := func(username, as string) {
 		require.Eventually(t, func() bool { return logsIn(username) == as }, 2*time.Minute, 3*time.Second, "%s does not come in as %s", username, as)
 	}

@@ -1,9 +1,8 @@
 // Package dockerinstall makes sure that a Docker Engine runs on this machine.
 //
-// One that answers already is used, wherever it is. Otherwise root on a Debian
-// machine gets Debian's docker.io, started by the machine's init system, or as a
-// process of its own where there is none. An engine that DOCKER_HOST names is
-// someone else's: if it does not answer, nothing is installed or started.
+// An engine that answers is used, wherever it is. Otherwise, root on a Debian machine gets
+// Debian's docker.io, started by the init system, or as a separate process if there is none.
+// An engine that DOCKER_HOST names is never installed or started.
 package dockerinstall
 
 import (
@@ -97,7 +96,7 @@ func provide(ctx context.Context, s *progress.Step, logFile string) (*engine.Eng
 func start(ctx context.Context, s *progress.Step, way strategy) (*engine.Engine, error) {
 	ended, err := way.start(ctx, s)
 	if err != nil {
-		return nil, fmt.Errorf("%w%s", err, way.complaint())
+		return nil, fmt.Errorf("%w%s", err, way.logTail())
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("it did not answer within %s", patience))
 	defer cancel()
@@ -116,7 +115,7 @@ func start(ctx context.Context, s *progress.Step, way strategy) (*engine.Engine,
 		}
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%w%s", err, way.complaint())
+		return nil, fmt.Errorf("%w%s", err, way.logTail())
 	}
 	return found, nil
 }

@@ -27,7 +27,7 @@ func person(username string) string { return "person " + username }
 
 // people reports who is missing and who ought to be gone.
 func (s *session) people(ctx context.Context) ([]Difference, error) {
-	all, err := s.everybody(ctx)
+	all, err := s.allUsers(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func judgePeople(all []*gocloak.User, stands bool, now time.Time) []Difference {
 
 // reconcilePeople makes who is missing and removes who ought to be gone.
 func (s *session) reconcilePeople(ctx context.Context, found []Difference) error {
-	all, err := s.everybody(ctx)
+	all, err := s.allUsers(ctx)
 	if err != nil {
 		return err
 	}
@@ -82,8 +82,8 @@ func (s *session) reconcilePeople(ctx context.Context, found []Difference) error
 	return nil
 }
 
-// everybody are the people of the realm, without service accounts.
-func (s *session) everybody(ctx context.Context) ([]*gocloak.User, error) {
+// allUsers are the people of the realm, without service accounts.
+func (s *session) allUsers(ctx context.Context) ([]*gocloak.User, error) {
 	all, err := s.api.GetUsers(ctx, s.api.Token, name, gocloak.GetUsersParams{Max: gocloak.IntP(manyPeople)})
 	if err != nil {
 		return nil, s.failed("look who is in it", err)
@@ -127,32 +127,32 @@ func (r *Realm) UnknownAdmins(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	people, err := s.everybody(ctx)
+	people, err := s.allUsers(ctx)
 	if err != nil {
 		return nil, err
 	}
-	mighty, err := s.api.GetUsersByRoleName(ctx, s.api.Token, name, adminRole, gocloak.GetUsersByRoleParams{Max: gocloak.IntP(manyPeople)})
+	roleHolders, err := s.api.GetUsersByRoleName(ctx, s.api.Token, name, adminRole, gocloak.GetUsersByRoleParams{Max: gocloak.IntP(manyPeople)})
 	if err != nil {
 		return nil, s.failed("look who has the role "+adminRole, err)
 	}
 	ours := "service-account-" + strings.ToLower(r.stack.Keycloak.Provider.ID)
-	if !slices.ContainsFunc(mighty, func(u *gocloak.User) bool { return gocloak.PString(u.Username) == ours }) {
+	if !slices.ContainsFunc(roleHolders, func(u *gocloak.User) bool { return gocloak.PString(u.Username) == ours }) {
 		return nil, fmt.Errorf("among those with the role %s in realm %s is no %s, want the one who asks; does Keycloak still report who has a role?", adminRole, name, ours)
 	}
 	if r.stack.Keycloak.Admin.Exists() {
 		people = nil
 	}
-	return unmanaged(append(people, mighty...), ours, time.Now()), nil
+	return unmanaged(append(people, roleHolders...), ours, time.Now()), nil
 }
 
 func unmanaged(all []*gocloak.User, ours string, now time.Time) []string {
 	var found []string
 	for _, who := range all {
 		username := gocloak.PString(who.Username)
-		until, isGuest := guestUntil(who)
+		until, isTemporary := temporaryUntil(who)
 		// Nobody is let in for longer: whoever has longer was made by someone else.
-		isGuest = isGuest && until.Before(now.Add(SessionMax+time.Minute))
-		if isGuest || username == ours || username == keycloak.AdminUsername {
+		isTemporary = isTemporary && until.Before(now.Add(SessionMax+time.Minute))
+		if isTemporary || username == ours || username == keycloak.AdminUsername {
 			continue
 		}
 		found = append(found, username)

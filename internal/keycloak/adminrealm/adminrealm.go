@@ -1,18 +1,17 @@
 // Package adminrealm configures Keycloak's realm master and issues temporary administrator
 // accounts.
 //
-// The program cannot keep that realm: Keycloak makes it by itself, and Pulumi
-// cannot take it over in the update that makes the server. So the tool sets it
-// after each update, over the admin API and with the program's own service
-// account: how often a login may fail, how long a session lasts, what is remembered,
-// who is in it; and it shuts the doors that Keycloak gives administrators in the
-// stack's own realm, where there are none, gives the identity sync its one right there, and sets
-// the derived passwords of people when those are rotated. Reconciling a realm that is as it should be changes nothing. What
-// this package does not name stays as it is.
+// Pulumi cannot manage that realm: Keycloak creates it, and an import into the update that
+// creates the server is not possible. So the tool configures it after each update, through
+// the admin API, with the program's own service account: brute-force detection, session
+// lifetimes, recorded events and its users. In the stack's own realm, it disables the
+// clients for administrators, of which there are none, grants identity sync its one role,
+// and sets derived passwords when their version changes. Reconciling a realm that is
+// already configured changes nothing, and settings not listed here stay as they are.
 //
-// A person who is let in carries the time when that ends. Whoever looks after the
-// realm next removes those whose time is over, so that nothing stays behind of a
-// command that was killed. People who were made by someone else are never touched.
+// A temporary administrator carries its expiry as an attribute. The next reconciliation
+// deletes expired ones, so a command that was killed leaves nothing behind. Users that the
+// stack did not create are never changed.
 package adminrealm
 
 import (
@@ -68,7 +67,7 @@ func (r *Realm) aspects() []reconciler {
 		{(*session).profile, (*session).reconcileProfile},
 		{(*session).people, (*session).reconcilePeople},
 		{(*session).passwords, (*session).reconcilePasswords},
-		{(*session).doors, (*session).reconcileDoors},
+		{(*session).builtinClients, (*session).reconcileBuiltinClients},
 		{(*session).syncClientRights, (*session).reconcileSyncClient},
 		{(*session).settings, (*session).reconcileSettings},
 	}

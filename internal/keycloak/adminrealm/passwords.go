@@ -15,49 +15,49 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
 )
 
-// editionAttribute begins the attributes of the program's own client in which Keycloak
+// versionAttribute begins the attributes of the program's own client in which Keycloak
 // remembers which edition of a user's password was set last. It is not asked of the
 // password itself: a person may have changed that, and only another edition takes it
 // back. It is in the database that the passwords are in, so both are of one moment after
 // a restore.
-const editionAttribute = "mlflow-sso.edition."
+const versionAttribute = "mlflow-sso.edition."
 
-// kept is a person whose password is derived.
-type kept struct {
+// derivedPassword is a person whose password is derived.
+type derivedPassword struct {
 	realm, username, password, edition string
 }
 
-func (k kept) what() string {
+func (k derivedPassword) what() string {
 	return "edition of the password of " + k.username + " in realm " + k.realm
 }
 
 // derived are those of the stack.
-func (s *session) derived() []kept {
-	var all []kept
+func (s *session) derived() []derivedPassword {
+	var all []derivedPassword
 	if admin := s.stack.Keycloak.Admin; admin.Exists() {
-		all = append(all, kept{name, admin.Username, admin.Password, admin.Edition})
+		all = append(all, derivedPassword{name, admin.Username, admin.Password, admin.Edition})
 	}
 	for _, user := range s.stack.DemoUsers {
-		all = append(all, kept{s.stack.Realm.Name, user.Username, user.Password, user.Edition})
+		all = append(all, derivedPassword{s.stack.Realm.Name, user.Username, user.Password, user.Edition})
 	}
 	// A stack that an earlier version has made does not say.
-	return slices.DeleteFunc(all, func(k kept) bool { return k.edition == "" })
+	return slices.DeleteFunc(all, func(k derivedPassword) bool { return k.edition == "" })
 }
 
 // passwords are those of which another edition was set last. Who has no mark has the
 // first: Keycloak or the program gave it when it made them.
 func (s *session) passwords(ctx context.Context) ([]Difference, error) {
-	_, marks, err := s.marks(ctx)
+	_, storedVersions, err := s.storedVersions(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return differingEditions(s.derived(), marks), nil
+	return differingVersions(s.derived(), storedVersions), nil
 }
 
-func differingEditions(all []kept, marks map[string]string) []Difference {
+func differingVersions(all []derivedPassword, storedVersions map[string]string) []Difference {
 	var found []Difference
 	for _, k := range all {
-		got, marked := marks[editionAttribute+k.username]
+		got, marked := storedVersions[versionAttribute+k.username]
 		if !marked {
 			got = credentials.FirstVersion
 		}
@@ -78,21 +78,21 @@ func (s *session) reconcilePasswords(ctx context.Context, found []Difference) er
 		if err := s.setPassword(ctx, k); err != nil {
 			return err
 		}
-		id, marks, err := s.marks(ctx)
+		id, storedVersions, err := s.storedVersions(ctx)
 		if err != nil {
 			return err
 		}
-		marks = maps.Clone(marks)
-		marks[editionAttribute+k.username] = k.edition
-		if err := s.put(ctx, "/clients/"+id, map[string]any{"clientId": s.stack.Keycloak.Provider.ID, "attributes": marks}); err != nil {
+		storedVersions = maps.Clone(storedVersions)
+		storedVersions[versionAttribute+k.username] = k.edition
+		if err := s.put(ctx, "/clients/"+id, map[string]any{"clientId": s.stack.Keycloak.Provider.ID, "attributes": storedVersions}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// marks are the attributes of the program's own client, and its ID.
-func (s *session) marks(ctx context.Context) (id string, attributes map[string]string, err error) {
+// storedVersions are the attributes of the program's own client, and its ID.
+func (s *session) storedVersions(ctx context.Context) (id string, attributes map[string]string, err error) {
 	found, err := s.api.GetClients(ctx, s.api.Token, name, gocloak.GetClientsParams{ClientID: &s.stack.Keycloak.Provider.ID})
 	if err == nil && len(found) != 1 {
 		err = fmt.Errorf("got %d clients %s, want the one who asks", len(found), s.stack.Keycloak.Provider.ID)
@@ -110,7 +110,7 @@ func (s *session) marks(ctx context.Context) (id string, attributes map[string]s
 // errReused is that the realm's policy has the password among those a user had.
 var errReused = errors.New("the realm's password policy does not take a password that was used before")
 
-func (s *session) setPassword(ctx context.Context, k kept) error {
+func (s *session) setPassword(ctx context.Context, k derivedPassword) error {
 	who := person(k.username)
 	found, err := s.api.GetUsers(ctx, s.api.Token, k.realm, gocloak.GetUsersParams{Username: &k.username, Exact: gocloak.BoolP(true)})
 	if err != nil {
@@ -136,7 +136,7 @@ func (s *session) setPassword(ctx context.Context, k kept) error {
 	return nil
 }
 
-func (s *session) reset(ctx context.Context, k kept, id string) error {
+func (s *session) reset(ctx context.Context, k derivedPassword, id string) error {
 	err := s.api.SetPassword(ctx, s.api.Token, id, k.realm, k.password, false)
 	if admin.Status(err) == http.StatusBadRequest && strings.Contains(err.Error(), "invalidPasswordHistory") {
 		return errReused
@@ -145,7 +145,7 @@ func (s *session) reset(ctx context.Context, k kept, id string) error {
 }
 
 // forgetPasswords removes the password of a user who gets another one at once.
-func (s *session) forgetPasswords(ctx context.Context, k kept, id string) error {
+func (s *session) forgetPasswords(ctx context.Context, k derivedPassword, id string) error {
 	all, err := s.api.GetCredentials(ctx, s.api.Token, k.realm, id)
 	if err != nil {
 		return err

@@ -148,8 +148,8 @@ func TestTheProfileKeepsEverythingBesideTheOneAttribute(t *testing.T) {
 		after, err := json.Marshal(p)
 		require.NoError(t, err)
 		require.Equal(t, 1, strings.Count(string(after), untilAttribute))
-		for _, kept := range []string{`{"name":"username","annotations":{"x":"y"}}`, `"groups":[{"name":"g"}]`} {
-			require.Contains(t, string(after), kept)
+		for _, unchanged := range []string{`{"name":"username","annotations":{"x":"y"}}`, `"groups":[{"name":"g"}]`} {
+			require.Contains(t, string(after), unchanged)
 		}
 		require.Equal(t, strings.Contains(before, "ADMIN_VIEW"), strings.Contains(string(after), "ADMIN_VIEW"))
 	}

@@ -10,14 +10,14 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
 )
 
-// The identity sync may see people, and nothing else. The right belongs to a client that
+// Identity sync may see people, and nothing else. The right belongs to a client that
 // Keycloak makes by itself in every realm, so the program cannot give it.
 const (
 	rightsClient   = "realm-management"
 	syncClientRole = "view-users"
 )
 
-// syncClient is the identity sync's account and the client that its rights are of; empty where
+// syncClient is identity sync's account and the client that its rights are of; empty where
 // a user has removed its client, which the program sees.
 type syncClient struct {
 	account, rights string

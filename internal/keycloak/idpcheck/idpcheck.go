@@ -1,9 +1,9 @@
 // Package idpcheck checks each configured identity provider: that it responds, and that
 // its published metadata matches the settings.
 //
-// It is Keycloak that is made to ask, from its own place and with what it trusts: this
-// machine may reach another, or trust another authority. Nothing is changed, and no
-// secret is read.
+// Keycloak itself makes the requests, from its network and with the authorities that it
+// trusts: this machine may reach another server, or trust another authority. Nothing is
+// changed, and no secret is read.
 package idpcheck
 
 import (

@@ -76,8 +76,8 @@ func reportedByOthers(path string, accounts ...string) bool {
 	})
 }
 
-// withoutGone leaves out what the program makes and is gone, which Pulumi reports.
-func withoutGone(all []report.Change, accounts ...string) []report.Change {
+// withoutMissing leaves out what the program makes and is gone, which Pulumi reports.
+func withoutMissing(all []report.Change, accounts ...string) []report.Change {
 	client := "realm clients " + realm.ClientID
 	made := []string{client, client + " protocolMappers groups", client + " protocolMappers audience", "realm groups " + realm.AdminGroup, "realm groups " + realm.UserGroup}
 	for _, name := range accounts {

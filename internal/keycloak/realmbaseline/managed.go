@@ -38,9 +38,9 @@ func (m Managed) has(path string) bool {
 	})
 }
 
-// comesFrom is the provider or directory that knows a user; empty where none does,
+// federatedFrom is the provider or directory that knows a user; empty where none does,
 // and nobody is asked where none appoints anybody.
-func (r *Realm) comesFrom(ctx context.Context, who *gocloak.User) (string, error) {
+func (r *Realm) federatedFrom(ctx context.Context, who *gocloak.User) (string, error) {
 	if len(r.made.Appointing) == 0 {
 		return "", nil
 	}

@@ -72,7 +72,7 @@ func (r *Realm) unlisted(ctx context.Context, all []*gocloak.User) ([]string, er
 			ours = ours || user.Username == name && user.Group == r.stack.Realm.AdminGroup
 		}
 		if !ours {
-			from, err := r.comesFrom(ctx, who)
+			from, err := r.federatedFrom(ctx, who)
 			if err != nil {
 				return nil, err
 			}

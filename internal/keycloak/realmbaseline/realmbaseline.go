@@ -1,12 +1,11 @@
 // Package realmbaseline finds unmanaged changes in a stack's realm, by comparison with a
 // fresh realm.
 //
-// Pulumi's refresh compares what the program made with what became of it; it does
-// not look beside that. So the whole realm, as Keycloak exports it, is compared with
-// a baseline: the same export of a stack that was just made, which a test keeps true
-// for the pinned Keycloak. What Pulumi's refresh sees, and what package master sets,
-// is left out here, so nothing is reported twice. An export has no people in it: those
-// who may administer MLflow or the realm are asked for one by one.
+// Pulumi's refresh compares only what the program created. So the whole realm, as Keycloak
+// exports it, is compared with a baseline: the same export of a fresh stack, which a test
+// keeps current for the pinned Keycloak. What Pulumi's refresh and package adminrealm report
+// is left out here, so nothing is reported twice. An export has no users: those who may
+// administer MLflow or the realm are requested separately.
 //
 // Nothing is changed. Values that may be secrets are compared and never returned.
 package realmbaseline
@@ -104,7 +103,7 @@ func (r *Realm) whole(ctx context.Context) (Baseline, error) {
 		return Baseline{}, r.failed("read the export", err)
 	}
 	for path := range d {
-		if reportedByOthers(path, names(r.stack)...) || pulumisOfAccounts(path, r.stack) || r.made.has(path) {
+		if reportedByOthers(path, names(r.stack)...) || refreshCoversAccount(path, r.stack) || r.made.has(path) {
 			delete(d, path)
 		}
 	}
@@ -129,7 +128,7 @@ func (r *Realm) Differences(ctx context.Context) ([]report.Change, error) {
 	}
 	maps.Copy(want.Realm, machines(want.Machine, r.stack))
 	people, err := r.people(ctx)
-	return append(withoutGone(compare(got.Realm, want.Realm), names(r.stack)...), people...), err
+	return append(withoutMissing(compare(got.Realm, want.Realm), names(r.stack)...), people...), err
 }
 
 // baseline is the recorded one. It is indented for people who read its differences.

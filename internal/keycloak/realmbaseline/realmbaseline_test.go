@@ -101,5 +101,5 @@ func TestAMapperThatIsGoneIsReportedByPulumiAlone(t *testing.T) {
 	got := flat(t, `{"clients":[{"clientId":"mlflow","enabled":true}]}`)
 
 	require.Len(t, compare(got, want), 2)
-	require.Empty(t, withoutGone(compare(got, want)))
+	require.Empty(t, withoutMissing(compare(got, want)))
 }

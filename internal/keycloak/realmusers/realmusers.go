@@ -1,14 +1,13 @@
 // Package realmusers invites users without a password and removes unlisted users from
 // managed groups.
 //
-// An invitation is a mail with a link, where Keycloak has a server of mail; else a
-// password that is good for one login, at which another one has to be set. What a
-// person has set is left alone unless the operator asks for another. Who has been
-// written to is remembered by Keycloak itself, among the changes that it remembers, so
-// that nobody gets a second mail by a second update.
+// An invitation is a mail with a link if the realm has a mail server, else a password for
+// one login, at which the user sets another. A password that a user has set stays unless
+// the operator resets it. Keycloak's recorded events say who was invited, so a second
+// update sends no second mail.
 //
-// Who is in a group by settings, as demo user or as the account of a machine stays.
-// No password reaches a log or an error.
+// Members that the settings name, demo users and service accounts stay in a group. No
+// password reaches a log or an error.
 package realmusers
 
 import (

@@ -1,9 +1,8 @@
 // Package serviceaccount fetches tokens of a stack's service accounts, and prints what a
 // job needs to fetch them itself.
 //
-// A token is asked for at Keycloak's public address, as the job does it, so what
-// works here works there. A secret is in what Write writes, which is what it is there
-// for, and in no error.
+// A token is requested at Keycloak's public address, as a job does it, so what works here
+// works there. Write prints the secret, which is its purpose; no error contains it.
 package serviceaccount
 
 import (

@@ -4,9 +4,7 @@
 package external
 
 import (
-	"bytes"
 	"context"
-	_ "embed"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -16,14 +14,10 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/contract/naming"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 	"github.com/mlflow-sso/mlflow-sso/platform"
 )
-
-// tryScript runs inside MLflow's image.
-//
-//go:embed probe_external.py
-var tryScript string
 
 // tryWithin bounds a check of all services that are not the stack's. Each client
 // gives up by itself before.
@@ -50,10 +44,10 @@ func Probe(ctx context.Context, s *stack.Stack, step stack.Step, known *stack.St
 		return false, fmt.Errorf("services that are not the stack's: %w", err)
 	}
 	once := engine.RunSpec{
-		Name: naming.Container(s.Config.Name, "check"), Image: made, Network: wayOut(ctx, s), Within: tryWithin,
+		Name: naming.Container(s.Config.Name, "check"), Image: made, Network: egressNetwork(ctx, s), Within: tryWithin,
 		Labels: map[string]string{naming.Deployment: s.Config.Name, naming.Component: "check"},
 	}
-	said, err := s.Docker.RunOnce(ctx, once, []string{"python", "-c", tryScript}, bytes.NewReader(input))
+	said, err := probe.ExternalServices.RunOnce(ctx, s.Docker, once, input)
 	if err != nil {
 		return false, fmt.Errorf("try the services that are not the stack's: %s", without(secrets, err.Error()))
 	}
@@ -68,9 +62,9 @@ func Probe(ctx context.Context, s *stack.Stack, step stack.Step, known *stack.St
 	return holds, judge(external, seen)
 }
 
-// wayOut is the network by which the stack's containers reach what is external, or,
+// egressNetwork is the network by which the stack's containers reach what is external, or,
 // before it is there, the one that Docker has for everybody.
-func wayOut(ctx context.Context, s *stack.Stack) string {
+func egressNetwork(ctx context.Context, s *stack.Stack) string {
 	edge := naming.Network(s.Config.Name, naming.EdgeNetwork)
 	if _, err := s.Docker.API().NetworkInspect(ctx, edge, network.InspectOptions{}); err != nil {
 		return network.NetworkBridge
@@ -78,7 +72,7 @@ func wayOut(ctx context.Context, s *stack.Stack) string {
 	return edge
 }
 
-// asked is what the script reads, and the secrets in it.
+// asked is what the probe reads, and the secrets in it.
 func asked(e platform.External) (map[string]any, []string) {
 	all, secrets := map[string]any{}, []string{}
 	if e.Postgres != nil {

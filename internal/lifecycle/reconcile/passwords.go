@@ -22,17 +22,17 @@ func PendingPasswords(ctx context.Context, s *stack.Stack) ([]report.Change, err
 	}
 	set := s.Config.Credentials
 	var properties []report.Property
-	turning := func(username, had string, label credentials.Label) {
+	rotating := func(username, had string, label credentials.Label) {
 		// A stack that an earlier version has made does not say which it has.
 		if now := credentials.Version(set.Root, set.Generations[label]); had != "" && had != now {
 			properties = append(properties, report.Property{Name: "edition of the password of " + username, Old: text(had), New: text(now)})
 		}
 	}
 	if deployed.Keycloak.Admin.Exists() && s.Config.Keycloak.PermanentAdmin {
-		turning(deployed.Keycloak.Admin.Username, deployed.Keycloak.Admin.Edition, credentials.KeycloakAdmin)
+		rotating(deployed.Keycloak.Admin.Username, deployed.Keycloak.Admin.Edition, credentials.KeycloakAdmin)
 	}
 	for _, user := range deployed.DemoUsers {
-		turning(user.Username, user.Edition, credentials.Label(strings.Replace(user.Username, "-", "/", 1)))
+		rotating(user.Username, user.Edition, credentials.Label(strings.Replace(user.Username, "-", "/", 1)))
 	}
 	if len(properties) == 0 {
 		return nil, nil

@@ -74,7 +74,7 @@ func ProviderClient(ctx context.Context, s *stack.Stack, step stack.Step) error 
 		if refuses(err) {
 			continue
 		}
-		step.Say("turning %s in Keycloak", credentials.KeycloakProvider)
+		step.Say("rotating %s in Keycloak", credentials.KeycloakProvider)
 		var all []*gocloak.Client
 		if err == nil {
 			all, err = api.GetClients(ctx, login.AccessToken, realm, gocloak.GetClientsParams{ClientID: gocloak.StringP(keycloak.ProviderClientID)})

@@ -8,13 +8,13 @@ import (
 	"strings"
 
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
-	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
 
-// rewrap runs a script in MLflow's container with the current and the previous values of a
+// rewrap runs a probe in MLflow's container with the current and the previous values of a
 // credential on its standard input, and returns what it printed.
-func rewrap(ctx context.Context, s *stack.Stack, label credentials.Label, script string) (string, error) {
+func rewrap(ctx context.Context, s *stack.Stack, label credentials.Label, p probe.Probe) (string, error) {
 	keys, err := s.Keys(ctx)
 	if err != nil {
 		return "", err
@@ -35,9 +35,9 @@ func rewrap(ctx context.Context, s *stack.Stack, label credentials.Label, script
 	if err != nil {
 		return "", err
 	}
-	ran, err := s.Docker.Exec(ctx, stackOutputs.MLflow.Container, []string{"python", "-c", script}, engine.Stdin(strings.NewReader(string(input))))
+	ran, err := p.Exec(ctx, s.Docker, stackOutputs.MLflow.Container, input)
 	if err == nil && ran.ExitCode != 0 {
-		// The script says in its last line what is wrong, without a secret.
+		// The probe says in its last line what is wrong, without a secret.
 		lines := strings.Split(strings.TrimSpace(ran.Stderr), "\n")
 		err = errors.New(lines[len(lines)-1])
 	}

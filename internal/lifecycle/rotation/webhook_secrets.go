@@ -2,17 +2,14 @@ package rotation
 
 import (
 	"context"
-	_ "embed"
 	"encoding/json"
 	"fmt"
 	"strings"
 
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
-
-//go:embed rewrap_webhook_secrets.py
-var webhookScript string
 
 // WebhookSecrets ensures that the current key decrypts the secrets of MLflow's webhooks. MLflow
 // stores no number of the key with them, and a stack whose webhooks were on under an earlier
@@ -21,7 +18,7 @@ func WebhookSecrets(ctx context.Context, s *stack.Stack, step stack.Step) error 
 	if s.Config.MLflow.Webhooks == nil {
 		return nil
 	}
-	printed, err := rewrap(ctx, s, credentials.MLflowWebhooks, webhookScript)
+	printed, err := rewrap(ctx, s, credentials.MLflowWebhooks, probe.WebhookSecretRewrap)
 	if err != nil {
 		return err
 	}
@@ -35,14 +32,14 @@ func WebhookSecrets(ctx context.Context, s *stack.Stack, step stack.Step) error 
 	return nil
 }
 
-// webhookMessage is what a person should know of what the script printed; empty if nothing.
+// webhookMessage is what a person should know of what the probe printed; empty if nothing.
 func webhookMessage(printed string) (string, error) {
 	var result struct {
 		Rewrapped int      `json:"rewrapped"`
 		Lost      []string `json:"lost"`
 	}
 	if err := json.Unmarshal([]byte(printed), &result); err != nil {
-		return "", fmt.Errorf("got %q from the script, want JSON: %w", printed, err)
+		return "", fmt.Errorf("got %q from the probe, want JSON: %w", printed, err)
 	}
 	var parts []string
 	if result.Rewrapped > 0 {

@@ -1,10 +1,9 @@
 // Package accessclient applies a stack's access rules in MLflow, as the service account of
 // access administration.
 //
-// It runs a module of MLflow's image inside MLflow's container, through the Docker
-// API alone. So it works the same way on a stack on localhost, behind the edge and on a
-// Docker host far away, nothing is published for it, and its secret goes over standard
-// input.
+// It runs a module of MLflow's image inside MLflow's container, through the Docker API only.
+// So it works alike on localhost, behind the edge and on a remote Docker host, publishes
+// nothing, and passes its secret over standard input.
 package accessclient
 
 import (

@@ -2,10 +2,9 @@
 // and grants in MLflow. The tool itself is the plugin's binary, under the name that Pulumi
 // looks for.
 //
-// Everything is done by package accessclient, so making what is there already takes it
-// over, and a run that was killed half way is completed by the next one. Where MLflow
-// does not run, a preview and a refresh go on with what the state says: what is in
-// its database outlives its container.
+// Package accessclient does the work. Creating what exists already adopts it, and the next
+// run completes one that was killed. While MLflow does not run, a preview and a refresh
+// continue with the recorded state: MLflow's database outlives its container.
 package accessprovider
 
 import (

@@ -1,9 +1,9 @@
 // Package accessreport reports who can do what in a running MLflow, and why.
 //
-// What each person may do is the plugin's own decision, asked for thing by thing, and
-// so is its kind of reason. Only which one of several rules has decided is found
-// here, in the order in which the plugin tries them; where that cannot be determined, the
-// report says so and names no rule.
+// The effective permissions, and the kind of their reason, are the plugin's own decisions,
+// requested object by object. Only which of several rules decides is computed here, in the
+// order in which the plugin tries them; if that cannot be determined, the report says so
+// and names no rule.
 package accessreport
 
 import (
@@ -65,7 +65,7 @@ const (
 	administrator = "administrator"
 	member        = "member"
 	deactivated   = "deactivated"
-	ofTheStack    = "steward"
+	accessAdmin   = "steward"
 )
 
 const nothing = "NO_PERMISSIONS"
@@ -77,7 +77,7 @@ func Build(deployment string, all accessclient.AllAccounts, declared []accessrul
 		r.Rules = append(r.Rules, rulesOf(accessrule.Group, g.Name, g.Rules, declared)...)
 	}
 	for _, p := range all.People {
-		r.Rules = append(r.Rules, rulesOf(whoIs(p), p.Name, p.Rules, declared)...)
+		r.Rules = append(r.Rules, rulesOf(subjectOf(p), p.Name, p.Rules, declared)...)
 	}
 	slices.SortStableFunc(r.Rules, func(a, b Rule) int {
 		return cmp.Or(cmp.Compare(a.Who, b.Who), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.given.Priority, b.given.Priority))
@@ -89,7 +89,7 @@ func Build(deployment string, all accessclient.AllAccounts, declared []accessrul
 	return r
 }
 
-func whoIs(p accessclient.Person) accessrule.Subject {
+func subjectOf(p accessclient.Person) accessrule.Subject {
 	if p.Service {
 		return accessrule.ServiceAccount
 	}
@@ -111,13 +111,13 @@ func rulesOf(who accessrule.Subject, name string, given []accessclient.Grant, de
 }
 
 func (r Report) person(p accessclient.Person) Person {
-	entry := Person{Who: whoIs(p), Name: p.Name, Groups: p.Groups, State: member, May: []Decision{}}
+	entry := Person{Who: subjectOf(p), Name: p.Name, Groups: p.Groups, State: member, May: []Decision{}}
 	switch {
 	case !p.Active:
 		entry.State = deactivated // no login and no token of theirs is taken
 		return entry
 	case p.AccessAdmin:
-		entry.State = ofTheStack
+		entry.State = accessAdmin
 	case p.Admin:
 		entry.State = administrator
 	}

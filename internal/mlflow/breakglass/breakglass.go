@@ -1,10 +1,10 @@
 // Package breakglass grants an operator temporary administrator access to MLflow while
 // Keycloak is down.
 //
-// Whoever may run a command in MLflow's container may do this, and nobody else. Who,
-// why and until when are in MLflow's audit log and in its database. The token dies by
-// itself when its time is over; the account loses its rights when the command ends, or
-// by the identity sync when the command was killed.
+// It requires the right to run a command in MLflow's container, and nothing else. Who used
+// it, why and until when is in MLflow's audit log and database. The token expires by itself;
+// the account loses its rights when the command ends, or through identity sync if the
+// command was killed.
 package breakglass
 
 import (

@@ -1,7 +1,7 @@
 // Package syncstatus reads the results of identity sync's jobs.
 //
-// The identity sync writes that down in the plugin's database, so it is known after a
-// restart too, and what is reported here is what was really done.
+// Identity sync records them in the plugin's database, so they survive a restart and say
+// what was really done.
 package syncstatus
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// The identity sync's jobs.
+// Identity sync's jobs.
 const (
 	Follow     = "follow"
 	Prune      = "prune"
@@ -24,7 +24,7 @@ const (
 // containers again, a Keycloak that starts.
 const slack = time.Minute
 
-// Job is something that the identity sync does again and again.
+// Job is something that identity sync does again and again.
 type Job struct {
 	Name string `json:"job"`
 	// Succeeded is how long ago the job last did what it is for, in seconds; nil where
