@@ -15,7 +15,7 @@ ANSWER = {
 class StandIn:
     """Answers by the first part of the path: ok, hang, redirect, large, broken, stream."""
 
-    def __init__(self, elsewhere=""):
+    def __init__(self, location=""):
         self.seen = []  # path, headers, body
         self.connections = 0
         self.let_go = threading.Event()
@@ -31,7 +31,7 @@ class StandIn:
                     case "hang":
                         stand_in.let_go.wait(120)
                     case "redirect":
-                        self._answer(302, b"{}", location=elsewhere)
+                        self._answer(302, b"{}", location)
                     case "large":
                         self._answer(200, b'{"x": "' + b"y" * (17 << 20) + b'"}')
                     case "broken":

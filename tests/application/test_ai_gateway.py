@@ -20,7 +20,7 @@ class TestAIGateway(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.unlisted = StandIn()
-        cls.provider = StandIn(elsewhere=cls.unlisted.url + "/ok")
+        cls.provider = StandIn(location=cls.unlisted.url + "/ok")
         port = cls.unlisted.url.rpartition(":")[2]
         cls.named = f"http://localhost:{port}"  # a name that resolves to a private address
         cls.server = Server(

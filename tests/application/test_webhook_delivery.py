@@ -25,7 +25,7 @@ class TestWebhooks(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.unlisted = StandIn()
-        cls.target = StandIn(elsewhere=cls.unlisted.url + "/ok")
+        cls.target = StandIn(location=cls.unlisted.url + "/ok")
         port = cls.unlisted.url.rpartition(":")[2]
         cls.named = f"https://localhost:{port}"
         cls.server = Server(MLFLOW_SSO_WEBHOOK_HOSTS=f"hooks.example.com,localhost:{port}", MLFLOW_SSO_WEBHOOK_OWN_SERVERS=cls.target.url, MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY=KEY)

@@ -82,7 +82,7 @@ class Closed(BaseRoute):
 def close(routes, variables=os.environ, module=delivery):
     """Opens what the settings turn on, and puts the route for all that is off before all others.
 
-    Webhooks that were made before they were turned off are not called either.
+    Webhooks that are stored while they are off are not called either.
     """
     gateway, webhooks = gateway_is_on(variables), webhooks_are_on(variables)
     wanted = WANTED | (GATEWAY_ON if gateway else {})
