@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/volume"
 	"github.com/stretchr/testify/require"
 
@@ -47,11 +48,17 @@ func newPlainPulumi(t *testing.T, l *lab) *plainPulumi {
 
 func (p *plainPulumi) must(t *testing.T, arguments ...string) string {
 	t.Helper()
+	said, err := p.run(t, arguments...)
+	require.NoError(t, err, "pulumi %s\n%s", strings.Join(arguments, " "), said)
+	return said
+}
+
+func (p *plainPulumi) run(t *testing.T, arguments ...string) (string, error) {
+	t.Helper()
 	command := exec.CommandContext(context.WithoutCancel(t.Context()), p.command, append(arguments, "--non-interactive")...)
 	command.Dir, command.Env = p.folder, p.env
 	said, err := command.CombinedOutput()
-	require.NoError(t, err, "pulumi %s\n%s", strings.Join(arguments, " "), said)
-	return string(said)
+	return string(said), err
 }
 
 // The program is a whole Pulumi project: nothing but Pulumi makes the stack, finds nothing
@@ -82,4 +89,32 @@ func TestPlainPulumiBringsAStackUpFindsNoChangeAndRemovesIt(t *testing.T) {
 	require.Contains(t, string(page), "kc-form-login", "the way into MLflow ends at Keycloak's form")
 
 	p.must(t, "up", "--yes", "--skip-preview", "--expect-no-changes", "--stack", l.name)
+}
+
+// The program itself refuses to start containers over a data volume that is gone, and a
+// deployment whose name has changed: neither needs the tool.
+func TestPlainPulumiMakesNoContainerOverAVolumeThatIsGone(t *testing.T) {
+	nightly(t)
+	t.Parallel()
+	l, err := newLab(t.TempDir())
+	require.NoError(t, err)
+	p, docker := newPlainPulumi(t, l), openEngine(t)
+	t.Cleanup(func() { p.must(t, "destroy", "--yes", "--skip-preview", "--refresh", "--stack", l.name) })
+	p.must(t, "up", "--yes", "--skip-preview", "--stack", l.name)
+
+	p.must(t, "config", "set", "mlflow-sso:name", l.name+"-new", "--stack", l.name)
+	said, err := p.run(t, "up", "--yes", "--stack", l.name)
+	require.Error(t, err)
+	require.Contains(t, said, "the setting `name` has changed")
+	p.must(t, "config", "set", "mlflow-sso:name", l.name, "--stack", l.name)
+	p.must(t, "up", "--yes", "--skip-preview", "--expect-no-changes", "--stack", l.name)
+
+	removeVolumes(t, docker, l, "postgres-data")
+	for _, arguments := range [][]string{{"preview"}, {"up", "--yes", "--skip-preview"}} {
+		said, err := p.run(t, append(arguments, "--stack", l.name)...)
+		require.Error(t, err)
+		require.Contains(t, said, l.name+"-postgres-data: it does not exist")
+		_, err = docker.API().VolumeInspect(t.Context(), l.name+"-postgres-data")
+		require.True(t, errdefs.IsNotFound(err), "Docker has made an empty one")
+	}
 }
