@@ -69,6 +69,11 @@ type MLflow struct {
 	// DefaultPermission is what a member may do with a resource without a matching access
 	// rule or grant: READ, USE, EDIT, MANAGE or NO_PERMISSIONS.
 	DefaultPermission string `json:"defaultPermission"`
+	// Gateway turns the AI gateway on, for the hosts and providers that it names. If it is
+	// absent, the gateway is off.
+	Gateway *Gateway `json:"gateway"`
+	// Webhooks turns webhooks on, for the hosts that it names. If it is absent, they are off.
+	Webhooks *Webhooks `json:"webhooks"`
 	// Contact is whom users ask who may not log in or see something: an e-mail address or an
 	// https URL. Pages that refuse a user show it.
 	Contact string `json:"contact"`

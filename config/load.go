@@ -245,6 +245,8 @@ func (d *decoder) unknown(prefix string, got, known []string) {
 		case slices.Contains(known, name):
 		case secretName.MatchString(name):
 			d.fail(prefix+name, "unknown setting, want one of %s. No secret is typed into a stack file. %s", strings.Join(known, ", "), howSecrets)
+		case name == "jobs" && strings.HasSuffix(prefix, ":mlflow."):
+			d.fail(prefix+name, noJobs)
 		case strings.HasSuffix(prefix, ":postgres.") && publishing(name), strings.HasSuffix(prefix, ":redis.") && publishing(name):
 			d.fail(prefix+name, "unknown setting: databases are never published, they are reached on the private network alone")
 		default:

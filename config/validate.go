@@ -32,6 +32,7 @@ func (c *Config) Validate() error {
 	v := &validation{}
 	v.values(c)
 	v.addresses(c)
+	v.outgoing(c)
 	v.edge(c)
 	v.external(c)
 	v.serviceAccounts(c)
@@ -213,6 +214,8 @@ func (v *validation) generations(c *Config) {
 		switch n := generations[label]; {
 		case label == credentials.KeycloakAdmin && !c.Keycloak.PermanentAdmin:
 			v.fail(key, "got %d while keycloak.permanentAdmin is false, want it left out: there is no such person", n)
+		case label == credentials.MLflowWebhooks && c.MLflow.Webhooks == nil:
+			v.fail(key, "got %d without mlflow.webhooks, want it left out: nothing is encrypted with it", n)
 		case replaced[label] != "":
 			v.fail(key, "got %d while %s is set, want none: nothing derives it there; change the password at that service, and the file with it",
 				n, replaced[label])
@@ -227,6 +230,8 @@ func (c *Config) IsDerivedCredential(label credentials.Label) bool {
 	switch {
 	case label == credentials.KeycloakAdmin:
 		return c.Keycloak.PermanentAdmin
+	case label == credentials.MLflowWebhooks:
+		return c.MLflow.Webhooks != nil
 	case c.replaced()[label] != "":
 		return false
 	}

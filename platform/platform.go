@@ -247,6 +247,8 @@ func (p *Platform) makeMLflow(ctx *pulumi.Context, opts ...pulumi.ResourceOption
 		SessionTokenKey:   p.credentials.FernetKey(credentials.MLflowSessionTokens),
 		GatewayKey:        p.credentials.Password(credentials.MLflowGateway),
 		GatewayKeyNumber:  p.credentials.VersionNumber(credentials.MLflowGateway),
+		Gateway:           p.gateway(),
+		Webhooks:          p.webhooks(),
 		Protect:           p.config.ProtectData,
 	}, opts...)
 	return err

@@ -51,10 +51,7 @@ func (p *Platform) outputs() pulumi.Map {
 	}
 	all := pulumi.Map{
 		"deployment": pulumi.String(p.config.Name),
-		"mlflow": pulumi.Map{
-			"container": p.mlflow.Container,
-			"url":       pulumi.String(p.mlflow.Public.String()),
-		},
+		"mlflow":     p.mlflowOutputs(),
 		"keycloak": pulumi.Map{
 			"container": p.keycloak.Container,
 			"url":       pulumi.String(p.keycloak.Public.String()),

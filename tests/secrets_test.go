@@ -170,7 +170,8 @@ func TestEachCredentialIsGivenToThoseWhoNeedItAndToNobodyElse(t *testing.T) {
 	}
 	// Only where something needs it: see tests/machines_test.go.
 	accessAdmin := 1
-	require.Len(t, credentials.Labels(), len(want)+len(demo)+len(ofSnapshots)+accessAdmin, "a new credential: say here who needs it")
+	webhooks := 1 // see tests/outgoing_test.go
+	require.Len(t, credentials.Labels(), len(want)+len(demo)+len(ofSnapshots)+accessAdmin+webhooks, "a new credential: say here who needs it")
 	forEachStack(t, func(t *testing.T, stack string, r *pulumimock.Recording) {
 		want := maps.Clone(want)
 		if settings(t, stack).Realm.DemoUsers {

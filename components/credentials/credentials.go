@@ -57,6 +57,8 @@ const (
 	AccessAdminClient Label = "steward/client-secret"
 	// MLflowGateway encrypts the API keys that people store in MLflow.
 	MLflowGateway Label = "mlflow/gateway-key"
+	// MLflowWebhooks encrypts the secrets of webhooks, where those are on.
+	MLflowWebhooks Label = "mlflow/webhook-key"
 	// BackupRepository opens the snapshots.
 	BackupRepository Label = "backup/repository"
 	DemoAdmin        Label = "demo/admin"
@@ -81,7 +83,7 @@ func ofAccount(label Label) bool {
 func Labels() []Label {
 	return []Label{
 		PostgresSuperuser, PostgresMLflow, PostgresMLflowAuth, PostgresKeycloak, PostgresBackup, Redis,
-		KeycloakAdmin, KeycloakProvider, MLflowClient, MLflowSession, MLflowSessionTokens, MLflowGateway, BackupRepository,
+		KeycloakAdmin, KeycloakProvider, MLflowClient, MLflowSession, MLflowSessionTokens, MLflowGateway, MLflowWebhooks, BackupRepository,
 		IdentitySyncClient, AccessAdminClient, DemoAdmin, DemoMember, DemoOutsider,
 	}
 }

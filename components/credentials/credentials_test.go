@@ -30,6 +30,7 @@ func TestDerivationNeverChanges(t *testing.T) {
 		"mlflow/secret-key":        "5Z0Pjq0jbI8B-qT2cIz0Sp7q6wf3DKE5sgfcaWCpvUw",
 		"mlflow/session-token-key": "tL43LL0q6KfdYISg_9hBvmHaOwtWLywAnJzGMhDqU3M",
 		"mlflow/gateway-key":       "XUzVBcBHy7GPNyJrttGDWcZIO6UTSfqVCOx5H3ZRoTM",
+		"mlflow/webhook-key":       "9wP6SgPgYe7AnS3UIFjCELGgTIj8c2AiE7dMkaQCjIU",
 		"keeper/client-secret":     "_mBJctNIWIxFk_NtElJlZYOsRlt4AEjY0GFDTOA0G4I",
 		"steward/client-secret":    "F79h_KAJ0yKev8XL33Z7oxiRijXKneDqEAUb3mkDhUw",
 		"postgres/backup":          "l4LuzSWEYKb_bdlkVZvZ7EQQ2MuBXwUe3YJ_Aow3hx4",

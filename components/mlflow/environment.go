@@ -20,7 +20,8 @@ func (a *Args) environment() map[string]pulumi.StringInput {
 		// The job runner takes 1.4 GiB and calls back without credentials.
 		"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": no,
 		"MLFLOW_DISABLE_TELEMETRY":           yes,
-		// Members could make the server call addresses of theirs, and block it (images/mlflow: closed.py).
+		// Members could make the server call addresses of theirs, and block it (images/mlflow:
+		// disabled_features.py); outgoing turns it on within bounds.
 		"MLFLOW_ENABLE_AI_GATEWAY":    no,
 		"OIDC_GEN_AI_GATEWAY_ENABLED": no,
 		// Empty, and not left out: the default fetches lists of models from a public host,
@@ -64,6 +65,7 @@ func (a *Args) environment() map[string]pulumi.StringInput {
 		env["CACHE_KEY_PREFIX"] = pulumi.String(a.Cache.Prefix)
 	}
 	a.artifacts(env)
+	a.outgoing(env)
 	if a.EdgeAddress.IsValid() {
 		env["TRUSTED_PROXIES"] = pulumi.String(netip.PrefixFrom(a.EdgeAddress, a.EdgeAddress.BitLen()).String())
 	}

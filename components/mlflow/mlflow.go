@@ -90,6 +90,9 @@ type Args struct {
 	// what MLflow writes beside what is encrypted with it, 1 for the first.
 	GatewayKey       pulumi.StringInput
 	GatewayKeyNumber int
+	// Gateway and Webhooks turn on what calls other hosts; nil keeps it off.
+	Gateway  *Gateway
+	Webhooks *Webhooks
 	// Protect refuses to delete the artifacts.
 	Protect bool
 }
@@ -122,6 +125,7 @@ func (a *Args) Validate() error {
 	m.Require(a.SessionKey != nil && a.SessionTokenKey != nil && a.GatewayKey != nil,
 		"SessionKey, SessionTokenKey or GatewayKey is missing, want all three")
 	m.Require(a.GatewayKeyNumber > 0, "GatewayKeyNumber is %d, want 1 or more", a.GatewayKeyNumber)
+	a.checkOutgoing(&m)
 	return m.Err(a.container().Validate())
 }
 

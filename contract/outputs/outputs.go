@@ -121,6 +121,10 @@ type IdentityProvider struct {
 // MLflow is the tracking server.
 type MLflow struct {
 	Container string `json:"container"`
+	// GatewayProviders are the providers of the AI gateway; none where it is off.
+	GatewayProviders []string `json:"gatewayProviders,omitempty"`
+	// WebhookTargets are the origins that webhooks may call; none where they are off.
+	WebhookTargets []string `json:"webhookTargets,omitempty"`
 	// URL is the address in the browser, without a trailing slash.
 	URL string `json:"url"`
 }

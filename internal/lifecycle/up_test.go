@@ -55,7 +55,7 @@ func TestAnUpdateDoesItsStepsInThisOrder(t *testing.T) {
 		"wait until every container is ready",
 		"reconcile realm master",
 		"reconcile managed groups and invitations",
-		"rewrap stored API keys",
+		"rewrap stored API keys", "rewrap webhook secrets",
 		"set who can open the snapshots",
 		"save the settings of this update",
 	}, names)

@@ -38,6 +38,7 @@ from mlflow_sso.probes import (
     spooled_bytes,
     stolen_token,
     temporary_users,
+    webhook_secret_rewrap,
 )
 from sqlalchemy import create_engine, text
 from tests.test_resilient_cache import Server as Redis
@@ -487,3 +488,29 @@ class TestSecurityTests(unittest.TestCase):
         with self.assertRaisesRegex(SystemExit, "_assert_not_last_active_admin"):
             temporary_users.delete(["tmp-b"], "tmp-", object(), store)
         self.assertEqual(deleted, ["tmp-a"])
+
+
+class TestWebhookSecrets(unittest.TestCase):
+    def test_each_secret_is_kept_or_its_webhook_is_disabled(self):
+        from cryptography.fernet import Fernet
+
+        current, previous, unknown = (Fernet(Fernet.generate_key()) for _ in range(3))
+        rows = [(name, name, cipher.encrypt(name.encode()).decode()) for name, cipher in (("new", current), ("old", previous), ("lost", unknown))]
+        changed = {}
+
+        class Database:
+            def execute(self, query, values=()):
+                if query.startswith("UPDATE"):
+                    changed[values[-1]] = values[0] if "secret = %s" in query else None
+                self._found = rows if query == webhook_secret_rewrap.STORED else [["webhooks"]]
+                return self
+
+            def fetchall(self):
+                return self._found
+
+            def fetchone(self):
+                return self._found[0]
+
+        self.assertEqual(webhook_secret_rewrap.rewrap(Database(), current, [previous]), (1, ["lost"]))
+        self.assertEqual(current.decrypt(changed.pop("old")), b"old")
+        self.assertEqual(changed, {"lost": None})

@@ -15,14 +15,9 @@ from mlflow_sso import provider_hosts
 from tests.served import admin_send, application  # before what is imported now
 
 HERE = {"127.0.0.1", "localhost", "::1", None, ""}
-# Secrets that a process makes up, and why that does no harm.
-RANDOM = {
-    "mlflow/server/auth/__init__.py": "keys of a cache in MLflow's own basic auth, which is not in use",
-    "mlflow/server/__init__.py": "_MLFLOW_INTERNAL_GATEWAY_AUTH_TOKEN: made by the parent, for jobs, which are off",
-    "mlflow/store/model_registry/dbmodels/models.py": "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY: webhooks are off",
-    "mlflow/store/tracking/_secret_cache.py": "encrypts what is in the process's own memory",
-    "mlflow_oidc_auth/config.py": "SECRET_KEY: the entrypoint demands it",
-}
+# Secrets that a process makes up, the variable that gives one instead, and why it does no harm where
+# that is not set. tests/outgoing_test.go compares the variables with what the program sets.
+RANDOM = json.loads(Path(__file__).with_name("random_defaults.json").read_text())
 
 
 class TestOutgoing(unittest.IsolatedAsyncioTestCase):
@@ -80,10 +75,13 @@ class TestOutgoing(unittest.IsolatedAsyncioTestCase):
         # Not where each call makes one for a user: tokens, states, sessions, nonces.
         each = re.compile(r"/(repository|routers|migrations|tests)/")
         folders = [Path(mlflow.__file__).parent / folder for folder in ("server", "store", "utils", "webhooks", "gateway", "tracing")]
-        found = {
-            str(path.relative_to(root))
+        texts = {
+            str(path.relative_to(root)): path.read_text()
             for folder in (*folders, Path(mlflow_oidc_auth.__file__).parent)
             for path in folder.rglob("*.py")
-            if not each.search(str(path)) and made.search(path.read_text())
+            if not each.search(str(path))
         }
-        self.assertEqual(found, set(RANDOM))
+        found = {path: len(made.findall(text)) for path, text in texts.items() if made.search(text)}
+        self.assertEqual(found, {path: known.get("count", 1) for path, known in RANDOM.items()})
+        for path, known in RANDOM.items():
+            self.assertIn(known.get("variable", ""), texts[path])

@@ -14,7 +14,7 @@ import (
 func (c *suite) outgoing() []attack {
 	return []attack{{
 		name: "outgoing-calls", tries: "a member makes secrets, model definitions and endpoints of the AI gateway, calls it and asks for its list of models; a member and an administrator make webhooks; a member starts jobs",
-		control: "a search with the same token gets 200; an answer that finds fault with the request counts as on", defence: "gateway, webhooks and jobs are off unless a setting turns them on",
+		control: "a search with the same token gets 200; an answer that finds fault with the request counts as on", defence: "jobs are off; the gateway and webhooks are off unless a setting lists their hosts, and then only administrators change them, and no other host is accepted",
 		next: "look at MLFLOW_ENABLE_AI_GATEWAY and its like in the environment of {mlflow}", run: c.outgoingCalls,
 	}}
 }
@@ -62,11 +62,22 @@ func (c *suite) outgoingCalls(ctx context.Context) (string, error) {
 			return "", err
 		case t.token == admin && got.status/100 == 2:
 			return "", check.Mismatch(fmt.Sprintf("%d for an administrator's %s %s: the server calls out", got.status, t.method, t.path), "a refusal")
+		case c.isOn(t.path) && (t.method == http.MethodGet && got.status == http.StatusOK || t.token == admin && got.status/100 == 4):
+			// A list that a member may read, and the refusal of a host that is not listed.
 		case !switchedOff(got):
 			return "", check.Mismatch(fmt.Sprintf("%d for %s %s", got.status, t.method, t.path), "a refusal that says that it is switched off")
 		}
 	}
 	return fmt.Sprintf("%d requests that would let the server call out are refused", len(tries)), nil
+}
+
+// isOn says whether a setting turns the feature at a path on. What it lets members do is less
+// than that, and the server answers it without a call.
+func (c *suite) isOn(path string) bool {
+	if strings.Contains(path, "webhook") {
+		return len(c.stack.MLflow.WebhookTargets) > 0
+	}
+	return strings.Contains(path, "gateway") && len(c.stack.MLflow.GatewayProviders) > 0
 }
 
 // switchedOff says that an answer refuses the feature and not the request: what says

@@ -3,6 +3,7 @@ package privilege
 import (
 	"cmp"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -45,7 +46,7 @@ const (
 
 // Judge names what is not declared, sorted by kind and name.
 func (d Declared) Judge(seen Inventory) []Undeclared {
-	all := slices.Concat(d.users(seen), scimTokens(seen), webhooks(seen), d.patterns(seen), d.roles(seen), d.nested(seen), d.artifacts(seen))
+	all := slices.Concat(d.users(seen), scimTokens(seen), d.webhooks(seen), d.patterns(seen), d.roles(seen), d.nested(seen), d.artifacts(seen))
 	slices.SortStableFunc(all, func(a, b Undeclared) int { return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Resource, b.Resource)) })
 	return all
 }
@@ -103,8 +104,12 @@ func scimTokens(seen Inventory) (found []Undeclared) {
 	return found
 }
 
-func webhooks(seen Inventory) (found []Undeclared) {
+// webhooks to a target that the settings allow are declared by that.
+func (d Declared) webhooks(seen Inventory) (found []Undeclared) {
 	for _, w := range seen.Webhooks {
+		if d.allows(w.URL) {
+			continue
+		}
 		host, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(w.URL, "https://"), "http://"), "/")
 		if at := strings.LastIndex(host, "@"); at >= 0 {
 			host = host[at+1:] // what stands before is a login
@@ -115,6 +120,11 @@ func webhooks(seen Inventory) (found []Undeclared) {
 		})
 	}
 	return found
+}
+
+func (d Declared) allows(webhook string) bool {
+	u, err := url.Parse(webhook)
+	return err == nil && u.User == nil && slices.Contains(d.Stack.MLflow.WebhookTargets, u.Scheme+"://"+u.Host)
 }
 
 func (d Declared) patterns(seen Inventory) (found []Undeclared) {

@@ -54,6 +54,19 @@ func TestWhatTheSettingsDeclareIsNotReported(t *testing.T) {
 	require.Empty(t, settings().Judge(proper()))
 }
 
+func TestAWebhookIsDeclaredByItsTargetAlone(t *testing.T) {
+	declared := settings()
+	declared.Stack.MLflow.WebhookTargets = []string{"https://hooks.test", "http://ci.internal:8080"}
+	for url, want := range map[string]int{
+		"https://hooks.test/a?b=c": 0, "http://ci.internal:8080/x": 0, "http://hooks.test/a": 1, "https://hooks.test:444/a": 1,
+		"https://hooks.test.evil.test": 1, "https://user:word@hooks.test/": 1, "https://evil.test/https://hooks.test": 1, "http://ci.internal/": 1,
+	} {
+		seen := proper()
+		seen.Webhooks = []Webhook{{Name: "w", URL: url}}
+		require.Len(t, declared.Judge(seen), want, url)
+	}
+}
+
 func TestEachUndeclaredPrivilegeIsNamedOnceWithItsIDAndNextStep(t *testing.T) {
 	for _, test := range []struct {
 		id, resource, got string

@@ -44,6 +44,8 @@ const (
 	SpooledBytes       Probe = "spooled_bytes"
 	StolenToken        Probe = "stolen_token"
 	TemporaryUsers     Probe = "temporary_users"
+
+	WebhookSecretRewrap Probe = "webhook_secret_rewrap"
 )
 
 const (

@@ -23,19 +23,21 @@ MIB = 1 << 20
 # What anybody may send without a login: it stays in memory.
 PUBLIC = asgi_wsgi_bridge.IN_MEMORY
 USUAL = 4 * MIB
-# A batch of a run, records of a dataset, spans, a model's description, a chat with pictures in it.
+# A batch of a run, records of a dataset, spans, a model's description.
 LARGE = 16 * MIB
 # From here on the shape of a body matters: a shorter one takes 11 MB at most, whatever is in it.
 SHAPED = 256 << 10
 # Lists and objects in one body take up to 230 bytes each, other values up to 50.
 CONTAINERS, VALUES = 250_000, 1_000_000
-# Long bodies that one process works on at once; the others wait.
+# The same for the AI gateway: such a body is kept until a provider answers, and many are.
+CALL_CONTAINERS, CALL_VALUES = 20_000, 100_000
+# Long bodies that one process works on at once; the others wait. The gateway has its own bound.
 LONG, AT_ONCE = MIB, 2
 
 _FILES = re.compile(r"/(?:ajax-)?api/2\.0/mlflow-artifacts/artifacts/.")
 _UPLOAD = re.compile(r"/(?:ajax-)?api/2\.0/mlflow/upload-artifact")
 _LARGE = re.compile(
-    r"/v1/traces|/gateway/.*|/(?:ajax-)?api/[23]\.0/mlflow/(?:runs/log-batch|runs/log-inputs|traces(?:/.*)?|datasets/[^/]+/records|logged-models(?:/.*)?)"
+    r"/v1/traces|/(?:ajax-)?api/[23]\.0/mlflow/(?:runs/log-batch|runs/log-inputs|traces(?:/.*)?|datasets/[^/]+/records|logged-models(?:/.*)?)"
 )
 # A string, or one that is not closed with all that follows: each byte is read once.
 _INSIDE = rb'[^"\\]*+(?:\\.[^"\\]*+)*+'
@@ -77,9 +79,11 @@ class Bodies:
         if most is None:
             await self._application(scope, receive, send)
             return
-        exchange = _Exchange(receive, send, most, self._patience, self._room)
+        call = path.startswith("/gateway/")
+        shape = _Shape(CALL_CONTAINERS, CALL_VALUES) if call else _Shape(CONTAINERS, VALUES)
+        exchange = _Exchange(receive, send, most, self._patience, None if call else self._room, shape)
         try:
-            exchange.begin(scope, path)
+            exchange.begin(scope)
         except Refused as refused:
             await answer(send, refused)
             return
@@ -95,24 +99,24 @@ class Bodies:
 class _Exchange:
     """One request: what is received of it, and whether it has been refused."""
 
-    def __init__(self, receive, send, most, patience, room):
+    def __init__(self, receive, send, most, patience, room, shape):
         self._receive, self._send, self._most, self._patience, self._room = receive, send, most, patience, room
         self._sent = self._size = 0
         self._complete = self._inside = self._started = self.refused = False
         self._inflate = None
-        self._shape = _Shape()
+        self._shape = shape
 
-    def begin(self, scope, path):
+    def begin(self, scope):
         """Reads the head, and takes from it what no longer holds for the application."""
         headers = dict(scope["headers"])
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > self._most:
             raise _too_long(self._most)
         kind = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
-        if kind == b"application/x-protobuf":
-            self._shape = None  # spans check that themselves
+        if kind == b"application/x-protobuf" and self._room:
+            self._shape = None  # spans check that themselves; the gateway reads every body as JSON
         coding = headers.get(b"content-encoding", b"identity").strip().lower()
-        if coding == b"identity" or (path.startswith("/gateway/") and coding == b"zstd"):  # MLflow bounds that one
+        if coding == b"identity":
             return
         if coding not in _DECODED:
             raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body has a content encoding that is not taken here; send it plain, or as gzip or deflate.")
@@ -153,7 +157,7 @@ class _Exchange:
             self._shape.feed(part)
         if not more:
             self._complete = True
-            if self._size > LONG and not self._started:
+            if self._room and self._size > LONG and not self._started:
                 await self._room.acquire()
                 self._inside = True
         return {"type": "http.request", "body": part, "more_body": more}
@@ -220,7 +224,8 @@ class _Inflate:
 class _Shape:
     """How many lists, objects and values a body holds, as its parts come."""
 
-    def __init__(self):
+    def __init__(self, most_containers, most_values):
+        self._most_containers, self._most_values = most_containers, most_values
         self._early, self._size = [], 0
         self._string = b""  # the beginning of one that goes on in the next part
         self._containers = self._values = 0
@@ -249,10 +254,10 @@ class _Shape:
             rest = rest[:begin]
         self._containers += rest.count(b"[") + rest.count(b"{")
         self._values += rest.count(b",") + rest.count(b":")
-        if self._containers > CONTAINERS:
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body holds more than {CONTAINERS:,} lists and objects, which is the limit.")
-        if self._values > VALUES:
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body holds more than {VALUES:,} values, which is the limit.")
+        if self._containers > self._most_containers:
+            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body holds more than {self._most_containers:,} lists and objects, which is the limit.")
+        if self._values > self._most_values:
+            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body holds more than {self._most_values:,} values, which is the limit.")
 
 
 async def answer(send, refused):

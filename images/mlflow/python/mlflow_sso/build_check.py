@@ -12,11 +12,18 @@ import tempfile
 
 # Modules that replace nothing of upstream's, or wrap it by ASGI alone.
 WITHOUT_UPSTREAM = {
-    "__init__", "access_admin", "app", "authorization", "body_limits", "break_glass", "build_check", "loop_heartbeat", "origin_check", "process_limits", "request_bounds",
-    "upstream_guard",
+    "__init__", "access_admin", "app", "authorization", "body_limits", "break_glass", "build_check", "loop_heartbeat", "origin_check", "outgoing", "outgoing_targets", "process_limits",
+    "request_bounds", "upstream_guard",
 }  # fmt: skip
 # Modules whose guard is an error of their own.
 OWN_GUARD = {"disabled_features", "otlp_ingest", "provider_hosts"}
+
+
+# Hosts that are named and not called.
+OUTGOING = {
+    "MLFLOW_SSO_GATEWAY_PROVIDERS": "openai", "MLFLOW_SSO_GATEWAY_HOSTS": "api.openai.com", "MLFLOW_SSO_WEBHOOK_HOSTS": "hooks.example.com",
+    "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY": "bm90IGEgc2VjcmV0OiBvZiB0aGUgYnVpbGQgYWxvbmU=",
+}  # fmt: skip
 
 
 def variables(folder):
@@ -39,7 +46,8 @@ def check():
     """Applies all patches; returns how many expectations were stated by how many modules."""
     from mlflow_sso import disabled_features
 
-    os.environ.update(disabled_features.WANTED)
+    # What a setting turns on is checked too.
+    os.environ.update(disabled_features.WANTED | disabled_features.GATEWAY_ON | OUTGOING)
     from mlflow_sso import app, upstream_guard
 
     stated = {module.removeprefix("mlflow_sso."): number for module, number in upstream_guard.stated.items()}

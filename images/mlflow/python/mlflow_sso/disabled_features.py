@@ -1,9 +1,11 @@
-"""Features of MLflow 3.17.2 that this stack does not offer answer one sentence, and nothing runs.
+"""Features of MLflow 3.17.2 that are off answer one sentence, and nothing runs.
 
-- The AI gateway, on by default: a member's credentials make the server call addresses of that
-  member's choice, and the call to Google's blocks everything else in the process for minutes.
+- The AI gateway, on by default in MLflow: a member's credentials make the server call addresses of
+  that member's choice, and the call to Google's blocks everything else in the process for minutes.
+  Setting mlflow.gateway turns it on within bounds (ai_gateway.py), without guardrails and raw proxy.
 - Webhooks, MLflow's and those of mlflow-oidc-auth 11.0.2: the server calls addresses from inside
-  the private networks, and every process keeps the secrets under a random key of its own.
+  the private networks, and every process keeps the secrets under a random key of its own. Setting
+  mlflow.webhooks turns them on within bounds (webhook_delivery.py).
 - Jobs (judges, evaluations, prompt optimization): the runner takes 1.4 GiB and calls back without
   credentials, so that nothing it starts works. What only lists jobs answers as ever: there are none.
 - The assistant runs commands on the server.
@@ -18,15 +20,21 @@ from mlflow.webhooks import delivery
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Match, get_route_path
 
+from mlflow_sso import ai_gateway, webhook_delivery
+
 _API = r"/(?:ajax-)?api/[23]\.0"
 _JOBS = rf"{_API}/mlflow/(?:prompt-optimization/jobs(?:/[^/]+/cancel)?|scorers/online-config|scorer/invoke|genai/evaluate/invoke|issues/invoke)|{_API}/jobs/?"
 # Subject of the sentence, methods (None: all), paths.
-FEATURES = (
-    ("The AI gateway is", None, rf"(?:{_API}/mlflow/gateway|/gateway)(?:/.*)?"),
-    ("Webhooks are", None, rf"(?:{_API}/mlflow/webhooks|/oidc/webhook)(?:/.*)?"),
+GATEWAY = ("The AI gateway is", None, rf"(?:{_API}/mlflow/gateway|/gateway)(?:/.*)?")
+WEBHOOKS = ("Webhooks are", None, rf"(?:{_API}/mlflow/webhooks|/oidc/webhook)(?:/.*)?")
+ALWAYS = (
+    ("Guardrails of the AI gateway are", None, rf"{_API}/mlflow/gateway/guardrails(?:/.*)?"),
+    ("The raw proxy of the AI gateway is", None, r"/gateway/proxy(?:/.*)?"),
     ("Jobs are", {"POST", "PUT", "PATCH", "DELETE"}, _JOBS),
     ("The assistant is", None, rf"{_API}/mlflow/assistant(?:/.*)?"),
 )
+# What changes something of the gateway.
+GATEWAY_API = re.compile(rf"{_API}/mlflow/gateway/.*")
 # What MLflow has to be set to so that its own code and pages know the same, and so that it fetches
 # nothing: the default of MLFLOW_MODEL_CATALOG_URI is asked for each provider that a span names.
 WANTED = {
@@ -36,16 +44,25 @@ WANTED = {
     "MLFLOW_MODEL_CATALOG_URI": "",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
+GATEWAY_ON = {"MLFLOW_ENABLE_AI_GATEWAY": "true", "OIDC_GEN_AI_GATEWAY_ENABLED": "true"}
 # An address that members could make the server call.
 UNWANTED = "MLFLOW_DEPLOYMENTS_TARGET"
+
+
+def gateway_is_on(variables=os.environ):
+    return bool(variables.get(ai_gateway.PROVIDERS))
+
+
+def webhooks_are_on(variables=os.environ):
+    return bool(variables.get("MLFLOW_SSO_WEBHOOK_HOSTS") or variables.get("MLFLOW_SSO_WEBHOOK_OWN_SERVERS"))
 
 
 class Closed(BaseRoute):
     """A first route for all that is closed."""
 
-    def __init__(self):
-        self._features = [(subject, methods, re.compile(paths)) for subject, methods, paths in FEATURES]
-        self._any = re.compile("|".join(f"(?:{paths})" for _, _, paths in FEATURES))
+    def __init__(self, features=(GATEWAY, WEBHOOKS, *ALWAYS)):
+        self._features = [(subject, methods, re.compile(paths)) for subject, methods, paths in features]
+        self._any = re.compile("|".join(f"(?:{paths})" for _, _, paths in features))
 
     def matches(self, scope):
         # One match for each request; a second one for those few.
@@ -63,8 +80,13 @@ class Closed(BaseRoute):
 
 
 def close(routes, variables=os.environ, module=delivery):
-    """Puts the route before all others; webhooks that were made before are not called either."""
-    wrong = [f"{name}={variables.get(name)!r}, want {value!r}" for name, value in WANTED.items() if variables.get(name) != value]
+    """Opens what the settings turn on, and puts the route for all that is off before all others.
+
+    Webhooks that are stored while they are off are not called either.
+    """
+    gateway, webhooks = gateway_is_on(variables), webhooks_are_on(variables)
+    wanted = WANTED | (GATEWAY_ON if gateway else {})
+    wrong = [f"{name}={variables.get(name)!r}, want {value!r}" for name, value in wanted.items() if variables.get(name) != value]
     if variables.get(UNWANTED):
         wrong.append(f"{UNWANTED} is set, want none")
     if wrong:
@@ -72,9 +94,18 @@ def close(routes, variables=os.environ, module=delivery):
     for name in ("_deliver_webhook_impl", "_send_webhook_request"):
         if not callable(getattr(module, name, None)):
             raise RuntimeError(f"mlflow-sso: got no {name} in mlflow.webhooks.delivery, want MLflow 3.17's")
-    module._deliver_webhook_impl = lambda **_: None
-    module._send_webhook_request = _refuse
-    routes.insert(0, Closed())
+    off = list(ALWAYS)
+    if gateway:
+        ai_gateway.open_(routes, GATEWAY_API, variables)
+    else:
+        off.insert(0, GATEWAY)
+    if webhooks:
+        webhook_delivery.open_(variables)
+    else:
+        off.insert(0, WEBHOOKS)
+        module._deliver_webhook_impl = lambda **_: None
+        module._send_webhook_request = _refuse
+    routes.insert(0, Closed(off))
 
 
 def _refuse(*_, **__):

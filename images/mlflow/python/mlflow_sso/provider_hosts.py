@@ -3,7 +3,8 @@
 MLflow 3.17.2 resolves the host of every icon's address, and says to what: `'keycloak' resolves to
 172.19.0.2`. A member learns the private networks from it, and makes the server ask name servers for
 names of that member's choice. The server itself fetches no icon; browsers do. What could call a
-host, the AI gateway and webhooks, is switched off (closed.py). So a name is judged by its letters.
+host, the AI gateway and webhooks, is off or calls listed hosts alone (outgoing_targets.py). So a name
+is judged by its letters.
 """
 
 import ipaddress

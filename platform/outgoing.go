@@ -1,0 +1,45 @@
+package platform
+
+import (
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-sso/mlflow-sso/components/credentials"
+	"github.com/mlflow-sso/mlflow-sso/components/mlflow"
+)
+
+// gateway is nil where the AI gateway is off.
+func (p *Platform) gateway() *mlflow.Gateway {
+	set := p.config.MLflow.Gateway
+	if set == nil {
+		return nil
+	}
+	return &mlflow.Gateway{Providers: set.Providers, Targets: mlflow.Targets{Hosts: set.Hosts, OwnServers: set.OwnServers}}
+}
+
+// webhooks is nil where webhooks are off.
+func (p *Platform) webhooks() *mlflow.Webhooks {
+	set := p.config.MLflow.Webhooks
+	if set == nil {
+		return nil
+	}
+	return &mlflow.Webhooks{
+		Targets: mlflow.Targets{Hosts: set.Hosts, OwnServers: set.OwnServers},
+		Key:     p.credentials.FernetKey(credentials.MLflowWebhooks),
+	}
+}
+
+// mlflowOutputs name what may call other hosts only where something may.
+func (p *Platform) mlflowOutputs() pulumi.Map {
+	all := pulumi.Map{"container": p.mlflow.Container, "url": pulumi.String(p.mlflow.Public.String())}
+	if g := p.config.MLflow.Gateway; g != nil {
+		all["gatewayProviders"] = pulumi.ToStringArray(g.Providers)
+	}
+	if w := p.config.MLflow.Webhooks; w != nil {
+		hosts := make([]string, 0, len(w.Hosts)+len(w.OwnServers))
+		for _, host := range w.Hosts {
+			hosts = append(hosts, "https://"+host)
+		}
+		all["webhookTargets"] = pulumi.ToStringArray(append(hosts, w.OwnServers...))
+	}
+	return all
+}
