@@ -28,7 +28,7 @@ func (s *Stack) ForgetKeycloakResources(ctx context.Context, known *State) error
 // isInside says of a resource's type whether only Keycloak knows it, or whether it
 // is the way there.
 func isInside(kind string) bool {
-	return strings.HasPrefix(kind, "keycloak:") || kind == "pulumi:providers:keycloak"
+	return strings.HasPrefix(kind, "keycloak:") || strings.HasPrefix(kind, "mlflow-sso:identity:") || kind == "pulumi:providers:keycloak"
 }
 
 // withoutInside removes such resources, and the others' dependencies on them.

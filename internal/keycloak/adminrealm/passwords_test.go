@@ -6,20 +6,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What an administrator or a person of the realm has changed by themselves is left alone
+// What an administrator or a person of the realm has changed themselves is left alone
 // until the settings ask for another edition.
 func TestAPasswordIsSetOnlyWhereAnotherEditionIsWanted(t *testing.T) {
-	first := kept{"master", "admin", "not shown", "1.1"}
-	second := kept{"mlflow", "demo-member", "not shown", "1.2"}
-	require.Empty(t, differingEditions([]kept{first}, nil), "nobody has turned anything")
-	require.Empty(t, differingEditions([]kept{first, second}, map[string]string{editionAttribute + "demo-member": "1.2"}))
+	first := Credential{"master", "admin", "not shown", "1.1"}
+	second := Credential{"mlflow", "demo-member", "not shown", "1.2"}
+	require.Empty(t, first.differences(nil), "nothing was rotated")
+	require.Empty(t, first.differences(map[string]string{editionAttribute + "demo-member": "1.2"}))
+	require.Empty(t, second.differences(map[string]string{editionAttribute + "demo-member": "1.2"}))
 
-	found := differingEditions([]kept{first, second}, map[string]string{editionAttribute + "admin": "2.1"})
-	require.Equal(t, []Difference{
-		{"edition of the password of admin in realm master", "2.1", "1.1"},
-		{"edition of the password of demo-member in realm mlflow", "1.1", "1.2"},
-	}, found)
-	for _, d := range found {
-		require.NotContains(t, d.String(), "not shown")
-	}
+	require.Equal(t, []Difference{{"edition of the password of admin in realm master", "2.1", "1.1"}},
+		first.differences(map[string]string{editionAttribute + "admin": "2.1"}))
+	found := second.differences(nil)
+	require.Equal(t, []Difference{{"edition of the password of demo-member in realm mlflow", "1.1", "1.2"}}, found)
+	require.NotContains(t, found[0].String(), "not shown")
 }
