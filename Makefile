@@ -25,7 +25,7 @@ modules := . bootstrap/pulumi bootstrap/language-go $(wildcard bootstrap/plugins
 # The race detector needs a C compiler; a machine with only Go tests without it.
 race := $(if $(shell command -v gcc || command -v cc),-race)
 # Our own Go files: of the folders that hold none, nothing.
-sources := cmd components config contract internal platform tests main.go
+sources := cmd components config contract images internal platform tests main.go
 
 .PHONY: help
 help: ## show this list
@@ -121,7 +121,7 @@ golden: ## write the golden files and the generated pages; always fails, because
 lock: ## regenerate the lock file of MLflow's Python packages
 	images/lock
 
-$(tool): $(shell find cmd components config contract internal platform -name '*.go' -o -name '*.py' -o -name '*.json') go.mod go.sum
+$(tool): $(shell find cmd components config contract images/*.go images/mlflow/python/mlflow_sso/probes internal platform -name '*.go' -o -name '*.py' -o -name '*.json') go.mod go.sum
 	@echo "building $@: up to two minutes the first time" >&2
 	@(while sleep 10; do echo "building $@: still compiling" >&2; done) & beat=$$!; trap 'kill $$beat 2>/dev/null || true' EXIT; \
 	  go build -trimpath -buildvcs=false -o $@ ./cmd/mlflow-sso

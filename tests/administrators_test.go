@@ -32,7 +32,7 @@ func TestNobodyStandsInKeycloakWhereNobodyIsAskedFor(t *testing.T) {
 		t.Run(stack, func(t *testing.T) {
 			with, without := withStandingAdmin(t, stack, true), withStandingAdmin(t, stack, false)
 
-			require.Equal(t, "admin", told(t, with, "keycloak", "KC_BOOTSTRAP_ADMIN_USERNAME").Text())
+			require.Equal(t, "admin", variable(t, with, "keycloak", "KC_BOOTSTRAP_ADMIN_USERNAME").Text())
 			require.Equal(t, "admin", with.Output(t, "keycloak.admin.username").Text())
 			require.Equal(t, password(t, credentials.KeycloakAdmin), with.Output(t, "keycloak.admin.password").Text())
 
@@ -45,7 +45,7 @@ func TestNobodyStandsInKeycloakWhereNobodyIsAskedFor(t *testing.T) {
 				require.NotEqual(t, credentials.KeycloakAdmin, found.label, "%s holds the password of nobody", found.where)
 			}
 			// The program itself goes on to reach Keycloak.
-			require.Equal(t, "mlflow-sso", told(t, without, "keycloak", "KC_BOOTSTRAP_ADMIN_CLIENT_ID").Text())
+			require.Equal(t, "mlflow-sso", variable(t, without, "keycloak", "KC_BOOTSTRAP_ADMIN_CLIENT_ID").Text())
 		})
 	}
 }

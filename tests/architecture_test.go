@@ -20,7 +20,7 @@ const module = "github.com/mlflow-sso/mlflow-sso/"
 
 // layers are the parts of the repository, lowest first: a package imports its own
 // layer and lower ones. cmd and tests are on top.
-var layers = []string{"contract", "components", "config", "platform", "internal", "cmd"}
+var layers = []string{"images", "contract", "components", "config", "platform", "internal", "cmd"}
 
 // allowed lists, for each component, the components that it may import. The import
 // graph is the runtime graph: a component knows only the services that it calls.

@@ -15,7 +15,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/pulumimock"
 )
 
-// ofSnapshots says who is told the credentials that a stack has only where it takes
+// ofSnapshots says who is given the credentials that a stack has only where it takes
 // snapshots.
 var ofSnapshots = map[credentials.Label][]string{
 	credentials.PostgresBackup: {
@@ -28,10 +28,10 @@ var ofSnapshots = map[credentials.Label][]string{
 const recoveryPassphrase = "a recovery passphrase of the tests"
 
 // keeping are the settings of dev with snapshots, in a folder or in a bucket, and with
-// services elsewhere.
-func keeping(t *testing.T, bucket bool, elsewhere ...string) map[string]string {
+// external services.
+func keeping(t *testing.T, bucket bool, externals ...string) map[string]string {
 	t.Helper()
-	values, folder := external(t, elsewhere...), t.TempDir()
+	values, folder := external(t, externals...), t.TempDir()
 	for name, secret := range map[string]string{"recovery": recoveryPassphrase, "key": foreign["s3"]} {
 		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(secret), 0o600))
 	}
@@ -43,9 +43,9 @@ func keeping(t *testing.T, bucket bool, elsewhere ...string) map[string]string {
 	return values
 }
 
-func recordKeeping(t *testing.T, bucket bool, elsewhere ...string) *pulumimock.Recording {
+func recordKeeping(t *testing.T, bucket bool, externals ...string) *pulumimock.Recording {
 	t.Helper()
-	r, err := runWith(t, keeping(t, bucket, elsewhere...))
+	r, err := runWith(t, keeping(t, bucket, externals...))
 	require.NoError(t, err)
 	return r
 }
@@ -59,7 +59,7 @@ func TestWithoutTheSettingNothingTakesSnapshots(t *testing.T) {
 	}
 }
 
-func TestCredentialsOfSnapshotsAreToldToThoseWhoNeedThemAndToNobodyElse(t *testing.T) {
+func TestCredentialsOfSnapshotsAreGivenToThoseWhoNeedThemAndToNobodyElse(t *testing.T) {
 	got := map[credentials.Label][]string{}
 	for _, found := range findings(t, recordKeeping(t, false)) {
 		require.True(t, found.leaf.Secret, found.where)
@@ -67,7 +67,7 @@ func TestCredentialsOfSnapshotsAreToldToThoseWhoNeedThemAndToNobodyElse(t *testi
 			got[found.label] = append(got[found.label], found.where)
 		}
 		if strings.HasPrefix(found.where, "backup-container") {
-			require.Contains(t, ofSnapshots, found.label, "what takes snapshots is told %s", found.label)
+			require.Contains(t, ofSnapshots, found.label, "what takes snapshots is given %s", found.label)
 		}
 	}
 	for label := range got {
@@ -105,26 +105,26 @@ func TestWhatTakesSnapshotsCannotChangeWhatItReads(t *testing.T) {
 	}
 }
 
-func TestOnlySnapshotsThatGoElsewhereHaveAWayOut(t *testing.T) {
+func TestOnlySnapshotsThatLeaveTheHostHaveAWayOut(t *testing.T) {
 	for name, test := range map[string]struct {
 		bucket    bool
-		elsewhere []string
+		externals []string
 		networks  int
 	}{
-		"a folder":                         {false, nil, 1},
-		"a bucket":                         {true, nil, 2},
-		"a folder and databases elsewhere": {false, []string{"postgres"}, 1},
-		"a bucket and databases elsewhere": {true, []string{"postgres"}, 1},
+		"a folder":                        {false, nil, 1},
+		"a bucket":                        {true, nil, 2},
+		"a folder and external databases": {false, []string{"postgres"}, 1},
+		"a bucket and external databases": {true, []string{"postgres"}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			made := service(t, recordKeeping(t, test.bucket, test.elsewhere...), "backup")
+			made := service(t, recordKeeping(t, test.bucket, test.externals...), "backup")
 			networks := 0
 			for made.Has(fmt.Sprintf("networksAdvanced[%d]", networks)) {
 				networks++
 			}
 			require.Equal(t, test.networks, networks)
 			first := input(t, made, "networksAdvanced[0].name").Text()
-			require.Equal(t, test.elsewhere == nil, strings.HasSuffix(first, "-data"), first)
+			require.Equal(t, test.externals == nil, strings.HasSuffix(first, "-data"), first)
 		})
 	}
 }

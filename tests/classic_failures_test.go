@@ -14,14 +14,14 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/pulumimock"
 )
 
-// The eleven ways in which a deployment by hand went wrong. Each is a pair of
+// The eleven ways in which a manual deployment goes wrong. Each is a pair of
 // values that disagreed; here is one test for each pair. docs/how-to/troubleshooting.md
 // names these tests.
 
 // parsed is a variable that holds an address.
 func parsed(t *testing.T, r *pulumimock.Recording, component, name string) *url.URL {
 	t.Helper()
-	u, err := url.Parse(told(t, r, component, name).Text())
+	u, err := url.Parse(variable(t, r, component, name).Text())
 	if err != nil {
 		// The error of url.Parse repeats the text, with the password.
 		t.Fatalf("%s of %s is no address", name, component)
@@ -43,10 +43,10 @@ func requireReaches(t *testing.T, r *pulumimock.Recording, from, to, host string
 // 1: "password authentication failed".
 func TestEleven01PasswordsAreTheSameOnBothSides(t *testing.T) {
 	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
-		databases := strings.Fields(told(t, r, "postgres", "POSTGRES_DATABASES").Text())
+		databases := strings.Fields(variable(t, r, "postgres", "POSTGRES_DATABASES").Text())
 		set := func(database string) string {
 			require.Contains(t, databases, database)
-			return told(t, r, "postgres", "POSTGRES_PASSWORD_"+strings.ToUpper(database)).Text()
+			return variable(t, r, "postgres", "POSTGRES_PASSWORD_"+strings.ToUpper(database)).Text()
 		}
 		for _, name := range []string{"MLFLOW_BACKEND_STORE_URI", "OIDC_USERS_DB_URI"} {
 			uri := parsed(t, r, "mlflow", name)
@@ -56,15 +56,15 @@ func TestEleven01PasswordsAreTheSameOnBothSides(t *testing.T) {
 			requireReaches(t, r, "mlflow", "postgres", uri.Hostname())
 			require.Equal(t, "5432", uri.Port())
 		}
-		database := told(t, r, "keycloak", "KC_DB_URL_DATABASE").Text()
-		require.True(t, set(database) == told(t, r, "keycloak", "KC_DB_PASSWORD").Text(), "Keycloak has another password than Postgres")
-		require.Equal(t, database, told(t, r, "keycloak", "KC_DB_USERNAME").Text())
-		requireReaches(t, r, "keycloak", "postgres", told(t, r, "keycloak", "KC_DB_URL_HOST").Text())
+		database := variable(t, r, "keycloak", "KC_DB_URL_DATABASE").Text()
+		require.True(t, set(database) == variable(t, r, "keycloak", "KC_DB_PASSWORD").Text(), "Keycloak has another password than Postgres")
+		require.Equal(t, database, variable(t, r, "keycloak", "KC_DB_USERNAME").Text())
+		requireReaches(t, r, "keycloak", "postgres", variable(t, r, "keycloak", "KC_DB_URL_HOST").Text())
 		require.Len(t, databases, 3)
 
 		provider := r.Get(t, providerType, "realm-keycloak")
-		require.Equal(t, told(t, r, "keycloak", "KC_BOOTSTRAP_ADMIN_CLIENT_ID").Text(), input(t, provider, "clientId").Text())
-		require.True(t, told(t, r, "keycloak", "KC_BOOTSTRAP_ADMIN_CLIENT_SECRET").Text() == input(t, provider, "clientSecret").Text(),
+		require.Equal(t, variable(t, r, "keycloak", "KC_BOOTSTRAP_ADMIN_CLIENT_ID").Text(), input(t, provider, "clientId").Text())
+		require.True(t, variable(t, r, "keycloak", "KC_BOOTSTRAP_ADMIN_CLIENT_SECRET").Text() == input(t, provider, "clientSecret").Text(),
 			"the program has another secret than Keycloak")
 	})
 }
@@ -102,7 +102,7 @@ func TestEleven03KeycloakDemandsHTTPSOnlyWhereBrowsersUseIt(t *testing.T) {
 			want, headers = "external", true
 		}
 		require.Equal(t, want, input(t, r.Get(t, realmType, "realm-realm"), "sslRequired").Value)
-		require.Equal(t, "true", told(t, r, "keycloak", "KC_HTTP_ENABLED").Value, "MLflow and the program come in plain http")
+		require.Equal(t, "true", variable(t, r, "keycloak", "KC_HTTP_ENABLED").Value, "MLflow and the program come in plain http")
 		got, set := environment(t, service(t, r, "keycloak"))["KC_PROXY_HEADERS"]
 		require.Equal(t, headers, set, "the proxy's headers are trusted exactly where there is a proxy")
 		if set {
@@ -118,14 +118,14 @@ func TestEleven04BrowsersAreOnlyEverSentToPublicAddresses(t *testing.T) {
 		keycloak, mlflow := c.Keycloak.PublicURL.String(), c.MLflow.PublicURL.String()
 		client := r.Get(t, clientType, "realm-client")
 		for what, pair := range map[string][2]string{
-			"Keycloak's own address":    {told(t, r, "keycloak", "KC_HOSTNAME").Text(), keycloak},
-			"the issuer":                {told(t, r, "mlflow", "OIDC_ISSUER").Text(), keycloak + "/realms/mlflow"},
-			"the way back at MLflow":    {told(t, r, "mlflow", "OIDC_REDIRECT_URI").Text(), mlflow + "/callback"},
+			"Keycloak's own address":    {variable(t, r, "keycloak", "KC_HOSTNAME").Text(), keycloak},
+			"the issuer":                {variable(t, r, "mlflow", "OIDC_ISSUER").Text(), keycloak + "/realms/mlflow"},
+			"the way back at MLflow":    {variable(t, r, "mlflow", "OIDC_REDIRECT_URI").Text(), mlflow + "/callback"},
 			"the way back at Keycloak":  {input(t, client, "validRedirectUris[0]").Text(), mlflow + "/callback"},
 			"the way back after logout": {input(t, client, "validPostLogoutRedirectUris[0]").Text(), mlflow + "/oidc/ui/auth"},
 			"the client's origin":       {input(t, client, "webOrigins[0]").Text(), mlflow},
 			"the client's page":         {input(t, client, "baseUrl").Text(), mlflow},
-			"MLflow's origin":           {told(t, r, "mlflow", "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS").Text(), mlflow},
+			"MLflow's origin":           {variable(t, r, "mlflow", "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS").Text(), mlflow},
 			"the output of Keycloak":    {r.Output(t, "keycloak.url").Text(), keycloak},
 			"the output of MLflow":      {r.Output(t, "mlflow.url").Text(), mlflow},
 			"the output of the issuer":  {r.Output(t, "realm.issuer").Text(), keycloak + "/realms/mlflow"},
@@ -133,7 +133,7 @@ func TestEleven04BrowsersAreOnlyEverSentToPublicAddresses(t *testing.T) {
 			require.Equal(t, pair[1], pair[0], what)
 		}
 		require.False(t, client.Has("validRedirectUris[1]"), "one exact way back and no other")
-		hosts := strings.Split(told(t, r, "mlflow", "MLFLOW_SERVER_ALLOWED_HOSTS").Text(), ",")
+		hosts := strings.Split(variable(t, r, "mlflow", "MLFLOW_SERVER_ALLOWED_HOSTS").Text(), ",")
 		require.Contains(t, hosts, c.MLflow.PublicURL.Host(), "MLflow refuses the browser's own requests")
 	})
 }
@@ -146,7 +146,7 @@ func TestEleven05MLflowAsksKeycloakOnThePrivateNetwork(t *testing.T) {
 		require.Equal(t, "http", discovery.Scheme, "inside the private network there is no TLS")
 		require.Equal(t, "8080", discovery.Port(), "that is not where Keycloak listens")
 		require.Equal(t, "/realms/mlflow/.well-known/openid-configuration", discovery.Path)
-		require.Equal(t, "true", told(t, r, "keycloak", "KC_HOSTNAME_BACKCHANNEL_DYNAMIC").Value, "Keycloak would send MLflow to the browser's address")
+		require.Equal(t, "true", variable(t, r, "keycloak", "KC_HOSTNAME_BACKCHANNEL_DYNAMIC").Value, "Keycloak would send MLflow to the browser's address")
 		require.Equal(t, discovery.String(), r.Output(t, "realm.discoveryUrl").Value)
 	})
 }
@@ -156,27 +156,27 @@ func TestEleven06ClientIsTheSameOnBothSides(t *testing.T) {
 	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		client, realm := r.Get(t, clientType, "realm-client"), r.Get(t, realmType, "realm-realm")
 		id := input(t, client, "clientId").Text()
-		require.Equal(t, id, told(t, r, "mlflow", "OIDC_CLIENT_ID").Value)
-		require.Equal(t, id, told(t, r, "mlflow", "OIDC_AUDIENCE").Value)
+		require.Equal(t, id, variable(t, r, "mlflow", "OIDC_CLIENT_ID").Value)
+		require.Equal(t, id, variable(t, r, "mlflow", "OIDC_AUDIENCE").Value)
 		require.Equal(t, id, input(t, r.Get(t, audienceType, "realm-audience-mapper"), "includedClientAudience").Value)
 		require.Equal(t, id, r.Output(t, "realm.clientId").Value)
-		require.True(t, input(t, client, "clientSecret").Text() == told(t, r, "mlflow", "OIDC_CLIENT_SECRET").Text(),
+		require.True(t, input(t, client, "clientSecret").Text() == variable(t, r, "mlflow", "OIDC_CLIENT_SECRET").Text(),
 			"Keycloak has another secret than MLflow")
 		require.Equal(t, "CONFIDENTIAL", input(t, client, "accessType").Value, "a client of another kind has no secret")
 		require.Equal(t, true, input(t, client, "standardFlowEnabled").Value)
 
 		name := input(t, realm, "realm").Text()
-		require.True(t, strings.HasSuffix(told(t, r, "mlflow", "OIDC_ISSUER").Text(), "/realms/"+name), "MLflow looks for another realm than %q", name)
+		require.True(t, strings.HasSuffix(variable(t, r, "mlflow", "OIDC_ISSUER").Text(), "/realms/"+name), "MLflow looks for another realm than %q", name)
 		require.Equal(t, name, r.Output(t, "realm.name").Value)
 		require.Equal(t, realm.Name+"-id", input(t, client, "realmId").Value, "the client is in another realm")
-		require.Equal(t, told(t, r, "mlflow", "OIDC_CODE_CHALLENGE").Value, input(t, client, "pkceCodeChallengeMethod").Value)
+		require.Equal(t, variable(t, r, "mlflow", "OIDC_CODE_CHALLENGE").Value, input(t, client, "pkceCodeChallengeMethod").Value)
 	})
 }
 
 // 7: a setting that the plugin does not know is ignored in silence.
 func TestEleven07ScopesAreSpeltAsThePluginReadsThem(t *testing.T) {
 	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
-		require.Equal(t, "openid profile email", told(t, r, "mlflow", "OIDC_SCOPE").Value, "separated by spaces, not by commas")
+		require.Equal(t, "openid profile email", variable(t, r, "mlflow", "OIDC_SCOPE").Value, "separated by spaces, not by commas")
 		require.NotContains(t, environment(t, service(t, r, "mlflow")), "OIDC_SCOPES", "the plugin does not read it")
 	})
 }
@@ -184,10 +184,10 @@ func TestEleven07ScopesAreSpeltAsThePluginReadsThem(t *testing.T) {
 // 8: "invalid state", or everybody logged out by a restart.
 func TestEleven08SessionsAreSharedByAllWorkersAndOutliveThem(t *testing.T) {
 	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
-		key := told(t, r, "mlflow", "SECRET_KEY")
+		key := variable(t, r, "mlflow", "SECRET_KEY")
 		require.True(t, key.Secret)
 		require.GreaterOrEqual(t, len(key.Text()), 43, "without a key each worker invents its own")
-		tokens, err := base64.URLEncoding.DecodeString(told(t, r, "mlflow", "SESSION_TOKEN_ENCRYPTION_KEY").Text())
+		tokens, err := base64.URLEncoding.DecodeString(variable(t, r, "mlflow", "SESSION_TOKEN_ENCRYPTION_KEY").Text())
 		require.NoError(t, err, "the plugin refuses a key that is not in Fernet's form")
 		require.Len(t, tokens, 32)
 
@@ -197,9 +197,9 @@ func TestEleven08SessionsAreSharedByAllWorkersAndOutliveThem(t *testing.T) {
 		require.NotContains(t, environment(t, service(t, r, "mlflow")), "SESSION_TYPE", "the plugin does not read it")
 
 		secure := parsed(t, r, "mlflow", "OIDC_REDIRECT_URI").Scheme == "https"
-		require.Equal(t, fmt.Sprint(secure), told(t, r, "mlflow", "SESSION_COOKIE_SECURE").Value, "a browser drops a cookie that does not fit the scheme")
-		require.Equal(t, secure, strings.HasPrefix(told(t, r, "mlflow", "SESSION_COOKIE_NAME").Text(), "__Host-"))
-		require.Equal(t, "lax", told(t, r, "mlflow", "SESSION_COOKIE_SAMESITE").Value, "strict loses the cookie on the way back from Keycloak")
+		require.Equal(t, fmt.Sprint(secure), variable(t, r, "mlflow", "SESSION_COOKIE_SECURE").Value, "a browser drops a cookie that does not fit the scheme")
+		require.Equal(t, secure, strings.HasPrefix(variable(t, r, "mlflow", "SESSION_COOKIE_NAME").Text(), "__Host-"))
+		require.Equal(t, "lax", variable(t, r, "mlflow", "SESSION_COOKIE_SAMESITE").Value, "strict loses the cookie on the way back from Keycloak")
 	})
 }
 
@@ -211,8 +211,8 @@ func TestEleven09RedisIsReachedByTheNameItHas(t *testing.T) {
 		requireReaches(t, r, "mlflow", "redis", cache.Hostname())
 		require.Equal(t, "6379", cache.Port())
 		used, _ := cache.User.Password()
-		require.True(t, told(t, r, "redis", "REDIS_PASSWORD").Text() == used, "MLflow has another password than Redis")
-		require.Equal(t, "redis", told(t, r, "mlflow", "CACHE_BACKEND").Value, "in small letters, or the cache is left out in silence")
+		require.True(t, variable(t, r, "redis", "REDIS_PASSWORD").Text() == used, "MLflow has another password than Redis")
+		require.Equal(t, "redis", variable(t, r, "mlflow", "CACHE_BACKEND").Value, "in small letters, or the cache is left out in silence")
 		for _, name := range []string{"REDIS_HOST", "REDIS_PORT", "REDIS_DB"} {
 			require.NotContains(t, environment(t, service(t, r, "mlflow")), name, "the plugin does not read it")
 		}
@@ -223,7 +223,7 @@ func TestEleven09RedisIsReachedByTheNameItHas(t *testing.T) {
 func TestEleven10TokensCarryTheGroupsWhereMLflowReadsThem(t *testing.T) {
 	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		mapper := r.Get(t, mapperType, "realm-groups-mapper")
-		require.Equal(t, told(t, r, "mlflow", "OIDC_GROUPS_ATTRIBUTE").Value, input(t, mapper, "claimName").Value)
+		require.Equal(t, variable(t, r, "mlflow", "OIDC_GROUPS_ATTRIBUTE").Value, input(t, mapper, "claimName").Value)
 		for _, name := range []string{"addToIdToken", "addToAccessToken", "addToUserinfo"} {
 			require.Equal(t, true, input(t, mapper, name).Value, name)
 		}
@@ -234,7 +234,7 @@ func TestEleven10TokensCarryTheGroupsWhereMLflowReadsThem(t *testing.T) {
 // 11: nobody may log in because "/mlflow-users" is not "mlflow-users".
 func TestEleven11GroupNamesAreTheSameOnBothSides(t *testing.T) {
 	forEachStack(t, func(t *testing.T, stack string, r *pulumimock.Recording) {
-		member, admin := told(t, r, "mlflow", "OIDC_GROUP_NAME").Text(), told(t, r, "mlflow", "OIDC_ADMIN_GROUP_NAME").Text()
+		member, admin := variable(t, r, "mlflow", "OIDC_GROUP_NAME").Text(), variable(t, r, "mlflow", "OIDC_ADMIN_GROUP_NAME").Text()
 		require.NotEqual(t, member, admin, "every member would be an administrator")
 		var made []string
 		for _, group := range r.OfType(t, groupType) {

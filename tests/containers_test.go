@@ -131,7 +131,7 @@ func TestOnlyTheEdgeIsReachedByOtherMachines(t *testing.T) {
 }
 
 // Empty is not left out: without it MLflow fetches lists of models from a public host.
-func TestMLflowIsToldToCallNobody(t *testing.T) {
+func TestMLflowIsConfiguredToCallNobody(t *testing.T) {
 	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		env := environment(t, service(t, r, "mlflow"))
 		for name, want := range map[string]string{

@@ -186,7 +186,7 @@ func TestTheArchitecturePageListsEveryPackageOnce(t *testing.T) {
 	described := synopses(t)
 	table := strings.Builder{}
 	table.WriteString("| package | documentation |\n|---|---|\n")
-	for _, layer := range []string{".", "contract", "components", "config", "platform", "internal", "cmd", "tests"} {
+	for _, layer := range []string{".", "images", "contract", "components", "config", "platform", "internal", "cmd", "tests"} {
 		var within []string
 		for in := range described {
 			if top, _, _ := strings.Cut(in, "/"); top == layer {

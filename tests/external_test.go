@@ -24,9 +24,9 @@ var foreign = map[string]string{
 	"redis": "r4@:/?#[]&=+%41 $x", "s3": "s5@:/?#[]&=+%41 $x",
 }
 
-// external are the settings of dev with services elsewhere: of postgres, redis and
+// external are the settings of dev with external services: of postgres, redis and
 // s3 those that are named.
-func external(t *testing.T, elsewhere ...string) map[string]string {
+func external(t *testing.T, externals ...string) map[string]string {
 	t.Helper()
 	values, _, err := pulumimock.StackFile(inRepository("Pulumi.yaml"), inRepository("Pulumi.dev.yaml"))
 	require.NoError(t, err)
@@ -36,7 +36,7 @@ func external(t *testing.T, elsewhere ...string) map[string]string {
 		file[name] = filepath.Join(folder, name)
 		require.NoError(t, os.WriteFile(file[name], []byte(secret), 0o600))
 	}
-	for _, service := range elsewhere {
+	for _, service := range externals {
 		switch service {
 		case "postgres":
 			values["mlflow-sso:postgres"] = fmt.Sprintf(
@@ -52,11 +52,11 @@ func external(t *testing.T, elsewhere ...string) map[string]string {
 	return values
 }
 
-var allElsewhere = []string{"postgres", "redis", "s3"}
+var allExternal = []string{"postgres", "redis", "s3"}
 
-func recordExternal(t *testing.T, elsewhere ...string) *pulumimock.Recording {
+func recordExternal(t *testing.T, externals ...string) *pulumimock.Recording {
 	t.Helper()
-	r, err := runWith(t, external(t, elsewhere...))
+	r, err := runWith(t, external(t, externals...))
 	require.NoError(t, err)
 	return r
 }
@@ -73,9 +73,9 @@ func namesOf(r *pulumimock.Recording, token string) []string {
 	return names
 }
 
-func TestNothingIsMadeOfWhatIsElsewhere(t *testing.T) {
+func TestNothingIsMadeOfWhatIsExternal(t *testing.T) {
 	for _, test := range []struct {
-		elsewhere                             []string
+		externals                             []string
 		containers, volumes, images, networks []string
 	}{
 		{
@@ -106,10 +106,10 @@ func TestNothingIsMadeOfWhatIsElsewhere(t *testing.T) {
 			[]string{"keycloak", "mlflow", "postgres", "redis"},
 			[]string{"network-data", "network-edge"},
 		},
-		{allElsewhere, []string{"keeper", "keycloak", "mlflow"}, nil, []string{"keycloak", "mlflow"}, []string{"network-edge"}},
+		{allExternal, []string{"keeper", "keycloak", "mlflow"}, nil, []string{"keycloak", "mlflow"}, []string{"network-edge"}},
 	} {
-		t.Run(strings.Join(test.elsewhere, " "), func(t *testing.T) {
-			r := recordExternal(t, test.elsewhere...)
+		t.Run(strings.Join(test.externals, " "), func(t *testing.T) {
+			r := recordExternal(t, test.externals...)
 			with := func(names []string, end string) (all []string) {
 				for _, name := range names {
 					all = append(all, name+end)
@@ -120,7 +120,7 @@ func TestNothingIsMadeOfWhatIsElsewhere(t *testing.T) {
 			require.Equal(t, with(test.images, "-image"), namesOf(r, imageType))
 			require.Equal(t, test.volumes, namesOf(r, volumeType))
 			require.Equal(t, test.networks, namesOf(r, networkType))
-			preview, err := runWith(t, external(t, test.elsewhere...), pulumimock.DryRun())
+			preview, err := runWith(t, external(t, test.externals...), pulumimock.DryRun())
 			require.NoError(t, err)
 			require.Equal(t, keys(r), keys(preview))
 		})
@@ -130,11 +130,11 @@ func TestNothingIsMadeOfWhatIsElsewhere(t *testing.T) {
 // Who needs neither database nor cache of the stack has no business there.
 func TestOnlyWhoNeedsTheDataNetworkIsOnIt(t *testing.T) {
 	name := settings(t, "dev").Name
-	for elsewhere, onData := range map[string][]string{
+	for externals, onData := range map[string][]string{
 		"postgres": {"mlflow", "redis"}, "redis": {"keeper", "keycloak", "mlflow", "postgres"}, "s3": {"keeper", "keycloak", "mlflow", "postgres", "redis"},
 		"postgres redis": nil,
 	} {
-		r := recordExternal(t, strings.Fields(elsewhere)...)
+		r := recordExternal(t, strings.Fields(externals)...)
 		var got []string
 		for _, made := range r.OfType(t, containerType) {
 			networks := networksOf(t, made)
@@ -146,16 +146,16 @@ func TestOnlyWhoNeedsTheDataNetworkIsOnIt(t *testing.T) {
 			}
 		}
 		slices.Sort(got)
-		require.Equal(t, onData, got, "with %s elsewhere", elsewhere)
+		require.Equal(t, onData, got, "with external %s", externals)
 	}
 }
 
 func TestWhatIsOfTheStackIsStillWaitedFor(t *testing.T) {
-	for elsewhere, wanted := range map[string][]string{"postgres": {"redis"}, "redis": {"postgres"}, "s3": {"postgres", "redis"}, "postgres redis s3": nil} {
-		r := recordExternal(t, strings.Fields(elsewhere)...)
+	for externals, wanted := range map[string][]string{"postgres": {"redis"}, "redis": {"postgres"}, "s3": {"postgres", "redis"}, "postgres redis s3": nil} {
+		r := recordExternal(t, strings.Fields(externals)...)
 		for _, service := range []string{"postgres", "redis"} {
 			needed := slices.Contains(needs(r, containerType+"::mlflow-container"), containerType+"::"+service+"-container")
-			require.Equal(t, slices.Contains(wanted, service), needed, "MLflow and %s, with %s elsewhere", service, elsewhere)
+			require.Equal(t, slices.Contains(wanted, service), needed, "MLflow and %s, with external %s", service, externals)
 		}
 	}
 	require.Contains(t, needs(recordExternal(t, "redis"), containerType+"::keycloak-container"), containerType+"::postgres-container")
@@ -164,7 +164,7 @@ func TestWhatIsOfTheStackIsStillWaitedFor(t *testing.T) {
 // Both clients read the same two parameters. What they do without them is to
 // believe every certificate.
 func TestClientsOfAnExternalDatabaseVerifyWhomTheyTalkTo(t *testing.T) {
-	r := recordExternal(t, allElsewhere...)
+	r := recordExternal(t, allExternal...)
 	verified := url.Values{"sslmode": {"verify-full"}, "sslrootcert": {"/etc/ssl/certs/ca-certificates.crt"}}
 	for variable, database := range map[string]string{"MLFLOW_BACKEND_STORE_URI": "mlflow", "OIDC_USERS_DB_URI": "mlflow_auth"} {
 		uri := parsed(t, r, "mlflow", variable)
@@ -175,45 +175,45 @@ func TestClientsOfAnExternalDatabaseVerifyWhomTheyTalkTo(t *testing.T) {
 		require.True(t, foreign[database] == used, "%s has another password than the file", variable)
 		require.Equal(t, verified, uri.Query())
 	}
-	properties := told(t, r, "keycloak", "KC_DB_URL_PROPERTIES").Text()
+	properties := variable(t, r, "keycloak", "KC_DB_URL_PROPERTIES").Text()
 	query, err := url.ParseQuery(strings.TrimPrefix(properties, "?"))
 	require.NoError(t, err)
 	require.Equal(t, verified, query)
-	require.Equal(t, "db.example.com", told(t, r, "keycloak", "KC_DB_URL_HOST").Text())
-	require.Equal(t, "6432", told(t, r, "keycloak", "KC_DB_URL_PORT").Text())
-	require.Equal(t, "a_keycloak", told(t, r, "keycloak", "KC_DB_URL_DATABASE").Text())
-	require.Equal(t, "a_keycloak", told(t, r, "keycloak", "KC_DB_USERNAME").Text())
-	require.True(t, foreign["keycloak"] == told(t, r, "keycloak", "KC_DB_PASSWORD").Text())
+	require.Equal(t, "db.example.com", variable(t, r, "keycloak", "KC_DB_URL_HOST").Text())
+	require.Equal(t, "6432", variable(t, r, "keycloak", "KC_DB_URL_PORT").Text())
+	require.Equal(t, "a_keycloak", variable(t, r, "keycloak", "KC_DB_URL_DATABASE").Text())
+	require.Equal(t, "a_keycloak", variable(t, r, "keycloak", "KC_DB_USERNAME").Text())
+	require.True(t, foreign["keycloak"] == variable(t, r, "keycloak", "KC_DB_PASSWORD").Text())
 }
 
 func TestTheClientOfAnExternalCacheVerifiesWhomItTalksToAndKeepsItsKeysApart(t *testing.T) {
-	r := recordExternal(t, allElsewhere...)
+	r := recordExternal(t, allExternal...)
 	cache := parsed(t, r, "mlflow", "CACHE_REDIS_URL")
 	require.Equal(t, "rediss", cache.Scheme)
 	require.Equal(t, "cache.example.com:6379", cache.Host)
 	require.Equal(t, "required", cache.Query().Get("ssl_cert_reqs"))
-	require.Equal(t, "true", cache.Query().Get("ssl_check_hostname"), "redis-py compares no name unless it is told to")
+	require.Equal(t, "true", cache.Query().Get("ssl_check_hostname"), "redis-py compares no name unless it is configured to")
 	require.Equal(t, "/etc/ssl/certs/ca-certificates.crt", cache.Query().Get("ssl_ca_certs"))
 	used, _ := cache.User.Password()
 	require.True(t, foreign["redis"] == used)
-	require.Equal(t, settings(t, "dev").Name+":", told(t, r, "mlflow", "CACHE_KEY_PREFIX").Text(), "another stack's decisions would be taken for this one's")
+	require.Equal(t, settings(t, "dev").Name+":", variable(t, r, "mlflow", "CACHE_KEY_PREFIX").Text(), "another stack's decisions would be taken for this one's")
 }
 
 func TestTheClientOfAnExternalStoreVerifiesWhomItTalksTo(t *testing.T) {
-	r := recordExternal(t, allElsewhere...)
-	require.Equal(t, "s3://artifacts/a", told(t, r, "mlflow", "MLFLOW_ARTIFACTS_DESTINATION").Text())
-	require.Equal(t, "https://s3.example.com", told(t, r, "mlflow", "MLFLOW_S3_ENDPOINT_URL").Text())
-	require.Equal(t, "/etc/ssl/certs/ca-certificates.crt", told(t, r, "mlflow", "AWS_CA_BUNDLE").Text(), "boto3 brings a list of its own")
+	r := recordExternal(t, allExternal...)
+	require.Equal(t, "s3://artifacts/a", variable(t, r, "mlflow", "MLFLOW_ARTIFACTS_DESTINATION").Text())
+	require.Equal(t, "https://s3.example.com", variable(t, r, "mlflow", "MLFLOW_S3_ENDPOINT_URL").Text())
+	require.Equal(t, "/etc/ssl/certs/ca-certificates.crt", variable(t, r, "mlflow", "AWS_CA_BUNDLE").Text(), "boto3 brings a list of its own")
 	require.NotContains(t, environment(t, service(t, r, "mlflow")), "MLFLOW_S3_IGNORE_TLS")
-	require.Equal(t, "/mlflow/artifacts/passing", told(t, r, "mlflow", "TMPDIR").Text(), "/tmp is memory, and what passes may be larger")
+	require.Equal(t, "/mlflow/artifacts/passing", variable(t, r, "mlflow", "TMPDIR").Text(), "/tmp is memory, and what passes may be larger")
 	require.False(t, service(t, r, "mlflow").Has("mounts[0]"))
 	require.Equal(t, "s3://artifacts/a", r.Output(t, "artifacts.uri").Value)
 }
 
-// Each foreign secret is told to those who need it, is marked, and is nowhere else:
+// Each foreign secret is given to those who need it, is marked, and is nowhere else:
 // not in an output, a label or the recorded graph.
-func TestEachForeignSecretIsToldToThoseWhoNeedItAndToNobodyElse(t *testing.T) {
-	r := recordExternal(t, allElsewhere...)
+func TestEachForeignSecretIsGivenToThoseWhoNeedItAndToNobodyElse(t *testing.T) {
+	r := recordExternal(t, allExternal...)
 	want := map[string][]string{
 		"mlflow": {"mlflow-container MLFLOW_BACKEND_STORE_URI"}, "mlflow_auth": {"keeper-container OIDC_USERS_DB_URI", "mlflow-container OIDC_USERS_DB_URI"},
 		"keycloak": {"keycloak-container KC_DB_PASSWORD"}, "redis": {"mlflow-container CACHE_REDIS_URL"},
@@ -263,7 +263,7 @@ func TestCredentialsOfReplacedServicesAreNowhere(t *testing.T) {
 		credentials.PostgresBackup, credentials.BackupRepository, // no snapshots are taken
 	}
 	found := map[credentials.Label]bool{}
-	for _, f := range findings(t, recordExternal(t, allElsewhere...)) {
+	for _, f := range findings(t, recordExternal(t, allExternal...)) {
 		found[f.label] = true
 	}
 	for _, label := range credentials.Labels() {
@@ -278,7 +278,7 @@ func TestASecretThatCannotBeReadRegistersNothing(t *testing.T) {
 		"mlflow-sso:postgres": "mlflow_auth", "mlflow-sso:redis": "redis", "mlflow-sso:artifacts": "s3",
 	} {
 		for _, options := range [][]pulumimock.Option{nil, {pulumimock.DryRun()}} {
-			values := maps.Clone(external(t, allElsewhere...))
+			values := maps.Clone(external(t, allExternal...))
 			for _, part := range strings.Split(values[key], `"`) {
 				if filepath.IsAbs(part) && filepath.Base(part) == file {
 					require.NoError(t, os.Remove(part))

@@ -17,12 +17,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A mutation is a mistake that somebody could make, and the test that must turn
+// A mutation is a mistake that a developer could make, and the test that must turn
 // red for it.
 type mutation struct {
 	name, file string
 	// from is replaced with to. Blanks stand for any white space, so that a line
-	// may be aligned anew.
+	// may be realigned.
 	from, to string
 	// red is the test that fails. Where it is "compiler" there is no test: the
 	// mistake does not build.
@@ -70,22 +70,22 @@ var mutations = []mutation{
 	{"an external database is believed without a look", "components/postgres/external.go", `sslmode=verify-full`, `sslmode=require`, "TestClientsOfAnExternalDatabaseVerifyWhomTheyTalkTo"},
 	{"the name of an external cache is not compared", "components/redis/redis.go", `&ssl_check_hostname=true`, ``, "TestTheClientOfAnExternalCacheVerifiesWhomItTalksToAndKeepsItsKeysApart"},
 	{"stacks share the keys of an external cache", "components/redis/external.go", `Prefix: e.Prefix,`, ``, "TestTheClientOfAnExternalCacheVerifiesWhomItTalksToAndKeepsItsKeysApart"},
-	{"a password from a file is not marked", "components/postgres/external.go", `pulumi.ToSecret(pulumi.String(password)).(pulumi.StringOutput)`, `pulumi.String(password).ToStringOutput()`, "TestEachForeignSecretIsToldToThoseWhoNeedItAndToNobodyElse"},
+	{"a password from a file is not marked", "components/postgres/external.go", `pulumi.ToSecret(pulumi.String(password)).(pulumi.StringOutput)`, `pulumi.String(password).ToStringOutput()`, "TestEachForeignSecretIsGivenToThoseWhoNeedItAndToNobodyElse"},
 	{"MLflow waits for nothing", "components/internal/container/container.go", `return r == nil }`, `return true }`, "TestWhatIsOfTheStackIsStillWaitedFor"},
-	{"somebody stands in Keycloak whom nobody asked for", "platform/platform.go", `if p.config.Keycloak.PermanentAdmin {`, `if p.config != nil {`, "TestNobodyStandsInKeycloakWhereNobodyIsAskedFor"},
+	{"Keycloak has an administrator that nobody asked for", "platform/platform.go", `if p.config.Keycloak.PermanentAdmin {`, `if p.config != nil {`, "TestNobodyStandsInKeycloakWhereNobodyIsAskedFor"},
 	{"an account is joined that has the same address", "components/identityprovider/identityprovider.go", `pulumi.String("REQUIRED")`, `pulumi.String("ALTERNATIVE")`, "TestNobodyFromAProviderTakesOverAnAccount"},
 	{"a provider changes an address later", "components/identityprovider/identityprovider.go", `SyncMode: pulumi.String("IMPORT"),`, `SyncMode: pulumi.String("FORCE"),`, "TestNobodyFromAProviderTakesOverAnAccount"},
 	{"an answer by SAML needs no signature", "components/identityprovider/saml.go", `ValidateSignature:         pulumi.Bool(true),`, `ValidateSignature:         pulumi.Bool(false),`, "TestAnAnswerBySAMLCountsForNothingWithoutTheProvidersSignature"},
-	{"a user name may be somebody's address", "components/identityprovider/identityprovider.go", `"${ALIAS}.${CLAIM.email}"`, `"${CLAIM.preferred_username}"`, "TestNobodyFromAProviderTakesOverAnAccount"},
-	{"the groups of a provider are taken once", "components/identityprovider/identityprovider.go", `"syncMode": "FORCE", "claims"`, `"syncMode": "IMPORT", "claims"`, "TestTheGroupsOfAProviderAreLookedAtAtEachLogin"},
-	{"somebody without an address is found in a directory", "components/identityprovider/ldap.go", `"(&(mail=*)" + l.Filter + ")"`, `l.Filter`, "TestADirectoryIsReadInTLSAndWhoHasNoAddressIsLeftOut"},
+	{"a user name may be another user's address", "components/identityprovider/identityprovider.go", `"${ALIAS}.${CLAIM.email}"`, `"${CLAIM.preferred_username}"`, "TestNobodyFromAProviderTakesOverAnAccount"},
+	{"the groups of a provider are taken once", "components/identityprovider/identityprovider.go", `"syncMode": "FORCE", "claims"`, `"syncMode": "IMPORT", "claims"`, "TestTheGroupsOfAProviderAreCheckedAtEachLogin"},
+	{"a user without an address is found in a directory", "components/identityprovider/ldap.go", `"(&(mail=*)" + l.Filter + ")"`, `l.Filter`, "TestADirectoryIsReadInTLSAndWhoHasNoAddressIsLeftOut"},
 	{"what administrators change is remembered for ever", "components/realm/realm.go", `Attributes: b.adminEventsExpire(),`, ``, "TestEventsOfEitherKindAreKeptForTheSameTime"},
 	{"an ID token of a machine is for MLflow", "components/realm/service_accounts.go", `AddToIdToken: pulumi.Bool(false), // an ID token is for the machine itself`, `AddToIdToken: pulumi.Bool(true),`, "TestTokensOfServiceAccountsAreForMLflowAndSayNoAddress"},
 	{"a machine logs in at a page", "components/realm/service_accounts.go", `StandardFlowEnabled: pulumi.Bool(false),`, `StandardFlowEnabled: pulumi.Bool(true),`, "TestAServiceAccountHasOneWayToATokenAndThatIsItsSecret"},
 	{"the health check is curl", "components/internal/container/container.go", `{"CMD", "healthcheck"}`, `{"CMD", "curl"}`, "TestEleven02HealthChecksNeedNothingThatAnImageMayLack"},
 	{"what takes snapshots may change the artifacts", "components/backup/backup.go", `args.Artifacts, []string{ArtifactPath}`, `args.Artifacts, nil`, "TestWhatTakesSnapshotsCannotChangeWhatItReads"},
-	{"what takes snapshots owns the databases", "platform/backup.go", `args.Databases, args.Data = p.postgres.Read, p.network.Data`, `args.Data = p.network.Data`, "TestCredentialsOfSnapshotsAreToldToThoseWhoNeedThemAndToNobodyElse"},
-	{"snapshots in a folder have a way out", "platform/backup.go", `if p.postgres == nil || set.S3 != nil {`, `if true {`, "TestOnlySnapshotsThatGoElsewhereHaveAWayOut"},
+	{"what takes snapshots owns the databases", "platform/backup.go", `args.Databases, args.Data = p.postgres.Read, p.network.Data`, `args.Data = p.network.Data`, "TestCredentialsOfSnapshotsAreGivenToThoseWhoNeedThemAndToNobodyElse"},
+	{"snapshots in a folder have a way out", "platform/backup.go", `if p.postgres == nil || set.S3 != nil {`, `if true {`, "TestOnlySnapshotsThatLeaveTheHostHaveAWayOut"},
 }
 
 // Each test must turn red for the mistake that it is there for. Run with -v: it

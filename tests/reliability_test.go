@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The suite that makes the faults needs Docker and half an hour; that its page tells of the same
+// The suite that makes the faults needs Docker and half an hour; that its page reports the same
 // ones can be seen without.
 func TestThePageOnFaultsHasARowForEachFaultThatTheSuiteMakes(t *testing.T) {
 	var made []string
@@ -45,16 +45,16 @@ func TestThePageOnFaultsHasARowForEachFaultThatTheSuiteMakes(t *testing.T) {
 	_, rest, _ := strings.Cut(string(page), "<!-- faults: ")
 	table, _, ends := strings.Cut(rest, "<!-- end of faults -->")
 	require.True(t, ends)
-	var told []string
+	var listed []string
 	for line := range strings.Lines(table) {
 		cells := strings.Split(line, " | ")
 		if name, ok := strings.CutPrefix(cells[0], "| "); ok && name != "fault" {
-			told = append(told, name)
+			listed = append(listed, name)
 			if cells[1] == "not made yet" {
 				continue
 			}
 			require.Equal(t, []string{"0", "0 |\n"}, cells[len(cells)-2:], "lost and half there: %s", name)
 		}
 	}
-	require.Equal(t, made, told)
+	require.Equal(t, made, listed)
 }

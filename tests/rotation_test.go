@@ -40,12 +40,12 @@ func TestAnotherRootSecretTurnsEveryCredentialAndTheEarlierOneStays(t *testing.T
 		require.Equal(t, settings(t, stack).ProtectData, second.Protect)
 
 		old := known(t)
-		turned := map[string]bool{}
+		rotated := map[string]bool{}
 		for _, label := range credentials.Labels() {
 			for generation := 1; generation <= 3; generation++ {
 				key, err := credentials.Derive(otherRoot, label, generation)
 				require.NoError(t, err)
-				turned[base64.RawURLEncoding.EncodeToString(key)] = true
+				rotated[base64.RawURLEncoding.EncodeToString(key)] = true
 			}
 		}
 		found := 0
@@ -54,7 +54,7 @@ func TestAnotherRootSecretTurnsEveryCredentialAndTheEarlierOneStays(t *testing.T
 				for value, label := range old {
 					require.False(t, strings.Contains(leaf.Text(), value), "%s %s holds the old %s", made.Name, leaf.Path, label)
 				}
-				for value := range turned {
+				for value := range rotated {
 					if strings.Contains(leaf.Text(), value) {
 						found++
 					}
@@ -66,11 +66,11 @@ func TestAnotherRootSecretTurnsEveryCredentialAndTheEarlierOneStays(t *testing.T
 }
 
 // MLflow writes that number beside what it encrypts, and is to find the key by it again.
-func TestMLflowIsToldTheNumberOfItsKeyOnceThatIsNotTheFirst(t *testing.T) {
-	require.Equal(t, "1003", told(t, recordReplaced(t, "dev"), "mlflow", "MLFLOW_CRYPTO_KEK_VERSION").Value)
+func TestMLflowGetsTheNumberOfItsKeyOnceThatIsNotTheFirst(t *testing.T) {
+	require.Equal(t, "1003", variable(t, recordReplaced(t, "dev"), "mlflow", "MLFLOW_CRYPTO_KEK_VERSION").Value)
 	r, err := run(t, "dev")
 	require.NoError(t, err)
-	require.NotContains(t, environment(t, service(t, r, "mlflow")), "MLFLOW_CRYPTO_KEK_VERSION", "a stack that has turned nothing stays as it is")
+	require.NotContains(t, environment(t, service(t, r, "mlflow")), "MLFLOW_CRYPTO_KEK_VERSION", "a stack that has rotated nothing stays as it is")
 }
 
 func TestOutputsSayWhichEditionAPasswordIs(t *testing.T) {

@@ -147,8 +147,8 @@ func TestNoCredentialIsInALabelANameOrACommand(t *testing.T) {
 	})
 }
 
-// What a service need not know is not told to it.
-func TestEachCredentialIsToldToThoseWhoNeedItAndToNobodyElse(t *testing.T) {
+// A service does not get what it need not know.
+func TestEachCredentialIsGivenToThoseWhoNeedItAndToNobodyElse(t *testing.T) {
 	want := map[credentials.Label][]string{
 		credentials.PostgresSuperuser:   {"postgres-container POSTGRES_SUPERUSER_PASSWORD"},
 		credentials.PostgresMLflow:      {"mlflow-container MLFLOW_BACKEND_STORE_URI", "postgres-container POSTGRES_PASSWORD_MLFLOW"},
@@ -169,8 +169,8 @@ func TestEachCredentialIsToldToThoseWhoNeedItAndToNobodyElse(t *testing.T) {
 		credentials.DemoOutsider: {"output demoUsers[2].password", "realm-password-demo-outsider password", "realm-user-demo-outsider initialPassword.value"},
 	}
 	// Only where something needs it: see tests/machines_test.go.
-	steward := 1
-	require.Len(t, credentials.Labels(), len(want)+len(demo)+len(ofSnapshots)+steward, "a new credential: say here who needs it")
+	accessAdmin := 1
+	require.Len(t, credentials.Labels(), len(want)+len(demo)+len(ofSnapshots)+accessAdmin, "a new credential: say here who needs it")
 	forEachStack(t, func(t *testing.T, stack string, r *pulumimock.Recording) {
 		want := maps.Clone(want)
 		if settings(t, stack).Realm.DemoUsers {

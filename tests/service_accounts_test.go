@@ -20,7 +20,7 @@ const (
 )
 
 // recordMachines records dev with two service accounts, one of them an administrator
-// whose secret was turned.
+// whose secret was rotated.
 func recordMachines(t *testing.T) *pulumimock.Recording {
 	t.Helper()
 	values, _, err := pulumimock.StackFile(inRepository("Pulumi.yaml"), inRepository("Pulumi.dev.yaml"))
@@ -53,13 +53,13 @@ func TestTokensOfServiceAccountsAreForMLflowAndSayNoAddress(t *testing.T) {
 	r := recordMachines(t)
 	scope := r.Get(t, scopeType, "realm-machine-scope")
 	audience, groups := r.Get(t, audienceType, "realm-machine-audience-mapper"), r.Get(t, mapperType, "realm-machine-groups-mapper")
-	require.Equal(t, told(t, r, "mlflow", "OIDC_AUDIENCE").Value, input(t, audience, "includedClientAudience").Value)
-	require.Equal(t, told(t, r, "mlflow", "OIDC_GROUPS_ATTRIBUTE").Value, input(t, groups, "claimName").Value)
+	require.Equal(t, variable(t, r, "mlflow", "OIDC_AUDIENCE").Value, input(t, audience, "includedClientAudience").Value)
+	require.Equal(t, variable(t, r, "mlflow", "OIDC_GROUPS_ATTRIBUTE").Value, input(t, groups, "claimName").Value)
 	require.Equal(t, false, input(t, groups, "fullPath").Value)
 	for _, mapper := range []pulumimock.Resource{audience, groups} {
 		require.Equal(t, scope.Name+"-id", input(t, mapper, "clientScopeId").Value)
 		require.Equal(t, true, input(t, mapper, "addToAccessToken").Value)
-		// A token for somebody else than MLflow is what verify shows it.
+		// A token for another audience than MLflow is what verify shows it.
 		require.Equal(t, false, input(t, mapper, "addToIdToken").Value)
 	}
 	for _, name := range []string{"ci", "boss"} {
@@ -87,7 +87,7 @@ func TestAServiceAccountIsInItsGroupsAndInNoOther(t *testing.T) {
 }
 
 // MLflow's own container does not know it, and no other account does.
-func TestTheSecretOfAServiceAccountIsToldToKeycloakAndItsOwnerAlone(t *testing.T) {
+func TestTheSecretOfAServiceAccountIsGivenToKeycloakAndItsOwnerAlone(t *testing.T) {
 	r := recordMachines(t)
 	for place, name := range []string{"ci", "boss"} {
 		key, err := credentials.Derive(fakeRoot, credentials.ServiceAccount(name), 1+place)

@@ -117,7 +117,7 @@ func derive(t *testing.T, label credentials.Label) []byte {
 	return key
 }
 
-// environment is what a container is told, by name.
+// environment is the environment of a container, by name.
 func environment(t *testing.T, container pulumimock.Resource) map[string]pulumimock.Leaf {
 	t.Helper()
 	all := map[string]pulumimock.Leaf{}
@@ -127,11 +127,11 @@ func environment(t *testing.T, container pulumimock.Resource) map[string]pulumim
 		}
 		name, value, ok := strings.Cut(leaf.Text(), "=")
 		require.True(t, ok, "got the variable %q of %s, want NAME=value", leaf.Path, container.Name)
-		require.NotContains(t, all, name, "%s is told %s twice", container.Name, name)
+		require.NotContains(t, all, name, "%s is given %s twice", container.Name, name)
 		leaf.Value = value
 		all[name] = leaf
 	}
-	require.NotEmpty(t, all, "%s is told nothing", container.Name)
+	require.NotEmpty(t, all, "%s is given nothing", container.Name)
 	return all
 }
 
@@ -141,11 +141,11 @@ func service(t *testing.T, r *pulumimock.Recording, component string) pulumimock
 	return r.Get(t, containerType, component+"-container")
 }
 
-// told is one variable of a component's container. The test ends where there is none.
-func told(t *testing.T, r *pulumimock.Recording, component, name string) pulumimock.Leaf {
+// variable is one variable of a component's container. The test ends where there is none.
+func variable(t *testing.T, r *pulumimock.Recording, component, name string) pulumimock.Leaf {
 	t.Helper()
 	leaf, ok := environment(t, service(t, r, component))[name]
-	require.True(t, ok, "%s is not told %s", component, name)
+	require.True(t, ok, "%s is not given %s", component, name)
 	return leaf
 }
 

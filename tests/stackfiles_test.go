@@ -101,7 +101,7 @@ func TestStackFilesSetOnlyDeclaredSettingsOfTheDeclaredType(t *testing.T) {
 	for _, file := range files {
 		stack := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "Pulumi."), ".yaml")
 		if !slices.Contains(stacks, stack) {
-			continue // a stack of somebody's own
+			continue // a stack file of the developer's own
 		}
 		checked++
 		content, err := os.ReadFile(file)

@@ -60,7 +60,7 @@ func recordPeople(t *testing.T) *pulumimock.Recording {
 func TestNobodyWhoIsListedIsGivenAPassword(t *testing.T) {
 	ada := recordPeople(t).Get(t, userType, "people-ada")
 	require.False(t, ada.Has("initialPassword"))
-	require.False(t, ada.Has("requiredActions"), "an update would ask for a password anew")
+	require.False(t, ada.Has("requiredActions"), "an update would ask for a password again")
 	require.Equal(t, "ada@example.com", input(t, ada, "email").Text())
 }
 
@@ -85,7 +85,7 @@ func TestNobodyFromAProviderTakesOverAnAccount(t *testing.T) {
 	require.Equal(t, true, input(t, provider, "validateSignature").Value)
 	require.Equal(t, true, input(t, r.Get(t, realmType, "realm-realm"), "verifyEmail").Value)
 	names := r.Get(t, idpMapperType, "broker-company-user names")
-	require.True(t, strings.HasPrefix(input(t, names, "extraConfig.template").Text(), "${ALIAS}."), "else a user name could be somebody's address")
+	require.True(t, strings.HasPrefix(input(t, names, "extraConfig.template").Text(), "${ALIAS}."), "else a user name could be another user's address")
 }
 
 // An answer by SAML comes through the browser of whoever wants in.
@@ -104,7 +104,7 @@ func TestAnAnswerBySAMLCountsForNothingWithoutTheProvidersSignature(t *testing.T
 	require.Equal(t, "FORCE", input(t, r.Get(t, idpMapperType, "broker-partner-staff"), "extraConfig.syncMode").Text())
 }
 
-func TestTheGroupsOfAProviderAreLookedAtAtEachLogin(t *testing.T) {
+func TestTheGroupsOfAProviderAreCheckedAtEachLogin(t *testing.T) {
 	staff := recordPeople(t).Get(t, idpMapperType, "broker-company-staff")
 	require.Equal(t, "FORCE", input(t, staff, "extraConfig.syncMode").Text())
 	require.Equal(t, "/mlflow-users", input(t, staff, "extraConfig.group").Text())
@@ -118,7 +118,7 @@ func TestADirectoryIsReadInTLSAndWhoHasNoAddressIsLeftOut(t *testing.T) {
 	require.Equal(t, "(&(mail=*)(x=y))", input(t, directory, "customUserSearchFilter").Text(), "the plugin takes a user name for an address where there is none")
 }
 
-func TestSecretsOfMailAndProvidersAreToldToKeycloakAloneAndMarked(t *testing.T) {
+func TestSecretsOfMailAndProvidersAreGivenToKeycloakAloneAndMarked(t *testing.T) {
 	r := recordPeople(t)
 	got := map[string][]string{}
 	look := func(whose string, leaf pulumimock.Leaf) {

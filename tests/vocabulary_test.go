@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 )
@@ -35,20 +36,40 @@ var retired = map[string]string{
 }
 
 // allowedPhrases may stay: they are part of a running stack, whose names must not change,
-// or the other half of a rename.
+// of an interface, or the other half of a rename.
 var allowedPhrases = []string{
 	// Labels from which credentials are derived.
 	"keeper/client-secret", "steward/client-secret",
 	// Client IDs in live realms, and a name that their graph has.
-	"mlflow-keeper", "mlflow-steward", "The keeper, which sees who is in which group", `"-watcher"`,
+	"mlflow-keeper", "mlflow-steward", "The keeper, which sees who is in which group", `"-watcher"`, `"realm-watcher`,
 	// Types and names in the state, and container names.
-	"mlflow-sso:keeper:Keeper", "mlflow-sso:access:Steward", `New(ctx, "keeper"`, `Component:    "keeper"`, `AccessAdminType, "steward"`,
-	// Environment variables of images/mlflow and images/backup.
-	"KEEPER_", "BACKUP_ARTIFACTS_ELSEWHERE",
+	"mlflow-sso:keeper:Keeper", "mlflow-sso:access:Steward", `"keeper"`, `"keeper-container`, `-keeper"`, "NAME-keeper", "mlflow and keeper are healthy", `AccessAdminType, "steward"`,
+	// The identity of a resource in the state.
+	`identity(resource.PropertyMap) string { return "steward" }`,
+	// JSON keys and values: of the access report and of the requests to the MLflow image.
+	`json:"steward"`, `= "steward"`, `s.do(ctx, "steward"`,
+	// JSON keys of snapshots, of a restore and of measured start-ups.
+	`json:"Elsewhere"`, "artifactsElsewhere", `json:"byHand"`,
+	// Environment variables of images/mlflow and images/backup, and the field of a snapshot's manifest.
+	"KEEPER_", "BACKUP_ARTIFACTS_ELSEWHERE", "--arg elsewhere", "elsewhere: $elsewhere",
+	// The protocol between the tool and images of other releases, the display name of an
+	// account in live databases, and the actor in existing audit logs.
+	`"steward": `, `"steward of the stack"`, `"actor": "keeper"`,
 }
 
-// vocabularyFolders are held to the vocabulary. The others follow: this list only grows.
-var vocabularyFolders = []string{"cmd", "components", "config", "contract", "platform", "internal/reference", "internal/ui/progress", "docs/reference"}
+// vocabulary are the files and folders that are held to the vocabulary, and the only list
+// of them. internal/check follows: remove it from unheld.
+var vocabulary = []string{
+	"cmd", "components", "config", "contract", "platform", "internal", "tests", "bootstrap", "clients",
+	"images", "docs", "README.md", "CONTRIBUTING.md", "SECURITY.md", ".ci", ".github", ".golangci.yml",
+	"Makefile", "Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.prod.yaml",
+}
+
+// unheld are folders within those which are not held to the vocabulary yet, or cannot be.
+var unheld = []string{
+	"internal/check",       // not renamed yet
+	"tests/testdata/graph", // names in the state of a stack, written by the program
+}
 
 // exemptFiles still use retired words, or have to name them. The list only shrinks: a
 // file that needs no exemption fails the test.
@@ -58,6 +79,8 @@ var exemptFiles = []string{
 	"config/deprecated.go", "config/deprecated_test.go",
 	"contract/outputs/deprecated.go", "contract/outputs/deprecated_test.go",
 	"docs/reference/settings.md",
+	// The lists of retired words themselves.
+	"tests/vocabulary_test.go", "tests/docs_test.go",
 }
 
 // retiredIn returns the retired words in a text, in identifiers as well as in prose.
@@ -84,17 +107,22 @@ func TestRetiredWordsAreNotUsed(t *testing.T) {
 		exempt[file] = false
 	}
 	checked := 0
-	for _, folder := range vocabularyFolders {
-		err := filepath.WalkDir(inRepository(folder), func(path string, entry fs.DirEntry, err error) error {
-			if err != nil || entry.IsDir() || !slices.Contains([]string{".go", ".md", ".py", ".yaml"}, filepath.Ext(path)) {
-				return err
-			}
-			text, err := os.ReadFile(path)
+	for _, root := range vocabulary {
+		err := filepath.WalkDir(inRepository(root), func(path string, entry fs.DirEntry, err error) error {
 			if err != nil {
 				return err
 			}
 			name, err := filepath.Rel(inRepository("."), path)
-			if err != nil {
+			switch {
+			case err != nil:
+				return err
+			case entry.IsDir() && slices.Contains(unheld, name):
+				return fs.SkipDir
+			case !entry.Type().IsRegular():
+				return nil
+			}
+			text, err := os.ReadFile(path)
+			if err != nil || !utf8.Valid(text) { // a picture
 				return err
 			}
 			checked++
@@ -110,17 +138,9 @@ func TestRetiredWordsAreNotUsed(t *testing.T) {
 		})
 		require.NoError(t, err)
 	}
-	require.Greater(t, checked, 100)
+	require.Greater(t, checked, 500)
 	for file, needed := range exempt {
 		require.True(t, needed, "%s has no retired word, or is no file: take it off the list", file)
-	}
-}
-
-func TestProjectAndStackFilesUseNoRetiredWord(t *testing.T) {
-	for _, file := range []string{"Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.prod.yaml", "Makefile"} {
-		text, err := os.ReadFile(inRepository(file))
-		require.NoError(t, err)
-		require.Empty(t, retiredIn(string(text)), file)
 	}
 }
 

@@ -46,7 +46,7 @@ var (
 
 const onlyFromHere = "github.event.pull_request.head.repo.full_name == github.repository"
 
-// weaknesses are what a pull request of a stranger could make use of.
+// weaknesses are what a pull request of an outsider could make use of.
 func weaknesses(text string) []string {
 	var w workflow
 	if err := yaml.Unmarshal([]byte(text), &w); err != nil {
@@ -109,7 +109,7 @@ func workflows(t *testing.T) map[string]string {
 	return texts
 }
 
-func TestAWorkflowGivesNothingToThePullRequestOfAStranger(t *testing.T) {
+func TestAWorkflowGivesNothingToAPullRequestFromAFork(t *testing.T) {
 	found := workflows(t)
 	require.Contains(t, found, "preview.yml")
 	for name, text := range found {

@@ -86,7 +86,7 @@ type Status struct {
 	Proof  *Proof   `json:"proof"`
 }
 
-// Create takes a snapshot now and tells say how far it is.
+// Create takes a snapshot now and calls say with its progress.
 func (k Client) Create(ctx context.Context, say func(string)) (Snapshot, error) {
 	return k.take(ctx, say, "snapshot")
 }

@@ -58,7 +58,7 @@ func Unseal(sealed, passphrase, identity string) (string, error) {
 	return string(root), nil
 }
 
-// Identity tells stacks apart by their root secrets, and says nothing about them.
+// Identity distinguishes stacks by their root secrets, and says nothing about them.
 func Identity(root string) (string, error) {
 	derived, err := credentials.Derive(root, "backup/identity", 1)
 	if err != nil {

@@ -32,7 +32,7 @@ func TestTheRootSecretIsOpenedByItsPassphraseAloneAndOnlyWhereItIsTheRightOne(t 
 	require.Error(t, err)
 }
 
-func TestAnIdentityTellsNothingOfTheRootSecret(t *testing.T) {
+func TestAnIdentityRevealsNothingOfTheRootSecret(t *testing.T) {
 	identity, err := Identity(root)
 	require.NoError(t, err)
 	require.Len(t, identity, 16)

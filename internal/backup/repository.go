@@ -43,15 +43,15 @@ type Table struct {
 type Manifest struct {
 	Format     int    `json:"format"`
 	Deployment string `json:"deployment"`
-	// Identity tells by which root secret it was taken.
+	// Identity identifies the root secret with which it was taken.
 	Identity string `json:"identity"`
 	Began    int64  `json:"began"`
 	// DatabasesBytes is the size of the databases on disk.
 	DatabasesBytes int64 `json:"databasesBytes"`
 	Artifacts      struct {
 		Files, Bytes int64
-		// Elsewhere is where artifacts are that the snapshot does not have.
-		Elsewhere string
+		// External is where artifacts are that the snapshot does not hold.
+		External string `json:"Elsewhere"`
 	} `json:"artifacts"`
 	Databases map[string][]Table `json:"databases"`
 }
@@ -67,8 +67,8 @@ type Selection struct {
 
 // RestoreResult is what became of the artifacts.
 type RestoreResult struct {
-	// Wanted are those in the manifest, ChangedMeanwhile those of them that somebody
-	// wrote anew while the snapshot was taken, Files all that there are now.
+	// Wanted are those in the manifest, ChangedMeanwhile those of them that a user
+	// rewrote while the snapshot was taken, Files all that there are now.
 	Wanted           int64 `json:"wanted"`
 	ChangedMeanwhile int64 `json:"changedMeanwhile"`
 	Files            int64 `json:"files"`

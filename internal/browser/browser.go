@@ -5,7 +5,7 @@
 // Cookies marked Secure travel over plain http to loopback addresses, which
 // browsers count as secure, and to no other plain http host: there they are
 // refused, and the refusal can be read back. Every redirect on the way to a page
-// is remembered, so that a caller can look at the request that a login made of
+// is remembered, so that a caller can inspect the request that a login made of
 // the identity provider. Scripts are not run and SameSite is ignored.
 package browser
 
@@ -76,7 +76,7 @@ func New(options ...Option) *Browser {
 func (b *Browser) Close() { b.client.CloseIdleConnections() }
 
 // Copy is another browser that holds the same cookies as this one now holds
-// for site: what somebody has who copied them. Later changes do not reach it.
+// for site: what a thief has who copied them. Later changes do not reach it.
 func (b *Browser) Copy(site *url.URL) *Browser {
 	client := *b.client
 	cookies := newJar()
@@ -118,7 +118,7 @@ func (b *Browser) Fetch(ctx context.Context, method, address string, header http
 	return b.send(ctx, request{method: method, url: address, header: merged, body: body})
 }
 
-// navigation is what tells a server that a person opens a page.
+// navigation lets a server see that a person opens a page.
 func navigation() http.Header {
 	return http.Header{
 		"Accept":          {"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"},

@@ -113,7 +113,7 @@ func TestFetchShowsTheRedirectItself(t *testing.T) {
 	require.Equal(t, http.StatusFound, page.Status)
 }
 
-func TestFetchTellsWhatPageItIsOn(t *testing.T) {
+func TestFetchReportsWhatPageItIsOn(t *testing.T) {
 	site := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, r.Header.Get("Origin")+" "+r.Header.Get("Sec-Fetch-Site"))
 	})
@@ -174,9 +174,9 @@ func TestOnlyTheGivenAuthoritiesAreTrusted(t *testing.T) {
 	server.StartTLS()
 	defer server.Close()
 
-	stranger := New()
-	defer stranger.Close()
-	_, err := stranger.Open(t.Context(), server.URL)
+	untrusting := New()
+	defer untrusting.Close()
+	_, err := untrusting.Open(t.Context(), server.URL)
 	var unknown x509.UnknownAuthorityError
 	require.ErrorAs(t, err, &unknown)
 

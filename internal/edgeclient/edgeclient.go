@@ -1,11 +1,10 @@
 // Package edgeclient connects to the public addresses of a stack from this machine.
 //
-// Where an edge stands in front, connections for its names go to where it is
-// published on this very machine, whatever the names lead to elsewhere: what is
-// proved is this deployment and not a resolver, and a stack can be proved before
-// its names are known to anybody. Names and certificates are checked all the same.
-// The edge's internal authority, where it has one, is read out of its container and
-// trusted beside this machine's own; nothing is ever trusted without a look.
+// If the stack has an edge, connections for its public names go to the port that it
+// publishes on this machine, whatever the names resolve to. So a check proves this
+// deployment and not a resolver, and works before DNS does. Names and certificates are
+// still verified. The edge's internal authority is read out of its container and trusted in
+// addition to this machine's own; verification is never skipped.
 package edgeclient
 
 import (
@@ -30,7 +29,7 @@ var ErrNoAuthority = errors.New("no certificate authority of its own")
 // Client is the way to a stack's public addresses.
 type Client struct {
 	// Authority is the internal authority's root certificate, in PEM; empty where the
-	// certificates are somebody else's.
+	// certificates are not the stack's own.
 	Authority string
 
 	pool  *x509.CertPool
@@ -73,7 +72,7 @@ func Open(ctx context.Context, stack outputs.Stack, docker *engine.Engine) (*Cli
 
 // Authority is the root certificate of the edge's internal authority, in PEM. It
 // is no secret: whoever shall trust the stack is given it. ErrNoAuthority is
-// wrapped where the certificates are somebody else's.
+// wrapped where the certificates are not the stack's own.
 func Authority(ctx context.Context, stack outputs.Stack, docker *engine.Engine) (string, error) {
 	switch {
 	case !stack.Edge.Exists():

@@ -56,7 +56,7 @@ func (d *destroy) read(ctx context.Context) (err error) {
 	if d.known, err = d.s.ReadSettledState(ctx, d.step); err != nil {
 		return err
 	}
-	// Pulumi would refuse too, but only after it has taken down what is not protected.
+	// Pulumi would refuse too, but only after it has torn down what is not protected.
 	if protected := d.known.Protected(); d.data && len(protected) > 0 {
 		return fmt.Errorf("removal: `protectData` protects %s: set it to false in the stack file, run `mlflow-sso up --stack %s`, and try again; nothing was removed",
 			strings.Join(protected, ", "), d.s.Name)

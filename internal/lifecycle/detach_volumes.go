@@ -54,7 +54,7 @@ func retaining(deployment json.RawMessage, names []string) (json.RawMessage, err
 	})
 }
 
-// showDetached tells of a preview's volumes what an update does with them: Pulumi
+// showDetached reports what an update does with a preview's volumes: Pulumi
 // does not know that it will let them go.
 func showDetached(s *stack.Stack, change *report.Change) {
 	if change.Outcome == report.Removed && slices.Contains(external.ReplacedVolumes(s.Config), naming.Volume(s.Config.Name, change.Resource)) {
@@ -67,7 +67,7 @@ func explainDetached(s *stack.Stack, problems []string) []string {
 	for i, problem := range problems {
 		if names := external.ReplacedVolumes(s.Config); len(names) > 0 && strings.Contains(problem, "protect") {
 			problems[i] = problem + "\nunless it is about another thing than " + strings.Join(names, " and ") +
-				", that is no obstacle: `up` leaves a volume whose data is to be elsewhere on the host; only a preview cannot show it"
+				", that is no obstacle: `up` leaves a volume on the host when its data moves to an external service; only a preview cannot show it"
 		}
 	}
 	return problems

@@ -24,7 +24,7 @@ func TestAVolumeThatIsDetachedStaysWhenItLeavesTheState(t *testing.T) {
 		{"urn":"z","type":"docker:index/container:Container","id":"lab-postgres-data","protect":true}]}`, string(after))
 }
 
-func TestAPreviewTellsThatAVolumeWhoseDataIsElsewhereStays(t *testing.T) {
+func TestAPreviewReportsThatAVolumeWhoseDataIsExternalStays(t *testing.T) {
 	s := &stack.Stack{Config: &config.Config{Name: "lab", Postgres: config.Postgres{External: &config.ExternalPostgres{}}}}
 	removed := func(name string) report.Change {
 		return report.Change{Resource: name, Outcome: report.Removed, DataLoss: "lost"}

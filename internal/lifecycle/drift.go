@@ -25,7 +25,7 @@ func Drift(ctx context.Context, s *stack.Stack, step stack.Step) ([]report.Chang
 		return nil, err
 	}
 	unknown, err := unmanaged.Find(ctx, s, step, found)
-	// Whoever has to leave an exclusive group is told once.
+	// Whoever has to leave an exclusive group is reported once.
 	unknown = slices.DeleteFunc(unknown, func(c report.Change) bool {
 		return slices.ContainsFunc(members, func(m report.Change) bool { return m.Resource == c.Resource })
 	})

@@ -34,7 +34,7 @@ const (
 const roomOfState = 32 << 20
 
 // preflight finds what would stop an update half way, before it begins. Only a
-// Docker host on this very machine can be looked at that way.
+// Docker host on this very machine can be checked that way.
 func preflight(ctx context.Context, s *stack.Stack) error {
 	err := roomForState(s)
 	if strings.HasPrefix(s.Docker.Host, "unix://") {
@@ -66,7 +66,7 @@ func portsFree(ctx context.Context, s *stack.Stack) error {
 	return errors.Join(errs...)
 }
 
-// subnetFree finds a network of somebody else's that has addresses of the edge's.
+// subnetFree finds another network that has addresses of the edge's.
 func subnetFree(ctx context.Context, s *stack.Stack) error {
 	if !s.Config.Edge.Enabled() {
 		return nil
@@ -168,7 +168,7 @@ func roomForState(s *stack.Stack) error {
 func roomIn(folder string, want uint64, hint string) error {
 	var disk unix.Statfs_t
 	if err := unix.Statfs(folder, &disk); err != nil {
-		return nil //nolint:nilerr // a folder that cannot be looked at is no reason to stop
+		return nil //nolint:nilerr // a folder that cannot be checked is no reason to stop
 	}
 	if free := disk.Bavail * uint64(disk.Bsize); free < want {
 		return fmt.Errorf("the disk is full: %s has %s free, want %s: make room, and run this again (%s)", folder, size(free), size(want), hint)

@@ -17,14 +17,14 @@ import (
 // Restore restores a snapshot into a stack, see [Restore], and does more with the stack then.
 func (n *Session) Restore(ctx context.Context, which Selection, options RestoreOptions,
 	more ...func(context.Context, *stack.Stack) error,
-) (done RestoreResult, told outputs.Stack, err error) {
+) (done RestoreResult, deployed outputs.Stack, err error) {
 	err = n.Do(ctx, which, "restore of stack "+which.Name, func(ctx context.Context, step *progress.Step, s *stack.Stack) error {
 		var err error
 		if done, err = Restore(ctx, s, step, options); err != nil {
 			return err
 		}
 		step.Say("%d rows of %d tables and %d artifacts are as the snapshot says", done.Rows, done.Tables, done.Artifacts)
-		if told, err = s.Outputs(ctx); err != nil {
+		if deployed, err = s.Outputs(ctx); err != nil {
 			return err
 		}
 		for _, do := range more {
@@ -34,21 +34,21 @@ func (n *Session) Restore(ctx context.Context, which Selection, options RestoreO
 		}
 		return nil
 	})
-	return done, told, err
+	return done, deployed, err
 }
 
 // ProveSnapshot restores the newest snapshot into a stack that exists for it alone, proves the
 // logins there, and records that it did.
 func (n *Session) ProveSnapshot(ctx context.Context, which Selection) (proof backup.Proof, err error) {
 	began := time.Now()
-	told, err := Outputs(ctx, which)
+	deployed, err := Outputs(ctx, which)
 	if err != nil {
 		return proof, err
 	}
-	if err := requireBackup(which, told, "run `mlflow-sso up "+which.Flags()+"`"); err != nil {
+	if err := requireBackup(which, deployed, "run `mlflow-sso up "+which.Flags()+"`"); err != nil {
 		return proof, err
 	}
-	done, err := n.inCopy(ctx, which, RestoreOptions{Of: told.Deployment, Snapshot: "latest"})
+	done, err := n.inCopy(ctx, which, RestoreOptions{Of: deployed.Deployment, Snapshot: "latest"})
 	if err != nil {
 		return proof, err
 	}
@@ -57,10 +57,10 @@ func (n *Session) ProveSnapshot(ctx context.Context, which Selection) (proof bac
 		Artifacts: done.Artifacts, Seconds: int64(time.Since(began).Seconds()),
 	}
 	// The stack may have been changed meanwhile.
-	if told, err = Outputs(ctx, which); err != nil {
+	if deployed, err = Outputs(ctx, which); err != nil {
 		return proof, err
 	}
-	err = WithBackup(ctx, which, told, func(client backup.Client) error {
+	err = WithBackup(ctx, which, deployed, func(client backup.Client) error {
 		return n.log().Step(ctx, "remembering the proof", func(ctx context.Context, _ *progress.Step) error {
 			return client.RecordProof(ctx, proof)
 		})

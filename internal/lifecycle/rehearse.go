@@ -33,24 +33,24 @@ type Rehearsal struct {
 }
 
 // rehearse tries the settings' versions on a copy of what the stack has now.
-func (n *Session) rehearse(ctx context.Context, which Selection, told outputs.Stack, changed []VersionChange, accept []string) (r Rehearsal, err error) {
+func (n *Session) rehearse(ctx context.Context, which Selection, deployed outputs.Stack, changed []VersionChange, accept []string) (r Rehearsal, err error) {
 	began := time.Now()
 	docker, err := engine.Open(ctx)
 	if err != nil {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, docker.Close()) }()
-	was, err := datacheck.PostgresMajor(ctx, docker, told.Postgres.Container)
+	was, err := datacheck.PostgresMajor(ctx, docker, deployed.Postgres.Container)
 	if err != nil {
 		return r, err
 	}
-	taken, err := n.Snapshot(ctx, backup.Client{Docker: docker, Container: told.Backup.Container}, told)
+	taken, err := n.Snapshot(ctx, backup.Client{Docker: docker, Container: deployed.Backup.Container}, deployed)
 	if err != nil {
 		return r, err
 	}
 	r = Rehearsal{Versions: changed, Snapshot: taken.ID, Losses: []datacheck.MissingRows{}}
 	var rows map[string]map[string]int64
-	done, err := n.inCopy(ctx, which, RestoreOptions{Of: told.Deployment, Snapshot: taken.ID}, func(ctx context.Context, s *stack.Stack) error {
+	done, err := n.inCopy(ctx, which, RestoreOptions{Of: deployed.Deployment, Snapshot: taken.ID}, func(ctx context.Context, s *stack.Stack) error {
 		is, err := datacheck.PostgresMajor(ctx, docker, naming.Container(s.Config.Name, "postgres"))
 		if err != nil {
 			return err

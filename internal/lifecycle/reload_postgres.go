@@ -36,7 +36,7 @@ if [ ! -e "$2" ]; then exit 0; fi
 if [ -n "$(ls -A "$2")" ]; then rm -rf [0-9]* && mv "$2"/* . || exit 1; fi
 rmdir "$2" && echo back`
 
-// reloadDatabases makes the databases of the stack anew and fills them from a snapshot. Artifacts are
+// reloadDatabases recreates the databases of the stack and fills them from a snapshot. Artifacts are
 // as they are: no file is ever changed once it is written. The clusters of before are kept in a
 // folder of the volume. The containers are down. It may be cut off anywhere and begun again.
 func reloadDatabases(ctx context.Context, s *stack.Stack, step stack.Step, snapshot, aside string) error {

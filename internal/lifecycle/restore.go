@@ -32,7 +32,7 @@ type RestoreResult struct {
 	Taken    time.Time `json:"taken"`
 	Tables   int       `json:"tables"`
 	Rows     int64     `json:"rows"`
-	// Artifacts are the files; ArtifactsElsewhere is where they are if the snapshot has none.
+	// Artifacts are the files; ExternalArtifacts is where they are if the snapshot has none.
 	Artifacts         int64  `json:"artifacts"`
 	ExternalArtifacts string `json:"artifactsElsewhere,omitempty"`
 	// Held is what the snapshot says of the tables of each database.
@@ -106,7 +106,7 @@ func (r *restore) choose(ctx context.Context) (err error) {
 	}
 	manifest := r.chosen.Manifest
 	r.result = RestoreResult{
-		Snapshot: r.chosen.ID, Of: r.options.Of, Taken: r.chosen.Time, ExternalArtifacts: manifest.Artifacts.Elsewhere, Held: manifest.Databases,
+		Snapshot: r.chosen.ID, Of: r.options.Of, Taken: r.chosen.Time, ExternalArtifacts: manifest.Artifacts.External, Held: manifest.Databases,
 	}
 	return nil
 }
@@ -117,7 +117,7 @@ func mayRestore(ctx context.Context, s *stack.Stack, step stack.Step) error {
 	case s.Config.Backup == nil:
 		return errors.New("the stack file has no `backup`, which says where the snapshots are and which file has the recovery passphrase")
 	case s.Config.Postgres.External != nil:
-		return errors.New("the stack file has postgres.external: restoring into a server that is not the stack's is not done by this command; docs/how-to/back-up-and-restore.md says how to do it by hand")
+		return errors.New("the stack file has postgres.external: restoring into a server that is not the stack's is not done by this command; docs/how-to/back-up-and-restore.md says how to do it manually")
 	}
 	if err := preflight(ctx, s); err != nil {
 		return err
@@ -184,7 +184,7 @@ func roomFor(ctx context.Context, s *stack.Stack, m backup.Manifest) error {
 // loadSnapshot writes databases and artifacts, and compares them with the snapshot's manifest.
 func loadSnapshot(ctx context.Context, s *stack.Stack, step stack.Step, reading string, chosen backup.Selection, done *RestoreResult) (err error) {
 	volume := ""
-	if s.Config.Artifacts.S3 == nil && chosen.Manifest.Artifacts.Elsewhere == "" {
+	if s.Config.Artifacts.S3 == nil && chosen.Manifest.Artifacts.External == "" {
 		volume = naming.Volume(s.Config.Name, naming.MLflowArtifacts)
 	}
 	reader, err := backup.OpenReader(ctx, s.Docker, reading, s.Config.Name, s.Config.Backup, volume)

@@ -62,8 +62,8 @@ func loadDatabase(ctx context.Context, s *stack.Stack, reader *backup.Reader, sn
 	return datacheck.RequireSameTables(wanted, got)
 }
 
-// sums asks what is in each table, in the words of the snapshot. The server is told, too,
-// what it holds, so that it plans queries well from the start.
+// sums asks what is in each table, in the words of the snapshot. It also has the server analyze
+// its tables, so that it plans queries well from the start.
 func sums(ctx context.Context, s *stack.Stack, server, database string) (string, error) {
 	query, err := os.Open(filepath.Join(s.Repository, platform.ImagesFolder, "backup", "sums.sql"))
 	if err != nil {

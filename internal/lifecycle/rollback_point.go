@@ -117,7 +117,7 @@ func createRollbackPoint(ctx context.Context, s *stack.Stack) (*RollbackPoint, e
 	if err != nil {
 		return nil, fmt.Errorf("settings of before: %w", err)
 	}
-	told, err := s.Outputs(ctx)
+	deployed, err := s.Outputs(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +143,7 @@ func createRollbackPoint(ctx context.Context, s *stack.Stack) (*RollbackPoint, e
 	if err := os.MkdirAll(rollbackFolder(s), 0o700); err != nil {
 		return nil, fmt.Errorf("way back: %w", err)
 	}
-	way := &RollbackPoint{Began: time.Now(), Stage: Changing, Versions: maps.Clone(told.Versions), File: filepath.Join(rollbackFolder(s), "Pulumi."+s.Name+".yaml")}
+	way := &RollbackPoint{Began: time.Now(), Stage: Changing, Versions: maps.Clone(deployed.Versions), File: filepath.Join(rollbackFolder(s), "Pulumi."+s.Name+".yaml")}
 	if err := os.WriteFile(way.File, text, 0o600); err != nil { //nolint:gosec // a file of the home's own
 		return nil, fmt.Errorf("way back: %w", err)
 	}
@@ -190,8 +190,8 @@ func removeKeptImages(ctx context.Context, s *stack.Stack) error {
 }
 
 // versionsBefore are those that the stack has, also where its images are kept ones.
-func versionsBefore(s *stack.Stack, told map[string]string) (map[string]string, error) {
-	before := maps.Clone(told)
+func versionsBefore(s *stack.Stack, deployed map[string]string) (map[string]string, error) {
+	before := maps.Clone(deployed)
 	if !slices.ContainsFunc(slices.Collect(maps.Values(before)), func(v string) bool { return strings.HasSuffix(v, ":"+keptTag) }) {
 		return before, nil
 	}

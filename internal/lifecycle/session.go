@@ -51,7 +51,7 @@ type Session struct {
 	Err io.Writer
 	// Verify proves the logins of a running stack and reports on them. With quiet the report
 	// stays off standard output.
-	Verify func(ctx context.Context, told outputs.Stack, quiet bool) error
+	Verify func(ctx context.Context, deployed outputs.Stack, quiet bool) error
 }
 
 func (n *Session) log() *progress.Log { return progress.New(n.Err) }
@@ -166,7 +166,7 @@ func SetImagesDate(which Selection, day time.Time) (string, error) {
 	return stack.SetImagesDate(root, which.Name, which.File, day)
 }
 
-// Outputs reads what a stack tells about itself; no service is asked.
+// Outputs reads what a stack reports about itself; no service is asked.
 func Outputs(ctx context.Context, which Selection) (outputs.Stack, error) {
 	s, err := Find(ctx, which)
 	if err != nil {
@@ -188,8 +188,8 @@ func stackOptions(which Selection, m *machine.Machine) (stack.Options, error) {
 }
 
 // WithBackup does something with the container that takes the snapshots of a stack.
-func WithBackup(ctx context.Context, which Selection, told outputs.Stack, do func(backup.Client) error) (err error) {
-	if err := requireBackup(which, told, "run `mlflow-sso up "+which.Flags()+"`"); err != nil {
+func WithBackup(ctx context.Context, which Selection, deployed outputs.Stack, do func(backup.Client) error) (err error) {
+	if err := requireBackup(which, deployed, "run `mlflow-sso up "+which.Flags()+"`"); err != nil {
 		return err
 	}
 	docker, err := engine.Open(ctx)
@@ -197,19 +197,19 @@ func WithBackup(ctx context.Context, which Selection, told outputs.Stack, do fun
 		return err
 	}
 	defer func() { err = errors.Join(err, docker.Close()) }()
-	return do(backup.Client{Docker: docker, Container: told.Backup.Container})
+	return do(backup.Client{Docker: docker, Container: deployed.Backup.Container})
 }
 
-func requireBackup(which Selection, told outputs.Stack, next string) error {
-	if told.Backup.Exists() {
+func requireBackup(which Selection, deployed outputs.Stack, next string) error {
+	if deployed.Backup.Exists() {
 		return nil
 	}
 	return fmt.Errorf("stack %s takes no snapshots: set `backup` in its stack file (docs/how-to/back-up-and-restore.md), and %s", which.Name, next)
 }
 
 // Snapshot takes one now, as a step.
-func (n *Session) Snapshot(ctx context.Context, client backup.Client, told outputs.Stack) (taken backup.Snapshot, err error) {
-	err = n.log().Step(ctx, "snapshot of "+told.Deployment, func(ctx context.Context, step *progress.Step) (err error) {
+func (n *Session) Snapshot(ctx context.Context, client backup.Client, deployed outputs.Stack) (taken backup.Snapshot, err error) {
+	err = n.log().Step(ctx, "snapshot of "+deployed.Deployment, func(ctx context.Context, step *progress.Step) (err error) {
 		taken, err = client.Create(ctx, func(text string) { step.Say("%s", text) })
 		return err
 	})

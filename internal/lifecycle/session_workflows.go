@@ -30,11 +30,11 @@ type UpgradeOptions struct {
 // Upgrade rehearses the versions that the settings want on a copy, brings the stack to them,
 // proves the logins and removes what was set aside. An upgrade that was interrupted goes on.
 func (n *Session) Upgrade(ctx context.Context, which Selection, options UpgradeOptions) (tried Rehearsal, err error) {
-	told, err := Outputs(ctx, which)
+	deployed, err := Outputs(ctx, which)
 	if err != nil {
 		return tried, err
 	}
-	if !told.Backup.Exists() {
+	if !deployed.Backup.Exists() {
 		return tried, fmt.Errorf("stack %s takes no snapshots, and an upgrade needs one to try it on and to go back to: "+
 			"set `backup` in its stack file (docs/how-to/back-up-and-restore.md), and run `mlflow-sso up --skip-rehearsal %s`", which.Name, which.Flags())
 	}
@@ -49,18 +49,18 @@ func (n *Session) Upgrade(ctx context.Context, which Selection, options UpgradeO
 	case !interrupted && len(changed) == 0:
 		return tried, fmt.Errorf("stack %s has the versions that its settings want: %w", which.Name, ErrNothingToUpgrade)
 	case !interrupted:
-		if tried, err = n.rehearse(ctx, which, told, changed, options.Accept); err != nil {
+		if tried, err = n.rehearse(ctx, which, deployed, changed, options.Accept); err != nil {
 			return tried, fmt.Errorf("rehearsal: %w; the stack itself was not touched", err)
 		}
 	}
 	if options.RehearseOnly {
 		return tried, nil
 	}
-	told, err = n.change(ctx, which, "upgrade of stack "+which.Name, func(ctx context.Context, step *progress.Step, s *stack.Stack) (stack.Changes, error) {
+	deployed, err = n.change(ctx, which, "upgrade of stack "+which.Name, func(ctx context.Context, step *progress.Step, s *stack.Stack) (stack.Changes, error) {
 		return Upgrade(ctx, s, step, tried.moves)
 	})
 	if err == nil {
-		err = n.Verify(ctx, told, false)
+		err = n.Verify(ctx, deployed, false)
 	}
 	if err != nil {
 		return tried, fmt.Errorf("%w\nthe way back: mlflow-sso upgrade --rollback %s", err, which.Flags())
@@ -85,17 +85,17 @@ func lastUpgrade(ctx context.Context, which Selection) (*RollbackPoint, []Versio
 // change does a workflow as a step, says what it came to, and returns the outputs then.
 func (n *Session) change(ctx context.Context, which Selection, title string,
 	do func(context.Context, *progress.Step, *stack.Stack) (stack.Changes, error),
-) (told outputs.Stack, err error) {
+) (deployed outputs.Stack, err error) {
 	err = n.Do(ctx, which, title, func(ctx context.Context, step *progress.Step, s *stack.Stack) error {
 		changes, err := do(ctx, step, s)
 		if err != nil {
 			return err
 		}
 		step.Say("%s", s.Summary(changes))
-		told, err = s.Outputs(ctx)
+		deployed, err = s.Outputs(ctx)
 		return err
 	})
-	return told, err
+	return deployed, err
 }
 
 func (n *Session) deleteOldCluster(ctx context.Context, which Selection) error {
@@ -154,11 +154,11 @@ func (n *Session) Rollback(ctx context.Context, which Selection, options Rollbac
 		}
 	}
 	before := Selection{Name: which.Name, File: point.File}
-	told, err := n.change(ctx, before, "way back of stack "+which.Name, func(ctx context.Context, step *progress.Step, s *stack.Stack) (stack.Changes, error) {
+	deployed, err := n.change(ctx, before, "way back of stack "+which.Name, func(ctx context.Context, step *progress.Step, s *stack.Stack) (stack.Changes, error) {
 		return Rollback(ctx, s, step, point)
 	})
 	if err == nil && !options.NoVerify {
-		err = n.Verify(ctx, told, false)
+		err = n.Verify(ctx, deployed, false)
 	}
 	if err != nil {
 		return nil, err
@@ -167,12 +167,12 @@ func (n *Session) Rollback(ctx context.Context, which Selection, options Rollbac
 }
 
 func (n *Session) snapshotBeforeRollback(ctx context.Context, which Selection) error {
-	told, err := Outputs(ctx, which)
+	deployed, err := Outputs(ctx, which)
 	if err != nil {
 		return err
 	}
-	return WithBackup(ctx, which, told, func(client backup.Client) error {
-		_, err := n.Snapshot(ctx, client, told)
+	return WithBackup(ctx, which, deployed, func(client backup.Client) error {
+		_, err := n.Snapshot(ctx, client, deployed)
 		return err
 	})
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
 
-// keeperUser is who writes snapshots, see images/backup.
-const keeperUser = 10073
+// backupUser is who writes snapshots, see images/backup.
+const backupUser = 10073
 
 // folderForSnapshots finds out before an update whether there is the folder for
 // snapshots, and whether who writes them may write there.
@@ -27,14 +27,14 @@ func folderForSnapshots(s *stack.Stack) error {
 			owner = int(system.Uid)
 		}
 	}
-	mend := fmt.Sprintf("run `install -d -o %d -g %[1]d -m 0700 %s`, best on another disk than Docker's", keeperUser, set.Directory)
+	fix := fmt.Sprintf("run `install -d -o %d -g %[1]d -m 0700 %s`, best on another disk than Docker's", backupUser, set.Directory)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("backup.directory: there is no folder %s: %s", set.Directory, mend)
+		return fmt.Errorf("backup.directory: there is no folder %s: %s", set.Directory, fix)
 	case err != nil:
 		return fmt.Errorf("backup.directory: %w", err)
-	case !found.IsDir() || owner != keeperUser:
-		return fmt.Errorf("backup.directory: %s is of user %d, want a folder of user %d, who writes the snapshots: %s", set.Directory, owner, keeperUser, mend)
+	case !found.IsDir() || owner != backupUser:
+		return fmt.Errorf("backup.directory: %s is of user %d, want a folder of user %d, who writes the snapshots: %s", set.Directory, owner, backupUser, fix)
 	}
 	return nil
 }

@@ -7,10 +7,10 @@ type findings struct {
 	recovery
 	// requested says that the caller asks to look first at what there is.
 	requested bool
-	// realmChanged says that somebody has changed in Keycloak what the project's own provider
+	// realmChanged says that an administrator has changed in Keycloak what the project's own provider
 	// sets there. Defences are restored by every update, so that one is refreshed.
 	realmChanged bool
-	// externalKeycloak says that a database elsewhere holds what a Keycloak has left there.
+	// externalKeycloak says that an external database holds what a Keycloak has left there.
 	externalKeycloak bool
 	// databaseMoved says that Keycloak is about to find another database.
 	databaseMoved bool

@@ -28,14 +28,14 @@ func (v VersionChange) String() string { return v.Service + ": " + v.Was + " →
 // VersionChanges are the versions that the settings want and the stack does not have; of services
 // that keep data in a form of their own.
 func VersionChanges(ctx context.Context, s *stack.Stack) ([]VersionChange, error) {
-	told, err := s.Outputs(ctx)
+	deployed, err := s.Outputs(ctx)
 	if errors.Is(err, stack.ErrNotUp) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	has, err := versionsBefore(s, told.Versions)
+	has, err := versionsBefore(s, deployed.Versions)
 	if err != nil {
 		return nil, err
 	}
@@ -72,15 +72,15 @@ func RequireRehearsal(ctx context.Context, s *stack.Stack) error {
 	for _, version := range changed {
 		texts = append(texts, version.String())
 	}
-	told := strings.Join(texts, "; ")
+	deployed := strings.Join(texts, "; ")
 	if s.Config.Backup != nil {
 		return fmt.Errorf("versions change (%s): `mlflow-sso upgrade %s` tries them on a copy first and keeps a way back; "+
-			"`up --skip-rehearsal` goes without either", told, asFlags(s))
+			"`up --skip-rehearsal` goes without either", deployed, asFlags(s))
 	}
 	for _, version := range changed {
 		if version.Service == "postgres" && s.Config.Postgres.External == nil {
 			return fmt.Errorf("versions change (%s): the databases of one version of Postgres are not read by another: set `backup` in the stack file, "+
-				"run `mlflow-sso up` with the version of before, and then `mlflow-sso upgrade` (docs/how-to/upgrade.md)", told)
+				"run `mlflow-sso up` with the version of before, and then `mlflow-sso upgrade` (docs/how-to/upgrade.md)", deployed)
 		}
 	}
 	return nil
@@ -159,11 +159,11 @@ func begin(ctx context.Context, s *stack.Stack, step stack.Step, moves bool) (*R
 // lastSnapshot stops who writes and takes a snapshot that the schedule does not let go of.
 // Where that fails, they go on.
 func lastSnapshot(ctx context.Context, s *stack.Stack, step stack.Step) (taken backup.Snapshot, err error) {
-	told, err := s.Outputs(ctx)
+	deployed, err := s.Outputs(ctx)
 	if err != nil {
 		return taken, err
 	}
-	writers := []string{told.MLflow.Container, told.IdentitySync.Container, told.Keycloak.Container}
+	writers := []string{deployed.MLflow.Container, deployed.IdentitySync.Container, deployed.Keycloak.Container}
 	defer func() {
 		if err == nil {
 			return
@@ -178,7 +178,7 @@ func lastSnapshot(ctx context.Context, s *stack.Stack, step stack.Step) (taken b
 			return taken, fmt.Errorf("stop container %s: %w", name, err)
 		}
 	}
-	taken, err = backup.Client{Docker: s.Docker, Container: told.Backup.Container}.CreatePinned(ctx, func(text string) { step.Say("%s", text) })
+	taken, err = backup.Client{Docker: s.Docker, Container: deployed.Backup.Container}.CreatePinned(ctx, func(text string) { step.Say("%s", text) })
 	if err != nil {
 		return taken, fmt.Errorf("the last snapshot before the upgrade: %w; nothing was changed", err)
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // backend is where Pulumi keeps the state: where the caller says, else a folder
-// in the home directory. There Pulumi's storage library is told not to keep
+// in the home directory. There Pulumi's storage library is configured not to keep
 // attributes beside its files: it does not write these in one piece, and cannot
 // read the state any more when it was killed in between.
 func (s *Stack) backend() string {
@@ -26,7 +26,7 @@ func (s *Stack) backend() string {
 	return "file://" + s.Home.State() + "?metadata=skip"
 }
 
-// StateFolder is the folder with the state; false where the state is elsewhere.
+// StateFolder is the folder with the state; false where the state is in a remote backend.
 func (s *Stack) StateFolder() (string, bool) {
 	path, ok := strings.CutPrefix(s.backend(), "file://")
 	path, _, _ = strings.Cut(path, "?")
@@ -34,7 +34,7 @@ func (s *Stack) StateFolder() (string, bool) {
 }
 
 // MightExist says whether the state has a stack of that name, as far as that can be
-// told without Pulumi: a state that is not in a folder on this machine may.
+// distinguished without Pulumi: a state that is not in a folder on this machine may.
 func MightExist(h datadir.Home, name string) bool {
 	s := Stack{Options: Options{Home: h, Name: name}}
 	folder, ok := s.StateFolder()
@@ -46,7 +46,7 @@ func MightExist(h datadir.Home, name string) bool {
 }
 
 // repairAttributes removes attributes that were cut off while they were written, in
-// a state that somebody keeps without the setting above. Nothing reads them but
+// a state that a user keeps without the setting above. Nothing reads them but
 // the library, which is content with none.
 func (s *Stack) repairAttributes() error {
 	folder, ok := s.StateFolder()

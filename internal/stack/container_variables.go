@@ -24,8 +24,8 @@ import (
 // among them makes all of it a secret.
 const environment = "envs"
 
-// nameVariables says which variables of a container differ: the engine only tells
-// that its environment does. Their values are not told: nobody can say which of
+// nameVariables says which variables of a container differ: the engine only reports
+// that its environment does. Their values are not reported: nobody can say which of
 // them are secrets. The new ones are in the plan, encrypted, and the old ones in
 // the state.
 func (s *Stack) nameVariables(ctx context.Context, plan string, all []difference) error {
@@ -158,7 +158,7 @@ func named(properties []report.Property, before, after map[string]string, forces
 		return properties
 	}
 	kept := slices.DeleteFunc(properties, func(p report.Property) bool { return top(p.Name) == environment })
-	// One whose value is told only by the update stands there without its name.
+	// One whose value is reported only by the update stands there without its name.
 	_, later := after[plugin.UnknownStringValue]
 	both := maps.Clone(before)
 	maps.Copy(both, after)

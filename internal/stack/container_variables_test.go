@@ -17,7 +17,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
-func TestOfTheEnvironmentOnlyTheNamesOfVariablesAreTold(t *testing.T) {
+func TestOfTheEnvironmentOnlyTheNamesOfVariablesAreReported(t *testing.T) {
 	before := variables(`["KEPT=1","GONE=of-old","PASSWORD=one","URI=a=b"]`)
 	after := variables(`["KEPT=1","NEW=of-new","PASSWORD=two","URI=a=c"]`)
 	other := report.Property{Name: "memory", Old: json.RawMessage("1"), New: json.RawMessage("2")}
@@ -34,7 +34,7 @@ func TestOfTheEnvironmentOnlyTheNamesOfVariablesAreTold(t *testing.T) {
 }
 
 // As with another root secret, of which the values are made in the update.
-func TestAVariableWhoseValueIsNotKnownYetIsNotToldAsGone(t *testing.T) {
+func TestAVariableWhoseValueIsNotKnownYetIsNotReportedAsGone(t *testing.T) {
 	before := variables(`["KEPT=1","PASSWORD=one"]`)
 	after := variables(`["KEPT=1","` + plugin.UnknownStringValue + `"]`)
 	require.Equal(t, []report.Property{{Name: "envs.PASSWORD", Old: report.Secret, New: report.Unknown, Forces: true}},
@@ -86,7 +86,7 @@ func planOf(kind, where string, value any) map[string]any {
 	return map[string]any{"goal": map[string]any{"type": kind, "inputDiff": map[string]any{where: map[string]any{environment: value}}}}
 }
 
-func TestTheStateTellsTheEnvironmentItHasWrittenDown(t *testing.T) {
+func TestTheStateReportsTheEnvironmentItHasWrittenDown(t *testing.T) {
 	read := &State{snapshot: apitype.DeploymentV3{Resources: []apitype.ResourceV3{
 		{URN: urn(TypeContainer, "c"), Type: TypeContainer, Inputs: map[string]any{environment: map[string]any{
 			resource.SigKey: resource.SecretSig, "plaintext": `["A=b"]`,

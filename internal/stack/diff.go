@@ -24,9 +24,9 @@ type difference struct {
 	keys []string
 }
 
-// told are how the steps of a preview are told. The two halves of a replacement
+// outcomes are how the steps of a preview are reported. The two halves of a replacement
 // are left out: it is a step of its own, too.
-var told = map[apitype.OpType]report.Outcome{
+var outcomes = map[apitype.OpType]report.Outcome{
 	apitype.OpCreate: report.Created, apitype.OpUpdate: report.Changed, apitype.OpReplace: report.Replaced, apitype.OpDelete: report.Removed,
 }
 
@@ -36,7 +36,7 @@ func (w *eventCollector) plan(m apitype.StepEventMetadata, step Step) {
 	if state == nil {
 		state = m.Old
 	}
-	outcome, ok := told[m.Op]
+	outcome, ok := outcomes[m.Op]
 	if !ok || state == nil || !state.Custom { // a component is its children
 		return
 	}
@@ -223,7 +223,7 @@ func shown(value any) json.RawMessage {
 	encoder := json.NewEncoder(&encoded)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(readable(value)); err != nil {
-		return report.Secret // what cannot be told from a secret is not shown
+		return report.Secret // what cannot be distinguished from a secret is not shown
 	}
 	return bytes.TrimSpace(encoded.Bytes())
 }

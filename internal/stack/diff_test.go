@@ -30,7 +30,7 @@ func step(op apitype.OpType, kind string, before, after map[string]any) apitype.
 	return m
 }
 
-// planned are the changes that a preview of these steps tells.
+// planned are the changes that a preview of these steps reports.
 func planned(steps ...apitype.StepEventMetadata) []report.Change {
 	w := newCollector(silent{})
 	for _, m := range steps {
@@ -112,7 +112,7 @@ func TestDataThatAnUpdateWouldCostComesFirstAndIsNamed(t *testing.T) {
 	}
 }
 
-func TestAReplacementIsToldOnceAndAComponentNever(t *testing.T) {
+func TestAReplacementIsReportedOnceAndAComponentNever(t *testing.T) {
 	some := map[string]any{}
 	component := step(apitype.OpCreate, "mlflow-sso:redis:Server", nil, some)
 	component.New.Custom = false
@@ -142,7 +142,7 @@ func TestWhatIsProtectedNoMoreIsAChange(t *testing.T) {
 	}}, changes(w.differences))
 }
 
-func TestTypesAreToldInWords(t *testing.T) {
+func TestTypesAreReportedInWords(t *testing.T) {
 	require.Equal(t, "docker Container", kindOf(TypeContainer))
 	require.Equal(t, "provider keycloak", kindOf("pulumi:providers:keycloak"))
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 )
 
-// Step is what long work is told on, see package progress.
+// Step is what long work is reported on, see package progress.
 type Step interface {
-	// Say tells what is going on now.
+	// Say reports what is going on now.
 	Say(format string, args ...any)
 	// Writer takes the output of a program that is run.
 	Writer() io.Writer
@@ -39,7 +39,7 @@ type created struct {
 	inputs                      map[string]any
 }
 
-// newCollector begins to follow; what happens to resources is told on step.
+// newCollector begins to follow; what happens to resources is reported on step.
 func newCollector(step Step) *eventCollector {
 	w := &eventCollector{events: make(chan events.EngineEvent, 64), done: make(chan struct{}), began: map[string]time.Time{}, same: map[string]bool{}}
 	go func() {
@@ -105,7 +105,7 @@ func (w *eventCollector) finish(m apitype.StepEventMetadata, step Step) {
 // verbs are for the operations that take time.
 var verbs = map[apitype.OpType]string{
 	apitype.OpCreate: "making", apitype.OpUpdate: "changing", apitype.OpDelete: "removing",
-	apitype.OpReplace: "replacing", apitype.OpCreateReplacement: "making anew", apitype.OpDeleteReplaced: "removing the old",
+	apitype.OpReplace: "replacing", apitype.OpCreateReplacement: "recreating", apitype.OpDeleteReplaced: "removing the old",
 }
 
 // outcome is what an operation does, said afterwards; by its own name where

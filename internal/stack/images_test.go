@@ -21,7 +21,7 @@ func TestAnImageIsTheOneOfThatNameInTheState(t *testing.T) {
 	require.Empty(t, s.ImageID("lab/mlflow:newer"))
 }
 
-func TestASummaryTellsWhatStays(t *testing.T) {
+func TestASummaryReportsWhatStays(t *testing.T) {
 	s := &Stack{notes: []string{"not touched: artifacts in bucket b"}}
 	require.Equal(t, "2 created; not touched: artifacts in bucket b", s.Summary(Changes{"create": 2}))
 	require.Equal(t, "no change", (&Stack{}).Summary(Changes{}))

@@ -12,7 +12,7 @@ import (
 
 // ForgetKeycloakResources takes what stands inside Keycloak out of the state before a removal.
 // It goes or stays with the database that it is in, and is found there again by the
-// next update; to look at it one by one, Keycloak would have to answer, and whoever
+// next update; to refresh it one by one, Keycloak would have to answer, and whoever
 // takes a broken stack down has one that does not.
 func (s *Stack) ForgetKeycloakResources(ctx context.Context, known *State) error {
 	if !slices.ContainsFunc(known.snapshot.Resources, func(r apitype.ResourceV3) bool { return isInside(string(r.Type)) }) {

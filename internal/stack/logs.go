@@ -12,7 +12,7 @@ import (
 )
 
 // withLogs adds to a problem with a container what the container said last: the
-// provider only tells that it did not get healthy.
+// provider only reports that it did not get healthy.
 func (s *Stack) withLogs(ctx context.Context, problems []string) []string {
 	for i, p := range problems {
 		name, ok := containerIn(p)

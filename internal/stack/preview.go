@@ -14,7 +14,7 @@ import (
 
 // OpenForPreview opens a stack to preview it, and leaves everything as it is: the copies for
 // Pulumi are in a folder of their own, which Close removes. Where the state has no
-// such stack, an empty one is looked at, which is in that folder, too.
+// such stack, an empty one is previewed, which is in that folder, too.
 func OpenForPreview(ctx context.Context, options Options) (*Stack, error) {
 	folder, err := os.MkdirTemp("", "mlflow-sso-preview-")
 	if err != nil {

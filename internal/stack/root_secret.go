@@ -61,7 +61,7 @@ func (s *Stack) RootSecret(ctx context.Context) (string, error) {
 const TypeKeycloakProvider = "pulumi:providers:keycloak"
 
 // ProviderSecretOutdated says whether the state has another secret of the program's service account
-// than the settings want: what is inside Keycloak cannot be looked at with that one.
+// than the settings want: what is inside Keycloak cannot be refreshed with that one.
 func (s *State) ProviderSecretOutdated(want string) bool {
 	return slices.ContainsFunc(s.Of(TypeKeycloakProvider), func(r apitype.ResourceV3) bool {
 		marked, ok := r.Inputs["clientSecret"].(map[string]any)

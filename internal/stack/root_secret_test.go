@@ -21,7 +21,7 @@ func TestRootSecretsAreKnownByTheirNumbers(t *testing.T) {
 	require.Equal(t, map[int]string{1: "first", 12: "twelfth"}, known.RootSecrets())
 }
 
-func TestASecretThatTheStateAsksWithAndThatIsTurnedIsSeen(t *testing.T) {
+func TestASecretThatTheStateAsksWithAndThatIsRotatedIsSeen(t *testing.T) {
 	known := State{snapshot: apitype.DeploymentV3{Resources: []apitype.ResourceV3{
 		{URN: urn(TypeKeycloakProvider, "realm-keycloak"), Type: tokens.Type(TypeKeycloakProvider), Inputs: map[string]any{"clientSecret": secretValue(t, "of before")}},
 	}}}

@@ -48,5 +48,5 @@ func whose(rule map[string]string) string {
 			return name
 		}
 	}
-	return "somebody who is not known yet"
+	return "a user who is not known yet"
 }

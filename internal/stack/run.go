@@ -70,7 +70,7 @@ func (s *Stack) Remove(ctx context.Context, step Step, known *State, data bool) 
 	options := []optdestroy.Option{
 		optdestroy.EventStreams(collector.events), optdestroy.SuppressOutputs(), optdestroy.SuppressProgress(), optdestroy.Color("never"),
 		optdestroy.ErrorProgressStreams(step.Writer()), optdestroy.UserAgent("mlflow-sso"),
-		// A container that somebody removed by hand cannot be removed again.
+		// A container that a user removed manually cannot be removed again.
 		optdestroy.Refresh(),
 	}
 	if kept := known.dataURNs(); !data && len(kept) > 0 {

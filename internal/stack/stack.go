@@ -1,11 +1,10 @@
 // Package stack drives one stack of the program through Pulumi: it brings it up,
-// tells its outputs, and takes it down.
+// reports its outputs, and tears it down.
 //
-// It works on a copy of the project file and the stack file, because Pulumi
-// writes into both beside its state; the repository stays as it is. An update
-// that was cut off, by a kill or by a machine that went down, is cleared up
-// before the next one: nobody has to know Pulumi's repair commands, and nothing
-// that holds data is ever removed to get there.
+// It works on a copy of the project file and the stack file, because Pulumi writes into
+// both; the repository stays unchanged. An update that was interrupted, by a kill or a
+// machine that went down, is cleaned up before the next one: no one has to know Pulumi's
+// repair commands, and nothing that holds data is ever deleted for it.
 package stack
 
 import (
@@ -180,7 +179,7 @@ func open(ctx context.Context, options Options, at place, in source) (*Stack, er
 	return s, nil
 }
 
-// environment is what Pulumi is told beside the caller's own variables, which
+// environment is what Pulumi gets alongside the caller's own variables, which
 // win: a team has its own state and its own passphrase.
 func (s *Stack) environment() (map[string]string, error) {
 	environment := map[string]string{"PULUMI_BACKEND_URL": s.backend()}
@@ -205,19 +204,19 @@ func (s *Stack) environment() (map[string]string, error) {
 	return environment, nil
 }
 
-// Outputs are what the stack tells about itself, secrets in clear. ErrNotUp is
+// Outputs are what the stack reports about itself, secrets in clear text. ErrNotUp is
 // wrapped when there are none.
 func (s *Stack) Outputs(ctx context.Context) (outputs.Stack, error) {
-	var told outputs.Stack
+	var deployed outputs.Stack
 	values := s.lastOutputs
 	if values == nil {
 		var err error
 		if values, err = s.pulumi.Outputs(ctx); err != nil {
-			return told, fmt.Errorf("outputs of stack %q: %w", s.Name, explain(err, nil))
+			return deployed, fmt.Errorf("outputs of stack %q: %w", s.Name, explain(err, nil))
 		}
 	}
 	if len(values) == 0 {
-		return told, notUp(s.Name)
+		return deployed, notUp(s.Name)
 	}
 	plain := map[string]any{}
 	for name, value := range values {
@@ -225,10 +224,10 @@ func (s *Stack) Outputs(ctx context.Context) (outputs.Stack, error) {
 	}
 	encoded, err := json.Marshal(plain)
 	if err != nil {
-		return told, fmt.Errorf("outputs of stack %q: %w", s.Name, err)
+		return deployed, fmt.Errorf("outputs of stack %q: %w", s.Name, err)
 	}
-	if err := json.Unmarshal(encoded, &told); err != nil {
-		return told, fmt.Errorf("outputs of stack %q are not what this version writes: %w; run `mlflow-sso up --stack %s`", s.Name, err, s.Name)
+	if err := json.Unmarshal(encoded, &deployed); err != nil {
+		return deployed, fmt.Errorf("outputs of stack %q are not what this version writes: %w; run `mlflow-sso up --stack %s`", s.Name, err, s.Name)
 	}
-	return told, nil
+	return deployed, nil
 }

@@ -12,19 +12,19 @@ import (
 // A container that Pulumi makes is healthy before Pulumi goes on. One that was
 // stopped and only started again is not waited for.
 const (
-	settleWithin = 5 * time.Minute
-	settlePoll   = 500 * time.Millisecond
+	readyWithin = 5 * time.Minute
+	readyPoll   = 500 * time.Millisecond
 )
 
 // WaitReady waits until every container of the stack is ready.
 func (s *Stack) WaitReady(ctx context.Context, step Step) error {
-	told, err := s.Outputs(ctx)
+	deployed, err := s.Outputs(ctx)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, settleWithin)
+	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
-	for _, name := range told.Containers() {
+	for _, name := range deployed.Containers() {
 		if err := s.ready(ctx, step, name); err != nil {
 			return err
 		}
@@ -34,7 +34,7 @@ func (s *Stack) WaitReady(ctx context.Context, step Step) error {
 
 func (s *Stack) ready(ctx context.Context, step Step, name string) error {
 	var last engine.State
-	err := poll.Until(ctx, settlePoll, 0, func(ctx context.Context) (bool, error) {
+	err := poll.Until(ctx, readyPoll, 0, func(ctx context.Context) (bool, error) {
 		state, err := s.Docker.State(ctx, name)
 		if err != nil || state.Ready() {
 			return true, err
@@ -53,5 +53,5 @@ func (s *Stack) notReady(ctx context.Context, name string, state engine.State) e
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	return fmt.Errorf("container %s is %s %s and did not get ready within %s; its last lines:\n%s",
-		name, state.Status, state.Health, settleWithin, s.lastLines(ctx, name))
+		name, state.Status, state.Health, readyWithin, s.lastLines(ctx, name))
 }

@@ -40,6 +40,6 @@ class Provider:
         return {"issuer": self.issuer, "jwks_uri": self.issuer + "/keys", "id_token_signing_alg_values_supported": ["RS256"], **at}
 
     def bearer(self, email, **claims):
-        """The header of somebody's request."""
+        """The header of a user's request."""
         claims = {"iss": self.issuer, "aud": AUDIENCE, "sub": email, "email": email, "exp": int(time.time()) + 600, **claims}
         return [(b"authorization", b"Bearer " + jwt.encode({"alg": "RS256", "kid": "one"}, claims, self._key).encode())]

@@ -1,12 +1,13 @@
-"""The application as it is served, for tests that ask it over its own interface.
+"""The application as this image serves it, for tests that send it requests.
 
-Made at the first question: tests of the plugin alone have to run before it is changed.
+It changes the plugin's in place, so it is imported at the first request: test_plugin, which compares both, has seen the plugin's
+own by then.
 """
 
 import json
 
 from tests.asgi import Client
-from tests.environment import ADMIN
+from tests.environment import ADMIN, PROVIDER
 
 
 def application():
@@ -16,7 +17,7 @@ def application():
 
 
 def people(*names):
-    """Accounts, one of them an administrator; those that are there stay."""
+    """Accounts, one of them an administrator; those that exist stay."""
     from mlflow_oidc_auth import user
     from mlflow_oidc_auth.store import store
 
@@ -25,14 +26,30 @@ def people(*names):
             user.create_user(username=name, display_name=name, is_admin=name == ADMIN)
 
 
-async def ask(path, caller, body=None, method="POST", query=b"", headers=()):
-    """A request with JSON and its answer."""
-    content = b"" if body is None else json.dumps(body).encode()
+async def send(method, path, caller, content=b"", kind=b"application/json", headers=(), query=b""):
+    """A request of a caller, whose credentials are headers."""
     sent = [*caller, *headers]
     if content:
-        sent += [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
-    got = await Client(method, path, [content], sent, query).ask(application())
+        sent += [(b"content-type", kind), (b"content-length", str(len(content)).encode())]
+    return await Client(method, path, [content], sent, query).ask(application())
+
+
+async def ask(path, caller, body=None, method="POST", query=b"", headers=()):
+    """The same with JSON; returns status and answer."""
+    got = await send(method, path, caller, b"" if body is None else json.dumps(body).encode(), headers=headers, query=query)
     try:
         return got.status, json.loads(got.content or b"null")
     except ValueError:
         return got.status, got.content
+
+
+async def admin_send(method, path, content=b"", **options):
+    """A request of the administrator."""
+    people(ADMIN)
+    return await send(method, path, PROVIDER.bearer(ADMIN), content, **options)
+
+
+async def admin_ask(path, body=None, query=b"", method="POST"):
+    """The same with JSON; returns status and text."""
+    got = await admin_send(method, path, b"" if body is None else json.dumps(body).encode(), query=query)
+    return got.status, got.content.decode()

@@ -39,7 +39,7 @@ class TestLocations(unittest.IsolatedAsyncioTestCase):
             _, said = await ask("/api/2.0/mlflow/experiments/get", PROVIDER.bearer(MEMBER), None, "GET", b"experiment_id=" + identifier.encode())
             self.assertEqual(said["experiment"]["artifact_location"], f"mlflow-artifacts:/{identifier}")
 
-    async def test_runs_of_a_place_elsewhere_are_removed_for_good_and_its_files_stay(self):
+    async def test_runs_of_an_external_place_are_removed_for_good_and_its_files_stay(self):
         import os
 
         from mlflow.server.handlers import _get_tracking_store
@@ -50,7 +50,7 @@ class TestLocations(unittest.IsolatedAsyncioTestCase):
 
         member, admin = PROVIDER.bearer(MEMBER), PROVIDER.bearer(ADMIN)
         where = await experiment(member, self.id())
-        folder = f"{FOLDER.name}/artifacts/of-somebody-else"
+        folder = f"{FOLDER.name}/artifacts/of-another-user"
         os.makedirs(folder)
         for place in ("s3://bucket/x", "dbfs:/x", "models:/m/1", "http://192.0.2.1/x", "mlflow-artifacts://192.0.2.1/x", folder, "file://" + folder):
             _, run = await run_in(member, where)
@@ -62,7 +62,7 @@ class TestLocations(unittest.IsolatedAsyncioTestCase):
             self.assertEqual((await ask("/api/2.0/mlflow/runs/get", admin, None, "GET", b"run_id=" + run.encode()))[0], 404, (place, said))
             self.assertTrue(os.path.isdir(folder))
 
-    def test_places_of_other_settings_are_looked_at_by_mlflow(self):
+    def test_places_of_other_settings_are_checked_by_mlflow(self):
         module = SimpleNamespace(_validate_storage_location_uri=lambda value, field_name: value)
         with self.assertRaises(upstream_guard.Changed):
             artifact_location_guard.refuse_given(SimpleNamespace(**vars(module), _create_experiment=lambda: None))

@@ -31,7 +31,7 @@ def make_flask(folder):
 
     add("/json", lambda: {"who": who.get(), "body": len(request.get_data())}, methods=["GET", "POST"])
     add("/nothing", lambda: ("", 204))
-    add("/elsewhere", lambda: redirect("/json"))
+    add("/redirected", lambda: redirect("/json"))
     add("/echo", lambda: request.get_data(), methods=["POST"])
     add("/large", lambda: send_file(os.path.join(folder, "large"), etag=False, last_modified=1))
     add("/memory", lambda: send_file(io.BytesIO(LARGE), mimetype="text/plain"))
@@ -104,7 +104,7 @@ class TestBridge(unittest.IsolatedAsyncioTestCase):
         silent.left.set()
         await asyncio.wait_for(task, 5)
 
-    async def test_who_sends_nothing_for_too_long_is_told_so(self):
+    async def test_who_sends_nothing_for_too_long_gets_408(self):
         got = await asyncio.wait_for(Client("POST", "/echo", body=[]).ask(self.bridged(patience=0.05)), 5)
         self.assertEqual(got.status, 408)
 
@@ -113,7 +113,7 @@ class TestBridge(unittest.IsolatedAsyncioTestCase):
         some_range = [(b"range", b"bytes=70000-200000")]
         requests = [
             ("GET", "/json"), ("HEAD", "/json"), ("POST", "/json", [b"a" * 10, b"b" * 300_000], [(b"content-length", b"300010")]), ("PUT", "/json"),
-            ("OPTIONS", "/json"), ("GET", "/nothing"), ("GET", "/elsewhere"), ("GET", "/missing"), ("GET", "/fails"),
+            ("OPTIONS", "/json"), ("GET", "/nothing"), ("GET", "/redirected"), ("GET", "/missing"), ("GET", "/fails"),
             ("GET", "/large"), ("HEAD", "/large"), ("GET", "/large", [b""], some_range), ("GET", "/memory"),
             ("GET", "/memory", [b""], some_range), ("GET", "/large", [b""], [(b"range", b"bytes=99999999-")]),
             ("GET", "/parts", [b""], [], b"name=x%20y"), ("POST", "/echo", [os.urandom(100_000)] * 9, [(b"content-length", b"900000")]),
@@ -128,9 +128,9 @@ class TestBridge(unittest.IsolatedAsyncioTestCase):
                     self.assertEqual(undated(got.headers), undated(want.headers))
 
     async def test_the_application_sees_the_callers_context(self):
-        who.set("somebody")
+        who.set("a-user")
         got = await Client(path="/json").ask(self.bridged())
-        self.assertIn(b"somebody", got.content)
+        self.assertIn(b"a-user", got.content)
 
     async def test_a_part_is_sent_before_the_next_is_made(self):
         self.flask.step.clear()
@@ -154,7 +154,7 @@ class TestBridge(unittest.IsolatedAsyncioTestCase):
         self.assertLessEqual(len(client.content), taken + 2 * asgi_wsgi_bridge.PART, "it went on without a client")
         self.assertEqual([], [n for n in os.listdir("/proc/self/fd") if _target(n) == os.path.join(self.folder, "large")])
 
-    async def test_an_answer_that_breaks_is_closed_and_told_to_the_server(self):
+    async def test_an_answer_that_breaks_is_closed_and_reported_to_the_server(self):
         with self.assertRaisesRegex(RuntimeError, "in the middle"):
             await Client(path="/breaks").ask(self.bridged())
         self.assertEqual(self.flask.closed, ["breaks"])

@@ -157,7 +157,7 @@ class TestBodies(unittest.IsolatedAsyncioTestCase):
             with self.assertRaisesRegex(RuntimeError, "in the middle"):
                 await self.ask(SET_TAG, b'["' + b"x" * 2 * MIB)
 
-    async def test_who_sends_nothing_for_too_long_is_told_so(self):
+    async def test_who_sends_nothing_for_too_long_gets_408(self):
         got = await Client("POST", SET_TAG, []).ask(Bodies(self.reader, patience=0.05))
         self.assertEqual(got.status, 408)
 

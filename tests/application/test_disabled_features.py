@@ -51,7 +51,7 @@ class TestClosed(unittest.IsolatedAsyncioTestCase):
             module._send_webhook_request(webhook=1)
         self.assertEqual(called, [])
 
-    def test_the_start_fails_where_mlflow_was_told_otherwise_or_is_another(self):
+    def test_the_start_fails_where_mlflow_was_set_otherwise_or_is_another(self):
         for name in disabled_features.WANTED:
             with self.assertRaisesRegex(RuntimeError, name):
                 disabled_features.close([], {**disabled_features.WANTED, name: "other"})

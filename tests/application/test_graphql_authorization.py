@@ -68,7 +68,7 @@ class TestGraph(unittest.IsolatedAsyncioTestCase):
                 _, said, value = await query(OWNER, field, {key: [theirs] if several else theirs, **extra})
                 self.assertIsNotNone(value, said)
 
-    async def test_both_names_of_a_runs_id_are_looked_at(self):
+    async def test_both_names_of_a_runs_id_are_checked(self):
         (_, mine), (_, theirs) = await made(THIEF, "graph-two-own"), await made(OWNER, "graph-two-foreign")
         for given in ({"runId": mine, "runUuid": theirs}, {"runUuid": mine, "runId": theirs}, {"runUuid": theirs}):
             for field in ("mlflowGetRun", "mlflowListArtifacts"):

@@ -44,7 +44,7 @@ class Directory:
 
 
 class TestFollow(unittest.TestCase):
-    def round(self, account, members, there=("admins", "users", "team"), known=("admins", "users", "team", "by-hand")):
+    def round(self, account, members, there=("admins", "users", "team"), known=("admins", "users", "team", "manual")):
         follow(Accounts([account], known), Directory(members, there), ["admins", "users"], "admins", lambda *_, **__: None)
         return account.became
 
@@ -55,7 +55,7 @@ class TestFollow(unittest.TestCase):
         self.assertEqual(self.round(Account("a@x", ["users"]), {"a@x": ["team"]}), ["ended"])
         self.assertEqual(self.round(Account("a@x", ["users"], active=False), {}), [])
 
-    def test_who_comes_back_is_let_in_unless_somebody_else_put_them_to_rest(self):
+    def test_who_comes_back_is_let_in_unless_an_administrator_deactivated_them(self):
         self.assertEqual(self.round(Account("a@x", ["users"], active=False), {"a@x": ["users"]}), ["resumed"])
         self.assertEqual(self.round(Account("a@x", ["users"], active=False, mine=False), {"a@x": ["admins"]}), ["left alone"])
 
@@ -64,8 +64,8 @@ class TestFollow(unittest.TestCase):
         self.assertEqual(self.round(Account("a@x", ["admins"], admin=True), {"a@x": ["users"]}), [(["users"], False)])
         self.assertEqual(self.round(Account("a@x", ["users", "team"]), {"a@x": ["users"]}), [(["users"], False)])
 
-    def test_groups_that_keycloak_does_not_have_are_somebody_elses(self):
-        self.assertEqual(self.round(Account("a@x", ["users", "by-hand"]), {"a@x": ["users"]}), [])
+    def test_groups_that_keycloak_does_not_have_are_kept(self):
+        self.assertEqual(self.round(Account("a@x", ["users", "manual"]), {"a@x": ["users"]}), [])
 
     def test_groups_that_mlflow_does_not_know_are_of_no_interest(self):
         self.assertEqual(self.round(Account("a@x", ["users"]), {"a@x": ["users", "team"]}, known=("admins", "users")), [])
@@ -113,7 +113,7 @@ class TestJob(unittest.TestCase):
         job._failing -= jobs.PATIENCE
         job.run(lambda: Connection(written), lambda *event, **_: said.append(event))
         job.run(lambda: Connection(written), lambda *event, **_: said.append(event))
-        self.assertEqual(said, [("job.failed", "follow")], "one that lasts is told once")
+        self.assertEqual(said, [("job.failed", "follow")], "one that lasts is logged once")
 
     def test_a_job_that_ended_well_waits_for_its_time(self):
         written = []

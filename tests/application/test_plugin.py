@@ -36,7 +36,7 @@ CALLERS = {
     "nobody": [],
     "a member": PROVIDER.bearer(MEMBER),
     "an administrator": PROVIDER.bearer(ADMIN),
-    "somebody unknown": PROVIDER.bearer("unknown@example.com"),
+    "an unknown user": PROVIDER.bearer("unknown@example.com"),
     "an expired token": PROVIDER.bearer(MEMBER, exp=1),
     "another audience": PROVIDER.bearer(MEMBER, aud="other"),
     "a wrong password": [(b"authorization", b"Basic bWVtYmVyQGV4YW1wbGUuY29tOng=")],
@@ -183,7 +183,7 @@ class TestPlugin(unittest.IsolatedAsyncioTestCase):
                     self.assertEqual((status, said["error_code"]), (503, "TEMPORARILY_UNAVAILABLE"))
                 self.assertEqual((await ask(SEARCH, [], {"max_results": 1}))[0], 401, "nobody")
 
-    async def test_without_keys_to_look_at_a_token_with_nobody_is_refused_for_it(self):
+    async def test_without_keys_to_verify_a_token_nobody_is_refused_for_it(self):
         token = PROVIDER.bearer("unheard-of@example.com")
         self.assertEqual((await ask(SEARCH, token, {"max_results": 1}))[0], 401)
         known = doubt.jwks_cache.MEMORY._known

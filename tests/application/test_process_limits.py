@@ -15,7 +15,7 @@ class TestLimits(unittest.TestCase):
     def test_two_workers_have_all_the_threads_that_are_of_use(self):
         self.assertEqual(process_limits.threads(2), process_limits.MOST_THREADS)
 
-    def test_what_is_set_by_hand_stays(self):
+    def test_what_is_set_manually_stays(self):
         environment = {"MLFLOW_WORKERS": "4", "OIDC_DB_POOL_SIZE": "3"}
         process_limits.set_pools(environment)
         self.assertEqual(environment["OIDC_DB_POOL_SIZE"], "3")

@@ -16,7 +16,7 @@ AGAIN = 0.05
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """As much of Redis as the plugin asks for. It keeps nothing when it is started anew."""
+    """As much of Redis as the plugin asks for. It keeps nothing when it is started again."""
 
     allow_reuse_address = daemon_threads = True
 
@@ -128,7 +128,7 @@ class TestCache(unittest.TestCase):
         self.restart(keeps)
         self.assertIsNone(backend.get("ada:1"))
         self.assertIsNone(other.get("x"))
-        # Told before and after, as the plugin does it.
+        # Bumped before and after, as the plugin does it.
         done = [f"{command} {key}" for command, key in self.server.done]
         self.assertEqual(done[:4], ["SETEX p:" + _GENERATION_KEY, "SCAN 0", "DEL p:ada:1", "SETEX p:" + _GENERATION_KEY])
         self.assertEqual(backend.get(_GENERATION_KEY), 2)

@@ -14,7 +14,7 @@ from fastapi import HTTPException
 from mlflow.server import otel_api
 from mlflow_sso import otlp_ingest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from tests.asked import send  # before what is imported now
+from tests.served import admin_send  # before what is imported now
 
 
 def field(number, content):
@@ -40,7 +40,7 @@ def request(count, attributes=3):
 
 
 def spans_of(body, kind=b"application/x-protobuf", coding=None):
-    return send("POST", "/v1/traces", body, kind, [(b"x-mlflow-experiment-id", b"0"), *([(b"content-encoding", coding)] if coding else [])])
+    return admin_send("POST", "/v1/traces", body, kind=kind, headers=[(b"x-mlflow-experiment-id", b"0"), *([(b"content-encoding", coding)] if coding else [])])
 
 
 class TestSpans(unittest.IsolatedAsyncioTestCase):

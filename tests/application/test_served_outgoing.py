@@ -12,7 +12,7 @@ import mlflow
 import mlflow_oidc_auth
 from mlflow.exceptions import MlflowException
 from mlflow_sso import provider_hosts
-from tests.asked import application, send  # before what is imported now
+from tests.served import admin_send, application  # before what is imported now
 
 HERE = {"127.0.0.1", "localhost", "::1", None, ""}
 # Secrets that a process makes up, and why that does no harm.
@@ -41,7 +41,9 @@ class TestOutgoing(unittest.IsolatedAsyncioTestCase):
                 raise OSError("the network is forbidden in this test")
             return connect(connection, address)
 
-        plugin = application().plugin
+        application()
+        from mlflow_sso.app import plugin
+
         flask = plugin.router.routes[-1].app.flask_app
         paths = {re.sub(r"<[^>]+>", "1", rule.rule) for rule in flask.url_map.iter_rules()} | {re.sub(r"{[^}]+}", "1", path) for path in plugin.openapi()["paths"]}
         span = {"traceId": os.urandom(16).hex(), "spanId": os.urandom(8).hex(), "name": "x", "startTimeUnixNano": str(10**18), "endTimeUnixNano": str(10**18 + 1), "attributes": [
@@ -53,12 +55,12 @@ class TestOutgoing(unittest.IsolatedAsyncioTestCase):
             self.assertEqual(asked, ["host.example"], "want a test that sees calls")
             for path in sorted(paths - {"/logout"}):
                 for method in ("GET", "POST"):
-                    await send(method, path, b'{"filter": "", "url": "https://host.example", "name": "1"}' if method == "POST" else b"")
-            got = await send("POST", "/v1/traces", json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}).encode(), headers=[(b"x-mlflow-experiment-id", b"0")])
+                    await admin_send(method, path, b'{"filter": "", "url": "https://host.example", "name": "1"}' if method == "POST" else b"")
+            got = await admin_send("POST", "/v1/traces", json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}).encode(), headers=[(b"x-mlflow-experiment-id", b"0")])
             self.assertEqual(got.status, 200, got.content)
             for host in "icons.example.org", "keycloak", "10.0.0.1":
                 server = {"name": f"org.example/{host}", "icons": [{"src": f"https://{host}/a.png"}]}
-                got = await send("POST", "/api/3.0/mlflow/mcp-servers", json.dumps(server).encode())
+                got = await admin_send("POST", "/api/3.0/mlflow/mcp-servers", json.dumps(server).encode())
                 self.assertEqual(got.status, 200 if "." in host and host[0] == "i" else 400, got.content)
                 self.assertNotRegex(got.content.decode(), r"\b(172|127)\.")
         self.assertEqual(asked[1:], [])
@@ -75,7 +77,7 @@ class TestOutgoing(unittest.IsolatedAsyncioTestCase):
     def test_no_secret_is_random_in_each_process_but_those_that_are_known(self):
         root = Path(mlflow.__file__).parent.parent
         made = re.compile(r"secrets\.token_\w+\(|Fernet\.generate_key\(|urandom\(32")
-        # Not where each call makes one for somebody: tokens, states, sessions, nonces.
+        # Not where each call makes one for a user: tokens, states, sessions, nonces.
         each = re.compile(r"/(repository|routers|migrations|tests)/")
         folders = [Path(mlflow.__file__).parent / folder for folder in ("server", "store", "utils", "webhooks", "gateway", "tracing")]
         found = {

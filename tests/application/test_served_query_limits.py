@@ -9,7 +9,7 @@ import mlflow
 from mlflow.exceptions import MlflowException
 from mlflow_sso import query_limits
 from mlflow_sso.query_limits import CONDITIONS, EXPERIMENTS, IDS, ORDER
-from tests.asked import ask, send  # before what is imported now
+from tests.served import admin_ask, admin_send  # before what is imported now
 
 
 def conditions(count, kind="params"):
@@ -19,7 +19,7 @@ def conditions(count, kind="params"):
 
 class TestQueries(unittest.IsolatedAsyncioTestCase):
     async def refused(self, path, body=None, says=(), **how):
-        status, said = await ask(path, body, **how)
+        status, said = await admin_ask(path, body, **how)
         self.assertEqual(status, 400, said)
         for part in says:
             self.assertIn(part, json.loads(said)["message"])
@@ -43,9 +43,9 @@ class TestQueries(unittest.IsolatedAsyncioTestCase):
 
     async def test_a_search_at_the_limits_is_answered(self):
         body = {"experiment_ids": ["0"] * 50, "filter": conditions(CONDITIONS), "order_by": [f"metrics.m{n}" for n in range(ORDER)]}
-        status, said = await ask("/api/2.0/mlflow/runs/search", body)
+        status, said = await admin_ask("/api/2.0/mlflow/runs/search", body)
         self.assertEqual(status, 200, said)
-        self.assertEqual((await ask("/api/3.0/mlflow/traces/batchGetInfos", {"trace_ids": [f"tr-{n}" for n in range(IDS)]}))[0], 200)
+        self.assertEqual((await admin_ask("/api/3.0/mlflow/traces/batchGetInfos", {"trace_ids": [f"tr-{n}" for n in range(IDS)]}))[0], 200)
 
     async def test_lists_that_are_too_long_are_refused_by_the_names_of_their_fields(self):
         await self.refused("/api/2.0/mlflow/runs/search", {"experiment_ids": ["0"], "order_by": ["metrics.a"] * (ORDER + 1)}, ("order_by", "6 entries", "limit is 5"))
@@ -55,10 +55,10 @@ class TestQueries(unittest.IsolatedAsyncioTestCase):
         await self.refused("/api/2.0/mlflow/runs/search", {"experiment_ids": ["0"], "filter": "x" * (query_limits.FILTER + 1)}, ("filter", "65,536"))
         await self.refused("/api/2.0/mlflow/runs/search", {"experiment_ids": ["0"], "order_by": ["x" * (query_limits.FILTER + 1)]}, ("order_by", "too long"))
 
-    async def test_a_search_that_is_encoded_twice_or_without_a_type_is_looked_at(self):
+    async def test_a_search_that_is_encoded_twice_or_without_a_type_is_checked(self):
         for content in (json.dumps(json.dumps({"trace_ids": ["t"] * (IDS + 1)})), json.dumps({"trace_ids": ["t"] * (IDS + 1)})):
             for kind in b"application/json", b"text/plain":
-                got = await send("POST", "/api/3.0/mlflow/traces/batchGetInfos", content.encode(), kind)
+                got = await admin_send("POST", "/api/3.0/mlflow/traces/batchGetInfos", content.encode(), kind=kind)
                 self.assertEqual(got.status, 400)
                 self.assertIn("1,001", got.content.decode())
 
@@ -67,20 +67,20 @@ class TestQueries(unittest.IsolatedAsyncioTestCase):
         await self.refused("/graphql", {"query": search, "variables": {"d": {"experimentIds": ["0"], "orderBy": ["metrics.a"] * (ORDER + 1)}}}, ("orderBy",))
         await self.refused("/graphql", {"query": search + " " * query_limits.QUERY}, ("query", "32,768"))
         for part, says in ((f'filter:"{conditions(CONDITIONS + 1)}"', "21 conditions"), ("orderBy:[" + '"metrics.a",' * (ORDER + 1) + "]", "6 entries")):
-            _, said = await ask("/graphql", {"query": f'query{{mlflowSearchRuns(input:{{experimentIds:["0"],{part}}}){{runs{{info{{runId}}}}}}}}'})
+            _, said = await admin_ask("/graphql", {"query": f'query{{mlflowSearchRuns(input:{{experimentIds:["0"],{part}}}){{runs{{info{{runId}}}}}}}}'})
             self.assertIn(says, said)
 
     async def test_what_nests_too_deep_is_refused_in_one_sentence(self):
-        got = await send("POST", "/api/2.0/mlflow/runs/search", b"[" * 100_000)
+        got = await admin_send("POST", "/api/2.0/mlflow/runs/search", b"[" * 100_000)
         self.assertEqual(got.status, 400)
 
     async def test_a_batch_at_mlflows_limits_is_no_search(self):
-        run = json.loads((await ask("/api/2.0/mlflow/runs/create", {"experiment_id": "0", "start_time": 1}))[1])["run"]["info"]["run_id"]
+        run = json.loads((await admin_ask("/api/2.0/mlflow/runs/create", {"experiment_id": "0", "start_time": 1}))[1])["run"]["info"]["run_id"]
         batch = {
             "run_id": run, "metrics": [{"key": f"m{n}", "value": 1.5, "timestamp": 1, "step": n} for n in range(1000 - 200)],
             "params": [{"key": f"p{n}", "value": "x" * 6000} for n in range(100)], "tags": [{"key": f"t{n}", "value": "x" * 2000} for n in range(100)],
         }  # fmt: skip
-        self.assertEqual((await ask("/api/2.0/mlflow/runs/log-batch", batch))[0], 200)
+        self.assertEqual((await admin_ask("/api/2.0/mlflow/runs/log-batch", batch))[0], 200)
 
     def test_filters_are_parsed_in_those_places_alone(self):
         root = Path(mlflow.__file__).parent

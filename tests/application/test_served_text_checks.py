@@ -7,22 +7,22 @@ from unittest import mock
 from mlflow.exceptions import MlflowException
 from mlflow_sso import text_checks
 from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, exc, text
-from tests.asked import ask  # before what is imported now
+from tests.served import admin_ask  # before what is imported now
 
 API = "/api/2.0/mlflow"
 
 
 class TestTexts(unittest.IsolatedAsyncioTestCase):
     async def run_id(self):
-        return json.loads((await ask(f"{API}/runs/create", {"experiment_id": "0", "start_time": 1}))[1])["run"]["info"]["run_id"]
+        return json.loads((await admin_ask(f"{API}/runs/create", {"experiment_id": "0", "start_time": 1}))[1])["run"]["info"]["run_id"]
 
     async def test_a_batch_with_a_nul_character_is_refused_whole_and_names_the_key(self):
         run = await self.run_id()
         params = [{"key": f"p{n}", "value": "a\0b" if n == 7 else "x"} for n in range(20)]
-        status, said = await ask(f"{API}/runs/log-batch", {"run_id": run, "params": params})
+        status, said = await admin_ask(f"{API}/runs/log-batch", {"run_id": run, "params": params})
         self.assertEqual(status, 400)
         self.assertEqual(json.loads(said)["message"], "'params[7].value' of the key \"p7\" holds a NUL character, which no text here can have; nothing was stored.")
-        _, said = await ask(f"{API}/runs/get", query=f"run_id={run}".encode(), method="GET")
+        _, said = await admin_ask(f"{API}/runs/get", query=f"run_id={run}".encode(), method="GET")
         self.assertNotIn("p1", said)
 
     async def test_nul_characters_are_found_wherever_a_request_has_them(self):
@@ -33,15 +33,15 @@ class TestTexts(unittest.IsolatedAsyncioTestCase):
             (f"{API}/experiments/create", {"name": "x", "tags": [{"key": "k", "value": "\0"}]}, "'tags[0].value' of the key \"k\""),
             (f"{API}/experiments/create", {"name": "x", "a\0": 1}, "'a\\0'"),
         ):
-            status, said = await ask(path, body)
+            status, said = await admin_ask(path, body)
             self.assertEqual(status, 400)
             self.assertIn(says, json.loads(said)["message"])
         for path, query in ((f"{API}/runs/get", b"run_id=a%00"), (f"{API}/registered-models/get\0", b"")):
-            self.assertEqual((await ask(path, query=query, method="GET"))[0], 400)
+            self.assertEqual((await admin_ask(path, query=query, method="GET"))[0], 400)
 
     async def test_the_six_letters_are_no_nul_character(self):
         run = await self.run_id()
-        status, said = await ask(f"{API}/runs/set-tag", {"run_id": run, "key": "a", "value": "\\u0000 and \\\\u0000"})
+        status, said = await admin_ask(f"{API}/runs/set-tag", {"run_id": run, "key": "a", "value": "\\u0000 and \\\\u0000"})
         self.assertEqual(status, 200, said)
 
     def test_errors_of_a_database_show_neither_statement_nor_parameters(self):

@@ -123,12 +123,12 @@ class TestGrants(unittest.IsolatedAsyncioTestCase):
             self.assertTrue(swept.called)
             following.assert_called_once_with(0.05)
 
-    def test_every_kind_of_grant_is_cleared_by_somebody(self):
+    def test_every_kind_of_grant_is_cleared_by_one_of_both(self):
         self.assertEqual({kind.name for kind in permission_kinds.GRANT_KINDS}, set(stale_grants.CLEARED))
         bound = set(after_request.AFTER_REQUEST_HANDLERS.values())
         self.assertLessEqual(set(stale_grants.REPLACED.values()), bound)
         self.assertFalse({getattr(after_request, name) for name in stale_grants.REPLACED} & bound)
 
-    def test_a_plugin_that_grants_elsewhere_stops_the_start(self):
+    def test_a_plugin_that_grants_in_another_place_stops_the_start(self):
         with self.assertRaises(upstream_guard.Changed):
             stale_grants.belong_to_creators()  # its handlers are not bound any more

@@ -4,7 +4,7 @@
 // start-up time against a baseline, an update without changes, idle memory.
 //
 // No figure makes the test fail, for a busy machine is no mistake of the program.
-// What does is a result that is wrong: a login that ends elsewhere, an update
+// What does is a result that is wrong: a login that ends at another page, an update
 // that changes something, drift. Everything that is made here is removed again,
 // also after a failure or an interrupt.
 //
@@ -80,15 +80,15 @@ func (m *machine) startUps(ctx context.Context, t *testing.T, f *figures) {
 	for round := range f.Rounds {
 		pair := &pair{}
 		up := func() { copied = m.measureUp(ctx, t, &pair.Up) }
-		byHand := func() { m.measureByHand(ctx, t, copied, &pair.ByHand) }
+		baseline := func() { m.measureBaseline(ctx, t, copied, &pair.Baseline) }
 		if round%2 == 0 {
 			up()
-			byHand()
+			baseline()
 		} else {
-			byHand()
+			baseline()
 			up()
 		}
-		pair.Ratio = pair.Up.Seconds / pair.ByHand.Seconds
+		pair.Ratio = pair.Up.Seconds / pair.Baseline.Seconds
 		f.Pairs = append(f.Pairs, pair)
 	}
 }

@@ -24,7 +24,7 @@ import (
 // blueprint is all that is needed to make a stack's containers again. It holds
 // passwords: never print it.
 type blueprint struct {
-	told outputs.Stack
+	deployed outputs.Stack
 	// containers are by component.
 	containers map[string]container.InspectResponse
 	// internal says of each network, by name, whether it is one without a way out.
@@ -33,12 +33,12 @@ type blueprint struct {
 	realm []byte
 }
 
-// takeBlueprint looks at a stack that runs.
-func (m *machine) takeBlueprint(ctx context.Context, told outputs.Stack) (*blueprint, error) {
-	b := &blueprint{told: told, containers: map[string]container.InspectResponse{}, internal: map[string]bool{}}
+// takeBlueprint reads a stack that runs.
+func (m *machine) takeBlueprint(ctx context.Context, deployed outputs.Stack) (*blueprint, error) {
+	b := &blueprint{deployed: deployed, containers: map[string]container.InspectResponse{}, internal: map[string]bool{}}
 	api := m.docker.API()
 	running, err := api.ContainerList(ctx, container.ListOptions{
-		Filters: filters.NewArgs(filters.Arg("label", naming.Deployment+"="+told.Deployment)),
+		Filters: filters.NewArgs(filters.Arg("label", naming.Deployment+"="+deployed.Deployment)),
 	})
 	if err != nil {
 		return nil, err
@@ -58,9 +58,9 @@ func (m *machine) takeBlueprint(ctx context.Context, told outputs.Stack) (*bluep
 		}
 	}
 	if len(b.containers) != 4 || len(b.internal) != 2 {
-		return nil, fmt.Errorf("%s: got %d containers on %d networks, want 4 on 2", told.Deployment, len(b.containers), len(b.internal))
+		return nil, fmt.Errorf("%s: got %d containers on %d networks, want 4 on 2", deployed.Deployment, len(b.containers), len(b.internal))
 	}
-	b.realm, err = takeRealm(ctx, told)
+	b.realm, err = takeRealm(ctx, deployed)
 	return b, err
 }
 
@@ -97,9 +97,9 @@ func (m *machine) rebuild(ctx context.Context, from *blueprint) error {
 	return then.Wait()
 }
 
-// renamed turns "<deployment>-data" into the name of what is made by hand.
+// renamed turns "<deployment>-data" into the name of what is made without Pulumi.
 func (m *machine) renamed(from *blueprint, name string) string {
-	return m.byHand(strings.TrimPrefix(name, from.told.Deployment+"-"))
+	return m.baseline(strings.TrimPrefix(name, from.deployed.Deployment+"-"))
 }
 
 // remake makes one container as it was, apart from names and labels.
@@ -120,22 +120,22 @@ func (m *machine) remake(ctx context.Context, from *blueprint, component string)
 	host.NetworkMode = container.NetworkMode(m.renamed(from, names[0]))
 	made, err := m.docker.API().ContainerCreate(ctx, &config, &host, &network.NetworkingConfig{
 		EndpointsConfig: map[string]*network.EndpointSettings{m.renamed(from, names[0]): endpoint},
-	}, nil, m.byHand(component))
+	}, nil, m.baseline(component))
 	if err != nil {
-		return fmt.Errorf("make %s by hand: %w", component, err)
+		return fmt.Errorf("create baseline %s: %w", component, err)
 	}
 	for _, name := range names[1:] {
 		if err := m.docker.API().NetworkConnect(ctx, m.renamed(from, name), made.ID, endpoint); err != nil {
-			return fmt.Errorf("connect %s by hand: %w", component, err)
+			return fmt.Errorf("connect baseline %s: %w", component, err)
 		}
 	}
 	return nil
 }
 
-// removeByHand removes all that this run has made by hand, as far as it is there.
-func (m *machine) removeByHand(ctx context.Context) error {
+// removeBaseline removes all that this run has made without Pulumi, as far as it is there.
+func (m *machine) removeBaseline(ctx context.Context) error {
 	api := m.docker.API()
-	ours := filters.NewArgs(filters.Arg("label", labelByHand+"="+m.run))
+	ours := filters.NewArgs(filters.Arg("label", labelBaseline+"="+m.run))
 	var errs []error
 	containers, err := api.ContainerList(ctx, container.ListOptions{All: true, Filters: ours})
 	errs = append(errs, err)

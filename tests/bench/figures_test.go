@@ -43,11 +43,11 @@ type aims struct {
 	MemoryMiB float64 `json:"memoryMiB"`
 }
 
-// pair is a start-up by the tool and one by hand, one right after the other.
+// pair is a start-up by the tool and one without Pulumi, one right after the other.
 type pair struct {
-	Up     startUp `json:"up"`
-	ByHand startUp `json:"byHand"`
-	Ratio  float64 `json:"ratio"`
+	Up       startUp `json:"up"`
+	Baseline startUp `json:"byHand"`
+	Ratio    float64 `json:"ratio"`
 }
 
 // startUp goes from its beginning to the end of the first login.
@@ -100,25 +100,25 @@ func (f *figures) each(value func(*pair) float64) []float64 {
 
 func (f *figures) print(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	line := func(format string, arguments ...any) { _, _ = fmt.Fprintf(table, format+"\n", arguments...) } // Flush tells
-	up, byHand := f.each(func(p *pair) float64 { return p.Up.Seconds }), f.each(func(p *pair) float64 { return p.ByHand.Seconds })
+	line := func(format string, arguments ...any) { _, _ = fmt.Fprintf(table, format+"\n", arguments...) } // Flush reports
+	up, baseline := f.each(func(p *pair) float64 { return p.Up.Seconds }), f.each(func(p *pair) float64 { return p.Baseline.Seconds })
 	ratios := f.each(func(p *pair) float64 { return p.Ratio })
 
 	line("\nSTART-UP, from warm images and empty volumes to the first login, on %d CPUs", f.CPUs)
 	line("round\tup\tby hand\tratio\tload before each")
 	for i, p := range f.Pairs {
-		line("%d\t%.1fs\t%.1fs\t%.2f\t%s, %s", i+1, p.Up.Seconds, p.ByHand.Seconds, p.Ratio, p.Up.Load, p.ByHand.Load)
+		line("%d\t%.1fs\t%.1fs\t%.2f\t%s, %s", i+1, p.Up.Seconds, p.Baseline.Seconds, p.Ratio, p.Up.Load, p.Baseline.Load)
 	}
-	line("median\t%.1fs\t%.1fs\t%.2f\taim: at most %.2f, %s", median(up), median(byHand), median(ratios), aimRatio, verdict(median(ratios), aimRatio))
+	line("median\t%.1fs\t%.1fs\t%.2f\taim: at most %.2f, %s", median(up), median(baseline), median(ratios), aimRatio, verdict(median(ratios), aimRatio))
 
 	line("\nCPU SECONDS\tup: containers\tPulumi\tothers\tby hand: containers\tothers")
 	for i, p := range f.Pairs {
-		up, byHand := p.Up.CPU, p.ByHand.CPU
-		line("round %d\t%.1f\t%.1f\t%.1f\t%.1f\t%.1f", i+1, up.Containers, up.Pulumi, up.Others, byHand.Containers, byHand.Others)
+		up, baseline := p.Up.CPU, p.Baseline.CPU
+		line("round %d\t%.1f\t%.1f\t%.1f\t%.1f\t%.1f", i+1, up.Containers, up.Pulumi, up.Others, baseline.Containers, baseline.Others)
 	}
 
 	f.printParts(line, "UP, part by part", func(p *pair) []mark { return p.Up.Parts })
-	f.printParts(line, "BY HAND, part by part", func(p *pair) []mark { return p.ByHand.Parts })
+	f.printParts(line, "BASELINE, part by part", func(p *pair) []mark { return p.Baseline.Parts })
 
 	line("\nNOTHING TO DO\tmedian\tall")
 	line("update\t%.1fs\t%.1f", median(f.Unchanged), f.Unchanged)

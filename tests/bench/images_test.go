@@ -39,14 +39,14 @@ func (m *machine) keepImages(ctx context.Context, t *testing.T, deployment strin
 
 // memory is what each container of a stack holds, in MiB: without the file cache
 // that the kernel can take back at once, as `docker stats` shows it.
-func (m *machine) memory(ctx context.Context, told outputs.Stack) (map[string]float64, error) {
+func (m *machine) memory(ctx context.Context, deployed outputs.Stack) (map[string]float64, error) {
 	held := map[string]float64{}
-	for _, name := range []string{told.Postgres.Container, told.Redis.Container, told.Keycloak.Container, told.MLflow.Container} {
+	for _, name := range []string{deployed.Postgres.Container, deployed.Redis.Container, deployed.Keycloak.Container, deployed.MLflow.Container} {
 		bytes, err := m.memoryOf(ctx, name)
 		if err != nil {
 			return nil, err
 		}
-		held[strings.TrimPrefix(name, told.Deployment+"-")] = float64(bytes) / (1 << 20)
+		held[strings.TrimPrefix(name, deployed.Deployment+"-")] = float64(bytes) / (1 << 20)
 	}
 	return held, nil
 }
@@ -61,7 +61,7 @@ func (m *machine) memoryOf(ctx context.Context, name string) (uint64, error) {
 		idle = stats.MemoryStats.Stats["total_inactive_file"]
 	}
 	if stats.MemoryStats.Usage == 0 || idle > stats.MemoryStats.Usage {
-		return 0, errors.New("memory of " + name + ": the engine tells none; does the kernel account for memory?")
+		return 0, errors.New("memory of " + name + ": the engine reports none; does the kernel account for memory?")
 	}
 	return stats.MemoryStats.Usage - idle, nil
 }

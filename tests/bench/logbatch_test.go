@@ -71,20 +71,20 @@ func TestLogBatch(t *testing.T) {
 	}
 }
 
-// ways makes the servers beside the stack's own, and somebody to ask them.
+// ways makes the servers beside the stack's own, and a client for each.
 func (m *machine) ways(ctx context.Context, t *testing.T, s *publicStack) []*way {
-	told, err := s.Outputs(ctx)
+	deployed, err := s.Outputs(ctx)
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, m.removeByHand(context.Background())) })
-	plain, prompt := m.servePlain(ctx, t, told, "plain", false), m.servePlain(ctx, t, told, "prompt", true)
-	with := m.serveWithPlugin(ctx, t, told)
+	t.Cleanup(func() { require.NoError(t, m.removeBaseline(context.Background())) })
+	plain, prompt := m.servePlain(ctx, t, deployed, "plain", false), m.servePlain(ctx, t, deployed, "prompt", true)
+	with := m.serveWithPlugin(ctx, t, deployed)
 
-	who, err := makeMember(ctx, told)
+	who, err := makeMember(ctx, deployed)
 	require.NoError(t, err)
-	token, err := login.Bearer(ctx, told, m.docker, who)
+	token, err := login.Bearer(ctx, deployed, m.docker, who)
 	require.NoError(t, err)
 	login := http.Header{"Authorization": {"Bearer " + token}}
-	edge, err := edgeclient.Open(ctx, told, m.docker)
+	edge, err := edgeclient.Open(ctx, deployed, m.docker)
 	require.NoError(t, err)
 
 	ways := []*way{
@@ -92,8 +92,8 @@ func (m *machine) ways(ctx context.Context, t *testing.T, s *publicStack) []*way
 		{name: promptly, containers: []string{prompt.container}, client: loadgen.Open(loadgen.Server{URL: prompt.url, Way: prompt.way})},
 		{name: withPlugin, containers: []string{with.container}, client: loadgen.Open(loadgen.Server{URL: with.url, Way: with.way, Header: login})},
 		{
-			name: throughEdge, containers: []string{told.MLflow.Container, told.Edge.Container},
-			client: loadgen.Open(loadgen.Server{URL: told.MLflow.URL, Way: edge.ViaEdge, Header: login}),
+			name: throughEdge, containers: []string{deployed.MLflow.Container, deployed.Edge.Container},
+			client: loadgen.Open(loadgen.Server{URL: deployed.MLflow.URL, Way: edge.ViaEdge, Header: login}),
 		},
 	}
 	for _, w := range ways {

@@ -86,7 +86,7 @@ func (f *logBatch) ratio(s *series, beside string, value func(shot) float64) flo
 
 func (f *logBatch) print(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	line := func(format string, arguments ...any) { _, _ = fmt.Fprintf(table, format+"\n", arguments...) } // Flush tells
+	line := func(format string, arguments ...any) { _, _ = fmt.Fprintf(table, format+"\n", arguments...) } // Flush reports
 	perSecond, p50, p95 := func(s shot) float64 { return s.PerSecond }, func(s shot) float64 { return s.P50 }, func(s shot) float64 { return s.P95 }
 	cpu := func(s shot) float64 { return s.CPU }
 	line("\nLOG-BATCH of ten metrics, medians of %d rounds, on %d CPUs; load before: %s", f.Rounds, f.CPUs, f.Load)

@@ -16,21 +16,21 @@ import (
 const searchPath = "/api/2.0/mlflow/experiments/search"
 
 // logIn lets the demo administrator log in as a person does, and then ask MLflow
-// for something that only somebody who is logged in may have. It returns when
+// for something that only a user who is logged in may have. It returns when
 // the answer is there.
-func logIn(ctx context.Context, told outputs.Stack) error {
-	for _, user := range told.DemoUsers {
-		if user.Group == told.Realm.AdminGroup {
-			return loginAs(ctx, told, user)
+func logIn(ctx context.Context, deployed outputs.Stack) error {
+	for _, user := range deployed.DemoUsers {
+		if user.Group == deployed.Realm.AdminGroup {
+			return loginAs(ctx, deployed, user)
 		}
 	}
-	return fmt.Errorf("first login: no demo user in %s", told.Realm.AdminGroup)
+	return fmt.Errorf("first login: no demo user in %s", deployed.Realm.AdminGroup)
 }
 
-func loginAs(ctx context.Context, told outputs.Stack, user outputs.User) error {
+func loginAs(ctx context.Context, deployed outputs.Stack, user outputs.User) error {
 	b := browser.New()
 	defer b.Close()
-	page, err := b.Open(ctx, told.MLflow.URL+"/")
+	page, err := b.Open(ctx, deployed.MLflow.URL+"/")
 	if err != nil {
 		return fmt.Errorf("first login: %w", err)
 	}
@@ -44,10 +44,10 @@ func loginAs(ctx context.Context, told outputs.Stack, user outputs.User) error {
 	if page, err = b.Submit(ctx, form); err != nil {
 		return fmt.Errorf("first login: %w", err)
 	}
-	if at := browser.Bare(page.URL); page.Status != http.StatusOK || !strings.HasPrefix(at, told.MLflow.URL+"/") {
-		return fmt.Errorf("first login: got %d at %s, want 200 at %s", page.Status, at, told.MLflow.URL)
+	if at := browser.Bare(page.URL); page.Status != http.StatusOK || !strings.HasPrefix(at, deployed.MLflow.URL+"/") {
+		return fmt.Errorf("first login: got %d at %s, want 200 at %s", page.Status, at, deployed.MLflow.URL)
 	}
-	answer, err := b.Fetch(ctx, http.MethodPost, told.MLflow.URL+searchPath, nil, []byte(`{"max_results":1}`))
+	answer, err := b.Fetch(ctx, http.MethodPost, deployed.MLflow.URL+searchPath, nil, []byte(`{"max_results":1}`))
 	if err != nil {
 		return fmt.Errorf("first call: %w", err)
 	}

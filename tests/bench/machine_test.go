@@ -6,8 +6,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"math/big"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,6 +23,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/freeport"
 )
 
 // machine is what the measurements share.
@@ -69,20 +68,10 @@ func openMachine(ctx context.Context, t *testing.T) *machine {
 	return m
 }
 
-// freePort is below the range from which the kernel takes ports for connections
-// of its own choice: those come and go between two rounds.
 func freePort(t *testing.T) int {
-	for range 100 {
-		n, err := rand.Int(rand.Reader, big.NewInt(10000))
-		require.NoError(t, err)
-		port := 20000 + int(n.Int64())
-		if listener, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			require.NoError(t, listener.Close())
-			return port
-		}
-	}
-	require.FailNow(t, "no free port from 20000 to 29999")
-	return 0
+	ports, err := freeport.Ports(1)
+	require.NoError(t, err)
+	return ports[0]
 }
 
 // stackFile writes the settings of a stack like `dev`, with the images where

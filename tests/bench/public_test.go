@@ -56,10 +56,10 @@ func (m *machine) openPublicStack(ctx context.Context, t *testing.T) *publicStac
 	return m.openStackFile(ctx, t, name, file)
 }
 
-// makeMember makes somebody in Keycloak who may use MLflow; they go with the stack.
-func makeMember(ctx context.Context, told outputs.Stack) (outputs.User, error) {
-	who := outputs.User{Username: "scientist", Email: "scientist@example.com", Password: rand.Text() + "aA1!", Group: told.Realm.UserGroup}
-	a, err := openAdmin(ctx, told)
+// makeMember makes a user in Keycloak who may use MLflow; they go with the stack.
+func makeMember(ctx context.Context, deployed outputs.Stack) (outputs.User, error) {
+	who := outputs.User{Username: "scientist", Email: "scientist@example.com", Password: rand.Text() + "aA1!", Group: deployed.Realm.UserGroup}
+	a, err := openAdmin(ctx, deployed)
 	if err != nil {
 		return who, fmt.Errorf("make a member: %w", err)
 	}
@@ -71,7 +71,7 @@ func makeMember(ctx context.Context, told outputs.Stack) (outputs.User, error) {
 	if err != nil {
 		return who, err
 	}
-	path := "/admin/realms/" + url.PathEscape(told.Realm.Name) + "/users"
+	path := "/admin/realms/" + url.PathEscape(deployed.Realm.Name) + "/users"
 	return who, a.do(ctx, http.MethodPost, path, "application/json", body, nil)
 }
 

@@ -27,9 +27,9 @@ type admin struct {
 	token  string
 }
 
-func openAdmin(ctx context.Context, told outputs.Stack) (*admin, error) {
-	a := &admin{client: http.Client{Timeout: time.Minute}, base: told.Keycloak.AdminURL}
-	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {told.Keycloak.Provider.ID}, "client_secret": {told.Keycloak.Provider.Secret}}
+func openAdmin(ctx context.Context, deployed outputs.Stack) (*admin, error) {
+	a := &admin{client: http.Client{Timeout: time.Minute}, base: deployed.Keycloak.AdminURL}
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {deployed.Keycloak.Provider.ID}, "client_secret": {deployed.Keycloak.Provider.Secret}}
 	var answer struct {
 		Token string `json:"access_token"`
 	}
@@ -75,7 +75,7 @@ func (a *admin) do(ctx context.Context, method, path, kind string, body []byte, 
 
 // importRealm makes the realm with all that is in it, in one request.
 func importRealm(ctx context.Context, from *blueprint) error {
-	a, err := openAdmin(ctx, from.told)
+	a, err := openAdmin(ctx, from.deployed)
 	if err != nil {
 		return fmt.Errorf("import of the realm: %w", err)
 	}
@@ -86,23 +86,23 @@ func importRealm(ctx context.Context, from *blueprint) error {
 // an import takes: the realm's settings, the rules for people's profiles, MLflow's
 // client with its secret and mappers, the groups, and the demo users with their
 // passwords. What Keycloak makes in every realm it makes at the import as well.
-func takeRealm(ctx context.Context, told outputs.Stack) ([]byte, error) {
-	a, err := openAdmin(ctx, told)
+func takeRealm(ctx context.Context, deployed outputs.Stack) ([]byte, error) {
+	a, err := openAdmin(ctx, deployed)
 	if err != nil {
 		return nil, fmt.Errorf("copy of the realm: %w", err)
 	}
-	at := "/" + url.PathEscape(told.Realm.Name)
+	at := "/" + url.PathEscape(deployed.Realm.Name)
 	var realm, profile object
 	var groups []object
 	err = errors.Join(a.get(ctx, at, &realm), a.get(ctx, at+"/users/profile", &profile), a.get(ctx, at+"/groups", &groups))
 	if err != nil {
 		return nil, fmt.Errorf("copy of the realm: %w", err)
 	}
-	client, err := a.takeClient(ctx, at, told.Realm.ClientID)
+	client, err := a.takeClient(ctx, at, deployed.Realm.ClientID)
 	if err != nil {
 		return nil, fmt.Errorf("copy of the client: %w", err)
 	}
-	users, err := a.takeUsers(ctx, at, told.DemoUsers)
+	users, err := a.takeUsers(ctx, at, deployed.DemoUsers)
 	if err != nil {
 		return nil, fmt.Errorf("copy of the users: %w", err)
 	}
@@ -148,9 +148,9 @@ func (a *admin) takeClient(ctx context.Context, realm, clientID string) (object,
 	return client, nil
 }
 
-func (a *admin) takeUsers(ctx context.Context, realm string, told []outputs.User) ([]object, error) {
+func (a *admin) takeUsers(ctx context.Context, realm string, deployed []outputs.User) ([]object, error) {
 	var users []object
-	for _, user := range told {
+	for _, user := range deployed {
 		var found []object
 		if err := a.get(ctx, realm+"/users?exact=true&username="+url.QueryEscape(user.Username), &found); err != nil {
 			return nil, err

@@ -36,27 +36,27 @@ const (
 )
 
 // serveWithPlugin is the stack's MLflow once more, with a port of its own.
-func (m *machine) serveWithPlugin(ctx context.Context, t *testing.T, told outputs.Stack) server {
-	return m.serve(ctx, t, told, "with-plugin", func(*container.Config, *container.HostConfig) {})
+func (m *machine) serveWithPlugin(ctx context.Context, t *testing.T, deployed outputs.Stack) server {
+	return m.serve(ctx, t, deployed, "with-plugin", func(*container.Config, *container.HostConfig) {})
 }
 
 // servePlain is MLflow from the same image without the plugin: no login, a database
 // of its own on the same server, as many processes, and connections kept open as
 // with the plugin. A prompt one does not wait for acknowledgements either.
-func (m *machine) servePlain(ctx context.Context, t *testing.T, told outputs.Stack, name string, prompt bool) server {
+func (m *machine) servePlain(ctx context.Context, t *testing.T, deployed outputs.Stack, name string, prompt bool) server {
 	password, database := rand.Text(), "bench_"+name
 	sql := fmt.Sprintf("CREATE ROLE %[1]s LOGIN PASSWORD '%[2]s'; CREATE DATABASE %[1]s OWNER %[1]s;", database, password)
 	for _, statement := range strings.SplitAfter(sql, "; ") { // a database is not made within a transaction
-		made, err := m.docker.Exec(ctx, told.Postgres.Container,
+		made, err := m.docker.Exec(ctx, deployed.Postgres.Container,
 			[]string{"psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--host=/tmp/postgresql", "--username=postgres", "--dbname=postgres"},
 			engine.Stdin(strings.NewReader(statement)))
 		require.NoError(t, err)
 		require.Zero(t, made.ExitCode, "a database for the plain server") // what psql says may repeat the password
 	}
-	return m.serve(ctx, t, told, name, func(config *container.Config, host *container.HostConfig) {
+	return m.serve(ctx, t, deployed, name, func(config *container.Config, host *container.HostConfig) {
 		uri, err := withDatabase(setting(config.Env, "MLFLOW_BACKEND_STORE_URI"), database, password)
 		require.NoError(t, err)
-		pool, err := m.docker.Exec(ctx, told.MLflow.Container, []string{"python", "-c", "from mlflow_sso import process_limits; import os; print(process_limits.threads(int(os.environ['MLFLOW_WORKERS'])) + 1)"})
+		pool, err := m.docker.Exec(ctx, deployed.MLflow.Container, []string{"python", "-c", "from mlflow_sso import process_limits; import os; print(process_limits.threads(int(os.environ['MLFLOW_WORKERS'])) + 1)"})
 		require.NoError(t, err)
 		require.NoError(t, pool.Err())
 		config.Env = changed(config.Env, map[string]string{
@@ -74,8 +74,8 @@ func (m *machine) servePlain(ctx context.Context, t *testing.T, told outputs.Sta
 }
 
 // serve makes a container like the stack's MLflow, but for what change changes.
-func (m *machine) serve(ctx context.Context, t *testing.T, told outputs.Stack, name string, change func(*container.Config, *container.HostConfig)) server {
-	seen, err := m.docker.API().ContainerInspect(ctx, told.MLflow.Container)
+func (m *machine) serve(ctx context.Context, t *testing.T, deployed outputs.Stack, name string, change func(*container.Config, *container.HostConfig)) server {
+	seen, err := m.docker.API().ContainerInspect(ctx, deployed.MLflow.Container)
 	require.NoError(t, err)
 	config, host := *seen.Config, *seen.HostConfig
 	config.Labels, config.Hostname = m.labels(name), name
@@ -96,7 +96,7 @@ func (m *machine) serve(ctx context.Context, t *testing.T, told outputs.Stack, n
 	host.NetworkMode = container.NetworkMode(edge)
 	made, err := m.docker.API().ContainerCreate(ctx, &config, &host, &network.NetworkingConfig{
 		EndpointsConfig: map[string]*network.EndpointSettings{edge: {}}, // without the alias by which the edge finds the stack's own
-	}, nil, m.byHand(name))
+	}, nil, m.baseline(name))
 	require.NoError(t, err)
 	for _, other := range others {
 		require.NoError(t, m.docker.API().NetworkConnect(ctx, other, made.ID, &network.EndpointSettings{}))
@@ -104,10 +104,10 @@ func (m *machine) serve(ctx context.Context, t *testing.T, told outputs.Stack, n
 	require.NoError(t, m.docker.API().ContainerStart(ctx, made.ID, container.StartOptions{}))
 	address := fmt.Sprintf("127.0.0.1:%d", port)
 	for ready := answers("http://" + address + "/health"); !ready(ctx); {
-		state, err := m.docker.State(ctx, m.byHand(name))
+		state, err := m.docker.State(ctx, m.baseline(name))
 		require.NoError(t, err)
 		require.False(t, state.Ended(), "%s ended with code %d", name, state.ExitCode)
 		require.NoError(t, pause(ctx, readyPoll))
 	}
-	return server{container: m.byHand(name), url: "http://mlflow:5000", way: dialing(address)}
+	return server{container: m.baseline(name), url: "http://mlflow:5000", way: dialing(address)}
 }

@@ -30,14 +30,14 @@ func (m *machine) warmUp(ctx context.Context, t *testing.T, f *figures) {
 		return err
 	}))
 	m.keepImages(ctx, t, s.Config.Name)
-	told, err := s.Outputs(ctx)
+	deployed, err := s.Outputs(ctx)
 	require.NoError(t, err)
-	require.NoError(t, logIn(ctx, told))
+	require.NoError(t, logIn(ctx, deployed))
 	require.NoError(t, m.log.Step(ctx, "leave it alone, then read its memory", func(ctx context.Context, _ *progress.Step) error {
 		if err := pause(ctx, idleTime); err != nil {
 			return err
 		}
-		f.Memory, err = m.memory(ctx, told)
+		f.Memory, err = m.memory(ctx, deployed)
 		return err
 	}))
 	m.measureUnchanged(ctx, t, s, f)
@@ -74,9 +74,9 @@ func (m *machine) measureUnchanged(ctx context.Context, t *testing.T, s *stack.S
 }
 
 // measureUp times a stack from the start of the update to the first login, and
-// takes it down again. The measured thing is package stack's Up: what the command
+// tears it down again. The measured thing is package stack's Up: what the command
 // does before it, and what that costs, is in the figures of an update without a
-// change. It returns what is needed to start the same containers by hand.
+// change. It returns what is needed to start the same containers without Pulumi.
 func (m *machine) measureUp(ctx context.Context, t *testing.T, into *startUp) *blueprint {
 	s := m.openStack(ctx, t, m.run)
 	var copied *blueprint
@@ -85,7 +85,7 @@ func (m *machine) measureUp(ctx context.Context, t *testing.T, into *startUp) *b
 		into.Load = machineLoad()
 		line, used := newTimeline(), m.processorClock(labelled)
 		stop := watchContainers(ctx, m.docker, labelled, line)
-		told, err := m.timedUp(ctx, s, step, line)
+		deployed, err := m.timedUp(ctx, s, step, line)
 		into.Seconds = line.now()
 		stop()
 		if err != nil {
@@ -96,27 +96,27 @@ func (m *machine) measureUp(ctx context.Context, t *testing.T, into *startUp) *b
 		if into.CPU, err = used(ctx); err != nil {
 			return err
 		}
-		copied, err = m.takeBlueprint(ctx, told)
+		copied, err = m.takeBlueprint(ctx, deployed)
 		return err
 	}))
 	require.NoError(t, m.destroy(ctx, s))
 	return copied
 }
 
-func (m *machine) timedUp(ctx context.Context, s *stack.Stack, step *progress.Step, line *timeline) (told outputs.Stack, err error) {
+func (m *machine) timedUp(ctx context.Context, s *stack.Stack, step *progress.Step, line *timeline) (deployed outputs.Stack, err error) {
 	err = line.during("update, all of it", func() error {
 		_, err := lifecycle.Up(ctx, s, watched{step, line}, false)
 		return err
 	})
 	if err != nil {
-		return told, err
+		return deployed, err
 	}
 	err = line.during("outputs", func() error {
-		told, err = s.Outputs(ctx)
+		deployed, err = s.Outputs(ctx)
 		return err
 	})
 	if err != nil {
-		return told, err
+		return deployed, err
 	}
-	return told, line.during("first login", func() error { return logIn(ctx, told) })
+	return deployed, line.during("first login", func() error { return logIn(ctx, deployed) })
 }

@@ -46,7 +46,7 @@ type fault struct {
 	ends string
 	// unharmed are the kinds of users who must not see a single error.
 	unharmed []string
-	// again are the components whose containers Docker has to start anew, and no others;
+	// again are the components whose containers Docker has to restart, and no others;
 	// "?" after one says that it may; anyOf that each may.
 	again []string
 	// prepare is done before the clock runs, and clear after it; both may be nil.
@@ -58,10 +58,10 @@ type fault struct {
 // ward is the stack that is broken.
 type ward struct {
 	*testing.T
-	lab    *lab
-	told   outputs.Stack
-	docker *engine.Engine
-	users  *users
+	lab      *lab
+	deployed outputs.Stack
+	docker   *engine.Engine
+	users    *users
 }
 
 // suffered is how one fault went.
@@ -81,7 +81,7 @@ func TestNothingThatWasAcknowledgedIsLostWhateverBreaks(t *testing.T) {
 	docker, err := engine.Open(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = docker.Close() })
-	w := &ward{T: t, lab: l, told: l.outputs(t), docker: docker}
+	w := &ward{T: t, lab: l, deployed: l.outputs(t), docker: docker}
 	w.users = startUsers(t, w)
 	w.waitWell(time.Now())
 
@@ -144,7 +144,7 @@ func (w *ward) suffer(f fault) suffered {
 	}
 
 	book := w.users.written()
-	found, err := runlog.Look(w.Context(), w.docker, w.told, w.users.experiment)
+	found, err := runlog.Look(w.Context(), w.docker, w.deployed, w.users.experiment)
 	require.NoError(w, err)
 	for i, run := range book {
 		if run.Lost(found) {
@@ -154,7 +154,7 @@ func (w *ward) suffer(f fault) suffered {
 		if i < known {
 			continue
 		}
-		if f := found[run.Name]; f.HalfTold() || run.Whole() && f.Half() {
+		if f := found[run.Name]; f.PartlyLogged() || run.Whole() && f.Half() {
 			s.half++
 			w.Logf("half there: run %s after %d answers: %s", run.Name, run.Done, f)
 		}
@@ -182,7 +182,7 @@ func (w *ward) judge(s suffered) {
 	require.Zero(w, s.half, "runs that were acknowledged and lack something, or have a part of one request, acknowledged or not")
 	for _, kind := range kinds {
 		for seen := range s.accounts[kind].Kinds {
-			require.NotRegexp(w, `^(\w+: )?40[13] `, seen, "%s: somebody who may come in is told that they may not", kind)
+			require.NotRegexp(w, `^(\w+: )?40[13] `, seen, "%s: a user who may log in was refused", kind)
 		}
 	}
 	for _, kind := range s.unharmed {
@@ -197,7 +197,7 @@ func (w *ward) waitWell(after time.Time) time.Time {
 	var sick []string
 	for time.Since(after) < healing {
 		sick = nil
-		for _, name := range w.told.Containers() {
+		for _, name := range w.deployed.Containers() {
 			if state, err := w.docker.State(w.Context(), name); err != nil || !state.Ready() {
 				sick = append(sick, name)
 			}
@@ -226,7 +226,7 @@ func (w *ward) container(component string) string { return w.lab.name + "-" + co
 func (w *ward) starts() map[string]int {
 	w.Helper()
 	all := map[string]int{}
-	for _, name := range w.told.Containers() {
+	for _, name := range w.deployed.Containers() {
 		seen, err := w.docker.API().ContainerInspect(context.WithoutCancel(w.Context()), name)
 		require.NoError(w, err)
 		all[strings.TrimPrefix(name, w.lab.name+"-")] = seen.RestartCount

@@ -20,9 +20,9 @@ import (
 const (
 	// room is what a small disk has beside what is on it already, in MiB.
 	room = 48
-	// fullFor is how long the disk stays full once somebody has felt it.
+	// fullFor is how long the disk stays full once a user has felt it.
 	fullFor = 20 * time.Second
-	// felt is how long it may take until somebody feels it.
+	// felt is how long it may take until a user feels it.
 	felt = time.Minute
 )
 
@@ -98,7 +98,7 @@ func copied(w *ward, from, to string) {
 	require.NoError(w, err, "%s", said)
 }
 
-// fill takes the last byte, again and again, until somebody has felt it for a while; then
+// fill takes the last byte, again and again, until a user has felt it for a while; then
 // there is room.
 func (d *smallDisk) fill(w *ward) {
 	ballast, err := os.OpenFile(filepath.Join(d.disk, "ballast"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)

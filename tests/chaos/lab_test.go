@@ -87,11 +87,11 @@ func (l *lab) must(t *testing.T, verb string, more ...string) string {
 	return stdout.String()
 }
 
-func (l *lab) outputs(t *testing.T) (told outputs.Stack) {
+func (l *lab) outputs(t *testing.T) (deployed outputs.Stack) {
 	t.Helper()
 	// Not shown when it fails: passwords are in it.
 	raw, err := l.command("outputs").Output()
 	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(raw, &told))
-	return told
+	require.NoError(t, json.Unmarshal(raw, &deployed))
+	return deployed
 }

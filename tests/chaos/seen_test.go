@@ -73,7 +73,7 @@ var (
 	tags  = regexp.MustCompile(`(?s)<(script|style|title)\b.*?</(script|style|title)>|<[^>]*>`)
 	ids   = regexp.MustCompile(`[0-9a-f]{16,}|\b\d+(\.\d+)+\b`)
 	every = regexp.MustCompile(`\b\d+ seconds`)
-	first = 70 // letters of a text that are told
+	first = 70 // letters of a text that are shown
 )
 
 // plain is a text without what is another one each time.

@@ -17,13 +17,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// told is how many of the things that users saw are in the table of figures.
-const told = 3
+// listedKinds is how many of the things that users saw are in the table of figures.
+const listedKinds = 3
 
 // page is where the tables are.
 func page(root string) string { return filepath.Join(root, "docs", "reference", "reliability.md") }
 
-// compare demands that the page tells of these faults what has just been seen: how each
+// compare demands that the page reports of these faults what has just been seen: how each
 // ends, and for whom it is none.
 func compare(t *testing.T, root string, seen []suffered) {
 	t.Helper()
@@ -138,11 +138,11 @@ func seconds(d time.Duration) string {
 func most(kinds map[string]int) string {
 	all := slices.SortedFunc(maps.Keys(kinds), func(a, b string) int { return cmp.Or(kinds[b]-kinds[a], strings.Compare(a, b)) })
 	var texts []string
-	for _, kind := range all[:min(len(all), told)] {
+	for _, kind := range all[:min(len(all), listedKinds)] {
 		texts = append(texts, fmt.Sprintf("%d × %s", kinds[kind], kind))
 	}
-	if len(all) > told {
-		texts = append(texts, fmt.Sprintf("%d other kinds", len(all)-told))
+	if len(all) > listedKinds {
+		texts = append(texts, fmt.Sprintf("%d other kinds", len(all)-listedKinds))
 	}
 	return or(strings.Join(texts, "<br>"))
 }

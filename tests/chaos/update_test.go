@@ -26,7 +26,7 @@ var replaced = []string{"postgres", "redis", "keycloak", "mlflow", "keeper"}
 // killed at each of these moments. The last one is let be.
 func killedUpdates(w *ward) {
 	generations := map[credentials.Label]int{}
-	// Not those of sessions, which end every session: that is what they are turned for.
+	// Not those of sessions, which end every session: that is what they are rotated for.
 	for _, label := range []credentials.Label{
 		credentials.PostgresSuperuser, credentials.PostgresMLflow, credentials.PostgresMLflowAuth, credentials.PostgresKeycloak,
 		credentials.PostgresBackup, credentials.Redis, credentials.MLflowClient, credentials.IdentitySyncClient,
@@ -80,7 +80,7 @@ func killedUpdates(w *ward) {
 	}
 }
 
-// quiet waits until the daemon has ended what it was told before the kill.
+// quiet waits until the daemon has ended what it was doing before the kill.
 func quiet(happens <-chan events.Message) {
 	for {
 		select {

@@ -29,7 +29,7 @@ const (
 	patience = 20 * time.Second
 	// pause is what a user does between two requests, or two runs.
 	pause = 200 * time.Millisecond
-	// api is MLflow's, me tells who asks.
+	// api is MLflow's, me reports who asks.
 	api = "/api/2.0/mlflow/"
 	me  = api + "users/current"
 )
@@ -37,15 +37,15 @@ const (
 // The kinds of users.
 const (
 	scripts  = "scripts"  // write runs, half of them with a personal token, half with one of Keycloak's
-	sessions = "browsers" // look at MLflow, logged in since before
+	sessions = "browsers" // use MLflow, logged in since before
 	logins   = "logins"   // log in at Keycloak's form, with no cookie
 )
 
 var kinds = []string{scripts, sessions, logins}
 
-// users use the stack until they are told to stop.
+// users use the stack until they are stopped.
 type users struct {
-	told       outputs.Stack
+	deployed   outputs.Stack
 	experiment string
 	way        browser.Option
 	diaries    map[string]*availability.Diary
@@ -61,15 +61,15 @@ type users struct {
 // startUsers makes the people and sends them to work.
 func startUsers(t *testing.T, w *ward) *users {
 	t.Helper()
-	visit := login.NewScenario(w.told, w.docker, browser.Timeout(patience))
+	visit := login.NewScenario(w.deployed, w.docker, browser.Timeout(patience))
 	require.NoError(t, visit.SetUp(t.Context()))
 	u := &users{
-		told: w.told, way: visit.Edge().ViaEdge,
+		deployed: w.deployed, way: visit.Edge().ViaEdge,
 		diaries: map[string]*availability.Diary{scripts: {}, sessions: {}, logins: {}}, many: map[string]int{scripts: 4, sessions: 1, logins: 1},
 	}
 	people := map[string]*login.Person{}
 	for _, kind := range kinds {
-		who, err := visit.Add(t.Context(), kind, w.told.Realm.UserGroup)
+		who, err := visit.Add(t.Context(), kind, w.deployed.Realm.UserGroup)
 		require.NoError(t, err)
 		require.NoError(t, visit.SignIn(t.Context(), who))
 		people[kind] = who
@@ -103,7 +103,7 @@ func (u *users) stop() { u.cancel(); u.all.Wait() }
 // client keeps its connections open, as MLflow's own does.
 func (u *users) client(authorization string) *loadgen.Client {
 	return loadgen.Open(loadgen.Server{
-		URL: u.told.MLflow.URL, Header: http.Header{"Authorization": {authorization}},
+		URL: u.deployed.MLflow.URL, Header: http.Header{"Authorization": {authorization}},
 		Way: func(client *http.Client, transport *http.Transport) {
 			u.way(client, transport)
 			client.Timeout = patience
@@ -116,7 +116,7 @@ func (u *users) personalToken(t *testing.T, who *login.Person) string {
 	t.Helper()
 	body, err := json.Marshal(map[string]string{"name": "mine", "expiration": time.Now().UTC().Add(2 * time.Hour).Format(time.RFC3339)})
 	require.NoError(t, err)
-	got, err := who.Browser().Fetch(t.Context(), http.MethodPost, u.told.MLflow.URL+me+"/tokens", nil, body)
+	got, err := who.Browser().Fetch(t.Context(), http.MethodPost, u.deployed.MLflow.URL+me+"/tokens", nil, body)
 	require.NoError(t, err)
 	var issued struct {
 		Token string `json:"token"`
@@ -174,18 +174,18 @@ func wait(ctx context.Context) {
 
 // look opens the page, and asks for the list of experiments as its script does.
 func (u *users) look(ctx context.Context, b *browser.Browser) error {
-	got, err := b.Open(ctx, u.told.MLflow.URL+"/")
+	got, err := b.Open(ctx, u.deployed.MLflow.URL+"/")
 	if err != nil {
 		return err
 	}
-	if got.Status != http.StatusOK || !strings.HasPrefix(browser.Bare(got.URL), u.told.MLflow.URL) {
+	if got.Status != http.StatusOK || !strings.HasPrefix(browser.Bare(got.URL), u.deployed.MLflow.URL) {
 		return another(u.site(got), got)
 	}
 	return u.search(ctx, b)
 }
 
 func (u *users) search(ctx context.Context, b *browser.Browser) error {
-	got, err := b.Fetch(ctx, http.MethodPost, u.told.MLflow.URL+"/ajax-api/2.0/mlflow/experiments/search", nil, []byte(`{"max_results": 5}`))
+	got, err := b.Fetch(ctx, http.MethodPost, u.deployed.MLflow.URL+"/ajax-api/2.0/mlflow/experiments/search", nil, []byte(`{"max_results": 5}`))
 	if err != nil {
 		return err
 	}
@@ -202,7 +202,7 @@ func (u *users) search(ctx context.Context, b *browser.Browser) error {
 func (u *users) logIn(ctx context.Context, who outputs.Login) error {
 	b := browser.New(u.way, browser.Timeout(patience))
 	defer b.Close()
-	got, err := b.Open(ctx, u.told.MLflow.URL+"/login")
+	got, err := b.Open(ctx, u.deployed.MLflow.URL+"/login")
 	if err != nil {
 		return err
 	}
@@ -222,7 +222,7 @@ func (u *users) logIn(ctx context.Context, who outputs.Login) error {
 	if said := got.URL.Query().Get("error"); said != "" {
 		return sight("MLflow: " + plain(said))
 	}
-	if got.Status != http.StatusOK || !strings.HasPrefix(browser.Bare(got.URL), u.told.MLflow.URL) {
+	if got.Status != http.StatusOK || !strings.HasPrefix(browser.Bare(got.URL), u.deployed.MLflow.URL) {
 		return another(u.site(got), got)
 	}
 	return u.search(ctx, b)
@@ -230,7 +230,7 @@ func (u *users) logIn(ctx context.Context, who outputs.Login) error {
 
 // site says whose page it is.
 func (u *users) site(got *browser.Page) string {
-	if strings.HasPrefix(browser.Bare(got.URL), u.told.MLflow.URL) {
+	if strings.HasPrefix(browser.Bare(got.URL), u.deployed.MLflow.URL) {
 		return "MLflow"
 	}
 	return "Keycloak"

@@ -54,7 +54,7 @@ var acts = []string{
 var parties = []string{"demo-admin", "demo-member", "guest", "ci", "reader"}
 
 // tokensOf are everybody's, as of now.
-func tokensOf(t *testing.T, l *lab, told outputs.Stack, visit *login.Scenario, people map[string]*login.Person) map[string]string {
+func tokensOf(t *testing.T, l *lab, deployed outputs.Stack, visit *login.Scenario, people map[string]*login.Person) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	for name, who := range people {
@@ -62,7 +62,7 @@ func tokensOf(t *testing.T, l *lab, told outputs.Stack, visit *login.Scenario, p
 		require.NoError(t, err)
 		all[name] = token
 	}
-	for _, account := range told.ServiceAccounts {
+	for _, account := range deployed.ServiceAccounts {
 		all[account.Name] = strings.TrimSpace(l.must(t, "token", account.Name).stdout)
 	}
 	require.Len(t, all, len(parties))
@@ -70,11 +70,11 @@ func tokensOf(t *testing.T, l *lab, told outputs.Stack, visit *login.Scenario, p
 }
 
 // tried is what each may do.
-func tried(t *testing.T, docker *engine.Engine, told outputs.Stack, tokens map[string]string) map[string]map[string]bool {
+func tried(t *testing.T, docker *engine.Engine, deployed outputs.Stack, tokens map[string]string) map[string]map[string]bool {
 	t.Helper()
 	input, err := json.Marshal(map[string]any{"owner": tokens["demo-admin"], "tokens": tokens})
 	require.NoError(t, err)
-	ran, err := docker.Exec(t.Context(), told.MLflow.Container, []string{"python", "-c", accessScript}, engine.Stdin(strings.NewReader(string(input))))
+	ran, err := docker.Exec(t.Context(), deployed.MLflow.Container, []string{"python", "-c", accessScript}, engine.Stdin(strings.NewReader(string(input))))
 	require.NoError(t, err)
 	require.NoError(t, ran.Err())
 	var done map[string]map[string]bool
@@ -99,8 +99,8 @@ func accessTable(done map[string]map[string]bool) string {
 	return b.String()
 }
 
-// What the stack file says is what everybody may do, no more and no less; what somebody
-// changes by hand is seen and set back; what is taken out is taken away.
+// What the stack file says is what everybody may do, no more and no less; what a user
+// changes manually is seen and set back; what is taken out is taken away.
 func TestEverybodyMayDoWhatTheStackFileSaysAndNothingElse(t *testing.T) {
 	l := ownLab(t)
 	text, err := os.ReadFile(l.file)
@@ -110,31 +110,31 @@ func TestEverybodyMayDoWhatTheStackFileSaysAndNothingElse(t *testing.T) {
 	}
 	write(accessRules)
 	l.must(t, "up", "--no-verify")
-	told, err := l.outputs(t.Context())
+	deployed, err := l.outputs(t.Context())
 	require.NoError(t, err)
 	docker := openEngine(t)
-	visit := login.NewScenario(told, docker)
+	visit := login.NewScenario(deployed, docker)
 	require.NoError(t, visit.SetUp(t.Context()))
 	people := map[string]*login.Person{}
-	for _, user := range told.DemoUsers[:2] {
+	for _, user := range deployed.DemoUsers[:2] {
 		people[user.Username] = visit.DemoUser(user)
 	}
-	guest, err := visit.Add(t.Context(), "guest", told.Realm.UserGroup)
+	guest, err := visit.Add(t.Context(), "guest", deployed.Realm.UserGroup)
 	require.NoError(t, err)
 	people["guest"] = guest
 	for _, who := range people {
 		require.NoError(t, visit.SignIn(t.Context(), who))
 	}
-	tokens := tokensOf(t, l, told, visit, people)
-	goldenTable(t, filepath.Join(l.root, "docs", "how-to", "manage-access.md"), "access", accessTable(tried(t, docker, told, tokens)))
+	tokens := tokensOf(t, l, deployed, visit, people)
+	goldenTable(t, filepath.Join(l.root, "docs", "how-to", "manage-access.md"), "access", accessTable(tried(t, docker, deployed, tokens)))
 
 	shown := l.must(t, "access", "--output", "json").stdout
 	require.NotContains(t, shown, `"declared": false`)
 	require.Contains(t, shown, "service-account-reader")
 	require.Contains(t, l.must(t, "access").stdout, "fraud-*")
 
-	// By hand, as MLflow's own page would: seen, told as a sentence, set back.
-	inAuth(t, told, docker, "UPDATE experiment_regex_permissions SET permission = 'MANAGE' WHERE permission = 'EDIT' AND user_id = (SELECT id FROM users WHERE username = 'demo-member@example.com')")
+	// A manual change, as MLflow's own page makes it: seen, reported as a sentence, set back.
+	inAuth(t, deployed, docker, "UPDATE experiment_regex_permissions SET permission = 'MANAGE' WHERE permission = 'EDIT' AND user_id = (SELECT id FROM users WHERE username = 'demo-member@example.com')")
 	drift, err := l.run(t.Context(), "drift")
 	require.NoError(t, err)
 	require.Equal(t, 3, drift.code, drift.stderr)
@@ -143,7 +143,7 @@ func TestEverybodyMayDoWhatTheStackFileSaysAndNothingElse(t *testing.T) {
 	l.must(t, "up", "--refresh", "--no-verify")
 	require.NotContains(t, l.must(t, "access", "--output", "json").stdout, `"declared": false`)
 
-	// A slip of the pen is refused before anything is touched; what goes is told.
+	// A slip of the pen is refused before anything is touched; what goes is reported.
 	write(accessRules + "    - serviceAccount: reader\n      experiments: {\"frued-1\": EDIT}\n")
 	refusal, err := l.run(t.Context(), "preview")
 	require.NoError(t, err)
@@ -152,12 +152,12 @@ func TestEverybodyMayDoWhatTheStackFileSaysAndNothingElse(t *testing.T) {
 	fewer := strings.Replace(accessRules, `{"fraud-*": EDIT, "*": READ}`, `{"*": READ}`, 1)
 	write(fewer)
 	require.Contains(t, l.must(t, "preview").stdout, "service-account-ci loses EDIT on experiments fraud-*")
-	// In an update that makes MLflow anew as well.
+	// In an update that recreates MLflow as well.
 	text = []byte(strings.Replace(string(text), "mlflow-sso:mlflow:\n", "mlflow-sso:mlflow:\n    memoryMB: 2100\n", 1))
 	write(fewer)
 	l.must(t, "up", "--no-verify")
 	require.Eventually(t, func() bool {
-		done := tried(t, docker, told, tokensOf(t, l, told, visit, people))
+		done := tried(t, docker, deployed, tokensOf(t, l, deployed, visit, people))
 		return !done["ci"]["log to fraud-1"] && done["ci"]["read fraud-1"]
 	}, 3*time.Minute, time.Second, "what was taken away is refused, once it is remembered no more")
 	require.Contains(t, l.must(t, "up", "--no-verify").stderr, "no change")

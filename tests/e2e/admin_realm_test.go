@@ -20,10 +20,10 @@ import (
 )
 
 // realmDocument is a realm as Keycloak's admin API shows it.
-func realmDocument(t *testing.T, told outputs.Stack, realm string) map[string]any {
+func realmDocument(t *testing.T, deployed outputs.Stack, realm string) map[string]any {
 	t.Helper()
-	client, token := keycloakAdmin(t, told)
-	answer, err := client.GetRequestWithBearerAuth(context.Background(), token).Get(told.Keycloak.AdminURL + "/admin/realms/" + realm)
+	client, token := keycloakAdmin(t, deployed)
+	answer, err := client.GetRequestWithBearerAuth(context.Background(), token).Get(deployed.Keycloak.AdminURL + "/admin/realms/" + realm)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, answer.StatusCode())
 	var document map[string]any
@@ -31,38 +31,38 @@ func realmDocument(t *testing.T, told outputs.Stack, realm string) map[string]an
 	return document
 }
 
-func changeRealm(t *testing.T, told outputs.Stack, realm string, change map[string]any) {
+func changeRealm(t *testing.T, deployed outputs.Stack, realm string, change map[string]any) {
 	t.Helper()
-	client, token := keycloakAdmin(t, told)
-	answer, err := client.GetRequestWithBearerAuth(context.Background(), token).SetBody(change).Put(told.Keycloak.AdminURL + "/admin/realms/" + realm)
+	client, token := keycloakAdmin(t, deployed)
+	answer, err := client.GetRequestWithBearerAuth(context.Background(), token).SetBody(change).Put(deployed.Keycloak.AdminURL + "/admin/realms/" + realm)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusNoContent, answer.StatusCode(), "%s", answer.Body())
 }
 
-func TestAChangeByHandInRealmMasterIsDriftAndTheNextUpMendsItAlone(t *testing.T) {
+func TestAChangeInRealmMasterIsDriftAndTheNextUpFixesItAlone(t *testing.T) {
 	nightly(t)
 	onEveryLab(t, changeInRealmMaster)
 }
 
-func changeInRealmMaster(t *testing.T, l *lab, told outputs.Stack) {
-	before := realmDocument(t, told, "master")
+func changeInRealmMaster(t *testing.T, l *lab, deployed outputs.Stack) {
+	before := realmDocument(t, deployed, "master")
 	attributes := before["attributes"].(map[string]any)
-	attributes["adminEventsExpiration"], attributes["somebodys.own"] = "60", "stays"
+	attributes["adminEventsExpiration"], attributes["custom.attribute"] = "60", "stays"
 	address, has := attributes["frontendUrl"]
-	require.Equal(t, told.Edge.Exists(), has, "of realm master")
+	require.Equal(t, deployed.Edge.Exists(), has, "of realm master")
 	want := `["adminEventsEnabled" "adminEventsExpiration" "bruteForceProtected" "ssoSessionMaxLifespan"]`
 	if has {
-		require.Equal(t, told.Keycloak.AdminURL, address)
+		require.Equal(t, deployed.Keycloak.AdminURL, address)
 		delete(attributes, "frontendUrl")
 		want = strings.Replace(want, ` "ssoS`, ` "frontendUrl" "ssoS`, 1)
 	}
-	changeRealm(t, told, "master", map[string]any{
+	changeRealm(t, deployed, "master", map[string]any{
 		"bruteForceProtected": false, "ssoSessionMaxLifespan": 864000, "adminEventsEnabled": false,
-		"displayName": "Somebody's own", "attributes": attributes,
+		"displayName": "Custom", "attributes": attributes,
 	})
 	t.Cleanup(func() {
-		delete(attributes, "somebodys.own")
-		changeRealm(t, told, "master", map[string]any{"displayName": before["displayName"], "attributes": attributes})
+		delete(attributes, "custom.attribute")
+		changeRealm(t, deployed, "master", map[string]any{"displayName": before["displayName"], "attributes": attributes})
 		l.must(t, "up", "--no-verify")
 	})
 
@@ -70,18 +70,18 @@ func changeInRealmMaster(t *testing.T, l *lab, told outputs.Stack) {
 	require.NoError(t, err)
 	require.Equal(t, 3, got.code)
 	require.Contains(t, got.stdout, "realm-master: would be changed for "+want)
-	require.Contains(t, fallen(prove(t, told), report.Failed), "administrators")
+	require.Contains(t, fallen(prove(t, deployed), report.Failed), "administrators")
 
 	require.Contains(t, l.must(t, "up", "--no-verify").stderr, "1 changed")
 
 	require.Contains(t, l.must(t, "drift").stdout, "no drift")
 	require.Contains(t, l.must(t, "up", "--no-verify").stderr, "no change")
-	after := realmDocument(t, told, "master")
-	require.Equal(t, "Somebody's own", after["displayName"])
-	require.Equal(t, "stays", after["attributes"].(map[string]any)["somebodys.own"])
+	after := realmDocument(t, deployed, "master")
+	require.Equal(t, "Custom", after["displayName"])
+	require.Equal(t, "stays", after["attributes"].(map[string]any)["custom.attribute"])
 	for _, document := range []map[string]any{before, after} {
 		delete(document, "displayName")
-		delete(document["attributes"].(map[string]any), "somebodys.own")
+		delete(document["attributes"].(map[string]any), "custom.attribute")
 	}
 	for _, name := range []string{"adminEventsExpiration", "frontendUrl"} {
 		if value, ok := after["attributes"].(map[string]any)[name]; ok {
@@ -92,8 +92,8 @@ func changeInRealmMaster(t *testing.T, l *lab, told outputs.Stack) {
 }
 
 func TestAnAdministratorWhomNobodyKnowsFailsTheProof(t *testing.T) {
-	told := runningStack(t)
-	client, token := keycloakAdmin(t, told)
+	deployed := runningStack(t)
+	client, token := keycloakAdmin(t, deployed)
 	role, err := client.GetRealmRole(t.Context(), token, "master", "admin")
 	require.NoError(t, err)
 	// Who says to be let in for a while, and for too long a while, is nobody of ours.
@@ -103,13 +103,13 @@ func TestAnAdministratorWhomNobodyKnowsFailsTheProof(t *testing.T) {
 		})
 		require.NoError(t, err)
 		t.Cleanup(func() {
-			client, token := keycloakAdmin(t, told)
+			client, token := keycloakAdmin(t, deployed)
 			require.NoError(t, client.DeleteUser(context.Background(), token, "master", id))
 		})
 		require.NoError(t, client.AddRealmRoleToUser(t.Context(), token, "master", id, []gocloak.Role{*role}))
 	}
 
-	got := prove(t, told)
+	got := prove(t, deployed)
 
 	require.Equal(t, []string{"administrators"}, fallen(got, report.Failed))
 	for _, c := range got.Checks {
@@ -142,79 +142,79 @@ func TestAStandingAdministratorIsThereOnlyWhileTheStackAsksForOne(t *testing.T) 
 	l := ownLab(t)
 	l.standing(t, "false")
 	l.must(t, "up") // proves, too, that the program itself still reaches Keycloak
-	told, err := l.outputs(t.Context())
+	deployed, err := l.outputs(t.Context())
 	require.NoError(t, err)
-	require.Empty(t, told.Keycloak.Admin)
-	require.Empty(t, administrators(t, told))
+	require.Empty(t, deployed.Keycloak.Admin)
+	require.Empty(t, administrators(t, deployed))
 	require.NotContains(t, l.must(t, "credentials").stdout, "/admin/")
 	o := l.console(t, "10m")
-	require.NotEmpty(t, adminLogin(t, told, o.username, o.password))
+	require.NotEmpty(t, adminLogin(t, deployed, o.username, o.password))
 	require.Zero(t, o.ends(t, syscall.SIGINT))
-	require.Empty(t, administrators(t, told))
+	require.Empty(t, administrators(t, deployed))
 
 	// Keycloak itself makes nobody any more once it has a database.
 	l.standing(t, "true")
 	l.must(t, "up", "--no-verify")
-	told, err = l.outputs(t.Context())
+	deployed, err = l.outputs(t.Context())
 	require.NoError(t, err)
-	admin := told.Keycloak.Admin
-	require.Equal(t, []string{admin.Username}, administrators(t, told))
-	token := adminLogin(t, told, admin.Username, admin.Password)
+	admin := deployed.Keycloak.Admin
+	require.Equal(t, []string{admin.Username}, administrators(t, deployed))
+	token := adminLogin(t, deployed, admin.Username, admin.Password)
 	require.NotEmpty(t, token)
-	require.NoError(t, mayAdminister(t, told, token))
+	require.NoError(t, mayAdminister(t, deployed, token))
 	require.Contains(t, l.must(t, "drift").stdout, "no drift")
 	require.Contains(t, l.must(t, "up").stderr, "no change")
 
 	l.standing(t, "false")
 	l.must(t, "up")
-	require.Empty(t, administrators(t, told))
-	require.Empty(t, adminLogin(t, told, admin.Username, admin.Password))
-	require.Error(t, mayAdminister(t, told, token))
+	require.Empty(t, administrators(t, deployed))
+	require.Empty(t, adminLogin(t, deployed, admin.Username, admin.Password))
+	require.Error(t, mayAdminister(t, deployed, token))
 }
 
 func TestLoginsAndChangesAreRememberedWithoutTheirSecrets(t *testing.T) {
 	nightly(t)
 	l := sharedLab(t)
-	told := runningStack(t)
+	deployed := runningStack(t)
 	began := time.Now()
-	_ = signIn(t, told, "demo-member")
+	_ = signIn(t, deployed, "demo-member")
 	o := l.console(t, "10m")
-	client, token := keycloakAdmin(t, told)
+	client, token := keycloakAdmin(t, deployed)
 	who := gocloak.User{
 		Username: gocloak.StringP("remembered"), Email: gocloak.StringP("remembered@example.com"), Enabled: gocloak.BoolP(true),
 		FirstName: gocloak.StringP("R"), LastName: gocloak.StringP("R"),
 		Credentials: &[]gocloak.CredentialRepresentation{{Type: gocloak.StringP("password"), Value: gocloak.StringP("first-" + o.password)}},
 	}
-	id, err := client.CreateUser(t.Context(), token, told.Realm.Name, who)
+	id, err := client.CreateUser(t.Context(), token, deployed.Realm.Name, who)
 	require.NoError(t, err)
-	require.NoError(t, client.SetPassword(t.Context(), token, id, told.Realm.Name, "second-"+o.password, false))
-	require.NoError(t, client.DeleteUser(t.Context(), token, told.Realm.Name, id))
-	secrets := []string{o.password, "first-" + o.password, "second-" + o.password, told.Keycloak.Provider.Secret, told.Keycloak.Admin.Password}
-	for _, user := range told.DemoUsers {
+	require.NoError(t, client.SetPassword(t.Context(), token, id, deployed.Realm.Name, "second-"+o.password, false))
+	require.NoError(t, client.DeleteUser(t.Context(), token, deployed.Realm.Name, id))
+	secrets := []string{o.password, "first-" + o.password, "second-" + o.password, deployed.Keycloak.Provider.Secret, deployed.Keycloak.Admin.Password}
+	for _, user := range deployed.DemoUsers {
 		secrets = append(secrets, user.Password)
 	}
-	mlflow := oidcClient(t, told)
+	mlflow := oidcClient(t, deployed)
 	require.NotEmpty(t, gocloak.PString(mlflow.Secret))
 	secrets = append(secrets, *mlflow.Secret)
 	// An update of the client sends its secret.
-	require.NoError(t, client.UpdateClient(t.Context(), token, told.Realm.Name, *mlflow))
+	require.NoError(t, client.UpdateClient(t.Context(), token, deployed.Realm.Name, *mlflow))
 
 	read := func(realm, path string) string {
-		client, token := keycloakAdmin(t, told)
+		client, token := keycloakAdmin(t, deployed)
 		answer, err := client.GetRequestWithBearerAuth(t.Context(), token).SetQueryParam("max", "1000").
-			SetQueryParam("dateFrom", began.Format(time.DateOnly)).Get(told.Keycloak.AdminURL + "/admin/realms/" + realm + path)
+			SetQueryParam("dateFrom", began.Format(time.DateOnly)).Get(deployed.Keycloak.AdminURL + "/admin/realms/" + realm + path)
 		require.NoError(t, err)
 		require.Equal(t, http.StatusOK, answer.StatusCode())
 		return string(answer.Body())
 	}
 	require.Zero(t, o.ends(t, syscall.SIGINT))
-	logins, changes := read(told.Realm.Name, "/events"), read(told.Realm.Name, "/admin-events")
+	logins, changes := read(deployed.Realm.Name, "/events"), read(deployed.Realm.Name, "/admin-events")
 	masterLogins, masterChanges := read("master", "/events"), read("master", "/admin-events")
 
 	require.Contains(t, logins, `"type":"LOGIN"`)
 	require.Contains(t, changes, `remembered@example.com`, "the details of a change are missing")
 	require.Contains(t, changes, `"operationType":"DELETE"`)
-	require.Contains(t, masterLogins, told.Keycloak.Provider.ID)
+	require.Contains(t, masterLogins, deployed.Keycloak.Provider.ID)
 	require.Contains(t, masterChanges, o.username)
 	for _, text := range []string{logins, changes, masterLogins, masterChanges} {
 		for i, secret := range secrets {
@@ -227,10 +227,10 @@ func TestLoginsAndChangesAreRememberedWithoutTheirSecrets(t *testing.T) {
 // from anybody and needs no form.
 func TestADoorForAdministratorsInTheStacksOwnRealmFailsTheProofAndIsShutByTheNextUp(t *testing.T) {
 	l := sharedLab(t)
-	told := runningStack(t)
+	deployed := runningStack(t)
 	door := func() *gocloak.Client {
-		client, token := keycloakAdmin(t, told)
-		found, err := client.GetClients(context.Background(), token, told.Realm.Name, gocloak.GetClientsParams{ClientID: gocloak.StringP("admin-cli")})
+		client, token := keycloakAdmin(t, deployed)
+		found, err := client.GetClients(context.Background(), token, deployed.Realm.Name, gocloak.GetClientsParams{ClientID: gocloak.StringP("admin-cli")})
 		require.NoError(t, err)
 		require.Len(t, found, 1)
 		return found[0]
@@ -239,11 +239,11 @@ func TestADoorForAdministratorsInTheStacksOwnRealmFailsTheProofAndIsShutByTheNex
 	require.False(t, *before.Enabled)
 	opened := *before
 	opened.Enabled = gocloak.BoolP(true)
-	client, token := keycloakAdmin(t, told)
-	require.NoError(t, client.UpdateClient(t.Context(), token, told.Realm.Name, opened))
+	client, token := keycloakAdmin(t, deployed)
+	require.NoError(t, client.UpdateClient(t.Context(), token, deployed.Realm.Name, opened))
 	t.Cleanup(func() { l.must(t, "up", "--no-verify") })
 
-	require.Equal(t, []string{"administrators", "password-grant"}, fallen(prove(t, told), report.Failed))
+	require.Equal(t, []string{"administrators", "password-grant"}, fallen(prove(t, deployed), report.Failed))
 	got, err := l.run(t.Context(), "drift")
 	require.NoError(t, err)
 	require.Equal(t, 3, got.code)

@@ -17,9 +17,9 @@ import (
 
 // The tests of tests/application run with the very packages that the image holds.
 func TestTheApplicationInMLflowsImagePassesItsTests(t *testing.T) {
-	told, docker := runningStack(t), openEngine(t)
+	deployed, docker := runningStack(t), openEngine(t)
 	api := docker.API()
-	running, err := api.ContainerInspect(t.Context(), told.MLflow.Container)
+	running, err := api.ContainerInspect(t.Context(), deployed.MLflow.Container)
 	require.NoError(t, err)
 	created, err := api.ContainerCreate(t.Context(), &container.Config{
 		Image: running.Image, Entrypoint: []string{"python", "-m", "unittest"}, WorkingDir: "/tmp/python", Env: []string{"NO_PROXY=127.0.0.1"},

@@ -154,7 +154,7 @@ func TestEachDoorThatIsOpenedTurnsItsOwnAttackRed(t *testing.T) {
 	require.NotContains(t, string(shown), stack.Keycloak.Provider.Secret)
 }
 
-// publishAPort lets a container of somebody else's on the stack's network publish a
+// publishAPort lets a container of someone else's on the stack's network publish a
 // port to other machines, with a secret in a label and another in its log.
 func publishAPort(t *testing.T, stack outputs.Stack) {
 	t.Helper()

@@ -70,9 +70,9 @@ func TestSnapshotsInABucketAreTakenBySchedulePrunedAndProved(t *testing.T) {
 	require.NoError(t, file.Close())
 	l.must(t, "up", "--no-verify")
 	list := func() []backup.SnapshotList {
-		var told struct{ Snapshots []backup.SnapshotList }
-		require.NoError(t, json.Unmarshal([]byte(l.must(t, "backup", "list", "--output", "json").stdout), &told))
-		return told.Snapshots
+		var listed struct{ Snapshots []backup.SnapshotList }
+		require.NoError(t, json.Unmarshal([]byte(l.must(t, "backup", "list", "--output", "json").stdout), &listed))
+		return listed.Snapshots
 	}
 	// Nobody has asked for it.
 	require.Eventually(t, func() bool { return len(list()) == 1 }, 3*time.Minute, 2*time.Second)

@@ -44,7 +44,7 @@ func keepingLab(t *testing.T, env ...string) (*lab, string) {
 	return l, folder
 }
 
-// writers write runs, several at a time, until they are told to stop.
+// writers write runs, several at a time, until they are stopped.
 type writers struct {
 	client     *loadgen.Client
 	experiment string
@@ -57,9 +57,9 @@ type writers struct {
 	err          error
 }
 
-func startWriters(t *testing.T, told outputs.Stack, many int) *writers {
+func startWriters(t *testing.T, deployed outputs.Stack, many int) *writers {
 	t.Helper()
-	w := &writers{client: writer(t, told), acknowledged: map[string]runlog.Run{}}
+	w := &writers{client: writer(t, deployed), acknowledged: map[string]runlog.Run{}}
 	var err error
 	w.experiment, err = runlog.Experiment(t.Context(), w.client, "written while a snapshot is taken")
 	require.NoError(t, err)
@@ -85,16 +85,16 @@ func startWriters(t *testing.T, told outputs.Stack, many int) *writers {
 }
 
 // writer is the client of a member who has just logged in.
-func writer(t *testing.T, told outputs.Stack) *loadgen.Client {
+func writer(t *testing.T, deployed outputs.Stack) *loadgen.Client {
 	t.Helper()
-	visit := login.NewScenario(told, openEngine(t))
+	visit := login.NewScenario(deployed, openEngine(t))
 	require.NoError(t, visit.SetUp(t.Context()))
-	who, err := visit.Add(t.Context(), "writer", told.Realm.UserGroup)
+	who, err := visit.Add(t.Context(), "writer", deployed.Realm.UserGroup)
 	require.NoError(t, err)
 	require.NoError(t, visit.SignIn(t.Context(), who))
 	token, err := visit.Token(t.Context(), who)
 	require.NoError(t, err)
-	client := loadgen.Open(loadgen.Server{URL: told.MLflow.URL, Header: http.Header{"Authorization": {"Bearer " + token}, "Content-Type": {"application/json"}}})
+	client := loadgen.Open(loadgen.Server{URL: deployed.MLflow.URL, Header: http.Header{"Authorization": {"Bearer " + token}, "Content-Type": {"application/json"}}})
 	t.Cleanup(client.Close)
 	return client
 }
@@ -118,15 +118,15 @@ func (w *writers) upTo(t *testing.T, many int) map[string]runlog.Run {
 
 // requireWrittenRuns demands that each run that was acknowledged is whole, and that of no
 // other a part of what was written in one piece is there. It returns how many there are.
-func requireWrittenRuns(t *testing.T, told outputs.Stack, experiment string, acknowledged map[string]runlog.Run) int {
+func requireWrittenRuns(t *testing.T, deployed outputs.Stack, experiment string, acknowledged map[string]runlog.Run) int {
 	t.Helper()
-	found, err := runlog.Look(t.Context(), openEngine(t), told, experiment)
+	found, err := runlog.Look(t.Context(), openEngine(t), deployed, experiment)
 	require.NoError(t, err)
 	for name, run := range acknowledged {
 		require.False(t, run.Lost(found), "run %s was acknowledged before the snapshot began: %s", name, found[name])
 	}
 	for name, f := range found {
-		require.False(t, f.Half() || f.HalfTold(), "run %s is half there: %s", name, f)
+		require.False(t, f.Half() || f.PartlyLogged(), "run %s is half there: %s", name, f)
 	}
 	return len(found)
 }
@@ -138,10 +138,10 @@ func TestAStackIsRestoredOnANewMachineWithAllThatWasAcknowledgedAndNothingHalf(t
 	const before = 2000
 	l, folder := keepingLab(t)
 	l.must(t, "up", "--no-verify")
-	told, err := l.outputs(t.Context())
+	deployed, err := l.outputs(t.Context())
 	require.NoError(t, err)
 
-	w := startWriters(t, told, 8)
+	w := startWriters(t, deployed, 8)
 	acknowledged := w.upTo(t, before)
 	l.must(t, "backup")
 	during := len(w.upTo(t, 0)) - len(acknowledged)
@@ -151,7 +151,7 @@ func TestAStackIsRestoredOnANewMachineWithAllThatWasAcknowledgedAndNothingHalf(t
 	t.Logf("%d runs were acknowledged before the snapshot began, %d while it was taken", len(acknowledged), during)
 	require.Positive(t, during, "nothing was written while the snapshot was taken: this test tests nothing")
 
-	requireRefusedOver(t, l, told)
+	requireRefusedOver(t, l, deployed)
 	requireReaderRefuses(t, l, folder)
 
 	l.must(t, "destroy", "--delete-data", "--yes")
@@ -163,9 +163,9 @@ func TestAStackIsRestoredOnANewMachineWithAllThatWasAcknowledgedAndNothingHalf(t
 
 	require.Regexp(t, allPassed, got.stdout)
 	require.Contains(t, got.stdout, "all as they were")
-	told, err = l.outputs(t.Context())
+	deployed, err = l.outputs(t.Context())
 	require.NoError(t, err)
-	restored := requireWrittenRuns(t, told, w.experiment, acknowledged)
+	restored := requireWrittenRuns(t, deployed, w.experiment, acknowledged)
 	t.Logf("%d runs are there again: %s", restored, strings.TrimSpace(got.stdout[strings.LastIndex(got.stdout, "\nSnapshot"):]))
 	require.GreaterOrEqual(t, restored, len(acknowledged))
 
@@ -185,14 +185,14 @@ func newMachine(t *testing.T, l *lab) {
 }
 
 // requireRefusedOver demands that a stack that is there is left alone.
-func requireRefusedOver(t *testing.T, l *lab, told outputs.Stack) {
+func requireRefusedOver(t *testing.T, l *lab, deployed outputs.Stack) {
 	t.Helper()
-	was := things(t, told.Deployment)
+	was := things(t, deployed.Deployment)
 	got, err := l.run(t.Context(), "restore")
 	require.NoError(t, err)
 	require.Equal(t, 1, got.code)
 	require.Contains(t, got.stderr, "a restore removes nothing")
-	for kind, names := range things(t, told.Deployment) {
+	for kind, names := range things(t, deployed.Deployment) {
 		require.ElementsMatch(t, was[kind], names, kind)
 	}
 }

@@ -16,10 +16,10 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/runlog"
 )
 
-// halted is a run that is told a batch, which stands still before its last part: a tag of
-// the same name is being written by somebody else, who then gives it up.
+// halted is a run that is given a batch, which stands still before its last part: a tag of
+// the same name is being written by someone else, who then gives it up.
 type halted struct {
-	told       outputs.Stack
+	deployed   outputs.Stack
 	docker     *engine.Engine
 	client     *loadgen.Client
 	experiment string
@@ -28,16 +28,16 @@ type halted struct {
 	released   chan struct{}
 }
 
-// Who holds the tag, and who writes into MLflow's database and has to wait for somebody.
+// Who holds the tag, and who writes into MLflow's database and has to wait.
 const (
 	holder  = "FROM pg_stat_activity WHERE query LIKE '%holds a tag%' AND wait_event = 'PgSleep'"
 	waiting = "FROM pg_stat_activity WHERE datname = 'mlflow' AND usename = 'mlflow' AND wait_event_type = 'Lock'"
 )
 
-func halt(t *testing.T, told outputs.Stack, client *loadgen.Client, experiment, name string) *halted {
+func halt(t *testing.T, deployed outputs.Stack, client *loadgen.Client, experiment, name string) *halted {
 	t.Helper()
 	h := &halted{
-		told: told, docker: openEngine(t), client: client, experiment: experiment, name: name,
+		deployed: deployed, docker: openEngine(t), client: client, experiment: experiment, name: name,
 		now: time.Now().UnixMilli(), released: make(chan struct{}),
 	}
 	var err error
@@ -46,7 +46,7 @@ func halt(t *testing.T, told outputs.Stack, client *loadgen.Client, experiment, 
 	go func() {
 		defer close(h.released)
 		// Its transaction ends with its connection, and nothing of it stays.
-		_, _ = h.docker.Exec(t.Context(), told.Postgres.Container, []string{
+		_, _ = h.docker.Exec(t.Context(), deployed.Postgres.Container, []string{
 			"psql", "--no-psqlrc", "--host=/tmp/postgresql", "--username=postgres", "--dbname=mlflow", "--command=BEGIN",
 			"--command=INSERT INTO tags (key, value, run_uuid) VALUES ('written2', '', '" + h.id + "')",
 			"--command=SELECT pg_sleep(20) /* holds a tag */",
@@ -56,11 +56,11 @@ func halt(t *testing.T, told outputs.Stack, client *loadgen.Client, experiment, 
 	return h
 }
 
-// tell tells the batch, and gives how that will end.
-func (h *halted) tell(t *testing.T) <-chan error {
+// logBatch sends the batch and returns how that ends.
+func (h *halted) logBatch(t *testing.T) <-chan error {
 	t.Helper()
 	end := make(chan error, 1)
-	go func() { end <- runlog.Tell(t.Context(), h.client, h.id, h.name, h.now) }()
+	go func() { end <- runlog.LogBatch(t.Context(), h.client, h.id, h.name, h.now) }()
 	return end
 }
 
@@ -69,7 +69,7 @@ func (h *halted) until(t *testing.T, want int, those string) {
 	t.Helper()
 	var got string
 	for range 100 {
-		if got = inDatabase(t, h.told, h.docker, "mlflow", "SELECT count(*) "+those); got == strconv.Itoa(want) {
+		if got = inDatabase(t, h.deployed, h.docker, "mlflow", "SELECT count(*) "+those); got == strconv.Itoa(want) {
 			return
 		}
 		time.Sleep(100 * time.Millisecond)
@@ -80,7 +80,7 @@ func (h *halted) until(t *testing.T, want int, those string) {
 // cut ends the connections of those who hold the tag, or wait.
 func (h *halted) cut(t *testing.T, those string) {
 	t.Helper()
-	inDatabase(t, h.told, h.docker, "mlflow", "SELECT pg_terminate_backend(pid) "+those)
+	inDatabase(t, h.deployed, h.docker, "mlflow", "SELECT pg_terminate_backend(pid) "+those)
 }
 
 // release gives the tag up.
@@ -92,43 +92,43 @@ func (h *halted) release(t *testing.T) {
 
 func (h *halted) found(t *testing.T) runlog.Found {
 	t.Helper()
-	found, err := runlog.Look(t.Context(), h.docker, h.told, h.experiment)
+	found, err := runlog.Look(t.Context(), h.docker, h.deployed, h.experiment)
 	require.NoError(t, err)
 	return found[h.name]
 }
 
-// What one request tells of a run is in the database as a whole, or not at all: while it is
-// written, when the server is cut off in the middle of it, and when two tell the same.
+// What one request logs to a run is in the database as a whole, or not at all: while it is
+// written, when the server is cut off in the middle of it, and when two log the same.
 func TestABatchIsThereAsAWholeOrNotAtAll(t *testing.T) {
-	told := runningStack(t)
-	client := writer(t, told)
-	experiment, err := runlog.Experiment(t.Context(), client, "told in one piece")
+	deployed := runningStack(t)
+	client := writer(t, deployed)
+	experiment, err := runlog.Experiment(t.Context(), client, "logged in one piece")
 	require.NoError(t, err)
 
-	t.Run("nobody sees a part of it, and two who tell the same are both right", func(t *testing.T) {
-		h := halt(t, told, client, experiment, "both")
-		first := h.tell(t)
+	t.Run("nobody sees a part of it, and two who log the same are both right", func(t *testing.T) {
+		h := halt(t, deployed, client, experiment, "both")
+		first := h.logBatch(t)
 		h.until(t, 1, waiting)
-		second := h.tell(t)
+		second := h.logBatch(t)
 		h.until(t, 2, waiting)
-		require.Equal(t, [3]int{}, h.found(t).Told, "params, metrics and tags")
+		require.Equal(t, [3]int{}, h.found(t).Logged, "params, metrics and tags")
 		h.release(t)
 		require.NoError(t, <-first)
 		require.NoError(t, <-second)
-		require.True(t, h.found(t).WholeTold(), h.found(t))
+		require.True(t, h.found(t).FullyLogged(), h.found(t))
 	})
 
 	t.Run("a server that is cut off leaves nothing of it", func(t *testing.T) {
-		h := halt(t, told, client, experiment, "cut off")
-		end := h.tell(t)
+		h := halt(t, deployed, client, experiment, "cut off")
+		end := h.logBatch(t)
 		h.until(t, 1, waiting)
 		h.cut(t, waiting)
 		var answer *loadgen.AnswerError
 		require.ErrorAs(t, <-end, &answer)
 		require.Equal(t, http.StatusServiceUnavailable, answer.Code, "MLflow's client asks again after it: %s", answer.Body)
-		require.Equal(t, [3]int{}, h.found(t).Told, "params, metrics and tags")
+		require.Equal(t, [3]int{}, h.found(t).Logged, "params, metrics and tags")
 		h.release(t)
-		require.NoError(t, runlog.Tell(t.Context(), client, h.id, h.name, h.now))
-		require.True(t, h.found(t).WholeTold(), h.found(t))
+		require.NoError(t, runlog.LogBatch(t.Context(), client, h.id, h.name, h.now))
+		require.True(t, h.found(t).FullyLogged(), h.found(t))
 	})
 }

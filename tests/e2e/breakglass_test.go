@@ -51,7 +51,7 @@ func (l *lab) breakGlass(t *testing.T, more ...string) *pass {
 }
 
 // operatorGetsIn breaks the glass with a command that is killed and one that ends.
-func operatorGetsIn(t *testing.T, l *lab, told outputs.Stack, docker *engine.Engine) {
+func operatorGetsIn(t *testing.T, l *lab, deployed outputs.Stack, docker *engine.Engine) {
 	t.Helper()
 	// Killed: what it made must end without it, when the minute is over.
 	left := l.breakGlass(t, "--duration", "1m", "--operator", "ada", "--reason", "a test of the end")
@@ -59,7 +59,7 @@ func operatorGetsIn(t *testing.T, l *lab, told outputs.Stack, docker *engine.Eng
 	_ = left.command.Wait()
 
 	opened := l.breakGlass(t, "--operator", "ada", "--reason", "Keycloak is stopped")
-	require.Equal(t, 200, status(t, http.DefaultClient, told.MLflow.URL+usersPath, opened.basic), "an administrator's route")
+	require.Equal(t, 200, status(t, http.DefaultClient, deployed.MLflow.URL+usersPath, opened.basic), "an administrator's route")
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
 	answer, err := (&http.Client{Jar: jar}).Get(opened.door)
@@ -68,15 +68,15 @@ func operatorGetsIn(t *testing.T, l *lab, told outputs.Stack, docker *engine.Eng
 	require.Equal(t, 200, answer.StatusCode, "a browser at the door")
 	require.NoError(t, opened.command.Process.Signal(syscall.SIGINT))
 	require.NoError(t, opened.command.Wait())
-	require.Equal(t, 401, status(t, http.DefaultClient, told.MLflow.URL+usersPath, opened.basic), "after its end")
+	require.Equal(t, 401, status(t, http.DefaultClient, deployed.MLflow.URL+usersPath, opened.basic), "after its end")
 
-	require.Eventually(t, func() bool { return status(t, http.DefaultClient, told.MLflow.URL+usersPath, left.basic) == 401 }, 90*time.Second, time.Second)
+	require.Eventually(t, func() bool { return status(t, http.DefaultClient, deployed.MLflow.URL+usersPath, left.basic) == 401 }, 90*time.Second, time.Second)
 	require.Eventually(t, func() bool {
-		return inAuth(t, told, docker, "SELECT count(*) FROM users WHERE username LIKE 'break-glass-%' AND (active OR is_admin)") == "0"
-	}, syncstatus.Expired(told)+remembers, time.Second, "accounts with rights")
-	logs := logOf(t, docker, told.MLflow.Container)
+		return inAuth(t, deployed, docker, "SELECT count(*) FROM users WHERE username LIKE 'break-glass-%' AND (active OR is_admin)") == "0"
+	}, syncstatus.Expired(deployed)+remembers, time.Second, "accounts with rights")
+	logs := logOf(t, docker, deployed.MLflow.Container)
 	require.Equal(t, 2, strings.Count(logs, `"break_glass.granted"`), "the audit log names both")
 	require.Contains(t, logs, "Keycloak is stopped")
 	require.NotContains(t, logs, opened.token)
-	require.Contains(t, logOf(t, docker, told.IdentitySync.Container), `"break_glass.ended"`, "the keeper ends what nobody ended")
+	require.Contains(t, logOf(t, docker, deployed.IdentitySync.Container), `"break_glass.ended"`, "identity sync ends what nobody ended")
 }

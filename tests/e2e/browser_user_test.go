@@ -30,7 +30,7 @@ const (
 	glance = 200 * time.Millisecond
 )
 
-// person is somebody at a Chromium of their own: empty profile, no cookies. They
+// person is a user at a Chromium of their own: empty profile, no cookies. They
 // see what is rendered, type and click, and keep a picture of each stage.
 type person struct {
 	t *testing.T
@@ -173,8 +173,8 @@ func album(t *testing.T) string {
 	return folder
 }
 
-// settles waits a little until what is rendered stays the same.
-func (p *person) settles() {
+// waitsUntilStable waits a little until what is rendered stays the same.
+func (p *person) waitsUntilStable() {
 	before, since := p.seen(), time.Now()
 	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline) && time.Since(since) < 3*glance; time.Sleep(glance) {
 		if now := p.seen(); now != before {
@@ -187,7 +187,7 @@ func (p *person) settles() {
 func (p *person) picture(stage string) {
 	p.t.Helper()
 	p.pictures++
-	p.settles()
+	p.waitsUntilStable()
 	ctx, cancel := context.WithTimeout(p.tab, 30*time.Second)
 	defer cancel()
 	shot, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
@@ -208,7 +208,7 @@ func (p *person) cookies(address string) []*network.Cookie {
 	return got.Cookies
 }
 
-// takes puts a cookie of somebody else into the browser.
+// takes puts a cookie of someone else into the browser.
 func (p *person) takes(address string, c *network.Cookie) {
 	p.t.Helper()
 	_, err := chromedp.Call(p.tab, network.SetCookie, network.SetCookieParams{

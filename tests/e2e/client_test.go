@@ -24,7 +24,7 @@ import (
 //go:embed testdata/client.py
 var clientScript string
 
-// logged is what the script tells.
+// logged is what the script reports.
 type logged struct {
 	Version       string
 	Params        map[string]string
@@ -38,21 +38,21 @@ type logged struct {
 	Experiment, Page string
 }
 
-// scientist is somebody with MLflow's Python client on a machine from which the
+// scientist is a user with MLflow's Python client on a machine from which the
 // stack is reached as from any other: the packages of MLflow's image, which are
 // pinned by hash, in a container that is on no network of the stack.
 type scientist struct {
 	docker    *engine.Engine
 	container string
 	at        site
-	told      map[string]any
+	given     map[string]any
 }
 
 // newScientist has a token that is valid for the person.
 func newScientist(t *testing.T, at site, who outputs.User, token string) *scientist {
 	t.Helper()
 	docker := openEngine(t)
-	server, err := docker.API().ContainerInspect(t.Context(), at.told.MLflow.Container)
+	server, err := docker.API().ContainerInspect(t.Context(), at.deployed.MLflow.Container)
 	require.NoError(t, err)
 	var hosts []string
 	for name, address := range at.hosts {
@@ -60,7 +60,7 @@ func newScientist(t *testing.T, at site, who outputs.User, token string) *scient
 	}
 	created, err := docker.API().ContainerCreate(t.Context(),
 		&container.Config{Image: server.Image, Entrypoint: []string{"sleep", "1800"}},
-		&container.HostConfig{NetworkMode: "host", ExtraHosts: hosts, AutoRemove: true}, nil, nil, at.told.Deployment+"-scientist")
+		&container.HostConfig{NetworkMode: "host", ExtraHosts: hosts, AutoRemove: true}, nil, nil, at.deployed.Deployment+"-scientist")
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		_ = docker.API().ContainerRemove(context.Background(), created.ID, container.RemoveOptions{Force: true, RemoveVolumes: true})
@@ -68,7 +68,7 @@ func newScientist(t *testing.T, at site, who outputs.User, token string) *scient
 	require.NoError(t, docker.API().ContainerStart(t.Context(), created.ID, container.StartOptions{}))
 	return &scientist{docker, created.ID, at, map[string]any{
 		"environment": map[string]string{
-			"MLFLOW_TRACKING_URI": at.told.MLflow.URL, "MLFLOW_TRACKING_USERNAME": who.Email, "MLFLOW_TRACKING_PASSWORD": token,
+			"MLFLOW_TRACKING_URI": at.deployed.MLflow.URL, "MLFLOW_TRACKING_USERNAME": who.Email, "MLFLOW_TRACKING_PASSWORD": token,
 			"HOME": "/tmp", "PYTHONIOENCODING": "utf-8",
 		},
 		"authority": string(at.authority), "megabytes": 0,
@@ -78,13 +78,13 @@ func newScientist(t *testing.T, at site, who outputs.User, token string) *scient
 // logs runs the script.
 func (s *scientist) logs(t *testing.T, what map[string]any) (logged, engine.Result) {
 	t.Helper()
-	told := map[string]any{"experiment": fmt.Sprintf("by-client-%d", time.Now().UnixNano())}
-	for _, more := range []map[string]any{s.told, what} {
+	given := map[string]any{"experiment": fmt.Sprintf("by-client-%d", time.Now().UnixNano())}
+	for _, more := range []map[string]any{s.given, what} {
 		for key, value := range more {
-			told[key] = value
+			given[key] = value
 		}
 	}
-	input, err := json.Marshal(told)
+	input, err := json.Marshal(given)
 	require.NoError(t, err)
 	result, err := s.docker.Exec(t.Context(), s.container, []string{"python", "-c", clientScript}, engine.Stdin(strings.NewReader(string(input))))
 	require.NoError(t, err)
@@ -108,7 +108,7 @@ func requireReadBack(t *testing.T, got logged, result engine.Result) {
 	require.Equal(t, got.Written, got.Read)
 }
 
-// makesToken is what the README tells a person to do.
+// makesToken does what the README asks a person to do.
 func (p *person) makesToken(name string) string {
 	p.t.Helper()
 	p.sees(welcome)
@@ -129,7 +129,7 @@ func (p *person) makesToken(name string) string {
 	return token
 }
 
-// variableMegabytes is the size of an artifact through the edge, for somebody who has
+// variableMegabytes is the size of an artifact through the edge, for a user who has
 // time and disk: 5120 is what the edge has to let through.
 const variableMegabytes = "MLFLOW_SSO_E2E_MEGABYTES"
 
@@ -174,7 +174,7 @@ func TestWhatTheClientLogsIsSeenInTheBrowserWithItsArtifacts(t *testing.T) {
 		got, result := s.logs(t, map[string]any{"trust": trust, "keep": true})
 		requireReadBack(t, got, result)
 
-		member.open(at.told.MLflow.URL + got.Page)
+		member.open(at.deployed.MLflow.URL + got.Page)
 		member.sees("loss", "0.125", "kind", "größer als", who.Email, "Finished")
 		member.picture("run")
 		member.clicks("Artifacts")
@@ -194,8 +194,8 @@ func TestAClientThatDoesNotKnowTheAuthorityRefusesToTalk(t *testing.T) {
 	nightly(t)
 	at := prodSite(t)
 	s := newScientist(t, at, at.member(t), "a token that is never sent")
-	// Left alone, the client tries for four minutes before it tells.
-	s.told["environment"].(map[string]string)["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
+	// Left alone, the client tries for four minutes before it fails.
+	s.given["environment"].(map[string]string)["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
 
 	_, result := s.logs(t, nil)
 
@@ -206,9 +206,9 @@ func TestAClientThatDoesNotKnowTheAuthorityRefusesToTalk(t *testing.T) {
 func TestABrowserThatDoesNotKnowTheAuthorityShowsNoPage(t *testing.T) {
 	nightly(t)
 	at := prodSite(t)
-	for name, authority := range map[string][]byte{"stranger": nil, "friend": at.authority} {
+	for name, authority := range map[string][]byte{"untrusting": nil, "trusting": at.authority} {
 		p := newPerson(t, "prod-"+name+"-at-the-door", at.ports(t), at.hosts, authority)
-		err := p.do(chromedp.Navigate(at.told.MLflow.URL))
+		err := p.do(chromedp.Navigate(at.deployed.MLflow.URL))
 		if authority == nil {
 			require.ErrorContains(t, err, "ERR_CERT_AUTHORITY_INVALID")
 			p.sees("Your connection is not private")

@@ -18,7 +18,7 @@ import (
 
 func TestAPublicStackAndOneOnLocalhostStandSideBySideAndEachIsProved(t *testing.T) {
 	nightly(t)
-	dev, prod := runningStack(t), prodSite(t).told
+	dev, prod := runningStack(t), prodSite(t).deployed
 	ours, theirs := things(t, dev.Deployment), things(t, prod.Deployment)
 	require.Len(t, ours["containers"], 5)
 	require.Len(t, theirs["containers"], 6)
@@ -58,7 +58,7 @@ func TestAPublicStackAndOneOnLocalhostStandSideBySideAndEachIsProved(t *testing.
 	require.Len(t, slices.Collect(maps.Keys(reports)), 2)
 }
 
-// Somebody works at both in one browser.
+// A user works at both in one browser.
 func TestALoginAtOneStackIsNoneAtTheOther(t *testing.T) {
 	nightly(t)
 	dev, prod := devSite(t), prodSite(t)
@@ -67,10 +67,10 @@ func TestALoginAtOneStackIsNoneAtTheOther(t *testing.T) {
 	p.sees(welcome)
 	p.logsIn(prod, prod.admin(t))
 	p.sees(welcome, "Ada Admin")
-	p.open(dev.told.MLflow.URL)
+	p.open(dev.deployed.MLflow.URL)
 	p.sees(welcome, "Mel Member")
 	p.logsOut(dev)
-	p.open(prod.told.MLflow.URL)
+	p.open(prod.deployed.MLflow.URL)
 	p.sees(welcome, "Ada Admin")
 	p.logsOut(prod)
 }

@@ -79,9 +79,9 @@ func (o *opened) ends(t *testing.T, signal syscall.Signal) int {
 
 // adminLogin logs in at realm master by name and password, as Keycloak's own
 // command line does; the token is empty when Keycloak refuses.
-func adminLogin(t *testing.T, told outputs.Stack, username, password string) string {
+func adminLogin(t *testing.T, deployed outputs.Stack, username, password string) string {
 	t.Helper()
-	got, err := gocloak.NewClient(told.Keycloak.AdminURL).Login(t.Context(), "admin-cli", "", "master", username, password)
+	got, err := gocloak.NewClient(deployed.Keycloak.AdminURL).Login(t.Context(), "admin-cli", "", "master", username, password)
 	if err != nil {
 		require.ErrorContains(t, err, "Invalid user credentials")
 		return ""
@@ -90,16 +90,16 @@ func adminLogin(t *testing.T, told outputs.Stack, username, password string) str
 }
 
 // mayAdminister asks the admin API with a token.
-func mayAdminister(t *testing.T, told outputs.Stack, token string) error {
+func mayAdminister(t *testing.T, deployed outputs.Stack, token string) error {
 	t.Helper()
-	_, err := gocloak.NewClient(told.Keycloak.AdminURL).GetUsers(t.Context(), token, told.Realm.Name, gocloak.GetUsersParams{})
+	_, err := gocloak.NewClient(deployed.Keycloak.AdminURL).GetUsers(t.Context(), token, deployed.Realm.Name, gocloak.GetUsersParams{})
 	return err
 }
 
 // administrators are the people in realm master.
-func administrators(t *testing.T, told outputs.Stack) []string {
+func administrators(t *testing.T, deployed outputs.Stack) []string {
 	t.Helper()
-	client, token := keycloakAdmin(t, told)
+	client, token := keycloakAdmin(t, deployed)
 	users, err := client.GetUsers(t.Context(), token, "master", gocloak.GetUsersParams{})
 	require.NoError(t, err)
 	names := []string{}
@@ -110,15 +110,15 @@ func administrators(t *testing.T, told outputs.Stack) []string {
 }
 
 // consoleForm logs in at the form that the admin console sends a browser to.
-func consoleForm(t *testing.T, told outputs.Stack, username, password string) *browser.Page {
+func consoleForm(t *testing.T, deployed outputs.Stack, username, password string) *browser.Page {
 	t.Helper()
 	b := browser.New()
 	t.Cleanup(b.Close)
-	console := told.Keycloak.AdminURL + "/admin/"
+	console := deployed.Keycloak.AdminURL + "/admin/"
 	page, err := b.Open(t.Context(), console)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, page.Status)
-	// What the console's script does first: with the addresses that its page tells it.
+	// What the console's script does first: with the addresses in its page.
 	server := regexp.MustCompile(`"authServerUrl": "([^"]+)"`).FindSubmatch(page.Body)
 	require.NotNil(t, server, "no address in %s", browser.Bare(page.URL))
 	page, err = b.Open(t.Context(), string(server[1])+"/realms/master/protocol/openid-connect/auth?"+url.Values{
@@ -136,12 +136,12 @@ func consoleForm(t *testing.T, told outputs.Stack, username, password string) *b
 }
 
 // onEveryLab runs a test on each kind of stack, as its operator.
-func onEveryLab(t *testing.T, test func(t *testing.T, l *lab, told outputs.Stack)) {
+func onEveryLab(t *testing.T, test func(t *testing.T, l *lab, deployed outputs.Stack)) {
 	t.Helper()
 	t.Run("dev", func(t *testing.T) { test(t, sharedLab(t), runningStack(t)) })
 	t.Run("prod", func(t *testing.T) {
 		l := public.up(t)
-		test(t, l, public.told)
+		test(t, l, public.deployed)
 	})
 }
 
@@ -149,24 +149,24 @@ func TestAPersonIsInTheConsoleWhileTheCommandRunsAndNoLonger(t *testing.T) {
 	onEveryLab(t, personIsInTheConsole)
 }
 
-func personIsInTheConsole(t *testing.T, l *lab, told outputs.Stack) {
-	before := administrators(t, told)
+func personIsInTheConsole(t *testing.T, l *lab, deployed outputs.Stack) {
+	before := administrators(t, deployed)
 	o := l.console(t, "10m")
 
-	token := adminLogin(t, told, o.username, o.password)
+	token := adminLogin(t, deployed, o.username, o.password)
 	require.NotEmpty(t, token, "the password that was shown is refused")
-	require.NoError(t, mayAdminister(t, told, token))
-	page := consoleForm(t, told, o.username, o.password)
+	require.NoError(t, mayAdminister(t, deployed, token))
+	page := consoleForm(t, deployed, o.username, o.password)
 	require.NotNil(t, page.Through(func(u *url.URL) bool {
 		return strings.HasSuffix(u.Path, "/admin/master/console/") && u.Query().Has("code")
 	}), "%d at %s", page.Status, browser.Bare(page.URL))
-	require.Contains(t, administrators(t, told), o.username)
+	require.Contains(t, administrators(t, deployed), o.username)
 
 	require.Zero(t, o.ends(t, syscall.SIGINT), o.stderr)
 
-	require.Equal(t, before, administrators(t, told))
-	require.Empty(t, adminLogin(t, told, o.username, o.password), "the password is still good")
-	require.Error(t, mayAdminister(t, told, token), "a token of before is still good")
+	require.Equal(t, before, administrators(t, deployed))
+	require.Empty(t, adminLogin(t, deployed, o.username, o.password), "the password is still good")
+	require.Error(t, mayAdminister(t, deployed, token), "a token of before is still good")
 	require.Equal(t, 1, strings.Count(o.stdout.String(), o.password))
 	require.NotContains(t, o.stderr.String(), o.password)
 	require.NotContains(t, o.stderr.String(), "failed")
@@ -176,13 +176,13 @@ func personIsInTheConsole(t *testing.T, l *lab, told outputs.Stack) {
 // the addresses in the page and the admin API.
 func TestWhoIsLetInSeesTheConsoleAndThePeopleOfMLflow(t *testing.T) {
 	nightly(t)
-	onEveryLab(t, func(t *testing.T, l *lab, told outputs.Stack) {
+	onEveryLab(t, func(t *testing.T, l *lab, deployed outputs.Stack) {
 		o := l.console(t, "10m")
 		kind := "dev"
-		if told.Edge.Exists() {
+		if deployed.Edge.Exists() {
 			kind = "prod"
 		}
-		console := told.Keycloak.AdminURL + "/admin/"
+		console := deployed.Keycloak.AdminURL + "/admin/"
 		p := newPerson(t, kind+"-console", []string{portOf(t, console)}, nil, nil)
 		p.open(console)
 		p.sees(passwordForm)
@@ -193,9 +193,9 @@ func TestWhoIsLetInSeesTheConsoleAndThePeopleOfMLflow(t *testing.T) {
 		p.picture("welcome")
 		require.True(t, strings.HasSuffix(p.at(), "/admin/master/console/"), p.at())
 		p.clicks("Manage realms")
-		p.clicks(told.Realm.Name)
+		p.clicks(deployed.Realm.Name)
 		p.clicks("Groups")
-		p.sees(told.Realm.AdminGroup, told.Realm.UserGroup)
+		p.sees(deployed.Realm.AdminGroup, deployed.Realm.UserGroup)
 		p.picture("groups of MLflow")
 		p.clicks("Users")
 		p.sees("Users are the users in the current realm.", "MLflow", "Current realm")
@@ -218,15 +218,15 @@ func TestWhoIsLetInSeesTheConsoleAndThePeopleOfMLflow(t *testing.T) {
 func TestTheConsoleEndsWithItsTimeAndWithItsTerminal(t *testing.T) {
 	nightly(t)
 	l := sharedLab(t)
-	told := runningStack(t)
-	before := administrators(t, told)
+	deployed := runningStack(t)
+	before := administrators(t, deployed)
 
 	o := l.console(t, "10s")
 	require.NoError(t, o.command.Wait())
-	require.Equal(t, before, administrators(t, told))
+	require.Equal(t, before, administrators(t, deployed))
 
 	require.Zero(t, l.console(t, "10m").ends(t, syscall.SIGHUP))
-	require.Equal(t, before, administrators(t, told))
+	require.Equal(t, before, administrators(t, deployed))
 
 	command := l.command(t.Context(), "console", "--duration", "10m")
 	reader, writer, err := os.Pipe()
@@ -234,24 +234,24 @@ func TestTheConsoleEndsWithItsTimeAndWithItsTerminal(t *testing.T) {
 	command.Stderr = writer
 	require.NoError(t, command.Start())
 	require.NoError(t, writer.Close())
-	require.Eventually(t, func() bool { return len(administrators(t, told)) > len(before) }, time.Minute, 100*time.Millisecond)
+	require.Eventually(t, func() bool { return len(administrators(t, deployed)) > len(before) }, time.Minute, 100*time.Millisecond)
 	require.NoError(t, reader.Close()) // at the next line of progress nobody listens
 	_ = command.Wait()
-	require.Equal(t, before, administrators(t, told))
+	require.Equal(t, before, administrators(t, deployed))
 }
 
 func TestWhatAKilledConsoleLeftIsRemovedOnceItsTimeIsOver(t *testing.T) {
 	nightly(t)
 	l := sharedLab(t)
-	told := runningStack(t)
-	before := administrators(t, told)
-	client, token := keycloakAdmin(t, told)
-	// Somebody of a like name, whom the tool did not make.
-	namesake := gocloak.User{Username: gocloak.StringP("console-of-somebody"), Enabled: gocloak.BoolP(true)}
+	deployed := runningStack(t)
+	before := administrators(t, deployed)
+	client, token := keycloakAdmin(t, deployed)
+	// A user of a like name, whom the tool did not make.
+	namesake := gocloak.User{Username: gocloak.StringP("console-of-another"), Enabled: gocloak.BoolP(true)}
 	id, err := client.CreateUser(t.Context(), token, "master", namesake)
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		client, token := keycloakAdmin(t, told)
+		client, token := keycloakAdmin(t, deployed)
 		require.NoError(t, client.DeleteUser(context.Background(), token, "master", id))
 	})
 	for _, next := range [][]string{{"up", "--no-verify"}, {"verify"}, {"console", "--duration", "10s"}} {
@@ -260,19 +260,19 @@ func TestWhatAKilledConsoleLeftIsRemovedOnceItsTimeIsOver(t *testing.T) {
 			o := l.console(t, length.String())
 			began := time.Now()
 			require.NotZero(t, o.ends(t, syscall.SIGKILL))
-			require.NotEmpty(t, adminLogin(t, told, o.username, o.password), "nothing is left behind: this test tests nothing")
+			require.NotEmpty(t, adminLogin(t, deployed, o.username, o.password), "nothing is left behind: this test tests nothing")
 
 			if next[0] == "up" {
 				l.must(t, "up", "--no-verify")
 				if time.Since(began) < length-time.Second {
-					require.Contains(t, administrators(t, told), o.username, "somebody whose time is not over is gone")
+					require.Contains(t, administrators(t, deployed), o.username, "a user whose time is not over is gone")
 				}
 			}
 			time.Sleep(time.Until(began.Add(length + 2*time.Second)))
 			l.must(t, next[0], next[1:]...)
 
-			require.ElementsMatch(t, append([]string{*namesake.Username}, before...), administrators(t, told))
-			require.Empty(t, adminLogin(t, told, o.username, o.password))
+			require.ElementsMatch(t, append([]string{*namesake.Username}, before...), administrators(t, deployed))
+			require.Empty(t, adminLogin(t, deployed, o.username, o.password))
 		})
 	}
 }

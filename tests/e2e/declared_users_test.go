@@ -22,7 +22,7 @@ const listedPeople = `  mlflow-sso:users:
 // From a list without mail, over mail and an exclusive group, to nobody listed.
 func listedPeopleSetTheirOwnPasswordAndNoUpdateTouchesIt(t *testing.T) {
 	l, o := peopled.up(t), newOutside(t)
-	told := peopled.told
+	deployed := peopled.deployed
 	s := changes(t, l)
 
 	// Without mail the operator hands over a password for one login.
@@ -30,11 +30,11 @@ func listedPeopleSetTheirOwnPasswordAndNoUpdateTouchesIt(t *testing.T) {
 	require.Contains(t, got.stderr, "no password yet: ada, bob")
 	once := invited(t, l, "ada")
 	const own = "Her-own-password-1842"
-	b, page := begins(t, told)
+	b, page := begins(t, deployed)
 	page = types(t, b, page, "username", "ada", "password", once)
 	page = types(t, b, page, "password-new", own, "password-confirm", own)
-	require.Equal(t, "administrator ada@example.com", arrives(t, told, b, page))
-	require.Equal(t, "wrong password", logsIn(t, told, "ada", once), "it is good for one login")
+	require.Equal(t, "administrator ada@example.com", arrives(t, deployed, b, page))
+	require.Equal(t, "wrong password", logsIn(t, deployed, "ada", once), "it is good for one login")
 	again, err := l.run(t.Context(), "invite", "ada")
 	require.NoError(t, err)
 	require.Equal(t, 1, again.code)
@@ -42,12 +42,12 @@ func listedPeopleSetTheirOwnPasswordAndNoUpdateTouchesIt(t *testing.T) {
 	require.NotContains(t, again.stdout+again.stderr, own)
 	require.Contains(t, l.must(t, "drift").stdout, "no drift", "what Keycloak still wants of bob is none")
 
-	// With mail, who has no password is written to once. Somebody whom an administrator
-	// has made is taken over, and somebody else has got into a group.
-	client, token := keycloakAdmin(t, told)
-	const made = "Made-by-hand-1843"
+	// With mail, who has no password is written to once. A user whom an administrator
+	// has made is taken over, and someone else has got into a group.
+	client, token := keycloakAdmin(t, deployed)
+	const made = "Made-manually-1843"
 	for _, username := range []string{"cyd", "eve"} {
-		id, err := client.CreateUser(t.Context(), token, told.Realm.Name, gocloak.User{
+		id, err := client.CreateUser(t.Context(), token, deployed.Realm.Name, gocloak.User{
 			Username: &username, Email: gocloak.StringP(username + "@example.com"), EmailVerified: gocloak.BoolP(true), Enabled: gocloak.BoolP(true),
 			FirstName: gocloak.StringP("By"), LastName: gocloak.StringP("Hand"), Groups: &[]string{"/mlflow-users"},
 			Credentials: &[]gocloak.CredentialRepresentation{{Type: gocloak.StringP("password"), Value: gocloak.StringP(made)}},
@@ -55,12 +55,12 @@ func listedPeopleSetTheirOwnPasswordAndNoUpdateTouchesIt(t *testing.T) {
 		require.NoError(t, err)
 		if username == "eve" {
 			t.Cleanup(func() {
-				client, token := keycloakAdmin(t, told)
-				require.NoError(t, client.DeleteUser(context.Background(), token, told.Realm.Name, id))
+				client, token := keycloakAdmin(t, deployed)
+				require.NoError(t, client.DeleteUser(context.Background(), token, deployed.Realm.Name, id))
 			})
 		}
 	}
-	require.Equal(t, "member eve@example.com", logsIn(t, told, "eve", made))
+	require.Equal(t, "member eve@example.com", logsIn(t, deployed, "eve", made))
 	mails := startMailServer(t, o.address, o.chain, o.key)
 	o.writes(t, "mail", mails.password)
 	settings := fmt.Sprintf("    groups: [e2e-team]\n    mail: {host: %s, port: %d, from: mlflow@example.com, username: mailer, passwordFile: %s/mail}\n",
@@ -71,15 +71,15 @@ func listedPeopleSetTheirOwnPasswordAndNoUpdateTouchesIt(t *testing.T) {
 	require.Len(t, mails.to("bob@example.com"), 1)
 	require.Len(t, mails.letters, 1, "who has a password gets no letter")
 	require.NotContains(t, got.stdout+got.stderr, mails.password)
-	require.Equal(t, "administrator ada@example.com", logsIn(t, told, "ada", own), "another name is no other password")
-	require.Equal(t, "administrator cyd@example.com", logsIn(t, told, "cyd", made))
-	b, _ = begins(t, told)
-	page, err = b.Open(t.Context(), mails.to("bob@example.com")[0].link(t, told.Keycloak.URL))
+	require.Equal(t, "administrator ada@example.com", logsIn(t, deployed, "ada", own), "another name is no other password")
+	require.Equal(t, "administrator cyd@example.com", logsIn(t, deployed, "cyd", made))
+	b, _ = begins(t, deployed)
+	page, err = b.Open(t.Context(), mails.to("bob@example.com")[0].link(t, deployed.Keycloak.URL))
 	require.NoError(t, err)
 	page = proceeds(t, b, page)
 	const bobs = "His-own-password-1844"
 	types(t, b, page, "password-new", bobs, "password-confirm", bobs)
-	require.Equal(t, "member bob@example.com", logsIn(t, told, "bob", bobs))
+	require.Equal(t, "member bob@example.com", logsIn(t, deployed, "bob", bobs))
 	isNowhere(t, own, bobs, made, mails.password)
 	require.Contains(t, l.must(t, "drift").stdout, "no drift", "members of a group are everybody's own affair")
 
@@ -98,10 +98,10 @@ func listedPeopleSetTheirOwnPasswordAndNoUpdateTouchesIt(t *testing.T) {
 	got = l.must(t, "up", "--no-verify")
 	require.Contains(t, got.stderr, "person eve in group mlflow-users taken out")
 	require.Len(t, mails.letters, 1, "nobody is written to twice")
-	require.Equal(t, refusal, logsIn(t, told, "eve", made))
-	require.Equal(t, "wrong password", logsIn(t, told, "bob", bobs))
-	require.Equal(t, "administrator ada@example.com", logsIn(t, told, "ada", own))
-	requireAllPassed(t, prove(t, told))
+	require.Equal(t, refusal, logsIn(t, deployed, "eve", made))
+	require.Equal(t, "wrong password", logsIn(t, deployed, "bob", bobs))
+	require.Equal(t, "administrator ada@example.com", logsIn(t, deployed, "ada", own))
+	requireAllPassed(t, prove(t, deployed))
 }
 
 // invited is the password for one login that the tool shows.

@@ -21,21 +21,21 @@ import (
 
 var update = flag.Bool("update", false, "write the baseline of a realm from the shared stack, and fail")
 
-// byHand is somebody at the admin API of the stack's realm.
-type byHand struct {
-	t    *testing.T
-	told outputs.Stack
+// keycloakEditor is a user at the admin API of the stack's realm.
+type keycloakEditor struct {
+	t        *testing.T
+	deployed outputs.Stack
 }
 
 // send is one request; it returns what was made, or the document that was asked for.
-func (h byHand) send(method, path string, body any) any {
+func (h keycloakEditor) send(method, path string, body any) any {
 	h.t.Helper()
-	client, token := keycloakAdmin(h.t, h.told)
+	client, token := keycloakAdmin(h.t, h.deployed)
 	request := client.GetRequestWithBearerAuth(context.Background(), token)
 	if body != nil {
 		request = request.SetBody(body)
 	}
-	answer, err := request.Execute(method, h.told.Keycloak.AdminURL+"/admin/realms/"+h.told.Realm.Name+path)
+	answer, err := request.Execute(method, h.deployed.Keycloak.AdminURL+"/admin/realms/"+h.deployed.Realm.Name+path)
 	require.NoError(h.t, err)
 	require.Less(h.t, answer.StatusCode(), 300, "%s %s: %s", method, path, answer.Body())
 	if method == http.MethodPost {
@@ -50,13 +50,13 @@ func (h byHand) send(method, path string, body any) any {
 }
 
 // makes something that is removed again.
-func (h byHand) makes(path string, body any) func() {
+func (h keycloakEditor) makes(path string, body any) func() {
 	id := h.send(http.MethodPost, path, body).(string)
 	return func() { h.send(http.MethodDelete, path+"/"+id, nil) }
 }
 
 // sets members of a document, and sets them back. The attributes are set one by one.
-func (h byHand) sets(path string, change map[string]any) func() {
+func (h keycloakEditor) sets(path string, change map[string]any) func() {
 	document := h.send(http.MethodGet, path, nil).(map[string]any)
 	before, after := map[string]any{}, map[string]any{}
 	for key, value := range document {
@@ -77,7 +77,7 @@ func (h byHand) sets(path string, change map[string]any) func() {
 }
 
 // one is the ID of something in a list, by a member of it.
-func (h byHand) one(path, key, value string) string {
+func (h keycloakEditor) one(path, key, value string) string {
 	for _, member := range h.send(http.MethodGet, path, nil).([]any) {
 		if member := member.(map[string]any); member[key] == value {
 			return member["id"].(string)
@@ -91,31 +91,31 @@ type change struct {
 	// named is how drift calls it, up to where it says what to do.
 	named string
 	// does the change, and returns what takes it back.
-	does func(h byHand) func()
+	does func(h keycloakEditor) func()
 }
 
-func put(path func(h byHand) string, body func(h byHand) any, undo string) func(byHand) func() {
-	return func(h byHand) func() {
+func put(path func(h keycloakEditor) string, body func(h keycloakEditor) any, undo string) func(keycloakEditor) func() {
+	return func(h keycloakEditor) func() {
 		at := path(h)
 		h.send(http.MethodPut, at, body(h))
 		return func() { h.send(undo, at, nil) }
 	}
 }
 
-func nothing(byHand) any { return nil }
+func nothing(keycloakEditor) any { return nil }
 
-func (h byHand) client(id string) string {
+func (h keycloakEditor) client(id string) string {
 	return "/clients/" + h.one("/clients?clientId="+id, "clientId", id)
 }
-func (h byHand) scope(name string) string { return h.one("/client-scopes", "name", name) }
-func (h byHand) group(name string) string { return "/groups/" + h.one("/groups", "name", name) }
-func (h byHand) user(name string) string {
+func (h keycloakEditor) scope(name string) string { return h.one("/client-scopes", "name", name) }
+func (h keycloakEditor) group(name string) string { return "/groups/" + h.one("/groups", "name", name) }
+func (h keycloakEditor) user(name string) string {
 	return "/users/" + h.one("/users?exact=true&username="+name, "username", name)
 }
 
 // gives a role of the realm's own administration to a person or a group.
-func gives(whom func(h byHand) string) func(byHand) func() {
-	return func(h byHand) func() {
+func gives(whom func(h keycloakEditor) string) func(keycloakEditor) func() {
+	return func(h keycloakEditor) func() {
 		at := h.client("realm-management")
 		role := h.send(http.MethodGet, at+"/roles/view-users", nil)
 		path := whom(h) + "/role-mappings" + at
@@ -125,10 +125,10 @@ func gives(whom func(h byHand) string) func(byHand) func() {
 }
 
 // post makes something that has no address.
-func (h byHand) post(path string, body any) {
-	client, token := keycloakAdmin(h.t, h.told)
+func (h keycloakEditor) post(path string, body any) {
+	client, token := keycloakAdmin(h.t, h.deployed)
 	answer, err := client.GetRequestWithBearerAuth(context.Background(), token).SetBody(body).
-		Post(h.told.Keycloak.AdminURL + "/admin/realms/" + h.told.Realm.Name + path)
+		Post(h.deployed.Keycloak.AdminURL + "/admin/realms/" + h.deployed.Realm.Name + path)
 	require.NoError(h.t, err)
 	require.Less(h.t, answer.StatusCode(), 300, "%s: %s", path, answer.Body())
 }
@@ -142,15 +142,15 @@ func mapper(name string) map[string]any {
 
 const byNobody = ": not made by the stack"
 
-// changesByHand are those that Pulumi's refresh does not see.
-var changesByHand = []change{
-	{"realm clients mlflow protocolMappers extra" + byNobody, func(h byHand) func() {
+// manualChanges are those that Pulumi's refresh does not see.
+var manualChanges = []change{
+	{"realm clients mlflow protocolMappers extra" + byNobody, func(h keycloakEditor) func() {
 		return h.makes(h.client("mlflow")+"/protocol-mappers/models", mapper("extra"))
 	}},
-	{"realm clientScopes profile protocolMappers extra" + byNobody, func(h byHand) func() {
+	{"realm clientScopes profile protocolMappers extra" + byNobody, func(h keycloakEditor) func() {
 		return h.makes("/client-scopes/"+h.scope("profile")+"/protocol-mappers/models", mapper("extra"))
 	}},
-	{`realm clients mlflow: changed by hand; attributes / pkce.code.challenge.method: got "plain", want "S256"; consentRequired: got true, want false; optionalClientScopes: got ["address","microprofile-jwt","offline_access","organization","phone","service_account"], want ["address","microprofile-jwt","offline_access","organization","phone"]`, func(h byHand) func() {
+	{`realm clients mlflow: changed manually; attributes / pkce.code.challenge.method: got "plain", want "S256"; consentRequired: got true, want false; optionalClientScopes: got ["address","microprofile-jwt","offline_access","organization","phone","service_account"], want ["address","microprofile-jwt","offline_access","organization","phone"]`, func(h keycloakEditor) func() {
 		scope := h.client("mlflow") + "/optional-client-scopes/" + h.scope("service_account")
 		h.send(http.MethodPut, scope, nil)
 		back := h.sets(h.client("mlflow"), map[string]any{
@@ -158,41 +158,41 @@ var changesByHand = []change{
 		})
 		return func() { back(); h.send(http.MethodDelete, scope, nil) }
 	}},
-	{"realm clients other" + byNobody, func(h byHand) func() {
+	{"realm clients other" + byNobody, func(h keycloakEditor) func() {
 		return h.makes("/clients", map[string]any{"clientId": "other", "publicClient": true})
 	}},
-	{"realm groups others" + byNobody, func(h byHand) func() {
+	{"realm groups others" + byNobody, func(h keycloakEditor) func() {
 		return h.makes("/groups", map[string]any{"name": "others"})
 	}},
-	{"realm groups mlflow-users: changed by hand; subGroups / below / name: got \"below\", want none; subGroups / below / path: got \"/mlflow-users/below\", want none", func(h byHand) func() {
+	{"realm groups mlflow-users: changed manually; subGroups / below / name: got \"below\", want none; subGroups / below / path: got \"/mlflow-users/below\", want none", func(h keycloakEditor) func() {
 		h.post(h.group("mlflow-users")+"/children", map[string]any{"name": "below"})
 		id := h.one(h.group("mlflow-users")+"/children", "name", "below")
 		return func() { h.send(http.MethodDelete, "/groups/"+id, nil) }
 	}},
 	{
-		`realm groups mlflow-admins: changed by hand; clientRoles / realm-management: got ["view-users"], want none`,
-		gives(func(h byHand) string { return h.group("mlflow-admins") }),
+		`realm groups mlflow-admins: changed manually; clientRoles / realm-management: got ["view-users"], want none`,
+		gives(func(h keycloakEditor) string { return h.group("mlflow-admins") }),
 	},
-	{"person demo-outsider in group mlflow-admins" + byNobody + "; may administer MLflow", put(func(h byHand) string {
+	{"person demo-outsider in group mlflow-admins" + byNobody + "; may administer MLflow", put(func(h keycloakEditor) string {
 		return h.user("demo-outsider") + h.group("mlflow-admins")
 	}, nothing, http.MethodDelete)},
-	{"person demo-outsider" + byNobody + "; has roles of realm-management (view-users)", gives(func(h byHand) string { return h.user("demo-outsider") })},
-	{"realm roles realm extra" + byNobody, func(h byHand) func() {
+	{"person demo-outsider" + byNobody + "; has roles of realm-management (view-users)", gives(func(h keycloakEditor) string { return h.user("demo-outsider") })},
+	{"realm roles realm extra" + byNobody, func(h keycloakEditor) func() {
 		h.post("/roles", map[string]any{"name": "extra"})
 		return func() { h.send(http.MethodDelete, "/roles/extra", nil) }
 	}},
-	{"realm identityProviders other" + byNobody, func(h byHand) func() {
+	{"realm identityProviders other" + byNobody, func(h keycloakEditor) func() {
 		return h.makes("/identity-provider/instances", map[string]any{"alias": "other", "providerId": "oidc", "config": map[string]string{
 			"clientId": "x", "clientSecret": unseen, "authorizationUrl": "http://x.example.com/a", "tokenUrl": "http://x.example.com/t",
 		}})
 	}},
-	{"realm components org.keycloak.keys.KeyProvider own" + byNobody, func(h byHand) func() {
+	{"realm components org.keycloak.keys.KeyProvider own" + byNobody, func(h keycloakEditor) func() {
 		return h.makes("/components", map[string]any{
 			"name": "own", "providerId": "hmac-generated", "providerType": "org.keycloak.keys.KeyProvider",
 			"config": map[string][]string{"priority": {"1"}, "algorithm": {"HS256"}},
 		})
 	}},
-	{"realm components org.keycloak.storage.UserStorageProvider ldap" + byNobody, func(h byHand) func() {
+	{"realm components org.keycloak.storage.UserStorageProvider ldap" + byNobody, func(h keycloakEditor) func() {
 		return h.makes("/components", map[string]any{
 			"name": "ldap", "providerId": "ldap", "providerType": "org.keycloak.storage.UserStorageProvider",
 			"config": map[string][]string{
@@ -202,7 +202,7 @@ var changesByHand = []change{
 			},
 		})
 	}},
-	{`realm authenticationFlows browser: changed by hand; authenticationExecutions / 1 / requirement: got "DISABLED", want "ALTERNATIVE"`, func(h byHand) func() {
+	{`realm authenticationFlows browser: changed manually; authenticationExecutions / 1 / requirement: got "DISABLED", want "ALTERNATIVE"`, func(h keycloakEditor) func() {
 		const path = "/authentication/flows/browser/executions"
 		var execution map[string]any
 		for _, one := range h.send(http.MethodGet, path, nil).([]any) {
@@ -215,13 +215,13 @@ var changesByHand = []change{
 		h.send(http.MethodPut, path, execution)
 		return func() { execution["requirement"] = was; h.send(http.MethodPut, path, execution) }
 	}},
-	{"realm requiredActions TERMS_AND_CONDITIONS: changed by hand; enabled: got true, want false", func(h byHand) func() {
+	{"realm requiredActions TERMS_AND_CONDITIONS: changed manually; enabled: got true, want false", func(h keycloakEditor) func() {
 		return h.sets("/authentication/required-actions/TERMS_AND_CONDITIONS", map[string]any{"enabled": true})
 	}},
-	{`realm settings: changed by hand; accessTokenLifespan: got 7200, want 300; browserFlow: got "registration", want "browser"; rememberMe: got true, want false; verifyEmail: got true, want false`, func(h byHand) func() {
+	{`realm settings: changed manually; accessTokenLifespan: got 7200, want 300; browserFlow: got "registration", want "browser"; rememberMe: got true, want false; verifyEmail: got true, want false`, func(h keycloakEditor) func() {
 		return h.sets("", map[string]any{"accessTokenLifespan": 7200, "rememberMe": true, "verifyEmail": true, "browserFlow": "registration"})
 	}},
-	{`realm components org.keycloak.userprofile.UserProfileProvider 1: changed by hand; config / kc.user.profile.config / unmanagedAttributePolicy: got "ENABLED", want none`, func(h byHand) func() {
+	{`realm components org.keycloak.userprofile.UserProfileProvider 1: changed manually; config / kc.user.profile.config / unmanagedAttributePolicy: got "ENABLED", want none`, func(h keycloakEditor) func() {
 		return h.sets("/users/profile", map[string]any{"unmanagedAttributePolicy": "ENABLED"})
 	}},
 }
@@ -245,11 +245,11 @@ func namedIn(stdout string) []string {
 
 // Pulumi does not look beside what it made. Each change is named, nothing beside it,
 // and none is left when all are taken back.
-func TestEveryChangeByHandInTheRealmIsNamedByDriftAndNothingElseIs(t *testing.T) {
+func TestEveryManualChangeInTheRealmIsNamedByDriftAndNothingElseIs(t *testing.T) {
 	nightly(t)
 	l := sharedLab(t)
 	require.Contains(t, l.must(t, "drift").stdout, "no drift")
-	h := byHand{t, runningStack(t)}
+	h := keycloakEditor{t, runningStack(t)}
 	var want []string
 	var back []func()
 	undo := func() {
@@ -260,7 +260,7 @@ func TestEveryChangeByHandInTheRealmIsNamedByDriftAndNothingElseIs(t *testing.T)
 		back = nil
 	}
 	t.Cleanup(undo)
-	for _, c := range changesByHand {
+	for _, c := range manualChanges {
 		want, back = append(want, c.named), append(back, c.does(h))
 	}
 	slices.Sort(want)
@@ -293,8 +293,8 @@ func TestAContainerOnTheDataNetworkThatNobodyKnowsIsDrift(t *testing.T) {
 func TestTheRealmOfAStackThatWasJustMadeIsTheBaseline(t *testing.T) {
 	nightly(t)
 	if *update {
-		told := runningStack(t)
-		realm, err := realmbaseline.Open(t.Context(), told, realmbaseline.Managed{})
+		deployed := runningStack(t)
+		realm, err := realmbaseline.Open(t.Context(), deployed, realmbaseline.Managed{})
 		require.NoError(t, err)
 		seen, err := realm.Baseline(t.Context())
 		require.NoError(t, err)

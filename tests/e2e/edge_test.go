@@ -26,8 +26,8 @@ import (
 // The edge's rules themselves have tests of their own in tests/edge, with
 // stand-ins behind it. Here it stands before the real ones.
 
-// stranger is a client of a public stack without cookies, which follows nothing.
-func stranger(t *testing.T, at site) *http.Client {
+// anonymous is a client of a public stack without cookies, which follows nothing.
+func anonymous(t *testing.T, at site) *http.Client {
 	t.Helper()
 	client := at.front(t).HTTP()
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -56,15 +56,15 @@ func ask(t *testing.T, client *http.Client, site, path string, header http.Heade
 // administrators'.
 func TestNoWayOfWritingAPathLeadsToKeycloaksAdministration(t *testing.T) {
 	at := prodSite(t)
-	client := stranger(t, at)
-	realm := "/realms/" + at.told.Realm.Name
+	client := anonymous(t, at)
+	realm := "/realms/" + at.deployed.Realm.Name
 	for _, path := range []string{realm, realm + "/.well-known/openid-configuration", realm + "/protocol/openid-connect/certs"} {
-		answer, _ := ask(t, client, at.told.Keycloak.URL, path, nil) //nolint:bodyclose // ask has closed it
+		answer, _ := ask(t, client, at.deployed.Keycloak.URL, path, nil) //nolint:bodyclose // ask has closed it
 		require.Equal(t, http.StatusOK, answer.StatusCode, path)
 	}
 	// The control: there it is.
 	for path, says := range map[string]string{"/admin/master/console/": "Administration Console", "/realms/master": `"realm":"master"`} {
-		answer, body := ask(t, http.DefaultClient, at.told.Keycloak.AdminURL, path, nil) //nolint:bodyclose // ask has closed it
+		answer, body := ask(t, http.DefaultClient, at.deployed.Keycloak.AdminURL, path, nil) //nolint:bodyclose // ask has closed it
 		require.Equal(t, http.StatusOK, answer.StatusCode, path)
 		require.Contains(t, body, says)
 	}
@@ -80,7 +80,7 @@ func TestNoWayOfWritingAPathLeadsToKeycloaksAdministration(t *testing.T) {
 		if strings.HasPrefix(target, realm+"/") && !strings.Contains(target, "..") && !strings.Contains(target, "%") {
 			continue // a path below the realm as it stands
 		}
-		answer, body := ask(t, client, at.told.Keycloak.URL, target, nil) //nolint:bodyclose // ask has closed it
+		answer, body := ask(t, client, at.deployed.Keycloak.URL, target, nil) //nolint:bodyclose // ask has closed it
 		require.GreaterOrEqual(t, answer.StatusCode, 300, target)
 		require.NotContains(t, body, `"realm":"master"`, target)
 		require.NotContains(t, body, "Administration Console", target)
@@ -90,7 +90,7 @@ func TestNoWayOfWritingAPathLeadsToKeycloaksAdministration(t *testing.T) {
 	t.Logf("%d ways", len(targets))
 }
 
-// forged is what a client says to be taken for somebody else.
+// forged is what a client says to be taken for someone else.
 func forged() http.Header {
 	header := http.Header{}
 	for name, value := range map[string]string{
@@ -105,13 +105,13 @@ func forged() http.Header {
 
 func TestNoForgedHeaderReachesARedirectAPageOrKeycloaksEvents(t *testing.T) {
 	at := prodSite(t)
-	client := stranger(t, at)
-	honest, _ := ask(t, client, at.told.MLflow.URL, "/login", nil)    //nolint:bodyclose // ask has closed it
-	lied, _ := ask(t, client, at.told.MLflow.URL, "/login", forged()) //nolint:bodyclose // ask has closed it
+	client := anonymous(t, at)
+	honest, _ := ask(t, client, at.deployed.MLflow.URL, "/login", nil)    //nolint:bodyclose // ask has closed it
+	lied, _ := ask(t, client, at.deployed.MLflow.URL, "/login", forged()) //nolint:bodyclose // ask has closed it
 	require.Equal(t, shapeOf(t, honest.Header.Get("Location")), shapeOf(t, lied.Header.Get("Location")))
 	for site, path := range map[string]string{
-		at.told.MLflow.URL:   "/",
-		at.told.Keycloak.URL: "/realms/" + at.told.Realm.Name + "/.well-known/openid-configuration",
+		at.deployed.MLflow.URL:   "/",
+		at.deployed.Keycloak.URL: "/realms/" + at.deployed.Realm.Name + "/.well-known/openid-configuration",
 	} {
 		answer, body := ask(t, client, site, path, forged()) //nolint:bodyclose // ask has closed it
 		for _, lie := range []string{"evil", "203.0.113.9", "http://" + strings.TrimPrefix(site, "https://")} {
@@ -123,7 +123,7 @@ func TestNoForgedHeaderReachesARedirectAPageOrKeycloaksEvents(t *testing.T) {
 	docker := openEngine(t)
 	b := browser.New(at.front(t).ViaEdge, func(c *http.Client, _ *http.Transport) { c.Transport = liar{c.Transport} })
 	t.Cleanup(b.Close)
-	page, err := b.Open(t.Context(), at.told.MLflow.URL+"/login")
+	page, err := b.Open(t.Context(), at.deployed.MLflow.URL+"/login")
 	require.NoError(t, err)
 	form := page.FormWith("username", "password")
 	require.NotNil(t, form, "no login form at %s", browser.Bare(page.URL))
@@ -133,7 +133,7 @@ func TestNoForgedHeaderReachesARedirectAPageOrKeycloaksEvents(t *testing.T) {
 	_, err = b.Submit(t.Context(), form)
 	require.NoError(t, err)
 	var event string
-	for line := range strings.Lines(logOf(t, docker, at.told.Keycloak.Container)) {
+	for line := range strings.Lines(logOf(t, docker, at.deployed.Keycloak.Container)) {
 		if strings.Contains(line, "LOGIN_ERROR") && strings.Contains(line, who.Username) {
 			event = line
 		}
@@ -141,7 +141,7 @@ func TestNoForgedHeaderReachesARedirectAPageOrKeycloaksEvents(t *testing.T) {
 	require.NotEmpty(t, event, "Keycloak says nothing of the login that failed")
 	require.Contains(t, event, "ipAddress=")
 	require.NotContains(t, event, "203.0.113.9")
-	network, err := docker.API().ContainerInspect(t.Context(), at.told.Edge.Container)
+	network, err := docker.API().ContainerInspect(t.Context(), at.deployed.Edge.Container)
 	require.NoError(t, err)
 	for _, of := range network.NetworkSettings.Networks {
 		require.NotContains(t, event, `ipAddress="`+of.IPAddress+`"`, "the edge itself, instead of its client")
@@ -187,14 +187,14 @@ func logOf(t *testing.T, docker *engine.Engine, name string) string {
 
 func TestEveryPageOfAPublicStackIsInHTTP2AndSaysWhatABrowserShallRefuse(t *testing.T) {
 	at := prodSite(t)
-	client := stranger(t, at)
+	client := anonymous(t, at)
 	for _, page := range []struct{ site, path string }{
-		{at.told.MLflow.URL, "/"},
-		{at.told.MLflow.URL, "/oidc/ui/auth"},
-		{at.told.MLflow.URL, "/api/2.0/mlflow/experiments/search"},
-		{at.told.MLflow.URL, "/metrics"},
-		{at.told.Keycloak.URL, "/realms/" + at.told.Realm.Name + "/account"},
-		{at.told.Keycloak.URL, "/admin/"},
+		{at.deployed.MLflow.URL, "/"},
+		{at.deployed.MLflow.URL, "/oidc/ui/auth"},
+		{at.deployed.MLflow.URL, "/api/2.0/mlflow/experiments/search"},
+		{at.deployed.MLflow.URL, "/metrics"},
+		{at.deployed.Keycloak.URL, "/realms/" + at.deployed.Realm.Name + "/account"},
+		{at.deployed.Keycloak.URL, "/admin/"},
 	} {
 		answer, _ := ask(t, client, page.site, page.path, nil) //nolint:bodyclose // ask has closed it
 		require.Equal(t, 2, answer.ProtoMajor, page.path)
@@ -210,11 +210,11 @@ func TestEveryPageOfAPublicStackIsInHTTP2AndSaysWhatABrowserShallRefuse(t *testi
 
 func TestEveryCookieOfAPublicStackIsSecureAndOutOfReachOfScripts(t *testing.T) {
 	at := prodSite(t)
-	client := stranger(t, at)
-	login, _ := ask(t, client, at.told.MLflow.URL, "/login", nil) //nolint:bodyclose // ask has closed it
+	client := anonymous(t, at)
+	login, _ := ask(t, client, at.deployed.MLflow.URL, "/login", nil) //nolint:bodyclose // ask has closed it
 	u, err := url.Parse(login.Header.Get("Location"))
 	require.NoError(t, err)
-	form, _ := ask(t, client, at.told.Keycloak.URL, u.RequestURI(), nil) //nolint:bodyclose // ask has closed it
+	form, _ := ask(t, client, at.deployed.Keycloak.URL, u.RequestURI(), nil) //nolint:bodyclose // ask has closed it
 	require.Equal(t, http.StatusOK, form.StatusCode)
 
 	ours := login.Cookies()
@@ -233,7 +233,7 @@ func TestEveryCookieOfAPublicStackIsSecureAndOutOfReachOfScripts(t *testing.T) {
 func TestPlainHTTPIsOnlyTheWayToHTTPS(t *testing.T) {
 	at := prodSite(t)
 	docker := openEngine(t)
-	for _, site := range []string{at.told.MLflow.URL, at.told.Keycloak.URL} {
+	for _, site := range []string{at.deployed.MLflow.URL, at.deployed.Keycloak.URL} {
 		u, err := url.Parse(site)
 		require.NoError(t, err)
 		request := httptest.NewRequest(http.MethodGet, "http://"+plainAddress(t, docker, at)+"/a/path?b=c", nil)
@@ -250,8 +250,8 @@ func TestPlainHTTPIsOnlyTheWayToHTTPS(t *testing.T) {
 // plainAddress is where the edge listens in plain http, other than for the console.
 func plainAddress(t *testing.T, docker *engine.Engine, at site) string {
 	t.Helper()
-	for _, address := range published(t, docker, at.told.Deployment)[at.told.Edge.Container] {
-		if address != at.told.Edge.HTTPS && "http://"+address != at.told.Keycloak.AdminURL {
+	for _, address := range published(t, docker, at.deployed.Deployment)[at.deployed.Edge.Container] {
+		if address != at.deployed.Edge.HTTPS && "http://"+address != at.deployed.Keycloak.AdminURL {
 			return address
 		}
 	}
@@ -267,10 +267,10 @@ var floodScript string
 func TestAFloodOfLoginsIsRefusedAndEverybodyElseGoesOn(t *testing.T) {
 	at := prodSite(t)
 	docker := openEngine(t)
-	server, err := docker.API().ContainerInspect(t.Context(), at.told.MLflow.Container)
+	server, err := docker.API().ContainerInspect(t.Context(), at.deployed.MLflow.Container)
 	require.NoError(t, err)
-	from := guest(t, docker, server.Image, at.told.Deployment+"-edge")
-	input, err := json.Marshal(map[string]any{"url": at.told.MLflow.URL, "authority": string(at.authority), "edge": "edge", "port": 8443, "logins": 80})
+	from := guest(t, docker, server.Image, at.deployed.Deployment+"-edge")
+	input, err := json.Marshal(map[string]any{"url": at.deployed.MLflow.URL, "authority": string(at.authority), "edge": "edge", "port": 8443, "logins": 80})
 	require.NoError(t, err)
 
 	result, err := docker.Exec(t.Context(), from, []string{"python", "-c", floodScript}, engine.Stdin(bytes.NewReader(input)))
@@ -286,20 +286,20 @@ func TestAFloodOfLoginsIsRefusedAndEverybodyElseGoesOn(t *testing.T) {
 	require.Positive(t, got.Logins["429"], "%v", got.Logins)
 	require.Len(t, got.Logins, 2, "%v", got.Logins)
 	require.Equal(t, http.StatusUnauthorized, got.API, "the API, which does not know this client, but answers")
-	mine, _ := ask(t, stranger(t, at), at.told.MLflow.URL, "/login", nil) //nolint:bodyclose // ask has closed it
+	mine, _ := ask(t, anonymous(t, at), at.deployed.MLflow.URL, "/login", nil) //nolint:bodyclose // ask has closed it
 	require.Equal(t, http.StatusFound, mine.StatusCode)
 	t.Logf("80 logins at once: %v", got.Logins)
 }
 
 func TestARequestThatIsTooLargeIsRefusedAndAnArtifactOfThatSizeIsNot(t *testing.T) {
 	at := prodSite(t)
-	client := stranger(t, at)
+	client := anonymous(t, at)
 	const size = 65 << 20
 	for path, want := range map[string]int{
 		"/api/2.0/mlflow/runs/log-batch":                http.StatusRequestEntityTooLarge,
 		"/api/2.0/mlflow-artifacts/artifacts/0/too/big": http.StatusUnauthorized, // it gets as far as MLflow, which wants to know who asks
 	} {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, at.told.MLflow.URL+path, io.LimitReader(zeros{}, size))
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, at.deployed.MLflow.URL+path, io.LimitReader(zeros{}, size))
 		require.NoError(t, err)
 		request.ContentLength = size
 		answer, err := client.Do(request)

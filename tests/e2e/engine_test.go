@@ -80,7 +80,7 @@ func TestExecStopsWaitingWhenItsContextEnds(t *testing.T) {
 	require.Less(t, time.Since(began), 5*time.Second)
 }
 
-func TestExecTellsAMissingContainerFromAStoppedOne(t *testing.T) {
+func TestExecDistinguishesAMissingContainerFromAStoppedOne(t *testing.T) {
 	docker := openEngine(t)
 	created, err := docker.API().ContainerCreate(t.Context(),
 		&container.Config{Image: baseImage(), Cmd: []string{"true"}}, nil, nil, nil,

@@ -31,7 +31,7 @@ type company struct {
 }
 
 // companyPeople are those whom the company knows, and their groups there. The thief
-// has the address of somebody whom the stack has.
+// has the address of a user whom the stack has.
 var companyPeople = map[string]struct{ email, group string }{
 	"olga": {"olga@company.example", "ml-admins"}, "mia": {"mia@company.example", "ml people"}, "nils": {"nils@company.example", "sales"},
 	"thief": {"demo-member@example.com", "ml-admins"},
@@ -162,10 +162,10 @@ func sends(t *testing.T, b *browser.Browser, page *browser.Page, field string) *
 	return page
 }
 
-// stranger is a browser of somebody from the company, at Keycloak's form.
-func (c *company) stranger(t *testing.T) (*browser.Browser, *browser.Page) {
+// visitor is a browser of a user from the company, at Keycloak's form.
+func (c *company) visitor(t *testing.T) (*browser.Browser, *browser.Page) {
 	t.Helper()
-	return begins(t, peopled.told, browser.RootCAs(c.o.roots))
+	return begins(t, peopled.deployed, browser.RootCAs(c.o.roots))
 }
 
 // said is what a page says that ends there.

@@ -18,13 +18,13 @@ import (
 )
 
 // passesALargeFile writes more than fits into the server's /tmp, and reads it.
-func passesALargeFile(t *testing.T, told outputs.Stack, beside kept) {
+func passesALargeFile(t *testing.T, deployed outputs.Stack, beside kept) {
 	t.Helper()
 	const size = 1100 << 20
-	at := kept{path: path.Dir(beside.path) + "/large.bin"}.at(told)
-	who := slices.IndexFunc(told.DemoUsers, func(u outputs.User) bool { return u.Username == "demo-member" })
+	at := kept{path: path.Dir(beside.path) + "/large.bin"}.at(deployed)
+	who := slices.IndexFunc(deployed.DemoUsers, func(u outputs.User) bool { return u.Username == "demo-member" })
 	require.GreaterOrEqual(t, who, 0)
-	token, err := login.Bearer(t.Context(), told, openEngine(t), told.DemoUsers[who])
+	token, err := login.Bearer(t.Context(), deployed, openEngine(t), deployed.DemoUsers[who])
 	require.NoError(t, err)
 	ask := func(method string, body io.Reader, into io.Writer) int64 {
 		request, err := http.NewRequestWithContext(t.Context(), method, at, body)
@@ -47,7 +47,7 @@ func passesALargeFile(t *testing.T, told outputs.Stack, beside kept) {
 	ask(http.MethodPut, source, io.Discard)
 	require.EqualValues(t, size, ask(http.MethodGet, nil, got))
 	require.Equal(t, sent.Sum(nil), got.Sum(nil))
-	left, err := openEngine(t).Exec(t.Context(), told.MLflow.Container, []string{"find", "/mlflow/artifacts/passing", "-type", "f"})
+	left, err := openEngine(t).Exec(t.Context(), deployed.MLflow.Container, []string{"find", "/mlflow/artifacts/passing", "-type", "f"})
 	require.NoError(t, err)
 	require.NoError(t, left.Err())
 	require.Empty(t, left.Stdout, "files on their way are left behind")

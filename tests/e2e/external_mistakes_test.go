@@ -76,7 +76,7 @@ func namesMistakes(t *testing.T, s *servers, l *lab) {
 }
 
 // findsWhatIsOpen opens one thing after the other at the services.
-func findsWhatIsOpen(t *testing.T, s *servers, told outputs.Stack) {
+func findsWhatIsOpen(t *testing.T, s *servers, deployed outputs.Stack) {
 	// password sets the one of the user default, who has the other one now; none lets
 	// everybody in.
 	password := func(before, after string) func(t *testing.T) {
@@ -107,7 +107,7 @@ func findsWhatIsOpen(t *testing.T, s *servers, told outputs.Stack) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.open(t)
-			shown := prove(t, told)
+			shown := prove(t, deployed)
 			test.shut(t)
 			require.Equal(t, test.checks, fallen(shown, report.Failed))
 			for _, c := range shown.Checks {
@@ -117,5 +117,5 @@ func findsWhatIsOpen(t *testing.T, s *servers, told outputs.Stack) {
 			}
 		})
 	}
-	requireAllPassed(t, prove(t, told))
+	requireAllPassed(t, prove(t, deployed))
 }

@@ -137,7 +137,7 @@ func (s *servers) runs(t *testing.T, from string, user int, script string, files
 	t.Helper()
 	created, err := s.docker.API().ContainerCreate(t.Context(),
 		&container.Config{Image: from, Entrypoint: []string{"bash", "-c", script}, Env: env},
-		&container.HostConfig{NetworkMode: "host"}, nil, nil, fmt.Sprintf("e2e-elsewhere-%d", time.Now().UnixNano()))
+		&container.HostConfig{NetworkMode: "host"}, nil, nil, fmt.Sprintf("e2e-external-%d", time.Now().UnixNano()))
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -190,7 +190,7 @@ func (s *servers) trusting(t *testing.T, component, from string) string {
 	t.Helper()
 	seen, err := s.docker.API().ImageInspect(t.Context(), from)
 	require.NoError(t, err)
-	name := fmt.Sprintf("e2e-elsewhere/%s:%d", component, time.Now().UnixNano())
+	name := fmt.Sprintf("e2e-external/%s:%d", component, time.Now().UnixNano())
 	built, err := s.docker.API().ImageBuild(t.Context(), archive(t, map[string]string{
 		"authority.crt": s.authority,
 		"Dockerfile": fmt.Sprintf("FROM %s\nUSER root\nCOPY authority.crt /usr/local/share/ca-certificates/e2e.crt\n"+
@@ -242,7 +242,7 @@ func certificateFor(t *testing.T, address string) (authority, chain, key string)
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	signed, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "elsewhere"}, IPAddresses: []net.IP{net.ParseIP(address)},
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "external"}, IPAddresses: []net.IP{net.ParseIP(address)},
 		NotBefore: template.NotBefore, NotAfter: template.NotAfter,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}, parent, &private.PublicKey, root)

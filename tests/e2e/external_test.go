@@ -59,7 +59,7 @@ func (s *servers) makes(t *testing.T, prefix string, change ...string) {
 	}
 }
 
-// settings are those of a stack whose data is all elsewhere.
+// settings are those of a stack whose data is all external.
 func (s *servers) settings(prefix string) string {
 	file := func(name string) string { return filepath.Join(s.secrets, name) }
 	return fmt.Sprintf(`  mlflow-sso:images:
@@ -111,13 +111,13 @@ type kept struct {
 	content          []byte
 }
 
-func logsAFile(t *testing.T, told outputs.Stack) kept {
+func logsAFile(t *testing.T, deployed outputs.Stack) kept {
 	t.Helper()
-	member := signIn(t, told, "demo-member")
+	member := signIn(t, deployed, "demo-member")
 	var experiment struct {
 		ID string `json:"experiment_id"`
 	}
-	call(t, member, told, "experiments/create", map[string]string{"name": "elsewhere"}, &experiment)
+	call(t, member, deployed, "experiments/create", map[string]string{"name": "external"}, &experiment)
 	var run struct {
 		Run struct {
 			Info struct {
@@ -125,22 +125,22 @@ func logsAFile(t *testing.T, told outputs.Stack) kept {
 			} `json:"info"`
 		} `json:"run"`
 	}
-	call(t, member, told, "runs/create", map[string]any{"experiment_id": experiment.ID, "start_time": time.Now().UnixMilli()}, &run)
+	call(t, member, deployed, "runs/create", map[string]any{"experiment_id": experiment.ID, "start_time": time.Now().UnixMilli()}, &run)
 	k := kept{experiment.ID, experiment.ID + "/" + run.Run.Info.ID + "/artifacts/weights.bin", make([]byte, 7<<20)}
 	_, _ = rand.Read(k.content)
-	page, err := member.Fetch(t.Context(), http.MethodPut, k.at(told), http.Header{"Content-Type": {"application/octet-stream"}}, k.content)
+	page, err := member.Fetch(t.Context(), http.MethodPut, k.at(deployed), http.Header{"Content-Type": {"application/octet-stream"}}, k.content)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, page.Status, "%s", page.Body)
 	return k
 }
 
-func (k kept) at(told outputs.Stack) string {
-	return told.MLflow.URL + "/api/2.0/mlflow-artifacts/artifacts/" + k.path
+func (k kept) at(deployed outputs.Stack) string {
+	return deployed.MLflow.URL + "/api/2.0/mlflow-artifacts/artifacts/" + k.path
 }
 
-func (k kept) requireThere(t *testing.T, told outputs.Stack) {
+func (k kept) requireThere(t *testing.T, deployed outputs.Stack) {
 	t.Helper()
-	page, err := signIn(t, told, "demo-member").Fetch(t.Context(), http.MethodGet, k.at(told), nil, nil)
+	page, err := signIn(t, deployed, "demo-member").Fetch(t.Context(), http.MethodGet, k.at(deployed), nil, nil)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, page.Status, "%s", page.Body)
 	require.True(t, bytes.Equal(k.content, page.Body), "got %d bytes that are not the %d that were logged", len(page.Body), len(k.content))
@@ -163,9 +163,9 @@ func (s *servers) inBucket(t *testing.T) map[string]int64 {
 	return found
 }
 
-// A stack of which no data is on this host: brought up, used, broken, taken down,
-// and gone, with all that is elsewhere still there.
-func TestAStackWithItsDataElsewhere(t *testing.T) {
+// A stack of which no data is on this host: brought up, used, broken, torn down,
+// and gone, with all that is external still there.
+func TestAStackWithExternalData(t *testing.T) {
 	nightly(t)
 	s := startServers(t)
 	l := ownLab(t)
@@ -182,7 +182,7 @@ func TestAStackWithItsDataElsewhere(t *testing.T) {
 	got := l.must(t, "up")
 	require.Contains(t, got.stdout, "database-access")
 	require.Contains(t, got.stdout, "artifact-store")
-	told, err := l.outputs(t.Context())
+	deployed, err := l.outputs(t.Context())
 	require.NoError(t, err)
 
 	var passing []string // volumes without a name
@@ -209,16 +209,16 @@ func TestAStackWithItsDataElsewhere(t *testing.T) {
 			where usename <> 'postgres' group by usename order by usename`
 		require.Equal(t, "keycloak true\nmlflow true\nmlflow_auth true", s.sql(t, "postgres", sessions))
 	})
-	logged := logsAFile(t, told)
+	logged := logsAFile(t, deployed)
 	t.Run("a file goes through MLflow into the bucket and back", func(t *testing.T) {
-		logged.requireThere(t, told)
+		logged.requireThere(t, deployed)
 		content, err := os.ReadFile(filepath.Join(s.bucket, "team", logged.path))
 		require.NoError(t, err)
 		require.True(t, bytes.Equal(logged.content, content))
 	})
-	t.Run("a file that is larger than the server's memory for it goes through", func(t *testing.T) { passesALargeFile(t, told, logged) })
+	t.Run("a file that is larger than the server's memory for it goes through", func(t *testing.T) { passesALargeFile(t, deployed, logged) })
 	t.Run("mistakes are named soon and stop nothing that runs", func(t *testing.T) { namesMistakes(t, s, l) })
-	t.Run("verify finds what is open", func(t *testing.T) { findsWhatIsOpen(t, s, told) })
+	t.Run("verify finds what is open", func(t *testing.T) { findsWhatIsOpen(t, s, deployed) })
 	t.Run("destroy and up go on with what is there", func(t *testing.T) {
 		got := l.must(t, "destroy")
 		require.Len(t, passing, 1, "what goes through the server")
@@ -231,7 +231,7 @@ func TestAStackWithItsDataElsewhere(t *testing.T) {
 		require.NoError(t, err)
 		logged.requireThere(t, again)
 	})
-	t.Run("destroy with data leaves what is elsewhere, and who starts anew is told why that fails", func(t *testing.T) {
+	t.Run("destroy with data leaves what is external, and a new start says why it fails", func(t *testing.T) {
 		before := s.inBucket(t)
 		l.must(t, "destroy", "--delete-data", "--yes")
 		require.Empty(t, things(t, l.name))
@@ -240,13 +240,13 @@ func TestAStackWithItsDataElsewhere(t *testing.T) {
 		require.Equal(t, "1", s.sql(t, "mlflow", "select count(*) from experiments where experiment_id = "+logged.experiment))
 		require.Equal(t, "1", s.sql(t, "keycloak", "select count(*) from realm where name = 'mlflow'"))
 
-		refused(t, l, "its database was made with another root secret", "drop the database there and make it anew")
+		refused(t, l, "its database was made with another root secret", "drop the database there and create it again")
 	})
 }
 
 // The volumes that are not wanted any more hold data of which nobody knows whether
 // it was moved: here it was not.
-func TestDataThatMovesElsewhereStaysWhereItWas(t *testing.T) {
+func TestDataThatMovesToExternalServicesStaysWhereItWas(t *testing.T) {
 	nightly(t)
 	s := startServers(t)
 	l := ownLab(t)
@@ -275,7 +275,7 @@ func TestDataThatMovesElsewhereStaysWhereItWas(t *testing.T) {
 
 	// What is in an old volume is as old as the move: nobody goes back to it unaware.
 	require.NoError(t, os.WriteFile(l.file, text, 0o600))
-	refused(t, l, "from before its data was moved elsewhere", "docker volume rm")
+	refused(t, l, "from before its data was moved to an external service", "docker volume rm")
 
 	require.NoError(t, os.WriteFile(l.file, append(text, s.settings("moved_")...), 0o600))
 	l.must(t, "up", "--no-verify") // without the protection

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What people do to a stack by hand.
+// What people do to a stack manually.
 
 func (w *ward) name(component string) string { return w.lab.name + "-" + component }
 
@@ -58,7 +58,7 @@ func disconnect(component, of string) func(*ward) {
 	}
 }
 
-// remake makes a container anew with something changed, as who starts it by hand does.
+// remake recreates a container with something changed, as who starts it manually does.
 // It is waited for as long as it needs to get healthy, if it can.
 func remake(component string, wait bool, change func(*container.Config)) func(*ward) {
 	return func(w *ward) {
@@ -95,7 +95,7 @@ func remake(component string, wait bool, change func(*container.Config)) func(*w
 	}
 }
 
-// variable is a container that was made anew with another value; empty takes it away.
+// variable is a container that was recreated with another value; empty takes it away.
 func variable(component, name, value string) func(*ward) {
 	return remake(component, true, setVariable(name, value))
 }
@@ -112,8 +112,8 @@ func setVariable(name, value string) func(*container.Config) {
 // inKeycloak is a change over the admin API.
 func inKeycloak(change func(ctx context.Context, api *gocloak.GoCloak, token, realm string) error) func(*ward) {
 	return func(w *ward) {
-		api, token := keycloakAdmin(w.T, w.told)
-		require.NoError(w, change(w.Context(), api, token, w.told.Realm.Name))
+		api, token := keycloakAdmin(w.T, w.deployed)
+		require.NoError(w, change(w.Context(), api, token, w.deployed.Realm.Name))
 	}
 }
 
@@ -130,22 +130,22 @@ func setRealm(change func(*gocloak.RealmRepresentation)) func(*ward) {
 
 func inClient(change func(*gocloak.Client)) func(*ward) {
 	return func(w *ward) {
-		client := oidcClient(w.T, w.told)
+		client := oidcClient(w.T, w.deployed)
 		change(client)
-		api, token := keycloakAdmin(w.T, w.told)
-		require.NoError(w, api.UpdateClient(w.Context(), token, w.told.Realm.Name, *client))
+		api, token := keycloakAdmin(w.T, w.deployed)
+		require.NoError(w, api.UpdateClient(w.Context(), token, w.deployed.Realm.Name, *client))
 	}
 }
 
 // inMapper changes a mapper of MLflow's client, or removes it.
 func inMapper(name string, change func(map[string]string)) func(*ward) {
 	return func(w *ward) {
-		client := oidcClient(w.T, w.told)
+		client := oidcClient(w.T, w.deployed)
 		mappers := *client.ProtocolMappers
 		at := slices.IndexFunc(mappers, func(m gocloak.ProtocolMapperRepresentation) bool { return gocloak.PString(m.Name) == name })
 		require.GreaterOrEqual(w, at, 0, "no mapper %s", name)
-		api, token := keycloakAdmin(w.T, w.told)
-		realm, id := w.told.Realm.Name, *mappers[at].ID
+		api, token := keycloakAdmin(w.T, w.deployed)
+		realm, id := w.deployed.Realm.Name, *mappers[at].ID
 		if change == nil {
 			require.NoError(w, api.DeleteClientProtocolMapper(w.Context(), token, realm, *client.ID, id))
 			return

@@ -36,7 +36,7 @@ func faultsInPlace() []fault {
 		{"Redis is stopped", "container-exited", []string{"redis-refuses"}, stop("redis"), "docker start NAME-redis"},
 		{"Postgres is stopped", "container-exited", withoutDB, stop("postgres"), "docker start NAME-postgres"},
 		{"Keycloak is stopped", "container-exited", []string{"keycloak-unreachable", "login-refused"}, stop("keycloak"), "docker start NAME-keycloak"},
-		{"the keeper is stopped", "container-exited", nil, stop("keeper"), "docker start NAME-keeper"},
+		{"identity sync is stopped", "container-exited", nil, stop("keeper"), "docker start NAME-keeper"},
 		{"Redis is paused", "container-paused", []string{"redis-refuses"}, pause("redis"), "docker unpause NAME-redis"},
 		{"Redis's container is removed", "container-missing", []string{"redis-refuses"}, remove("redis"), up},
 		{"MLflow is taken off the data network", "network-disconnected", []string{"container-unhealthy", "database-refuses", "redis-refuses", "login-refused"}, disconnect("mlflow", "data"), "docker network connect --alias mlflow NAME-data NAME-mlflow"},
@@ -62,7 +62,7 @@ func faultsInPlace() []fault {
 		{"the members' group is renamed", "group-missing", nil, renameGroup("mlflow-users", "mlflow-people"), refresh},
 		{"the redirect URI is another", "redirect-uri-missing", noLogin, inClient(func(c *gocloak.Client) { c.RedirectURIs = &[]string{"http://localhost:1/callback"} }), refresh},
 		{"any redirect URI is taken", "redirect-uri-too-broad", nil, inClient(func(c *gocloak.Client) { *c.RedirectURIs = append(*c.RedirectURIs, "*") }), refresh},
-		{"the client's secret is changed", "client-secret-changed", nil, inClient(func(c *gocloak.Client) { c.Secret = gocloak.StringP("another one, typed by hand") }), refresh},
+		{"the client's secret is changed", "client-secret-changed", nil, inClient(func(c *gocloak.Client) { c.Secret = gocloak.StringP("another one, typed manually") }), refresh},
 		{"the client is disabled", "client-disabled", noLogin, inClient(func(c *gocloak.Client) { c.Enabled = gocloak.BoolP(false) }), refresh},
 		{"the client's standard flow is off", "standard-flow-off", noLogin, inClient(func(c *gocloak.Client) { c.StandardFlowEnabled = gocloak.BoolP(false) }), refresh},
 		{"Keycloak demands https", "ssl-required", []string{"issuer-differs", "keycloak-unreachable", "login-refused"}, setRealm(func(r *gocloak.RealmRepresentation) { r.SslRequired = gocloak.StringP("all") }), refresh},
@@ -70,18 +70,18 @@ func faultsInPlace() []fault {
 	}
 }
 
-// faultsMadeAnew are those of containers that somebody made anew by hand, and of what is
+// faultsRecreated are those of containers that a user recreated manually, and of what is
 // in them. Together with the ones above they are the table.
-func faultsMadeAnew() []fault {
+func faultsRecreated() []fault {
 	const mlflow, refresh = "docker restart NAME-mlflow", "mlflow-sso up --refresh"
 	return []fault{
 		{"Redis is started without a password", "command", []string{"redis-open", "redis-refuses", "container-unhealthy"}, remake("redis", false, func(c *container.Config) {
 			c.Entrypoint, c.Cmd = []string{"redis-server"}, []string{"--protected-mode", "no", "--save", ""}
 		}), refresh},
-		{"MLflow is told another issuer", "issuer", noLogin, variable("mlflow", "OIDC_ISSUER", "http://keycloak:8080/realms/mlflow"), refresh},
+		{"MLflow is given another issuer", "issuer", noLogin, variable("mlflow", "OIDC_ISSUER", "http://keycloak:8080/realms/mlflow"), refresh},
 		{"MLflow is sent to Keycloak at localhost", "discovery-url", []string{"keycloak-unreachable", "login-refused"}, variable("mlflow", "OIDC_DISCOVERY_URL", "http://localhost:8080/realms/mlflow/.well-known/openid-configuration"), refresh},
 		{"MLflow answers to other hosts only", "allowed-hosts", noLogin, variable("mlflow", "MLFLOW_SERVER_ALLOWED_HOSTS", "mlflow.example,127.0.0.1:5000"), refresh},
-		{"MLflow has another key of sessions", "session-key", nil, remake("mlflow", false, setVariable("SECRET_KEY", "a key that somebody typed by hand here")), refresh},
+		{"MLflow has another key of sessions", "session-key", nil, remake("mlflow", false, setVariable("SECRET_KEY", "a key that a user typed manually here")), refresh},
 		{"MLflow looks for Redis at localhost", "redis-url", []string{"redis-refuses", "login-refused"}, variable("mlflow", "CACHE_REDIS_URL", "redis://localhost:6379/0"), refresh},
 		{"MLflow takes no browser's origin", "cors-origin", nil, remake("mlflow", false, setVariable("MLFLOW_SERVER_CORS_ALLOWED_ORIGINS", "http://other.example")), refresh},
 		{"MLflow's job runner is on", "job-runner", nil, remake("mlflow", false, setVariable("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "true")), refresh},

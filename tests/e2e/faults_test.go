@@ -23,30 +23,30 @@ import (
 
 // fault is one mistake, made on purpose on a stack that runs.
 type fault struct {
-	// name is a row of the table: what somebody did.
+	// name is a row of the table: what a user did.
 	name string
 	// found is the ID of the first finding.
 	found string
 	// effects are IDs that may stand behind it, as consequences.
 	effects []string
 	break_  func(*ward)
-	// mend is the command that doctor shall name, for a stack called NAME and without
+	// fix is the command that doctor shall name, for a stack called NAME and without
 	// the flags that choose it.
-	mend string
+	fix string
 }
 
-// ward is the stack that is broken and mended.
+// ward is the stack that is broken and fixed.
 type ward struct {
 	*testing.T
-	lab    *lab
-	told   outputs.Stack
-	docker *engine.Engine
+	lab      *lab
+	deployed outputs.Stack
+	docker   *engine.Engine
 }
 
 // judged is how doctor did on one fault.
 type judged struct {
 	fault
-	first, mended string
+	first, fixed string
 	// missed says that the first finding is another, alarms are findings that are
 	// neither it nor a consequence of it.
 	missed bool
@@ -74,33 +74,33 @@ func (w *ward) examine() sick {
 	w.Helper()
 	got, err := w.lab.run(w.Context(), "doctor", "--output", "json")
 	require.NoError(w, err)
-	var told sick
-	require.NoError(w, json.Unmarshal([]byte(got.stdout), &told), "%s\n%s", got.stderr, got.stdout)
+	var diagnosis sick
+	require.NoError(w, json.Unmarshal([]byte(got.stdout), &diagnosis), "%s\n%s", got.stderr, got.stdout)
 	switch {
-	case told.Healthy:
+	case diagnosis.Healthy:
 		require.Zero(w, got.code)
-		require.Empty(w, told.Findings)
-		require.Empty(w, told.NotRun)
-	case len(told.Findings) > 0:
+		require.Empty(w, diagnosis.Findings)
+		require.Empty(w, diagnosis.NotRun)
+	case len(diagnosis.Findings) > 0:
 		require.Equal(w, foundCode, got.code)
 	default:
 		require.Equal(w, unseenCode, got.code)
 	}
 	w.noSecret(got.stdout + got.stderr)
-	return told
+	return diagnosis
 }
 
 // noSecret demands that no password of the stack is in a text.
 func (w *ward) noSecret(text string) {
 	w.Helper()
-	secrets := []string{w.told.Keycloak.Provider.Secret, w.told.Keycloak.Admin.Password}
-	for _, user := range w.told.DemoUsers {
+	secrets := []string{w.deployed.Keycloak.Provider.Secret, w.deployed.Keycloak.Admin.Password}
+	for _, user := range w.deployed.DemoUsers {
 		secrets = append(secrets, user.Password)
 	}
-	for _, name := range w.told.Containers() {
+	for _, name := range w.deployed.Containers() {
 		seen, err := w.docker.API().ContainerInspect(w.Context(), name)
 		if err != nil {
-			continue // it is away, which is what is looked at
+			continue // it is away, which is what is checked
 		}
 		for _, pair := range seen.Config.Env {
 			if key, value, _ := strings.Cut(pair, "="); strings.Contains(key, "PASSWORD") || strings.Contains(key, "SECRET") {
@@ -109,13 +109,13 @@ func (w *ward) noSecret(text string) {
 		}
 	}
 	for _, secret := range secrets {
-		require.False(w, len(secret) >= 8 && strings.Contains(text, secret), "doctor told a secret")
+		require.False(w, len(secret) >= 8 && strings.Contains(text, secret), "doctor reported a secret")
 	}
 }
 
-// mend runs the command that doctor named, literally. What brings the stack up ends
+// fix runs the command that doctor named, literally. What brings the stack up ends
 // without its own proof: there is one at the end of all.
-func (w *ward) mend(command string) {
+func (w *ward) fix(command string) {
 	w.Helper()
 	command, _, _ = strings.Cut(command, " #")
 	if strings.HasPrefix(command, w.lab.tool+" up ") {
@@ -127,7 +127,7 @@ func (w *ward) mend(command string) {
 	require.NoError(w, err, "%s\n%s", command, said)
 }
 
-// waitHealthy waits until doctor finds nothing more: what was started anew takes a while.
+// waitHealthy waits until doctor finds nothing more: what was restarted takes a while.
 func (w *ward) waitHealthy() {
 	w.Helper()
 	var last sick
@@ -139,42 +139,42 @@ func (w *ward) waitHealthy() {
 			return
 		}
 	}
-	require.Fail(w, "not mended", "%+v", last)
+	require.Fail(w, "not fixed", "%+v", last)
 }
 
 // ready says whether all containers are healthy, which costs less than asking doctor.
 func (w *ward) ready() bool {
-	return !slices.ContainsFunc(w.told.Containers(), func(name string) bool { return !ready(w.Context(), w.docker, name) })
+	return !slices.ContainsFunc(w.deployed.Containers(), func(name string) bool { return !ready(w.Context(), w.docker, name) })
 }
 
 func (w *ward) judge(f fault) judged {
 	w.Helper()
 	began := time.Now()
 	f.break_(w)
-	told := w.examine()
+	diagnosis := w.examine()
 	j := judged{fault: f, missed: true}
-	if len(told.Findings) > 0 {
-		j.first, j.mended = told.Findings[0].ID, told.Findings[0].Fix
-		j.missed = j.first != f.found || told.Findings[0].FollowsFrom != ""
+	if len(diagnosis.Findings) > 0 {
+		j.first, j.fixed = diagnosis.Findings[0].ID, diagnosis.Findings[0].Fix
+		j.missed = j.first != f.found || diagnosis.Findings[0].FollowsFrom != ""
 	}
-	for i, finding := range told.Findings {
-		w.Logf("%s: %d. %s [%s] got %s; mend %s; follows %s", f.name, i+1, finding.ID, finding.Component, finding.Got, finding.Fix, finding.FollowsFrom)
+	for i, finding := range diagnosis.Findings {
+		w.Logf("%s: %d. %s [%s] got %s; fix %s; follows %s", f.name, i+1, finding.ID, finding.Component, finding.Got, finding.Fix, finding.FollowsFrom)
 		if i > 0 && (finding.FollowsFrom == "" || !slices.Contains(f.effects, finding.ID)) {
 			j.alarms = append(j.alarms, finding.ID)
 		}
 	}
-	for _, unseen := range told.NotRun {
-		w.Logf("%s: not looked at: %s: %s", f.name, unseen.Examination, unseen.Reason)
+	for _, unseen := range diagnosis.NotRun {
+		w.Logf("%s: not checked: %s: %s", f.name, unseen.Examination, unseen.Reason)
 	}
-	if j.mended != "" {
-		w.mend(j.mended)
+	if j.fixed != "" {
+		w.fix(j.fixed)
 		w.waitHealthy()
 	}
 	j.took = time.Since(began)
 	return j
 }
 
-func TestEveryFaultIsFoundNamedAndMendedByTheCommandThatDoctorNames(t *testing.T) {
+func TestEveryFaultIsFoundNamedAndFixedByTheCommandThatDoctorNames(t *testing.T) {
 	if allTests {
 		t.Parallel() // ownLab does it else
 	}
@@ -182,13 +182,13 @@ func TestEveryFaultIsFoundNamedAndMendedByTheCommandThatDoctorNames(t *testing.T
 		// A sample: CI shows that doctor finds and fixes, the nightly run that it does so for each.
 		l := ownLab(t)
 		l.must(t, "up", "--no-verify")
-		told, err := l.outputs(t.Context())
+		deployed, err := l.outputs(t.Context())
 		require.NoError(t, err)
-		w := &ward{T: t, lab: l, told: told, docker: openEngine(t)}
+		w := &ward{T: t, lab: l, deployed: deployed, docker: openEngine(t)}
 		w.judgeWhole(faultsInPlace()[:faultSample])
 		return
 	}
-	wards := [][]fault{faultsInPlace(), faultsMadeAnew()}
+	wards := [][]fault{faultsInPlace(), faultsRecreated()}
 	done := make([][]judged, len(wards))
 	// Two stacks at once: most of the time is spent waiting for something to start.
 	t.Run("dev", func(t *testing.T) {
@@ -196,15 +196,15 @@ func TestEveryFaultIsFoundNamedAndMendedByTheCommandThatDoctorNames(t *testing.T
 			t.Run(fmt.Sprintf("stack-%d", i+1), func(t *testing.T) {
 				l := ownLab(t)
 				l.must(t, "up")
-				told, err := l.outputs(t.Context())
+				deployed, err := l.outputs(t.Context())
 				require.NoError(t, err)
-				w := &ward{T: t, lab: l, told: told, docker: openEngine(t)}
+				w := &ward{T: t, lab: l, deployed: deployed, docker: openEngine(t)}
 				done[i] = w.judgeWhole(all)
 			})
 		}
 	})
 	behind := &ward{T: t, lab: public.up(t), docker: openEngine(t)}
-	behind.told = public.told
+	behind.deployed = public.deployed
 	table := append(slices.Concat(done...), behind.judgeWhole(edgeFaults())...)
 	require.GreaterOrEqual(t, len(table), 24)
 	goldenTable(t, filepath.Join(behind.lab.root, "docs", "how-to", "troubleshooting.md"), "faults", faultTable(table))
@@ -233,7 +233,7 @@ func (w *ward) judgeAll(all []fault) (done []judged) {
 			t.Logf("%s: %s, %s", f.name, j.first, j.took.Round(time.Second))
 			require.False(t, j.missed, "first is %q, want %q", j.first, f.found)
 			require.Empty(t, j.alarms, "what is healthy is blamed")
-			require.Equal(t, f.mend, w.lab.plain(j.mended))
+			require.Equal(t, f.fix, w.lab.plain(j.fixed))
 		})
 		if !ran && !w.recovered() {
 			w.Fatal("the stack is no longer whole; the rest is left out")
@@ -265,7 +265,7 @@ func faultTable(done []judged) string {
 		} else {
 			caught++
 		}
-		fmt.Fprintf(&b, "| %s | `%s` | `%s` |\n", j.name, j.first, j.mend)
+		fmt.Fprintf(&b, "| %s | `%s` | `%s` |\n", j.name, j.first, j.fix)
 	}
 	fmt.Fprintf(&b, "\n%d faults: %d caught, %d missed, %d false alarms.\n", len(done), caught, missed, alarms)
 	return b.String()

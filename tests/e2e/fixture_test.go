@@ -115,14 +115,14 @@ func (l *lab) must(t *testing.T, verb string, more ...string) ended {
 }
 
 // outputs are read from the state, as every command does.
-func (l *lab) outputs(ctx context.Context) (told outputs.Stack, err error) {
+func (l *lab) outputs(ctx context.Context) (deployed outputs.Stack, err error) {
 	command := exec.CommandContext(ctx, filepath.Join(l.root, "bin", "mlflow-sso"), "outputs", "--stack", l.name, "--file", l.file)
 	command.Dir, command.Env = l.root, append(os.Environ(), l.env...)
 	raw, err := command.Output()
 	if err != nil {
-		return told, fmt.Errorf("outputs of %s: %w", l.name, err)
+		return deployed, fmt.Errorf("outputs of %s: %w", l.name, err)
 	}
-	return told, json.Unmarshal(raw, &told)
+	return deployed, json.Unmarshal(raw, &deployed)
 }
 
 // ownLab is a lab for one test, gone with everything afterwards. Tests with one run side
@@ -143,11 +143,11 @@ func ownLab(t *testing.T, env ...string) *lab {
 
 // common is one stack for all tests that leave it as they found it.
 type common struct {
-	once sync.Once
-	make func(folder string) (*lab, error)
-	lab  *lab
-	told outputs.Stack
-	err  error
+	once     sync.Once
+	make     func(folder string) (*lab, error)
+	lab      *lab
+	deployed outputs.Stack
+	err      error
 }
 
 // shared is like the dev stack, public like the prod stack.
@@ -174,7 +174,7 @@ func (c *common) up(t *testing.T) *lab {
 			err = fmt.Errorf("up ended with %d:\n%s\n%s", got.code, got.stderr, got.stdout)
 		}
 		if err == nil {
-			c.told, err = c.lab.outputs(context.Background())
+			c.deployed, err = c.lab.outputs(context.Background())
 		}
 		c.err = err
 	})
@@ -188,9 +188,9 @@ func sharedLab(t *testing.T) *lab { t.Helper(); return shared.up(t) }
 func runningStack(t *testing.T) outputs.Stack {
 	t.Helper()
 	sharedLab(t)
-	told := shared.told
-	told.DemoUsers = append([]outputs.User(nil), told.DemoUsers...)
-	return told
+	deployed := shared.deployed
+	deployed.DemoUsers = append([]outputs.User(nil), deployed.DemoUsers...)
+	return deployed
 }
 
 func TestMain(m *testing.M) {

@@ -34,25 +34,25 @@ const (
 // slow machine to see it.
 const remembers = 10 * time.Second
 
-// employee is somebody with everything that lets a person in: a session, a personal
+// employee is a user with everything that lets a person in: a session, a personal
 // token, an access token of Keycloak's.
 type employee struct {
 	*login.Person
-	told   outputs.Stack
-	client *http.Client
-	basic  string
-	bearer string
+	deployed outputs.Stack
+	client   *http.Client
+	basic    string
+	bearer   string
 }
 
 // employ makes one in the group of users.
-func employ(t *testing.T, told outputs.Stack, visit *login.Scenario, role string) *employee {
+func employ(t *testing.T, deployed outputs.Stack, visit *login.Scenario, role string) *employee {
 	t.Helper()
-	who, err := visit.Add(t.Context(), role, told.Realm.UserGroup)
+	who, err := visit.Add(t.Context(), role, deployed.Realm.UserGroup)
 	require.NoError(t, err)
 	require.NoError(t, visit.SignIn(t.Context(), who))
 	body, err := json.Marshal(map[string]string{"name": "mine", "expiration": time.Now().UTC().Add(time.Hour).Format(time.RFC3339)})
 	require.NoError(t, err)
-	page, err := who.Browser().Fetch(t.Context(), http.MethodPost, told.MLflow.URL+mePath+"/tokens", nil, body)
+	page, err := who.Browser().Fetch(t.Context(), http.MethodPost, deployed.MLflow.URL+mePath+"/tokens", nil, body)
 	require.NoError(t, err)
 	var issued struct {
 		Token string `json:"token"`
@@ -61,22 +61,22 @@ func employ(t *testing.T, told outputs.Stack, visit *login.Scenario, role string
 	require.NotEmpty(t, issued.Token)
 	bearer, err := visit.Token(t.Context(), who)
 	require.NoError(t, err)
-	way, err := edgeclient.Open(t.Context(), told, openEngine(t))
+	way, err := edgeclient.Open(t.Context(), deployed, openEngine(t))
 	require.NoError(t, err)
 	e := &employee{
-		Person: who, told: told, client: way.HTTP(), bearer: "Bearer " + bearer,
+		Person: who, deployed: deployed, client: way.HTTP(), bearer: "Bearer " + bearer,
 		basic: "Basic " + base64.StdEncoding.EncodeToString([]byte(who.Email()+":"+issued.Token)),
 	}
-	require.Equal(t, []int{200, 200, 200}, e.tries(t), "session, personal token and access token of somebody who is there")
+	require.Equal(t, []int{200, 200, 200}, e.tries(t), "session, personal token and access token of a user who is there")
 	return e
 }
 
 // tries are the answers to the session, the personal token and the access token.
 func (e *employee) tries(t *testing.T) []int {
 	t.Helper()
-	page, err := e.Browser().Fetch(t.Context(), http.MethodGet, e.told.MLflow.URL+mePath, nil, nil)
+	page, err := e.Browser().Fetch(t.Context(), http.MethodGet, e.deployed.MLflow.URL+mePath, nil, nil)
 	require.NoError(t, err)
-	return []int{page.Status, status(t, e.client, e.told.MLflow.URL+mePath, e.basic), status(t, e.client, e.told.MLflow.URL+mePath, e.bearer)}
+	return []int{page.Status, status(t, e.client, e.deployed.MLflow.URL+mePath, e.basic), status(t, e.client, e.deployed.MLflow.URL+mePath, e.bearer)}
 }
 
 func status(t *testing.T, client *http.Client, address, authorization string) int {
@@ -90,46 +90,46 @@ func status(t *testing.T, client *http.Client, address, authorization string) in
 	return answer.StatusCode
 }
 
-// Whatever makes somebody leave, all that they hold ends in the time that is promised,
+// Whatever makes a user leave, all that they hold ends in the time that is promised,
 // and who comes back starts with nothing of it but their account.
 func TestWhoeverLeavesKeycloakLosesSessionAndTokensInTime(t *testing.T) {
-	told := runningStack(t)
+	deployed := runningStack(t)
 	docker := openEngine(t)
-	visit := login.NewScenario(told, docker)
+	visit := login.NewScenario(deployed, docker)
 	require.NoError(t, visit.SetUp(t.Context()))
 	t.Cleanup(func() { _, err := visit.TearDown(context.Background()); require.NoError(t, err) })
 	ways := map[string]func(*gocloak.GoCloak, string, *employee) error{
 		"disabled": func(api *gocloak.GoCloak, token string, e *employee) error { return enable(t, api, token, e, false) },
 		"without a group": func(api *gocloak.GoCloak, token string, e *employee) error {
-			return inGroup(t, api, token, e, told.Realm.UserGroup, false)
+			return inGroup(t, api, token, e, deployed.Realm.UserGroup, false)
 		},
 		"deleted": func(api *gocloak.GoCloak, token string, e *employee) error {
-			return api.DeleteUser(t.Context(), token, told.Realm.Name, e.ID)
+			return api.DeleteUser(t.Context(), token, deployed.Realm.Name, e.ID)
 		},
 	}
 	gone := map[string]*employee{}
 	for name := range ways {
-		gone[name] = employ(t, told, visit, strings.ReplaceAll(name, " ", "-"))
+		gone[name] = employ(t, deployed, visit, strings.ReplaceAll(name, " ", "-"))
 	}
-	stays := employ(t, told, visit, "stays")
-	promoted := employ(t, told, visit, "promoted")
+	stays := employ(t, deployed, visit, "stays")
+	promoted := employ(t, deployed, visit, "promoted")
 	require.Equal(t, 403, promoted.asks(t, usersPath))
 
-	api, token := keycloakAdmin(t, told)
+	api, token := keycloakAdmin(t, deployed)
 	began := time.Now()
 	for name, leave := range ways {
 		require.NoError(t, leave(api, token, gone[name]), name)
 	}
-	require.NoError(t, inGroup(t, api, token, promoted, told.Realm.AdminGroup, true))
+	require.NoError(t, inGroup(t, api, token, promoted, deployed.Realm.AdminGroup, true))
 
-	limit := syncstatus.Expired(told) + remembers
+	limit := syncstatus.Expired(deployed) + remembers
 	for name, e := range gone {
 		require.Eventually(t, func() bool { return assert.ObjectsAreEqual([]int{401, 401, 401}, e.tries(t)) }, limit-time.Since(began).Truncate(time.Second)+time.Second, 200*time.Millisecond,
 			"%s: %v after %s", name, e.tries(t), time.Since(began))
 		t.Logf("%s: session, personal token and access token ended within %s; promised are %s", name, time.Since(began).Round(time.Second), limit)
 	}
 	require.Eventually(t, func() bool { return promoted.asks(t, usersPath) == 200 }, limit, 200*time.Millisecond, "an administrator without a new login")
-	require.Equal(t, []int{200, 200, 200}, stays.tries(t), "somebody who did nothing")
+	require.Equal(t, []int{200, 200, 200}, stays.tries(t), "a user who did nothing")
 
 	// Back again, once no process of MLflow's remembers that they were active: the account
 	// wakes up, and no token of before does.
@@ -151,27 +151,27 @@ func TestWhoeverLeavesKeycloakLosesSessionAndTokensInTime(t *testing.T) {
 // asks is the answer to the session at another path.
 func (e *employee) asks(t *testing.T, path string) int {
 	t.Helper()
-	page, err := e.Browser().Fetch(t.Context(), http.MethodGet, e.told.MLflow.URL+path, nil, nil)
+	page, err := e.Browser().Fetch(t.Context(), http.MethodGet, e.deployed.MLflow.URL+path, nil, nil)
 	require.NoError(t, err)
 	return page.Status
 }
 
 func enable(t *testing.T, api *gocloak.GoCloak, token string, e *employee, ok bool) error {
 	t.Helper()
-	user, err := api.GetUserByID(t.Context(), token, e.told.Realm.Name, e.ID)
+	user, err := api.GetUserByID(t.Context(), token, e.deployed.Realm.Name, e.ID)
 	require.NoError(t, err)
 	user.Enabled = &ok
-	return api.UpdateUser(t.Context(), token, e.told.Realm.Name, *user)
+	return api.UpdateUser(t.Context(), token, e.deployed.Realm.Name, *user)
 }
 
 func inGroup(t *testing.T, api *gocloak.GoCloak, token string, e *employee, name string, ok bool) error {
 	t.Helper()
-	group, err := api.GetGroupByPath(t.Context(), token, e.told.Realm.Name, name)
+	group, err := api.GetGroupByPath(t.Context(), token, e.deployed.Realm.Name, name)
 	require.NoError(t, err)
 	if ok {
-		return api.AddUserToGroup(t.Context(), token, e.told.Realm.Name, e.ID, *group.ID)
+		return api.AddUserToGroup(t.Context(), token, e.deployed.Realm.Name, e.ID, *group.ID)
 	}
-	return api.DeleteUserFromGroup(t.Context(), token, e.told.Realm.Name, e.ID, *group.ID)
+	return api.DeleteUserFromGroup(t.Context(), token, e.deployed.Realm.Name, e.ID, *group.ID)
 }
 
 // A Keycloak that is away knows nobody, which says nothing about anybody.
@@ -179,39 +179,39 @@ func TestWhileKeycloakIsAwayNobodyIsTakenForGoneAndBreakGlassLetsAnOperatorIn(t 
 	nightly(t)
 	l := ownLab(t)
 	l.must(t, "up", "--no-verify")
-	told, err := l.outputs(t.Context())
+	deployed, err := l.outputs(t.Context())
 	require.NoError(t, err)
 	docker := openEngine(t)
-	visit := login.NewScenario(told, docker)
+	visit := login.NewScenario(deployed, docker)
 	require.NoError(t, visit.SetUp(t.Context()))
-	who := employ(t, told, visit, "stays")
-	require.NoError(t, docker.API().ContainerStop(t.Context(), told.Keycloak.Container, container.StopOptions{}))
+	who := employ(t, deployed, visit, "stays")
+	require.NoError(t, docker.API().ContainerStop(t.Context(), deployed.Keycloak.Container, container.StopOptions{}))
 	stopped := time.Now()
 
-	operatorGetsIn(t, l, told, docker)
+	operatorGetsIn(t, l, deployed, docker)
 
-	// Longer than the keeper needs to see that Keycloak is away.
-	for time.Since(stopped) < syncstatus.Expired(told)+5*time.Second {
+	// Longer than identity sync needs to see that Keycloak is away.
+	for time.Since(stopped) < syncstatus.Expired(deployed)+5*time.Second {
 		require.Equal(t, []int{200, 200, 200}, who.tries(t))
 		time.Sleep(time.Second)
 	}
-	jobs, err := syncstatus.Jobs(t.Context(), told, docker)
+	jobs, err := syncstatus.Jobs(t.Context(), deployed, docker)
 	require.NoError(t, err)
-	require.NotEmpty(t, jobs[syncstatus.Follow].Error, "the keeper says that it cannot ask")
+	require.NotEmpty(t, jobs[syncstatus.Follow].Error, "identity sync says that it cannot ask")
 	require.Regexp(t, allPassed, l.must(t, "up").stdout)
 	require.Equal(t, []int{200, 200, 200}, who.tries(t))
 }
 
 // inAuth asks the plugin's database.
-func inAuth(t *testing.T, told outputs.Stack, docker *engine.Engine, query string) string {
+func inAuth(t *testing.T, deployed outputs.Stack, docker *engine.Engine, query string) string {
 	t.Helper()
-	return inDatabase(t, told, docker, "mlflow_auth", query)
+	return inDatabase(t, deployed, docker, "mlflow_auth", query)
 }
 
 // inDatabase asks a database of the stack, as its superuser.
-func inDatabase(t *testing.T, told outputs.Stack, docker *engine.Engine, database, query string) string {
+func inDatabase(t *testing.T, deployed outputs.Stack, docker *engine.Engine, database, query string) string {
 	t.Helper()
-	got, err := docker.Exec(t.Context(), told.Postgres.Container, []string{
+	got, err := docker.Exec(t.Context(), deployed.Postgres.Container, []string{
 		"psql", "--no-psqlrc", "--host=/tmp/postgresql", "--username=postgres", "--dbname=" + database, "--tuples-only", "--no-align", "--command=" + query,
 	})
 	require.NoError(t, err)
@@ -222,29 +222,29 @@ func inDatabase(t *testing.T, told outputs.Stack, docker *engine.Engine, databas
 // What the plugin would keep for ever is gone, and what is still of use is not.
 func TestWhatIsOverIsRemovedAndWhatIsNotStays(t *testing.T) {
 	nightly(t)
-	told := runningStack(t)
+	deployed := runningStack(t)
 	docker := openEngine(t)
-	way, err := edgeclient.Open(t.Context(), told, docker)
+	way, err := edgeclient.Open(t.Context(), deployed, docker)
 	require.NoError(t, err)
 	for range 5 {
-		answer, err := way.HTTP().Get(told.MLflow.URL + "/login")
+		answer, err := way.HTTP().Get(deployed.MLflow.URL + "/login")
 		require.NoError(t, err)
 		_ = answer.Body.Close()
 	}
 	const live = "SELECT count(*) FROM auth_state WHERE expires_at > now() AT TIME ZONE 'utc'"
-	before, err := strconv.Atoi(inAuth(t, told, docker, live))
+	before, err := strconv.Atoi(inAuth(t, deployed, docker, live))
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, before, 5, "each /login leaves a row")
-	inAuth(t, told, docker, "UPDATE auth_state SET expires_at = now() AT TIME ZONE 'utc' - interval '1 second' WHERE id IN (SELECT id FROM auth_state ORDER BY id DESC LIMIT 4)")
-	inAuth(t, told, docker, "DELETE FROM mlflow_sso_jobs WHERE job = 'prune'")
+	inAuth(t, deployed, docker, "UPDATE auth_state SET expires_at = now() AT TIME ZONE 'utc' - interval '1 second' WHERE id IN (SELECT id FROM auth_state ORDER BY id DESC LIMIT 4)")
+	inAuth(t, deployed, docker, "DELETE FROM mlflow_sso_jobs WHERE job = 'prune'")
 
 	// A restart runs every job at once.
-	require.NoError(t, docker.API().ContainerRestart(t.Context(), told.IdentitySync.Container, container.StopOptions{}))
+	require.NoError(t, docker.API().ContainerRestart(t.Context(), deployed.IdentitySync.Container, container.StopOptions{}))
 	require.Eventually(t, func() bool {
-		jobs, err := syncstatus.Jobs(t.Context(), told, docker)
+		jobs, err := syncstatus.Jobs(t.Context(), deployed, docker)
 		return err == nil && jobs[syncstatus.Prune].Succeeded != nil
 	}, time.Minute, time.Second)
-	require.Equal(t, "0", inAuth(t, told, docker, "SELECT count(*) FROM auth_state WHERE expires_at < now() AT TIME ZONE 'utc' - interval '1 minute'"))
-	require.Equal(t, strconv.Itoa(before-4), inAuth(t, told, docker, live), "logins that are under way")
-	require.Eventually(t, func() bool { return ready(t.Context(), docker, told.IdentitySync.Container) }, time.Minute, time.Second)
+	require.Equal(t, "0", inAuth(t, deployed, docker, "SELECT count(*) FROM auth_state WHERE expires_at < now() AT TIME ZONE 'utc' - interval '1 minute'"))
+	require.Equal(t, strconv.Itoa(before-4), inAuth(t, deployed, docker, live), "logins that are under way")
+	require.Eventually(t, func() bool { return ready(t.Context(), docker, deployed.IdentitySync.Container) }, time.Minute, time.Second)
 }

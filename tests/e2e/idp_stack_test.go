@@ -19,12 +19,12 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/browser"
 )
 
-// peopled is one stack for the tests of people who come from elsewhere. Each brings
+// peopled is one stack for the tests of people who come from identity providers. Each brings
 // settings of its own, and leaves none behind.
 var peopled = &common{make: newLab}
 
 // One after the other on their stack, and beside the tests with others.
-func TestPeopleWhoAreListedOrKnownElsewhere(t *testing.T) {
+func TestPeopleWhoAreListedOrComeFromIdentityProviders(t *testing.T) {
 	nightly(t)
 	t.Parallel()
 	t.Run("listed people set their own password and no update touches it", listedPeopleSetTheirOwnPasswordAndNoUpdateTouchesIt)
@@ -83,7 +83,7 @@ func (s *settings) up(t *testing.T, realm, more string) ended {
 	return s.l.must(t, "up", "--no-verify")
 }
 
-// requireHealthy demands that the doctor looks at providers and finds nothing.
+// requireHealthy demands that the doctor checks providers and finds nothing.
 func requireHealthy(t *testing.T, l *lab) {
 	t.Helper()
 	got := l.must(t, "doctor", "--output", "json")
@@ -92,13 +92,13 @@ func requireHealthy(t *testing.T, l *lab) {
 
 // arrives says how a login that ended at a page has ended: as administrator, as
 // member, or in MLflow's refusal.
-func arrives(t *testing.T, told outputs.Stack, b *browser.Browser, page *browser.Page) string {
+func arrives(t *testing.T, deployed outputs.Stack, b *browser.Browser, page *browser.Page) string {
 	t.Helper()
 	if strings.Contains(browser.Bare(page.URL), "/oidc/ui/auth") {
 		return page.URL.Query().Get("error")
 	}
-	require.Contains(t, browser.Bare(page.URL), told.MLflow.URL, "%s %s", page.Title(), page.TextOf("kc-error-message"))
-	got, err := b.Open(t.Context(), told.MLflow.URL+"/api/2.0/mlflow/users/current")
+	require.Contains(t, browser.Bare(page.URL), deployed.MLflow.URL, "%s %s", page.Title(), page.TextOf("kc-error-message"))
+	got, err := b.Open(t.Context(), deployed.MLflow.URL+"/api/2.0/mlflow/users/current")
 	require.NoError(t, err)
 	var who struct {
 		Username string `json:"username"`
@@ -112,11 +112,11 @@ func arrives(t *testing.T, told outputs.Stack, b *browser.Browser, page *browser
 }
 
 // begins is Keycloak's form at the start of a login.
-func begins(t *testing.T, told outputs.Stack, options ...browser.Option) (*browser.Browser, *browser.Page) {
+func begins(t *testing.T, deployed outputs.Stack, options ...browser.Option) (*browser.Browser, *browser.Page) {
 	t.Helper()
 	b := browser.New(options...)
 	t.Cleanup(b.Close)
-	page, err := b.Open(t.Context(), told.MLflow.URL+"/login")
+	page, err := b.Open(t.Context(), deployed.MLflow.URL+"/login")
 	require.NoError(t, err)
 	return b, page
 }
@@ -138,7 +138,7 @@ func types(t *testing.T, b *browser.Browser, page *browser.Page, pairs ...string
 	return next
 }
 
-// proceeds follows the page on which Keycloak tells what a link is for.
+// proceeds follows the page on which Keycloak reports what a link is for.
 func proceeds(t *testing.T, b *browser.Browser, page *browser.Page) *browser.Page {
 	t.Helper()
 	if page.FormWith("password-new") != nil {
@@ -147,18 +147,18 @@ func proceeds(t *testing.T, b *browser.Browser, page *browser.Page) *browser.Pag
 	return presses(t, b, page, "/login-actions/")
 }
 
-// logsIn is the whole login of somebody with a password.
-func logsIn(t *testing.T, told outputs.Stack, username, password string) string {
+// logsIn is the whole login of a user with a password.
+func logsIn(t *testing.T, deployed outputs.Stack, username, password string) string {
 	t.Helper()
-	b, page := begins(t, told)
+	b, page := begins(t, deployed)
 	page = types(t, b, page, "username", username, "password", password)
 	if page.FormWith("username", "password") != nil {
 		return "wrong password"
 	}
-	if strings.HasPrefix(browser.Bare(page.URL), told.Keycloak.URL) {
+	if strings.HasPrefix(browser.Bare(page.URL), deployed.Keycloak.URL) {
 		return "not let out of Keycloak: " + page.Title()
 	}
-	return arrives(t, told, b, page)
+	return arrives(t, deployed, b, page)
 }
 
 // isNowhere demands that secrets are in no file of the tool's home in clear.

@@ -27,7 +27,7 @@ var slapdScript string
 const directoryPassword = "Directory-password-88"
 
 // people of the directory, as an operator would load them. Lena has the address of
-// somebody whom the stack has, and nora has none.
+// a user whom the stack has, and nora has none.
 func directoryPeople() string {
 	var text strings.Builder
 	text.WriteString("dn: dc=company,dc=example\nobjectClass: domain\ndc: company\n\n")
@@ -86,7 +86,7 @@ func startDirectory(t *testing.T, o *outside) int {
 // own form.
 func peopleOfADirectoryAreLetInByItsGroupsAndTakeNobodysPlace(t *testing.T) {
 	l, o := peopled.up(t), newOutside(t)
-	told := peopled.told
+	deployed := peopled.deployed
 	s := changes(t, l)
 	port := startDirectory(t, o)
 	settings := fmt.Sprintf(`  mlflow-sso:images: {keycloak: "%s"}
@@ -107,12 +107,12 @@ func peopleOfADirectoryAreLetInByItsGroupsAndTakeNobodysPlace(t *testing.T) {
 	require.NotContains(t, got.stdout+got.stderr, bind)
 	isNowhere(t, bind, directoryPassword)
 
-	require.Equal(t, "administrator leo@company.example", logsIn(t, told, "leo", directoryPassword))
-	require.Equal(t, "member lisa@company.example", logsIn(t, told, "lisa", directoryPassword))
-	require.Equal(t, refusal, logsIn(t, told, "lars", directoryPassword))
-	require.Equal(t, "wrong password", logsIn(t, told, "lisa", "something else"))
-	require.Equal(t, "wrong password", logsIn(t, told, "nora", directoryPassword), "without an address nobody is somebody")
-	require.NotContains(t, logsIn(t, told, "lena", directoryPassword), "demo-member", "an address that somebody has is not hers")
+	require.Equal(t, "administrator leo@company.example", logsIn(t, deployed, "leo", directoryPassword))
+	require.Equal(t, "member lisa@company.example", logsIn(t, deployed, "lisa", directoryPassword))
+	require.Equal(t, refusal, logsIn(t, deployed, "lars", directoryPassword))
+	require.Equal(t, "wrong password", logsIn(t, deployed, "lisa", "something else"))
+	require.Equal(t, "wrong password", logsIn(t, deployed, "nora", directoryPassword), "nobody without an address becomes a user")
+	require.NotContains(t, logsIn(t, deployed, "lena", directoryPassword), "demo-member", "an address that a user has is not hers")
 	require.Contains(t, l.must(t, "drift").stdout, "no drift")
 	again, err := l.outputs(t.Context())
 	require.NoError(t, err)

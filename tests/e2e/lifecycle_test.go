@@ -51,15 +51,15 @@ func things(t *testing.T, deployment string) map[string][]string {
 }
 
 // signIn is a browser in which a demo user has logged in at MLflow.
-func signIn(t *testing.T, told outputs.Stack, username string) *browser.Browser {
+func signIn(t *testing.T, deployed outputs.Stack, username string) *browser.Browser {
 	t.Helper()
 	b := browser.New()
 	t.Cleanup(b.Close)
-	page, err := b.Open(t.Context(), told.MLflow.URL+"/login")
+	page, err := b.Open(t.Context(), deployed.MLflow.URL+"/login")
 	require.NoError(t, err)
 	form := page.FormWith("username", "password")
 	require.NotNil(t, form, "no login form at %s", browser.Bare(page.URL))
-	for _, user := range told.DemoUsers {
+	for _, user := range deployed.DemoUsers {
 		if user.Username == username {
 			require.NoError(t, form.Set("username", user.Username))
 			require.NoError(t, form.Set("password", user.Password))
@@ -67,16 +67,16 @@ func signIn(t *testing.T, told outputs.Stack, username string) *browser.Browser 
 	}
 	page, err = b.Submit(t.Context(), form)
 	require.NoError(t, err)
-	require.Contains(t, browser.Bare(page.URL), told.MLflow.URL)
+	require.Contains(t, browser.Bare(page.URL), deployed.MLflow.URL)
 	return b
 }
 
 // call is a request to MLflow's API.
-func call(t *testing.T, b *browser.Browser, told outputs.Stack, path string, body, into any) {
+func call(t *testing.T, b *browser.Browser, deployed outputs.Stack, path string, body, into any) {
 	t.Helper()
 	encoded, err := json.Marshal(body)
 	require.NoError(t, err)
-	page, err := b.Fetch(t.Context(), http.MethodPost, told.MLflow.URL+"/api/2.0/mlflow/"+path, nil, encoded)
+	page, err := b.Fetch(t.Context(), http.MethodPost, deployed.MLflow.URL+"/api/2.0/mlflow/"+path, nil, encoded)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, page.Status, "%s", page.Body)
 	require.NoError(t, page.JSON(into))
@@ -92,9 +92,9 @@ func TestASecondUpAndARefreshFindNothingToChange(t *testing.T) {
 	require.Contains(t, got.stdout, "no drift")
 }
 
-// A container that somebody stopped is the simplest drift, and shows that the
+// A container that a user stopped is the simplest drift, and shows that the
 // test above can fail.
-func TestAStoppedContainerIsDriftAndUpMendsIt(t *testing.T) {
+func TestAStoppedContainerIsDriftAndUpFixesIt(t *testing.T) {
 	l := sharedLab(t)
 	docker := openEngine(t)
 	require.NoError(t, docker.API().ContainerStop(t.Context(), l.name+"-redis", container.StopOptions{}))
@@ -107,7 +107,7 @@ func TestAStoppedContainerIsDriftAndUpMendsIt(t *testing.T) {
 }
 
 // What is inside Keycloak cannot be compared while it does not answer.
-func TestUpMendsAStackWhoseKeycloakIsStoppedOrGone(t *testing.T) {
+func TestUpFixesAStackWhoseKeycloakIsStoppedOrGone(t *testing.T) {
 	nightly(t)
 	l := ownLab(t)
 	l.must(t, "up", "--no-verify")
@@ -127,14 +127,14 @@ func TestUpMendsAStackWhoseKeycloakIsStoppedOrGone(t *testing.T) {
 	}
 }
 
-func TestAChangeByHandInKeycloakIsDriftAndUpWithRefreshMendsIt(t *testing.T) {
+func TestAManualChangeInKeycloakIsDriftAndUpWithRefreshFixesIt(t *testing.T) {
 	l := sharedLab(t)
-	told := runningStack(t)
-	client, token := keycloakAdmin(t, told)
-	mappers := *oidcClient(t, told).ProtocolMappers
+	deployed := runningStack(t)
+	client, token := keycloakAdmin(t, deployed)
+	mappers := *oidcClient(t, deployed).ProtocolMappers
 	for _, m := range mappers {
 		if gocloak.PString(m.Name) == "groups" {
-			require.NoError(t, client.DeleteClientProtocolMapper(t.Context(), token, told.Realm.Name, *oidcClient(t, told).ID, *m.ID))
+			require.NoError(t, client.DeleteClientProtocolMapper(t.Context(), token, deployed.Realm.Name, *oidcClient(t, deployed).ID, *m.ID))
 		}
 	}
 	t.Cleanup(func() { l.must(t, "up", "--refresh") })
@@ -148,29 +148,29 @@ func TestAChangeByHandInKeycloakIsDriftAndUpWithRefreshMendsIt(t *testing.T) {
 	require.Contains(t, l.must(t, "drift").stdout, "no drift")
 }
 
-// takePassword leaves somebody as an update does that is killed between making a
+// takePassword leaves a user as an update does that is killed between making a
 // person and giving a password.
-func takePassword(t *testing.T, told outputs.Stack, username string) {
+func takePassword(t *testing.T, deployed outputs.Stack, username string) {
 	t.Helper()
-	client, token := keycloakAdmin(t, told)
-	id := userID(t, told, told.Realm.Name, username)
-	ways, err := client.GetCredentials(t.Context(), token, told.Realm.Name, id)
+	client, token := keycloakAdmin(t, deployed)
+	id := userID(t, deployed, deployed.Realm.Name, username)
+	ways, err := client.GetCredentials(t.Context(), token, deployed.Realm.Name, id)
 	require.NoError(t, err)
 	require.Len(t, ways, 1)
-	require.NoError(t, client.DeleteCredentials(t.Context(), token, told.Realm.Name, id, *ways[0].ID))
+	require.NoError(t, client.DeleteCredentials(t.Context(), token, deployed.Realm.Name, id, *ways[0].ID))
 }
 
 func TestDestroyKeepsTheDataAndTheNextUpGoesOnWithIt(t *testing.T) {
 	l := ownLab(t)
 	l.must(t, "up", "--no-verify")
-	told, err := l.outputs(t.Context())
+	deployed, err := l.outputs(t.Context())
 	require.NoError(t, err)
-	admin := signIn(t, told, "demo-admin")
+	admin := signIn(t, deployed, "demo-admin")
 	var created struct {
 		ID string `json:"experiment_id"`
 	}
-	call(t, admin, told, "experiments/create", map[string]string{"name": "kept"}, &created)
-	takePassword(t, told, "demo-member")
+	call(t, admin, deployed, "experiments/create", map[string]string{"name": "kept"}, &created)
+	takePassword(t, deployed, "demo-member")
 	// Whoever takes a broken stack down has a Keycloak that does not answer.
 	require.NoError(t, openEngine(t).API().ContainerRemove(t.Context(), l.name+"-keycloak", container.RemoveOptions{Force: true, RemoveVolumes: true}))
 
@@ -185,7 +185,7 @@ func TestDestroyKeepsTheDataAndTheNextUpGoesOnWithIt(t *testing.T) {
 	require.Regexp(t, allPassed, got.stdout)
 	again, err := l.outputs(t.Context())
 	require.NoError(t, err)
-	require.True(t, told.Keycloak.Admin == again.Keycloak.Admin, "a credential has changed")
+	require.True(t, deployed.Keycloak.Admin == again.Keycloak.Admin, "a credential has changed")
 	var found struct {
 		Experiment struct {
 			ID string `json:"experiment_id"`

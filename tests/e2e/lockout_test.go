@@ -16,11 +16,11 @@ import (
 )
 
 // isIn tries a name and a password at the form, and says whether Keycloak let them through.
-func isIn(t *testing.T, told outputs.Stack, name, password string) bool {
+func isIn(t *testing.T, deployed outputs.Stack, name, password string) bool {
 	t.Helper()
 	b := browser.New()
 	defer b.Close()
-	page, err := b.Open(t.Context(), told.MLflow.URL+"/login")
+	page, err := b.Open(t.Context(), deployed.MLflow.URL+"/login")
 	require.NoError(t, err)
 	form := page.FormWith("username", "password")
 	require.NotNil(t, form, "no login form at %s", browser.Bare(page.URL))
@@ -34,9 +34,9 @@ func isIn(t *testing.T, told outputs.Stack, name, password string) bool {
 // Anybody who knows a name could keep its owner out with two requests a minute. Ten failures
 // still lock, and doctor names an administrator whom that concerns.
 func TestTwoWrongPasswordsLockNobodyAndTenDo(t *testing.T) {
-	l, told := sharedLab(t), runningStack(t)
-	client, token := keycloakAdmin(t, told)
-	name, password, realm := fmt.Sprintf("e2e-lock-%d", time.Now().UnixNano()), "a long password of a test 1", told.Realm.Name
+	l, deployed := sharedLab(t), runningStack(t)
+	client, token := keycloakAdmin(t, deployed)
+	name, password, realm := fmt.Sprintf("e2e-lock-%d", time.Now().UnixNano()), "a long password of a test 1", deployed.Realm.Name
 	id, err := client.CreateUser(t.Context(), token, realm, gocloak.User{
 		Username: &name, Email: gocloak.StringP(name + "@example.com"), EmailVerified: gocloak.BoolP(true), Enabled: gocloak.BoolP(true),
 		FirstName: gocloak.StringP("E"), LastName: gocloak.StringP("E"),
@@ -44,25 +44,25 @@ func TestTwoWrongPasswordsLockNobodyAndTenDo(t *testing.T) {
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		client, token := keycloakAdmin(t, told)
+		client, token := keycloakAdmin(t, deployed)
 		require.NoError(t, client.DeleteUser(context.Background(), token, realm, id))
 	})
-	groups, err := client.GetGroups(t.Context(), token, realm, gocloak.GetGroupsParams{Search: &told.Realm.AdminGroup, Exact: gocloak.BoolP(true)})
+	groups, err := client.GetGroups(t.Context(), token, realm, gocloak.GetGroupsParams{Search: &deployed.Realm.AdminGroup, Exact: gocloak.BoolP(true)})
 	require.NoError(t, err)
 	require.Len(t, groups, 1)
 	require.NoError(t, client.AddUserToGroup(t.Context(), token, realm, id, gocloak.PString(groups[0].ID)))
 
 	began := time.Now()
 	for range 4 {
-		require.False(t, isIn(t, told, name, "wrong"))
+		require.False(t, isIn(t, deployed, name, "wrong"))
 	}
 	t.Logf("four wrong passwords in %s", time.Since(began).Round(time.Millisecond))
-	require.True(t, isIn(t, told, name, password), "after four wrong passwords, one after the other")
+	require.True(t, isIn(t, deployed, name, password), "after four wrong passwords, one after the other")
 
 	for range 10 {
-		require.False(t, isIn(t, told, name, "wrong"))
+		require.False(t, isIn(t, deployed, name, "wrong"))
 	}
-	require.False(t, isIn(t, told, name, password), "after ten wrong passwords")
+	require.False(t, isIn(t, deployed, name, password), "after ten wrong passwords")
 	got, err := l.run(t.Context(), "doctor")
 	require.NoError(t, err)
 	require.Equal(t, foundCode, got.code, got.stdout)

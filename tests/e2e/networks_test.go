@@ -47,10 +47,10 @@ func reaches(t *testing.T, docker *engine.Engine, guest, host string, port int) 
 func TestWhoIsNotOnTheDataNetworkReachesNoDatabase(t *testing.T) {
 	onEveryStack(t, func(t *testing.T, at site) {
 		docker := openEngine(t)
-		name := at.told.Deployment
+		name := at.deployed.Deployment
 		onData := guest(t, docker, baseImage(), name+"-data")
 		onEdge := guest(t, docker, baseImage(), name+"-edge")
-		elsewhere := guest(t, docker, baseImage(), "bridge")
+		otherNetwork := guest(t, docker, baseImage(), "bridge")
 		for service, port := range map[string]int{"postgres": 5432, "redis": 6379} {
 			seen, err := docker.API().ContainerInspect(t.Context(), name+"-"+service)
 			require.NoError(t, err)
@@ -64,7 +64,7 @@ func TestWhoIsNotOnTheDataNetworkReachesNoDatabase(t *testing.T) {
 
 			require.False(t, reaches(t, docker, onEdge, service, port), "%s by its name from the edge network", service)
 			require.False(t, reaches(t, docker, onEdge, address, port), "%s by its address from the edge network", service)
-			require.False(t, reaches(t, docker, elsewhere, address, port), "%s by its address from another network", service)
+			require.False(t, reaches(t, docker, otherNetwork, address, port), "%s by its address from another network", service)
 		}
 		// These guests reach what is theirs to reach.
 		require.True(t, reaches(t, docker, onEdge, "mlflow", 5000))
@@ -95,16 +95,16 @@ func published(t *testing.T, docker *engine.Engine, deployment string) map[strin
 func TestOnlyTheEdgeOfAPublicStackIsPublishedAndTheConsoleOnThisMachineAlone(t *testing.T) {
 	at := prodSite(t)
 	docker := openEngine(t)
-	console, err := url.Parse(at.told.Keycloak.AdminURL)
+	console, err := url.Parse(at.deployed.Keycloak.AdminURL)
 	require.NoError(t, err)
 	require.Equal(t, "127.0.0.1", console.Hostname())
 
-	got := published(t, docker, at.told.Deployment)
+	got := published(t, docker, at.deployed.Deployment)
 
 	require.Len(t, got, 1, "%v", got)
-	ports := got[at.told.Edge.Container]
+	ports := got[at.deployed.Edge.Container]
 	require.Len(t, ports, 3, "%v", ports)
-	require.Contains(t, ports, at.told.Edge.HTTPS)
+	require.Contains(t, ports, at.deployed.Edge.HTTPS)
 	require.Contains(t, ports, console.Host)
 	// The control: without an edge there are two.
 	require.Len(t, published(t, docker, runningStack(t).Deployment), 2)

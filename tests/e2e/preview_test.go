@@ -23,8 +23,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// told is what `preview --output json` writes.
-type told struct {
+// previewOutput is what `preview --output json` writes.
+type previewOutput struct {
 	Stack   string
 	Loses   bool `json:"losesData"`
 	Same    int
@@ -38,14 +38,14 @@ type told struct {
 	}
 }
 
-func (pr *pullRequest) told(t *testing.T) told {
+func (pr *pullRequest) previewed(t *testing.T) previewOutput {
 	t.Helper()
 	got := pr.preview(t, "json")
 	require.Zero(t, got.code, got.stderr)
 	return read(t, got)
 }
 
-func read(t *testing.T, got ended) (read told) {
+func read(t *testing.T, got ended) (read previewOutput) {
 	t.Helper()
 	require.NoError(t, json.Unmarshal([]byte(got.stdout), &read), got.stdout)
 	return read
@@ -101,8 +101,8 @@ func TestAPullRequestShowsExactlyWhatItChangesAndChangesNothing(t *testing.T) {
 	require.NoError(t, os.WriteFile(l.file, append(settings, "  mlflow-sso:redis:\n    memoryMB: 128\n"...), 0o600))
 	pr := openPullRequest(t, l)
 
-	// The script brings the base up from nothing. Against itself there is nothing to tell.
-	nothing := pr.told(t)
+	// The script brings the base up from nothing. Against itself there is nothing to report.
+	nothing := pr.previewed(t)
 	require.Empty(t, nothing.Changes)
 	require.Greater(t, nothing.Same, 20)
 	require.Len(t, things(t, l.name)["containers"], 5)
@@ -147,16 +147,16 @@ var credential = regexp.MustCompile(`\b[A-Za-z0-9_-]{43}\b`)
 
 func TestAPreviewOfNewCredentialsNamesWhoGetsThemAndShowsNone(t *testing.T) {
 	l := sharedLab(t)
-	told := runningStack(t)
-	require.Regexp(t, credential, told.Keycloak.Admin.Password, "this test would find nothing")
+	deployed := runningStack(t)
+	require.Regexp(t, credential, deployed.Keycloak.Admin.Password, "this test would find nothing")
 	settings, err := os.ReadFile(l.file)
 	require.NoError(t, err)
-	turned := *l
-	turned.file = filepath.Join(t.TempDir(), filepath.Base(l.file))
-	require.NoError(t, os.WriteFile(turned.file, append(settings, "  mlflow-sso:credentials: {generations: {redis/default: 2, mlflow/client-secret: 2}}\n"...), 0o600))
+	rotated := *l
+	rotated.file = filepath.Join(t.TempDir(), filepath.Base(l.file))
+	require.NoError(t, os.WriteFile(rotated.file, append(settings, "  mlflow-sso:credentials: {generations: {redis/default: 2, mlflow/client-secret: 2}}\n"...), 0o600))
 
 	for _, format := range []string{"table", "json", "markdown"} {
-		got := turned.must(t, "preview", "--output", format)
+		got := rotated.must(t, "preview", "--output", format)
 		for _, name := range []string{"envs.REDIS_PASSWORD", "envs.CACHE_REDIS_URL", "envs.OIDC_CLIENT_SECRET", "clientSecret", "[secret]"} {
 			require.Contains(t, got.stdout, name)
 		}
@@ -176,7 +176,7 @@ func TestAChangeThatWouldCostDataIsFlaggedAndWhatIsProtectedRefused(t *testing.T
 	pr := openPullRequest(t, l)
 
 	pr.change(t, named, named+"-b")
-	flagged := pr.told(t)
+	flagged := pr.previewed(t)
 	require.True(t, flagged.Loses)
 	var lost []string
 	for _, c := range flagged.Changes {
@@ -190,7 +190,7 @@ func TestAChangeThatWouldCostDataIsFlaggedAndWhatIsProtectedRefused(t *testing.T
 	require.Len(t, things(t, l.name)["volumes"], 2)
 
 	pr.change(t, "protectData: false", "protectData: true")
-	guarded := pr.told(t)
+	guarded := pr.previewed(t)
 	require.Len(t, guarded.Changes, 3)
 	for i, name := range []string{"credentials-root", "mlflow-artifacts", "postgres-data"} {
 		require.Equal(t, name, guarded.Changes[i].Resource)

@@ -51,7 +51,7 @@ func inside(t *testing.T, container, stdin string, command ...string) {
 	require.NoError(t, ran.Err())
 }
 
-// inTables runs statements on MLflow's databases, as somebody with the database does.
+// inTables runs statements on MLflow's databases, as a user with the database does.
 func inTables(t *testing.T, stack outputs.Stack, variable, statement string) {
 	t.Helper()
 	inside(t, stack.MLflow.Container, statement, "python", "-c", `
@@ -127,7 +127,7 @@ func TestEveryUndeclaredPrivilegeIsNamedByDriftAndDoctorAndNothingElseIs(t *test
 	l := sharedLab(t)
 	stack := runningStack(t)
 	require.Contains(t, l.must(t, "drift").stdout, "no drift")
-	h := byHand{t, stack}
+	h := keycloakEditor{t, stack}
 	var want, findings []string
 	var back []func()
 	undo := func() {

@@ -19,12 +19,12 @@ import (
 )
 
 // Everybody whom a company knows, by OpenID Connect: one is an administrator, one a
-// member, one is in no group that is mapped, and one has the address of somebody else.
+// member, one is in no group that is mapped, and one has the address of someone else.
 func peopleOfAnOpenIDProviderAreLetInByItsGroupsAndTakeNobodysPlace(t *testing.T) {
 	l, o := peopled.up(t), newOutside(t)
-	told := peopled.told
+	deployed := peopled.deployed
 	s := changes(t, l)
-	c := startCompany(t, o, told.Realm.Issuer+"/broker/company/endpoint")
+	c := startCompany(t, o, deployed.Realm.Issuer+"/broker/company/endpoint")
 	metadata := c.publishes(t, "/realms/company/.well-known/openid-configuration", "company.json")
 	provider := fmt.Sprintf(`  mlflow-sso:images: {keycloak: "%s"}
   mlflow-sso:identityProviders:
@@ -40,9 +40,9 @@ func peopleOfAnOpenIDProviderAreLetInByItsGroupsAndTakeNobodysPlace(t *testing.T
 // The same people by SAML, which comes back by forms that the browser sends.
 func peopleOfASAMLProviderAreLetInByItsGroupsAndTakeNobodysPlace(t *testing.T) {
 	_, o := peopled.up(t), newOutside(t)
-	told := peopled.told
+	deployed := peopled.deployed
 	s := changes(t, peopled.lab)
-	c := startCompany(t, o, told.Realm.Issuer+"/broker/company/endpoint")
+	c := startCompany(t, o, deployed.Realm.Issuer+"/broker/company/endpoint")
 	const descriptor = "/realms/company/protocol/saml/descriptor"
 	metadata := c.publishes(t, descriptor, "company.xml")
 	companyLetsIn(t, s, c, fmt.Sprintf(`  mlflow-sso:images: {keycloak: "%s"}
@@ -58,21 +58,21 @@ func peopleOfASAMLProviderAreLetInByItsGroupsAndTakeNobodysPlace(t *testing.T) {
 // companyLetsIn demands of a stack with the company as provider whom it lets in and as what.
 func companyLetsIn(t *testing.T, s *settings, c *company, provider string) {
 	t.Helper()
-	l, o, told := peopled.lab, c.o, peopled.told
-	t.Cleanup(func() { peopleLeave(t, told, "company.") })
+	l, o, deployed := peopled.lab, c.o, peopled.deployed
+	t.Cleanup(func() { peopleLeave(t, deployed, "company.") })
 	got := s.up(t, "", provider)
 	require.NotContains(t, got.stdout+got.stderr, c.secret)
 	isNowhere(t, c.secret, c.password)
 
 	logsIn := func(username string) string {
-		b, page := c.stranger(t)
+		b, page := c.visitor(t)
 		page = c.by(t, b, page, "company", username)
 		if text := said(page); text != "" {
 			return text
 		}
-		return arrives(t, told, b, page)
+		return arrives(t, deployed, b, page)
 	}
-	// Who was here before, by another provider, comes in again once the keeper has seen them.
+	// Who was here before, by another provider, comes in again once identity sync has seen them.
 	comesIn := func(username, as string) {
 		require.Eventually(t, func() bool { return logsIn(username) == as }, 2*time.Minute, 3*time.Second, "%s does not come in as %s", username, as)
 	}
@@ -99,14 +99,14 @@ func companyLetsIn(t *testing.T, s *settings, c *company, provider string) {
 }
 
 // peopleLeave removes from Keycloak whom a provider has brought: they stay when it goes.
-func peopleLeave(t *testing.T, told outputs.Stack, prefix string) {
+func peopleLeave(t *testing.T, deployed outputs.Stack, prefix string) {
 	t.Helper()
-	client, token := keycloakAdmin(t, told)
-	found, err := client.GetUsers(context.Background(), token, told.Realm.Name, gocloak.GetUsersParams{Username: &prefix})
+	client, token := keycloakAdmin(t, deployed)
+	found, err := client.GetUsers(context.Background(), token, deployed.Realm.Name, gocloak.GetUsersParams{Username: &prefix})
 	require.NoError(t, err)
 	for _, who := range found {
 		if strings.HasPrefix(*who.Username, prefix) {
-			require.NoError(t, client.DeleteUser(context.Background(), token, told.Realm.Name, *who.ID))
+			require.NoError(t, client.DeleteUser(context.Background(), token, deployed.Realm.Name, *who.ID))
 		}
 	}
 }

@@ -33,7 +33,7 @@ var wheel struct {
 func (s *scientist) installs(t *testing.T) string {
 	t.Helper()
 	wheel.once.Do(func() {
-		wheel.archive, wheel.said, wheel.err = buildClient(t.Context(), s.docker, s.at.told.MLflow.Container)
+		wheel.archive, wheel.said, wheel.err = buildClient(t.Context(), s.docker, s.at.deployed.MLflow.Container)
 	})
 	require.NoError(t, wheel.err, wheel.said)
 	require.NoError(t, s.docker.API().CopyToContainer(t.Context(), s.container, "/tmp", bytes.NewReader(wheel.archive), container.CopyToContainerOptions{}))

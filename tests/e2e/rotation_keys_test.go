@@ -24,7 +24,7 @@ var keysScript string
 //go:embed testdata/gateway.py
 var gatewayScript string
 
-// holding are the variables in which containers are told what can be turned, by container.
+// holding are the variables in which containers are given what can be rotated, by container.
 var holding = map[string][]string{
 	"mlflow":   {"MLFLOW_BACKEND_STORE_URI", "OIDC_USERS_DB_URI", "CACHE_REDIS_URL", "OIDC_CLIENT_SECRET", "SECRET_KEY", "SESSION_TOKEN_ENCRYPTION_KEY"},
 	"keycloak": {"KC_DB_PASSWORD"}, "keeper": {"KEEPER_CLIENT_SECRET"}, "postgres": {"POSTGRES_SUPERUSER_PASSWORD"},
@@ -32,18 +32,18 @@ var holding = map[string][]string{
 }
 
 // keys are the values that a stack has now.
-func keys(t *testing.T, docker *engine.Engine, told outputs.Stack) map[string]string {
+func keys(t *testing.T, docker *engine.Engine, deployed outputs.Stack) map[string]string {
 	t.Helper()
-	all := map[string]string{"steward": told.AccessAdmin.Secret, "provider": told.Keycloak.Provider.Secret, "admin": told.Keycloak.Admin.Password}
-	for _, account := range told.ServiceAccounts {
+	all := map[string]string{"access admin": deployed.AccessAdmin.Secret, "provider": deployed.Keycloak.Provider.Secret, "admin": deployed.Keycloak.Admin.Password}
+	for _, account := range deployed.ServiceAccounts {
 		all["account "+account.Name] = account.Secret
 	}
-	for _, user := range told.DemoUsers {
+	for _, user := range deployed.DemoUsers {
 		all[user.Username] = user.Password
 	}
 	variables := map[string]string{"MLFLOW_CRYPTO_KEK_VERSION": "1"}
 	for component, names := range holding {
-		seen, err := docker.API().ContainerInspect(t.Context(), told.Deployment+"-"+component)
+		seen, err := docker.API().ContainerInspect(t.Context(), deployed.Deployment+"-"+component)
 		require.NoError(t, err)
 		for _, pair := range seen.Config.Env {
 			name, value, _ := strings.Cut(pair, "=")
@@ -54,7 +54,7 @@ func keys(t *testing.T, docker *engine.Engine, told outputs.Stack) map[string]st
 		}
 	}
 	all["gateway"] = variables["MLFLOW_CRYPTO_KEK_VERSION"] + " " + variables["MLFLOW_CRYPTO_KEK_PASSPHRASE"]
-	all["superuser"] = inAuth(t, told, docker, "SELECT rolpassword FROM pg_authid WHERE rolname = 'postgres'")
+	all["superuser"] = inAuth(t, deployed, docker, "SELECT rolpassword FROM pg_authid WHERE rolname = 'postgres'")
 	require.Len(t, all, 20, "a credential more or less than this test knows")
 	for name, value := range all {
 		require.NotEmpty(t, value, name)
@@ -64,24 +64,24 @@ func keys(t *testing.T, docker *engine.Engine, told outputs.Stack) map[string]st
 
 // taken says of each key whether its service takes it. Those that only MLflow itself uses
 // are seen by what they are for.
-func taken(t *testing.T, docker *engine.Engine, told outputs.Stack, all map[string]string) map[string]bool {
+func taken(t *testing.T, docker *engine.Engine, deployed outputs.Stack, all map[string]string) map[string]bool {
 	t.Helper()
 	input, err := json.Marshal(all)
 	require.NoError(t, err)
-	ran, err := docker.Exec(t.Context(), told.MLflow.Container, []string{"python", "-c", keysScript}, engine.Stdin(strings.NewReader(string(input))))
+	ran, err := docker.Exec(t.Context(), deployed.MLflow.Container, []string{"python", "-c", keysScript}, engine.Stdin(strings.NewReader(string(input))))
 	require.NoError(t, err)
 	require.NoError(t, ran.Err())
 	var answer map[string]bool
 	require.NoError(t, json.Unmarshal([]byte(ran.Stdout), &answer))
 	require.Len(t, answer, 11)
 
-	for _, user := range told.DemoUsers {
-		answer[user.Username] = logsIn(t, told, user.Username, all[user.Username]) != "wrong password"
+	for _, user := range deployed.DemoUsers {
+		answer[user.Username] = logsIn(t, deployed, user.Username, all[user.Username]) != "wrong password"
 	}
-	said := gateway(t, docker, told, all["gateway"], "other")
+	said := gateway(t, docker, deployed, all["gateway"], "other")
 	require.Regexp(t, "stored-before|refused", said)
 	answer["gateway"] = strings.Contains(said, "stored-before")
-	ran, err = docker.Exec(t.Context(), told.Backup.Container, []string{
+	ran, err = docker.Exec(t.Context(), deployed.Backup.Container, []string{
 		"bash", "-c", "read -r RESTIC_PASSWORD; export RESTIC_PASSWORD; exec restic cat config --no-lock --no-cache --quiet >/dev/null",
 	}, engine.Stdin(strings.NewReader(all["RESTIC_PASSWORD"]+"\n")))
 	require.NoError(t, err)
@@ -91,9 +91,9 @@ func taken(t *testing.T, docker *engine.Engine, told outputs.Stack, all map[stri
 }
 
 // gateway does something with the API key that is stored in MLflow.
-func gateway(t *testing.T, docker *engine.Engine, told outputs.Stack, input, what string) string {
+func gateway(t *testing.T, docker *engine.Engine, deployed outputs.Stack, input, what string) string {
 	t.Helper()
-	ran, err := docker.Exec(t.Context(), told.MLflow.Container, []string{"python", "-c", gatewayScript, what}, engine.Stdin(strings.NewReader(input)))
+	ran, err := docker.Exec(t.Context(), deployed.MLflow.Container, []string{"python", "-c", gatewayScript, what}, engine.Stdin(strings.NewReader(input)))
 	require.NoError(t, err)
 	require.NoError(t, ran.Err())
 	return ran.Stdout

@@ -91,16 +91,16 @@ func TestThePageHasTheSecondsOfEachCredential(t *testing.T) {
 	text, err := os.ReadFile(l.file)
 	require.NoError(t, err)
 	l.must(t, "up", "--no-verify")
-	told, err := l.outputs(t.Context())
+	deployed, err := l.outputs(t.Context())
 	require.NoError(t, err)
-	visit := login.NewScenario(told, openEngine(t))
+	visit := login.NewScenario(deployed, openEngine(t))
 	require.NoError(t, visit.SetUp(t.Context()))
-	who := employ(t, told, visit, "stays")
-	other, err := visit.Add(t.Context(), "logs-in", told.Realm.UserGroup)
+	who := employ(t, deployed, visit, "stays")
+	other, err := visit.Add(t.Context(), "logs-in", deployed.Realm.UserGroup)
 	require.NoError(t, err)
 
 	token := func(ctx context.Context) bool {
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, told.MLflow.URL+mePath, nil)
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, deployed.MLflow.URL+mePath, nil)
 		if err != nil {
 			return false
 		}
@@ -113,7 +113,7 @@ func TestThePageHasTheSecondsOfEachCredential(t *testing.T) {
 		return answer.StatusCode == http.StatusOK
 	}
 	session := func(ctx context.Context) bool {
-		page, err := who.Browser().Fetch(ctx, http.MethodGet, told.MLflow.URL+mePath, nil, nil)
+		page, err := who.Browser().Fetch(ctx, http.MethodGet, deployed.MLflow.URL+mePath, nil, nil)
 		return err == nil && page.Status == http.StatusOK
 	}
 	logins := func(ctx context.Context) bool {

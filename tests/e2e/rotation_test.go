@@ -22,24 +22,24 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
 )
 
-// Every credential is turned at once, and then once more by another root secret, in an
+// Every credential is rotated at once, and then once more by another root secret, in an
 // update that is killed again and again: no service takes an old one, each takes the new
 // one, and what people have is there.
-func TestEveryCredentialThatIsTurnedIsAnotherAndTheOldOneIsRefused(t *testing.T) {
+func TestEveryCredentialThatIsRotatedIsAnotherAndTheOldOneIsRefused(t *testing.T) {
 	l, _ := keepingLab(t)
 	text, err := os.ReadFile(l.file)
 	require.NoError(t, err)
 	l.must(t, "up", "--no-verify")
 	docker := openEngine(t)
-	told, err := l.outputs(t.Context())
+	deployed, err := l.outputs(t.Context())
 	require.NoError(t, err)
-	visit := login.NewScenario(told, docker)
+	visit := login.NewScenario(deployed, docker)
 	require.NoError(t, visit.SetUp(t.Context()))
-	who := employ(t, told, visit, "stays")
-	gateway(t, docker, told, "", "store")
+	who := employ(t, deployed, visit, "stays")
+	gateway(t, docker, deployed, "", "store")
 	l.must(t, "backup")
-	first := keys(t, docker, told)
-	for name, ok := range taken(t, docker, told, first) {
+	first := keys(t, docker, deployed)
+	for name, ok := range taken(t, docker, deployed, first) {
 		require.True(t, ok, "%s is taken before", name)
 	}
 
@@ -56,8 +56,8 @@ func TestEveryCredentialThatIsTurnedIsAnotherAndTheOldOneIsRefused(t *testing.T)
 	turn()
 	away := whileAway(t, who)
 	l.must(t, "up", "--no-verify")
-	t.Logf("requests with a personal token failed for %s while all %d credentials were turned", away().Round(time.Second), len(generations))
-	told, second := turned(t, l, docker, first)
+	t.Logf("requests with a personal token failed for %s while all %d credentials were rotated", away().Round(time.Second), len(generations))
+	deployed, second := rotated(t, l, docker, first)
 	// A session is of the old key; a personal token is of none.
 	require.Equal(t, []int{401, 200}, who.tries(t)[:2])
 	require.Contains(t, l.must(t, "up", "--no-verify").stderr, "no change")
@@ -74,14 +74,14 @@ func TestEveryCredentialThatIsTurnedIsAnotherAndTheOldOneIsRefused(t *testing.T)
 	}
 	postgres, mlflow := isAnother("postgres"), isAnother("mlflow")
 	killed(t, l, "Keycloak refuses the service account with which the state asks", func() bool {
-		_, err := admin.Open(t.Context(), told.Keycloak, 5*time.Second)
+		_, err := admin.Open(t.Context(), deployed.Keycloak, 5*time.Second)
 		return admin.Status(err) == http.StatusUnauthorized
 	})
 	killed(t, l, "Postgres is another", postgres)
 	killed(t, l, "MLflow is another", mlflow)
 	got := l.must(t, "up")
 	require.Regexp(t, allPassed, got.stdout)
-	turned(t, l, docker, first, second)
+	rotated(t, l, docker, first, second)
 	require.Equal(t, 200, who.tries(t)[1])
 	require.Contains(t, l.must(t, "up", "--no-verify").stderr, "no change")
 
@@ -96,32 +96,32 @@ func TestEveryCredentialThatIsTurnedIsAnotherAndTheOldOneIsRefused(t *testing.T)
 	turn()
 }
 
-// turned demands that no service takes a value of before, each takes the one of now, and
+// rotated demands that no service takes a value of before, each takes the one of now, and
 // what was encrypted can be read.
-func turned(t *testing.T, l *lab, docker *engine.Engine, before ...map[string]string) (outputs.Stack, map[string]string) {
+func rotated(t *testing.T, l *lab, docker *engine.Engine, before ...map[string]string) (outputs.Stack, map[string]string) {
 	t.Helper()
-	told, err := l.outputs(t.Context())
+	deployed, err := l.outputs(t.Context())
 	require.NoError(t, err)
-	now := keys(t, docker, told)
+	now := keys(t, docker, deployed)
 	for _, old := range before {
 		require.ElementsMatch(t, slices.Collect(maps.Keys(old)), slices.Collect(maps.Keys(now)))
 		for name := range now {
 			require.NotEqual(t, old[name], now[name], name)
 		}
-		for name, ok := range taken(t, docker, told, old) {
+		for name, ok := range taken(t, docker, deployed, old) {
 			require.False(t, ok, "the old %s is taken", name)
 		}
 	}
-	for name, ok := range taken(t, docker, told, now) {
+	for name, ok := range taken(t, docker, deployed, now) {
 		require.True(t, ok, "the new %s is refused", name)
 	}
-	require.Contains(t, gateway(t, docker, told, "", "open"), "stored-before")
+	require.Contains(t, gateway(t, docker, deployed, "", "open"), "stored-before")
 	l.must(t, "backup")
 	require.Contains(t, l.must(t, "backup", "check").stderr, "done")
-	return told, now
+	return deployed, now
 }
 
-// whileAway asks again and again until what it returns is called, which tells how long
+// whileAway asks again and again until what it returns is called, which reports how long
 // there was no proper answer.
 func whileAway(t *testing.T, who *employee) func() time.Duration {
 	t.Helper()
@@ -136,7 +136,7 @@ func whileAway(t *testing.T, who *employee) func() time.Duration {
 				return
 			case <-time.After(100 * time.Millisecond):
 			}
-			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, who.told.MLflow.URL+mePath, nil)
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, who.deployed.MLflow.URL+mePath, nil)
 			if err != nil {
 				return
 			}

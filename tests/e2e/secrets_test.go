@@ -19,11 +19,11 @@ import (
 
 func TestNoCredentialIsInALabelACommandALogOrTheState(t *testing.T) {
 	l := sharedLab(t)
-	told := runningStack(t)
-	requireAllPassed(t, prove(t, told)) // so that the logs have something to tell
+	deployed := runningStack(t)
+	requireAllPassed(t, prove(t, deployed)) // so that the logs have something to report
 	api := openEngine(t).API()
-	secrets := map[string]string{"Keycloak's administrator": told.Keycloak.Admin.Password, "the service account": told.Keycloak.Provider.Secret}
-	for _, user := range told.DemoUsers {
+	secrets := map[string]string{"Keycloak's administrator": deployed.Keycloak.Admin.Password, "the service account": deployed.Keycloak.Provider.Secret}
+	for _, user := range deployed.DemoUsers {
 		secrets[user.Username] = user.Password
 	}
 	places := map[string][]byte{}
@@ -32,7 +32,7 @@ func TestNoCredentialIsInALabelACommandALogOrTheState(t *testing.T) {
 		seen, err := api.ContainerInspect(t.Context(), name)
 		require.NoError(t, err)
 		for _, pair := range seen.Config.Env {
-			// What the containers are told is where the other credentials can be learnt.
+			// What the containers are given is where the other credentials can be learnt.
 			if key, value, _ := bytes.Cut([]byte(pair), []byte("=")); len(value) == 43 {
 				secrets[name+" "+string(key)] = string(value)
 			}

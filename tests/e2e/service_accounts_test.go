@@ -46,15 +46,15 @@ func newLabWithAccount(folder string) (*lab, error) {
 }
 
 func TestATokenThatTheToolPrintsIsTakenByMLflow(t *testing.T) {
-	onEveryLab(t, func(t *testing.T, l *lab, told outputs.Stack) {
-		at := site{told: told}
+	onEveryLab(t, func(t *testing.T, l *lab, deployed outputs.Stack) {
+		at := site{deployed: deployed}
 		printed := l.must(t, "token", accountOfLabs)
 		token, rest, _ := strings.Cut(printed.stdout, "\n")
 		require.Empty(t, rest, "nothing but the token is printed")
 		require.Empty(t, printed.stderr)
 
 		ask := func(authorization string) (int, string) {
-			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, told.MLflow.URL+"/api/2.0/mlflow/users/current", nil)
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, deployed.MLflow.URL+"/api/2.0/mlflow/users/current", nil)
 			require.NoError(t, err)
 			request.Header.Set("Authorization", authorization)
 			answer, err := at.front(t).HTTP().Do(request)
@@ -73,8 +73,8 @@ func TestATokenThatTheToolPrintsIsTakenByMLflow(t *testing.T) {
 }
 
 func TestNoSecretOfAnAccountIsPrintedUnlessAskedFor(t *testing.T) {
-	told := runningStack(t)
-	account, err := told.ServiceAccount(accountOfLabs)
+	deployed := runningStack(t)
+	account, err := deployed.ServiceAccount(accountOfLabs)
 	require.NoError(t, err)
 	l := sharedLab(t)
 	for _, verb := range [][]string{{"token", accountOfLabs}, {"credentials"}, {"preview"}} {
@@ -84,7 +84,7 @@ func TestNoSecretOfAnAccountIsPrintedUnlessAskedFor(t *testing.T) {
 	require.True(t, strings.Contains(l.must(t, "token", accountOfLabs, "--format", "env").stdout, account.Secret))
 }
 
-// worked is what the job tells.
+// worked is what the job reports.
 type worked struct {
 	Version       string
 	Written, Read []int
@@ -95,7 +95,7 @@ type worked struct {
 func TestAPythonJobGoesOnOverManyLifetimesOfItsToken(t *testing.T) {
 	nightly(t)
 	onEveryStack(t, func(t *testing.T, at site) {
-		h := byHand{t, at.told}
+		h := keycloakEditor{t, at.deployed}
 		client := h.client(accountOfLabs)
 		back := h.sets(client, map[string]any{"attributes": map[string]any{"access.token.lifespan": fmt.Sprint(lifetime)}})
 		defer back()
@@ -129,7 +129,7 @@ func TestAPythonJobGoesOnOverManyLifetimesOfItsToken(t *testing.T) {
 }
 
 // logins are how often Keycloak gave the account a token.
-func logins(h byHand) int {
+func logins(h keycloakEditor) int {
 	return len(h.send(http.MethodGet, "/events?type=CLIENT_LOGIN&max=1000&client="+url.QueryEscape(accountOfLabs), nil).([]any))
 }
 

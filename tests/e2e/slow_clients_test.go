@@ -88,7 +88,7 @@ func TestClientsThatStopReadingFreezeNobody(t *testing.T) {
 	}
 }
 
-// standStill starts downloads that stop after the head. The functions tell, once
+// standStill starts downloads that stop after the head. The functions report, once
 // all have had their answer, which they are and what went wrong.
 func standStill(t *testing.T, server loadgen.Server, path string) (downloads func() []*loadgen.Stuck, failed func() error) {
 	t.Helper()

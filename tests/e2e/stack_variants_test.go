@@ -21,8 +21,8 @@ import (
 // site is a stack as people come to it.
 type site struct {
 	// kind is what the stack is like; it begins the names of the pictures.
-	kind string
-	told outputs.Stack
+	kind     string
+	deployed outputs.Stack
 	// people are one in each group, and one in none.
 	people []outputs.User
 	// hosts are the names that no name server knows, and where they are.
@@ -40,8 +40,8 @@ func onEveryStack(t *testing.T, test func(t *testing.T, at site)) {
 
 func devSite(t *testing.T) site {
 	t.Helper()
-	told := runningStack(t)
-	return site{kind: "dev", told: told, people: told.DemoUsers}
+	deployed := runningStack(t)
+	return site{kind: "dev", deployed: deployed, people: deployed.DemoUsers}
 }
 
 // prodSite is the public stack, with people who are there for one test.
@@ -49,18 +49,18 @@ func prodSite(t *testing.T) site {
 	t.Helper()
 	l := public.up(t)
 	return site{
-		kind: "prod", told: public.told, people: makePeople(t, public.told), hosts: hostsOf(t, public.told),
+		kind: "prod", deployed: public.deployed, people: makePeople(t, public.deployed), hosts: hostsOf(t, public.deployed),
 		authority: []byte(l.must(t, "ca-certificate").stdout),
 	}
 }
 
 // hostsOf are the public names of a stack, on this machine.
-func hostsOf(t *testing.T, told outputs.Stack) map[string]string {
+func hostsOf(t *testing.T, deployed outputs.Stack) map[string]string {
 	t.Helper()
-	address, _, err := net.SplitHostPort(told.Edge.HTTPS)
+	address, _, err := net.SplitHostPort(deployed.Edge.HTTPS)
 	require.NoError(t, err)
 	hosts := map[string]string{}
-	for _, site := range []string{told.MLflow.URL, told.Keycloak.URL} {
+	for _, site := range []string{deployed.MLflow.URL, deployed.Keycloak.URL} {
 		u, err := url.Parse(site)
 		require.NoError(t, err)
 		hosts[u.Hostname()] = address
@@ -70,11 +70,11 @@ func hostsOf(t *testing.T, told outputs.Stack) map[string]string {
 
 // makePeople makes one person for each way a login can end, as an administrator
 // of Keycloak does, and removes them at the end of the test.
-func makePeople(t *testing.T, told outputs.Stack) []outputs.User {
+func makePeople(t *testing.T, deployed outputs.Stack) []outputs.User {
 	t.Helper()
 	var people []outputs.User
 	for _, p := range []struct{ first, last, group string }{
-		{"Ada", "Admin", told.Realm.AdminGroup}, {"Mel", "Member", told.Realm.UserGroup}, {"Otto", "Outsider", ""},
+		{"Ada", "Admin", deployed.Realm.AdminGroup}, {"Mel", "Member", deployed.Realm.UserGroup}, {"Otto", "Outsider", ""},
 	} {
 		username := strings.ToLower("e2e-" + p.last + "-" + rand.Text()[:8])
 		who := outputs.User{Username: username, Email: username + "@example.com", Password: rand.Text() + "aA1!", Group: p.group}
@@ -86,12 +86,12 @@ func makePeople(t *testing.T, told outputs.Stack) []outputs.User {
 		if p.group != "" {
 			user.Groups = &[]string{"/" + p.group}
 		}
-		client, token := keycloakAdmin(t, told)
-		id, err := client.CreateUser(t.Context(), token, told.Realm.Name, user)
+		client, token := keycloakAdmin(t, deployed)
+		id, err := client.CreateUser(t.Context(), token, deployed.Realm.Name, user)
 		require.NoError(t, err)
 		t.Cleanup(func() {
-			client, token := keycloakAdmin(t, told)
-			require.NoError(t, client.DeleteUser(context.Background(), token, told.Realm.Name, id))
+			client, token := keycloakAdmin(t, deployed)
+			require.NoError(t, client.DeleteUser(context.Background(), token, deployed.Realm.Name, id))
 		})
 		people = append(people, who)
 	}
@@ -100,12 +100,12 @@ func makePeople(t *testing.T, told outputs.Stack) []outputs.User {
 
 func (s site) member(t *testing.T) outputs.User {
 	t.Helper()
-	return s.inGroup(t, s.told.Realm.UserGroup)
+	return s.inGroup(t, s.deployed.Realm.UserGroup)
 }
 
 func (s site) admin(t *testing.T) outputs.User {
 	t.Helper()
-	return s.inGroup(t, s.told.Realm.AdminGroup)
+	return s.inGroup(t, s.deployed.Realm.AdminGroup)
 }
 func (s site) outsider(t *testing.T) outputs.User { t.Helper(); return s.inGroup(t, "") }
 
@@ -123,12 +123,12 @@ func (s site) inGroup(t *testing.T, group string) outputs.User {
 // front is the way of a program on this machine to the public addresses.
 func (s site) front(t *testing.T) *edgeclient.Client {
 	t.Helper()
-	way, err := edgeclient.Open(t.Context(), s.told, openEngine(t))
+	way, err := edgeclient.Open(t.Context(), s.deployed, openEngine(t))
 	require.NoError(t, err)
 	return way
 }
 
-// visitor is somebody with a new Chromium, who trusts the stack's authority.
+// visitor is a user with a new Chromium, who trusts the stack's authority.
 func (s site) visitor(t *testing.T, name string) *person {
 	t.Helper()
 	return newPerson(t, s.kind+"-"+name, s.ports(t), s.hosts, s.authority)
@@ -137,7 +137,7 @@ func (s site) visitor(t *testing.T, name string) *person {
 // ports are those of the public addresses.
 func (s site) ports(t *testing.T) []string {
 	t.Helper()
-	ports := []string{portOf(t, s.told.MLflow.URL), portOf(t, s.told.Keycloak.URL)}
+	ports := []string{portOf(t, s.deployed.MLflow.URL), portOf(t, s.deployed.Keycloak.URL)}
 	return slices.Compact(ports)
 }
 
@@ -153,9 +153,9 @@ func portOf(t *testing.T, address string) string {
 // logsIn goes to MLflow, is sent to Keycloak's form and fills it in.
 func (p *person) logsIn(at site, who outputs.User) {
 	p.t.Helper()
-	p.open(at.told.MLflow.URL)
+	p.open(at.deployed.MLflow.URL)
 	p.sees(passwordForm)
-	require.Contains(p.t, p.at(), at.told.Keycloak.URL)
+	require.Contains(p.t, p.at(), at.deployed.Keycloak.URL)
 	p.picture("login form")
 	p.writes("#username", who.Username)
 	p.writes("#password", who.Password)
@@ -166,11 +166,13 @@ func (p *person) logsIn(at site, who outputs.User) {
 // a way to log in again.
 func (p *person) logsOut(at site) {
 	p.t.Helper()
-	p.open(at.told.MLflow.URL)
+	p.open(at.deployed.MLflow.URL)
 	p.sees(welcome)
+	// A request of the page that is refused after the logout sends the browser to the login form.
+	p.waitsUntilStable()
 	p.clicks("Logout")
 	p.sees(loginAgain)
-	require.Equal(p.t, at.told.MLflow.URL+"/oidc/ui/auth", p.at())
+	require.Equal(p.t, at.deployed.MLflow.URL+"/oidc/ui/auth", p.at())
 }
 
 // What is to be read on the pages.

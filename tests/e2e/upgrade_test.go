@@ -89,9 +89,9 @@ func withPlugin718(lock string) string {
 	return regexp.MustCompile(`(?m)^mlflow-oidc-auth\S* \\\n(?:    .*\n)+`).ReplaceAllString(lock, "") + plugin718
 }
 
-// owned is what somebody has who was there before.
+// owned is what a user has who was there before.
 type owned struct {
-	told          outputs.Stack
+	deployed      outputs.Stack
 	owner, reader string // e-mails
 	ownerToken    string // personal, as basic authorization
 	readerToken   string
@@ -110,7 +110,7 @@ func (o *owned) ask(t *testing.T, authorization, method, path string, body any, 
 		encoded, err = json.Marshal(body)
 		require.NoError(t, err)
 	}
-	request, err := http.NewRequestWithContext(t.Context(), method, o.told.MLflow.URL+path, bytes.NewReader(encoded))
+	request, err := http.NewRequestWithContext(t.Context(), method, o.deployed.MLflow.URL+path, bytes.NewReader(encoded))
 	require.NoError(t, err)
 	request.Header.Set("Authorization", authorization)
 	request.Header.Set("Content-Type", "application/json")
@@ -130,15 +130,15 @@ func (o *owned) ask(t *testing.T, authorization, method, path string, body any, 
 	return answer.StatusCode
 }
 
-// settlesIn makes two of the demo users people with tokens: the member has a run with a file,
+// populate makes two of the demo users people with tokens: the member has a run with a file,
 // and lets the administrator's colleague read it.
-func settlesIn(t *testing.T, told outputs.Stack) *owned {
+func populate(t *testing.T, deployed outputs.Stack) *owned {
 	t.Helper()
-	o := &owned{told: told}
-	visit := login.NewScenario(told, openEngine(t))
+	o := &owned{deployed: deployed}
+	visit := login.NewScenario(deployed, openEngine(t))
 	require.NoError(t, visit.SetUp(t.Context()))
 	token := func(username string) (email, basic string) {
-		for _, user := range told.DemoUsers {
+		for _, user := range deployed.DemoUsers {
 			if user.Username != username {
 				continue
 			}
@@ -146,7 +146,7 @@ func settlesIn(t *testing.T, told outputs.Stack) *owned {
 			require.NoError(t, visit.SignIn(t.Context(), who))
 			// As the plugin before 8 makes them: one for each person.
 			body := fmt.Appendf(nil, `{"expiration": %q}`, time.Now().UTC().Add(24*time.Hour).Format(time.RFC3339))
-			page, err := who.Browser().Fetch(t.Context(), http.MethodPatch, told.MLflow.URL+"/api/2.0/mlflow/users/access-token", nil, body)
+			page, err := who.Browser().Fetch(t.Context(), http.MethodPatch, deployed.MLflow.URL+"/api/2.0/mlflow/users/access-token", nil, body)
 			require.NoError(t, err)
 			var issued struct{ Token string }
 			require.NoError(t, json.Unmarshal(page.Body, &issued), "%d %s", page.Status, page.Body)
@@ -174,7 +174,7 @@ func settlesIn(t *testing.T, told outputs.Stack) *owned {
 	o.run, o.artifact = made.Run.Info.ID, "/api/2.0/mlflow-artifacts/artifacts/"+made.ID+"/"+made.Run.Info.ID+"/artifacts/note.txt"
 	o.ask(t, o.ownerToken, http.MethodPost, "/api/2.0/mlflow/runs/log-batch", map[string]any{"run_id": o.run, "metrics": []map[string]any{{"key": "loss", "value": 0.5, "timestamp": 1, "step": 1}}}, new(string))
 	o.ask(t, o.ownerToken, http.MethodPut, o.artifact, "from before the upgrade", new(string))
-	// A permission that nobody has by their group: the administrator takes the outsider in by hand.
+	// A permission that nobody has by their group: the administrator takes the outsider in manually.
 	require.Contains(t, []int{200, 201}, o.ask(t, admin, http.MethodPost, "/api/2.0/mlflow/users", map[string]any{"username": "granted@example.com", "display_name": "Granted"}, nil))
 	require.Contains(t, []int{200, 201}, o.ask(t, admin, http.MethodPost, "/api/2.0/mlflow/permissions/users/granted@example.com/experiments/"+o.experiment, map[string]any{"permission": "READ"}, nil))
 	return o
@@ -201,20 +201,20 @@ func (o *owned) requireKept(t *testing.T) {
 		require.Equal(t, "from before the upgrade", content, who)
 	}
 	docker := openEngine(t)
-	require.Equal(t, "READ", inAuth(t, o.told, docker,
+	require.Equal(t, "READ", inAuth(t, o.deployed, docker,
 		"SELECT permission FROM experiment_permissions p JOIN users u ON u.id = p.user_id WHERE u.username = 'granted@example.com' AND p.experiment_id = '"+o.experiment+"'"))
-	require.Equal(t, "mlflow-users", inAuth(t, o.told, docker,
+	require.Equal(t, "mlflow-users", inAuth(t, o.deployed, docker,
 		"SELECT g.group_name FROM user_groups m JOIN groups g ON g.id = m.group_id JOIN users u ON u.id = m.user_id WHERE u.username = '"+o.owner+"'"))
-	require.Equal(t, "t", inAuth(t, o.told, docker, "SELECT is_admin FROM users WHERE username = '"+o.reader+"'"))
+	require.Equal(t, "t", inAuth(t, o.deployed, docker, "SELECT is_admin FROM users WHERE username = '"+o.reader+"'"))
 }
 
 // versions are what the containers hold.
-func versions(t *testing.T, told outputs.Stack) string {
+func versions(t *testing.T, deployed outputs.Stack) string {
 	t.Helper()
 	docker := openEngine(t)
-	postgres, err := docker.Exec(t.Context(), told.Postgres.Container, []string{"postgres", "--version"})
+	postgres, err := docker.Exec(t.Context(), deployed.Postgres.Container, []string{"postgres", "--version"})
 	require.NoError(t, err)
-	plugin, err := docker.Exec(t.Context(), told.MLflow.Container, []string{"python", "-c", "import importlib.metadata as m; print(m.version('mlflow-oidc-auth'))"})
+	plugin, err := docker.Exec(t.Context(), deployed.MLflow.Container, []string{"python", "-c", "import importlib.metadata as m; print(m.version('mlflow-oidc-auth'))"})
 	require.NoError(t, err)
 	return regexp.MustCompile(`\) (\d+)`).FindStringSubmatch(postgres.Stdout)[1] + " " + strings.TrimSpace(plugin.Stdout)
 }
@@ -242,10 +242,10 @@ func TestAnUpgradeKeepsAllThatPeopleHaveAndSoDoesTheWayBack(t *testing.T) {
 		}))
 	require.NoError(t, os.WriteFile(l.file, before, 0o600))
 	l.must(t, "up", "--no-verify")
-	told, err := l.outputs(t.Context())
+	deployed, err := l.outputs(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, old, versions(t, told))
-	has := settlesIn(t, told)
+	require.Equal(t, old, versions(t, deployed))
+	has := populate(t, deployed)
 	has.requireKept(t)
 
 	// The settings want other versions: nobody gets them without a rehearsal.
@@ -254,7 +254,7 @@ func TestAnUpgradeKeepsAllThatPeopleHaveAndSoDoesTheWayBack(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, refused.code)
 	require.Contains(t, refused.stderr, "postgresql 17")
-	require.Equal(t, old, versions(t, told))
+	require.Equal(t, old, versions(t, deployed))
 
 	if allTests {
 		killedHalfWayAndBack(t, l, has, old)
@@ -263,11 +263,11 @@ func TestAnUpgradeKeepsAllThatPeopleHaveAndSoDoesTheWayBack(t *testing.T) {
 	began := time.Now()
 	done := l.must(t, "upgrade")
 	t.Logf("upgraded in %s: %s", time.Since(began).Round(time.Second), strings.TrimSpace(done.stdout))
-	require.Equal(t, current, versions(t, told))
+	require.Equal(t, current, versions(t, deployed))
 	has.requireKept(t)
 	require.Regexp(t, allPassed, l.must(t, "verify").stdout)
 	require.Contains(t, l.must(t, "up", "--no-verify").stderr, "no change")
-	clusters, err := openEngine(t).Exec(t.Context(), told.Postgres.Container, []string{"ls", "/var/lib/postgresql"})
+	clusters, err := openEngine(t).Exec(t.Context(), deployed.Postgres.Container, []string{"ls", "/var/lib/postgresql"})
 	require.NoError(t, err)
 	require.Equal(t, "17", strings.TrimSpace(clusters.Stdout), "the old cluster is gone once the new one is proved")
 
@@ -280,7 +280,7 @@ func TestAnUpgradeKeepsAllThatPeopleHaveAndSoDoesTheWayBack(t *testing.T) {
 func killedHalfWayAndBack(t *testing.T, l *lab, has *owned, old string) {
 	t.Helper()
 	began := time.Now()
-	killedOnTheMove(t, l, has.told)
+	killedOnTheMove(t, l, has.deployed)
 	half, err := l.run(t.Context(), "up", "--no-verify")
 	require.NoError(t, err)
 	require.Equal(t, 1, half.code)
@@ -289,7 +289,7 @@ func killedHalfWayAndBack(t *testing.T, l *lab, has *owned, old string) {
 	began = time.Now()
 	back := l.must(t, "upgrade", "--rollback", "--no-verify") // today's checks are for today's plugin
 	t.Logf("back from half way in %s: %s", time.Since(began).Round(time.Second), strings.TrimSpace(back.stdout))
-	require.Equal(t, old, versions(t, has.told))
+	require.Equal(t, old, versions(t, has.deployed))
 	has.requireKept(t)
 }
 
@@ -307,7 +307,7 @@ func backFromTheSnapshot(t *testing.T, l *lab, has *owned, old string) {
 	began := time.Now()
 	back := l.must(t, "upgrade", "--rollback", "--yes", "--no-verify")
 	t.Logf("back from the snapshot in %s: %s", time.Since(began).Round(time.Second), strings.TrimSpace(back.stdout))
-	require.Equal(t, old, versions(t, has.told))
+	require.Equal(t, old, versions(t, has.deployed))
 	has.requireKept(t)
 	require.Equal(t, http.StatusNotFound, has.ask(t, has.readerToken, http.MethodGet, "/api/2.0/mlflow/experiments/get?experiment_id="+later.ID, nil, nil))
 	// The stack file still wants the others; set back, it changes nothing that counts.
@@ -318,7 +318,7 @@ func backFromTheSnapshot(t *testing.T, l *lab, has *owned, old string) {
 
 // killedOnTheMove starts an upgrade and kills it when the new Postgres is there and empty, or
 // half full.
-func killedOnTheMove(t *testing.T, l *lab, told outputs.Stack) {
+func killedOnTheMove(t *testing.T, l *lab, deployed outputs.Stack) {
 	t.Helper()
 	at, err := datadir.Open()
 	require.NoError(t, err)
@@ -328,7 +328,7 @@ func killedOnTheMove(t *testing.T, l *lab, told outputs.Stack) {
 		if err != nil {
 			return false
 		}
-		seen, err := docker.API().ContainerInspect(t.Context(), told.Postgres.Container)
+		seen, err := docker.API().ContainerInspect(t.Context(), deployed.Postgres.Container)
 		if err != nil || seen.State.Health == nil || seen.State.Health.Status != "healthy" {
 			return false
 		}

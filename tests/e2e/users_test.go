@@ -16,7 +16,7 @@ import (
 // administrator sees all.
 func TestAMemberSeesTheirOwnExperimentsAndAnAdministratorAll(t *testing.T) {
 	onEveryStack(t, func(t *testing.T, at site) {
-		name := fmt.Sprintf("by-hand-%d", time.Now().UnixNano())
+		name := fmt.Sprintf("manual-%d", time.Now().UnixNano())
 		member := at.visitor(t, "member")
 		member.logsIn(at, at.member(t))
 		member.sees(welcome, "Mel Member", "Permissions", "Logout")
@@ -28,7 +28,7 @@ func TestAMemberSeesTheirOwnExperimentsAndAnAdministratorAll(t *testing.T) {
 		member.clicks("Create")
 		member.sees(name)
 		member.picture("own experiment")
-		member.open(at.told.MLflow.URL + "/#/experiments")
+		member.open(at.deployed.MLflow.URL + "/#/experiments")
 		member.sees("Experiments", name)
 		member.doesNotSee("Default")
 		member.picture("experiments")
@@ -68,16 +68,16 @@ func TestAnOutsiderReadsARefusalAndNothingOfMLflow(t *testing.T) {
 		outsider.sees(refusal)
 		outsider.picture("refused")
 		for _, again := range []string{"/", "/#/experiments"} {
-			outsider.open(at.told.MLflow.URL + again)
+			outsider.open(at.deployed.MLflow.URL + again)
 			outsider.sees(refusal)
 			outsider.doesNotSee("Experiments", "Permissions", "Logout")
 		}
 		outsider.picture("refused again")
-		outsider.open(at.told.MLflow.URL + "/oidc/ui/user")
+		outsider.open(at.deployed.MLflow.URL + "/oidc/ui/user")
 		outsider.sees(loginAgain)
 		outsider.doesNotSee("User Page")
 		// Keycloak knows them and would not ask again: so they leave there.
-		outsider.open(at.told.Realm.Issuer + "/protocol/openid-connect/logout?client_id=" + at.told.Realm.ClientID)
+		outsider.open(at.deployed.Realm.Issuer + "/protocol/openid-connect/logout?client_id=" + at.deployed.Realm.ClientID)
 		outsider.sees("Do you want to log out?")
 		outsider.picture("leaves Keycloak")
 		outsider.clicks("Logout")
@@ -85,16 +85,16 @@ func TestAnOutsiderReadsARefusalAndNothingOfMLflow(t *testing.T) {
 	})
 }
 
-func TestAWrongPasswordIsToldInTheFormAndLeadsNowhere(t *testing.T) {
+func TestAWrongPasswordIsShownInTheFormAndLeadsNowhere(t *testing.T) {
 	onEveryStack(t, func(t *testing.T, at site) {
-		stranger := at.visitor(t, "stranger")
+		other := at.visitor(t, "other")
 		who := at.member(t)
 		who.Password = "not-the-password"
-		stranger.logsIn(at, who)
-		stranger.sees("Invalid username or password.", passwordForm)
-		stranger.picture("wrong password")
-		stranger.open(at.told.MLflow.URL)
-		stranger.sees(passwordForm)
+		other.logsIn(at, who)
+		other.sees("Invalid username or password.", passwordForm)
+		other.picture("wrong password")
+		other.open(at.deployed.MLflow.URL)
+		other.sees(passwordForm)
 	})
 }
 
@@ -105,10 +105,10 @@ func TestWhoLogsOutStaysOutAndSoDoesWhoHasACopyOfTheirCookie(t *testing.T) {
 		member, thief := at.visitor(t, "leaver"), at.visitor(t, "thief")
 		member.logsIn(at, at.member(t))
 		member.sees(welcome)
-		for _, c := range member.cookies(at.told.MLflow.URL) {
-			thief.takes(at.told.MLflow.URL, c)
+		for _, c := range member.cookies(at.deployed.MLflow.URL) {
+			thief.takes(at.deployed.MLflow.URL, c)
 		}
-		thief.open(at.told.MLflow.URL)
+		thief.open(at.deployed.MLflow.URL)
 		thief.sees(welcome, "Mel Member")
 		thief.picture("with a stolen cookie")
 
@@ -116,7 +116,7 @@ func TestWhoLogsOutStaysOutAndSoDoesWhoHasACopyOfTheirCookie(t *testing.T) {
 		member.picture("logged out")
 
 		for _, p := range []*person{member, thief} {
-			p.open(at.told.MLflow.URL)
+			p.open(at.deployed.MLflow.URL)
 			p.sees(passwordForm)
 			p.doesNotSee("Mel Member")
 			p.picture("asked for the password again")
@@ -135,7 +135,7 @@ func TestWhoGoesBackAfterTheLogoutIsAskedForThePassword(t *testing.T) {
 
 		member.goesBack()
 		member.picture("back")
-		if !at.told.Edge.Exists() {
+		if !at.deployed.Edge.Exists() {
 			member.clicks("Experiments")
 		}
 		member.sees(passwordForm)
@@ -145,7 +145,7 @@ func TestWhoGoesBackAfterTheLogoutIsAskedForThePassword(t *testing.T) {
 }
 
 // goesBack presses the browser's button. A page that comes out of its memory
-// tells nobody that it has been loaded.
+// does not say that it has been loaded.
 func (p *person) goesBack() {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.tab, 5*time.Second)

@@ -145,7 +145,7 @@ func TestALogoutThatDoesNotComeBackFailsTheProof(t *testing.T) {
 	require.Contains(t, fallen(prove(t, stack), report.Failed), "logout")
 }
 
-// userID is somebody's id in a realm of Keycloak.
+// userID is a user's id in a realm of Keycloak.
 func userID(t *testing.T, stack outputs.Stack, realm, username string) string {
 	t.Helper()
 	client, token := keycloakAdmin(t, stack)

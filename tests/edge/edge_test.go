@@ -145,7 +145,7 @@ func TestPlainHTTPLeadsToHTTPSAndNowhereElse(t *testing.T) {
 func TestANameThatNobodyHereHasReachesNobody(t *testing.T) {
 	s := start(t, nil)
 	require.Equal(t, http.StatusMisdirectedRequest, s.ask(t, http.MethodGet, s.mlflow+"/", http.Header{"Host": {"evil.example.com"}}, nil).status)
-	// A page of somebody else's whose name leads to 127.0.0.1.
+	// A page of someone else's whose name leads to 127.0.0.1.
 	require.Equal(t, http.StatusMisdirectedRequest, s.ask(t, http.MethodGet, s.admin+"/admin/", http.Header{"Host": {"evil.example.com"}}, nil).status)
 	require.Equal(t, http.StatusOK, s.status(t, s.admin+"/admin/"))
 	require.Equal(t, http.StatusOK, s.status(t, s.admin+"/realms/master/account"))
@@ -246,7 +246,7 @@ func headersOf(t *testing.T, log string) string {
 	return strings.Join(all, "\n")
 }
 
-// A service that is made anew is away for some seconds.
+// A service that is recreated is away for some seconds.
 func TestARequestWaitsForAServiceThatIsAwayForAMoment(t *testing.T) {
 	s := start(t, nil)
 	s.backend.Close()

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -21,6 +22,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/freeport"
 )
 
 const (
@@ -120,13 +123,11 @@ func listenAt(t *testing.T, address string) net.Listener {
 // freePorts are ports that nobody listens on.
 func freePorts(t *testing.T, n int) []string {
 	t.Helper()
-	var ports []string
-	for range n {
-		listener := listenAt(t, "127.0.0.1:0")
-		defer func() { _ = listener.Close() }()
-		_, port, err := net.SplitHostPort(listener.Addr().String())
-		require.NoError(t, err)
-		ports = append(ports, port)
+	found, err := freeport.Ports(n)
+	require.NoError(t, err)
+	ports := make([]string, 0, n)
+	for _, port := range found {
+		ports = append(ports, strconv.Itoa(port))
 	}
 	return ports
 }

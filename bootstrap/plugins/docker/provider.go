@@ -14,7 +14,7 @@ const (
 	name = "docker"
 	// version is that of the Go SDK whose programs this plugin serves.
 	version = "4.11.2"
-	// localHost is where the plugin looks for the engine when nothing tells it.
+	// localHost is where the plugin looks for the engine when nothing names another.
 	localHost = "unix:///var/run/docker.sock"
 )
 

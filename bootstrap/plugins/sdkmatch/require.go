@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var update = flag.Bool("update", false, "write testdata/differences.txt anew, and fail")
+var update = flag.Bool("update", false, "write testdata/differences.txt again, and fail")
 
 // Require fails unless the differences between plugin and SDK are those written
 // down in testdata/differences.txt: what only one of them knows because the
@@ -33,7 +33,7 @@ func Require(t *testing.T, info tfbridge.ProviderInfo, sdk map[string]Arguments)
 	if *update {
 		require.NoError(t, os.MkdirAll("testdata", 0o755))
 		require.NoError(t, os.WriteFile(golden, []byte(found.String()), 0o644))
-		t.Fatalf("%s is written; look at what changed and run the test without -update", golden)
+		t.Fatalf("%s is written; check what changed and run the test without -update", golden)
 	}
 	want, err := os.ReadFile(golden)
 	require.NoError(t, err)

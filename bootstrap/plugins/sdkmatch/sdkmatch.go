@@ -18,7 +18,7 @@ import (
 // ProviderToken stands for the provider's own configuration.
 const ProviderToken = "provider"
 
-// Arguments is what the SDK's arguments of a resource tell about themselves,
+// Arguments is what the SDK's arguments of a resource report about themselves,
 // such as keycloak.RealmArgs{}.
 type Arguments interface{ ElementType() reflect.Type }
 

@@ -105,7 +105,7 @@ class TestTokens(unittest.TestCase):
         login = base64.b64decode(self.giver.logins[0].removeprefix("Basic ")).decode()
         self.assertEqual(login, "ci:" + SECRET)
 
-    def test_a_refused_request_makes_the_next_one_ask_anew(self):
+    def test_a_refused_request_makes_the_next_one_ask_again(self):
         auth = Auth(self.tokens)
         self.assertEqual(requests.get(self.giver.url + "/x", auth=auth, timeout=10).status_code, 200)
         self.giver.given = 7  # whoever takes tokens has new keys

@@ -2,19 +2,15 @@ package health
 
 import (
 	"context"
-	_ "embed"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/mlflow-sso/mlflow-sso/components/mlflow"
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 )
 
-//go:embed probe_mlflow.py
-var examineScript string
-
-// inMLflow is what the script tells: what was seen, or the error of what could not be.
+// inMLflow is the answer of [probe.ServerHealth]: what was seen, or the error of what could not be.
 type inMLflow struct {
 	Versions    map[string]string `json:"versions"`
 	Errors      map[string]string `json:"errors"`
@@ -28,17 +24,13 @@ type inMLflow struct {
 }
 
 func (d *doctor) lookInMLflow(ctx context.Context) ([]Finding, error) {
-	command := []string{"python", "-c", examineScript}
+	var packages []string
 	for _, least := range mlflow.MinimumVersions() {
-		command = append(command, least.Package)
+		packages = append(packages, least.Package)
 	}
-	out, err := d.exec(ctx, d.container(MLflow), command)
+	seen, err := probe.JSON[inMLflow](ctx, d.docker, d.container(MLflow), probe.ServerHealth, nil, packages...)
 	if err != nil {
 		return nil, err
-	}
-	var seen inMLflow
-	if err := json.Unmarshal([]byte(lastLine(out)), &seen); err != nil {
-		return nil, fmt.Errorf("what was seen inside %s: %w", d.container(MLflow), err)
 	}
 	if len(seen.Keys) == 0 {
 		err = fmt.Errorf("%w: no process of the server was found in %s", errCannotCheck, d.container(MLflow))

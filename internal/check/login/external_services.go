@@ -2,24 +2,16 @@ package login
 
 import (
 	"context"
-	_ "embed" // the scripts
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 )
 
 // What is not the stack's is looked at from MLflow's container, which is where it
-// is used: the stack has no other place that may reach it. The scripts take
+// is used: the stack has no other place that may reach it. The probes take
 // addresses and secrets from that container's environment.
-var (
-	//go:embed probe_redis.py
-	redisScript string
-	//go:embed probe_databases.py
-	databasesScript string
-	//go:embed probe_store.py
-	storeScript string
-)
 
 // elsewhere puts checks of services that are not the stack's beside those of
 // MLflow, and sends people to them where a check would send to a container. A
@@ -49,17 +41,14 @@ func (p *proof) elsewhere(checks []check) []check {
 	return checks
 }
 
-// inMLflow runs a script inside MLflow's container and reads its answer.
-func (p *proof) inMLflow(ctx context.Context, script string, into any) error {
+// inMLflow runs a probe inside MLflow's container and reads its answer.
+func inMLflow[T any](ctx context.Context, p *proof, which probe.Probe, arguments ...string) (T, error) {
 	name := p.stack.MLflow.Container
-	said, err := p.docker.Run(ctx, name, []string{"python", "-c", script}, nil)
+	answer, err := probe.JSON[T](ctx, p.docker, name, which, nil, arguments...)
 	if err != nil {
-		return fmt.Errorf("inside %s: %w", name, err)
+		return answer, fmt.Errorf("inside %s: %w", name, err)
 	}
-	if err := json.Unmarshal(said, into); err != nil {
-		return fmt.Errorf("inside %s: the answer is not what was asked for: %w", name, err)
-	}
-	return nil
+	return answer, nil
 }
 
 // database is what was seen of one, as its own role.
@@ -77,9 +66,9 @@ type database struct {
 
 // checkDatabases looks at what MLflow's roles reach, and how.
 func (p *proof) checkDatabases(ctx context.Context) (string, error) {
-	// The script logs in properly first: the control for everybody who is refused.
-	var seen []database
-	if err := p.inMLflow(ctx, databasesScript, &seen); err != nil {
+	// The probe logs in properly first: the control for everybody who is refused.
+	seen, err := inMLflow[[]database](ctx, p, probe.DatabaseRoles)
+	if err != nil {
 		return "", err
 	}
 	if err := judgeDatabases(seen, p.stack.Postgres.TLS); err != nil {
@@ -119,8 +108,8 @@ type stored struct {
 // checkArtifactStore writes and reads with MLflow's own client and key, and asks
 // without a key for what is there.
 func (p *proof) checkArtifactStore(ctx context.Context) (string, error) {
-	var seen stored
-	if err := p.inMLflow(ctx, storeScript, &seen); err != nil {
+	seen, err := inMLflow[stored](ctx, p, probe.ArtifactStore)
+	if err != nil {
 		return "", err
 	}
 	if err := judgeStore(seen); err != nil {

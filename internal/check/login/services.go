@@ -8,13 +8,15 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 )
 
 // What is asked of Redis.
 const (
 	scan            = "scan"
 	ping            = "ping"
-	stranger        = "stranger"
+	anonymous       = "anonymous"
 	wrongPassword   = "wrong"
 	redisStrangerNo = "NOAUTH"
 	redisWrongNo    = "WRONGPASS"
@@ -25,23 +27,20 @@ const (
 var inRedis = map[string]string{
 	scan:          `REDISCLI_AUTH="$REDIS_PASSWORD" exec redis-cli --no-auth-warning --scan --pattern '*permissions_v2*'`,
 	ping:          `REDISCLI_AUTH="$REDIS_PASSWORD" exec redis-cli --no-auth-warning PING`,
-	stranger:      `unset REDISCLI_AUTH; exec redis-cli PING`,
+	anonymous:     `unset REDISCLI_AUTH; exec redis-cli PING`,
 	wrongPassword: `REDISCLI_AUTH=password exec redis-cli --no-auth-warning PING`,
 }
 
 // redis asks inside the Redis container, or, where Redis is not the stack's, from
 // MLflow's.
 func (p *proof) redis(ctx context.Context, what string) (string, error) {
-	name, command := p.stack.Redis.Container, []string{"sh", "-c", inRedis[what]}
 	if p.stack.Redis.External != "" {
-		name, command = p.stack.MLflow.Container, []string{"python", "-c", redisScript, what}
+		lines, err := inMLflow[[]string](ctx, p, probe.RedisAccess, what)
+		return strings.Join(lines, "\n"), err
 	}
-	result, err := p.docker.Exec(ctx, name, command)
+	result, err := p.docker.Exec(ctx, p.stack.Redis.Container, []string{"sh", "-c", inRedis[what]})
 	if err != nil {
 		return "", err
-	}
-	if err := result.Err(); err != nil && p.stack.Redis.External != "" {
-		return "", fmt.Errorf("inside %s: %w", name, err)
 	}
 	// redis-cli reports a refusal on either stream, and with either exit code.
 	return strings.TrimSpace(result.Stdout + "\n" + result.Stderr), nil
@@ -95,7 +94,7 @@ func firstLine(text string) string {
 // right one.
 func (p *proof) checkRedisPassword(ctx context.Context) (string, error) {
 	for _, attempt := range []struct{ who, command, wanted string }{
-		{"without a password", stranger, redisStrangerNo},
+		{"without a password", anonymous, redisStrangerNo},
 		{"with the password \"password\"", wrongPassword, redisWrongNo},
 		{"with its password", ping, "PONG"},
 	} {

@@ -1,7 +1,6 @@
 package login
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +13,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 )
 
 const (
@@ -132,29 +132,14 @@ func (t *temporaryPeople) remove(ctx context.Context) (int, error) {
 	return count, nil
 }
 
-// forgetScript deletes people, who come as a list on standard input, from the
-// plugin's database. The plugin would keep the last administrator, which is what
-// a temporary one is as long as no real one has logged in.
-const forgetScript = `
-import json, sys
-from mlflow_oidc_auth.repository.user import UserRepository
-from mlflow_oidc_auth.store import store
-assert hasattr(UserRepository, "_assert_not_last_active_admin")
-UserRepository._assert_not_last_active_admin = staticmethod(lambda *_: None)
-for name in json.load(sys.stdin):
-    if not name.startswith("` + temporaryPrefix + `"):
-        sys.exit("%r was not made by this tool" % name)
-    if store.get_user_detail(name):
-        store.delete_user(name)
-`
-
+// forget deletes people from the plugin's database.
 func (t *temporaryPeople) forget(ctx context.Context, emails []string) error {
 	input, err := json.Marshal(emails)
 	if err != nil {
 		return err
 	}
 	name := t.stack.MLflow.Container
-	if _, err := t.docker.Run(ctx, name, []string{"python", "-c", forgetScript}, bytes.NewReader(input)); err != nil {
+	if _, err := probe.TemporaryUsers.Run(ctx, t.docker, name, input, temporaryPrefix); err != nil {
 		return fmt.Errorf("delete the temporary people inside %s: %w", name, err)
 	}
 	return nil

@@ -1,9 +1,9 @@
 package login
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -14,28 +14,12 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/browser"
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 )
 
 // minLifetime is how long an access token has to last at least: a session in
 // MLflow ends with it.
 const minLifetime = 5 * time.Minute
-
-// exchangeScript turns a code into tokens as MLflow does, with the secret that
-// the container has in its environment. The code comes on standard input.
-const exchangeScript = `
-import json, os, sys, urllib.error, urllib.parse, urllib.request
-given = json.load(sys.stdin)
-opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-metadata = json.load(opener.open(os.environ["OIDC_DISCOVERY_URL"], timeout=20))
-form = {"grant_type": "authorization_code", "code": given["code"], "code_verifier": given["verifier"],
-        "redirect_uri": given["redirect_uri"], "client_id": os.environ["OIDC_CLIENT_ID"],
-        "client_secret": os.environ["OIDC_CLIENT_SECRET"]}
-try:
-    answer = opener.open(metadata["token_endpoint"], urllib.parse.urlencode(form).encode(), timeout=20)
-except urllib.error.HTTPError as error:
-    sys.exit("the token endpoint answers %d %s" % (error.code, error.read().decode(errors="replace")[:300]))
-json.dump({"access_token": json.load(answer)["access_token"]}, sys.stdout)
-`
 
 // accessToken gets a token for the person who is signed in to Keycloak in b: a
 // code for the browser, exchanged where the client's secret is.
@@ -47,7 +31,7 @@ func (p *proof) accessToken(ctx context.Context, b *browser.Browser) (string, er
 	return p.exchange(ctx, got)
 }
 
-// grant is a code and what it takes to exchange it; its fields are the script's.
+// grant is a code and what it takes to exchange it; its fields are the probe's.
 type grant struct {
 	Code        string `json:"code"`
 	Verifier    string `json:"verifier"`
@@ -79,15 +63,14 @@ func (p *proof) exchange(ctx context.Context, code grant) (string, error) {
 		return "", err
 	}
 	name := p.stack.MLflow.Container
-	said, err := p.docker.Run(ctx, name, []string{"python", "-c", exchangeScript}, bytes.NewReader(input))
+	tokens, err := probe.JSON[struct {
+		Access string `json:"access_token"`
+	}](ctx, p.docker, name, probe.CodeExchange, input)
+	if err == nil && tokens.Access == "" {
+		err = errors.New("the answer holds no access token")
+	}
 	if err != nil {
 		return "", fmt.Errorf("exchange a code for a token inside %s: %w", name, err)
-	}
-	var tokens struct {
-		Access string `json:"access_token"`
-	}
-	if err := json.Unmarshal(said, &tokens); err != nil || tokens.Access == "" {
-		return "", fmt.Errorf("exchange a code for a token inside %s: the answer holds no access token", name)
 	}
 	return tokens.Access, nil
 }

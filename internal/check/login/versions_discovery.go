@@ -13,6 +13,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/mlflow"
 	"github.com/mlflow-sso/mlflow-sso/contract/naming"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 )
 
 // checkContainers looks at the state of all of them.
@@ -55,23 +56,17 @@ func judgeState(s engine.State) string {
 	return ""
 }
 
-// versionScript prints the versions of packages, line by line.
-const versionScript = `
-import importlib.metadata, sys
-print("\n".join(importlib.metadata.version(name) for name in sys.argv[1:]))
-`
-
 // checkVersions looks into MLflow's image, which may be somebody else's.
 func (p *proof) checkVersions(ctx context.Context) (string, error) {
-	command := []string{"python", "-c", versionScript}
+	var packages []string
 	for _, least := range mlflow.MinimumVersions() {
-		command = append(command, least.Package)
+		packages = append(packages, least.Package)
 	}
-	said, err := p.docker.Run(ctx, p.stack.MLflow.Container, command, nil)
+	versions, err := probe.JSON[[]string](ctx, p.docker, p.stack.MLflow.Container, probe.PackageVersions, nil, packages...)
 	if err != nil {
 		return "", fmt.Errorf("versions inside %s: %w", p.stack.MLflow.Container, err)
 	}
-	return judgeVersions(strings.Fields(string(said)))
+	return judgeVersions(versions)
 }
 
 func judgeVersions(versions []string) (string, error) {
@@ -98,14 +93,6 @@ type discovery struct {
 	Keys          string `json:"jwks_uri"`
 	EndSession    string `json:"end_session_endpoint"`
 }
-
-// fetchScript prints a document as the container gets it. The address is the
-// only argument; proxies do not apply to the private network.
-const fetchScript = `
-import sys, urllib.request
-opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-sys.stdout.write(opener.open(sys.argv[1], timeout=20).read().decode())
-`
 
 // checkDiscovery reads the document in both places.
 func (p *proof) checkDiscovery(ctx context.Context) (string, error) {
@@ -142,7 +129,7 @@ func (p *proof) checkDiscovery(ctx context.Context) (string, error) {
 
 func (p *proof) discoveryInside(ctx context.Context) (d discovery, err error) {
 	name := p.stack.MLflow.Container
-	d, err = engine.RunJSON[discovery](ctx, p.docker, name, []string{"python", "-c", fetchScript, p.stack.Realm.DiscoveryURL}, nil)
+	d, err = probe.JSON[discovery](ctx, p.docker, name, probe.DiscoveryDocument, nil, p.stack.Realm.DiscoveryURL)
 	if err != nil {
 		return d, fmt.Errorf("fetch the discovery document %s inside %s: %w", p.stack.Realm.DiscoveryURL, name, err)
 	}

@@ -2,17 +2,14 @@ package security
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 )
-
-//go:embed probe_databases.py
-var knockScript string
 
 // services are attacks with passwords that everybody knows, or with none.
 func (c *suite) services() []attack {
@@ -55,7 +52,7 @@ type probeResult struct{ Who, Answer string }
 // refusal for want of a password proves nothing.
 func (c *suite) knock(ctx context.Context, service string, refusals ...string) (string, error) {
 	var all []probeResult
-	if err := c.inMLflow(ctx, knockScript, "", &all, service); err != nil {
+	if err := c.inMLflow(ctx, probe.DefaultCredentials, "", &all, service); err != nil {
 		return "", login.NotRun(fmt.Errorf("ask %s from %s: %w", service, c.stack.MLflow.Container, err))
 	}
 	return judgeKnocks(service, all, refusals)

@@ -3,12 +3,12 @@ package security
 import (
 	"context"
 	"crypto/rand"
-	_ "embed"
 	"encoding/json"
 	"fmt"
 	"net/http"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 )
 
 const (
@@ -110,9 +110,6 @@ func (c *suite) theirs(ctx context.Context) (owner, thief *fixtures, err error) 
 	return c.ownerThings, c.thiefThings, nil
 }
 
-//go:embed delete_fixtures.py
-var forgetScript string
-
 // removeThings deletes experiments, runs, files and models for good: those of this
 // run, by the names that they were to get, since an interrupt may leave half of it;
 // and those of a run that was killed.
@@ -122,7 +119,7 @@ func (c *suite) removeThings(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	var gone struct{ Gone int }
-	if err := c.inMLflow(ctx, forgetScript, string(input), &gone); err != nil {
+	if err := c.inMLflow(ctx, probe.FixtureRemoval, string(input), &gone); err != nil {
 		return 0, fmt.Errorf("delete what the run made, inside %s: %w", c.stack.MLflow.Container, err)
 	}
 	return gone.Gone, nil

@@ -147,7 +147,7 @@ func (c *suite) oldSession(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if _, err := c.sessionsOf(ctx, who.Person, "age"); err != nil {
+	if _, err := c.sessionsOf(ctx, who.Person, "expire"); err != nil {
 		return "", err
 	}
 	if err := c.expectEnd(ctx, who.Person, endsWithin, "the session's token has ended"); err != nil {

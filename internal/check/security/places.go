@@ -2,17 +2,15 @@ package security
 
 import (
 	"context"
-	_ "embed"
 	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
-)
 
-//go:embed places.py
-var placesScript string
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
+)
 
 // place is a field of a request. Path leads to it; Lists are the steps of Path that
 // are lists of objects; Many says that the field itself is a list.
@@ -105,7 +103,7 @@ func (c *suite) readCatalogue(ctx context.Context) (catalogue, error) {
 // askCatalogue asks once. A list that is too short proves nothing.
 func (c *suite) askCatalogue(ctx context.Context) (catalogue, error) {
 	var all catalogue
-	if err := c.inMLflow(ctx, placesScript, "", &all); err != nil {
+	if err := c.inMLflow(ctx, probe.RequestFields, "", &all); err != nil {
 		return all, fmt.Errorf("list the places for IDs inside %s: %w", c.stack.MLflow.Container, err)
 	}
 	const least = 500

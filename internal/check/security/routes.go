@@ -1,9 +1,7 @@
 package security
 
 import (
-	"bytes"
 	"context"
-	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,10 +15,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/naming"
 	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 )
-
-//go:embed scan_routes.py
-var sweepScript string
 
 // public is what MLflow answers to strangers, each with its reason. A route that is
 // not below one of these and answers a stranger is a hole.
@@ -156,9 +152,9 @@ func (c *suite) routesInside(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	said, err := c.docker.RunOnce(ctx, engine.RunSpec{
+	said, err := probe.RouteScan.RunOnce(ctx, c.docker, engine.RunSpec{
 		Name: c.newContainer(), Image: seen.Image, Network: network, Within: sweepTime,
-	}, []string{"python", "-c", sweepScript}, bytes.NewReader(input))
+	}, input)
 	if err != nil {
 		return "", login.NotRun(fmt.Errorf("ask from a container on %s: %w", network, err))
 	}

@@ -30,6 +30,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/browser"
 	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
@@ -213,15 +214,14 @@ func (c *suite) cleanup(ctx context.Context) (string, error) {
 // stranger is a browser without cookies.
 func (c *suite) stranger() *browser.Browser { return c.visit.Browser() }
 
-// inMLflow runs a script in MLflow's container and reads what it answers, in JSON.
-// Standard input is never an argument, which everybody on the host could read.
-func (c *suite) inMLflow(ctx context.Context, script, stdin string, into any, arguments ...string) error {
-	said, err := c.docker.Run(ctx, c.stack.MLflow.Container, append([]string{"python", "-c", script}, arguments...), strings.NewReader(stdin))
+// inMLflow runs a probe in MLflow's container and reads its answer.
+func (c *suite) inMLflow(ctx context.Context, which probe.Probe, stdin string, into any, arguments ...string) error {
+	said, err := which.Run(ctx, c.docker, c.stack.MLflow.Container, []byte(stdin), arguments...)
 	if err != nil {
 		return err
 	}
 	if json.Unmarshal(said, into) != nil {
-		return errors.New("the script's answer is no JSON of the kind that was wanted")
+		return fmt.Errorf("the answer of probe %s is no JSON of the kind that was wanted", which)
 	}
 	return nil
 }

@@ -2,18 +2,15 @@ package security
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 	"github.com/mlflow-sso/mlflow-sso/internal/poll"
 )
-
-//go:embed sessions.py
-var sessionsScript string
 
 // sessionState is what the plugin's database says about somebody's sessions.
 type sessionState struct {
@@ -21,10 +18,10 @@ type sessionState struct {
 	Renewable bool
 }
 
-// sessionsOf looks into the plugin's database; with "age", it makes their tokens old.
+// sessionsOf looks into the plugin's database; with "expire", it makes their tokens old.
 func (c *suite) sessionsOf(ctx context.Context, who *login.Person, more ...string) (sessionState, error) {
 	var told sessionState
-	err := c.inMLflow(ctx, sessionsScript, who.Email(), &told, more...)
+	err := c.inMLflow(ctx, probe.SessionLifetime, who.Email(), &told, more...)
 	if err == nil && len(told.Left) == 0 {
 		err = errors.New("there is no session of a person who is signed in")
 	}

@@ -2,7 +2,6 @@ package security
 
 import (
 	"context"
-	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 )
 
 func (c *suite) tracePlaces() []attack {
@@ -133,9 +133,6 @@ func (c *suite) traceLocation(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d places that a member writes on a trace are not kept", tried), nil
 }
 
-//go:embed stolen_token.py
-var stolenTokenScript string
-
 func (c *suite) stolenToken(ctx context.Context) (string, error) {
 	_, own, err := c.theirs(ctx)
 	if err != nil {
@@ -167,7 +164,7 @@ func (c *suite) stolenToken(ctx context.Context) (string, error) {
 		Heard, Found, Stolen int
 		Error                string
 	}
-	if err := c.inMLflow(ctx, stolenTokenScript, string(input), &told); err != nil {
+	if err := c.inMLflow(ctx, probe.StolenToken, string(input), &told); err != nil {
 		return "", login.NotRun(err)
 	}
 	switch {

@@ -3,7 +3,6 @@ package security
 import (
 	"bytes"
 	"context"
-	_ "embed"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 	"github.com/mlflow-sso/mlflow-sso/internal/poll"
 )
 
@@ -62,13 +62,10 @@ func (c *suite) chunkedUpload(ctx context.Context) (string, error) {
 	return "files in chunks are stored whole, and a search in chunks is refused as any other", nil
 }
 
-//go:embed spooled.py
-var spooledScript string
-
 // spooled is how many bytes MLflow keeps in files that have no name.
 func (c *suite) spooled(ctx context.Context) (int, error) {
 	var told struct{ Bytes int }
-	err := c.inMLflow(ctx, spooledScript, "", &told)
+	err := c.inMLflow(ctx, probe.SpooledBytes, "", &told)
 	return told.Bytes, err
 }
 

@@ -27,7 +27,7 @@ func Installable(packages ...string) error {
 		return fmt.Errorf("%w: there is no apt-get; install what your system calls %s yourself", ErrCannotInstall, wanted)
 	}
 	if user := os.Geteuid(); user != 0 {
-		return fmt.Errorf("%w: this is user %d and not root; run this as root, or have somebody run "+
+		return fmt.Errorf("%w: this is user %d and not root; run this as root, or ask an administrator to run "+
 			"`apt-get install --no-install-recommends %s`", ErrCannotInstall, user, wanted)
 	}
 	return nil

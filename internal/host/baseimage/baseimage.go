@@ -4,7 +4,7 @@
 // The authorities that this machine trusts in addition (the .crt files under
 // /usr/local/share/ca-certificates) are trusted in the image too, because builds
 // on it pass through the same network. A label holds a hash of what went in: the
-// image is made anew when that changes, or when its Debian packages have to be newer than
+// image is recreated when that changes, or when its Debian packages have to be newer than
 // they are (setting images.date), and only then. Another label holds the day it was made on;
 // every image that is built on it inherits it.
 package baseimage
@@ -46,7 +46,7 @@ func Ensure(ctx context.Context, docker *engine.Engine, log *progress.Log, refer
 	})
 }
 
-// chosen looks at an image that this package does not make.
+// chosen inspects an image that this package does not make.
 func chosen(ctx context.Context, s *progress.Step, docker *engine.Engine, reference string) error {
 	_, err := docker.API().ImageInspect(ctx, reference)
 	switch {

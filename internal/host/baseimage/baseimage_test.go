@@ -63,9 +63,9 @@ func TestTrimLeavesNothingOfThisMachine(t *testing.T) {
 }
 
 func TestAnErrorInTheEnginesAnswerIsNeverTakenForSuccess(t *testing.T) {
-	require.NoError(t, complaint(strings.NewReader(`{"status":"sha256:1"}`+"\n")))
-	require.EqualError(t, complaint(strings.NewReader(`{"status":"x"}{"error":"no space left"}`)), "no space left")
-	require.Error(t, complaint(strings.NewReader(`{"status":`)))
+	require.NoError(t, streamError(strings.NewReader(`{"status":"sha256:1"}`+"\n")))
+	require.EqualError(t, streamError(strings.NewReader(`{"status":"x"}{"error":"no space left"}`)), "no space left")
+	require.Error(t, streamError(strings.NewReader(`{"status":`)))
 }
 
 func TestImagesInstallSecurityUpdates(t *testing.T) {

@@ -30,7 +30,7 @@ func load(ctx context.Context, docker *engine.Engine, dir, reference, hash strin
 		packed <- err
 	}()
 
-	said, err := docker.API().ImageImport(ctx, image.ImportSource{Source: read, SourceName: "-"}, reference, image.ImportOptions{
+	messages, err := docker.API().ImageImport(ctx, image.ImportSource{Source: read, SourceName: "-"}, reference, image.ImportOptions{
 		Message: "Debian " + suite + ", assembled by debootstrap",
 		Changes: []string{
 			"ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -39,7 +39,7 @@ func load(ctx context.Context, docker *engine.Engine, dir, reference, hash strin
 		},
 	})
 	if err == nil {
-		err = errors.Join(complaint(said), said.Close())
+		err = errors.Join(streamError(messages), messages.Close())
 	}
 	_ = read.Close() // so that tar does not wait for a reader
 	if tarErr := <-packed; tarErr != nil && err == nil {
@@ -51,8 +51,8 @@ func load(ctx context.Context, docker *engine.Engine, dir, reference, hash strin
 	return nil
 }
 
-// complaint is the error in a stream of the engine's messages, if there is one.
-func complaint(stream io.Reader) error {
+// streamError is the error in a stream of the engine's messages, if there is one.
+func streamError(stream io.Reader) error {
 	for messages := json.NewDecoder(stream); ; {
 		var message struct {
 			Error string `json:"error"`

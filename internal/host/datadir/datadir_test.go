@@ -51,7 +51,7 @@ func TestOpenLeavesNoDirectoryThatOthersMayRead(t *testing.T) {
 	t.Setenv(Variable, dir)
 	_, err := Open()
 	require.NoError(t, err)
-	require.NoError(t, os.Chmod(filepath.Join(dir, "state"), 0o755)) // somebody was careless
+	require.NoError(t, os.Chmod(filepath.Join(dir, "state"), 0o755)) // permissions were loosened
 
 	h, err := Open()
 

@@ -45,7 +45,7 @@ func usable(path string, found fs.FileInfo) error {
 }
 
 // makePassphrase writes a complete file under another name and links it, which
-// fails where somebody else was first: nobody ever reads half a passphrase.
+// fails where someone else was first: nobody ever reads half a passphrase.
 func makePassphrase(path string) error {
 	random := make([]byte, passphraseBytes)
 	_, _ = rand.Read(random)                                         // never fails: it ends the program instead

@@ -1,9 +1,8 @@
 // Package dockerinstall makes sure that a Docker Engine runs on this machine.
 //
-// One that answers already is used, wherever it is. Otherwise root on a Debian
-// machine gets Debian's docker.io, started by the machine's init system, or as a
-// process of its own where there is none. An engine that DOCKER_HOST names is
-// somebody else's: if it does not answer, nothing is installed or started.
+// An engine that answers is used, wherever it is. Otherwise, root on a Debian machine gets
+// Debian's docker.io, started by the init system, or as a separate process if there is none.
+// An engine that DOCKER_HOST names is never installed or started.
 package dockerinstall
 
 import (
@@ -71,7 +70,7 @@ func provide(ctx context.Context, s *progress.Step, logFile string) (*engine.Eng
 	}
 	if user := os.Geteuid(); user != 0 {
 		return nil, fmt.Errorf("dockerd is installed but does not run, and this is user %d and not root; "+
-			"run this as root, or have somebody start it (systemctl start docker)", user)
+			"run this as root, or ask an administrator to start it (systemctl start docker)", user)
 	}
 	s.Say("waiting for the end of the one that was here")
 	awaitEnd(ctx, pidFile, endWithin)
@@ -97,7 +96,7 @@ func provide(ctx context.Context, s *progress.Step, logFile string) (*engine.Eng
 func start(ctx context.Context, s *progress.Step, way strategy) (*engine.Engine, error) {
 	ended, err := way.start(ctx, s)
 	if err != nil {
-		return nil, fmt.Errorf("%w%s", err, way.complaint())
+		return nil, fmt.Errorf("%w%s", err, way.logTail())
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("it did not answer within %s", patience))
 	defer cancel()
@@ -116,7 +115,7 @@ func start(ctx context.Context, s *progress.Step, way strategy) (*engine.Engine,
 		}
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%w%s", err, way.complaint())
+		return nil, fmt.Errorf("%w%s", err, way.logTail())
 	}
 	return found, nil
 }

@@ -59,8 +59,8 @@ func TestAnEngineThatGivesUpEndsTheWaitAndItsLogIsInTheError(t *testing.T) {
 	var err error
 	_ = progress.New(io.Discard).Step(context.Background(), "x", func(ctx context.Context, s *progress.Step) error {
 		_, err = start(ctx, s, strategy{
-			start:     func(context.Context, *progress.Step) (<-chan error, error) { return detach(logFile, script) },
-			complaint: func() string { return end(logFile) },
+			start:   func(context.Context, *progress.Step) (<-chan error, error) { return detach(logFile, script) },
+			logTail: func() string { return end(logFile) },
 		})
 		return err
 	})

@@ -24,11 +24,11 @@ type strategy struct {
 	// only says that nothing else should be tried where this way is here.
 	only bool
 	here func() bool
-	// start returns as soon as the engine is on its way; ended then tells if it
+	// start returns as soon as the engine is on its way; ended then reports if it
 	// gives up, and is nil where that cannot be known.
 	start func(context.Context, *progress.Step) (ended <-chan error, err error)
-	// complaint is the end of the engine's own log, for an error; may be empty.
-	complaint func() string
+	// logTail is the end of the engine's own log, for an error; may be empty.
+	logTail func() string
 }
 
 // strategies are in the order in which they are tried.
@@ -36,21 +36,21 @@ func strategies(logFile string) []strategy {
 	return []strategy{
 		{
 			name: "systemd", only: true,
-			here:      func() bool { return exists("/run/systemd/system") },
-			start:     run("systemctl", "start", "docker"),
-			complaint: func() string { return said("journalctl", "--no-pager", "--lines=30", "--unit=docker") },
+			here:    func() bool { return exists("/run/systemd/system") },
+			start:   run("systemctl", "start", "docker"),
+			logTail: func() string { return said("journalctl", "--no-pager", "--lines=30", "--unit=docker") },
 		},
 		{
-			name:      "its init script",
-			here:      func() bool { return exists("/etc/init.d/docker") },
-			start:     run("service", "docker", "start"),
-			complaint: func() string { return end("/var/log/docker.log") },
+			name:    "its init script",
+			here:    func() bool { return exists("/etc/init.d/docker") },
+			start:   run("service", "docker", "start"),
+			logTail: func() string { return end("/var/log/docker.log") },
 		},
 		{
-			name:      "dockerd itself",
-			here:      func() bool { return true },
-			start:     func(context.Context, *progress.Step) (<-chan error, error) { return detach(logFile, "dockerd") },
-			complaint: func() string { return end(logFile) },
+			name:    "dockerd itself",
+			here:    func() bool { return true },
+			start:   func(context.Context, *progress.Step) (<-chan error, error) { return detach(logFile, "dockerd") },
+			logTail: func() string { return end(logFile) },
 		},
 	}
 }

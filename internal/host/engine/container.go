@@ -33,7 +33,7 @@ func (s State) Ended() bool {
 	return s.Status == container.StateExited || s.Status == container.StateDead
 }
 
-// State looks at a container. A name that does not exist gives ErrNoContainer.
+// State inspects a container. A name that does not exist gives ErrNoContainer.
 func (e *Engine) State(ctx context.Context, name string) (State, error) {
 	seen, err := e.api.ContainerInspect(ctx, name)
 	if errdefs.IsNotFound(err) {

@@ -100,7 +100,7 @@ func (e *Engine) exec(ctx context.Context, name string, run execution) (Result, 
 	case errdefs.IsNotFound(err):
 		return Result{}, fmt.Errorf("%w; bring the stack up first", ErrNoContainer)
 	case errdefs.IsConflict(err):
-		return Result{}, fmt.Errorf("%w: %w; look at `docker logs %s`", ErrNotRunning, err, name)
+		return Result{}, fmt.Errorf("%w: %w; check `docker logs %s`", ErrNotRunning, err, name)
 	case err != nil:
 		return Result{}, err
 	}
@@ -115,7 +115,7 @@ func (e *Engine) exec(ctx context.Context, name string, run execution) (Result, 
 	if run.input != nil {
 		go func() {
 			// A command that stops reading early breaks this pipe; its exit
-			// code tells more than the write error would.
+			// code reports more than the write error would.
 			_, _ = io.Copy(stream.Conn, run.input)
 			_ = stream.CloseWrite()
 		}()

@@ -40,7 +40,7 @@ func (b *builder) arguments(p part, output string) []string {
 	if p.set != "" {
 		link += " -X " + p.set + "=v" + p.version
 	}
-	// The sources may be a checkout that git refuses to look at, so no VCS stamp.
+	// The sources may be a checkout that git refuses to read, so no VCS stamp.
 	return []string{"build", "-v", "-trimpath", "-buildvcs=false", "-ldflags=" + link, "-o", output, p.target}
 }
 

@@ -23,7 +23,7 @@ type record struct {
 }
 
 // stale says why the file at path has to be built (again); empty if it need not.
-// Without a compiler here, one that built it elsewhere is no reason.
+// Without a compiler here, one that built it on another machine is no reason.
 func (r record) stale(kept, path string) string {
 	found, err := os.Stat(path)
 	if err != nil {
@@ -51,7 +51,7 @@ func (r record) stale(kept, path string) string {
 func (r record) write(kept, path string) error {
 	found, err := os.Stat(path)
 	if err != nil {
-		return fmt.Errorf("look at what was built: %w", err)
+		return fmt.Errorf("check what was built: %w", err)
 	}
 	r.Size = found.Size()
 	text, err := json.MarshalIndent(r, "", "  ")

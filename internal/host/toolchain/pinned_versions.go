@@ -21,8 +21,8 @@ type part struct {
 	name    string // for people
 	version string
 	source  string // directory under bootstrap
-	target  string // what go build is told to build
-	set     string // the variable that carries the version, if it is told at link time
+	target  string // the package that go build builds
+	set     string // the variable that carries the version, if it is set at link time
 	program string // the file under bin, for a program
 	plugin  string // the name that Pulumi knows it by, for a plugin
 }

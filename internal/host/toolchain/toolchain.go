@@ -1,11 +1,10 @@
 // Package toolchain installs the Pulumi command line, its language host for Go and the
 // program's plugins.
 //
-// A Pulumi that is installed already is used. Otherwise the vendor's archive is
-// taken where it answers, if it is the pinned one byte for byte. Where it is out of
-// reach, and for the plugins always, the modules under bootstrap are built, whose
-// go.sum pins every byte: this needs Go and a Go module proxy and nobody else.
-// What is there from the same sources is not made again.
+// An installed Pulumi is used. Otherwise the vendor's archive is downloaded and used if its
+// checksum is the pinned one. If it is unreachable, and always for the plugins, the modules
+// under bootstrap are built, whose go.sum pins every byte; this needs Go and a Go module
+// proxy. Results of unchanged sources are reused.
 package toolchain
 
 import (
@@ -72,7 +71,7 @@ func Ensure(ctx context.Context, h datadir.Home, root string, log *progress.Log)
 }
 
 // Installed is the toolchain in the home, as Ensure has left it there: nothing
-// is looked at or built.
+// is checked or built.
 func Installed(h datadir.Home) *Toolchain {
 	return &Toolchain{Root: h.Toolchain(), PulumiHome: h.Pulumi(), Environment: additions(os.Environ(), h.Toolchain(), h.Pulumi())}
 }

@@ -68,7 +68,7 @@ func TestEnvironmentNeverNeedsAHomeDirectoryAndAlwaysObeysGoSum(t *testing.T) {
 	require.Equal(t, "off", last(without, "GOWORK"))
 	require.Equal(t, "/t/pulumi", last(without, "PULUMI_HOME"))
 
-	with := environment([]string{"HOME=/h", "GOTOOLCHAIN=local", "GOPROXY=https://p.example", "PULUMI_HOME=/elsewhere"}, "/t", "/t/pulumi")
+	with := environment([]string{"HOME=/h", "GOTOOLCHAIN=local", "GOPROXY=https://p.example", "PULUMI_HOME=/other"}, "/t", "/t/pulumi")
 	require.Empty(t, last(with, "GOPATH"))
 	require.Empty(t, last(with, "GOCACHE"))
 	require.Equal(t, "-mod=readonly", last(with, "GOFLAGS"))

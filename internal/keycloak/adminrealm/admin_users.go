@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// adminRole lets somebody do anything in Keycloak.
+	// adminRole grants every right in Keycloak.
 	adminRole = "admin"
 	// manyPeople are more than this realm ever has.
 	manyPeople = 10000
@@ -24,7 +24,7 @@ const (
 	there, away = "there", "away"
 )
 
-// person is how a difference calls somebody.
+// person names a user in a difference.
 func person(username string) string { return "person " + username }
 
 // Admins are the users of realm master: the permanent administrator exactly where one is
@@ -32,7 +32,7 @@ func person(username string) string { return "person " + username }
 func Admins(wanted outputs.Login) Part {
 	return Part{
 		compare: func(s *session, ctx context.Context) ([]Difference, error) {
-			all, err := s.everybody(ctx)
+			all, err := s.allUsers(ctx)
 			if err != nil {
 				return nil, err
 			}
@@ -81,7 +81,7 @@ func judgePeople(all []*gocloak.User, stands bool, now time.Time) []Difference {
 
 // setAdmins makes who is missing and removes who ought to be gone.
 func (s *session) setAdmins(ctx context.Context, admin outputs.Login, found []Difference) error {
-	all, err := s.everybody(ctx)
+	all, err := s.allUsers(ctx)
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (s *session) setAdmins(ctx context.Context, admin outputs.Login, found []Di
 		}
 		at := slices.IndexFunc(all, func(u *gocloak.User) bool { return person(gocloak.PString(u.Username)) == d.What })
 		if at < 0 {
-			continue // somebody else was quicker
+			continue // someone else was quicker
 		}
 		if err := s.remove(ctx, gocloak.PString(all[at].ID), d.What); err != nil {
 			return err
@@ -103,8 +103,8 @@ func (s *session) setAdmins(ctx context.Context, admin outputs.Login, found []Di
 	return nil
 }
 
-// everybody are the people of the realm, without service accounts.
-func (s *session) everybody(ctx context.Context) ([]*gocloak.User, error) {
+// allUsers are the people of the realm, without service accounts.
+func (s *session) allUsers(ctx context.Context) ([]*gocloak.User, error) {
 	all, err := s.api.GetUsers(ctx, s.api.Token, name, gocloak.GetUsersParams{Max: gocloak.IntP(manyPeople)})
 	if err != nil {
 		return nil, s.failed("look who is in it", err)
@@ -112,7 +112,7 @@ func (s *session) everybody(ctx context.Context) ([]*gocloak.User, error) {
 	return all, nil
 }
 
-// makeAdministrator makes somebody who may do anything. Until the last call
+// makeAdministrator makes a user who may do anything. Until the last call
 // succeeds they may do nothing.
 func (s *session) makeAdministrator(ctx context.Context, who gocloak.User, password string) (id string, err error) {
 	who.Enabled = gocloak.BoolP(true)
@@ -132,7 +132,7 @@ func (s *session) makeAdministrator(ctx context.Context, who gocloak.User, passw
 	return id, nil
 }
 
-// remove deletes somebody, which ends their sessions. Who is gone already is no error.
+// remove deletes a user, which ends their sessions. Who is gone already is no error.
 func (s *session) remove(ctx context.Context, id, who string) error {
 	if err := s.api.DeleteUser(ctx, s.api.Token, name, id); err != nil && !admin.IsNotFound(err) {
 		return s.failed("remove "+who, err)
@@ -148,32 +148,32 @@ func (r *Realm) UnknownAdmins(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	people, err := s.everybody(ctx)
+	people, err := s.allUsers(ctx)
 	if err != nil {
 		return nil, err
 	}
-	mighty, err := s.api.GetUsersByRoleName(ctx, s.api.Token, name, adminRole, gocloak.GetUsersByRoleParams{Max: gocloak.IntP(manyPeople)})
+	roleHolders, err := s.api.GetUsersByRoleName(ctx, s.api.Token, name, adminRole, gocloak.GetUsersByRoleParams{Max: gocloak.IntP(manyPeople)})
 	if err != nil {
 		return nil, s.failed("look who has the role "+adminRole, err)
 	}
 	ours := "service-account-" + strings.ToLower(r.keycloak.Provider.ID)
-	if !slices.ContainsFunc(mighty, func(u *gocloak.User) bool { return gocloak.PString(u.Username) == ours }) {
-		return nil, fmt.Errorf("among those with the role %s in realm %s is no %s, want the one who asks; does Keycloak still tell who has a role?", adminRole, name, ours)
+	if !slices.ContainsFunc(roleHolders, func(u *gocloak.User) bool { return gocloak.PString(u.Username) == ours }) {
+		return nil, fmt.Errorf("among those with the role %s in realm %s is no %s, want the one who asks; does Keycloak still report who has a role?", adminRole, name, ours)
 	}
 	if r.keycloak.Admin.Exists() {
 		people = nil
 	}
-	return strangers(append(people, mighty...), ours, time.Now()), nil
+	return unmanaged(append(people, roleHolders...), ours, time.Now()), nil
 }
 
-func strangers(all []*gocloak.User, ours string, now time.Time) []string {
+func unmanaged(all []*gocloak.User, ours string, now time.Time) []string {
 	var found []string
 	for _, who := range all {
 		username := gocloak.PString(who.Username)
-		until, isGuest := guestUntil(who)
-		// Nobody is let in for longer: whoever has longer was made by somebody else.
-		isGuest = isGuest && until.Before(now.Add(identity.SessionMax+time.Minute))
-		if isGuest || username == ours || username == keycloak.AdminUsername {
+		until, isTemporary := temporaryUntil(who)
+		// Nobody is let in for longer: whoever has longer was made by someone else.
+		isTemporary = isTemporary && until.Before(now.Add(identity.SessionMax+time.Minute))
+		if isTemporary || username == ours || username == keycloak.AdminUsername {
 			continue
 		}
 		found = append(found, username)

@@ -13,11 +13,11 @@ import (
 
 var now = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 
-func somebody(username string) *gocloak.User { return &gocloak.User{Username: &username} }
+func account(username string) *gocloak.User { return &gocloak.User{Username: &username} }
 
-// until is somebody who says to be let in up to a time.
+// until is a user who says to be let in up to a time.
 func until(username, end string) *gocloak.User {
-	who := somebody(username)
+	who := account(username)
 	who.Attributes = &map[string][]string{untilAttribute: {end}}
 	return who
 }
@@ -25,8 +25,8 @@ func until(username, end string) *gocloak.User {
 func in(d time.Duration) string { return now.Add(d).Format(time.RFC3339) }
 
 func TestTheStandingAdministratorIsThereExactlyWhereOneIsAskedFor(t *testing.T) {
-	others := []*gocloak.User{somebody("alice"), somebody("administrator"), until("console-x", in(time.Minute))}
-	with := append(slices.Clone(others), somebody("admin"))
+	others := []*gocloak.User{account("alice"), account("administrator"), until("console-x", in(time.Minute))}
+	with := append(slices.Clone(others), account("admin"))
 
 	require.Empty(t, judgePeople(with, true, now))
 	require.Empty(t, judgePeople(others, false, now))
@@ -37,7 +37,7 @@ func TestTheStandingAdministratorIsThereExactlyWhereOneIsAskedFor(t *testing.T) 
 // Nobody goes for a name alone, and nobody before their time.
 func TestOnlyThoseWhoseTimeIsOverHaveToGo(t *testing.T) {
 	for _, stays := range []*gocloak.User{
-		until("console-x", in(time.Second)), until("alice", in(-time.Hour)), somebody("console-x"),
+		until("console-x", in(time.Second)), until("alice", in(-time.Hour)), account("console-x"),
 		until("console-x", "yesterday"), until("console-x", ""), until("Console-x", in(-time.Hour)),
 		{Username: gocloak.StringP("console-x"), Attributes: &map[string][]string{untilAttribute: {in(-time.Hour), in(-time.Hour)}}},
 		{},
@@ -52,12 +52,12 @@ func TestOnlyThoseWhoseTimeIsOverHaveToGo(t *testing.T) {
 	}
 }
 
-func TestEverybodyWhomTheStackDidNotMakeIsAStranger(t *testing.T) {
+func TestEverybodyWhomTheStackDidNotMakeIsUnmanaged(t *testing.T) {
 	all := []*gocloak.User{
-		somebody("zoe"), somebody("admin"), somebody("service-account-mlflow-sso"), until("console-x", in(identity.SessionMax)),
-		somebody("alice"), somebody("alice"), somebody("console-y"), until("console-z", in(identity.SessionMax+time.Hour)), somebody("service-account-other"),
+		account("zoe"), account("admin"), account("service-account-mlflow-sso"), until("console-x", in(identity.SessionMax)),
+		account("alice"), account("alice"), account("console-y"), until("console-z", in(identity.SessionMax+time.Hour)), account("service-account-other"),
 	}
-	require.Equal(t, []string{"alice", "console-y", "console-z", "service-account-other", "zoe"}, strangers(all, "service-account-mlflow-sso", now))
+	require.Equal(t, []string{"alice", "console-y", "console-z", "service-account-other", "zoe"}, unmanaged(all, "service-account-mlflow-sso", now))
 }
 
 func TestNoTwoGuestsHaveTheSamePassword(t *testing.T) {

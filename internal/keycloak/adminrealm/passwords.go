@@ -16,12 +16,12 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
 )
 
-// editionAttribute begins the attributes of the program's own client in which Keycloak
-// remembers which edition of somebody's password was set last. It is not asked of the
+// versionAttribute begins the attributes of the program's own client in which Keycloak
+// remembers which edition of a user's password was set last. It is not asked of the
 // password itself: a person may have changed that, and only another edition takes it
 // back. It is in the database that the passwords are in, so both are of one moment after
 // a restore.
-const editionAttribute = "mlflow-sso.edition."
+const versionAttribute = "mlflow-sso.edition."
 
 // Credential is a user's derived password.
 type Credential struct {
@@ -63,7 +63,7 @@ func Password(c Credential) Part {
 }
 
 func (c Credential) differences(marks map[string]string) []Difference {
-	got, marked := marks[editionAttribute+c.Username]
+	got, marked := marks[versionAttribute+c.Username]
 	if !marked {
 		got = credentials.FirstVersion
 	}
@@ -84,7 +84,7 @@ func (s *session) rotatePassword(ctx context.Context, c Credential) error {
 		return err
 	}
 	marks = maps.Clone(marks)
-	marks[editionAttribute+c.Username] = c.Edition
+	marks[versionAttribute+c.Username] = c.Edition
 	return s.put(ctx, "/clients/"+id, map[string]any{"clientId": s.keycloak.Provider.ID, "attributes": marks})
 }
 
@@ -95,7 +95,7 @@ func (s *session) marks(ctx context.Context) (id string, attributes map[string]s
 		err = fmt.Errorf("got %d clients %s, want the one who asks", len(found), s.keycloak.Provider.ID)
 	}
 	if err != nil {
-		return "", nil, s.failed("look at the program's own client", err)
+		return "", nil, s.failed("read the program's own client", err)
 	}
 	attributes = map[string]string{}
 	if found[0].Attributes != nil {
@@ -104,7 +104,7 @@ func (s *session) marks(ctx context.Context) (id string, attributes map[string]s
 	return gocloak.PString(found[0].ID), attributes, nil
 }
 
-// errReused is that the realm's policy has the password among those somebody had.
+// errReused is that the realm's policy has the password among those a user had.
 var errReused = errors.New("the realm's password policy does not take a password that was used before")
 
 func (s *session) setPassword(ctx context.Context, c Credential) error {
@@ -141,7 +141,7 @@ func (s *session) reset(ctx context.Context, c Credential, id string) error {
 	return err
 }
 
-// forgetPasswords removes the password of somebody who gets another one at once.
+// forgetPasswords removes the password of a user who gets another one at once.
 func (s *session) forgetPasswords(ctx context.Context, c Credential, id string) error {
 	all, err := s.api.GetCredentials(ctx, s.api.Token, c.Realm, id)
 	if err != nil {

@@ -12,11 +12,11 @@ func TestAPasswordIsSetOnlyWhereAnotherEditionIsWanted(t *testing.T) {
 	first := Credential{"master", "admin", "not shown", "1.1"}
 	second := Credential{"mlflow", "demo-member", "not shown", "1.2"}
 	require.Empty(t, first.differences(nil), "nothing was rotated")
-	require.Empty(t, first.differences(map[string]string{editionAttribute + "demo-member": "1.2"}))
-	require.Empty(t, second.differences(map[string]string{editionAttribute + "demo-member": "1.2"}))
+	require.Empty(t, first.differences(map[string]string{versionAttribute + "demo-member": "1.2"}))
+	require.Empty(t, second.differences(map[string]string{versionAttribute + "demo-member": "1.2"}))
 
 	require.Equal(t, []Difference{{"edition of the password of admin in realm master", "2.1", "1.1"}},
-		first.differences(map[string]string{editionAttribute + "admin": "2.1"}))
+		first.differences(map[string]string{versionAttribute + "admin": "2.1"}))
 	found := second.differences(nil)
 	require.Equal(t, []Difference{{"edition of the password of demo-member in realm mlflow", "1.1", "1.2"}}, found)
 	require.NotContains(t, found[0].String(), "not shown")

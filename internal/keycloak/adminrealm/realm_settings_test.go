@@ -62,7 +62,7 @@ func TestAChangeSetsEverythingThatDiffersAndNothingElse(t *testing.T) {
 			require.Empty(t, left)
 			attributes, err := after.attributes()
 			require.NoError(t, err)
-			require.Equal(t, "{}", attributes["acr.loa.map"], "an attribute of somebody's own is gone")
+			require.Equal(t, "{}", attributes["acr.loa.map"], "an attribute of an administrator is gone")
 			again, err := after.change(wanted, left)
 			require.NoError(t, err)
 			require.Equal(t, map[string]any{"realm": "master"}, again)
@@ -143,8 +143,8 @@ func TestTheProfileKeepsEverythingBesideTheOneAttribute(t *testing.T) {
 		after, err := json.Marshal(p)
 		require.NoError(t, err)
 		require.Equal(t, 1, strings.Count(string(after), untilAttribute))
-		for _, kept := range []string{`{"name":"username","annotations":{"x":"y"}}`, `"groups":[{"name":"g"}]`} {
-			require.Contains(t, string(after), kept)
+		for _, unchanged := range []string{`{"name":"username","annotations":{"x":"y"}}`, `"groups":[{"name":"g"}]`} {
+			require.Contains(t, string(after), unchanged)
 		}
 		require.Equal(t, strings.Contains(before, "ADMIN_VIEW"), strings.Contains(string(after), "ADMIN_VIEW"))
 	}

@@ -11,22 +11,22 @@ import (
 	"github.com/Nerzal/gocloak/v13"
 )
 
-// guestPrefix begins the user name of everybody who is let in for a while.
-const guestPrefix = "console-"
+// temporaryPrefix begins the user name of everybody who is let in for a while.
+const temporaryPrefix = "console-"
 
-// TemporaryAdmin is somebody who may do anything in Keycloak for a while.
+// TemporaryAdmin is a user who may do anything in Keycloak for a while.
 type TemporaryAdmin struct {
 	Username, Password string
-	// Until is when somebody else may remove them.
+	// Until is when someone else may remove them.
 	Until time.Time
 
 	id string
 }
 
-// guestUntil is the end of somebody's time, if they were let in for a while: by
+// temporaryUntil is the end of a user's time, if they were let in for a while: by
 // this tool, which a name alone does not prove.
-func guestUntil(who *gocloak.User) (time.Time, bool) {
-	if !strings.HasPrefix(gocloak.PString(who.Username), guestPrefix) || who.Attributes == nil {
+func temporaryUntil(who *gocloak.User) (time.Time, bool) {
+	if !strings.HasPrefix(gocloak.PString(who.Username), temporaryPrefix) || who.Attributes == nil {
 		return time.Time{}, false
 	}
 	values := (*who.Attributes)[untilAttribute]
@@ -37,9 +37,9 @@ func guestUntil(who *gocloak.User) (time.Time, bool) {
 	return until, err == nil
 }
 
-// expired says whether somebody was let in for a while that is over.
+// expired says whether a user was let in for a while that is over.
 func expired(who *gocloak.User, now time.Time) bool {
-	until, ok := guestUntil(who)
+	until, ok := temporaryUntil(who)
 	return ok && !now.Before(until)
 }
 
@@ -50,46 +50,46 @@ func (r *Realm) CreateTemporaryAdmin(ctx context.Context, until time.Time) (*Tem
 	if err != nil {
 		return nil, err
 	}
-	guest := &TemporaryAdmin{Username: guestPrefix + strings.ToLower(rand.Text()[:10]), Password: newPassword(), Until: until.UTC().Truncate(time.Second)}
-	guest.id, err = s.makeAdministrator(ctx, gocloak.User{
-		Username:   &guest.Username,
-		Attributes: &map[string][]string{untilAttribute: {guest.Until.Format(time.RFC3339)}},
-	}, guest.Password)
+	temporary := &TemporaryAdmin{Username: temporaryPrefix + strings.ToLower(rand.Text()[:10]), Password: newPassword(), Until: until.UTC().Truncate(time.Second)}
+	temporary.id, err = s.makeAdministrator(ctx, gocloak.User{
+		Username:   &temporary.Username,
+		Attributes: &map[string][]string{untilAttribute: {temporary.Until.Format(time.RFC3339)}},
+	}, temporary.Password)
 	if err != nil {
-		return nil, s.undo(ctx, guest, err)
+		return nil, s.undo(ctx, temporary, err)
 	}
 	// Keycloak drops what the user profile does not name, without a word. A person
 	// without the end of their time would stay for ever.
-	made, err := s.api.GetUserByID(ctx, s.api.Token, name, guest.id)
+	made, err := s.api.GetUserByID(ctx, s.api.Token, name, temporary.id)
 	if err != nil {
-		return nil, s.undo(ctx, guest, s.failed("look at "+person(guest.Username), err))
+		return nil, s.undo(ctx, temporary, s.failed("read "+person(temporary.Username), err))
 	}
-	if end, ok := guestUntil(made); !ok || !end.Equal(guest.Until) {
-		return nil, s.undo(ctx, guest, fmt.Errorf("realm %s did not keep when the time of %s ends; `mlflow-sso up` prepares it for that", name, person(guest.Username)))
+	if end, ok := temporaryUntil(made); !ok || !end.Equal(temporary.Until) {
+		return nil, s.undo(ctx, temporary, fmt.Errorf("realm %s did not keep when the time of %s ends; `mlflow-sso up` prepares it for that", name, person(temporary.Username)))
 	}
-	return guest, nil
+	return temporary, nil
 }
 
-// undo removes a guest who was not made whole.
-func (s *session) undo(ctx context.Context, guest *TemporaryAdmin, cause error) error {
-	if guest.id == "" {
+// undo removes a temporary administrator that was only partly created.
+func (s *session) undo(ctx context.Context, temporary *TemporaryAdmin, cause error) error {
+	if temporary.id == "" {
 		return cause
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
 	defer cancel()
-	if err := s.remove(ctx, guest.id, person(guest.Username)); err != nil {
+	if err := s.remove(ctx, temporary.id, person(temporary.Username)); err != nil {
 		return fmt.Errorf("%w; and then: %w", cause, err)
 	}
 	return cause
 }
 
-// DeleteTemporaryAdmin removes a guest, which ends their sessions.
-func (r *Realm) DeleteTemporaryAdmin(ctx context.Context, guest *TemporaryAdmin) error {
+// DeleteTemporaryAdmin removes a temporary administrator, which ends its sessions.
+func (r *Realm) DeleteTemporaryAdmin(ctx context.Context, temporary *TemporaryAdmin) error {
 	s, err := r.open(ctx)
 	if err != nil {
 		return err
 	}
-	return s.remove(ctx, guest.id, person(guest.Username))
+	return s.remove(ctx, temporary.id, person(temporary.Username))
 }
 
 // DeleteExpiredAdmins removes those whose time is over, which only a command that was
@@ -99,7 +99,7 @@ func (r *Realm) DeleteExpiredAdmins(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := s.everybody(ctx)
+	all, err := s.allUsers(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -28,8 +28,8 @@ func (c component) is(key string) string {
 	return ""
 }
 
-// lookAtDirectory has Keycloak connect, and then log in with the password that it keeps.
-func (a *asker) lookAtDirectory(ctx context.Context, alias string) ([]Problem, error) {
+// checkDirectory has Keycloak connect, and then log in with the password that it keeps.
+func (a *asker) checkDirectory(ctx context.Context, alias string) ([]Problem, error) {
 	var all []component
 	query := url.Values{"name": {alias}, "type": {"org.keycloak.storage.UserStorageProvider"}}
 	status, _, err := a.call(ctx, http.MethodGet, "/components?"+query.Encode(), nil, &all)

@@ -1,9 +1,9 @@
 // Package idpcheck checks each configured identity provider: that it responds, and that
 // its published metadata matches the settings.
 //
-// It is Keycloak that is made to ask, from its own place and with what it trusts: this
-// machine may reach another, or trust another authority. Nothing is changed, and no
-// secret is read.
+// Keycloak itself makes the requests, from its network and with the authorities that it
+// trusts: this machine may reach another server, or trust another authority. Nothing is
+// changed, and no secret is read.
 package idpcheck
 
 import (
@@ -77,7 +77,7 @@ type provider struct {
 
 func (a *asker) look(ctx context.Context, u outputs.IdentityProvider) ([]Problem, error) {
 	if u.Kind == kindLDAP {
-		return a.lookAtDirectory(ctx, u.Alias)
+		return a.checkDirectory(ctx, u.Alias)
 	}
 	var kept provider
 	status, _, err := a.call(ctx, http.MethodGet, "/identity-provider/instances/"+u.Alias, nil, &kept)
@@ -110,7 +110,7 @@ func (a *asker) look(ctx context.Context, u outputs.IdentityProvider) ([]Problem
 	return judge(u, from, kept.Config, says), nil
 }
 
-// judge compares what Keycloak was told of a provider with what that says of itself.
+// judge compares the settings that Keycloak has for a provider with the metadata that the provider publishes.
 func judge(u outputs.IdentityProvider, from string, kept, says map[string]string) (found []Problem) {
 	keys := []string{"issuer", "authorizationUrl", "tokenUrl", "jwksUrl"}
 	if u.Kind == kindSAML {
@@ -126,7 +126,7 @@ func judge(u outputs.IdentityProvider, from string, kept, says map[string]string
 	return found
 }
 
-// call asks the admin API. An answer that is no success is told by its status, with
+// call asks the admin API. An answer that is no success is reported by its status, with
 // the first of its text.
 func (a *asker) call(ctx context.Context, method, path string, body, into any) (status int, said string, err error) {
 	request := a.api.GetRequestWithBearerAuth(ctx, a.api.Token)

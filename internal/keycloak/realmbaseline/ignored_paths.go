@@ -8,7 +8,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
-// seenByRefresh are what Pulumi's refresh was seen to name when it was changed by hand;
+// seenByRefresh are what Pulumi's refresh was seen to name when it was changed manually;
 // decision 18 has the measurement. That the program sets something is not enough: its
 // provider sets PKCE's method and never reads it.
 // A path stands for all below it.
@@ -30,7 +30,7 @@ func seenByRefresh(accounts []string) []string {
 		groups + "full.path", groups + "claim.name", groups + "id.token.claim", groups + "access.token.claim", groups + "userinfo.token.claim",
 		audience + "included.client.audience", audience + "id.token.claim", audience + "access.token.claim",
 		profile + pathSeparator + "attributes",
-		// Keycloak itself adds or drops these whenever somebody saves the client.
+		// Keycloak itself adds or drops these whenever a user saves the client.
 		groups + "multivalued", groups + "introspection.token.claim", audience + "introspection.token.claim",
 	}
 	for _, id := range append([]string{realm.ClientID}, accounts...) {
@@ -63,21 +63,21 @@ const profile = "components" + pathSeparator + "org.keycloak.userprofile.UserPro
 
 const profileConfig = "kc.user.profile.config"
 
-// seenByAdminRealm are what package master tells.
+// seenByAdminRealm are what package adminrealm reports.
 func seenByAdminRealm() []string {
 	return []string{"clients" + pathSeparator + "admin-cli" + pathSeparator + "enabled", "clients" + pathSeparator + "security-admin-console" + pathSeparator + "enabled"}
 }
 
-// reportedElsewhere says whether somebody else tells about a path of a realm with these
+// reportedByOthers says whether another package or Pulumi reports a path of a realm with these
 // service accounts.
-func reportedElsewhere(path string, accounts ...string) bool {
+func reportedByOthers(path string, accounts ...string) bool {
 	return slices.ContainsFunc(append(seenByRefresh(accounts), seenByAdminRealm()...), func(known string) bool {
 		return path == known || strings.HasPrefix(path, known+pathSeparator)
 	})
 }
 
-// withoutGone leaves out what the program makes and is gone, which Pulumi tells.
-func withoutGone(all []report.Change, accounts ...string) []report.Change {
+// withoutMissing leaves out what the program makes and is gone, which Pulumi reports.
+func withoutMissing(all []report.Change, accounts ...string) []report.Change {
 	client := "realm clients " + realm.ClientID
 	made := []string{client, client + " protocolMappers groups", client + " protocolMappers audience", "realm groups " + realm.AdminGroup, "realm groups " + realm.UserGroup}
 	for _, name := range accounts {

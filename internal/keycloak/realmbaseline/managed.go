@@ -9,7 +9,7 @@ import (
 )
 
 // paths are those of things that settings add. What Pulumi's refresh sees of them it
-// tells; a path stands for all below it.
+// reports; a path stands for all below it.
 func (m Managed) paths() []string {
 	var all []string
 	for _, group := range m.Groups {
@@ -38,9 +38,9 @@ func (m Managed) has(path string) bool {
 	})
 }
 
-// comesFrom is the provider or directory that knows somebody; empty where none does,
+// federatedFrom is the provider or directory that knows a user; empty where none does,
 // and nobody is asked where none appoints anybody.
-func (r *Realm) comesFrom(ctx context.Context, who *gocloak.User) (string, error) {
+func (r *Realm) federatedFrom(ctx context.Context, who *gocloak.User) (string, error) {
 	if len(r.made.Appointing) == 0 {
 		return "", nil
 	}

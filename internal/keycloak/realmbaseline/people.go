@@ -35,7 +35,7 @@ func (r *Realm) administrators(ctx context.Context) ([]report.Change, error) {
 	of := r.stack.Realm
 	group, err := r.api.GetGroupByPath(ctx, r.api.Token, of.Name, of.AdminGroup)
 	if admin.IsNotFound(err) {
-		return nil, nil // Pulumi tells that it is gone
+		return nil, nil // Pulumi reports that it is gone
 	}
 	if err != nil {
 		return nil, r.failed("find group "+of.AdminGroup, err)
@@ -44,12 +44,12 @@ func (r *Realm) administrators(ctx context.Context) ([]report.Change, error) {
 	if err != nil {
 		return nil, r.failed("look who is in group "+of.AdminGroup, err)
 	}
-	strangers, err := r.strangers(ctx, members)
+	unlisted, err := r.unlisted(ctx, members)
 	if err != nil {
 		return nil, err
 	}
 	var found []report.Change
-	for _, name := range strangers {
+	for _, name := range unlisted {
 		found = append(found, report.Change{
 			Resource: fmt.Sprintf("person %s in group %s", name, of.AdminGroup), Kind: "keycloak member", Outcome: report.Unmanaged,
 			Why: "may administer MLflow; name them in `realm.administrators`, or take them out of the group " + inTheConsole,
@@ -58,9 +58,9 @@ func (r *Realm) administrators(ctx context.Context) ([]report.Change, error) {
 	return found, nil
 }
 
-// strangers are the names of those whom neither the stack made administrators nor
+// unlisted are the names of those whom neither the stack made administrators nor
 // its settings name, nor a provider that the settings let say so.
-func (r *Realm) strangers(ctx context.Context, all []*gocloak.User) ([]string, error) {
+func (r *Realm) unlisted(ctx context.Context, all []*gocloak.User) ([]string, error) {
 	var names []string
 	for _, who := range all {
 		name := gocloak.PString(who.Username)
@@ -72,7 +72,7 @@ func (r *Realm) strangers(ctx context.Context, all []*gocloak.User) ([]string, e
 			ours = ours || user.Username == name && user.Group == r.stack.Realm.AdminGroup
 		}
 		if !ours {
-			from, err := r.comesFrom(ctx, who)
+			from, err := r.federatedFrom(ctx, who)
 			if err != nil {
 				return nil, err
 			}
@@ -94,11 +94,11 @@ func (r *Realm) managers(ctx context.Context) ([]report.Change, error) {
 		return nil, r.failed("find client "+management, err)
 	}
 	if len(clients) != 1 {
-		return nil, nil // the comparison tells that it is gone
+		return nil, nil // the comparison reports that it is gone
 	}
 	roles, err := r.api.GetClientRoles(ctx, r.api.Token, in, *clients[0].ID, gocloak.GetRoleParams{})
 	if err != nil {
-		return nil, r.failed("look at the roles of "+management, err)
+		return nil, r.failed("read the roles of "+management, err)
 	}
 	has := map[string][]string{}
 	for _, role := range roles {
@@ -114,7 +114,7 @@ func (r *Realm) managers(ctx context.Context) ([]report.Change, error) {
 	var found []report.Change
 	for name, roles := range has {
 		if name == "service-account-"+realm.SyncClientID {
-			continue // package master gives it its rights, and tells of more
+			continue // package adminrealm gives it its rights, and reports any others
 		}
 		slices.Sort(roles)
 		found = append(found, report.Change{

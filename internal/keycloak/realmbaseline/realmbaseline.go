@@ -1,12 +1,11 @@
 // Package realmbaseline finds unmanaged changes in a stack's realm, by comparison with a
 // fresh realm.
 //
-// Pulumi's refresh compares what the program made with what became of it; it does
-// not look beside that. So the whole realm, as Keycloak exports it, is compared with
-// a baseline: the same export of a stack that was just made, which a test keeps true
-// for the pinned Keycloak. What Pulumi's refresh sees, and what package master sets,
-// is left out here, so nothing is told twice. An export has no people in it: those
-// who may administer MLflow or the realm are asked for one by one.
+// Pulumi's refresh compares only what the program created. So the whole realm, as Keycloak
+// exports it, is compared with a baseline: the same export of a fresh stack, which a test
+// keeps current for the pinned Keycloak. What Pulumi's refresh and package adminrealm report
+// is left out here, so nothing is reported twice. An export has no users: those who may
+// administer MLflow or the realm are requested separately.
 //
 // Nothing is changed. Values that may be secrets are compared and never returned.
 package realmbaseline
@@ -57,7 +56,7 @@ type Managed struct {
 	// the demo users.
 	Administrators []string
 	// Appointing are the providers and directories whose groups make administrators: at
-	// each login they say anew who is one.
+	// each login sets the members again.
 	Appointing []string
 	// Groups are further groups.
 	Groups []string
@@ -104,7 +103,7 @@ func (r *Realm) whole(ctx context.Context) (Baseline, error) {
 		return Baseline{}, r.failed("read the export", err)
 	}
 	for path := range d {
-		if reportedElsewhere(path, names(r.stack)...) || pulumisOfAccounts(path, r.stack) || r.made.has(path) {
+		if reportedByOthers(path, names(r.stack)...) || refreshCoversAccount(path, r.stack) || r.made.has(path) {
 			delete(d, path)
 		}
 	}
@@ -122,14 +121,14 @@ func (r *Realm) Differences(ctx context.Context) ([]report.Change, error) {
 		return nil, err
 	}
 	if got.Keycloak != want.Keycloak {
-		return nil, fmt.Errorf("the baseline of a realm is of Keycloak %s, and this one is %q; use the built image, or take the baseline anew (CONTRIBUTING.md, raising versions)", want.Keycloak, got.Keycloak)
+		return nil, fmt.Errorf("the baseline of a realm is of Keycloak %s, and this one is %q; use the built image, or take the baseline again (CONTRIBUTING.md, raising versions)", want.Keycloak, got.Keycloak)
 	}
 	if len(got.Realm) == 0 {
 		return nil, r.failed("read the export", fmt.Errorf("it is empty, want about %d values", len(want.Realm)))
 	}
 	maps.Copy(want.Realm, machines(want.Machine, r.stack))
 	people, err := r.people(ctx)
-	return append(withoutGone(compare(got.Realm, want.Realm), names(r.stack)...), people...), err
+	return append(withoutMissing(compare(got.Realm, want.Realm), names(r.stack)...), people...), err
 }
 
 // baseline is the recorded one. It is indented for people who read its differences.
@@ -145,7 +144,7 @@ func baseline() (Baseline, error) {
 	return want, nil
 }
 
-// compare tells what differs, one change for each thing.
+// compare reports what differs, one change for each thing.
 func compare(got, want document) []report.Change {
 	things := map[string]*report.Change{}
 	there := map[string][2]bool{} // whether a thing is there, and ought to be

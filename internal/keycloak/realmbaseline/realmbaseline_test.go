@@ -45,9 +45,9 @@ func TestEachThingThatDiffersIsNamedOnceWithWhatWasGotAndWanted(t *testing.T) {
 	require.Equal(t, []string{
 		"realm clients lost: gone; make it again in Keycloak's console",
 		"realm clients new: not made by the stack; remove it in Keycloak's console if nobody needs it",
-		"realm clients x: changed by hand; consentRequired: got true, want false; enabled: got false, want true; put it back as it was in Keycloak's console",
+		"realm clients x: changed manually; consentRequired: got true, want false; enabled: got false, want true; put it back as it was in Keycloak's console",
 		"realm clients x protocolMappers n: not made by the stack; remove it in Keycloak's console if nobody needs it",
-		"realm settings: changed by hand; rememberMe: got true, want false; put it back as it was in Keycloak's console",
+		"realm settings: changed manually; rememberMe: got true, want false; put it back as it was in Keycloak's console",
 	}, said(compare(got, want)))
 }
 
@@ -75,7 +75,7 @@ func TestTheBaselineHoldsWhatPulumiDoesNotSeeAndNothingThatItSees(t *testing.T) 
 	require.Greater(t, len(want.Realm), 500)
 	require.JSONEq(t, `"S256"`, string(want.Realm["clients / mlflow / attributes / pkce.code.challenge.method"]), "its provider never reads it")
 	for path := range want.Realm {
-		require.False(t, reportedElsewhere(path), path)
+		require.False(t, reportedByOthers(path), path)
 	}
 }
 
@@ -85,21 +85,21 @@ func TestAMapperThatHasBecomeAnotherKindDiffers(t *testing.T) {
 	const mapper = `{"clients":[{"clientId":"mlflow","protocolMappers":[{"name":"groups","protocolMapper":"%s","config":{"claim.name":"groups","full.path":"false"%s}}]}]}`
 	ours := func(kind, more string) document {
 		d := flat(t, fmt.Sprintf(mapper, kind, more))
-		maps.DeleteFunc(d, func(path string, _ json.RawMessage) bool { return reportedElsewhere(path) })
+		maps.DeleteFunc(d, func(path string, _ json.RawMessage) bool { return reportedByOthers(path) })
 		return d
 	}
 
 	found := compare(ours("oidc-hardcoded-claim-mapper", `,"claim.value":"mlflow-admins"`), ours("oidc-group-membership-mapper", ""))
 
 	require.Equal(t, []string{
-		`realm clients mlflow protocolMappers groups: changed by hand; config / claim.value: got "mlflow-admins", want none; protocolMapper: got "oidc-hardcoded-claim-mapper", want "oidc-group-membership-mapper"; put it back as it was in Keycloak's console`,
+		`realm clients mlflow protocolMappers groups: changed manually; config / claim.value: got "mlflow-admins", want none; protocolMapper: got "oidc-hardcoded-claim-mapper", want "oidc-group-membership-mapper"; put it back as it was in Keycloak's console`,
 	}, said(found))
 }
 
-func TestAMapperThatIsGoneIsToldByPulumiAlone(t *testing.T) {
+func TestAMapperThatIsGoneIsReportedByPulumiAlone(t *testing.T) {
 	want := flat(t, `{"clients":[{"clientId":"mlflow","enabled":true,"protocolMappers":[{"name":"groups","protocol":"p"},{"name":"audience","protocol":"p"}]}]}`)
 	got := flat(t, `{"clients":[{"clientId":"mlflow","enabled":true}]}`)
 
 	require.Len(t, compare(got, want), 2)
-	require.Empty(t, withoutGone(compare(got, want)))
+	require.Empty(t, withoutMissing(compare(got, want)))
 }

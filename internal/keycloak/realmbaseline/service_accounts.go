@@ -22,7 +22,7 @@ func placesOf(name string) (client, user string) {
 
 func under(path, thing string) bool { return strings.HasPrefix(path, thing+pathSeparator) }
 
-// accountsOf are the service accounts of a stack, the steward among them.
+// accountsOf are the service accounts of a stack, the access admin among them.
 func accountsOf(stack outputs.Stack) []outputs.ServiceAccount {
 	if stack.AccessAdmin.ID == "" {
 		return stack.ServiceAccounts
@@ -98,9 +98,9 @@ func renamed(value json.RawMessage, from, to string) json.RawMessage {
 	return value
 }
 
-// pulumisOfAccounts is what refresh was seen to name of service accounts, beside what
+// refreshCoversAccount is what refresh was seen to name of service accounts, beside what
 // it names of every client: the scopes, and the groups of those that have one.
-func pulumisOfAccounts(path string, stack outputs.Stack) bool {
+func refreshCoversAccount(path string, stack outputs.Stack) bool {
 	for _, account := range accountsOf(stack) {
 		client, user := placesOf(account.Name)
 		switch path {

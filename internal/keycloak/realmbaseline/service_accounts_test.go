@@ -34,7 +34,7 @@ func TestEveryServiceAccountIsComparedWithTheOneOfTheBaseline(t *testing.T) {
 
 	stack := outputs.Stack{ServiceAccounts: []outputs.ServiceAccount{{Name: "night", Groups: []string{"mlflow-users"}}, {Name: "day"}}}
 	ours := func(d document) document {
-		maps.DeleteFunc(d, func(path string, _ json.RawMessage) bool { return pulumisOfAccounts(path, stack) })
+		maps.DeleteFunc(d, func(path string, _ json.RawMessage) bool { return refreshCoversAccount(path, stack) })
 		return d
 	}
 	delete(one, "users / service-account-{account} / groups") // as pulumisOfAccounts says
@@ -48,9 +48,9 @@ func TestEveryServiceAccountIsComparedWithTheOneOfTheBaseline(t *testing.T) {
 		"realm users service-account-new: not made by the stack; remove it in Keycloak's console if nobody needs it",
 	}, said(compare(ours(accountExport(t, "", "night", "day", "new")), want)))
 	require.Equal(t, []string{
-		`realm users service-account-day: changed by hand; groups: got ["/mlflow-admins"], want none; put it back as it was in Keycloak's console`,
-	}, said(compare(ours(accountExport(t, "mlflow-admins", "night", "day")), want)), "of groups that it gives Pulumi tells")
-	require.Empty(t, withoutGone(compare(base, want), "night", "day"), "Pulumi tells that they are gone")
+		`realm users service-account-day: changed manually; groups: got ["/mlflow-admins"], want none; put it back as it was in Keycloak's console`,
+	}, said(compare(ours(accountExport(t, "mlflow-admins", "night", "day")), want)), "of groups that it gives Pulumi reports")
+	require.Empty(t, withoutMissing(compare(base, want), "night", "day"), "Pulumi reports that they are gone")
 }
 
 func TestTheBaselineHasAServiceAccount(t *testing.T) {
@@ -58,7 +58,7 @@ func TestTheBaselineHasAServiceAccount(t *testing.T) {
 	require.NoError(t, err)
 	require.JSONEq(t, `false`, string(want.Machine["clients / {account} / consentRequired"]))
 	for path, value := range want.Machine {
-		require.False(t, reportedElsewhere(path, anyAccount), path)
+		require.False(t, reportedByOthers(path, anyAccount), path)
 		require.NotContains(t, path, " secret")
 		require.NotContains(t, string(value), "ci", "the account's own name, in %s", path)
 	}

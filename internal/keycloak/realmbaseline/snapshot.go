@@ -12,13 +12,13 @@ import (
 
 // document is a realm as one value for each path, such as
 // `clients / mlflow / fullScopeAllowed`. Two realms that are alike have the same
-// document: what Keycloak chooses anew each time is not in it.
+// document: what Keycloak chooses each time is not in it.
 type document map[string]json.RawMessage
 
 // pathSeparator parts the steps of a path.
 const pathSeparator = " / "
 
-// chosen are members that Keycloak chooses anew for each realm, or that are no part of it.
+// chosen are members that Keycloak chooses for each realm, or that are no part of it.
 func chosen() []string {
 	return []string{"id", "containerId", "parentId", "createdTimestamp", "keycloakVersion"}
 }
@@ -30,7 +30,7 @@ func flatten(export map[string]any, known *strings.Replacer) (document, error) {
 	if err := d.take(nil, export, known); err != nil {
 		return nil, err
 	}
-	// From the first time on that somebody saves the realm in the console, Keycloak
+	// From the first time on that a user saves the realm in the console, Keycloak
 	// writes some settings a second time, as attributes.
 	for path := range d {
 		if twice, ok := strings.CutPrefix(path, "attributes"+pathSeparator); ok && d[twice] != nil {

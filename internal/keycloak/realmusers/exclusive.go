@@ -23,7 +23,7 @@ const (
 // users and machines that belong there need not be named.
 type ManagedGroups map[string][]string
 
-// member is somebody in a group.
+// member is a user in a group.
 type member struct {
 	group, groupID string
 	who            *gocloak.User
@@ -34,13 +34,13 @@ func (m member) resource() string {
 	return fmt.Sprintf("person %s in group %s", gocloak.PString(m.who.Username), m.group)
 }
 
-// strangers are those who have no place where they are.
-func (r *Realm) strangers(ctx context.Context, groups ManagedGroups) ([]member, error) {
+// unlisted are those who have no place where they are.
+func (r *Realm) unlisted(ctx context.Context, groups ManagedGroups) ([]member, error) {
 	var found []member
 	for name, named := range groups {
 		group, err := r.api.GetGroupByPath(ctx, r.api.Token, r.stack.Realm.Name, name)
 		if admin.IsNotFound(err) {
-			continue // Pulumi tells that it is gone
+			continue // Pulumi reports that it is gone
 		}
 		if err != nil {
 			return nil, r.failed("find group "+name, err)
@@ -87,11 +87,11 @@ func (r *Realm) isMachine(ctx context.Context, who *gocloak.User) (bool, error) 
 	return len(clients) == 1 && gocloak.PBool(clients[0].ServiceAccountsEnabled), nil
 }
 
-// Differences are the members whom Settle would take out; nothing is changed.
+// Differences are the members whom Reconcile would take out; nothing is changed.
 func (r *Realm) Differences(ctx context.Context, groups ManagedGroups) ([]report.Change, error) {
-	strangers, err := r.strangers(ctx, groups)
-	found := make([]report.Change, 0, len(strangers))
-	for _, m := range strangers {
+	unlisted, err := r.unlisted(ctx, groups)
+	found := make([]report.Change, 0, len(unlisted))
+	for _, m := range unlisted {
 		found = append(found, report.Change{
 			Resource: m.resource(), Kind: "keycloak member", Outcome: report.Unmanaged,
 			Why: "the settings do not name them, and the group is exclusive; `mlflow-sso up` takes them out",
@@ -100,14 +100,14 @@ func (r *Realm) Differences(ctx context.Context, groups ManagedGroups) ([]report
 	return found, err
 }
 
-// Reconcile takes strangers out of exclusive groups, and returns who was taken out.
+// Reconcile takes unlisted members out of exclusive groups, and returns who was taken out.
 func (r *Realm) Reconcile(ctx context.Context, groups ManagedGroups) ([]string, error) {
-	strangers, err := r.strangers(ctx, groups)
+	unlisted, err := r.unlisted(ctx, groups)
 	if err != nil {
 		return nil, err
 	}
 	var gone []string
-	for _, m := range strangers {
+	for _, m := range unlisted {
 		if err := r.api.DeleteUserFromGroup(ctx, r.api.Token, r.stack.Realm.Name, *m.who.ID, m.groupID); err != nil {
 			return gone, r.failed("take out "+m.resource(), err)
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/Nerzal/gocloak/v13"
 )
 
-// Invitation is how somebody comes to their own password.
+// Invitation lets a user set their own password.
 type Invitation struct {
 	Username, Email string
 	// Password is good for one login; empty where a mail was sent.
@@ -27,7 +27,7 @@ const LinkLifetime = 72 * time.Hour
 // ErrHasPassword is wrapped where an invitation would take a password away.
 var ErrHasPassword = errors.New("has a password, which stays as it is")
 
-// Invite gives somebody a way to set a password. Who has one gets another only
+// Invite gives a user a way to set a password. Who has one gets another only
 // where again is set; the old one is good until then where a mail was sent.
 func (r *Realm) Invite(ctx context.Context, username string, lasts time.Duration, again bool) (*Invitation, error) {
 	who, err := r.find(ctx, username)
@@ -45,7 +45,7 @@ func (r *Realm) Invite(ctx context.Context, username string, lasts time.Duration
 		return nil, fmt.Errorf("%s %w; `mlflow-sso invite --reset-password %s` gives them another", username, ErrHasPassword, username)
 	}
 	if !has {
-		place, err := r.elsewhere(ctx, who)
+		place, err := r.externalLogin(ctx, who)
 		if err != nil {
 			return nil, err
 		}
@@ -82,14 +82,14 @@ func (r *Realm) write(ctx context.Context, who *gocloak.User, lasts time.Duratio
 		ClientID: &r.stack.Realm.ClientID, // the page at the end leads to MLflow
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%w; look at `docker logs --tail 50 %s` for what the server of mail said, and at `realm.mail` in the stack file",
+		return nil, fmt.Errorf("%w; check `docker logs --tail 50 %s` for the mail server's answer, and `realm.mail` in the stack file",
 			r.failed("write to "+username, err), r.stack.Keycloak.Container)
 	}
 	return &Invitation{Username: username, Email: email, Until: until}, nil
 }
 
 // NeedInvitation are those of the given people who have no password and were not written
-// to as far as Keycloak remembers. Who logs in elsewhere, or may not, is none of them.
+// to as far as Keycloak remembers. Who logs in through a provider, or may not, is none of them.
 func (r *Realm) NeedInvitation(ctx context.Context, usernames []string) ([]string, error) {
 	var waiting []string
 	for _, username := range usernames {
@@ -104,7 +104,7 @@ func (r *Realm) NeedInvitation(ctx context.Context, usernames []string) ([]strin
 		if has || !gocloak.PBool(who.Enabled) {
 			continue
 		}
-		place, err := r.elsewhere(ctx, who)
+		place, err := r.externalLogin(ctx, who)
 		if err != nil {
 			return nil, err
 		}
@@ -127,6 +127,6 @@ func (r *Realm) writtenTo(ctx context.Context, who *gocloak.User) (bool, error) 
 	return len(events) > 0, err
 }
 
-// newPassword has 130 random bits, and is short enough to be read to somebody. Its
+// newPassword has 130 random bits, and is short enough to be read out. Its
 // end satisfies policies that demand every kind of character.
 func newPassword() string { return rand.Text() + "-aA1!" }

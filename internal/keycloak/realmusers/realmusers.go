@@ -1,14 +1,13 @@
 // Package realmusers invites users without a password and removes unlisted users from
 // managed groups.
 //
-// An invitation is a mail with a link, where Keycloak has a server of mail; else a
-// password that is good for one login, at which another one has to be set. What a
-// person has set is left alone unless the operator asks for another. Who has been
-// written to is remembered by Keycloak itself, among the changes that it remembers, so
-// that nobody gets a second mail by a second update.
+// An invitation is a mail with a link if the realm has a mail server, else a password for
+// one login, at which the user sets another. A password that a user has set stays unless
+// the operator resets it. Keycloak's recorded events say who was invited, so a second
+// update sends no second mail.
 //
-// Who is in a group by settings, as demo user or as the account of a machine stays.
-// No password reaches a log or an error.
+// Members that the settings name, demo users and service accounts stay in a group. No
+// password reaches a log or an error.
 package realmusers
 
 import (
@@ -53,7 +52,7 @@ func (r *Realm) failed(what string, err error) error {
 // ErrNoUser is wrapped where the realm has nobody of a name.
 var ErrNoUser = errors.New("there is no such person")
 
-// find is somebody by their user name.
+// find is a user by their user name.
 func (r *Realm) find(ctx context.Context, username string) (*gocloak.User, error) {
 	found, err := r.api.GetUsers(ctx, r.api.Token, r.stack.Realm.Name, gocloak.GetUsersParams{Username: &username, Exact: gocloak.BoolP(true)})
 	if err != nil {
@@ -65,18 +64,18 @@ func (r *Realm) find(ctx context.Context, username string) (*gocloak.User, error
 	return found[0], nil
 }
 
-// hasPassword says whether somebody has a way to log in that is Keycloak's own.
+// hasPassword says whether a user has a way to log in that is Keycloak's own.
 func (r *Realm) hasPassword(ctx context.Context, who *gocloak.User) (bool, error) {
 	ways, err := r.api.GetCredentials(ctx, r.api.Token, r.stack.Realm.Name, gocloak.PString(who.ID))
 	if err != nil {
-		return false, r.failed("look at the credentials of "+gocloak.PString(who.Username), err)
+		return false, r.failed("read the credentials of "+gocloak.PString(who.Username), err)
 	}
 	return len(ways) > 0, nil
 }
 
-// elsewhere names the place where somebody logs in who has no password here; empty
+// externalLogin names the place where a user logs in who has no password here; empty
 // where there is none.
-func (r *Realm) elsewhere(ctx context.Context, who *gocloak.User) (string, error) {
+func (r *Realm) externalLogin(ctx context.Context, who *gocloak.User) (string, error) {
 	if gocloak.PString(who.FederationLink) != "" {
 		return "a directory", nil
 	}

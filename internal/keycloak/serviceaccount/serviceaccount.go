@@ -1,9 +1,8 @@
 // Package serviceaccount fetches tokens of a stack's service accounts, and prints what a
 // job needs to fetch them itself.
 //
-// A token is asked for at Keycloak's public address, as the job does it, so what
-// works here works there. A secret is in what Write writes, which is what it is there
-// for, and in no error.
+// A token is requested at Keycloak's public address, as a job does it, so what works here
+// works there. Write prints the secret, which is its purpose; no error contains it.
 package serviceaccount
 
 import (
@@ -19,13 +18,13 @@ import (
 )
 
 // TokenURL is where service accounts of a stack get tokens.
-func TokenURL(told outputs.Stack) string {
-	return told.Realm.Issuer + "/protocol/openid-connect/token"
+func TokenURL(deployed outputs.Stack) string {
+	return deployed.Realm.Issuer + "/protocol/openid-connect/token"
 }
 
 // Token gets an access token. Never print it but on purpose.
-func Token(ctx context.Context, way *http.Client, told outputs.Stack, account outputs.ServiceAccount) (string, error) {
-	token, err := ask(ctx, way, told, account)
+func Token(ctx context.Context, way *http.Client, deployed outputs.Stack, account outputs.ServiceAccount) (string, error) {
+	token, err := ask(ctx, way, deployed, account)
 	if err != nil {
 		return "", err
 	}
@@ -34,8 +33,8 @@ func Token(ctx context.Context, way *http.Client, told outputs.Stack, account ou
 
 // IDToken gets a token of the same account, with the same signature, that is for the
 // account itself and not for MLflow.
-func IDToken(ctx context.Context, way *http.Client, told outputs.Stack, account outputs.ServiceAccount) (string, error) {
-	token, err := ask(ctx, way, told, account, "openid")
+func IDToken(ctx context.Context, way *http.Client, deployed outputs.Stack, account outputs.ServiceAccount) (string, error) {
+	token, err := ask(ctx, way, deployed, account, "openid")
 	if err != nil {
 		return "", err
 	}
@@ -46,16 +45,16 @@ func IDToken(ctx context.Context, way *http.Client, told outputs.Stack, account 
 	return id, nil
 }
 
-func ask(ctx context.Context, way *http.Client, told outputs.Stack, account outputs.ServiceAccount, scopes ...string) (*oauth2.Token, error) {
+func ask(ctx context.Context, way *http.Client, deployed outputs.Stack, account outputs.ServiceAccount, scopes ...string) (*oauth2.Token, error) {
 	asking := clientcredentials.Config{
-		ClientID: account.Name, ClientSecret: account.Secret, TokenURL: TokenURL(told), Scopes: scopes, AuthStyle: oauth2.AuthStyleInHeader,
+		ClientID: account.Name, ClientSecret: account.Secret, TokenURL: TokenURL(deployed), Scopes: scopes, AuthStyle: oauth2.AuthStyleInHeader,
 	}
 	token, err := asking.Token(context.WithValue(ctx, oauth2.HTTPClient, way))
 	var refused *oauth2.RetrieveError
 	switch {
 	case errors.As(err, &refused):
 		return nil, fmt.Errorf("token of %s: Keycloak at %s answers %s (%s %s); `mlflow-sso up --refresh` sets the account back",
-			account.Name, TokenURL(told), refused.Response.Status, refused.ErrorCode, refused.ErrorDescription)
+			account.Name, TokenURL(deployed), refused.Response.Status, refused.ErrorCode, refused.ErrorDescription)
 	case err != nil:
 		return nil, fmt.Errorf("token of %s: %w", account.Name, err)
 	}

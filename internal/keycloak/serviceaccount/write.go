@@ -11,7 +11,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 )
 
-// Forms in which a job is told what it needs.
+// Forms in which a job is given what it needs.
 const (
 	Env        = "env"
 	Netrc      = "netrc"
@@ -42,10 +42,10 @@ type Credentials struct {
 }
 
 // For is that of an account. The authority is the certificate, in PEM, which a
-// machine has to trust; none where that is somebody else's.
-func For(told outputs.Stack, account outputs.ServiceAccount, authority string) Credentials {
+// machine has to trust; none where that is someone else's.
+func For(deployed outputs.Stack, account outputs.ServiceAccount, authority string) Credentials {
 	return Credentials{
-		Account: account.Name, Username: account.Username, MLflow: told.MLflow.URL, TokenURL: TokenURL(told),
+		Account: account.Name, Username: account.Username, MLflow: deployed.MLflow.URL, TokenURL: TokenURL(deployed),
 		Secret: account.Secret, Authority: authority,
 	}
 }

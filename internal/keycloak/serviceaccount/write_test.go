@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	told = outputs.Stack{
+	deployed = outputs.Stack{
 		Deployment: "d", MLflow: outputs.MLflow{URL: "https://mlflow.example.com"},
 		Realm: outputs.Realm{Issuer: "https://auth.example.com:8443/realms/mlflow"},
 	}
@@ -24,7 +24,7 @@ var (
 func written(t *testing.T, form, authority string) string {
 	t.Helper()
 	var out strings.Builder
-	require.NoError(t, For(told, account, authority).Write(&out, form))
+	require.NoError(t, For(deployed, account, authority).Write(&out, form))
 	return out.String()
 }
 
@@ -59,18 +59,18 @@ func TestEachFormHoldsWhatAJobNeedsAndIsReadByWhomItIsFor(t *testing.T) {
 
 	var job Credentials
 	require.NoError(t, json.Unmarshal([]byte(written(t, JSON, "PEM")), &job))
-	require.Equal(t, For(told, account, "PEM"), job)
+	require.Equal(t, For(deployed, account, "PEM"), job)
 
-	require.ErrorContains(t, For(told, account, "").Write(&strings.Builder{}, "xml"), `got the form "xml", want env`)
+	require.ErrorContains(t, For(deployed, account, "").Write(&strings.Builder{}, "xml"), `got the form "xml", want env`)
 }
 
-func TestWhoHasToTrustAnAuthorityIsTold(t *testing.T) {
+func TestWhoHasToTrustAnAuthorityIsReported(t *testing.T) {
 	require.NotContains(t, written(t, Env, ""), "#")
 	require.Contains(t, written(t, Env, "PEM"), "\n#MLFLOW_SSO_CA_FILE=\n")
 	require.NotContains(t, written(t, Kubernetes, ""), "ca.crt")
 }
 
-func TestARefusedAccountIsToldWithoutItsSecret(t *testing.T) {
+func TestARefusedAccountIsReportedWithoutItsSecret(t *testing.T) {
 	keycloak := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, secret, _ := r.BasicAuth()
 		require.Equal(t, "ci the-secret", id+" "+secret)
@@ -79,7 +79,7 @@ func TestARefusedAccountIsToldWithoutItsSecret(t *testing.T) {
 		_, _ = w.Write([]byte(`{"error":"unauthorized_client","error_description":"Invalid client or Invalid client credentials"}`))
 	}))
 	defer keycloak.Close()
-	at := told
+	at := deployed
 	at.Realm.Issuer = keycloak.URL
 
 	_, err := Token(t.Context(), keycloak.Client(), at, account)

@@ -4,9 +4,7 @@
 package external
 
 import (
-	"bytes"
 	"context"
-	_ "embed"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -16,16 +14,12 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/contract/naming"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 	"github.com/mlflow-sso/mlflow-sso/platform"
 )
 
-// tryScript runs inside MLflow's image.
-//
-//go:embed probe_external.py
-var tryScript string
-
-// tryWithin bounds a look at all services that are not the stack's. Each client
+// tryWithin bounds a check of all services that are not the stack's. Each client
 // gives up by itself before.
 const tryWithin = 2 * time.Minute
 
@@ -35,8 +29,8 @@ const tryWithin = 2 * time.Minute
 // Nothing but that image has been made or changed by then. It returns whether a Keycloak has
 // left data in a database there.
 func Probe(ctx context.Context, s *stack.Stack, step stack.Step, known *stack.State) (holds bool, err error) {
-	elsewhere, err := platform.ReadExternal(s.Config)
-	if err != nil || !elsewhere.Any() {
+	external, err := platform.ReadExternal(s.Config)
+	if err != nil || !external.Any() {
 		return false, err
 	}
 	step.Say("trying the services that are not the stack's")
@@ -44,16 +38,16 @@ func Probe(ctx context.Context, s *stack.Stack, step stack.Step, known *stack.St
 	if err != nil {
 		return false, err
 	}
-	asked, secrets := asked(elsewhere)
+	asked, secrets := asked(external)
 	input, err := json.Marshal(asked)
 	if err != nil {
 		return false, fmt.Errorf("services that are not the stack's: %w", err)
 	}
 	once := engine.RunSpec{
-		Name: naming.Container(s.Config.Name, "check"), Image: made, Network: wayOut(ctx, s), Within: tryWithin,
+		Name: naming.Container(s.Config.Name, "check"), Image: made, Network: egressNetwork(ctx, s), Within: tryWithin,
 		Labels: map[string]string{naming.Deployment: s.Config.Name, naming.Component: "check"},
 	}
-	said, err := s.Docker.RunOnce(ctx, once, []string{"python", "-c", tryScript}, bytes.NewReader(input))
+	said, err := probe.ExternalServices.RunOnce(ctx, s.Docker, once, input)
 	if err != nil {
 		return false, fmt.Errorf("try the services that are not the stack's: %s", without(secrets, err.Error()))
 	}
@@ -65,12 +59,12 @@ func Probe(ctx context.Context, s *stack.Stack, step stack.Step, known *stack.St
 		seen[i].Said = without(secrets, seen[i].Said)
 		holds = holds || seen[i].Keycloak
 	}
-	return holds, judge(elsewhere, seen)
+	return holds, judge(external, seen)
 }
 
-// wayOut is the network by which the stack's containers reach what is elsewhere, or,
+// egressNetwork is the network by which the stack's containers reach what is external, or,
 // before it is there, the one that Docker has for everybody.
-func wayOut(ctx context.Context, s *stack.Stack) string {
+func egressNetwork(ctx context.Context, s *stack.Stack) string {
 	edge := naming.Network(s.Config.Name, naming.EdgeNetwork)
 	if _, err := s.Docker.API().NetworkInspect(ctx, edge, network.InspectOptions{}); err != nil {
 		return network.NetworkBridge
@@ -78,7 +72,7 @@ func wayOut(ctx context.Context, s *stack.Stack) string {
 	return edge
 }
 
-// asked is what the script reads, and the secrets in it.
+// asked is what the probe reads, and the secrets in it.
 func asked(e platform.External) (map[string]any, []string) {
 	all, secrets := map[string]any{}, []string{}
 	if e.Postgres != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/platform"
 )
 
-// The services that may be elsewhere, as the script names them.
+// The services that may be external, as the script names them.
 const (
 	postgresService = "postgres"
 	redisService    = "redis"
@@ -22,7 +22,7 @@ const (
 // probeResult is what was seen of a service.
 type probeResult struct {
 	Service string `json:"service"`
-	// Name is the database's, without the prefix; empty elsewhere.
+	// Name is the database's, without the prefix; empty for other services.
 	Name string `json:"name"`
 	// Said is what went wrong, in the client's words; empty when nothing did.
 	Said string `json:"said"`
@@ -117,7 +117,7 @@ var meanings = []struct {
 	{postgresService, regexp.MustCompile(`password authentication failed`), "the file in postgres.external.passwordFiles.%s holds another password than the role has, or there is no such role; " + howToMake},
 	{postgresService, regexp.MustCompile(`database ".*" does not exist`), "make it; " + howToMake},
 	{postgresService, regexp.MustCompile(`permission denied for database`), "make the role its owner; " + howToMake},
-	{postgresService, regexp.MustCompile(`no pg_hba\.conf entry|rejects connection`), "the server lets this role not in from here, or not in this way: look at its pg_hba.conf or its list of networks, and at postgres.external.tls"},
+	{postgresService, regexp.MustCompile(`no pg_hba\.conf entry|rejects connection`), "the server refuses this role from this address or with this kind of connection: check its pg_hba.conf or its list of networks, and postgres.external.tls"},
 	{postgresService, regexp.MustCompile(`does not support SSL`), "the server speaks no TLS: switch it on there; postgres.external.tls may be false to a private address only"},
 	{redisService, regexp.MustCompile(`(?i)invalid (username-password|password)|WRONGPASS`), "the file in redis.external.passwordFile holds another password than the user default has"},
 	{redisService, regexp.MustCompile(`(?i)without any password configured|no password is set`), "the server lets everybody in: set a password there. Who can write to this cache can run code in MLflow"},
@@ -131,7 +131,7 @@ var meanings = []struct {
 	{s3Service, regexp.MustCompile(`PermanentRedirect|AuthorizationHeaderMalformed|IllegalLocationConstraint`), "the bucket is in another region: correct artifacts.s3.region"},
 	{"", regexp.MustCompile(`(?i)does not match host name|hostname mismatch|ip address mismatch|doesn't match`), "the server's certificate is for another name: set a host that is in it"},
 	{"", regexp.MustCompile(`(?i)certificate.verify.failed|unable to get local issuer`), "the images do not know the authority of the server's certificate: put that authority's certificate into " +
-		"/usr/local/share/ca-certificates on this machine, as NAME.crt, then `mlflow-sso destroy`, which keeps all data, and `mlflow-sso up`: images are built anew only then"},
+		"/usr/local/share/ca-certificates on this machine, as NAME.crt, then `mlflow-sso destroy`, which keeps all data, and `mlflow-sso up`: images are built again only then"},
 	{"", regexp.MustCompile(`(?i)could not translate|name or service not known|name resolution|no address associated|failed to resolve`), "containers on this host cannot resolve that name: correct it, or set an address"},
 	{"", regexp.MustCompile(`(?i)refused|time[d ]*out|timeout|unreachable|no route|could not connect`), "nothing answers there: look whether it runs, at host and port, and whether a firewall lets this machine's containers through"},
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/platform"
 )
 
-func everythingElsewhere() platform.External {
+func allExternal() platform.External {
 	return platform.External{
 		Postgres: &postgres.External{
 			Address: address.Server{Host: "db.example.com", Port: 5432, TLS: true}, Prefix: "a_",
@@ -35,8 +35,8 @@ func rightSightings() []probeResult {
 }
 
 // Each line is what a client has really said, or what a database was seen to be.
-func TestWhatIsWrongElsewhereIsNamedWithTheNextStep(t *testing.T) {
-	require.NoError(t, judge(everythingElsewhere(), rightSightings()))
+func TestWhatIsWrongWithExternalServicesIsNamedWithTheNextStep(t *testing.T) {
+	require.NoError(t, judge(allExternal(), rightSightings()))
 	for name, test := range map[string]struct {
 		saw  probeResult
 		want []string
@@ -84,7 +84,7 @@ func TestWhatIsWrongElsewhereIsNamedWithTheNextStep(t *testing.T) {
 					seen[i] = test.saw
 				}
 			}
-			err := judge(everythingElsewhere(), seen)
+			err := judge(allExternal(), seen)
 			for _, want := range test.want {
 				require.ErrorContains(t, err, want)
 			}
@@ -93,19 +93,19 @@ func TestWhatIsWrongElsewhereIsNamedWithTheNextStep(t *testing.T) {
 }
 
 // A look that did not happen is no good news.
-func TestWhatWasNotTriedElsewhereIsNotTakenForRight(t *testing.T) {
+func TestWhatWasNotTriedOnExternalServicesIsNotTakenForRight(t *testing.T) {
 	for i := range rightSightings() {
 		seen := slices.Delete(rightSightings(), i, i+1)
-		require.ErrorContains(t, judge(everythingElsewhere(), seen), "was not tried")
+		require.ErrorContains(t, judge(allExternal(), seen), "was not tried")
 	}
 	require.NoError(t, judge(platform.External{}, nil))
 }
 
 func TestASecretThatAClientRepeatsIsCutOut(t *testing.T) {
-	_, secrets := asked(everythingElsewhere())
+	_, secrets := asked(allExternal())
 	for _, secret := range []string{"first secret", "second secret", "third secret", "fourth secret"} {
 		require.Contains(t, secrets, secret)
 		require.Equal(t, "said … again", without(secrets, "said "+secret+" again"))
 	}
-	require.Equal(t, "could not open …", without(secrets, "could not open "+everythingElsewhere().Postgres.URI("mlflow")))
+	require.Equal(t, "could not open …", without(secrets, "could not open "+allExternal().Postgres.URI("mlflow")))
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // ReplacedVolumes are the names of the volumes that the settings have no use for, since
-// what was in them is elsewhere.
+// what was in them is external.
 func ReplacedVolumes(c *config.Config) []string {
 	var names []string
 	if c.Postgres.External != nil {

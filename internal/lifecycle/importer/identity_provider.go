@@ -9,7 +9,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
 
-// The types of what lets people in who are known elsewhere.
+// The Pulumi types of identity providers and directories.
 const (
 	typeProvider       = "keycloak:oidc/identityProvider:IdentityProvider"
 	typeProviderMapper = "keycloak:index/customIdentityProviderMapping:CustomIdentityProviderMapping"

@@ -15,16 +15,16 @@ import (
 
 // importPlan finds what stands inside Keycloak and is not in the state: its
 // database outlives its container, and an update can be killed between a change
-// and its record. Making it again would fail, making it anew would lose people.
+// and its record. Making it again would fail, recreating it would lose people.
 type importPlan struct {
 	api *admin.Client
 	// realm is the name of the stack's realm, clientID the ID of MLflow's client.
 	realm, clientID string
 }
 
-// Import takes what is there into the state. The next update mends what differs.
+// Import takes what is there into the state. The next update fixes what differs.
 func Import(ctx context.Context, s *stack.Stack, step stack.Step) error {
-	told, err := s.Outputs(ctx)
+	deployed, err := s.Outputs(ctx)
 	if err != nil {
 		return err
 	}
@@ -32,8 +32,8 @@ func Import(ctx context.Context, s *stack.Stack, step stack.Step) error {
 	if err != nil {
 		return err
 	}
-	a := &importPlan{realm: told.Realm.Name, clientID: told.Realm.ClientID}
-	if a.api, err = admin.Open(ctx, told.Keycloak, time.Minute); err != nil {
+	a := &importPlan{realm: deployed.Realm.Name, clientID: deployed.Realm.ClientID}
+	if a.api, err = admin.Open(ctx, deployed.Keycloak, time.Minute); err != nil {
 		return stack.Hinted("look into Keycloak", err, nil)
 	}
 	var resources []stack.Existing
@@ -89,8 +89,8 @@ func (a *importPlan) find(ctx context.Context, c stack.Creation) (string, error)
 }
 
 // user is nobody where an update was killed between making a person and giving a
-// password: the provider gives one only to whom it makes, so it has to do that anew.
-// Who is to set a password by themselves is somebody without one, too.
+// password: the provider gives one only to whom it makes, so it has to do that again.
+// Who is to set a password by themselves is a user without one, too.
 func (a *importPlan) user(ctx context.Context, name string, givesPassword bool) (string, error) {
 	users, err := a.api.GetUsers(ctx, a.api.Token, a.realm, gocloak.GetUsersParams{Username: gocloak.StringP(name), Exact: gocloak.BoolP(true)})
 	id := idOf(users, func(*gocloak.User) bool { return true }, func(u *gocloak.User) *string { return u.ID })

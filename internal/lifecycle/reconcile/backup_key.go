@@ -16,7 +16,7 @@ func BackupKey(ctx context.Context, s *stack.Stack, step stack.Step) error {
 	if set == nil {
 		return nil
 	}
-	told, err := s.Outputs(ctx)
+	deployed, err := s.Outputs(ctx)
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func BackupKey(ctx context.Context, s *stack.Stack, step stack.Step) error {
 			recovery.Before = append(recovery.Before, key.Value)
 		}
 	}
-	if err := (backup.Client{Docker: s.Docker, Container: told.Backup.Container}).SetRecovery(ctx, recovery); err != nil {
+	if err := (backup.Client{Docker: s.Docker, Container: deployed.Backup.Container}).SetRecovery(ctx, recovery); err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
 	return nil

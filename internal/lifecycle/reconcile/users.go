@@ -24,17 +24,17 @@ func managedGroups(s *stack.Stack) realmusers.ManagedGroups {
 	return groups
 }
 
-// Users takes strangers out of exclusive groups and invites the listed people
+// Users takes unlisted members out of exclusive groups and invites the listed people
 // who have no password yet. Where Keycloak cannot write to them, they are named.
 func Users(ctx context.Context, s *stack.Stack, step stack.Step) (stack.Changes, error) {
 	if len(s.Config.Users) == 0 && len(s.Config.Realm.ManagedGroups) == 0 {
 		return nil, nil
 	}
-	told, err := s.Outputs(ctx)
+	deployed, err := s.Outputs(ctx)
 	if err != nil {
 		return nil, err
 	}
-	in, err := realmusers.Open(ctx, told)
+	in, err := realmusers.Open(ctx, deployed)
 	if err != nil {
 		return nil, err
 	}
@@ -76,23 +76,23 @@ func invite(ctx context.Context, s *stack.Stack, step stack.Step, in *realmusers
 	return nil
 }
 
-// UserDifferences are those whom settlePeople would take out of a group.
+// UserDifferences are those whom Users would take out of a group.
 func UserDifferences(ctx context.Context, s *stack.Stack, found []report.Change) ([]report.Change, error) {
 	if len(s.Config.Realm.ManagedGroups) == 0 || RealmUnreadable(found) {
 		return nil, nil
 	}
-	told, err := s.Outputs(ctx)
+	deployed, err := s.Outputs(ctx)
 	if err != nil {
 		return nil, err
 	}
-	in, err := realmusers.Open(ctx, told)
+	in, err := realmusers.Open(ctx, deployed)
 	if err != nil {
 		return nil, err
 	}
 	return in.Differences(ctx, managedGroups(s))
 }
 
-// NewlyListed says whether somebody is listed whom the state of a realm that stands
+// NewlyListed says whether a user is listed that the state of a realm that stands
 // does not know.
 func NewlyListed(s *stack.Stack, known *stack.State) bool {
 	if len(known.Of(stack.TypeRealm)) == 0 {

@@ -2,19 +2,15 @@ package rotation
 
 import (
 	"context"
-	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
-	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
-
-//go:embed rewrap_api_keys.py
-var gatewayScript string
 
 // APIKeys sees that the key of now opens the API keys which people have stored in
 // MLflow. It is done once no process with the key of before can write another one.
@@ -23,7 +19,7 @@ func APIKeys(ctx context.Context, s *stack.Stack, step stack.Step) error {
 	if err != nil || keys.Version(credentials.MLflowGateway) == credentials.FirstVersion {
 		return err
 	}
-	told, err := s.Outputs(ctx)
+	deployed, err := s.Outputs(ctx)
 	if err != nil {
 		return err
 	}
@@ -39,18 +35,18 @@ func APIKeys(ctx context.Context, s *stack.Stack, step stack.Step) error {
 	if err != nil {
 		return err
 	}
-	step.Say("looking at the API keys that are stored in MLflow")
-	ran, err := s.Docker.Exec(ctx, told.MLflow.Container, []string{"python", "-c", gatewayScript}, engine.Stdin(strings.NewReader(string(input))))
+	step.Say("checking the API keys that are stored in MLflow")
+	ran, err := probe.APIKeyRewrap.Exec(ctx, s.Docker, deployed.MLflow.Container, input)
 	if err == nil && ran.ExitCode != 0 {
-		// The script says in its last line what is wrong, without a secret.
+		// The probe says in its last line what is wrong, without a secret.
 		lines := strings.Split(strings.TrimSpace(ran.Stderr), "\n")
 		err = errors.New(lines[len(lines)-1])
 	}
 	if err != nil {
 		return fmt.Errorf("turn %s: %w; `mlflow-sso up` goes on from there", credentials.MLflowGateway, err)
 	}
-	if turned := strings.TrimSpace(ran.Stdout); turned != "0" {
-		step.Say("%s stored API keys are encrypted with the key of now", turned)
+	if rewrapped := strings.TrimSpace(ran.Stdout); rewrapped != "0" {
+		step.Say("%s stored API keys are encrypted with the key of now", rewrapped)
 	}
 	return nil
 }

@@ -13,23 +13,23 @@ import (
 // RejectDecrease refuses a generation that is lower than the one that the stack has: who had
 // the old value would be let in again.
 func RejectDecrease(ctx context.Context, s *stack.Stack) error {
-	told, err := s.Outputs(ctx)
+	deployed, err := s.Outputs(ctx)
 	if errors.Is(err, stack.ErrNotUp) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	return lowered(told.CredentialVersions, s.Config.Credentials.Root, s.Config.Credentials.Generations, s.Config.IsDerivedCredential)
+	return rejectDecrease(deployed.CredentialVersions, s.Config.Credentials.Root, s.Config.Credentials.Generations, s.Config.IsDerivedCredential)
 }
 
-func lowered(had outputs.CredentialVersions, root int, generations map[credentials.Label]int, turns func(credentials.Label) bool) error {
+func rejectDecrease(had outputs.CredentialVersions, root int, generations map[credentials.Label]int, rotates func(credentials.Label) bool) error {
 	if root < had.Root {
 		return fmt.Errorf("credentials.root: got %d, want %d or more: that many root secrets the stack has had", root, had.Root)
 	}
 	for _, one := range had.Generations {
 		label := credentials.Label(one.Label)
-		if now := max(generations[label], 1); now < one.Generation && turns(label) {
+		if now := max(generations[label], 1); now < one.Generation && rotates(label) {
 			return fmt.Errorf("credentials.generations.%s: got %d, want %d or more: the stack has had that one, and an older value is not taken again", label, now, one.Generation)
 		}
 	}

@@ -22,7 +22,7 @@ import (
 )
 
 // ProviderSecretOutdated says whether the state asks Keycloak with a secret that is about to be, or
-// was just, turned.
+// was just, rotated.
 func ProviderSecretOutdated(ctx context.Context, s *stack.Stack) (bool, error) {
 	keys, err := s.Keys(ctx)
 	if err != nil {
@@ -43,7 +43,7 @@ func ProviderSecretOutdated(ctx context.Context, s *stack.Stack) (bool, error) {
 // has an older one. Where Keycloak does not answer nothing is done: who needs it asks again
 // once it runs.
 func ProviderClient(ctx context.Context, s *stack.Stack, step stack.Step) error {
-	told, err := s.Outputs(ctx)
+	deployed, err := s.Outputs(ctx)
 	if errors.Is(err, stack.ErrNotUp) {
 		return nil
 	}
@@ -59,7 +59,7 @@ func ProviderClient(ctx context.Context, s *stack.Stack, step stack.Step) error 
 		return err
 	}
 	const realm = "master"
-	api := gocloak.NewClient(told.Keycloak.AdminURL)
+	api := gocloak.NewClient(deployed.Keycloak.AdminURL)
 	api.RestyClient().SetTimeout(time.Minute)
 	_, err = api.LoginClient(ctx, keycloak.ProviderClientID, now.Value, realm)
 	if !refuses(err) {
@@ -74,7 +74,7 @@ func ProviderClient(ctx context.Context, s *stack.Stack, step stack.Step) error 
 		if refuses(err) {
 			continue
 		}
-		step.Say("turning %s in Keycloak", credentials.KeycloakProvider)
+		step.Say("rotating %s in Keycloak", credentials.KeycloakProvider)
 		var all []*gocloak.Client
 		if err == nil {
 			all, err = api.GetClients(ctx, login.AccessToken, realm, gocloak.GetClientsParams{ClientID: gocloak.StringP(keycloak.ProviderClientID)})

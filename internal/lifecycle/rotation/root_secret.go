@@ -12,7 +12,7 @@ import (
 )
 
 // RootSecret makes the root secret that the settings ask for, alone: what depends on it can
-// be told only once it is there.
+// be reported only once it is there.
 func RootSecret(ctx context.Context, s *stack.Stack, step stack.Step, known *stack.State) (stack.Changes, error) {
 	roots := known.RootSecrets()
 	if _, there := roots[s.Config.Credentials.Root]; there || len(roots) == 0 {

@@ -26,8 +26,8 @@ import (
 )
 
 // Find is what stands in the realm, or around it on the host, and nobody of the
-// stack made. Pulumi does not look beside what it made. The realm is looked at only
-// where Keycloak is not to be made anew.
+// stack made. Pulumi does not look beside what it made. The realm is checked only
+// where Keycloak is not to be recreated.
 func Find(ctx context.Context, s *stack.Stack, step stack.Step, found []report.Change) ([]report.Change, error) {
 	known, err := s.ReadState(ctx)
 	if err != nil {
@@ -37,12 +37,12 @@ func Find(ctx context.Context, s *stack.Stack, step stack.Step, found []report.C
 	if err != nil || reconcile.RealmUnreadable(found) {
 		return all, err
 	}
-	told, err := s.Outputs(ctx)
+	deployed, err := s.Outputs(ctx)
 	if err != nil {
 		return nil, err
 	}
-	step.Say("looking at the whole of realm %s", told.Realm.Name)
-	realm, err := realmbaseline.Open(ctx, told, managed(s))
+	step.Say("checking the whole of realm %s", deployed.Realm.Name)
+	realm, err := realmbaseline.Open(ctx, deployed, managed(s))
 	if err != nil {
 		return nil, err
 	}
@@ -50,25 +50,25 @@ func Find(ctx context.Context, s *stack.Stack, step stack.Step, found []report.C
 	if err != nil {
 		return nil, err
 	}
-	powers, err := undeclaredPrivileges(ctx, s, step, told, found)
+	powers, err := undeclaredPrivileges(ctx, s, step, deployed, found)
 	return slices.Concat(all, inside, powers), err
 }
 
 // undeclaredPrivileges is who and what has power inside MLflow and Postgres that no
-// setting declares. Both are read only where neither is to be made anew.
-func undeclaredPrivileges(ctx context.Context, s *stack.Stack, step stack.Step, told outputs.Stack, found []report.Change) ([]report.Change, error) {
+// setting declares. Both are read only where neither is to be recreated.
+func undeclaredPrivileges(ctx context.Context, s *stack.Stack, step stack.Step, deployed outputs.Stack, found []report.Change) ([]report.Change, error) {
 	if slices.ContainsFunc(found, func(c report.Change) bool {
 		return c.Resource == "postgres-container" || c.Resource == "mlflow-container"
 	}) {
 		return nil, nil
 	}
 	step.Say("reading who has which power inside MLflow and Postgres")
-	seen, err := privilege.Read(ctx, told, s.Docker)
+	seen, err := privilege.Read(ctx, deployed, s.Docker)
 	if err != nil {
 		return nil, err
 	}
 	var all []report.Change
-	for _, u := range (privilege.Declared{Stack: told, Rules: s.Config.Rules()}).Judge(seen) {
+	for _, u := range (privilege.Declared{Stack: deployed, Rules: s.Config.Rules()}).Judge(seen) {
 		all = append(all, report.Change{Resource: u.Resource, Kind: u.Kind, Outcome: report.Unmanaged, Why: u.Got + "; " + u.Next})
 	}
 	return all, nil

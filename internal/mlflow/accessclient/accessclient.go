@@ -1,10 +1,9 @@
 // Package accessclient applies a stack's access rules in MLflow, as the service account of
 // access administration.
 //
-// It runs a module of MLflow's image inside MLflow's container, through the Docker
-// API alone. So it works the same way on a stack on localhost, behind the edge and on a
-// Docker host far away, nothing is published for it, and its secret goes over standard
-// input.
+// It runs a module of MLflow's image inside MLflow's container, through the Docker API only.
+// So it works alike on localhost, behind the edge and on a remote Docker host, publishes
+// nothing, and passes its secret over standard input.
 package accessclient
 
 import (
@@ -28,7 +27,7 @@ type Client struct {
 	Docker *engine.Engine
 	// Container is MLflow's.
 	Container string
-	// Client and Secret are the steward's at Keycloak.
+	// Client and Secret are the access admin's at Keycloak.
 	Client, Secret string
 }
 
@@ -52,21 +51,21 @@ type GrantState struct {
 	Priority   int    `json:"priority"`
 }
 
-// LinkIdentity makes the steward an administrator.
+// LinkIdentity makes the access admin an administrator.
 func (s *Client) LinkIdentity(ctx context.Context) (username, subject string, err error) {
 	var bound Account
 	err = s.do(ctx, "steward", "bind", &bound)
 	return bound.Username, bound.Subject, err
 }
 
-// IsLinked says whether the steward is one.
+// IsLinked says whether the access admin is one.
 func (s *Client) IsLinked(ctx context.Context) (ok bool, err error) {
 	var found *Account
 	err = s.do(ctx, "steward", "read", &found)
 	return found != nil, err
 }
 
-// UnlinkIdentity removes the steward's account from MLflow, unless it is the last
+// UnlinkIdentity removes the access admin's account from MLflow, unless it is the last
 // administrator there.
 func (s *Client) UnlinkIdentity(ctx context.Context) error {
 	return s.do(ctx, "steward", "remove", nil)
@@ -138,10 +137,10 @@ func (s *Client) do(ctx context.Context, what string, with, into any) error {
 		return fmt.Errorf("%w: %w", ErrAbsent, err)
 	}
 	if err != nil {
-		return fmt.Errorf("steward in %s: %w", s.Container, err)
+		return fmt.Errorf("access admin in %s: %w", s.Container, err)
 	}
 	if into != nil && json.Unmarshal(answer, into) != nil {
-		return fmt.Errorf("steward in %s: its answer is no JSON of the kind that was wanted; is the image %s of this version?", s.Container, "mlflow")
+		return fmt.Errorf("access admin in %s: got an answer that is no JSON of the wanted form; is the image %s of this version?", s.Container, "mlflow")
 	}
 	return nil
 }

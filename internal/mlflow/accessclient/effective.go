@@ -18,11 +18,11 @@ type Person struct {
 	Admin   bool   `json:"admin"`
 	Active  bool   `json:"active"`
 	Service bool   `json:"service"`
-	// Steward says that it is the stack's own.
-	Steward bool       `json:"steward"`
-	Groups  []string   `json:"groups"`
-	Rules   []Grant    `json:"rules"`
-	May     []Decision `json:"may"`
+	// AccessAdmin says that it is the stack's own.
+	AccessAdmin bool       `json:"steward"`
+	Groups      []string   `json:"groups"`
+	Rules       []Grant    `json:"rules"`
+	May         []Decision `json:"may"`
 }
 
 // Group is a group; May are the things that it was granted one by one.

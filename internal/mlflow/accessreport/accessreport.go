@@ -1,9 +1,9 @@
 // Package accessreport reports who can do what in a running MLflow, and why.
 //
-// What each person may do is the plugin's own decision, asked for thing by thing, and
-// so is its kind of reason. Only which one of several rules has decided is found
-// here, in the order in which the plugin tries them; where that cannot be told, the
-// report says so and names no rule.
+// The effective permissions, and the kind of their reason, are the plugin's own decisions,
+// requested object by object. Only which of several rules decides is computed here, in the
+// order in which the plugin tries them; if that cannot be determined, the report says so
+// and names no rule.
 package accessreport
 
 import (
@@ -32,10 +32,10 @@ type Rule struct {
 	Name string             `json:"name"`
 	// Kind is experiments, models or prompts.
 	Kind string `json:"kind"`
-	// Pattern is that of the stack file, or the expression of a rule by hand.
+	// Pattern is that of the stack file, or the expression of a manual rule.
 	Pattern    string `json:"pattern"`
 	Permission string `json:"permission"`
-	// Declared says that the stack file has it like this; else somebody has made or
+	// Declared says that the stack file has it like this; else a user has made or
 	// changed it in MLflow.
 	Declared bool `json:"declared"`
 
@@ -47,12 +47,12 @@ type Person struct {
 	Who    accessrule.Subject `json:"who"`
 	Name   string             `json:"name"`
 	Groups []string           `json:"groups"`
-	// State is administrator, member, deactivated or steward.
+	// State is administrator, member, deactivated or access admin.
 	State string     `json:"state"`
 	May   []Decision `json:"may"`
 }
 
-// Decision is what somebody may do with one thing.
+// Decision is what a user may do with one thing.
 type Decision struct {
 	Kind       string `json:"kind"`
 	Name       string `json:"name"`
@@ -65,7 +65,7 @@ const (
 	administrator = "administrator"
 	member        = "member"
 	deactivated   = "deactivated"
-	ofTheStack    = "steward"
+	accessAdmin   = "steward"
 )
 
 const nothing = "NO_PERMISSIONS"
@@ -77,7 +77,7 @@ func Build(deployment string, all accessclient.AllAccounts, declared []accessrul
 		r.Rules = append(r.Rules, rulesOf(accessrule.Group, g.Name, g.Rules, declared)...)
 	}
 	for _, p := range all.People {
-		r.Rules = append(r.Rules, rulesOf(whoIs(p), p.Name, p.Rules, declared)...)
+		r.Rules = append(r.Rules, rulesOf(subjectOf(p), p.Name, p.Rules, declared)...)
 	}
 	slices.SortStableFunc(r.Rules, func(a, b Rule) int {
 		return cmp.Or(cmp.Compare(a.Who, b.Who), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.given.Priority, b.given.Priority))
@@ -89,7 +89,7 @@ func Build(deployment string, all accessclient.AllAccounts, declared []accessrul
 	return r
 }
 
-func whoIs(p accessclient.Person) accessrule.Subject {
+func subjectOf(p accessclient.Person) accessrule.Subject {
 	if p.Service {
 		return accessrule.ServiceAccount
 	}
@@ -111,28 +111,28 @@ func rulesOf(who accessrule.Subject, name string, given []accessclient.Grant, de
 }
 
 func (r Report) person(p accessclient.Person) Person {
-	told := Person{Who: whoIs(p), Name: p.Name, Groups: p.Groups, State: member, May: []Decision{}}
+	entry := Person{Who: subjectOf(p), Name: p.Name, Groups: p.Groups, State: member, May: []Decision{}}
 	switch {
 	case !p.Active:
-		told.State = deactivated // no login and no token of theirs is taken
-		return told
-	case p.Steward:
-		told.State = ofTheStack
+		entry.State = deactivated // no login and no token of theirs is taken
+		return entry
+	case p.AccessAdmin:
+		entry.State = accessAdmin
 	case p.Admin:
-		told.State = administrator
+		entry.State = administrator
 	}
 	for _, d := range p.May {
-		may := Decision{d.Kind.Plural(), d.Name, d.Permission, r.because(told, d)}
+		may := Decision{d.Kind.Plural(), d.Name, d.Permission, r.because(entry, d)}
 		switch {
 		case p.Admin: // the plugin asks no rule about one
 			may.Permission, may.Because = "MANAGE", "an administrator"
 		case d.Permission == nothing:
 			continue
 		}
-		told.May = append(told.May, may)
+		entry.May = append(entry.May, may)
 	}
-	slices.SortStableFunc(told.May, func(a, b Decision) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name)) })
-	return told
+	slices.SortStableFunc(entry.May, func(a, b Decision) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name)) })
+	return entry
 }
 
 // because says in words what the plugin's kind of reason means.
@@ -166,11 +166,11 @@ func (r Report) decided(d accessclient.Decision, is func(Rule) bool) string {
 		}
 	}
 	if by == nil {
-		return "a rule that cannot be told from here"
+		return "a rule that cannot be determined"
 	}
 	words := fmt.Sprintf("%s %s: %s %s", by.Who, by.Name, by.Kind, by.Pattern)
 	if !by.Declared {
-		words += ", made by hand"
+		words += ", made manually"
 	}
 	return words
 }

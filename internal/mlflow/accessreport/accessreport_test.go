@@ -66,11 +66,11 @@ func TestEachDecisionNamesTheRuleThatMadeIt(t *testing.T) {
 	require.Equal(t, "granted by itself, as to whom makes it", mel["mine"].Because)
 	require.NotContains(t, mel, "secret")
 	require.Equal(t, "MANAGE", of(t, r, "zoe@example.com")["fraud-1"].Permission)
-	require.Empty(t, of(t, r, "gone@example.com"), "somebody deactivated may do nothing")
-	require.Equal(t, "a rule that cannot be told from here", of(t, r, "service-account-ci")["hello"].Because)
+	require.Empty(t, of(t, r, "gone@example.com"), "a deactivated user may do nothing")
+	require.Equal(t, "a rule that cannot be determined", of(t, r, "service-account-ci")["hello"].Because)
 }
 
-func TestARuleThatTheStackFileDoesNotHaveIsShownAsMadeByHand(t *testing.T) {
+func TestARuleThatTheStackFileDoesNotHaveIsShownAsMadeManually(t *testing.T) {
 	r := Build("lab", everybody(), declared)
 
 	origins := map[string]string{}
@@ -78,9 +78,9 @@ func TestARuleThatTheStackFileDoesNotHaveIsShownAsMadeByHand(t *testing.T) {
 		origins[rule.Name+" "+rule.Pattern] = rule.Origin()
 	}
 	require.Equal(t, map[string]string{
-		"mlflow-users fraud-*": "stack file", "mlflow-users *": "by hand", "mel@example.com churn": "stack file",
+		"mlflow-users fraud-*": "stack file", "mlflow-users *": "manual", "mel@example.com churn": "stack file",
 	}, origins)
-	require.Equal(t, "group mlflow-users: experiments *, made by hand", of(t, r, "mel@example.com")["other"].Because)
+	require.Equal(t, "group mlflow-users: experiments *, made manually", of(t, r, "mel@example.com")["other"].Because)
 	for _, rule := range Build("lab", everybody(), nil).Rules {
 		require.False(t, rule.Declared)
 	}
@@ -96,7 +96,7 @@ func TestEveryFormatHasEveryDecisionAndNoNameIsMarkup(t *testing.T) {
 	require.NoError(t, WriteHTML(&page, r))
 	require.NoError(t, WriteJSON(&raw, r))
 
-	for _, text := range []string{"fraud-*", "by hand", "mel@example.com", "gone@example.com", "deactivated", "granted by itself"} {
+	for _, text := range []string{"fraud-*", "manual", "mel@example.com", "gone@example.com", "deactivated", "granted by itself"} {
 		require.Contains(t, table.String(), text)
 		require.Contains(t, page.String(), text)
 	}

@@ -20,7 +20,7 @@ func WriteJSON(w io.Writer, r Report) error {
 // Write writes the report for a terminal.
 func Write(w io.Writer, r Report) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	line := func(columns ...string) { _, _ = fmt.Fprintln(table, strings.Join(columns, "\t")) } // tabwriter tells at Flush
+	line := func(columns ...string) { _, _ = fmt.Fprintln(table, strings.Join(columns, "\t")) } // tabwriter reports at Flush
 	line("RULE FOR", "", "ON", "", "GRANTS", "")
 	for _, rule := range r.Rules {
 		line(string(rule.Who), shown(rule.Name), rule.Kind, shown(rule.Pattern), rule.Permission, rule.Origin())
@@ -49,10 +49,10 @@ func (r Rule) Origin() string {
 	if r.Declared {
 		return "stack file"
 	}
-	return "by hand"
+	return "manual"
 }
 
-// shown keeps a name of somebody's making from moving the cursor.
+// shown keeps a name that a user chose from moving the cursor.
 func shown(text string) string {
 	if quoted := fmt.Sprintf("%q", text); quoted[1:len(quoted)-1] != text && strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return quoted

@@ -1,10 +1,10 @@
 // Package breakglass grants an operator temporary administrator access to MLflow while
 // Keycloak is down.
 //
-// Whoever may run a command in MLflow's container may do this, and nobody else. Who,
-// why and until when are in MLflow's audit log and in its database. The token dies by
-// itself when its time is over; the account loses its rights when the command ends, or
-// by the keeper when the command was killed.
+// It requires the right to run a command in MLflow's container, and nothing else. Who used
+// it, why and until when is in MLflow's audit log and database. The token expires by itself;
+// the account loses its rights when the command ends, or through identity sync if the
+// command was killed.
 package breakglass
 
 import (
@@ -60,13 +60,13 @@ func (g *Manager) Grant(ctx context.Context, length time.Duration, person, reaso
 
 // Revoke takes the pass's rights, and says whether it still had any.
 func (g *Manager) Revoke(ctx context.Context, pass *TemporaryAdmin) (bool, error) {
-	var told struct {
+	var answer struct {
 		Ended bool `json:"ended"`
 	}
-	if err := g.ask(ctx, map[string]any{"end": pass.Username}, &told); err != nil {
+	if err := g.ask(ctx, map[string]any{"end": pass.Username}, &answer); err != nil {
 		return false, fmt.Errorf("end %s: %w", pass.Username, err)
 	}
-	return told.Ended, nil
+	return answer.Ended, nil
 }
 
 // ask runs the image's own module. What it prints may hold a token, so no error

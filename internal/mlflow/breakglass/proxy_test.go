@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// opened is a door to a server that tells what reaches it.
+// opened is a door to a server that reports what reaches it.
 func opened(t *testing.T, until time.Time) (*LoginProxy, string) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -21,7 +21,7 @@ type Undeclared struct {
 	Got string
 	// Next is what a person does about it, Command the command that does it, where one does.
 	Next, Command string
-	// Danger says that it lets somebody in, out or up.
+	// Danger says that it gives access, leaks data or raises privileges.
 	Danger bool
 }
 
@@ -110,7 +110,7 @@ func webhooks(seen Inventory) (found []Undeclared) {
 			host = host[at+1:] // what stands before is a login
 		}
 		found = append(found, Undeclared{
-			ID: WebhookID, Resource: "webhook " + w.Name, Kind: "mlflow webhook", Danger: true, Got: "tells " + host + " about models and prompts",
+			ID: WebhookID, Resource: "webhook " + w.Name, Kind: "mlflow webhook", Danger: true, Got: "notifies " + host + " about models and prompts",
 			Next: "remove it as administrator on MLflow's page of webhooks if nobody needs it",
 		})
 	}

@@ -71,7 +71,7 @@ func TestEachUndeclaredPrivilegeIsNamedOnceWithItsIDAndNextStep(t *testing.T) {
 			i.Users = append(i.Users, User{Username: "robot", Service: true})
 		}},
 		{SCIMToken, "SCIM token directory", "users and groups", true, func(i *Inventory) { i.SCIMTokens = []string{"directory"} }},
-		{WebhookID, "webhook w", "tells other.test about", true, func(i *Inventory) {
+		{WebhookID, "webhook w", "notifies other.test about", true, func(i *Inventory) {
 			i.Webhooks = []Webhook{{Name: "w", URL: "https://user:word@other.test/hook?key=hidden"}}
 		}},
 		{PatternID, "permission pattern .* of group mlflow-users on experiments", "grants MANAGE", true, func(i *Inventory) {

@@ -11,7 +11,6 @@ package privilege
 
 import (
 	"context"
-	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,17 +22,15 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 )
-
-//go:embed inventory.py
-var script string
 
 const (
 	callTimeout = time.Minute
 	manyPeople  = 10000
 )
 
-// User is somebody active whom MLflow knows.
+// User is an active account of MLflow.
 type User struct {
 	Username string `json:"username"`
 	Admin    bool   `json:"is_admin"`
@@ -68,7 +65,7 @@ type Role struct {
 	Login  bool
 }
 
-// Member is somebody in a nested group of Keycloak.
+// Member is a user in a nested group of Keycloak.
 type Member struct{ Group, Username string }
 
 // Inventory is what there is.
@@ -93,14 +90,7 @@ type Inventory struct {
 
 // Read reads all of it.
 func Read(ctx context.Context, stack outputs.Stack, docker *engine.Engine) (Inventory, error) {
-	var seen Inventory
-	ran, err := docker.Exec(ctx, stack.MLflow.Container, []string{"python", "-c", script})
-	if err == nil {
-		err = ran.Err()
-	}
-	if err == nil {
-		err = json.Unmarshal([]byte(ran.Stdout), &seen)
-	}
+	seen, err := probe.JSON[Inventory](ctx, docker, stack.MLflow.Container, probe.PrivilegeInventory, nil)
 	if err != nil {
 		return seen, fmt.Errorf("read inside %s who has which power: %w", stack.MLflow.Container, err)
 	}

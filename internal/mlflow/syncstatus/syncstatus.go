@@ -1,7 +1,7 @@
 // Package syncstatus reads the results of identity sync's jobs.
 //
-// The keeper writes that down in the plugin's database, so it is known after a
-// restart too, and what is told here is what was really done.
+// Identity sync records them in the plugin's database, so they survive a restart and say
+// what was really done.
 package syncstatus
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// The keeper's jobs.
+// Identity sync's jobs.
 const (
 	Follow     = "follow"
 	Prune      = "prune"
@@ -21,10 +21,10 @@ const (
 )
 
 // slack is what a job may be late by itself: a slow machine, an update that makes
-// containers anew, a Keycloak that starts.
+// containers again, a Keycloak that starts.
 const slack = time.Minute
 
-// Job is something that the keeper does again and again.
+// Job is something that identity sync does again and again.
 type Job struct {
 	Name string `json:"job"`
 	// Succeeded is how long ago the job last did what it is for, in seconds; nil where
@@ -56,7 +56,7 @@ func Jobs(ctx context.Context, stack outputs.Stack, docker *engine.Engine) (map[
 	return jobs, nil
 }
 
-// Intervals is how often each job of a stack's keeper runs.
+// Intervals is how often each job of a stack's identity sync runs.
 func Intervals(stack outputs.Stack) map[string]time.Duration {
 	follow := time.Duration(stack.IdentitySync.IntervalSeconds) * time.Second
 	return map[string]time.Duration{Follow: follow, BreakGlass: follow, Prune: time.Duration(stack.IdentitySync.PruneIntervalSeconds) * time.Second}
@@ -67,6 +67,6 @@ func Overdue(stack outputs.Stack, job Job) bool {
 	return job.Succeeded == nil || time.Duration(*job.Succeeded)*time.Second > 2*Intervals(stack)[job.Name]+slack
 }
 
-// Expired is within which time somebody who is gone in Keycloak is out of MLflow, while
+// Expired is the time within which a user who is gone in Keycloak is out of MLflow, while
 // Keycloak answers.
 func Expired(stack outputs.Stack) time.Duration { return 2 * Intervals(stack)[Follow] }

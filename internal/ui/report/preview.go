@@ -23,7 +23,7 @@ const (
 // What drift finds and no update would touch.
 const (
 	Unmanaged       Outcome = "not made by the stack"
-	ManuallyChanged Outcome = "changed by hand"
+	ManuallyChanged Outcome = "changed manually"
 	Missing         Outcome = "gone"
 )
 
@@ -59,7 +59,7 @@ func (c Change) String() string {
 }
 
 // standing is such as `realm clients other: not made by the stack; remove it`, in
-// one line, whatever somebody has typed for a name.
+// one line, whatever a name contains.
 func (c Change) standing() string {
 	text := fmt.Sprintf("%s: %s", c.Resource, c.Outcome)
 	for _, p := range c.Properties {

@@ -1,7 +1,7 @@
 // Package report formats check results and planned changes: as a table for people, as
 // JSON, SARIF or Markdown for machines.
 //
-// A report never decides by itself what is worth telling: whatever a check
+// A report never decides by itself what is worth reporting: whatever a check
 // leaves in its fields is shown to everybody who can read the terminal or the
 // log, so a check must not put a secret there.
 package report
@@ -19,7 +19,7 @@ const (
 	NotRun Status = "not run"
 )
 
-// Check is one named thing that was looked at.
+// Check is one named thing that was checked.
 type Check struct {
 	// Name is short, stable and the same in every run: machines match on it.
 	Name   string

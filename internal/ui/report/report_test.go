@@ -22,7 +22,7 @@ func example() Report {
 		Took:  4321 * time.Millisecond,
 		Checks: []Check{
 			{Name: "discovery", Status: Passed, Took: 312 * time.Millisecond, Detail: "issuer http://localhost:8080/realms/mlflow"},
-			{Name: "member-login", Status: Failed, Took: 1250 * time.Millisecond, Got: "refused: <User> is not allowed", Wanted: "a session", Next: "look at the group mapper\nand at the group's name"},
+			{Name: "member-login", Status: Failed, Took: 1250 * time.Millisecond, Got: "refused: <User> is not allowed", Wanted: "a session", Next: "check the group mapper\nand at the group's name"},
 			{Name: "cache", Status: Failed, Took: time.Second, Reason: "redis does not answer", Next: "docker logs redis"},
 			{Name: "logout", Status: NotRun, Reason: "needs member-login"},
 		},

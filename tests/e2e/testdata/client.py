@@ -9,7 +9,7 @@ Standard input is one JSON object:
   experiment   the name of the experiment
   megabytes    the size of the large artifact, 0 for none
   model        whether a model is registered too
-  keep         whether the experiment stays, for somebody who wants to look at it
+  keep         whether the experiment stays, for a user who wants to inspect it
 
 The last line of standard output is one JSON object with what was written and what
 was read back; the caller compares.
@@ -24,12 +24,12 @@ import sys
 import tempfile
 import time
 
-told = json.load(sys.stdin)
+given = json.load(sys.stdin)
 folder = pathlib.Path(tempfile.mkdtemp())
-os.environ.update(told["environment"])
-if told.get("trust"):
-    (folder / "authority.pem").write_text(told["authority"])
-    os.environ[told["trust"]] = str(folder / "authority.pem")
+os.environ.update(given["environment"])
+if given.get("trust"):
+    (folder / "authority.pem").write_text(given["authority"])
+    os.environ[given["trust"]] = str(folder / "authority.pem")
 
 import mlflow
 from mlflow import MlflowClient
@@ -59,13 +59,13 @@ def timed(what, action):
 
 seconds, written = {}, {}
 sizes = {"small.bin": 12345}
-if told["megabytes"]:
-    sizes["large.bin"] = told["megabytes"] << 20
+if given["megabytes"]:
+    sizes["large.bin"] = given["megabytes"] << 20
 for name, size in sizes.items():
     written[name] = fill(folder / name, size)
 
 # Only what a person writes, from here to the end of the run.
-mlflow.set_experiment(told["experiment"])
+mlflow.set_experiment(given["experiment"])
 with mlflow.start_run() as run:
     mlflow.log_params({"rate": 0.1, "kind": "größer als"})
     for step, loss in enumerate((0.5, 0.25, 0.125)):
@@ -84,7 +84,7 @@ for name in sizes:
     read[name] = digest(path)
 answer = {
     "version": mlflow.__version__,
-    "experiment": told["experiment"],
+    "experiment": given["experiment"],
     "page": f"/#/experiments/{found.info.experiment_id}/runs/{found.info.run_id}",
     "params": found.data.params,
     "loss": [m.value for m in client.get_metric_history(run.info.run_id, "loss")],
@@ -95,13 +95,13 @@ answer = {
     "seconds": seconds,
     "peak_mib": peak,
 }
-if told.get("model"):
-    name = told["experiment"] + "-model"
+if given.get("model"):
+    name = given["experiment"] + "-model"
     client.create_registered_model(name)
     version = client.create_model_version(name, found.info.artifact_uri + "/data", run.info.run_id)
     client.set_registered_model_alias(name, "champion", version.version)
     answer["model"] = client.get_model_version_by_alias(name, "champion").source
     client.delete_registered_model(name)
-if not told.get("keep"):
+if not given.get("keep"):
     client.delete_experiment(found.info.experiment_id)
 print("\n" + json.dumps(answer))

@@ -14,16 +14,16 @@ import ssl
 import sys
 import urllib.parse
 
-told = json.load(sys.stdin)
-name = urllib.parse.urlsplit(told["url"])
-trust = ssl.create_default_context(cadata=told["authority"])
+given = json.load(sys.stdin)
+name = urllib.parse.urlsplit(given["url"])
+trust = ssl.create_default_context(cadata=given["authority"])
 
 
 class Connection(http.client.HTTPSConnection):
     """Goes to the edge on this network, whatever the name leads to."""
 
     def connect(self):
-        plain = socket.create_connection((told["edge"], told["port"]), 30)
+        plain = socket.create_connection((given["edge"], given["port"]), 30)
         self.sock = trust.wrap_socket(plain, server_hostname=self.host)
 
 
@@ -38,6 +38,6 @@ def status(path):
     return answer.status
 
 
-logins = collections.Counter(str(status("/login")) for _ in range(told["logins"]))
+logins = collections.Counter(str(status("/login")) for _ in range(given["logins"]))
 api = status("/api/2.0/mlflow/experiments/search?max_results=1")
 print(json.dumps({"logins": logins, "api": api}))

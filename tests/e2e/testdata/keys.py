@@ -57,7 +57,7 @@ TRIES = {
     "admin": lambda key: client("admin-cli", "", "grant_type=password&client_id=admin-cli&username=admin&password=" + key, MASTER),
     "OIDC_CLIENT_SECRET": lambda key: client("mlflow", key, "grant_type=authorization_code&code=none&redirect_uri=" + os.environ["OIDC_REDIRECT_URI"]),
     "KEEPER_CLIENT_SECRET": lambda key: client("mlflow-keeper", key, MACHINE),
-    "steward": lambda key: client("mlflow-steward", key, MACHINE),
+    "access admin": lambda key: client("mlflow-steward", key, MACHINE),
     "account ci": lambda key: client("ci", key, MACHINE),
 }
 

@@ -7,25 +7,25 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-told = json.load(sys.stdin)
-os.environ.update(told["environment"])
-if told["authority"]:
+given = json.load(sys.stdin)
+os.environ.update(given["environment"])
+if given["authority"]:
     with tempfile.NamedTemporaryFile("w", suffix=".pem", delete=False) as file:
-        file.write(told["authority"])
+        file.write(given["authority"])
     os.environ["MLFLOW_TRACKING_SERVER_CERT_PATH"] = os.environ["MLFLOW_SSO_CA_FILE"] = file.name
-sys.path.insert(0, told["packages"])
+sys.path.insert(0, given["packages"])
 
 import mlflow
 
 client = mlflow.MlflowClient()
-experiment = client.create_experiment(told["experiment"])
+experiment = client.create_experiment(given["experiment"])
 run = client.create_run(experiment).info.run_id
 began, threads = time.monotonic(), 4
 
 
 def work(thread):
     steps = 0
-    while time.monotonic() - began < told["seconds"]:
+    while time.monotonic() - began < given["seconds"]:
         client.log_metric(run, f"loss-{thread}", 1 / (1 + steps), step=steps)
         steps += 1
         time.sleep(0.2)

@@ -36,7 +36,7 @@ type Account struct {
 	// Away is the time in which at least one user could not work, Until when the last
 	// of it was over; both are 0 where nothing failed.
 	Away, Until time.Duration
-	// Slowest is the longest that somebody waited for a proper answer.
+	// Slowest is the longest that a user waited for a proper answer.
 	Slowest time.Duration
 	// Proper and Failed are numbers of requests, Kinds those that failed by what was seen.
 	Proper, Failed int

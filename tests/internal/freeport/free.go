@@ -5,20 +5,37 @@ package freeport
 import (
 	"crypto/rand"
 	"errors"
+	"fmt"
+	"math/big"
 	"net"
 	"net/netip"
 )
 
-// Ports are ports of 127.0.0.1 that nobody listens on.
+// The range of Ports, below the one from which the kernel takes ports for outgoing
+// connections: a port of that one can be gone before a test listens on it.
+const first, last = 20000, 32000
+
+// Ports are different ports of 127.0.0.1 that nobody listens on.
 func Ports(n int) ([]int, error) {
 	ports := make([]int, 0, n)
-	for range n {
-		listener, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	for range 100 * n {
+		if len(ports) == n {
+			break
+		}
+		offset, err := rand.Int(rand.Reader, big.NewInt(last-first))
 		if err != nil {
 			return nil, err
 		}
+		port := first + int(offset.Int64())
+		listener, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
+		if err != nil {
+			continue // somebody listens there
+		}
 		defer func() { _ = listener.Close() }()
-		ports = append(ports, listener.Addr().(*net.TCPAddr).Port)
+		ports = append(ports, port)
+	}
+	if len(ports) < n {
+		return nil, fmt.Errorf("got %d free ports from %d to %d, want %d", len(ports), first, last, n)
 	}
 	return ports, nil
 }

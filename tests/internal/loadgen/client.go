@@ -30,8 +30,8 @@ type Server struct {
 	Way func(*http.Client, *http.Transport)
 }
 
-// ErrElsewhere is wrapped when a server is not on this machine.
-var ErrElsewhere = errors.New("load is for servers on this machine alone")
+// ErrNotLocal is wrapped when a server is not on this machine.
+var ErrNotLocal = errors.New("load is for servers on this machine alone")
 
 // Client keeps its connections open from one request to the next. It is safe
 // for concurrent use.
@@ -65,7 +65,7 @@ func here(dial dial) dial {
 			return nil, err
 		}
 		if peer, ok := connection.RemoteAddr().(*net.TCPAddr); !ok || !peer.IP.IsLoopback() {
-			return nil, errors.Join(fmt.Errorf("%s is at %s: %w", address, connection.RemoteAddr(), ErrElsewhere), connection.Close())
+			return nil, errors.Join(fmt.Errorf("%s is at %s: %w", address, connection.RemoteAddr(), ErrNotLocal), connection.Close())
 		}
 		return connection, nil
 	}

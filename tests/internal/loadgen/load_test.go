@@ -20,7 +20,7 @@ func TestNoRequestLeavesThisMachine(t *testing.T) {
 	require.NoError(t, Open(Server{URL: server.URL}).Do(t.Context(), http.MethodGet, "/", nil, nil))
 	require.EqualValues(t, 1, reached.Load())
 
-	elsewhere := func(_ *http.Client, transport *http.Transport) {
+	remote := func(_ *http.Client, transport *http.Transport) {
 		transport.DialContext = func(context.Context, string, string) (net.Conn, error) {
 			near, far := net.Pipe() // from somewhere that is no loopback address
 			t.Cleanup(func() { _, _ = near.Close(), far.Close() })
@@ -28,7 +28,7 @@ func TestNoRequestLeavesThisMachine(t *testing.T) {
 		}
 	}
 
-	require.ErrorIs(t, Open(Server{URL: server.URL, Way: elsewhere}).Do(t.Context(), http.MethodGet, "/", nil, nil), ErrElsewhere)
+	require.ErrorIs(t, Open(Server{URL: server.URL, Way: remote}).Do(t.Context(), http.MethodGet, "/", nil, nil), ErrNotLocal)
 }
 
 func TestErrorsNeverRepeatAHeader(t *testing.T) {

@@ -17,8 +17,8 @@ type Found struct {
 	ID, Name string
 	// Status is MLflow's, such as FINISHED.
 	Status string
-	// Told are how many of its params, metrics and tags there are.
-	Told [3]int
+	// Logged are how many of its params, metrics and tags there are.
+	Logged [3]int
 	// Content is what its file holds; File says whether there is one.
 	Content string
 	File    bool
@@ -29,18 +29,18 @@ var whole = [3]int{params, metrics, tags}
 // Ended says whether MLflow takes the run for one that is over.
 func (f Found) Ended() bool { return f.Status == "FINISHED" }
 
-// WholeTold says whether all that is told in one request is there.
-func (f Found) WholeTold() bool { return f.Told == whole }
+// FullyLogged says whether all that is logged in one request is there.
+func (f Found) FullyLogged() bool { return f.Logged == whole }
 
-// HalfTold says whether a part of what was told in one request is there, and a part is not.
-func (f Found) HalfTold() bool { return !f.WholeTold() && f.Told != [3]int{} }
+// PartlyLogged says whether a part of what was logged in one request is there, and a part is not.
+func (f Found) PartlyLogged() bool { return !f.FullyLogged() && f.Logged != [3]int{} }
 
 // Half says whether a run that is over for MLflow lacks anything.
-func (f Found) Half() bool { return f.Ended() && (!f.WholeTold() || !f.File || f.Content == "") }
+func (f Found) Half() bool { return f.Ended() && (!f.FullyLogged() || !f.File || f.Content == "") }
 
 // String is for an error.
 func (f Found) String() string {
-	return fmt.Sprintf("%s, of %v params, metrics and tags %v, a file %t with %d bytes", f.Status, whole, f.Told, f.File, len(f.Content))
+	return fmt.Sprintf("%s, of %v params, metrics and tags %v, a file %t with %d bytes", f.Status, whole, f.Logged, f.File, len(f.Content))
 }
 
 // Look finds all runs of an experiment, by their name.
@@ -73,7 +73,7 @@ func Look(ctx context.Context, docker *engine.Engine, stack outputs.Stack, exper
 		}
 		f := Found{ID: fields[0], Name: fields[1], Status: fields[2]}
 		for i, field := range fields[3:] {
-			if _, err := fmt.Sscan(field, &f.Told[i]); err != nil {
+			if _, err := fmt.Sscan(field, &f.Logged[i]); err != nil {
 				return nil, fmt.Errorf("a row of a run: %w", err)
 			}
 		}

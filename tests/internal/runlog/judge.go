@@ -3,8 +3,8 @@ package runlog
 // has says whether the effect of the request of that number is there.
 func (r Run) has(f Found, request int) bool {
 	switch request {
-	case told:
-		return f.WholeTold()
+	case logged:
+		return f.FullyLogged()
 	case filed:
 		return f.File && f.Content == r.content()
 	case ended:

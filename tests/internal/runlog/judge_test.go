@@ -11,12 +11,12 @@ var errBroken = errors.New("500")
 
 func TestWhatWasAcknowledgedAndIsNotThereIsLost(t *testing.T) {
 	run := Run{Name: "a", ID: "1", Done: ended}
-	there := Found{ID: "1", Name: "a", Status: "FINISHED", Told: whole, File: true, Content: run.content()}
+	there := Found{ID: "1", Name: "a", Status: "FINISHED", Logged: whole, File: true, Content: run.content()}
 	require.False(t, run.Lost(map[string]Found{"a": there}))
 	for what, change := range map[string]func(*Found){
 		"another run":      func(f *Found) { f.ID = "2" },
-		"a param":          func(f *Found) { f.Told[0]-- },
-		"a tag":            func(f *Found) { f.Told[2] = 0 },
+		"a param":          func(f *Found) { f.Logged[0]-- },
+		"a tag":            func(f *Found) { f.Logged[2] = 0 },
 		"the file":         func(f *Found) { f.File = false },
 		"half of the file": func(f *Found) { f.Content = "artif" },
 		"the end":          func(f *Found) { f.Status = "RUNNING" },
@@ -35,18 +35,18 @@ func TestWhatWasRefusedIsNoLossAndMayHaveWorked(t *testing.T) {
 	require.False(t, unmade.Worked(nil))
 	require.True(t, unmade.Worked(map[string]Found{"a": {ID: "1", Name: "a"}}))
 
-	untold := Run{Name: "a", ID: "1", Done: created, Err: errBroken}
-	require.False(t, untold.Worked(map[string]Found{"a": {ID: "1", Told: [3]int{params, 0, 0}}}))
-	require.True(t, untold.Worked(map[string]Found{"a": {ID: "1", Told: whole}}))
-	require.False(t, Run{Name: "a", ID: "1", Done: created}.Worked(map[string]Found{"a": {ID: "1", Told: whole}}), "nothing was refused")
+	unlogged := Run{Name: "a", ID: "1", Done: created, Err: errBroken}
+	require.False(t, unlogged.Worked(map[string]Found{"a": {ID: "1", Logged: [3]int{params, 0, 0}}}))
+	require.True(t, unlogged.Worked(map[string]Found{"a": {ID: "1", Logged: whole}}))
+	require.False(t, Run{Name: "a", ID: "1", Done: created}.Worked(map[string]Found{"a": {ID: "1", Logged: whole}}), "nothing was refused")
 }
 
 func TestARunThatIsOverAndLacksSomethingIsHalfThere(t *testing.T) {
 	require.False(t, Found{Status: "RUNNING"}.Half())
-	require.False(t, Found{Status: "FINISHED", Told: whole, File: true, Content: "x"}.Half())
-	require.True(t, Found{Status: "FINISHED", Told: whole}.Half())
-	require.True(t, Found{Status: "FINISHED", Told: [3]int{params, metrics, 0}, File: true, Content: "x"}.Half())
-	require.True(t, Found{Told: [3]int{params, 0, 0}}.HalfTold())
-	require.False(t, Found{Told: whole}.HalfTold())
-	require.False(t, Found{}.HalfTold())
+	require.False(t, Found{Status: "FINISHED", Logged: whole, File: true, Content: "x"}.Half())
+	require.True(t, Found{Status: "FINISHED", Logged: whole}.Half())
+	require.True(t, Found{Status: "FINISHED", Logged: [3]int{params, metrics, 0}, File: true, Content: "x"}.Half())
+	require.True(t, Found{Logged: [3]int{params, 0, 0}}.PartlyLogged())
+	require.False(t, Found{Logged: whole}.PartlyLogged())
+	require.False(t, Found{}.PartlyLogged())
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/loadgen"
 )
 
-// What each run has that is told in one request.
+// What each run has that is logged in one request.
 const (
 	params  = 10
 	metrics = 20
@@ -22,7 +22,7 @@ const (
 // The requests that make a run, in their order.
 const (
 	created = iota + 1
-	told
+	logged
 	filed
 	ended
 )
@@ -54,7 +54,7 @@ func Experiment(ctx context.Context, client *loadgen.Client, name string) (strin
 	return made.ID, err
 }
 
-// Write makes one run as a training does: it is made, told a batch, given a file,
+// Write makes one run as a training does: it is created, logged a batch, given a file,
 // ended. The first request that is not acknowledged ends it. After each, observe
 // learns when it began and how it ended; nil is allowed.
 func Write(ctx context.Context, client *loadgen.Client, experiment, name string, observe func(began time.Time, err error)) Run {
@@ -65,7 +65,7 @@ func Write(ctx context.Context, client *loadgen.Client, experiment, name string,
 			run.ID, err = Begin(ctx, client, experiment, name, now)
 			return err
 		},
-		func() error { return Tell(ctx, client, run.ID, name, now) },
+		func() error { return LogBatch(ctx, client, run.ID, name, now) },
 		func() error {
 			path := fmt.Sprintf("/api/2.0/mlflow-artifacts/artifacts/%s/%s/artifacts/%s", experiment, run.ID, file)
 			return client.Do(ctx, http.MethodPut, path, []byte(run.content()), nil)
@@ -89,7 +89,7 @@ func Write(ctx context.Context, client *loadgen.Client, experiment, name string,
 	return run
 }
 
-// Begin makes a run that nothing is told of yet, and gives MLflow's name for it. Its
+// Begin makes a run without any logged data, and gives MLflow's name for it. Its
 // time is in milliseconds since 1970.
 func Begin(ctx context.Context, client *loadgen.Client, experiment, name string, now int64) (string, error) {
 	var made struct {
@@ -103,12 +103,12 @@ func Begin(ctx context.Context, client *loadgen.Client, experiment, name string,
 	return made.Run.Info.ID, err
 }
 
-// Tell tells a run all its params, metrics and tags in one request. The same again is no error.
-func Tell(ctx context.Context, client *loadgen.Client, id, name string, now int64) error {
+// LogBatch logs all of a run's params, metrics and tags in one request. Logging the same again is no error.
+func LogBatch(ctx context.Context, client *loadgen.Client, id, name string, now int64) error {
 	return ask(ctx, client, "runs/log-batch", batch(id, name, now), nil)
 }
 
-// batch is what a run is told in one request.
+// batch is what is logged to a run in one request.
 func batch(id, name string, now int64) map[string]any {
 	var p, m, t []map[string]any
 	for i := range params {

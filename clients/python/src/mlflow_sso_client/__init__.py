@@ -9,7 +9,7 @@ threads of a process share one token. No error holds the secret or a token.
     MLFLOW_SSO_TOKEN_URL       where Keycloak gives tokens
     MLFLOW_SSO_CLIENT_ID       the account
     MLFLOW_SSO_CLIENT_SECRET   its secret, or:
-    MLFLOW_SSO_CLIENT_SECRET_FILE   a file that holds it, read anew for each token
+    MLFLOW_SSO_CLIENT_SECRET_FILE   a file that holds it, read again for each token
     MLFLOW_SSO_CA_FILE         certificates to trust for Keycloak, in PEM, in place of the usual ones
 """
 

@@ -14,7 +14,7 @@ from urllib3.util.retry import Retry
 RENEW_AT = 1 / 3
 RENEW_BEFORE = 60.0
 TIMEOUT = (10, 30)  # seconds, to connect and to answer
-# Keycloak may be starting anew: it is asked again for about half a minute.
+# Keycloak may be restarting: it is asked again for about half a minute.
 RETRIES = 6
 
 
@@ -89,7 +89,7 @@ class Tokens:
             return token
 
     def forget(self, token):
-        """Keycloak may have new keys, or the server another clock: the next request asks anew."""
+        """Keycloak may have new keys, or the server another clock: the next request asks again."""
         with self._lock:
             if self._token == token:
                 self._token = None

@@ -1,7 +1,7 @@
 """What the program of the stack does in MLflow: `python -m mlflow_sso.access_admin`, run inside the container.
 
-The request is JSON on standard input, with the ID and secret of the steward's client at
-Keycloak; the answer is JSON on standard output. The steward is an administrator of MLflow,
+The request is JSON on standard input, with the ID and secret of the access admin's client at
+Keycloak; the answer is JSON on standard output. The access admin is an administrator of MLflow,
 bound to the `sub` of its client's service account. Where MLflow does not know it (a new
 database), it is bound first, by the plugin's own functions: whoever runs this has the database
 anyway. All the rest goes through the plugin's own API, as an administrator's requests do.
@@ -87,7 +87,7 @@ class AccessAdmin:
         return ask(method, SERVER + API + path, data, headers)
 
     def bind(self):
-        """Makes the steward an administrator, or one again."""
+        """Makes the access admin an administrator, or one again."""
         from mlflow_oidc_auth.store import store
         from mlflow_oidc_auth.user import create_user
         try:
@@ -113,11 +113,11 @@ class AccessAdmin:
         apply_source(self.name, SOURCE, self.subject)
 
 
-def account(steward, name):
+def account(client, name):
     """What MLflow says about a service account or person; None where it knows nobody."""
-    for row in steward.api("GET", "/users/details"):
+    for row in client.api("GET", "/users/details"):
         if row["username"] == name:
-            bound = steward.api("GET", f"/users/{quoted(name)}/identities")
+            bound = client.api("GET", f"/users/{quoted(name)}/identities")
             subjects = [one["subject"] for one in bound if one["provider_id"] == SOURCE]
             return {
                 "username": name, "admin": row["is_admin"], "active": row["active"], "service": row["is_service_account"],
@@ -127,31 +127,31 @@ def account(steward, name):
     return None
 
 
-def set_account(steward, wanted):
+def set_account(client, wanted):
     name, subject, admin = wanted["username"], wanted["subject"], wanted["admin"]
-    found = account(steward, name)
+    found = account(client, name)
     new = {"username": name, "display_name": wanted.get("displayName") or name, "is_admin": admin, "is_service_account": True}
     if found is None:
-        status, answer = steward.api("POST", "/users", new | {"service_account_source": SOURCE, "subject": subject}, want=None)
+        status, answer = client.api("POST", "/users", new | {"service_account_source": SOURCE, "subject": subject}, want=None)
         if status not in (201, 409):
             raise Refused(f"MLflow answers {status} to a new service account {name}: {json.dumps(answer)[:300]}")
-        found = account(steward, name)
+        found = account(client, name)
         if found is None:
             raise Refused(f"MLflow answers {status} and does not have the service account {name}: {json.dumps(answer)[:300]}")
     if not found["service"]:
         raise Refused(f"MLflow knows {name} as a person, want a name that nobody has")
     if found["subject"] != subject or found["source"] != SOURCE:
-        steward.api("PUT", f"/users/{quoted(name)}/service-account-source", {"source": SOURCE, "subject": subject})
+        client.api("PUT", f"/users/{quoted(name)}/service-account-source", {"source": SOURCE, "subject": subject})
     if found["admin"] != admin:
-        steward.api("POST", "/users", new)
+        client.api("POST", "/users", new)
     if not found["active"]:
-        steward.api("PATCH", f"/users/{quoted(name)}/active", {"active": True})
-    return account(steward, name)
+        client.api("PATCH", f"/users/{quoted(name)}/active", {"active": True})
+    return account(client, name)
 
 
-def remove_account(steward, name):
-    status, answer = steward.api("DELETE", "/users", {"username": name}, want=None)
-    if status == 409 and name == steward.name:
+def remove_account(client, name):
+    status, answer = client.api("DELETE", "/users", {"username": name}, want=None)
+    if status == 409 and name == client.name:
         return {"kept": True}  # the last administrator; its client goes, so nobody can be it
     if status not in (200, 404):
         raise Refused(f"MLflow answers {status} to the removal of {name}: {json.dumps(answer)[:300]}")
@@ -163,8 +163,8 @@ def path_of(grant):
     return f"/permissions/{whose}/{quoted(grant['name'])}/{PATTERNS[grant['kind']]}"
 
 
-def find_grant(steward, grant):
-    status, listed = steward.api("GET", path_of(grant), want=None)
+def find_grant(client, grant):
+    status, listed = client.api("GET", path_of(grant), want=None)
     if status == 404:
         return None  # nobody of that name yet
     if status != 200:
@@ -175,100 +175,101 @@ def find_grant(steward, grant):
     return None
 
 
-def make_subject(steward, grant):
+def make_subject(client, grant):
     """A group or person whom MLflow does not know yet is made, with no right but what is granted."""
     name = grant["name"]
     if grant["who"] == "group":
-        steward.api("POST", "/permissions/groups", {"group_name": name})
+        client.api("POST", "/permissions/groups", {"group_name": name})
         return
-    if account(steward, name):
+    if account(client, name):
         return
     if grant["who"] != "user":
         raise Refused(f"MLflow does not know the service account {name}, want one that the stack file declares")
-    steward.api("POST", "/users", {"username": name, "display_name": name, "is_admin": False, "is_service_account": False})
+    client.api("POST", "/users", {"username": name, "display_name": name, "is_admin": False, "is_service_account": False})
 
 
-def set_grant(steward, grant):
-    make_subject(steward, grant)
+def set_grant(client, grant):
+    make_subject(client, grant)
     body = {key: grant[key] for key in ("regex", "priority", "permission")}
     for _ in (1, 2):
-        found = find_grant(steward, grant)
+        found = find_grant(client, grant)
         if found is None:
-            status, answer = steward.api("POST", path_of(grant), body, want=None)
+            status, answer = client.api("POST", path_of(grant), body, want=None)
         elif {key: found[key] for key in ("priority", "permission")} == {key: grant[key] for key in ("priority", "permission")}:
             return found
         else:
-            status, answer = steward.api("PATCH", f"{path_of(grant)}/{found['id']}", body, want=None)
+            status, answer = client.api("PATCH", f"{path_of(grant)}/{found['id']}", body, want=None)
         if status in (404, 409):
-            continue  # somebody else has just removed or made it
+            continue  # another request has just removed or made it
         if status not in (200, 201):
             raise Refused(f"MLflow answers {status} to a grant of {grant['name']}: {json.dumps(answer)[:300]}")
-    found = find_grant(steward, grant)
+    found = find_grant(client, grant)
     if found is None:
         raise Refused(f"MLflow does not have the grant that it was given for {grant['name']}")
     return found
 
 
-def remove_grant(steward, grant):
-    found = find_grant(steward, grant)
+def remove_grant(client, grant):
+    found = find_grant(client, grant)
     if found is not None:
-        steward.api("DELETE", f"{path_of(grant)}/{found['id']}", want=(200, 204, 404))
+        client.api("DELETE", f"{path_of(grant)}/{found['id']}", want=(200, 204, 404))
     return {}
 
 
-def names(steward, kind):
+def names(client, kind):
     """Everything of a kind that there is, as the plugin lists it to an administrator."""
-    listed = steward.api("GET", f"/permissions/users/{quoted(steward.name)}/{LISTS[kind]}")
+    listed = client.api("GET", f"/permissions/users/{quoted(client.name)}/{LISTS[kind]}")
     return [one["name"] for one in listed]
 
 
-def effective(steward):
+def effective(client):
     """Everybody, the grants of each, and what the plugin decides for each about each thing."""
     people, groups = [], []
-    for row in steward.api("GET", "/users/details"):
+    for row in client.api("GET", "/users/details"):
         name = row["username"]
-        about = steward.api("GET", f"/users/{quoted(name)}")
+        about = client.api("GET", f"/users/{quoted(name)}")
         person = {
             "name": name, "admin": row["is_admin"], "active": row["active"], "service": row["is_service_account"],
-            "steward": name == steward.name, "groups": sorted(g["group_name"] for g in about["groups"]), "rules": [], "may": [],
+            "steward": name == client.name, "groups": sorted(g["group_name"] for g in about["groups"]), "rules": [], "may": [],
         }
         for kind in PATTERNS:
-            for one in steward.api("GET", f"/permissions/users/{quoted(name)}/{PATTERNS[kind]}"):
+            for one in client.api("GET", f"/permissions/users/{quoted(name)}/{PATTERNS[kind]}"):
                 person["rules"].append({"kind": kind, **{key: one[key] for key in ("regex", "priority", "permission")}})
-            for one in steward.api("GET", f"/permissions/users/{quoted(name)}/{LISTS[kind]}"):
+            for one in client.api("GET", f"/permissions/users/{quoted(name)}/{LISTS[kind]}"):
                 person["may"].append({"kind": kind, "name": one["name"], "permission": one["permission"], "source": one["kind"]})
         people.append(person)
-    for name in steward.api("GET", "/permissions/groups"):
+    for name in client.api("GET", "/permissions/groups"):
         group = {"name": name, "rules": [], "may": []}
         for kind in PATTERNS:
-            for one in steward.api("GET", f"/permissions/groups/{quoted(name)}/{PATTERNS[kind]}"):
+            for one in client.api("GET", f"/permissions/groups/{quoted(name)}/{PATTERNS[kind]}"):
                 group["rules"].append({"kind": kind, **{key: one[key] for key in ("regex", "priority", "permission")}})
-            for one in steward.api("GET", f"/permissions/groups/{quoted(name)}/{LISTS[kind]}"):
+            for one in client.api("GET", f"/permissions/groups/{quoted(name)}/{LISTS[kind]}"):
                 group["may"].append({"kind": kind, "name": one["name"], "permission": one["permission"], "source": "group"})
         groups.append(group)
     return {"people": people, "groups": groups}
 
 
-def steward_state(steward, what):
-    """The steward's own account: read, made, removed."""
+def admin_state(client, what):
+    """The access admin's own account: read, made, removed."""
     if what == "bind":
-        steward.bind()
+        client.bind()
     elif what == "remove":
-        return remove_account(steward, steward.name)
-    status, me = steward._send("GET", "/users/current", None)
-    return {"username": steward.name, "subject": steward.subject} if status == 200 and me["is_admin"] else None
+        return remove_account(client, client.name)
+    status, me = client._send("GET", "/users/current", None)
+    return {"username": client.name, "subject": client.subject} if status == 200 and me["is_admin"] else None
 
 
+# Names of commands and answers stay: the tool may be of another release than the image.
 DOES = {
-    "steward": steward_state,
-    "account": lambda steward, it: account(steward, it),
+    "steward": admin_state,
+    "account": lambda client, it: account(client, it),
     "setAccount": set_account,
     "removeAccount": remove_account,
     "grant": find_grant,
     "setGrant": set_grant,
     "removeGrant": remove_grant,
     "names": names,
-    "effective": lambda steward, _: effective(steward),
+    "effective": lambda client, _: effective(client),
 }
 
 

@@ -1,12 +1,7 @@
 """The application of this image, which `mlflow server --app-name mlflow-sso` finds.
 
-It is the plugin's, with eleven changes: the way to Flask (bridge), the end of clients
-that stand still (patience), answers that leave at once (prompt), a logout that
-reaches Keycloak from every process (logout), the same decisions in less time
-(shortcuts), no locations of a client's own (locations), permissions that upstream does
-not ask for (authorization), batches that are there as a whole (batches), and a cache, an
-issuer and a database that may be away (cache, keys, doubt). What a request may be and do is
-in bounds. See decisions 13, 25, 27 and 28.
+It is the plugin's with the patches of this package; docs/reference/mlflow-changes.md lists them with their reasons. Each patch
+checks first that upstream is what it was written for (upstream_guard).
 """
 
 import os
@@ -21,14 +16,18 @@ from starlette.routing import Mount
 
 from mlflow_sso import (
     artifact_location_guard,
+    asgi_wsgi_bridge,
     atomic_batches,
     auth_unavailable,
     authorization,
     connection_limits,
     fast_path,
     jwks_cache,
+    logout_metadata,
     request_bounds,
     resilient_cache,
+    slow_client_timeout,
+    tcp_nodelay,
 )
 from mlflow_sso.asgi_wsgi_bridge import Bridge
 from mlflow_sso.logout_metadata import MetadataAwareLogout
@@ -37,7 +36,7 @@ from mlflow_sso.tcp_nodelay import NoDelayProtocol
 
 
 class Bridged(AuthAwareWSGIMiddleware):
-    """The plugin's mount of Flask, which tells it who asks, with threads of our own."""
+    """The plugin's mount of Flask, which hands it the caller, with threads of our own."""
 
     def __init__(self, flask_app, bridge):
         super().__init__(flask_app)
@@ -56,6 +55,11 @@ def change(application, workers):
     mount = routes[-1]
     if not isinstance(mount, Mount) or type(mount.app) is not AuthAwareWSGIMiddleware:
         raise RuntimeError(f"mlflow-sso: got {mount!r} as the plugin's last route, want its mount of Flask: this is not the plugin of decision 13")
+    asgi_wsgi_bridge.expect()
+    slow_client_timeout.expect()
+    tcp_nodelay.expect()
+    logout_metadata.expect()
+    fast_path.expect(application)
     bridge = Bridge(process_limits.threads(workers), process_limits.REQUESTS, process_limits.SEND, process_limits.spool())
     mount.app = Bridged(mount.app.flask_app, bridge)
     routes.insert(0, fast_path.FirstRoute(mount, routes[:-1]))

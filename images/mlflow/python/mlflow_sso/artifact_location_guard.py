@@ -1,7 +1,7 @@
 """Lets MLflow alone choose where an experiment's files are.
 
 Whoever may create an experiment may say where its files are, and the plugin asks for no permission
-on that place. A path on the server or below the shared store leaves files in the folder of somebody
+on that place. A path on the server or below the shared store leaves files in the folder of another user
 else's run; `mlflow-artifacts:/team-a` is taken and every upload to it is 403, because the plugin
 reads the experiment's ID from the path; `s3://…`, `gs://…`, `dbfs:/…` and `models:/…` are taken, the
 server has no credentials for them, runs answer 500 and the trash cannot remove them; and a colleague's
@@ -27,7 +27,7 @@ FIELD = "artifact_location"
 
 
 def refuse_given(module=handlers):
-    """Puts this before MLflow's own look at such a place."""
+    """Puts this before MLflow's own check of such a place."""
     upstream_guard.uses(module._create_experiment, "_validate_storage_location_uri", FIELD)
     upstream_guard.takes(module._validate_storage_location_uri, "value", "field_name")
     look = module._validate_storage_location_uri

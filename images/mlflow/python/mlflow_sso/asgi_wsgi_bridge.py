@@ -21,12 +21,20 @@ from tempfile import TemporaryFile
 from asgiref.wsgi import WsgiToAsgiInstance
 from werkzeug.wsgi import FileWrapper
 
+from mlflow_sso import upstream_guard
+
 # Bytes of a file that are read at once, and so what a client is given at once.
 PART = 64 << 10
 # Bytes of a request's body that are kept in memory; what is longer goes to disk.
 IN_MEMORY = 256 << 10
 # The part of that disk which long bodies leave free, all of them together and whoever serves them.
 RESERVE = 0.05
+
+
+def expect():
+    """Raises unless asgiref's adapter, which the plugin uses too, builds a WSGI environment in one step."""
+    upstream_guard.takes(WsgiToAsgiInstance.build_environ, "self", "scope", "body")
+    upstream_guard.takes(FileWrapper.__init__, "self", "file", "buffer_size")
 
 
 class Full(Exception):
@@ -37,7 +45,7 @@ class Bridge:
     """The threads of one process, and how many requests may be there for them."""
 
     def __init__(self, threads, requests, patience, spool=None):
-        """Long bodies go to the folder `spool`; who sends none of one for `patience` seconds is told so."""
+        """Long bodies go to the folder `spool`; who sends none of one for `patience` seconds gets 408."""
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="wsgi")
         self._room = requests
         self._patience = patience

@@ -1,4 +1,4 @@
-"""Writes what one request tells of a run in one transaction.
+"""Writes a batch of one run in one transaction.
 
 MLflow writes params, metrics and tags of a batch in a transaction each: whoever looks in
 between sees a part of it, a server that is killed leaves a part, and a snapshot may hold one.
@@ -14,12 +14,26 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from mlflow_sso import upstream_guard
+
 # How often a batch is tried that another one of the same run has met.
 TRIES = 3
 
 
+def expect(store=SqlAlchemyStore):
+    """Raises unless MLflow writes the parts of a batch as this patch expects it."""
+    upstream_guard.takes(store.log_batch, "self", "run_id", "metrics", "params", "tags")
+    upstream_guard.uses(store.log_batch, "_log_params", "_log_metrics", "_log_model_metrics", "_set_tags")
+    upstream_guard.takes(_get_managed_session_maker, "SessionMaker", "db_type")
+    parts = store._log_params, store._log_metrics_once, store._set_tags
+    alone = [part for part in parts if upstream_guard.refers(part, "ManagedSessionMaker")]
+    upstream_guard.needed("atomic_batches", not alone, "no part of SqlAlchemyStore.log_batch opens a transaction of its own")
+    upstream_guard.same("parts of a batch with a transaction of their own", alone, list(parts))
+
+
 def install_atomic_batches():
     """Changes MLflow's way to write a batch into Postgres."""
+    expect()
     write = SqlAlchemyStore.log_batch
 
     def whole(self, *batch):
@@ -37,7 +51,7 @@ def install_atomic_batches():
             try:
                 return whole(self, run_id, metrics, params, tags)
             except MlflowException as error:
-                # The same key was written by somebody else in the meantime: now it can be seen.
+                # The same key was written by another request in the meantime: now it can be seen.
                 if not (left and isinstance(error.__cause__, IntegrityError)):
                     raise
 

@@ -1,23 +1,24 @@
 """Answers 503 where it cannot be known who asks.
 
-The plugin answers 401 while its database is away, or while it has no keys to look at
-Keycloak's tokens with, as to somebody who may not come in. A script takes that for the
+The plugin answers 401 while its database is away, or while it has no keys to verify
+Keycloak's tokens, as to a user without access. A script takes that for the
 last word, and a training of hours ends; MLflow's own client asks again after 503. Nobody
 is let in for it.
 """
 
 import asyncio
+import inspect
 
 from mlflow_oidc_auth.logger import get_logger
-from mlflow_oidc_auth.middleware import AuthMiddleware
+from mlflow_oidc_auth.middleware import AuthMiddleware, auth_middleware
 from mlflow_oidc_auth.middleware.auth_middleware import DENIAL_LOOKUP_ERROR
 from mlflow_oidc_auth.store import store
 from mlflow_oidc_auth.validators import experiment
 from starlette.responses import JSONResponse
 
-from mlflow_sso import jwks_cache
+from mlflow_sso import jwks_cache, upstream_guard
 
-# What the plugin says of a login that it could not look at, and of one that is written wrongly.
+# What the plugin says of a login that it could not check, and of one that is written wrongly.
 UNSEEN = {"Invalid basic auth format", "Session access failed", "Session error"}
 UNREAD = "Invalid token"
 # Seconds after which a client shall ask again.
@@ -60,8 +61,24 @@ class AuthUnavailableMiddleware(AuthMiddleware):
         return facts
 
 
+def expect(module=auth_middleware, artifacts=experiment):
+    """Raises unless the plugin denies a request in the places, and with the words, that this patch knows."""
+    middleware = module.AuthMiddleware
+    upstream_guard.needed("auth_unavailable", "503" in inspect.getsource(module), "the plugin's AuthMiddleware answers 503 itself")
+    upstream_guard.takes(middleware._authenticate_user, "self", "request")
+    upstream_guard.takes(middleware._get_user_auth_facts, "self", "username")
+    upstream_guard.uses(middleware.dispatch, "_authenticate_user", "_get_user_auth_facts")
+    upstream_guard.uses(middleware._get_user_auth_facts, "DENIAL_LOOKUP_ERROR")
+    for text in sorted(UNSEEN | {UNREAD}):
+        upstream_guard.count(module, f'return False, None, "{text}"', 1)
+    upstream_guard.takes(artifacts._warn_store_lookup_failure, "exc")
+    upstream_guard.count(artifacts, "_warn_store_lookup_failure(exc)", 2)
+    upstream_guard.uses(artifacts.get_artifact_experiment, "_warn_store_lookup_failure")
+
+
 def install_auth_outage_503():
     """Makes an artifact's experiment that could not be looked up an error, and not one that nobody may see."""
+    expect()
     warn = experiment._warn_store_lookup_failure
 
     def fail(error):

@@ -37,7 +37,7 @@ _UPLOAD = re.compile(r"/(?:ajax-)?api/2\.0/mlflow/upload-artifact")
 _LARGE = re.compile(
     r"/v1/traces|/gateway/.*|/(?:ajax-)?api/[23]\.0/mlflow/(?:runs/log-batch|runs/log-inputs|traces(?:/.*)?|datasets/[^/]+/records|logged-models(?:/.*)?)"
 )
-# A string, or one that is not closed with all that follows: each byte is looked at once.
+# A string, or one that is not closed with all that follows: each byte is read once.
 _INSIDE = rb'[^"\\]*+(?:\\.[^"\\]*+)*+'
 _STRING = re.compile(rb'"' + _INSIDE + rb'"|(".*)', re.DOTALL)
 _OPEN = re.compile(rb'"' + _INSIDE, re.DOTALL)
@@ -110,7 +110,7 @@ class _Exchange:
             raise _too_long(self._most)
         kind = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
         if kind == b"application/x-protobuf":
-            self._shape = None  # spans look at that themselves
+            self._shape = None  # spans check that themselves
         coding = headers.get(b"content-encoding", b"identity").strip().lower()
         if coding == b"identity" or (path.startswith("/gateway/") and coding == b"zstd"):  # MLflow bounds that one
             return

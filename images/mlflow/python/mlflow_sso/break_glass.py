@@ -4,7 +4,7 @@
 object from standard input: {"minutes": 30, "person": "who", "reason": "why"} makes an
 account with a token, {"end": "break-glass-..."} takes its rights again. The answer is
 JSON on standard output. Both are written to the plugin's audit log and to the table
-mlflow_sso_break_glass, and the keeper ends what nobody ended.
+mlflow_sso_break_glass, and identity sync ends what nobody ended.
 """
 
 import datetime

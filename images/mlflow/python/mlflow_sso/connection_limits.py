@@ -9,6 +9,8 @@ import logging
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from mlflow_sso import upstream_guard
+
 # Seconds in which the head of a request has to be there, from the connection's begin or the
 # head's first byte.
 HEAD = 20
@@ -53,11 +55,11 @@ def _end(protocol, last, seconds):
 
 
 def limit_heads(protocol=H11Protocol, seconds=HEAD):
-    """Changes the protocol's class in place. What it relies on is asked for here, so that another
-    uvicorn fails at the start and not in silence."""
-    for name in ("connection_made", "data_received"):
-        if not callable(getattr(protocol, name, None)):
-            raise RuntimeError(f"mlflow-sso: got {protocol!r} without {name}, want uvicorn's protocol on h11")
+    """Changes the protocol's class in place, or raises where it is not uvicorn's on h11."""
+    upstream_guard.has(protocol, "connection_made", "data_received")
+    upstream_guard.takes(protocol.connection_made, "self", "transport")
+    upstream_guard.takes(protocol.data_received, "self", "data")
+    upstream_guard.uses(protocol.__init__, "cycle", "timeout_keep_alive_task", "loop")
     made, received = protocol.connection_made, protocol.data_received
 
     def connection_made(self, transport):

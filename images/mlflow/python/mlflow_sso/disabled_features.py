@@ -27,7 +27,7 @@ FEATURES = (
     ("Jobs are", {"POST", "PUT", "PATCH", "DELETE"}, _JOBS),
     ("The assistant is", None, rf"{_API}/mlflow/assistant(?:/.*)?"),
 )
-# What MLflow has to be told so that its own code and pages know the same, and so that it fetches
+# What MLflow has to be set to so that its own code and pages know the same, and so that it fetches
 # nothing: the default of MLFLOW_MODEL_CATALOG_URI is asked for each provider that a span names.
 WANTED = {
     "MLFLOW_ENABLE_AI_GATEWAY": "false",
@@ -48,7 +48,7 @@ class Closed(BaseRoute):
         self._any = re.compile("|".join(f"(?:{paths})" for _, _, paths in FEATURES))
 
     def matches(self, scope):
-        # One look at each request; a second one at those few.
+        # One match for each request; a second one for those few.
         if scope["type"] == "http" and self._any.fullmatch(get_route_path(scope)) and self._feature(scope):
             return Match.FULL, {}
         return Match.NONE, {}

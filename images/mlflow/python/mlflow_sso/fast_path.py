@@ -9,14 +9,16 @@ import functools
 import time
 
 from mlflow_oidc_auth.config import config
-from mlflow_oidc_auth.middleware import AuthMiddleware, ProxyHeadersMiddleware, WorkspaceContextMiddleware
+from mlflow_oidc_auth.middleware import AuthMiddleware, ProxyHeadersMiddleware, WorkspaceContextMiddleware, auth_middleware, proxy_headers_middleware
 from mlflow_oidc_auth.middleware import fastapi_permission_middleware as permission
+from mlflow_oidc_auth.middleware import workspace_context_middleware as workspace_middleware
 from mlflow_oidc_auth.validators import run as run_validators
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import Request
 from starlette.routing import Match, Mount, get_route_path
 
+from mlflow_sso import upstream_guard
 from mlflow_sso.auth_unavailable import AuthUnavailableMiddleware
 
 # Seconds for which an account that may log in is not looked up again.
@@ -79,13 +81,34 @@ class _Auth(_Direct, AuthUnavailableMiddleware):
 
 
 class _Permission(BaseHTTPMiddleware):
-    """Direct where no validator is concerned: only those look at answers."""
+    """Direct where no validator is concerned: only those read answers."""
 
     async def __call__(self, scope, receive, send):
         if scope["type"] == "http" and permission._find_fastapi_validator(permission.routed_path(scope)) is None:
             await _Direct.__call__(self, scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
+
+
+# The plugin's modules of middleware, and how often each hands a request on.
+HANDED_ON = {auth_middleware: 2, proxy_headers_middleware: 2, workspace_middleware: 2, permission: 3}
+
+
+def expect(application):
+    """Raises unless the plugin's middleware hands requests on as this module does it."""
+    upstream_guard.needed(
+        "fast_path", not upstream_guard.refers(BaseHTTPMiddleware.__call__, "create_task_group"), "BaseHTTPMiddleware hands on answers without a task of its own"
+    )
+    upstream_guard.takes(BaseHTTPMiddleware.__init__, "self", "app", "dispatch")
+    upstream_guard.uses(BaseHTTPMiddleware.__init__, "dispatch_func")
+    changed = [_direct(m).__name__ for m in application.user_middleware]
+    upstream_guard.same("the plugin's middleware", changed, ["_Proxy", "SessionMiddleware", "_Workspace", "_Auth", "_Permission"])
+    for module, times in HANDED_ON.items():
+        upstream_guard.count(module, "await call_next(request)", times)
+    upstream_guard.takes(permission._find_fastapi_validator, "path")
+    upstream_guard.takes(AuthMiddleware._get_user_auth_facts, "self", "username")
+    upstream_guard.takes(run_validators.get_run_experiment_id, "tracking_store", "run_id")
+    upstream_guard.count(run_validators, "get_run_experiment_id(_get_tracking_store(), run_id)", 2)
 
 
 def flatten_middleware(middleware):

@@ -127,7 +127,7 @@ def _ids(kind, value):
 
 
 def unknown_fields(schema):
-    """Fields that take something, or resolve something of their own, and that nobody has looked at."""
+    """Fields that take something, or resolve something of their own, and that nobody has checked."""
     found = set()
     for name, kind in schema.graphql_schema.type_map.items():
         if not isinstance(kind, GraphQLObjectType) or name.startswith("__"):

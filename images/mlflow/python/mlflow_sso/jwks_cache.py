@@ -14,6 +14,8 @@ from mlflow_oidc_auth import auth
 from mlflow_oidc_auth.config import config
 from mlflow_oidc_auth.logger import get_logger
 
+from mlflow_sso import upstream_guard
+
 # Seconds between two questions to an issuer that has not answered.
 AGAIN = 5
 # Seconds for which a request waits for new keys, and everything else in the process with it.
@@ -44,7 +46,7 @@ class Keys:
             if now < self._asked.get(cache_key, 0):
                 raise ValueError("the issuer's keys are not known, and it has not answered a moment ago")
             return self._ask(url, cache_key, how)
-        # A wrong signature makes the plugin ask anew. It is no reason to forget keys, nor to wait: everybody can send one.
+        # A wrong signature makes the plugin ask again. It is no reason to forget keys, nor to wait: every client can send one.
         old = now - read > self._fresh()
         if force_refresh or old:
             asking = self._ask_beside(url, cache_key, how, now)
@@ -98,8 +100,41 @@ class Keys:
 MEMORY = Keys(auth._load_jwks, lambda: config.OIDC_JWKS_CACHE_TTL_SECONDS)
 
 
+# Parameters of the plugin's function that reads keys.
+PARAMETERS = ("url", "cache", "lock", "cache_key", "force_refresh", "label", "direct", "verify", "auth_token")
+
+
+def expect(module=auth):
+    """Raises unless the plugin reads keys in one place, and forgets them while the issuer is down."""
+    upstream_guard.takes(module._load_jwks, *PARAMETERS)
+    upstream_guard.count(module, "return _load_jwks(", 3)
+    upstream_guard.takes(module._get_provider_jwks, "provider", "force_refresh")
+    upstream_guard.uses(module._get_provider_jwks, "_load_jwks")
+    upstream_guard.needed("jwks_cache", keeps(module), "the plugin keeps the keys that it knows while the issuer does not answer")
+
+
+def keeps(module):
+    """Whether the plugin's function returns the known keys where the issuer does not answer."""
+
+    class Silent:
+        @staticmethod
+        def get(*_, **__):
+            raise OSError("no issuer is asked here")
+
+    known, client = {"key": {"keys": [1]}}, module.http_client
+    module.http_client = Silent
+    try:
+        module._load_jwks("", cache=known, lock=threading.Lock(), cache_key="key", force_refresh=True, label="")
+    except OSError:
+        return False
+    finally:
+        module.http_client = client
+    return True
+
+
 def install_jwks_cache():
     """Makes the plugin go this way."""
+    expect()
     auth._load_jwks = MEMORY
 
 

@@ -8,6 +8,8 @@ in again, without a password.
 import asyncio
 import sys
 
+from mlflow_sso import upstream_guard
+
 PATH = "/logout"
 # Seconds for that. Without an answer the logout goes on as it would have.
 SECONDS = 5
@@ -17,6 +19,20 @@ def _plugins_own():
     from mlflow_oidc_auth.oauth import oauth  # what imports this first decides about the plugin's settings
 
     return oauth.oidc
+
+
+def expect(module=None):
+    """Raises unless the plugin's logout reads metadata that something else has to have loaded."""
+    if module is None:
+        from mlflow_oidc_auth.routers import auth as module
+    upstream_guard.same("the plugin's address of the logout", module.LOGOUT, PATH)
+    upstream_guard.count(module, 'getattr(oauth.oidc, "server_metadata", {})', 1)
+    loads = any(upstream_guard.refers(module.logout, name) for name in ("load_server_metadata", "_provider_metadata"))
+    upstream_guard.needed("logout_metadata", loads, "the plugin's logout loads the issuer's metadata itself")
+    from mlflow_oidc_auth import oauth  # its clients are made later
+
+    upstream_guard.same("the plugin's name for its client", oauth.LEGACY_CLIENT_NAME, "oidc")
+    upstream_guard.has(type(oauth.oauth).oauth2_client_cls, "load_server_metadata")
 
 
 class MetadataAwareLogout:

@@ -42,7 +42,7 @@ def locations(segments):
 
 
 def of_readable_version(path, username):
-    """Whether a path is in the files of a version of a model that somebody may read."""
+    """Whether a path is in the files of a version of a model that the caller may read."""
     segments = experiment._artifact_path_segments(path)
     if not SHALLOWEST <= len(segments) <= DEEPEST or not experiment.is_experiment_id_segment(segments[0]):
         return False

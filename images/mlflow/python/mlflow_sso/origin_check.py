@@ -1,7 +1,7 @@
 """Unsafe requests come from our own pages, or from no browser at all.
 
 MLflow 3.17.2 takes `http://localhost:<any port>` for its own origin, with cookies, and lets such a
-page read answers; mlflow-oidc-auth 11.0.2 looks at no origin on its own routes, so that a form on
+page read answers; mlflow-oidc-auth 11.0.2 checks no origin on its own routes, so that a form on
 a sibling subdomain empties the bin with an administrator's cookie. Ports and sibling subdomains
 are one site, so SameSite does not help.
 

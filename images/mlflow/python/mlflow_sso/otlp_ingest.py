@@ -17,7 +17,7 @@ from mlflow.server import otel_api
 
 from mlflow_sso.body_limits import SHAPED
 
-# The batches of OpenTelemetry's collector have 8192 spans unless it is told otherwise.
+# The batches of OpenTelemetry's collector have 8192 spans unless it is set otherwise.
 SPANS = 10_000
 # Attributes, events, links and the values in them; each takes 54 bytes or more.
 MESSAGES = 500_000

@@ -21,7 +21,7 @@ def threads(workers):
 
 
 def set_pools(environment=os.environ):
-    """Tells MLflow and the plugin, before they are imported, to keep as many connections as there are threads.
+    """Makes MLflow and the plugin, before they are imported, keep as many connections as there are threads.
 
     Those beyond a pool's size are opened and closed again for each use.
     """

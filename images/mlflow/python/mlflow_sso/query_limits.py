@@ -4,9 +4,9 @@ Each condition of a filter and each sort key is a join in MLflow 3.17.2: Postgre
 plan 70 of them and is killed for memory at 100, whatever the tables hold. mlflow-oidc-auth 11.0.2
 asks for a permission for each id of a list before anybody has counted them. Neither has a bound.
 
-Requests are looked at before the plugin's own hook: lists and texts by what their fields are called,
+Requests are checked before the plugin's own hook: lists and texts by what their fields are called,
 in JSON, in the query string and in GraphQL's variables. What reaches a store by another way, such as
-an argument that is written into a GraphQL query, is looked at there, and conditions where they have
+an argument that is written into a GraphQL query, is checked there, and conditions where they have
 been parsed, which costs little, and not planned yet.
 """
 
@@ -20,8 +20,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as Registry
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as Tracking
 from mlflow.utils import search_logged_model_utils, search_utils
+from mlflow_oidc_auth.hooks import before_request_hook
 
-from mlflow_sso import body_limits, text_checks
+from mlflow_sso import body_limits, text_checks, upstream_guard
 
 # 20 conditions and 5 keys are 25 joins, on top of the table that is asked for.
 CONDITIONS, ORDER = 20, 5
@@ -104,7 +105,10 @@ def _sent():
 
 def bound(flask_app):
     """Puts the bounds where they belong; raises where MLflow is not as expected."""
-    flask_app.before_request_funcs.setdefault(None, []).insert(0, _look)
+    hooks = flask_app.before_request_funcs.setdefault(None, [])
+    upstream_guard.uses(type(flask_app).preprocess_request, "before_request_funcs")
+    upstream_guard.same("the plugin's hook among Flask's before a request", before_request_hook in hooks, True)
+    hooks.insert(0, _look)
     wrapped = [f"{store.__module__.split('.')[2]}.{name}" for store in (Tracking, Registry) for name in _wrap_searches(store)]
     missing = {"tracking._search_runs", "tracking.search_traces", "tracking.search_logged_models", "model_registry.search_model_versions"} - set(wrapped)
     if missing:

@@ -6,7 +6,7 @@ experiment that a request writes to, and not what the request ties to it: the tr
 to a run, the prompts that are linked to a trace, logged models as inputs and outputs of a run, the
 run that a logged model comes from, a run's parent, traces in a review queue, and over OTLP the run in
 a header and the traces that the spans belong to. A member writes spans, names and tags into the trace
-of somebody else, and ties things of others to their own.
+of another user, and ties things of others to their own.
 
 A thing that does not exist is left to MLflow: a trace may be linked before it arrives. Nothing here
 costs a query for a request that names none of this: `mlflow.parentRunId` is looked for in tags that
@@ -51,7 +51,7 @@ def _of_model(identifier):
 
 
 def may(username, right, find, identifiers):
-    """Whether somebody has a right on the experiment of everything named, where that is there."""
+    """Whether a user has a right on the experiment of everything named, where that is there."""
     for identifier in dict.fromkeys(str(one) for one in identifiers):
         try:
             experiment = find(identifier)

@@ -10,9 +10,11 @@ import threading
 import time
 
 import redis
-from mlflow_oidc_auth.cache import generation, redis_backend
+from mlflow_oidc_auth.cache import factory, generation, redis_backend
 from mlflow_oidc_auth.config import config
 from mlflow_oidc_auth.logger import get_logger
+
+from mlflow_sso import upstream_guard
 
 # Seconds between two questions whether it is back.
 AGAIN = 1
@@ -51,12 +53,12 @@ class RedisConnection:
             time.sleep(self._again)
             try:
                 answers()
-                self._settle()
+                self._catch_up()
             except redis.RedisError:
                 pass
         logger.warning("Redis is back")
 
-    def _settle(self):
+    def _catch_up(self):
         while True:
             with self._lock:
                 if not self._owed:
@@ -84,7 +86,7 @@ class ResilientRedisCache(redis_backend.RedisCacheBackend):
         return self._try(super().get, key)
 
     def set(self, key, value):
-        # A generation tells others that what they have just read is old.
+        # A generation shows others that what they have just read is old.
         self._try(super().set, key, value, matters=key == generation._GENERATION_KEY)
 
     def delete(self, key):
@@ -108,6 +110,43 @@ class ResilientRedisCache(redis_backend.RedisCacheBackend):
                 return None
 
 
+# What the plugin calls, with its parameters.
+METHODS = {
+    "__init__": ("self", "url", "prefix", "ttl"), "get": ("self", "key"), "set": ("self", "key", "value"), "delete": ("self", "key"),
+    "delete_prefix": ("self", "prefix"), "clear": ("self",),
+}  # fmt: skip
+
+
+def expect(module=redis_backend, made=factory.get_cache_backend):
+    """Raises unless the plugin's cache has these methods, is made where it can be replaced, and fails without Redis."""
+    backend = module.RedisCacheBackend
+    public = {name for name, value in vars(backend).items() if callable(value) and not name.startswith("_")}
+    upstream_guard.same("methods of the plugin's RedisCacheBackend", public | {"__init__"}, set(METHODS))
+    for name, parameters in METHODS.items():
+        upstream_guard.takes(getattr(backend, name), *parameters)
+    upstream_guard.uses(backend.__init__, "_client", "ping")
+    # An import at the head of the module would keep the original.
+    upstream_guard.uses(made, "mlflow_oidc_auth.cache.redis_backend", "RedisCacheBackend")
+    upstream_guard.needed("resilient_cache", tolerates(backend), "the plugin's RedisCacheBackend works without Redis")
+
+
+def tolerates(backend):
+    """Whether a cache answers although Redis does not."""
+
+    class Away:
+        def __getattr__(self, name):
+            raise redis.ConnectionError("no server is asked here")
+
+    cache = object.__new__(backend)
+    cache._client, cache._prefix, cache._ttl = Away(), "", 1
+    try:
+        cache.get("key")
+    except redis.RedisError:
+        return False
+    return True
+
+
 def install_resilient_cache():
     """Makes the plugin use it. Caches are made at their first use."""
+    expect()
     redis_backend.RedisCacheBackend = ResilientRedisCache

@@ -2,6 +2,18 @@
 
 import asyncio
 
+from uvicorn.protocols.http.h11_impl import RequestResponseCycle
+
+from mlflow_sso import upstream_guard
+
+
+def expect(cycle=RequestResponseCycle):
+    """Raises unless an application's send leads to uvicorn's transport, and waits for a slow client without an end."""
+    upstream_guard.uses(cycle.__init__, "transport")
+    upstream_guard.takes(cycle.send, "self", "message")
+    upstream_guard.uses(cycle.send, "write_paused", "drain")
+    upstream_guard.needed("slow_client_timeout", upstream_guard.refers(cycle.send, "timeout"), "uvicorn ends a connection whose client does not read")
+
 
 class SlowClientTimeout:
     """An ASGI application, with clients that have to take something every so often.

@@ -111,7 +111,7 @@ def sweep():
 
     Grants are read first and names after that: a grant that is read then and has no name is of a thing
     that is gone. What is made meanwhile has grants that were not read. Only what MLflow keeps by name
-    or ID is looked at; the plugin removes the gateway's own.
+    or ID is checked; the plugin removes the gateway's own.
     """
     removed = 0
     for kind, there in (

@@ -5,7 +5,27 @@ way in which asyncio does not see that it is TCP. So Nagle's algorithm stays on:
 body waits until the client has acknowledged the head, which clients put off for 40 ms.
 """
 
+import inspect
 import socket
+
+from uvicorn import config
+from uvicorn.protocols.http import h11_impl
+
+from mlflow_sso import upstream_guard
+
+
+def expect(module=h11_impl, settings=config):
+    """Raises unless uvicorn's send is a method of what holds the connection, over a socket that asyncio takes for no TCP."""
+    upstream_guard.needed("tcp_nodelay", "TCP_NODELAY" in inspect.getsource(module), "uvicorn sets TCP_NODELAY itself")
+    upstream_guard.count(settings, "socket.socket(family=family)", 1)
+    expect_connection(module.RequestResponseCycle)
+
+
+def expect_connection(cycle):
+    """Raises unless an application's send leads to uvicorn's transport."""
+    upstream_guard.uses(cycle.__init__, "transport")
+    upstream_guard.takes(cycle.send, "self", "message")
+    upstream_guard.uses(cycle.run_asgi, "send")
 
 
 class NoDelayProtocol:

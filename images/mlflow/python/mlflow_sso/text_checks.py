@@ -16,7 +16,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy import event, exc
 from sqlalchemy.engine import Engine
 
-from mlflow_sso import body_limits
+from mlflow_sso import body_limits, upstream_guard
 
 ESCAPED = b"\\u0000"
 # What SQLAlchemy adds to the message of a driver.
@@ -66,8 +66,8 @@ def _refused(name, key, problem):
 
 def show_no_sql():
     """Errors of databases say what the driver says, and name the field where a text was too long."""
-    if _ADDED not in vars(exc.StatementError):
-        raise RuntimeError(f"mlflow-sso: got no {_ADDED} in SQLAlchemy's StatementError, want SQLAlchemy 2.1's")
+    upstream_guard.has(exc.StatementError, _ADDED)
+    upstream_guard.takes(exc.StatementError._sql_message, "self")
     exc.StatementError._sql_message = exc.StatementError.__str__ = _said
     event.listen(Engine, "handle_error", _name_the_field)
 

@@ -3,7 +3,7 @@
 Upstream's fault (MLflow 3.17.2): three tags of a trace say where its data is, and whoever may edit
 the trace may write them: `mlflow.artifactLocation` by every route that sets tags, all three as span
 attributes `mlflow.traceTag.<tag>` over OTLP and in the tags of a trace that is started or ended.
-Nothing looks at the value. The stock client opens it with its own credentials, so whoever reads the
+Nothing checks the value. The stock client opens it with its own credentials, so whoever reads the
 trace sends their token to a host of the writer's choice; the server opens it past all permissions.
 
 Here such a tag is refused where it is set alone, and left out where it comes among others: the
@@ -164,7 +164,7 @@ def _correct_traces():
         return info
 
     def of_this_archive(self, *, session, trace_ids):
-        # A location that this server never archived to names somebody else's files: the row goes, they stay.
+        # A location that this server never archived to names another owner's files: the row goes, they stay.
         return [
             one if one.archived_artifact_uri is None or _archived(one.archived_artifact_uri) else tracking._TraceDeleteSelection(one.trace_id, None)
             for one in archived(self, session=session, trace_ids=trace_ids)

@@ -1,14 +1,18 @@
 """Checks that what a patch replaces in MLflow or the plugin is still what it was written for.
 
-A patch of a private function protects nothing when a new version calls another one. Each patch
-therefore states what it expects, and the server does not start where that is not so.
+A patch of a private function protects nothing when a new version calls another one. Each patch therefore states what it expects.
+The image's build runs all of these checks (build_check), and so does every start: neither succeeds where one fails.
 """
 
 import inspect
+import sys
 from types import CodeType
 
 # The versions that the patches of this package were written for and tested with.
 MLFLOW, PLUGIN = "3.17.2", "11.0.2"
+
+# How many expectations each module has stated and found true in this process.
+stated = {}
 
 
 class Changed(RuntimeError):
@@ -21,12 +25,20 @@ class Changed(RuntimeError):
         )
 
 
+class NotNeeded(RuntimeError):
+    """Upstream does by itself what a patch is for."""
+
+    def __init__(self, patch, reason):
+        super().__init__(f"mlflow-sso: {patch} is no longer needed: {reason}. Remove the patch, its test and its row in docs/reference/mlflow-changes.md")
+
+
 def uses(function, *names):
     """Raises unless a function refers to all these names, itself or in a function inside of it."""
     function = inspect.unwrap(function)
     found = _names(function.__code__)
     if missing := sorted(set(names) - found):
         raise Changed(f"{function.__module__}.{function.__qualname__}", "no use of " + ", ".join(missing), "it used")
+    _count()
 
 
 def takes(function, *parameters):
@@ -35,18 +47,45 @@ def takes(function, *parameters):
     got = tuple(inspect.signature(function).parameters)
     if got != parameters:
         raise Changed(f"parameters of {function.__module__}.{function.__qualname__}", got, parameters)
+    _count()
+
+
+def has(owner, *names):
+    """Raises unless a class or a module has all these names."""
+    if missing := [name for name in names if not hasattr(owner, name)]:
+        raise Changed(getattr(owner, "__name__", repr(owner)), "no " + ", ".join(missing), "these names")
+    _count()
 
 
 def count(module, text, want):
-    """Raises unless a text is in a module's source so many times: a new place needs a new look."""
+    """Raises unless a text is in a module's source so many times: a new place has to be checked."""
     if (got := inspect.getsource(module).count(text)) != want:
         raise Changed(f"uses of {text!r} in {module.__name__}", got, want)
+    _count()
 
 
 def same(what, got, want):
     """Raises unless two things are equal."""
     if got != want:
         raise Changed(what, got, want)
+    _count()
+
+
+def needed(patch, by_itself, reason):
+    """Raises where upstream does by itself what the patch is for."""
+    if by_itself:
+        raise NotNeeded(patch, reason)
+    _count()
+
+
+def refers(function, name):
+    """Whether a function refers to a name, itself or in a function inside of it."""
+    return name in _names(inspect.unwrap(function).__code__)
+
+
+def _count():
+    module = sys._getframe(2).f_globals["__name__"]
+    stated[module] = stated.get(module, 0) + 1
 
 
 def _names(code):

@@ -18,17 +18,18 @@ from mlflow_sso.identity_sync.prune import prune
 from mlflow_sso.identity_sync.schema import prepare
 from mlflow_sso.identity_sync.sync import follow
 
-# Seconds between two looks at the clock, for a connection, and for one statement.
+# Seconds between two readings of the clock, for a connection, and for one statement.
 TICK = 1
 CONNECT = 5
 STATEMENT = 30
 
-# Its age tells the health check that this process goes on.
-ALIVE = pathlib.Path("/tmp/keeper")
+# Its age shows the health check that this process goes on.
+ALIVE = pathlib.Path("/tmp/identity-sync")
 
 
 def log(event, about, **detail):
     """One line of JSON on standard error, as the plugin writes its audit log."""
+    # The actor's name in existing audit logs.
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
     print(json.dumps({"timestamp": now, "event": event, "actor": "keeper", "resource_id": about, "detail": detail}), file=sys.stderr, flush=True)
 
@@ -63,7 +64,7 @@ def main(arguments):
             print(status(connection))
         return
     if arguments:
-        sys.exit(f"keeper: got {arguments}, want nothing or status")
+        sys.exit(f"identity-sync: got {arguments}, want nothing or status")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

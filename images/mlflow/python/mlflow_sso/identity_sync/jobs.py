@@ -6,7 +6,7 @@ import time
 # Seconds after which a job that failed is tried again, if its own time is not sooner.
 AGAIN = 3
 
-# Seconds that it may fail before that is told: Keycloak starts more slowly than this.
+# Seconds that it may fail before that is logged: Keycloak starts more slowly than this.
 PATIENCE = 60
 
 STATUS = """
@@ -21,15 +21,15 @@ class Job:
         """every is in seconds; run takes a connection and returns what it did, as a text."""
         self.name, self.every, self._run = name, every, run
         self._next = 0.0
-        # Since when it fails, and what was told of that.
-        self._failing, self._told = None, None
+        # Since when it fails, and what was logged of that.
+        self._failing, self._reported = None, None
 
     def due(self):
         """Whether it is time."""
         return time.monotonic() >= self._next
 
     def run(self, connect, log):
-        """Runs it, whatever happens, and writes down how it ended. A failure that lasts is told once."""
+        """Runs it, whatever happens, and writes down how it ended. A failure that lasts is logged once."""
         try:
             with connect() as connection:
                 detail = self._run(connection)
@@ -38,22 +38,22 @@ class Job:
             # A driver's text names the server and the role, never the password; others are ours.
             failure = f"{type(error).__name__}: {error}".splitlines()[0][:300]
             self._failing = self._failing or time.monotonic()
-            if failure != self._told and time.monotonic() - self._failing >= PATIENCE:
+            if failure != self._reported and time.monotonic() - self._failing >= PATIENCE:
                 log("job.failed", self.name, error=failure)
-                self._told = failure
+                self._reported = failure
             self._next = time.monotonic() + min(self.every, AGAIN)
             self._note(connect, failure)
             return
-        if self._told:
+        if self._reported:
             log("job.recovered", self.name, detail=detail)
-        self._failing, self._told = None, None
+        self._failing, self._reported = None, None
         self._next = time.monotonic() + self.every
 
     def _note(self, connect, failure):
         try:
             with connect() as connection:
                 remember(connection, self.name, "", failure)
-        except Exception:  # the database is away; told already
+        except Exception:  # the database is away; logged already
             pass
 
 

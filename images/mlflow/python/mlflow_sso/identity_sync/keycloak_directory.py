@@ -1,4 +1,4 @@
-"""Who is in which group, as Keycloak tells."""
+"""Who is in which group, as Keycloak answers."""
 
 import time
 
@@ -12,7 +12,7 @@ MARGIN = 30
 
 
 class DirectoryUnavailable(Exception):
-    """Keycloak did not tell what was asked; nothing is known about anybody then."""
+    """Keycloak did not answer what was asked; nothing is known about anybody then."""
 
 
 class Directory:
@@ -29,7 +29,7 @@ class Directory:
     def members(self, wanted, needed):
         """Everybody's groups, by the name that MLflow knows them by, and the groups that are there.
 
-        The needed groups must be there: without them nobody could be told from somebody
+        The needed groups must be there: without them nobody could be distinguished from a user
         who left.
         """
         people, there = {}, set()

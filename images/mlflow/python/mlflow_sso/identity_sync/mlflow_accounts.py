@@ -54,7 +54,7 @@ class Account:
         return sessions, tokens
 
     def resume(self):
-        """Lets somebody in again whom this program had put to rest, and nobody else."""
+        """Activates a user again whom this program had deactivated, and nobody else."""
         with self._db.transaction():
             mine = self._db.execute("DELETE FROM mlflow_sso_departures WHERE username = %s", (self.username,)).rowcount
             if mine:

@@ -10,6 +10,6 @@ OVER = {
 
 
 def prune(connection):
-    """Removes what is over, and tells how much."""
+    """Removes what is over, and returns how much."""
     with connection.transaction():
         return ", ".join(f"{connection.execute(statement).rowcount} {what}" for what, statement in OVER.items()) + " removed"

@@ -2,7 +2,7 @@
 
 
 def follow(accounts, directory, allowed, administrators, log):
-    """One round. What it did is the returned text; log is told of each change.
+    """One round. What it did is the returned text; log gets each change.
 
     allowed are the groups that let a person in, administrators the one among them that
     makes an administrator.
@@ -21,10 +21,10 @@ def follow(accounts, directory, allowed, administrators, log):
             continue
         if not person.active:
             if not person.resume():
-                continue  # somebody else deactivated them, and will know why
+                continue  # an administrator deactivated them, and will know why
             resumed += 1
             log("person.resumed", person.username)
-        # Memberships in groups that Keycloak does not know are somebody else's.
+        # Memberships in groups that Keycloak does not know are an administrator's.
         now = (groups & known) | (person.groups - there)
         admin = administrators in groups
         if (now, admin) != (person.groups, person.is_admin):

@@ -20,21 +20,21 @@ import (
 // readyPoll is how often a container that starts is asked whether it is ready.
 const readyPoll = 100 * time.Millisecond
 
-// labelByHand is on everything that is made by hand; its value is the run.
-const labelByHand = "mlflow-sso-bench.run"
+// labelBaseline is on everything that is made without Pulumi; its value is the run.
+const labelBaseline = "mlflow-sso-bench.run"
 
-// measureByHand times the lower bound: the containers of a stack without Pulumi,
+// measureBaseline times the lower bound: the containers of a stack without Pulumi,
 // each as early as its own needs allow and not asked more than that, and the
 // realm in one request.
-func (m *machine) measureByHand(ctx context.Context, t *testing.T, from *blueprint, into *startUp) {
+func (m *machine) measureBaseline(ctx context.Context, t *testing.T, from *blueprint, into *startUp) {
 	require.NotNil(t, from, "a stack must have been up before")
-	t.Cleanup(func() { require.NoError(t, m.removeByHand(context.Background())) })
-	require.NoError(t, m.log.Step(ctx, "by hand", func(ctx context.Context, step *progress.Step) error {
+	t.Cleanup(func() { require.NoError(t, m.removeBaseline(context.Background())) })
+	require.NoError(t, m.log.Step(ctx, "baseline", func(ctx context.Context, step *progress.Step) error {
 		into.Load = machineLoad()
-		line, used := newTimeline(), m.processorClock(labelByHand+"="+m.run)
-		err := m.startByHand(ctx, from, line)
+		line, used := newTimeline(), m.processorClock(labelBaseline+"="+m.run)
+		err := m.startBaseline(ctx, from, line)
 		if err == nil {
-			err = line.during("first login", func() error { return logIn(ctx, from.told) })
+			err = line.during("first login", func() error { return logIn(ctx, from.deployed) })
 		}
 		into.Seconds = line.now()
 		if err != nil {
@@ -45,11 +45,11 @@ func (m *machine) measureByHand(ctx context.Context, t *testing.T, from *bluepri
 		into.CPU, err = used(ctx)
 		return err
 	}))
-	require.NoError(t, m.removeByHand(ctx))
+	require.NoError(t, m.removeBaseline(ctx))
 }
 
-// startByHand returns when MLflow is ready and the realm is there.
-func (m *machine) startByHand(ctx context.Context, from *blueprint, line *timeline) error {
+// startBaseline returns when MLflow is ready and the realm is there.
+func (m *machine) startBaseline(ctx context.Context, from *blueprint, line *timeline) error {
 	err := line.during("networks, volumes and containers made", func() error { return m.rebuild(ctx, from) })
 	if err != nil {
 		return err
@@ -66,7 +66,7 @@ func (m *machine) startByHand(ctx context.Context, from *blueprint, line *timeli
 	})
 	all.Go(func() error {
 		<-postgresReady
-		if err := m.startOne(ctx, line, "keycloak", answers(from.told.Keycloak.AdminURL+"/realms/master")); err != nil {
+		if err := m.startOne(ctx, line, "keycloak", answers(from.deployed.Keycloak.AdminURL+"/realms/master")); err != nil {
 			return err
 		}
 		return line.during("realm", func() error { return importRealm(ctx, from) })
@@ -74,7 +74,7 @@ func (m *machine) startByHand(ctx context.Context, from *blueprint, line *timeli
 	all.Go(func() error {
 		<-postgresReady
 		<-redisReady
-		return m.startOne(ctx, line, "mlflow", answers(from.told.MLflow.URL+"/health/ready"))
+		return m.startOne(ctx, line, "mlflow", answers(from.deployed.MLflow.URL+"/health/ready"))
 	})
 	return all.Wait()
 }
@@ -83,11 +83,11 @@ func (m *machine) startByHand(ctx context.Context, from *blueprint, line *timeli
 // ctx has ended, which another container's failure brings about.
 func (m *machine) startOne(ctx context.Context, line *timeline, component string, ready func(context.Context) bool) error {
 	return line.during(component, func() error {
-		if err := m.docker.API().ContainerStart(ctx, m.byHand(component), container.StartOptions{}); err != nil {
-			return fmt.Errorf("start %s by hand: %w", component, err)
+		if err := m.docker.API().ContainerStart(ctx, m.baseline(component), container.StartOptions{}); err != nil {
+			return fmt.Errorf("start baseline %s: %w", component, err)
 		}
 		for !ready(ctx) {
-			state, err := m.docker.State(ctx, m.byHand(component))
+			state, err := m.docker.State(ctx, m.baseline(component))
 			if err == nil && state.Ended() {
 				err = fmt.Errorf("it ended with code %d", state.ExitCode)
 			}
@@ -95,7 +95,7 @@ func (m *machine) startOne(ctx context.Context, line *timeline, component string
 				err = pause(ctx, readyPoll)
 			}
 			if err != nil {
-				return fmt.Errorf("%s by hand: %w", component, err)
+				return fmt.Errorf("baseline %s: %w", component, err)
 			}
 		}
 		return nil
@@ -105,7 +105,7 @@ func (m *machine) startOne(ctx context.Context, line *timeline, component string
 // healthy runs the image's own health check.
 func (m *machine) healthy(component string) func(context.Context) bool {
 	return func(ctx context.Context) bool {
-		result, err := m.docker.Exec(ctx, m.byHand(component), []string{"healthcheck"})
+		result, err := m.docker.Exec(ctx, m.baseline(component), []string{"healthcheck"})
 		return err == nil && result.ExitCode == 0
 	}
 }
@@ -127,9 +127,9 @@ func answers(address string) func(context.Context) bool {
 	}
 }
 
-// byHand is the name of a container, network or volume that is made by hand.
-func (m *machine) byHand(what string) string { return m.run + "-byhand-" + what }
+// baseline is the name of a container, network or volume that is made without Pulumi.
+func (m *machine) baseline(what string) string { return m.run + "-byhand-" + what }
 
 func (m *machine) labels(component string) map[string]string {
-	return map[string]string{labelByHand: m.run, naming.Component: component}
+	return map[string]string{labelBaseline: m.run, naming.Component: component}
 }

@@ -1,0 +1,12 @@
+// Package images holds the files of the images' folders that the command-line tool itself needs.
+package images
+
+import "embed"
+
+// Probes are the modules of the package mlflow_sso.probes in MLflow's image.
+//
+//go:embed mlflow/python/mlflow_sso/probes/*.py
+var Probes embed.FS
+
+// ProbesFolder is where they are in Probes.
+const ProbesFolder = "mlflow/python/mlflow_sso/probes"

@@ -1,0 +1,64 @@
+"""Applies every patch as the server does, without its services; the image's build runs it.
+
+`python -m mlflow_sso.build_check` fails with one sentence where MLflow or the plugin is not what a patch was written for, where
+upstream does by itself what a patch is for, or where a patch states no expectation at all.
+"""
+
+import logging
+import os
+import pathlib
+import sys
+import tempfile
+
+# Modules that replace nothing of upstream's, or wrap it by ASGI alone.
+WITHOUT_UPSTREAM = {
+    "__init__", "access_admin", "app", "authorization", "body_limits", "break_glass", "build_check", "loop_heartbeat", "origin_check", "process_limits", "request_bounds",
+    "upstream_guard",
+}  # fmt: skip
+# Modules whose guard is an error of their own.
+OWN_GUARD = {"disabled_features", "otlp_ingest", "provider_hosts"}
+
+
+def variables(folder):
+    """The settings without which the application does not start; none of these addresses is used."""
+    return {
+        "MLFLOW_WORKERS": "1", "MLFLOW_BACKEND_STORE_URI": f"sqlite:///{folder}/mlflow.db", "OIDC_USERS_DB_URI": f"sqlite:///{folder}/auth.db",
+        "OIDC_DISCOVERY_URL": "http://127.0.0.1:9/", "OIDC_ISSUER": "http://127.0.0.1:9", "OIDC_AUDIENCE": "mlflow", "OIDC_CLIENT_ID": "mlflow",
+        "OIDC_CLIENT_SECRET": "none", "OIDC_REDIRECT_URI": "http://127.0.0.1:9/callback", "SECRET_KEY": "of the build alone",
+        "MLFLOW_SERVER_ALLOWED_HOSTS": "127.0.0.1",
+    }  # fmt: skip
+
+
+def patches():
+    """The modules of this package that change upstream."""
+    modules = {file.stem for file in pathlib.Path(__file__).parent.glob("*.py")}
+    return modules - WITHOUT_UPSTREAM - OWN_GUARD
+
+
+def check():
+    """Applies all patches; returns how many expectations were stated by how many modules."""
+    from mlflow_sso import disabled_features
+
+    os.environ.update(disabled_features.WANTED)
+    from mlflow_sso import app, upstream_guard
+
+    stated = {module.removeprefix("mlflow_sso."): number for module, number in upstream_guard.stated.items()}
+    if missing := sorted(patches() - stated.keys()):
+        raise RuntimeError(f"mlflow-sso: no expectation of upstream in {', '.join(missing)}: state one with upstream_guard, in {app.__name__} before the change")
+    return sum(stated.values()), len(stated)
+
+
+def main():
+    """Prints one line, and ends with 1 where a patch does not fit."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ.update(variables(folder))
+        logging.disable(logging.CRITICAL)
+        try:
+            expectations, modules = check()
+        except (RuntimeError, AttributeError, ImportError, TypeError) as problem:
+            sys.exit(str(problem) if str(problem).startswith("mlflow-sso: ") else f"mlflow-sso: upstream has changed: {type(problem).__name__}: {problem}")
+    print(f"mlflow-sso: {expectations} expectations of upstream in {modules} modules hold")
+
+
+if __name__ == "__main__":
+    main()
