@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
+	"github.com/mlflow-sso/mlflow-sso/components/keycloak"
 	"github.com/mlflow-sso/mlflow-sso/contract/address"
 )
 
@@ -68,6 +69,9 @@ type MLflow struct {
 	// DefaultPermission is what a member may do with a resource without a matching access
 	// rule or grant: READ, USE, EDIT, MANAGE or NO_PERMISSIONS.
 	DefaultPermission string `json:"defaultPermission"`
+	// Contact is whom users ask who may not log in or see something: an e-mail address or an
+	// https URL. Pages that refuse a user show it.
+	Contact string `json:"contact"`
 }
 
 // Keycloak configures the identity provider.
@@ -79,6 +83,9 @@ type Keycloak struct {
 	Port int `json:"port"`
 	// MemoryMB limits the container's memory, in MiB. The Java heap is derived from it.
 	MemoryMB int `json:"memoryMB"`
+	// StartMode is production, or development: Keycloak's profile dev, which does not cache
+	// themes and serves plain http. development is for localhost only.
+	StartMode string `json:"startMode"`
 	// PermanentAdmin creates a Keycloak administrator with a derived password. If it is
 	// false, only `mlflow-sso console` grants access to the admin console, temporarily.
 	PermanentAdmin bool `json:"permanentAdmin"`
@@ -239,7 +246,7 @@ func defaults() *Config {
 	return &Config{
 		RestartPolicy: "unless-stopped",
 		MLflow:        MLflow{Port: 5000, Workers: 2, MemoryMB: 2048, DefaultPermission: "NO_PERMISSIONS"},
-		Keycloak:      Keycloak{Port: 8080, MemoryMB: 1024, PermanentAdmin: true},
+		Keycloak:      Keycloak{Port: 8080, MemoryMB: 1024, StartMode: keycloak.Production, PermanentAdmin: true},
 		Edge: Edge{
 			Certificates:  NoEdge,
 			Address:       netip.IPv4Unspecified(),

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
 	"github.com/mlflow-sso/mlflow-sso/components/edge"
+	"github.com/mlflow-sso/mlflow-sso/components/keycloak"
 	"github.com/mlflow-sso/mlflow-sso/components/mlflow"
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
 	"github.com/mlflow-sso/mlflow-sso/contract/address"
@@ -71,9 +72,13 @@ func (v *validation) values(c *Config) {
 	// A worker takes about 300 MiB, the process that starts them as much again.
 	v.between("mlflow.memoryMB", c.MLflow.MemoryMB, 512+350*c.MLflow.Workers, 1<<20)
 	v.oneOf("mlflow.defaultPermission", c.MLflow.DefaultPermission, mlflow.Permissions())
+	if err := mlflow.CheckContact(c.MLflow.Contact); err != nil {
+		v.fail("mlflow.contact", "got %q, %v", c.MLflow.Contact, err)
+	}
 
 	v.between("keycloak.port", c.Keycloak.Port, 1, 65535)
 	v.between("keycloak.memoryMB", c.Keycloak.MemoryMB, 750, 1<<20)
+	v.oneOf("keycloak.startMode", c.Keycloak.StartMode, keycloak.StartModes())
 	v.between("postgres.memoryMB", c.Postgres.MemoryMB, 256, 1<<20)
 	v.between("redis.memoryMB", c.Redis.MemoryMB, 32, 1<<20)
 	v.between("identitySync.memoryMB", c.IdentitySync.MemoryMB, 128, 1<<20)
@@ -152,23 +157,36 @@ func (v *validation) addresses(c *Config) {
 		}
 	}
 
-	application, keycloak := c.MLflow.PublicURL, c.Keycloak.PublicURL
-	if application.IsZero() || keycloak.IsZero() {
+	application, public := c.MLflow.PublicURL, c.Keycloak.PublicURL
+	if application.IsZero() || public.IsZero() {
 		return
 	}
-	if application.TLS() != keycloak.TLS() {
-		v.fail("keycloak.publicURL", "got %q while mlflow.publicURL is %q, want the same scheme", keycloak, application)
+	if application.TLS() != public.TLS() {
+		v.fail("keycloak.publicURL", "got %q while mlflow.publicURL is %q, want the same scheme", public, application)
 	}
-	if !keycloak.TLS() && c.Realm.SSLRequired != "none" {
+	if !public.TLS() && c.Realm.SSLRequired != "none" {
 		v.fail("realm.sslRequired", "got %q while keycloak.publicURL is %q, want none: Keycloak would answer \"HTTPS required\"",
-			c.Realm.SSLRequired, keycloak)
+			c.Realm.SSLRequired, public)
 	}
 	// Keycloak judges each request by itself, and MLflow's come in plain http on the private network.
-	if keycloak.TLS() && c.Realm.SSLRequired != "external" {
+	if public.TLS() && c.Realm.SSLRequired != "external" {
 		v.fail("realm.sslRequired", "got %q while keycloak.publicURL is %q, want external: none lets passwords travel in clear",
-			c.Realm.SSLRequired, keycloak)
+			c.Realm.SSLRequired, public)
 	}
-	if c.Realm.DemoUsers && (!application.Loopback() || !keycloak.Loopback()) {
+	if c.Keycloak.StartMode == keycloak.Development {
+		switch {
+		case c.Edge.Enabled():
+			v.fail("keycloak.startMode", "got %q while edge.certificates is %s, want %s: %s serves plain http and is for localhost only",
+				keycloak.Development, c.Edge.Certificates, keycloak.Production, keycloak.Development)
+		case !public.Loopback():
+			v.fail("keycloak.startMode", "got %q while keycloak.publicURL is %q, want %s: %s serves plain http and is for localhost only",
+				keycloak.Development, public, keycloak.Production, keycloak.Development)
+		case !application.Loopback():
+			v.fail("keycloak.startMode", "got %q while mlflow.publicURL is %q, want %s: %s serves plain http and is for localhost only",
+				keycloak.Development, application, keycloak.Production, keycloak.Development)
+		}
+	}
+	if c.Realm.DemoUsers && (!application.Loopback() || !public.Loopback()) {
 		v.fail("realm.demoUsers", "got true while the stack is public (%s), want false: demo users are for localhost only", application)
 	}
 	for i, name := range c.Realm.Administrators {

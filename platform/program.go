@@ -3,6 +3,7 @@ package platform
 import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"github.com/mlflow-sso/mlflow-sso/components/hostvolume"
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
 	"github.com/mlflow-sso/mlflow-sso/config"
 	"github.com/mlflow-sso/mlflow-sso/contract/pulumiplugin"
@@ -28,7 +29,11 @@ func Program(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := New(ctx, "platform", &Args{Config: settings, Images: ImagesFolder})
+	host, err := hostvolume.FromEnvironment()
+	if err != nil {
+		return err
+	}
+	p, err := New(hostvolume.With(ctx, host), "platform", &Args{Config: settings, Images: ImagesFolder})
 	if err != nil {
 		return err
 	}
@@ -91,6 +96,7 @@ func (p *Platform) outputs() pulumi.Map {
 			// In seconds, also for realm master, which the tool sets.
 			"eventsExpiration": pulumi.Int(int(p.config.Realm.EventsExpiration.Seconds())),
 		},
+		"volumes":            p.volumeOutputs(),
 		"postgres":           p.postgresOutputs(),
 		"redis":              p.redisOutputs(),
 		"artifacts":          p.artifactsOutputs(),
@@ -104,4 +110,19 @@ func (p *Platform) outputs() pulumi.Map {
 		all["identityProviders"] = providers
 	}
 	return all
+}
+
+// volumeOutputs are the volumes with data.
+func (p *Platform) volumeOutputs() pulumi.Array {
+	volumes := pulumi.Array{}
+	add := func(v hostvolume.Volume) {
+		volumes = append(volumes, pulumi.Map{"name": v.Name, "deployment": v.Deployment})
+	}
+	if p.postgres != nil {
+		add(p.postgres.Volume)
+	}
+	if p.mlflow.Volume != nil {
+		add(*p.mlflow.Volume)
+	}
+	return volumes
 }

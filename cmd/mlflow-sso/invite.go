@@ -21,7 +21,7 @@ const (
 
 func newInviteCommand(which *stackFlags, ofStack outputsOf) *cobra.Command {
 	var ttl time.Duration
-	var reset bool
+	var reset, signOut bool
 	command := &cobra.Command{
 		Use:   "invite NAME",
 		Short: "Send a user an invitation to set a password",
@@ -29,9 +29,14 @@ func newInviteCommand(which *stackFlags, ofStack outputsOf) *cobra.Command {
 no mail server (realm.mail), it prints a one-time password instead, which Keycloak requires
 to be changed at the first login. Hand it over yourself, and only to that user.
 
-An existing password is kept unless --reset-password is given.`,
+An existing password is kept unless --reset-password is given. If wrong passwords have locked
+the user, the lock is removed.
+
+With --sign-out, all sessions of the user end first, and with them the user's personal tokens
+in MLflow: use it if a device or a password was stolen.`,
 		Example: `  mlflow-sso invite ada
-  mlflow-sso invite ada --reset-password --stack prod`,
+  mlflow-sso invite ada --reset-password --stack prod
+  mlflow-sso invite ada --reset-password --sign-out`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usageError{fmt.Errorf("got %d names, want the user name of one user", len(args))}
@@ -51,6 +56,9 @@ An existing password is kept unless --reset-password is given.`,
 			var made *realmusers.Invitation
 			err = progress.New(cmd.ErrOrStderr()).Step(cmd.Context(), "inviting "+args[0], func(ctx context.Context, _ *progress.Step) error {
 				realm, err := realmusers.Open(ctx, stack)
+				if err == nil && signOut {
+					err = realm.SignOut(ctx, args[0])
+				}
 				if err == nil {
 					made, err = realm.Invite(ctx, args[0], ttl, reset)
 				}
@@ -64,10 +72,16 @@ An existing password is kept unless --reset-password is given.`,
 	}
 	command.Flags().DurationVar(&ttl, "link-ttl", realmusers.LinkLifetime, "`TIME` for which the link in the e-mail is valid, such as 2h")
 	command.Flags().BoolVar(&reset, "reset-password", false, "also if the user has a password")
+	command.Flags().BoolVar(&signOut, "sign-out", false, "end all sessions and personal tokens of the user first")
 	return command
 }
 
 func printInvitation(w io.Writer, stack outputs.Stack, made *realmusers.Invitation) error {
+	if made.Unlocked > 0 {
+		if _, err := fmt.Fprintf(w, "%s was locked after %d wrong passwords; the lock is removed\n", made.Username, made.Unlocked); err != nil {
+			return err
+		}
+	}
 	if made.Password == "" {
 		_, err := fmt.Fprintf(w, "Keycloak sent an e-mail to %s; the link is valid until %s\n", made.Email, made.Until.Local().Format(time.DateTime))
 		return err

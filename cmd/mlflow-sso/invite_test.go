@@ -31,4 +31,8 @@ func TestAnInvitationShowsWhatAUserNeedsAndNoMore(t *testing.T) {
 	require.NoError(t, printInvitation(&shown, stack, &realmusers.Invitation{Username: "ada", Email: "ada@example.com", Until: time.Now()}))
 	require.Contains(t, shown.String(), "sent an e-mail to ada@example.com")
 	require.NotContains(t, shown.String(), "Password")
+	require.NotContains(t, shown.String(), "locked")
+	shown.Reset()
+	require.NoError(t, printInvitation(&shown, stack, &realmusers.Invitation{Username: "ada", Email: "ada@example.com", Password: "p", Unlocked: 12}))
+	require.Contains(t, shown.String(), "ada was locked after 12 wrong passwords; the lock is removed")
 }

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mlflow-sso/mlflow-sso/components/edge"
+	"github.com/mlflow-sso/mlflow-sso/components/hostvolume"
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 )
@@ -23,7 +25,8 @@ func newUpCommand(which *stackFlags) *cobra.Command {
 authorized users can log in and everybody else is refused (see verify).
 
 up is idempotent: it changes only what differs from the settings, completes an interrupted
-run, and never deletes data.
+run, and never deletes data. It stops if a volume of the stack is missing, or was not made by
+this stack, because the stack would then run on other data.
 
 Progress is written to standard error, the check results and the URLs to standard output.`,
 		Example: `  mlflow-sso up
@@ -52,6 +55,8 @@ Progress is written to standard error, the check results and the URLs to standar
 	command.Flags().BoolVar(&options.Refresh, "refresh", false, "read the actual state first, and revert manual changes")
 	command.Flags().BoolVar(&fresh, "fresh", false, "write today's date to the stack file as images.date: all images are built again,\nwith today's Debian packages")
 	command.Flags().BoolVar(&noVerify, "no-verify", false, "deploy without verifying the logins")
+	command.Flags().BoolVar(&options.AcceptVolumes, strings.TrimPrefix(hostvolume.AcceptFlag, "--"), false,
+		"go on although volumes of the stack are missing, which are created empty, or do not\nhave its label, which are used as they are; nothing is deleted")
 	command.Flags().BoolVar(&options.Unrehearsed, "skip-rehearsal", false, "apply new versions of services without `mlflow-sso upgrade`: no rehearsal, no rollback")
 	return command
 }

@@ -13,7 +13,9 @@ package keycloak
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -32,6 +34,17 @@ const (
 	ProviderClientID = "mlflow-sso"
 )
 
+// How the server starts.
+const (
+	// Production is `start --optimized`.
+	Production = "production"
+	// Development is `start-dev`: Keycloak's profile dev, which does not cache themes.
+	Development = "development"
+)
+
+// StartModes are all of them.
+func StartModes() []string { return []string{Production, Development} }
+
 // Args say how the server runs.
 type Args struct {
 	// Deployment is the prefix of the container's name.
@@ -45,6 +58,8 @@ type Args struct {
 	MemoryMB int
 	// Restart is Docker's restart policy.
 	Restart string
+	// StartMode is one of StartModes.
+	StartMode string
 	// Port is where the server answers on 127.0.0.1 of the host: published, or, where
 	// the edge is in front of it, through that.
 	Port int
@@ -72,6 +87,8 @@ func (a *Args) Validate() error {
 	var m argcheck.List
 	m.Require(a.Edge != nil, "Edge is missing, want the edge network")
 	m.Require((a.Data != nil) == a.Database.Managed(), "Data is there: %t, want it exactly where the database is the stack's: %t", a.Data != nil, a.Database.Managed())
+	m.Require(slices.Contains(StartModes(), a.StartMode), "StartMode is %q, want one of %s", a.StartMode, strings.Join(StartModes(), ", "))
+	m.Require(a.StartMode != Development || a.Public.Loopback(), "StartMode is %q and Public %q, want an address on localhost", a.StartMode, a.Public)
 	m.Require(a.Port > 0, "Port is 0, want where to publish")
 	m.Require(!a.Public.IsZero(), "Public is missing, want what a browser sees")
 	m.Require(a.Public.TLS() == a.EdgeAddress.IsValid(), "Public is %q and EdgeAddress %q, want https with an edge and plain http without", a.Public, a.EdgeAddress)
@@ -153,6 +170,8 @@ func (a *Args) adminURL() string { return "http://127.0.0.1:" + strconv.Itoa(a.P
 
 func (a *Args) container() *container.Args {
 	env := map[string]pulumi.StringInput{
+		"KEYCLOAK_START_MODE": pulumi.String(a.StartMode),
+
 		"KC_DB_URL_HOST":     pulumi.String(a.Database.Address.Host),
 		"KC_DB_URL_PORT":     pulumi.String(strconv.Itoa(a.Database.Address.Port)),
 		"KC_DB_URL_DATABASE": pulumi.String(a.Database.Name),

@@ -54,6 +54,9 @@ func (a *Args) environment() map[string]pulumi.StringInput {
 		"CACHE_BACKEND":                       pulumi.String("redis"),
 		"CACHE_REDIS_URL":                     a.Cache.URL(),
 	}
+	if a.Contact != "" {
+		env["MLFLOW_SSO_CONTACT"] = pulumi.String(a.Contact)
+	}
 	if a.GatewayKeyNumber > 1 {
 		env["MLFLOW_CRYPTO_KEK_VERSION"] = pulumi.String(strconv.Itoa(a.GatewayKeyNumber))
 	}

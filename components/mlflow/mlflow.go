@@ -15,6 +15,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"github.com/mlflow-sso/mlflow-sso/components/hostvolume"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/container"
 	"github.com/mlflow-sso/mlflow-sso/components/objectstore"
@@ -71,6 +72,8 @@ type Args struct {
 	Workers int
 	// DefaultPermission is what a member may do without a grant.
 	DefaultPermission string
+	// Contact is whom a refused user asks: an e-mail address or an https URL; empty for none.
+	Contact string
 	// Backend keeps runs and models, Auth keeps people, permissions and sessions.
 	Backend, Auth postgres.Database
 	// Cache keeps permissions for a short time.
@@ -107,6 +110,9 @@ func (a *Args) Validate() error {
 	m.Require(a.Workers > 0, "Workers is %d, want more than 0", a.Workers)
 	m.Require(slices.Contains(Permissions(), a.DefaultPermission), "DefaultPermission is %q, want one of %s",
 		a.DefaultPermission, strings.Join(Permissions(), ", "))
+	if err := CheckContact(a.Contact); err != nil {
+		m.Require(false, "Contact is %q, %v", a.Contact, err)
+	}
 	m.Require(!a.Backend.IsZero(), "Backend is missing, want a database")
 	m.Require(!a.Auth.IsZero(), "Auth is missing, want a database")
 	m.Require(a.Backend.Name != a.Auth.Name, "Backend and Auth are both %q, want two databases: each has its own migrations", a.Auth.Name)
@@ -130,6 +136,8 @@ type Server struct {
 	Public address.Public
 	// Artifacts is the name of the volume with the artifacts; nil if they are in a bucket.
 	Artifacts pulumi.StringInput
+	// Volume is that volume.
+	Volume *hostvolume.Volume
 	// Ready is there when the server answers.
 	Ready pulumi.Resource
 }
@@ -153,7 +161,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 			return nil, fmt.Errorf("mlflow %q: %w", name, err)
 		}
 		spec.Volumes = map[string]pulumi.StringInput{artifactPath: artifacts.Name}
-		s.Artifacts = artifacts.Name
+		s.Artifacts, s.Volume = artifacts.Name, &artifacts
 	}
 	// Not on the realm: the plugin reads about the issuer at the first login, not at start.
 	made, err := container.New(ctx, name+"-container", spec, s,

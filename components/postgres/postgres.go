@@ -26,6 +26,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"github.com/mlflow-sso/mlflow-sso/components/hostvolume"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/container"
 	"github.com/mlflow-sso/mlflow-sso/contract/address"
@@ -136,6 +137,8 @@ type Server struct {
 
 	// Container is the name of the container.
 	Container pulumi.StringOutput
+	// Volume has the data.
+	Volume hostvolume.Volume
 	// Databases are the databases, by name.
 	Databases map[string]Database
 	// Read are the same for one who reads them all and changes nothing; empty where
@@ -164,7 +167,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	if err != nil {
 		return nil, fmt.Errorf("postgres %q: %w", name, err)
 	}
-	s.Container = made.Name
+	s.Container, s.Volume = made.Name, data
 	for database, password := range args.Databases {
 		s.Databases[database] = Database{
 			Address:  address.Server{Host: spec.Component, Port: port},

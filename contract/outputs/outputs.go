@@ -19,6 +19,8 @@ type Stack struct {
 	Realm    Realm             `json:"realm"`
 	Postgres Service           `json:"postgres"`
 	Redis    Service           `json:"redis"`
+	// Volumes are the volumes with the stack's data. Outputs of an earlier release lack them.
+	Volumes []Volume `json:"volumes"`
 	// Artifacts is empty where files are in a volume.
 	Artifacts Artifacts `json:"artifacts"`
 	// IdentitySync mirrors Keycloak users and groups into MLflow.
@@ -68,6 +70,14 @@ type Service struct {
 	External string `json:"external"`
 	// TLS says whether connections to External are encrypted and verified.
 	TLS bool `json:"tls"`
+}
+
+// Volume is a volume of the Docker host as the state has it.
+type Volume struct {
+	Name string `json:"name"`
+	// Deployment is the value of the deployment's label; empty for a volume that was accepted
+	// without it.
+	Deployment string `json:"deployment"`
 }
 
 // Artifacts is where files are that is not the stack's.

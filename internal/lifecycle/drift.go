@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle/reconcile"
@@ -14,6 +15,9 @@ import (
 // settings of groups want, and with what nobody of the stack made; it changes nothing, the
 // state neither.
 func Drift(ctx context.Context, s *stack.Stack, step stack.Step) ([]report.Change, error) {
+	if err := driftOfVolumes(ctx, s); err != nil {
+		return nil, fmt.Errorf("comparison: %w", err)
+	}
 	compared, err := s.Compare(ctx, step, true)
 	if err != nil {
 		return nil, stack.Hinted("comparison", err, compared.Problems)

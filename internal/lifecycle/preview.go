@@ -16,6 +16,9 @@ func Preview(ctx context.Context, s *stack.Stack, step stack.Step, refresh bool)
 	if err := rotation.RejectDecrease(ctx, s); err != nil {
 		return report.Preview{}, fmt.Errorf("preview: %w", err)
 	}
+	if err := previewVolumes(ctx, s); err != nil {
+		return report.Preview{}, fmt.Errorf("preview: %w", err)
+	}
 	found, err := s.CompareInDetail(ctx, step, refresh)
 	if err != nil {
 		return report.Preview{}, stack.Hinted("preview", err, explainDetached(s, found.Problems))

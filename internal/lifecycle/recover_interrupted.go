@@ -69,6 +69,9 @@ func volumes(ctx context.Context, s *stack.Stack, known *stack.State) (bool, err
 		return false, fmt.Errorf("list volumes: %w", err)
 	}
 	replaced, kept := external.ReplacedVolumes(s.Config), false
+	for _, name := range known.IDs(stack.TypeVolume) {
+		kept = kept || !slices.Contains(replaced, name) // also one that was accepted without a label
+	}
 	for _, v := range found.Volumes {
 		if slices.Contains(replaced, v.Name) {
 			continue // nobody will open it

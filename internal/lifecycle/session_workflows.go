@@ -110,6 +110,8 @@ type UpOptions struct {
 	Refresh bool
 	// Unrehearsed lets other versions take over the data without an upgrade.
 	Unrehearsed bool
+	// AcceptVolumes goes on where the volumes on the host are not those of the state.
+	AcceptVolumes bool
 }
 
 // Up brings a stack up, see [Up], and returns its outputs.
@@ -120,7 +122,7 @@ func (n *Session) Up(ctx context.Context, which Selection, options UpOptions) (o
 				return nil, err
 			}
 		}
-		return Up(ctx, s, step, options.Refresh)
+		return bringUp(ctx, s, step, options)
 	})
 }
 
@@ -224,6 +226,11 @@ func (n *Session) Preview(ctx context.Context, which Selection, refresh bool) (f
 		return found, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	// Where no daemon answers, there are no volumes to compare with.
+	if docker, opened := engine.Open(ctx); opened == nil {
+		s.Docker = docker
+		defer func() { err = errors.Join(err, docker.Close()) }()
+	}
 	err = log.Step(ctx, "preview of stack "+which.Name, func(ctx context.Context, step *progress.Step) error {
 		if found, err = Preview(ctx, s, step, refresh); err == nil {
 			step.Say("%s", found.Summary())

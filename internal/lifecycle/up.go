@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 
+	"github.com/mlflow-sso/mlflow-sso/components/hostvolume"
 	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle/external"
 	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle/importer"
 	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle/reconcile"
@@ -14,16 +15,22 @@ import (
 // interrupted has left is cleared up first. With refresh, manual changes are reverted, too. The
 // changes are those that were made, also with an error.
 func Up(ctx context.Context, s *stack.Stack, step stack.Step, refresh bool) (stack.Changes, error) {
-	u := &up{s: s, step: step, found: findings{requested: refresh}, changes: stack.Changes{}}
+	return bringUp(ctx, s, step, UpOptions{Refresh: refresh})
+}
+
+func bringUp(ctx context.Context, s *stack.Stack, step stack.Step, options UpOptions) (stack.Changes, error) {
+	u := &up{s: s, step: step, found: findings{requested: options.Refresh}, accept: options.AcceptVolumes, changes: stack.Changes{}}
 	err := perform(ctx, u.actions())
 	return u.changes, err
 }
 
 // up is one run of the workflow.
 type up struct {
-	s       *stack.Stack
-	step    stack.Step
-	found   findings
+	s     *stack.Stack
+	step  stack.Step
+	found findings
+	// accept goes on with the volumes as they are.
+	accept  bool
 	plan    Plan
 	changes stack.Changes
 }
@@ -32,6 +39,7 @@ type up struct {
 func (u *up) actions() []Action {
 	return []Action{
 		{Name: "check ports, disk and folders", Do: func(ctx context.Context) error { return preflight(ctx, u.s) }},
+		{Name: "compare the volumes of the state with those of the host", Do: u.compareVolumes},
 		{Name: "clear up after an interrupted update", Do: u.recover},
 		{Name: "reject generations that decrease", Do: func(ctx context.Context) error { return rotation.RejectDecrease(ctx, u.s) }},
 		{Name: "probe external services", Do: u.probe},
@@ -72,6 +80,24 @@ func (u *up) counted(do func(context.Context) (stack.Changes, error)) func(conte
 }
 
 func (u *up) keycloakFirst() bool { return u.plan.KeycloakFirst }
+
+// compareVolumes refuses an update of a stack whose data is not there. Where the volumes are
+// accepted as they are, what the databases had is recreated, or read from them.
+func (u *up) compareVolumes(ctx context.Context) error {
+	known, err := u.s.ReadSettledState(ctx, u.step)
+	if err != nil {
+		return err
+	}
+	found, err := compareVolumes(ctx, hostvolume.Docker{API: u.s.Docker.API()}, u.s.Config, known.Volumes())
+	if err != nil || found.none() {
+		return err
+	}
+	if !u.accept {
+		return found.err()
+	}
+	u.found.requested = true
+	return acceptVolumes(ctx, u.s, u.step, known, found)
+}
 
 func (u *up) recover(ctx context.Context) (err error) {
 	u.found.recovery, err = recoverInterrupted(ctx, u.s, u.step)

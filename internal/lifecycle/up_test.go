@@ -42,6 +42,7 @@ func TestAnUpdateDoesItsStepsInThisOrder(t *testing.T) {
 	}
 	require.Equal(t, []string{
 		"check ports, disk and folders",
+		"compare the volumes of the state with those of the host",
 		"clear up after an interrupted update",
 		"reject generations that decrease",
 		"probe external services",

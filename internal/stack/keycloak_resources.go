@@ -25,19 +25,42 @@ func (s *Stack) ForgetKeycloakResources(ctx context.Context, known *State) error
 	return s.WriteState(ctx, read, "change of the state", withoutInside)
 }
 
+// ForgetDatabaseResources takes what the databases hold out of the state: they are new, and the
+// next update recreates all of it.
+func (s *Stack) ForgetDatabaseResources(ctx context.Context) error {
+	read, err := s.ReadState(ctx)
+	if err != nil {
+		return err
+	}
+	return s.WriteState(ctx, read, "change of the state", func(deployment json.RawMessage) (json.RawMessage, error) {
+		return without(deployment, isInDatabase)
+	})
+}
+
+// isInDatabase says of a resource whether it is in Keycloak's or MLflow's database, or is the
+// way into Keycloak. The resources of this project's own provider are.
+func isInDatabase(r Member) bool {
+	kind := TextOf(r["type"])
+	return isInside(kind) || strings.HasPrefix(kind, "mlflow-sso:") && string(r["custom"]) == "true"
+}
+
 // isInside says of a resource's type whether only Keycloak knows it, or whether it
 // is the way there.
 func isInside(kind string) bool {
 	return strings.HasPrefix(kind, "keycloak:") || strings.HasPrefix(kind, "mlflow-sso:identity:") || kind == "pulumi:providers:keycloak"
 }
 
-// withoutInside removes such resources, and the others' dependencies on them.
 func withoutInside(deployment json.RawMessage) (json.RawMessage, error) {
+	return without(deployment, func(r Member) bool { return isInside(TextOf(r["type"])) })
+}
+
+// without removes resources, and the others' dependencies on them.
+func without(deployment json.RawMessage, forget func(Member) bool) (json.RawMessage, error) {
 	return WithResources(deployment, func(all []Member) ([]Member, error) {
 		gone := map[string]bool{}
 		var rest []Member
 		for _, r := range all {
-			if isInside(TextOf(r["type"])) {
+			if forget(r) {
 				gone[TextOf(r["urn"])] = true
 			} else {
 				rest = append(rest, r)

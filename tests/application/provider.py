@@ -2,8 +2,10 @@
 
 import http.server
 import json
+import secrets
 import threading
 import time
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from joserfc import jwt
 from joserfc.jwk import RSAKey
@@ -14,12 +16,23 @@ AUDIENCE = "mlflow"
 class Provider:
     def __init__(self):
         self._key = RSAKey.generate_key(2048, {"kid": "one", "use": "sig", "alg": "RS256"}, auto_kid=False)
+        self._codes = {}  # code to what its token says
         provider = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 content = json.dumps(provider.document(self.path)).encode()
                 self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def do_POST(self):
+                form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+                claims = provider._codes.pop(form["code"][0], None)
+                content = json.dumps(provider.tokens(claims) if claims else {"error": "invalid_grant"}).encode()
+                self.send_response(200 if claims else 400)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
@@ -38,6 +51,19 @@ class Provider:
             return {"keys": [self._key.as_dict(private=False)]}
         at = {f"{what}_endpoint": f"{self.issuer}/{what}" for what in ("authorization", "token", "userinfo", "end_session")}
         return {"issuer": self.issuer, "jwks_uri": self.issuer + "/keys", "id_token_signing_alg_values_supported": ["RS256"], **at}
+
+    def log_in(self, authorize, email, **claims):
+        """The query with which a user comes back from the form at an address."""
+        asked = {name: values[0] for name, values in parse_qs(urlsplit(authorize).query).items()}
+        code = secrets.token_hex(8)
+        self._codes[code] = {"email": email, "name": email, "sub": email, "nonce": asked["nonce"], "groups": ["mlflow"], **claims}
+        return urlencode({"code": code, "state": asked["state"]}).encode()
+
+    def tokens(self, claims):
+        now = int(time.time())
+        claims = {"iss": self.issuer, "aud": AUDIENCE, "iat": now, "exp": now + 600, **claims}
+        token = jwt.encode({"alg": "RS256", "kid": "one"}, claims, self._key)
+        return {"access_token": token, "id_token": token, "token_type": "Bearer", "expires_in": 600}
 
     def bearer(self, email, **claims):
         """The header of a user's request."""

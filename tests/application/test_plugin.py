@@ -20,7 +20,7 @@ from mlflow_oidc_auth import user
 from mlflow_oidc_auth.app import app as plugin
 from mlflow_oidc_auth.middleware.auth_aware_wsgi_middleware import AuthAwareWSGIMiddleware
 from mlflow_oidc_auth.store import store
-from mlflow_sso import process_limits
+from mlflow_sso import process_limits, telemetry_banner
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.routing import Match, Mount
@@ -52,7 +52,8 @@ def requests():
     """Every way in without a login, some of what there is with one, and the ways to be refused."""
     for path in PATHS:
         for method in ("GET", "POST", "DELETE"):
-            yield "nobody", method, path
+            if (method, path) != ("GET", "/callback"):  # an answer without a login starts one: test_served_login_attempts
+                yield "nobody", method, path
     # Not what ends a session or asks the internet. A prime takes some of every kind.
     quick = [path for path in PATHS if path != "/logout" and "assistant" not in path]
     for path in quick[::7]:
@@ -70,7 +71,8 @@ async def seen(application, caller, method, path):
     headers = [*CALLERS[caller], (b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     client = await asyncio.wait_for(Client(method, path, [body], headers if body else headers[:-2]).ask(application), 30)
     kept = [(name, value.split(b"?")[0]) for name, value in client.headers if name not in (b"set-cookie", b"date", b"content-length")]
-    return client.status, kept, re.sub(rb"[0-9a-f-]{32,36}|[0-9]{10,13}", b"#", client.content)
+    content = client.content.replace(telemetry_banner.SCRIPT.encode(), b"")  # test_served_browser_pages wants it there
+    return client.status, kept, re.sub(rb"[0-9a-f-]{32,36}|[0-9]{10,13}", b"#", content)
 
 
 def setUpModule():

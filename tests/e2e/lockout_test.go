@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,7 +33,7 @@ func isIn(t *testing.T, deployed outputs.Stack, name, password string) bool {
 }
 
 // Anybody who knows a name could keep its owner out with two requests a minute. Ten failures
-// still lock, and doctor names an administrator whom that concerns.
+// still lock, doctor names an administrator whom that concerns, and invite ends the lock.
 func TestTwoWrongPasswordsLockNobodyAndTenDo(t *testing.T) {
 	l, deployed := sharedLab(t), runningStack(t)
 	client, token := keycloakAdmin(t, deployed)
@@ -67,4 +68,11 @@ func TestTwoWrongPasswordsLockNobodyAndTenDo(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, foundCode, got.code, got.stdout)
 	require.Contains(t, got.stdout, "administrator "+name+" cannot log in")
+	require.Contains(t, got.stdout, "break-glass")
+
+	// A new password is of no use while the lock lasts, so an invitation removes it.
+	invited := l.must(t, "invite", name, "--reset-password")
+	require.Contains(t, invited.stdout, name+" was locked after ")
+	fields := strings.Fields(invited.stdout[strings.Index(invited.stdout, "Password "):])
+	require.True(t, isIn(t, deployed, name, fields[1]), "with the password of the invitation")
 }

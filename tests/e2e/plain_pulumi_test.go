@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/Nerzal/gocloak/v13"
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/volume"
 	"github.com/stretchr/testify/require"
 
@@ -190,4 +191,33 @@ func (p *plainPulumi) passwordIsRotated(t *testing.T, l *lab, before outputs.Sta
 	after := p.outputs(t, l)
 	require.False(t, before.DemoUsers[1].Password == after.DemoUsers[1].Password)
 	p.must(t, "up", "--yes", "--skip-preview", "--expect-no-changes", "--stack", l.name)
+}
+
+// The program itself refuses to start containers over a data volume that is gone, and a
+// deployment whose name has changed: neither needs the tool.
+func TestPlainPulumiMakesNoContainerOverAVolumeThatIsGone(t *testing.T) {
+	nightly(t)
+	t.Parallel()
+	l, err := newLab(t.TempDir())
+	require.NoError(t, err)
+	p, docker := newPlainPulumi(t, l), openEngine(t)
+	p.buildPlugin(t)
+	t.Cleanup(func() { p.must(t, "destroy", "--yes", "--skip-preview", "--refresh", "--stack", l.name) })
+	p.must(t, "up", "--yes", "--skip-preview", "--stack", l.name)
+
+	p.must(t, "config", "set", "mlflow-sso:name", l.name+"-new", "--stack", l.name)
+	said, err := p.run(t, "up", "--yes", "--stack", l.name)
+	require.Error(t, err)
+	require.Contains(t, said, "the setting `name` has changed")
+	p.must(t, "config", "set", "mlflow-sso:name", l.name, "--stack", l.name)
+	p.must(t, "up", "--yes", "--skip-preview", "--expect-no-changes", "--stack", l.name)
+
+	removeVolumes(t, docker, l, "postgres-data")
+	for _, arguments := range [][]string{{"preview"}, {"up", "--yes", "--skip-preview"}} {
+		said, err := p.run(t, append(arguments, "--stack", l.name)...)
+		require.Error(t, err)
+		require.Contains(t, said, l.name+"-postgres-data: it does not exist")
+		_, err = docker.API().VolumeInspect(t.Context(), l.name+"-postgres-data")
+		require.True(t, errdefs.IsNotFound(err), "Docker has made an empty one")
+	}
 }

@@ -166,43 +166,29 @@ func TestAPreviewOfNewCredentialsNamesWhoGetsThemAndShowsNone(t *testing.T) {
 	require.Contains(t, l.must(t, "preview").stdout, "no change")
 }
 
-func TestAChangeThatWouldCostDataIsFlaggedAndWhatIsProtectedRefused(t *testing.T) {
+func TestAChangeThatWouldCostDataIsFlaggedAndARenameRefused(t *testing.T) {
 	nightly(t)
 	l := ownLab(t)
-	named := "mlflow-sso:name: " + l.name
-	settings, err := os.ReadFile(l.file)
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(l.file, append(settings, "  mlflow-sso:protectData: false\n"...), 0o600))
 	pr := openPullRequest(t, l)
 
-	pr.change(t, named, named+"-b")
+	pr.change(t, "demoUsers: true", "demoUsers: false")
 	flagged := pr.previewed(t)
 	require.True(t, flagged.Loses)
 	var lost []string
 	for _, c := range flagged.Changes {
-		require.Equal(t, "replaced", c.Outcome, c.Resource)
 		if c.Loses != "" {
+			require.Equal(t, "removed", c.Outcome, c.Resource)
 			lost = append(lost, c.Resource)
 		}
 	}
-	require.Equal(t, []string{"mlflow-artifacts", "postgres-data"}, lost)
+	require.Equal(t, []string{"realm-user-demo-admin", "realm-user-demo-member", "realm-user-demo-outsider"}, lost)
 	require.Contains(t, pr.preview(t, "markdown").stdout, "> **Data would be lost**")
-	require.Len(t, things(t, l.name)["volumes"], 2)
 
-	pr.change(t, "protectData: false", "protectData: true")
-	guarded := pr.previewed(t)
-	require.Len(t, guarded.Changes, 3)
-	for i, name := range []string{"credentials-root", "mlflow-artifacts", "postgres-data"} {
-		require.Equal(t, name, guarded.Changes[i].Resource)
-		require.Equal(t, "protect", guarded.Changes[i].Properties[0].Name)
-		require.Equal(t, true, guarded.Changes[i].Properties[0].New)
-	}
-	pr.base = pr.git(t, "rev-parse", "HEAD")
-	t.Cleanup(func() { l.must(t, "up", "--no-verify") }) // with the lab's own file: nothing is protected any more
+	named := "mlflow-sso:name: " + l.name
 	pr.change(t, named, named+"-b")
 	got := pr.preview(t, "markdown")
 	require.Equal(t, 1, got.code)
-	require.Contains(t, got.stdout, "protectData")
+	require.Contains(t, got.stdout, "no volume can be renamed")
 	require.Len(t, things(t, l.name)["volumes"], 2)
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/mlflow-sso/mlflow-sso/components/childopts"
+	"github.com/mlflow-sso/mlflow-sso/components/hostvolume"
 	"github.com/mlflow-sso/mlflow-sso/contract/naming"
 )
 
@@ -25,8 +26,19 @@ type VolumeArgs struct {
 	Protect bool
 }
 
+// neverReplaced are the properties that would replace a volume, which deletes what is in it.
+// A volume that differs in them stays; a container mounts it only if it is the stack's, see
+// package hostvolume.
+func (a *VolumeArgs) neverReplaced() []string {
+	properties := []string{"name", "driver", "labels"}
+	if a.Folder == "" {
+		properties = append(properties, "driverOpts")
+	}
+	return properties
+}
+
 // NewVolume makes a named volume for data that outlives its container.
-func NewVolume(ctx *pulumi.Context, name string, args *VolumeArgs, parent pulumi.Resource) (*docker.Volume, error) {
+func NewVolume(ctx *pulumi.Context, name string, args *VolumeArgs, parent pulumi.Resource) (hostvolume.Volume, error) {
 	labels := docker.VolumeLabelArray{}
 	for _, l := range Labels(args.Deployment, args.Component) {
 		labels = append(labels, docker.VolumeLabelArgs{Label: pulumi.String(l.Key), Value: pulumi.String(l.Value)})
@@ -35,9 +47,10 @@ func NewVolume(ctx *pulumi.Context, name string, args *VolumeArgs, parent pulumi
 	if args.Folder != "" {
 		spec.DriverOpts = pulumi.ToStringMap(map[string]string{"type": "none", "o": "bind", "device": args.Folder})
 	}
-	made, err := docker.NewVolume(ctx, name, spec, childopts.Options(parent, childopts.Protected(args.Protect)...)...)
+	opts := append(childopts.Protected(args.Protect), pulumi.IgnoreChanges(args.neverReplaced()))
+	made, err := docker.NewVolume(ctx, name, spec, childopts.Options(parent, opts...)...)
 	if err != nil {
-		return nil, fmt.Errorf("volume %q: %w", name, err)
+		return hostvolume.Volume{}, fmt.Errorf("volume %q: %w", name, err)
 	}
-	return made, nil
+	return hostvolume.Checked(ctx, made, args.Deployment, naming.Volume(args.Deployment, args.Data)), nil
 }

@@ -113,6 +113,7 @@ func (d *doctor) examinations() []examination {
 		{name: "environments", look: d.lookAtEnvironments},
 		{name: "host", look: d.lookAtHost},
 		{name: "memory", look: d.lookAtMemory},
+		{name: "volumes", look: d.checkDataVolumes},
 		{name: "images", look: d.lookAtImages},
 		{name: "keycloak", needs: []Component{Keycloak}, look: d.lookAtRealm},
 		{name: "mlflow", needs: []Component{MLflow}, look: d.lookInMLflow},

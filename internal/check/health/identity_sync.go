@@ -11,6 +11,7 @@ import (
 // does says what is wrong while a job of the keeper does not run.
 var does = map[string]string{
 	syncstatus.Follow:     "who is disabled in Keycloak or left their group keeps sessions and tokens in MLflow",
+	syncstatus.SignOut:    "sessions and tokens that were signed out in Keycloak, or are older than a new password, go on in MLflow",
 	syncstatus.BreakGlass: "an account that was let in past Keycloak is not ended, though its token is",
 	syncstatus.Prune:      "the tables of logins and sessions grow",
 }

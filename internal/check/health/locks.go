@@ -10,33 +10,48 @@ import (
 )
 
 // mostMembers is how many administrators are asked about.
-const mostMembers = 50
+const mostMembers = 200
 
-// lockedMembers are the members of a group whom brute force detection has locked.
-func lockedMembers(ctx context.Context, api *gocloak.GoCloak, token, realm, group string) (map[string]int, error) {
+// lockedMembers are the members of a group whom brute force detection has locked, with
+// the number of failures, and whether any enabled member is not locked.
+func lockedMembers(ctx context.Context, api *gocloak.GoCloak, token, realm, group string) (locked map[string]int, anyFree bool, err error) {
 	members, err := api.GetGroupMembers(ctx, token, realm, group, gocloak.GetGroupsParams{Max: gocloak.IntP(mostMembers)})
 	if err != nil {
-		return nil, fmt.Errorf("members of the administrators' group: %w", err)
+		return nil, false, fmt.Errorf("members of the administrators' group: %w", err)
 	}
-	locked := map[string]int{}
+	locked = map[string]int{}
 	for _, member := range members {
+		if !gocloak.PBool(member.Enabled) {
+			continue
+		}
 		status, err := api.GetUserBruteForceDetectionStatus(ctx, token, realm, gocloak.PString(member.ID))
 		if err != nil {
-			return nil, fmt.Errorf("lock of %s: %w", gocloak.PString(member.Username), err)
+			return nil, false, fmt.Errorf("lock of %s: %w", gocloak.PString(member.Username), err)
 		}
 		if gocloak.PBool(status.Disabled) {
 			locked[gocloak.PString(member.Username)] = gocloak.PInt(status.NumFailures)
+		} else {
+			anyFree = true
 		}
 	}
-	return locked, nil
+	return locked, anyFree, nil
 }
 
-// judgeLocks names each: anybody who knows an address can lock it for a while.
-func (d *doctor) judgeLocks(locked map[string]int) (found []Finding) {
-	for _, name := range slices.Sorted(maps.Keys(locked)) {
+// judgeLocks names each: anyone who knows a user name can lock it for a while. Where no
+// administrator is left, MLflow has no one who could help, so the way past Keycloak
+// comes first.
+func (d *doctor) judgeLocks(locked map[string]int, anyFree bool) (found []Finding) {
+	names := slices.Sorted(maps.Keys(locked))
+	if len(names) > 0 && !anyFree {
+		f := d.inside("administrators-all-locked", "no administrator of MLflow can log in: wrong passwords have locked all of them",
+			fmt.Sprintf("%d locked, none free", len(names)), "an administrator who can log in", "group "+d.Stack.Realm.AdminGroup+" in realm "+d.Stack.Realm.Name)
+		f.Fix = fmt.Sprintf(`%s break-glass %s --reason "administrators are locked"`, d.Tool, d.Flags)
+		found = append(found, f)
+	}
+	for _, name := range names {
 		f := d.inside("administrator-locked", "administrator "+name+" cannot log in: there were too many wrong passwords",
 			fmt.Sprintf("%d failures", locked[name]), "no lock", "user "+name+" in realm "+d.Stack.Realm.Name+"; the lock ends by itself within a quarter of an hour")
-		f.Fix = d.console("realm " + d.Stack.Realm.Name + ", Users, " + name + ": Unlock user")
+		f.Fix = d.console("realm " + d.Stack.Realm.Name + ", Users, " + name + ": Unlock user; until then `" + d.Tool + " break-glass` lets an operator into MLflow")
 		found = append(found, f)
 	}
 	return found

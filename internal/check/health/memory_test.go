@@ -57,10 +57,3 @@ func TestAnImageIsOldByTheDayOfItsPackagesAndNotOfItsLastLayer(t *testing.T) {
 	_, err = d.judgeAge(MLflow, "", "", now)
 	require.Error(t, err, "an age that nobody knows is no health")
 }
-
-func TestALockedAdministratorIsNamed(t *testing.T) {
-	found := a().judgeLocks(map[string]int{"zoe": 10, "ann": 12})
-	require.Equal(t, []string{"administrator-locked", "administrator-locked"}, told(found))
-	require.Contains(t, found[0].Summary, "ann")
-	require.Contains(t, found[0].Fix, "console --stack x")
-}

@@ -19,6 +19,8 @@ type inRealm struct {
 	groups []string
 	// locked are administrators whom wrong passwords have locked, with how often.
 	locked map[string]int
+	// anyFree says that there is an administrator whom nothing has locked.
+	anyFree bool
 }
 
 // lookAtRealm asks the admin API with the program's own service account.
@@ -54,7 +56,7 @@ func (d *doctor) readRealm(ctx context.Context) (seen inRealm, err error) {
 	for _, group := range groups {
 		seen.groups = append(seen.groups, gocloak.PString(group.Name))
 		if gocloak.PString(group.Name) == d.Stack.Realm.AdminGroup && err == nil {
-			seen.locked, err = lockedMembers(ctx, api.GoCloak, token, name, gocloak.PString(group.ID))
+			seen.locked, seen.anyFree, err = lockedMembers(ctx, api.GoCloak, token, name, gocloak.PString(group.ID))
 		}
 	}
 	return seen, err
@@ -90,7 +92,7 @@ func (d *doctor) judgeRealm(seen inRealm) (found []Finding) {
 				"groups "+strings.Join(seen.groups, ", "), group, "group "+group))
 		}
 	}
-	found = append(found, d.judgeLocks(seen.locked)...)
+	found = append(found, d.judgeLocks(seen.locked, seen.anyFree)...)
 	if seen.client == nil {
 		return append(found, d.inside("client-missing", "Keycloak has no client "+d.Stack.Realm.ClientID+": it says Client not found", "no such client", "the client",
 			"client "+d.Stack.Realm.ClientID))

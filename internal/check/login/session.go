@@ -72,6 +72,7 @@ func (p *proof) checks() []check {
 		{name: "identity-sync", run: p.checkIdentitySync, next: "docker logs --tail 50 {keeper}; `mlflow-sso up` grants the identity sync its right to view users", needs: []string{"discovery"}},
 		{name: "password-grant", run: p.checkPasswordGrant, next: "`mlflow-sso up` shuts the client admin-cli of the realm", needs: []string{"login-member"}},
 		{name: "redis-password", run: p.checkRedisPassword, next: "docker logs --tail 50 {redis}"},
+		{name: "data-volumes", run: p.checkDataVolumes, next: "`mlflow-sso doctor` says what became of them"},
 		{name: "default-passwords", run: p.checkDefaultPasswords, next: "change that password at once", needs: []string{"login-member"}},
 		{name: "logout", run: p.checkLogout, next: mlflowLog, needs: []string{"login-member"}},
 		{name: "cleanup", run: p.checkCleanup, next: "log in to Keycloak's admin console and delete the users whose names begin with " + temporaryPrefix, always: true},

@@ -56,6 +56,11 @@ func (c *Client) Post(ctx context.Context, realm, path string, into any, query .
 	return c.do(ctx, http.MethodPost, realm, path, nil, into, query)
 }
 
+// Delete removes a document of a realm.
+func (c *Client) Delete(ctx context.Context, realm, path string) error {
+	return c.do(ctx, http.MethodDelete, realm, path, nil, nil, nil)
+}
+
 func (c *Client) do(ctx context.Context, method, realm, path string, body, into any, query []string) error {
 	request := c.GetRequestWithBearerAuth(ctx, c.Token)
 	if body != nil {

@@ -51,6 +51,13 @@ func TestEachThingThatDiffersIsNamedOnceWithWhatWasGotAndWanted(t *testing.T) {
 	}, said(compare(got, want)))
 }
 
+func TestSigningEverybodyOutIsNoDifference(t *testing.T) {
+	want := flat(t, `{"enabled":true,"notBefore":0,"clients":[{"clientId":"x","enabled":true,"notBefore":0}]}`)
+	got := flat(t, `{"enabled":true,"notBefore":1790000000,"clients":[{"clientId":"x","enabled":true,"notBefore":1790000000}]}`)
+
+	require.Empty(t, compare(got, want))
+}
+
 func TestTheStepsOfALoginGoByTheirPlace(t *testing.T) {
 	want := flat(t, `{"authenticationFlows":[{"alias":"browser","authenticationExecutions":[{"authenticator":"cookie"},{"authenticator":"form"}]}]}`)
 	got := flat(t, `{"authenticationFlows":[{"alias":"browser","authenticationExecutions":[{"authenticator":"form"},{"authenticator":"cookie"}]}]}`)

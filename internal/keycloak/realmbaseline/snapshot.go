@@ -19,8 +19,10 @@ type document map[string]json.RawMessage
 const pathSeparator = " / "
 
 // chosen are members that Keycloak chooses for each realm, or that are no part of it.
+// notBefore is when sessions were last signed out, in the realm and in each client: it is
+// a measure that was taken, not a setting, and to undo it would let stolen tokens in again.
 func chosen() []string {
-	return []string{"id", "containerId", "parentId", "createdTimestamp", "keycloakVersion"}
+	return []string{"id", "containerId", "parentId", "createdTimestamp", "keycloakVersion", "notBefore"}
 }
 
 // flatten takes up an export. Texts that differ from stack to stack, such as its

@@ -15,6 +15,8 @@ type Invitation struct {
 	Username, Email string
 	// Password is good for one login; empty where a mail was sent.
 	Password string
+	// Unlocked is the number of wrong passwords that had locked the user; 0 if nothing had.
+	Unlocked int
 	// Until is when the link in the mail ends; zero for a password, which ends by the
 	// first login.
 	Until time.Time
@@ -53,14 +55,23 @@ func (r *Realm) Invite(ctx context.Context, username string, lasts time.Duration
 			return nil, fmt.Errorf("%s logs in by %s, and needs no password here", username, place)
 		}
 	}
+	// A locked user cannot use a new password, and Keycloak does not say why.
+	unlocked, err := r.unlock(ctx, who)
+	if err != nil {
+		return nil, err
+	}
 	mail, err := r.HasMail(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if mail {
-		return r.write(ctx, who, lasts)
+		invitation, err := r.write(ctx, who, lasts)
+		if err == nil {
+			invitation.Unlocked = unlocked
+		}
+		return invitation, err
 	}
-	invitation := &Invitation{Username: username, Email: gocloak.PString(who.Email), Password: newPassword()}
+	invitation := &Invitation{Username: username, Email: gocloak.PString(who.Email), Password: newPassword(), Unlocked: unlocked}
 	if err := r.api.SetPassword(ctx, r.api.Token, gocloak.PString(who.ID), r.stack.Realm.Name, invitation.Password, true); err != nil {
 		return nil, r.failed("give "+username+" a password for one login", err)
 	}

@@ -7,12 +7,17 @@ import (
 
 // ReplacedVolumes are the names of the volumes that the settings have no use for, since
 // what was in them is external.
-func ReplacedVolumes(c *config.Config) []string {
+func ReplacedVolumes(c *config.Config) []string { return volumes(c, true) }
+
+// DataVolumes are the names of the volumes with the stack's data.
+func DataVolumes(c *config.Config) []string { return volumes(c, false) }
+
+func volumes(c *config.Config, external bool) []string {
 	var names []string
-	if c.Postgres.External != nil {
+	if (c.Postgres.External != nil) == external {
 		names = append(names, naming.Volume(c.Name, naming.PostgresData))
 	}
-	if c.Artifacts.S3 != nil {
+	if (c.Artifacts.S3 != nil) == external {
 		names = append(names, naming.Volume(c.Name, naming.MLflowArtifacts))
 	}
 	return names

@@ -16,6 +16,7 @@ import (
 // Identity sync's jobs.
 const (
 	Follow     = "follow"
+	SignOut    = "sign-out"
 	Prune      = "prune"
 	BreakGlass = "break-glass"
 )
@@ -59,7 +60,7 @@ func Jobs(ctx context.Context, stack outputs.Stack, docker *engine.Engine) (map[
 // Intervals is how often each job of a stack's identity sync runs.
 func Intervals(stack outputs.Stack) map[string]time.Duration {
 	follow := time.Duration(stack.IdentitySync.IntervalSeconds) * time.Second
-	return map[string]time.Duration{Follow: follow, BreakGlass: follow, Prune: time.Duration(stack.IdentitySync.PruneIntervalSeconds) * time.Second}
+	return map[string]time.Duration{Follow: follow, SignOut: follow, BreakGlass: follow, Prune: time.Duration(stack.IdentitySync.PruneIntervalSeconds) * time.Second}
 }
 
 // Overdue says of a job whether it should have succeeded again by now.

@@ -29,7 +29,7 @@ func Ports(n int) ([]int, error) {
 		port := first + int(offset.Int64())
 		listener, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
 		if err != nil {
-			continue // somebody listens there
+			continue // another process listens there
 		}
 		defer func() { _ = listener.Close() }()
 		ports = append(ports, port)

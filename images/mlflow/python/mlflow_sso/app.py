@@ -20,14 +20,18 @@ from mlflow_sso import (
     atomic_batches,
     auth_unavailable,
     authorization,
+    browser_pages,
     connection_limits,
     fast_path,
     jwks_cache,
+    keycloak_sessions,
+    login_attempts,
     logout_metadata,
     request_bounds,
     resilient_cache,
     slow_client_timeout,
     tcp_nodelay,
+    telemetry_banner,
 )
 from mlflow_sso.asgi_wsgi_bridge import Bridge
 from mlflow_sso.logout_metadata import MetadataAwareLogout
@@ -71,10 +75,14 @@ def change(application, workers):
     auth_unavailable.install_auth_outage_503()
     resilient_cache.install_resilient_cache()
     jwks_cache.install_jwks_cache()
+    keycloak_sessions.record_keycloak_sessions()
+    login_attempts.keep_attempts()
+    browser_pages.show_pages(application)
+    telemetry_banner.hide_telemetry_banner()
     request_bounds.change(application)
     connection_limits.limit_heads()
     connection_limits.log_no_query()
 
 
 change(plugin, int(os.environ["MLFLOW_WORKERS"]))
-app = NoDelayProtocol(SlowClientTimeout(request_bounds.around(MetadataAwareLogout(plugin)), process_limits.TAKE))
+app = NoDelayProtocol(SlowClientTimeout(request_bounds.around(browser_pages.Pages(MetadataAwareLogout(plugin))), process_limits.TAKE))

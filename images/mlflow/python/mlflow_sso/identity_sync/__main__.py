@@ -13,9 +13,11 @@ import psycopg
 from mlflow_sso.identity_sync.expire_break_glass import revoke_expired
 from mlflow_sso.identity_sync.jobs import Job, status
 from mlflow_sso.identity_sync.keycloak_directory import Directory
+from mlflow_sso.identity_sync.live_logins import holders
 from mlflow_sso.identity_sync.mlflow_accounts import Accounts
 from mlflow_sso.identity_sync.prune import prune
 from mlflow_sso.identity_sync.schema import prepare
+from mlflow_sso.identity_sync.sign_out import sign_out
 from mlflow_sso.identity_sync.sync import follow
 
 # Seconds between two readings of the clock, for a connection, and for one statement.
@@ -54,6 +56,7 @@ def jobs(environment):
     return [
         Job("break-glass", follow_every, lambda connection: revoke_expired(connection, log)),
         Job("follow", follow_every, follow_once),
+        Job("sign-out", follow_every, lambda connection: sign_out(holders(connection), directory, log)),
         Job("prune", prune_every, prune),
     ]
 

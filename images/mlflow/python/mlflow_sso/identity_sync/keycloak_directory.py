@@ -11,6 +11,14 @@ PAGE = 500
 MARGIN = 30
 
 
+class Account:
+    """What Keycloak says of a user's logins. Times are seconds since the epoch; 0 where there was no such moment."""
+
+    def __init__(self, not_before, password_changed, sessions):
+        """sessions are the beginnings of Keycloak's own, by their IDs."""
+        self.not_before, self.password_changed, self.sessions = not_before, password_changed, sessions
+
+
 class DirectoryUnavailable(Exception):
     """Keycloak did not answer what was asked; nothing is known about anybody then."""
 
@@ -25,6 +33,7 @@ class Directory:
         self._client, self._secret = client, secret
         # Each login is remembered by Keycloak, where people look for those of people.
         self._token, self._until = None, 0.0
+        self._kept = requests.Session()
 
     def members(self, wanted, needed):
         """Everybody's groups, by the name that MLflow knows them by, and the groups that are there.
@@ -46,6 +55,30 @@ class Directory:
         if missing := set(needed) - there:
             raise DirectoryUnavailable(f"the realm has no group {', '.join(sorted(missing))}, so nobody is taken for gone")
         return people, there
+
+    def realm_not_before(self):
+        """When all of the realm's sessions were last signed out. The realm says so to everybody."""
+        with requests.Session() as session:
+            return self._ask(session.get, self._realm_url).get("tokens-not-before", 0)
+
+    def account(self, identifier, with_sessions):
+        """A user's logins; None where there is no such user. Sessions and passwords are read only where they are asked for."""
+        session = self._admin_session()
+        path = f"{self._admin_url}/users/{identifier}"
+        user = self._ask(session.get, path, missing=None)
+        if user is None:
+            return None
+        changed, sessions = 0.0, {}
+        if with_sessions:
+            passwords = [c for c in self._ask(session.get, path + "/credentials") if c.get("type") == "password"]
+            changed = max((c.get("createdDate") or 0 for c in passwords), default=0) / 1000
+            sessions = {s["id"]: s["start"] / 1000 for s in self._ask(session.get, path + "/sessions")}
+        return Account(user.get("notBefore") or 0, changed, sessions)
+
+    def _admin_session(self):
+        """A connection that stays open over many questions, with a token that is good now."""
+        self._kept.headers["Authorization"] = "Bearer " + self._valid_token(self._kept)
+        return self._kept
 
     def _valid_token(self, session):
         if time.monotonic() < self._until:
@@ -77,9 +110,12 @@ class Directory:
                 return
             first += PAGE
 
-    def _ask(self, method, url, **more):
+    def _ask(self, method, url, missing=..., **more):
+        """The answer to one question; missing stands for a 404 where that is an answer too."""
         try:
             answer = method(url, timeout=TIMEOUT, allow_redirects=False, **more)
+            if answer.status_code == 404 and missing is not ...:
+                return missing
             if answer.status_code != 200:
                 self._until = 0.0  # the token may be of keys that are gone
                 raise DirectoryUnavailable(f"{url} answers {answer.status_code}, want 200")

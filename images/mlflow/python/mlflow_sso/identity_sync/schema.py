@@ -1,8 +1,14 @@
 """This program's own tables, beside the plugin's."""
 
+# The Keycloak session of each MLflow session; MLflow itself writes it at a login.
+KEYCLOAK_SESSIONS = """
+CREATE TABLE IF NOT EXISTS mlflow_sso_keycloak_sessions (auth_session integer PRIMARY KEY, sid varchar(255) NOT NULL)
+"""
+
 # Who was put to rest and wakes up again with their account in Keycloak; when each job
 # last ran; who was let in past Keycloak, and until when.
-OWN = """
+OWN = f"""
+{KEYCLOAK_SESSIONS};
 CREATE TABLE IF NOT EXISTS mlflow_sso_departures (
   username varchar(255) PRIMARY KEY, at timestamptz NOT NULL DEFAULT now(), reason text NOT NULL);
 CREATE TABLE IF NOT EXISTS mlflow_sso_jobs (

@@ -1,0 +1,69 @@
+package hostvolume
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/volume"
+	"github.com/docker/docker/client"
+
+	"github.com/mlflow-sso/mlflow-sso/contract/naming"
+)
+
+// answerWithin bounds one question to the daemon.
+const answerWithin = 10 * time.Second
+
+// Docker is a Docker host.
+type Docker struct {
+	// API is the client of its daemon.
+	API client.APIClient
+}
+
+// FromEnvironment is the Docker host that the Docker provider of Pulumi uses. Nothing is
+// asked of it yet.
+func FromEnvironment() (Docker, error) {
+	api, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
+	if err != nil {
+		return Docker{}, fmt.Errorf("docker client from DOCKER_HOST, DOCKER_CERT_PATH and DOCKER_TLS_VERIFY: %w; correct or unset these variables", err)
+	}
+	return Docker{API: api}, nil
+}
+
+// VolumeLabels returns the labels of a volume, and whether there is one of that name.
+func (d Docker) VolumeLabels(ctx context.Context, name string) (map[string]string, bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	found, err := d.API.VolumeInspect(ctx, name)
+	if errdefs.IsNotFound(err) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("ask the Docker daemon: %w", err)
+	}
+	return found.Labels, true, nil
+}
+
+// HasDeployment says whether a volume, a container or a network has the label of the deployment.
+func (d Docker) HasDeployment(ctx context.Context, deployment string) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	own := filters.NewArgs(filters.Arg("label", naming.Deployment+"="+deployment))
+	volumes, err := d.API.VolumeList(ctx, volume.ListOptions{Filters: own})
+	if err != nil {
+		return false, fmt.Errorf("list volumes: %w", err)
+	}
+	networks, err := d.API.NetworkList(ctx, network.ListOptions{Filters: own})
+	if err != nil {
+		return false, fmt.Errorf("list networks: %w", err)
+	}
+	containers, err := d.API.ContainerList(ctx, container.ListOptions{All: true, Filters: own})
+	if err != nil {
+		return false, fmt.Errorf("list containers: %w", err)
+	}
+	return len(volumes.Volumes)+len(networks)+len(containers) > 0, nil
+}

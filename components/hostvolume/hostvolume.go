@@ -1,0 +1,72 @@
+// Package hostvolume compares the volumes of the state with those of the Docker host.
+//
+// Docker makes a volume that does not exist when a container mounts it: empty, and without
+// labels. So a data volume that was removed behind Pulumi's back would be replaced by an empty
+// one in silence. The comparison is by name and by the label of the deployment. The program
+// makes it between a volume and the containers that mount it, the tool before an update.
+package hostvolume
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/mlflow-sso/mlflow-sso/contract/naming"
+)
+
+// AcceptFlag is the flag of `mlflow-sso up` that goes on with the volumes as they are.
+const AcceptFlag = "--accept-volumes"
+
+// The ways in which the host differs from the state.
+var (
+	// ErrMissing says that the host has no such volume.
+	ErrMissing = errors.New("it does not exist on this Docker host")
+	// ErrUnmanaged says that Docker or another user made it.
+	ErrUnmanaged = errors.New("it does not have this deployment's label: Docker makes such a volume, empty, when a container mounts one that does not exist")
+	// ErrRenamed says that the setting `name` has changed.
+	ErrRenamed = errors.New("the setting `name` has changed, and no volume can be renamed")
+)
+
+// Host is the Docker host.
+type Host interface {
+	// VolumeLabels returns the labels of a volume, and whether there is one of that name.
+	VolumeLabels(ctx context.Context, name string) (map[string]string, bool, error)
+	// HasDeployment says whether anything on the host has the label of the deployment.
+	HasDeployment(ctx context.Context, deployment string) (bool, error)
+}
+
+// Recorded is a volume as the state has it.
+type Recorded struct {
+	Name string
+	// Deployment is the value of its label; empty for one that was accepted without.
+	Deployment string
+}
+
+// Compare looks for a volume of the state on the host. The error wraps ErrMissing or
+// ErrUnmanaged where it is not there, or not the same one.
+func Compare(ctx context.Context, host Host, recorded Recorded) error {
+	labels, exists, err := host.VolumeLabels(ctx, recorded.Name)
+	switch {
+	case err != nil:
+		return fmt.Errorf("volume %s: %w", recorded.Name, err)
+	case !exists:
+		return fmt.Errorf("volume %s: %w", recorded.Name, ErrMissing)
+	case recorded.Deployment != "" && labels[naming.Deployment] != recorded.Deployment:
+		return fmt.Errorf("volume %s: %w", recorded.Name, ErrUnmanaged)
+	}
+	return nil
+}
+
+// Explain says of differences what they mean, and what to do. An error that is none of the
+// above stays as it is.
+func Explain(err error) error {
+	switch {
+	case errors.Is(err, ErrRenamed):
+		return fmt.Errorf("%w\nnothing was changed. Set `name` back, or bring a copy up under the new name from a snapshot (`mlflow-sso restore --source`)", err)
+	case errors.Is(err, ErrMissing), errors.Is(err, ErrUnmanaged):
+		return fmt.Errorf("%w\nwhat the stack has stored there is not on this host. Point DOCKER_HOST at the right one; or bring the data back from a snapshot: "+
+			"`mlflow-sso destroy --delete-data`, then `mlflow-sso restore`; or go on with the volumes as they are: `mlflow-sso up %s` creates missing ones empty, "+
+			"uses the others as they are, and deletes nothing", err, AcceptFlag)
+	}
+	return err
+}

@@ -1,0 +1,72 @@
+package hostvolume
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/pulumi/pulumi-docker/sdk/v4/go/docker"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-sso/mlflow-sso/contract/naming"
+)
+
+type hostKey struct{}
+
+// With returns a context in which volumes are compared with those of a host.
+func With(ctx *pulumi.Context, host Host) *pulumi.Context { return ctx.WithValue(hostKey{}, host) }
+
+// Volume is a volume of the program.
+type Volume struct {
+	// Name is for the containers that mount it: it is known once the volume was compared with
+	// the host's, and fails where they differ.
+	Name pulumi.StringOutput
+	// Deployment is the value of its label as the state has it; empty for a volume that was
+	// accepted without.
+	Deployment pulumi.StringOutput
+}
+
+// Checked compares a volume with the host's. Want is the name that the settings give it. A volume
+// that does not exist yet has no mount point, and is not compared.
+func Checked(ctx *pulumi.Context, volume *docker.Volume, deployment, want string) Volume {
+	host, _ := ctx.Value(hostKey{}).(Host)
+	preview := ctx.DryRun()
+	name := pulumi.All(volume.Name, volume.Mountpoint, volume.Labels).ApplyTWithContext(ctx.Context(),
+		func(within context.Context, values []any) (string, error) {
+			name, mountpoint, labels := values[0].(string), values[1].(string), values[2].([]docker.VolumeLabel)
+			if name != want {
+				return "", Explain(fmt.Errorf("volume %s: %w: %s is expected", name, ErrRenamed, want))
+			}
+			if host == nil || mountpoint == "" {
+				return name, nil
+			}
+			recorded := Recorded{Name: name, Deployment: deploymentOf(labels)}
+			return name, Explain(check(within, host, recorded, deployment, preview))
+		}).(pulumi.StringOutput)
+	return Volume{Name: name, Deployment: volume.Labels.ApplyT(deploymentOf).(pulumi.StringOutput)}
+}
+
+// check is Compare. A preview may be made on another machine: only a host that has something
+// of the deployment, or a volume of that name, is taken for the right one, and one that does
+// not answer is none.
+func check(ctx context.Context, host Host, recorded Recorded, deployment string, preview bool) error {
+	if preview {
+		has, err := host.HasDeployment(ctx, deployment)
+		if err != nil {
+			return nil //nolint:nilerr // a preview needs no Docker host
+		}
+		_, exists, err := host.VolumeLabels(ctx, recorded.Name)
+		if err != nil || !has && !exists {
+			return nil //nolint:nilerr // as above
+		}
+	}
+	return Compare(ctx, host, recorded)
+}
+
+func deploymentOf(labels []docker.VolumeLabel) string {
+	for _, l := range labels {
+		if l.Label == naming.Deployment {
+			return l.Value
+		}
+	}
+	return ""
+}
