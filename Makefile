@@ -39,6 +39,10 @@ up: $(tool) ## prepare this machine, deploy the stack and verify its logins (STA
 preview: $(tool) ## show what `make up` would change, without changing anything
 	$(tool) preview --stack $(STACK)
 
+.PHONY: plugin
+plugin: $(tool) ## build the project's own Pulumi plugin, which plain `pulumi up` needs
+	ln -sfn ../$(tool) plugin/pulumi-resource-mlflow-sso
+
 .PHONY: test
 test: format vet lint unit mutation ## all checks that need neither Docker nor Pulumi
 

@@ -197,12 +197,19 @@ func (p *Platform) makeRealm(ctx *pulumi.Context, opts ...pulumi.ResourceOption)
 	if err != nil {
 		return err
 	}
-	admin := p.keycloak.Admin
+	admin, frontend := p.keycloak.Admin, ""
 	if p.edge != nil {
-		admin = admin.WithReady(p.edge.Ready)
+		// The console logs in at the realm's own address. Behind an edge that is this host's
+		// loopback, since the edge shows realm master to nobody.
+		admin, frontend = admin.WithReady(p.edge.Ready), admin.URL
 	}
 	p.realm, err = realm.New(ctx, "realm", &realm.Args{
-		Admin:               admin,
+		Admin:          admin,
+		AdminFrontend:  frontend,
+		PermanentAdmin: p.keycloak.PermanentAdmin,
+
+		PermanentAdminEdition: p.permanentAdminVersion(),
+
 		Public:              p.keycloak.Public,
 		Internal:            p.keycloak.Internal,
 		Application:         p.config.MLflow.PublicURL,

@@ -6,11 +6,22 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/hostvolume"
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
 	"github.com/mlflow-sso/mlflow-sso/config"
+	"github.com/mlflow-sso/mlflow-sso/contract/pulumiplugin"
 )
 
 // ImagesFolder is where the images' folders are, from the project's own folder,
 // in which Pulumi runs the program.
 const ImagesFolder = "images"
+
+// WithPlugin runs a program only where Pulumi finds the project's own plugin.
+func WithPlugin(program pulumi.RunFunc) pulumi.RunFunc {
+	return func(ctx *pulumi.Context) error {
+		if err := pulumiplugin.Check(); err != nil {
+			return err
+		}
+		return program(ctx)
+	}
+}
 
 // Program is the whole Pulumi program: settings, stack, outputs.
 func Program(ctx *pulumi.Context) error {

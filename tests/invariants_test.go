@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/config"
+	"github.com/mlflow-sso/mlflow-sso/contract/pulumiplugin"
 	"github.com/mlflow-sso/mlflow-sso/platform"
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/pulumimock"
 )
@@ -71,9 +73,14 @@ func TestDataIsProtectedWhereAskedForAndNowhereElse(t *testing.T) {
 
 func TestNothingDependsOnAComponent(t *testing.T) {
 	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
+		components := map[string]bool{}
+		for _, made := range r.Resources {
+			components[made.Key()] = !made.Custom
+		}
+		require.Contains(t, slices.Collect(maps.Values(components)), true)
 		for _, made := range r.Resources {
 			for _, needed := range made.DependsOn {
-				require.False(t, strings.HasPrefix(needed, "mlflow-sso:"), "%s depends on %s, want on the resource itself: which children count is a race", made.Key(), needed)
+				require.False(t, components[needed], "%s depends on %s, want on the resource itself: which children count is a race", made.Key(), needed)
 			}
 		}
 	})
@@ -92,13 +99,16 @@ func TestMLflowStartsWithoutWaitingForKeycloak(t *testing.T) {
 
 func TestEverythingInsideKeycloakNamesItsProviderAndGoesWithItsContainer(t *testing.T) {
 	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
+		providers := map[string]string{"keycloak": providerType + "::realm-keycloak", "mlflow-sso": pulumiplugin.ProviderType + "::realm-own"}
 		checked := 0
 		for _, made := range r.Resources {
-			if !strings.HasPrefix(made.Type, "keycloak:") {
+			pkg, _, _ := strings.Cut(made.Type, ":")
+			provider, ok := providers[pkg]
+			if !ok || !made.Custom {
 				continue
 			}
 			checked++
-			require.Equal(t, providerType+"::realm-keycloak", made.Provider, "of %s", made.Key())
+			require.Equal(t, provider, made.Provider, "of %s", made.Key())
 			require.Equal(t, containerType+"::keycloak-container", made.DeletedWith, "of %s", made.Key())
 			require.Contains(t, needs(r, made.Key()), containerType+"::keycloak-container", "%s would be made before Keycloak answers", made.Key())
 		}

@@ -155,8 +155,8 @@ func TestEachCredentialIsGivenToThoseWhoNeedItAndToNobodyElse(t *testing.T) {
 		credentials.PostgresMLflowAuth:  {"keeper-container OIDC_USERS_DB_URI", "mlflow-container OIDC_USERS_DB_URI", "postgres-container POSTGRES_PASSWORD_MLFLOW_AUTH"},
 		credentials.PostgresKeycloak:    {"keycloak-container KC_DB_PASSWORD", "postgres-container POSTGRES_PASSWORD_KEYCLOAK"},
 		credentials.Redis:               {"mlflow-container CACHE_REDIS_URL", "redis-container REDIS_PASSWORD"},
-		credentials.KeycloakAdmin:       {"keycloak-container KC_BOOTSTRAP_ADMIN_PASSWORD", "output keycloak.admin.password"},
-		credentials.KeycloakProvider:    {"keycloak-container KC_BOOTSTRAP_ADMIN_CLIENT_SECRET", "output keycloak.provider.secret", "realm-keycloak clientSecret"},
+		credentials.KeycloakAdmin:       {"keycloak-container KC_BOOTSTRAP_ADMIN_PASSWORD", "output keycloak.admin.password", "realm-master adminPassword", "realm-password-admin password"},
+		credentials.KeycloakProvider:    {"keycloak-container KC_BOOTSTRAP_ADMIN_CLIENT_SECRET", "output keycloak.provider.secret", "realm-keycloak clientSecret", "realm-own clientSecret"},
 		credentials.MLflowClient:        {"mlflow-container OIDC_CLIENT_SECRET", "realm-client clientSecret"},
 		credentials.MLflowSession:       {"mlflow-container SECRET_KEY"},
 		credentials.MLflowSessionTokens: {"mlflow-container SESSION_TOKEN_ENCRYPTION_KEY"},
@@ -164,9 +164,9 @@ func TestEachCredentialIsGivenToThoseWhoNeedItAndToNobodyElse(t *testing.T) {
 		credentials.MLflowGateway:       {"mlflow-container MLFLOW_CRYPTO_KEK_PASSPHRASE"},
 	}
 	demo := map[credentials.Label][]string{
-		credentials.DemoAdmin:    {"output demoUsers[0].password", "realm-user-demo-admin initialPassword.value"},
-		credentials.DemoMember:   {"output demoUsers[1].password", "realm-user-demo-member initialPassword.value"},
-		credentials.DemoOutsider: {"output demoUsers[2].password", "realm-user-demo-outsider initialPassword.value"},
+		credentials.DemoAdmin:    {"output demoUsers[0].password", "realm-password-demo-admin password", "realm-user-demo-admin initialPassword.value"},
+		credentials.DemoMember:   {"output demoUsers[1].password", "realm-password-demo-member password", "realm-user-demo-member initialPassword.value"},
+		credentials.DemoOutsider: {"output demoUsers[2].password", "realm-password-demo-outsider password", "realm-user-demo-outsider initialPassword.value"},
 	}
 	// Only where something needs it: see tests/machines_test.go.
 	accessAdmin := 1

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mlflow-sso/mlflow-sso/components/identity"
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/adminrealm"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
@@ -45,8 +46,8 @@ up or verify.`,
 		Args:        noArguments,
 		Annotations: exits(map[int]string{exitFailed: "access was not granted, or not revoked in time"}),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if duration < consoleMin || duration > adminrealm.SessionMax {
-				return usageError{fmt.Errorf("--duration: got %s, want %s to %s", duration, consoleMin, adminrealm.SessionMax)}
+			if duration < consoleMin || duration > identity.SessionMax {
+				return usageError{fmt.Errorf("--duration: got %s, want %s to %s", duration, consoleMin, identity.SessionMax)}
 			}
 			stack, err := ofStack(cmd.Context(), *which)
 			if err != nil {

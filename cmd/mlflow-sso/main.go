@@ -9,15 +9,15 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/mlflow-sso/mlflow-sso/cmd/mlflow-sso/internal/noquery"
-	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/accessprovider"
+	"github.com/mlflow-sso/mlflow-sso/internal/provider"
 	"github.com/mlflow-sso/mlflow-sso/platform"
 )
 
 func main() {
 	noquery.Restore()
-	// Pulumi starts the tool under another name as its plugin for MLflow's permissions.
-	if accessprovider.IsPlugin() {
-		if err := accessprovider.Main(); err != nil {
+	// Pulumi starts the tool under another name as the project's own plugin.
+	if provider.IsPlugin() {
+		if err := provider.Main(); err != nil {
 			_, _ = fmt.Fprintln(os.Stderr, "error:", err)
 			os.Exit(exitFailed)
 		}

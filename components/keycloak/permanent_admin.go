@@ -19,8 +19,8 @@ func (a *Args) permanentAdmin() PermanentAdmin {
 	return PermanentAdmin{Username: AdminUsername, Password: pulumi.ToSecret(a.AdminPassword).(pulumi.StringOutput)}
 }
 
-// bootstrapPermanentAdmin makes the server create the administrator at its first start. At a later
-// one it takes no notice; the tool does it then, see internal/keycloak/adminrealm.
+// bootstrapPermanentAdmin makes the server create the administrator at its first start. A later
+// start ignores it; then the resource of realm master does it, see package identity.
 func (a *Args) bootstrapPermanentAdmin(env map[string]pulumi.StringInput) {
 	if who := a.permanentAdmin(); who.Username != "" {
 		env["KC_BOOTSTRAP_ADMIN_USERNAME"] = pulumi.String(who.Username)

@@ -3,7 +3,7 @@
 // MLflow's plugin keeps both in its database, behind an API for administrators. The
 // access admin is one: a client at Keycloak whose service account is identified by its
 // unique `sub`. It acts only inside MLflow's container (package accessclient of the tool),
-// through the Pulumi provider in the tool (package accessprovider). So an access rule is a
+// through the Pulumi provider in the tool (package provider). So an access rule is a
 // resource like any other: a preview shows it, a refresh finds manual changes, and a rule
 // that is removed from the settings is deleted.
 //
@@ -22,6 +22,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/mlflow"
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
 	"github.com/mlflow-sso/mlflow-sso/contract/accessrule"
+	"github.com/mlflow-sso/mlflow-sso/contract/pulumiplugin"
 )
 
 // The types in the state. Those of resources are the plugin's own.
@@ -29,7 +30,6 @@ const (
 	TypeToken       = "mlflow-sso:permissions:Permissions"
 	formerTypeToken = "mlflow-sso:access:Access"
 
-	ProviderType       = "pulumi:providers:mlflow-sso"
 	AccessAdminType    = "mlflow-sso:permissions:AccessAdmin"
 	ServiceAccountType = "mlflow-sso:permissions:ServiceAccount"
 	GrantType          = "mlflow-sso:permissions:Grant"
@@ -41,13 +41,6 @@ var formerTypes = map[string]string{
 	ServiceAccountType: "mlflow-sso:access:ServiceAccount",
 	GrantType:          "mlflow-sso:access:Grant",
 }
-
-// PluginName and PluginVersion are how Pulumi finds the plugin. The version is that of
-// how resources are written down, not the tool's.
-const (
-	PluginName    = "mlflow-sso"
-	PluginVersion = "1.0.0"
-)
 
 // Args say who is known and who may what.
 type Args struct {
@@ -123,13 +116,13 @@ type builder struct {
 
 func (b *builder) connect() error {
 	b.plugin = &plugin{}
-	err := b.ctx.RegisterResource(ProviderType, b.name+"-mlflow", pulumi.Map{
+	err := b.ctx.RegisterResource(pulumiplugin.ProviderType, b.name+"-mlflow", pulumi.Map{
 		// Not what is known once the container is there: Pulumi makes a provider also in an
 		// update of other things alone, such as the first of a restore.
 		"container":    pulumi.String(b.args.MLflow.Name),
 		"clientId":     pulumi.String(b.args.AccessAdmin.Name),
 		"clientSecret": pulumi.ToSecret(b.args.AccessAdmin.Secret),
-	}, b.plugin, childopts.Options(b.component, pulumi.Version(PluginVersion))...)
+	}, b.plugin, childopts.Options(b.component, pulumi.Version(pulumiplugin.Version))...)
 	if err != nil {
 		return fmt.Errorf("plugin: %w", err)
 	}
@@ -141,7 +134,7 @@ func (b *builder) connect() error {
 func (b *builder) make(token, name string, inputs pulumi.Map) (*resource, error) {
 	made := &resource{}
 	err := b.ctx.RegisterResource(token, b.name+"-"+name, inputs, made, childopts.Options(b.component,
-		childopts.FormerType(formerTypes[token]), pulumi.Provider(b.plugin), pulumi.Version(PluginVersion), pulumi.DeletedWith(b.args.MLflow.Ready),
+		childopts.FormerType(formerTypes[token]), pulumi.Provider(b.plugin), pulumi.Version(pulumiplugin.Version), pulumi.DeletedWith(b.args.MLflow.Ready),
 		pulumi.DependsOn([]pulumi.Resource{b.args.MLflow.Ready}))...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)

@@ -7,6 +7,8 @@ import (
 	"github.com/pulumi/pulumi-keycloak/sdk/v6/go/keycloak"
 	"github.com/pulumi/pulumi-keycloak/sdk/v6/go/keycloak/openid"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-sso/mlflow-sso/components/identity"
 )
 
 // profile lets only an administrator set a person's user name and address.
@@ -80,7 +82,7 @@ func (b *builder) client() error {
 
 // syncClient is a client for a program, which no browser may use.
 func (b *builder) syncClient() error {
-	_, err := openid.NewClient(b.ctx, b.name+"-watcher", &openid.ClientArgs{
+	made, err := openid.NewClient(b.ctx, b.name+"-watcher", &openid.ClientArgs{
 		RealmId:      b.made.ID(),
 		ClientId:     pulumi.String(b.component.SyncClient.ID),
 		Name:         pulumi.String("The keeper, which sees who is in which group"),
@@ -98,6 +100,7 @@ func (b *builder) syncClient() error {
 	if err != nil {
 		return fmt.Errorf("client %s: %w", b.component.SyncClient.ID, err)
 	}
+	b.syncMade = made
 	return nil
 }
 
@@ -159,6 +162,12 @@ func (b *builder) users() error {
 				Value: pulumi.ToSecret(user.Password).(pulumi.StringOutput), Temporary: pulumi.Bool(false),
 			},
 		}, b.childOpts()...)
+		if err != nil {
+			return fmt.Errorf("user %s: %w", user.Username, err)
+		}
+		_, err = identity.NewPassword(b.ctx, b.name+"-password-"+user.Username, &identity.PasswordArgs{
+			Realm: b.made.Realm, Username: made.Username, Password: user.Password, Version: user.Edition,
+		}, b.ownOpts()...)
 		if err != nil {
 			return fmt.Errorf("user %s: %w", user.Username, err)
 		}

@@ -19,6 +19,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/mlflow-sso/mlflow-sso/components/childopts"
+	"github.com/mlflow-sso/mlflow-sso/components/identity"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
 	keycloakserver "github.com/mlflow-sso/mlflow-sso/components/keycloak"
 	"github.com/mlflow-sso/mlflow-sso/contract/address"
@@ -49,8 +50,8 @@ type User struct {
 	FirstName, LastName string
 	// Group is the group the person is in; empty for none.
 	Group string
-	// Password is the first one; the person may change it. Another one later is not set
-	// here, see internal/keycloak/adminrealm. Edition says which one it is.
+	// Password is the first one; the person may change it. Edition says which one it is: where
+	// another one was set last, this one is set.
 	Password pulumi.StringOutput
 	Edition  string
 }
@@ -66,6 +67,12 @@ func (u User) Email() string { return u.Username + "@example.com" }
 type Args struct {
 	// Admin is how to reach Keycloak's admin API.
 	Admin keycloakserver.Admin
+	// AdminFrontend is where Keycloak's administrators log in; empty for its public address.
+	AdminFrontend string
+	// PermanentAdmin is the administrator who may log in at any time, if there is one, and
+	// PermanentAdminEdition says which password that one has.
+	PermanentAdmin        keycloakserver.PermanentAdmin
+	PermanentAdminEdition string
 	// Public is what a browser sees of Keycloak, Internal what MLflow calls.
 	Public   address.Public
 	Internal address.Internal
@@ -105,6 +112,8 @@ func (a *Args) Validate() error {
 	}
 	var m argcheck.List
 	m.Require(!a.Admin.IsZero(), "Admin is missing, want access to Keycloak")
+	m.Require((a.PermanentAdmin.Username != "") == (a.PermanentAdminEdition != ""), "PermanentAdminEdition is %q for the administrator %q, want it exactly where there is one",
+		a.PermanentAdminEdition, a.PermanentAdmin.Username)
 	m.Require(!a.Public.IsZero() && !a.Internal.IsZero(), "Public or Internal is missing, want both addresses of Keycloak")
 	m.Require(!a.Application.IsZero(), "Application is missing, want the address of MLflow in the browser")
 	for _, path := range []string{a.RedirectPath, a.LogoutPath} {
@@ -190,7 +199,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		return nil, fmt.Errorf("realm %q: %w", name, err)
 	}
 	b := &builder{ctx: ctx, name: name, args: args, component: r}
-	for _, step := range []func() error{b.provider, b.realm, b.events, b.profile, b.client, b.mappers, b.syncClient, b.groups, b.users, b.machines} {
+	for _, step := range []func() error{b.provider, b.adminRealm, b.realm, b.events, b.profile, b.client, b.mappers, b.syncClient, b.builtin, b.groups, b.users, b.machines} {
 		if err := step(); err != nil {
 			return nil, fmt.Errorf("realm %q: %w", name, err)
 		}
@@ -210,6 +219,9 @@ type builder struct {
 	component *Realm
 
 	keycloak *keycloak.Provider
+	own      *identity.Provider
+	master   *identity.AdminRealm
+	syncMade *openid.Client
 	made     *keycloak.Realm
 	openid   *openid.Client
 	byGroup  map[string]*keycloak.Group
@@ -276,7 +288,7 @@ func (b *builder) realm() (err error) {
 		// No token outlives the session at Keycloak, so both last as long.
 		SsoSessionIdleTimeout: day,
 		SsoSessionMaxLifespan: day,
-	}, append(b.childOpts(), pulumi.DependsOn([]pulumi.Resource{b.args.Admin.Ready}))...)
+	}, append(b.childOpts(), pulumi.DependsOn([]pulumi.Resource{b.args.Admin.Ready, b.master.Ready}))...)
 	if err != nil {
 		return fmt.Errorf("realm: %w", err)
 	}

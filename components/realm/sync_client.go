@@ -2,8 +2,8 @@ package realm
 
 import "github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-// SyncClientID is the client of the identity sync. The tool grants it the role to view
-// users after an update: the role belongs to a client that Keycloak creates.
+// SyncClientID is the client of the identity sync. Its one role is to view users, which
+// belongs to a client that Keycloak creates, see package identity.
 const SyncClientID = "mlflow-keeper"
 
 // SyncClient is a service account that may see who is in which group, and change

@@ -11,9 +11,9 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
-// Drift compares what there is, on the host and in Keycloak, with what the
-// program wants and what the tool sets after it, and with what nobody of the stack
-// made; it changes nothing, the state neither.
+// Drift compares what exists, on the host and in Keycloak, with what the program and the
+// settings of groups want, and with what nobody of the stack made; it changes nothing, the
+// state neither.
 func Drift(ctx context.Context, s *stack.Stack, step stack.Step) ([]report.Change, error) {
 	if err := driftOfVolumes(ctx, s); err != nil {
 		return nil, fmt.Errorf("comparison: %w", err)
@@ -24,10 +24,6 @@ func Drift(ctx context.Context, s *stack.Stack, step stack.Step) ([]report.Chang
 	}
 	step.Say("compared with what there is")
 	found := compared.Changes()
-	more, err := reconcile.AdminRealmDifferences(ctx, s, step, found)
-	if err != nil {
-		return nil, err
-	}
 	members, err := reconcile.UserDifferences(ctx, s, found)
 	if err != nil {
 		return nil, err
@@ -37,5 +33,5 @@ func Drift(ctx context.Context, s *stack.Stack, step stack.Step) ([]report.Chang
 	unknown = slices.DeleteFunc(unknown, func(c report.Change) bool {
 		return slices.ContainsFunc(members, func(m report.Change) bool { return m.Resource == c.Resource })
 	})
-	return slices.Concat(found, more, members, unknown), err
+	return slices.Concat(found, members, unknown), err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle/reconcile"
 	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle/rotation"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
@@ -28,9 +27,5 @@ func Preview(ctx context.Context, s *stack.Stack, step stack.Step, refresh bool)
 	if err := s.NameVariables(ctx, found); err != nil {
 		return report.Preview{}, fmt.Errorf("preview: %w", err)
 	}
-	passwords, err := reconcile.PendingPasswords(ctx, s)
-	if err != nil {
-		return report.Preview{}, fmt.Errorf("preview: %w", err)
-	}
-	return report.Preview{Stack: s.Name, Changes: append(found.Changes(), passwords...), Same: found.Same()}, nil
+	return report.Preview{Stack: s.Name, Changes: found.Changes(), Same: found.Same()}, nil
 }

@@ -177,9 +177,13 @@ func Outputs(ctx context.Context, which Selection) (outputs.Stack, error) {
 
 func stackOptions(which Selection, m *machine.Machine) (stack.Options, error) {
 	program, err := os.Executable()
+	if err != nil {
+		return stack.Options{}, fmt.Errorf("the tool's own file: %w", err)
+	}
+	own, err := toolchain.OwnPlugin(m.Home, program)
 	return stack.Options{
 		Name: which.Name, File: which.File, Repository: m.Root, Home: m.Home, Docker: m.Docker,
-		PulumiRoot: m.Toolchain.Root, PulumiHome: m.Toolchain.PulumiHome, Environment: m.Toolchain.Environment, Program: program,
+		PulumiRoot: m.Toolchain.Root, PulumiHome: m.Toolchain.PulumiHome, Environment: m.Toolchain.Environment, Program: program, Plugin: own,
 	}, err
 }
 

@@ -51,6 +51,7 @@ func (u *up) actions() []Action {
 		{Name: "decide on the order", Do: u.decide},
 		{Name: "update all but the realm", When: u.keycloakFirst, Do: u.updateKeycloak},
 		{Name: "rotate the secret of the program's client in a Keycloak that runs now", When: u.keycloakFirst, Do: u.rotateClient},
+		{Name: "compare realm master in a Keycloak that runs now", When: u.keycloakFirst, Do: u.compareAdminRealm},
 		{Name: "import what Keycloak has", When: func() bool { return u.plan.Import }, Do: func(ctx context.Context) error {
 			return importer.Import(ctx, u.s, u.step)
 		}},
@@ -58,7 +59,6 @@ func (u *up) actions() []Action {
 			return u.s.Update(ctx, u.step, stack.Everything, u.plan.Refresh)
 		})},
 		{Name: "wait until every container is ready", Do: func(ctx context.Context) error { return u.s.WaitReady(ctx, u.step) }},
-		{Name: "reconcile realm master", Do: u.counted(func(ctx context.Context) (stack.Changes, error) { return reconcile.AdminRealm(ctx, u.s, u.step) })},
 		{Name: "reconcile managed groups and invitations", Do: u.counted(func(ctx context.Context) (stack.Changes, error) {
 			return reconcile.Users(ctx, u.s, u.step)
 		})},
@@ -124,12 +124,19 @@ func (u *up) rotateClient(ctx context.Context) error {
 // going to be asked with it.
 func (u *up) decide(ctx context.Context) (err error) {
 	u.found.newUsers = reconcile.NewlyListed(u.s, u.found.known)
+	u.found.realmChanged = reconcile.AdminRealmDiffers(ctx, u.s)
 	if u.found.refresh() || u.found.newUsers {
 		if u.found.secretOutdated, err = rotation.ProviderSecretOutdated(ctx, u.s); err != nil {
 			return err
 		}
 	}
 	u.plan = planUp(u.found)
+	return nil
+}
+
+// compareAdminRealm sees what could not be compared before Keycloak ran.
+func (u *up) compareAdminRealm(ctx context.Context) error {
+	u.plan.Refresh = u.plan.Refresh || reconcile.AdminRealmDiffers(ctx, u.s)
 	return nil
 }
 

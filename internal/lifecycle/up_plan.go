@@ -7,6 +7,9 @@ type findings struct {
 	recovery
 	// requested says that the caller asks to look first at what there is.
 	requested bool
+	// realmChanged says that an administrator has changed in Keycloak what the project's own provider
+	// sets there. Defences are restored by every update, so that one is refreshed.
+	realmChanged bool
 	// externalKeycloak says that an external database holds what a Keycloak has left there.
 	externalKeycloak bool
 	// databaseMoved says that Keycloak is about to find another database.
@@ -22,7 +25,7 @@ type findings struct {
 func (f findings) inherits() bool { return f.behind && (f.kept || f.externalKeycloak) }
 
 // refresh says whether what there is may differ from the state.
-func (f findings) refresh() bool { return f.recovery.refresh || f.requested }
+func (f findings) refresh() bool { return f.recovery.refresh || f.requested || f.realmChanged }
 
 // Plan is what an update does, and in which order.
 type Plan struct {
@@ -47,7 +50,7 @@ func planUp(f findings) Plan {
 		Refresh:       f.refresh(),
 	}
 	if p.KeycloakFirst {
-		p.RefreshFirst, p.Refresh = f.refresh(), f.requested
+		p.RefreshFirst, p.Refresh = f.refresh(), f.requested || f.realmChanged
 	}
 	if f.databaseMoved && !p.Import {
 		// What the state has of the realm is looked for in the other database before it is believed.

@@ -47,7 +47,7 @@ func isInDatabase(r Member) bool {
 // isInside says of a resource's type whether only Keycloak knows it, or whether it
 // is the way there.
 func isInside(kind string) bool {
-	return strings.HasPrefix(kind, "keycloak:") || kind == "pulumi:providers:keycloak"
+	return strings.HasPrefix(kind, "keycloak:") || strings.HasPrefix(kind, "mlflow-sso:identity:") || kind == "pulumi:providers:keycloak"
 }
 
 func withoutInside(deployment json.RawMessage) (json.RawMessage, error) {

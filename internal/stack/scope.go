@@ -20,18 +20,21 @@ type Scope struct {
 	without []string
 }
 
-// realmResources are all that exists inside Keycloak.
-const realmResources = "**$keycloak:**"
+// What exists inside Keycloak: what its vendor's provider makes, and the project's own one.
+const (
+	realmResources    = "**$keycloak:**"
+	identityResources = "**$mlflow-sso:identity:**"
+)
 
 // The scopes of an update.
 var (
 	// Everything is the whole stack.
 	Everything = Scope{Name: "everything"}
 	// AllButRealm leaves out what exists inside Keycloak, which has to answer first.
-	AllButRealm = Scope{Name: "all but the realm", without: []string{realmResources}}
+	AllButRealm = Scope{Name: "all but the realm", without: []string{realmResources, identityResources}}
 	// DatabasesOnly leaves out every service that would write to databases which are about
 	// to be restored.
-	DatabasesOnly = Scope{Name: "databases only", without: []string{realmResources, "**::keycloak-container", "**::mlflow-container"}}
+	DatabasesOnly = Scope{Name: "databases only", without: []string{realmResources, identityResources, "**::keycloak-container", "**::mlflow-container"}}
 	// RootSecretsOnly are the root secrets, with what they are part of. Pulumi makes providers
 	// whether they are asked for or not, and they are part of something, too.
 	RootSecretsOnly = Scope{Name: "root secrets only", only: []string{

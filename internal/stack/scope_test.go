@@ -20,9 +20,9 @@ func TestAScopeNamesItsResourcesAsPulumiDoes(t *testing.T) {
 		only, without []string
 	}{
 		{scope: Everything},
-		{scope: AllButRealm, without: []string{"urn:pulumi:lab::**$keycloak:**"}},
+		{scope: AllButRealm, without: []string{"urn:pulumi:lab::**$keycloak:**", "urn:pulumi:lab::**$mlflow-sso:identity:**"}},
 		{scope: DatabasesOnly, without: []string{
-			"urn:pulumi:lab::**$keycloak:**", "urn:pulumi:lab::**::keycloak-container", "urn:pulumi:lab::**::mlflow-container",
+			"urn:pulumi:lab::**$keycloak:**", "urn:pulumi:lab::**$mlflow-sso:identity:**", "urn:pulumi:lab::**::keycloak-container", "urn:pulumi:lab::**::mlflow-container",
 		}},
 		{scope: RootSecretsOnly, only: roots},
 		{scope: ImageOnly("mlflow"), only: append(append([]string{}, roots...),

@@ -22,6 +22,7 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/config"
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/contract/pulumiplugin"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
@@ -46,6 +47,9 @@ type Options struct {
 	// Program is a binary that runs the program when Pulumi starts it; empty to
 	// compile the program in Repository.
 	Program string
+	// Plugin is the folder of the project's own Pulumi plugin; empty for the one that the project
+	// file names.
+	Plugin string
 	// Environment is what Pulumi and the program need beside the caller's own
 	// variables, such as where a compiler may keep its cache.
 	Environment map[string]string
@@ -180,6 +184,9 @@ func open(ctx context.Context, options Options, at place, in source) (*Stack, er
 func (s *Stack) environment() (map[string]string, error) {
 	environment := map[string]string{"PULUMI_BACKEND_URL": s.backend()}
 	maps.Copy(environment, s.Environment)
+	if s.Plugin != "" {
+		environment[pulumiplugin.FolderVariable] = s.Plugin
+	}
 	if os.Getenv("TMPDIR") == "" {
 		temporary, err := s.Home.Temporary()
 		if err != nil {

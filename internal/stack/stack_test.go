@@ -17,6 +17,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 	"github.com/stretchr/testify/require"
 
+	"github.com/mlflow-sso/mlflow-sso/contract/pulumiplugin"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
 )
 
@@ -51,6 +52,29 @@ func TestTheMirrorRunsTheProgramInTheRepository(t *testing.T) {
 	original, err := os.ReadFile(filepath.Join(root, projectFile))
 	require.NoError(t, err)
 	require.Equal(t, project, string(original))
+}
+
+// Pulumi reads the copy in another folder, so no path in it is relative.
+func TestTheMirrorNamesThePluginOfTheTool(t *testing.T) {
+	root := repositoryWith(t, "config:\n  mlflow-sso:name: lab\n")
+	named := project + "plugins:\n  providers:\n    - name: mlflow-sso\n      path: ./plugin\n    - name: other\n      path: ./other\n"
+	require.NoError(t, os.WriteFile(filepath.Join(root, projectFile), []byte(named), 0o600))
+	paths := func(s *Stack) (all []string) {
+		require.NoError(t, s.writeMirror())
+		copied, err := workspace.LoadProject(filepath.Join(s.mirror, projectFile))
+		require.NoError(t, err)
+		for _, p := range copied.Plugins.Providers {
+			all = append(all, p.Path)
+		}
+		return all
+	}
+	s := mirrored(t, root)
+	require.Equal(t, []string{filepath.Join(root, "plugin"), filepath.Join(root, "other")}, paths(s))
+	s.Plugin = "/of/this/build"
+	require.Equal(t, []string{"/of/this/build", filepath.Join(root, "other")}, paths(s))
+	environment, err := s.environment()
+	require.NoError(t, err)
+	require.Equal(t, "/of/this/build", environment[pulumiplugin.FolderVariable], "the program checks the same folder")
 }
 
 func TestTheMirrorKeepsTheSaltAndTakesEveryChangeOfTheSettings(t *testing.T) {

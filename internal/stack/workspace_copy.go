@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
+
+	"github.com/mlflow-sso/mlflow-sso/contract/pulumiplugin"
 )
 
 const projectFile = "Pulumi.yaml"
@@ -37,6 +39,22 @@ func (s *Stack) edited() bool {
 	return false
 }
 
+// setPlugin has Pulumi take the project's own plugin from where it is. In the project file the
+// path is relative, and the copy is in another folder.
+func (s *Stack) setPlugin(project *workspace.Project) {
+	if project.Plugins == nil {
+		return
+	}
+	for i, p := range project.Plugins.Providers {
+		switch {
+		case p.Name == pulumiplugin.Name && s.Plugin != "":
+			project.Plugins.Providers[i].Path = s.Plugin
+		case !filepath.IsAbs(p.Path):
+			project.Plugins.Providers[i].Path = filepath.Join(s.Repository, p.Path)
+		}
+	}
+}
+
 var errEdited = errors.New("a source is newer than the program")
 
 // writeMirror copies the project file and the stack file to where Pulumi may
@@ -55,6 +73,7 @@ func (s *Stack) writeMirror() error {
 	if s.Program != "" && !s.edited() {
 		project.Runtime.SetOption("binary", s.Program)
 	}
+	s.setPlugin(project)
 	if err := project.Save(filepath.Join(s.mirror, projectFile)); err != nil {
 		return fmt.Errorf("copy of the project file: %w", err)
 	}

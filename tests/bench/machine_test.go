@@ -103,10 +103,13 @@ func (m *machine) openStack(ctx context.Context, t *testing.T, name string) *sta
 }
 
 func (m *machine) openStackFile(ctx context.Context, t *testing.T, name, file string) *stack.Stack {
+	program := filepath.Join(m.root, "bin", "mlflow-sso")
+	own, err := toolchain.OwnPlugin(m.home, program)
+	require.NoError(t, err)
 	options := stack.Options{
 		Name: name, File: file, Repository: m.root, Home: m.home, Docker: m.docker,
 		PulumiRoot: m.tools.Root, PulumiHome: m.tools.PulumiHome, Environment: m.tools.Environment,
-		Program: filepath.Join(m.root, "bin", "mlflow-sso"),
+		Program: program, Plugin: own,
 	}
 	made, err := stack.Open(ctx, options)
 	require.NoError(t, err)

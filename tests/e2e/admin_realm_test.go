@@ -70,7 +70,7 @@ func changeInRealmMaster(t *testing.T, l *lab, deployed outputs.Stack) {
 	got, err := l.run(t.Context(), "drift")
 	require.NoError(t, err)
 	require.Equal(t, 3, got.code)
-	require.Contains(t, got.stdout, "administrators: would be changed for "+want)
+	require.Contains(t, got.stdout, "realm-master: would be changed for "+want)
 	require.Contains(t, fallen(prove(t, deployed), check.StatusFailed), "administrators")
 
 	require.Contains(t, l.must(t, "up", "--no-verify").stderr, "1 changed")
@@ -248,7 +248,7 @@ func TestADoorForAdministratorsInTheStacksOwnRealmFailsTheProofAndIsShutByTheNex
 	got, err := l.run(t.Context(), "drift")
 	require.NoError(t, err)
 	require.Equal(t, 3, got.code)
-	require.Contains(t, got.stdout, `["client admin-cli of realm mlflow"]`)
+	require.Contains(t, got.stdout, `realm-client-admin-cli: would be changed for ["enabled"]`)
 
 	l.must(t, "up", "--no-verify")
 

@@ -3,21 +3,24 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
-	"fmt"
-	"io"
-	"net/http"
+	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/Nerzal/gocloak/v13"
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/volume"
 	"github.com/stretchr/testify/require"
 
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
 // plainPulumi runs Pulumi's own command in a copy of the program, with a backend and a
@@ -46,6 +49,15 @@ func newPlainPulumi(t *testing.T, l *lab) *plainPulumi {
 	return p
 }
 
+// buildPlugin builds the project's own plugin as the documentation says.
+func (p *plainPulumi) buildPlugin(t *testing.T) {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), "make", "plugin")
+	command.Dir = p.folder
+	said, err := command.CombinedOutput()
+	require.NoError(t, err, "%s", said)
+}
+
 func (p *plainPulumi) must(t *testing.T, arguments ...string) string {
 	t.Helper()
 	said, err := p.run(t, arguments...)
@@ -53,21 +65,58 @@ func (p *plainPulumi) must(t *testing.T, arguments ...string) string {
 	return said
 }
 
+// run returns what Pulumi writes: its standard output alone where it succeeds.
 func (p *plainPulumi) run(t *testing.T, arguments ...string) (string, error) {
 	t.Helper()
 	command := exec.CommandContext(context.WithoutCancel(t.Context()), p.command, append(arguments, "--non-interactive")...)
 	command.Dir, command.Env = p.folder, p.env
-	said, err := command.CombinedOutput()
-	return string(said), err
+	var stdout, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &stderr
+	if err := command.Run(); err != nil {
+		return stdout.String() + stderr.String(), err
+	}
+	return stdout.String(), nil
 }
 
-// The program is a whole Pulumi project: nothing but Pulumi makes the stack, finds nothing
-// more to do, and removes it.
-func TestPlainPulumiBringsAStackUpFindsNoChangeAndRemovesIt(t *testing.T) {
+// verify runs the checks of the tool, which gets nothing but the outputs.
+func (p *plainPulumi) verify(t *testing.T, l *lab) report.Report {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "outputs.json")
+	require.NoError(t, os.WriteFile(file, []byte(p.must(t, "stack", "output", "--json", "--show-secrets", "--stack", l.name)), 0o600))
+	command := exec.CommandContext(t.Context(), l.tool, "verify", "--outputs", file, "--output", "json")
+	command.Dir = l.root
+	raw, _ := command.Output() // a failed check is in the report
+	var got report.Report
+	require.NoError(t, json.Unmarshal(raw, &got), "%s", raw)
+	return got
+}
+
+func (p *plainPulumi) outputs(t *testing.T, l *lab) (deployed outputs.Stack) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal([]byte(p.must(t, "stack", "output", "--json", "--show-secrets", "--stack", l.name)), &deployed))
+	return deployed
+}
+
+// The program is a whole Pulumi project: nothing but Pulumi makes the stack, all logins and
+// defences of it are right, Pulumi finds nothing more to do, and removes it.
+func TestPlainPulumiIsTheWholeDeployment(t *testing.T) {
 	t.Parallel()
-	l, err := newLab(t.TempDir())
+	l, err := newLabWithAccount(t.TempDir())
 	require.NoError(t, err)
+	file, err := os.OpenFile(l.file, os.O_APPEND|os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = file.WriteString("  mlflow-sso:access:\n    - group: mlflow-users\n      experiments: {\"shared/*\": READ}\n      future: true\n")
+	require.NoError(t, errors.Join(err, file.Close()))
 	p, docker := newPlainPulumi(t, l), openEngine(t)
+
+	t.Run("a missing plugin is reported with the command that builds it", func(t *testing.T) {
+		said, err := p.run(t, "preview", "--stack", l.name)
+		require.Error(t, err)
+		require.Contains(t, said, "make plugin")
+	})
+	p.buildPlugin(t)
+	require.Contains(t, p.must(t, "preview", "--stack", l.name), "mlflow-sso:permissions:Grant")
+
 	t.Cleanup(func() {
 		p.must(t, "destroy", "--yes", "--skip-preview", "--stack", l.name)
 		left, err := docker.API().VolumeList(context.Background(), volume.ListOptions{})
@@ -78,16 +127,69 @@ func TestPlainPulumiBringsAStackUpFindsNoChangeAndRemovesIt(t *testing.T) {
 	})
 	p.must(t, "up", "--yes", "--skip-preview", "--stack", l.name)
 
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("http://localhost:%d/login", l.mlflow), nil)
-	require.NoError(t, err)
-	answer, err := http.DefaultClient.Do(request)
-	require.NoError(t, err)
-	page, err := io.ReadAll(answer.Body)
-	require.NoError(t, err)
-	require.NoError(t, answer.Body.Close())
-	require.Equal(t, http.StatusOK, answer.StatusCode)
-	require.Contains(t, string(page), "kc-form-login", "the way into MLflow ends at Keycloak's form")
+	allChecksPass(t, p.verify(t, l))
+	p.must(t, "up", "--yes", "--skip-preview", "--expect-no-changes", "--stack", l.name)
+	p.must(t, "refresh", "--yes", "--skip-preview", "--expect-no-changes", "--stack", l.name)
 
+	deployed := p.outputs(t, l)
+	p.secretsAreEncrypted(t, l, deployed)
+	p.manualChangesAreReverted(t, l, deployed)
+	p.passwordIsRotated(t, l, deployed)
+	allChecksPass(t, p.verify(t, l))
+}
+
+func allChecksPass(t *testing.T, got report.Report) {
+	t.Helper()
+	require.Greater(t, len(got.Checks), 20)
+	for _, c := range got.Checks {
+		require.Equal(t, report.Passed, c.Status, "%s: got %s, want %s", c.Name, c.Got, c.Wanted)
+	}
+}
+
+// Each change is what an administrator may do in Keycloak's console.
+func (p *plainPulumi) manualChangesAreReverted(t *testing.T, l *lab, deployed outputs.Stack) {
+	t.Helper()
+	client, token := keycloakAdmin(t, deployed)
+	changeRealm(t, deployed, "master", map[string]any{"bruteForceProtected": false, "enabledEventTypes": []string{"LOGIN"}})
+	cli, err := client.GetClients(t.Context(), token, deployed.Realm.Name, gocloak.GetClientsParams{ClientID: gocloak.StringP("admin-cli")})
+	require.NoError(t, err)
+	require.Len(t, cli, 1)
+	require.NoError(t, client.UpdateClient(t.Context(), token, deployed.Realm.Name, gocloak.Client{ID: cli[0].ID, ClientID: cli[0].ClientID, Enabled: gocloak.BoolP(true)}))
+
+	p.must(t, "up", "--yes", "--skip-preview", "--expect-no-changes", "--stack", l.name) // without a refresh, Pulumi compares with the state alone
+	named := p.must(t, "preview", "--refresh", "--diff", "--stack", l.name)
+	for _, property := range []string{"bruteForceProtected", "enabledEventTypes", "enabled"} {
+		require.Contains(t, named, property)
+	}
+	require.Equal(t, []string{"administrators", "password-grant"}, fallen(p.verify(t, l), report.Failed))
+	p.must(t, "up", "--refresh", "--yes", "--skip-preview", "--stack", l.name)
+	require.Equal(t, true, realmDocument(t, deployed, "master")["bruteForceProtected"])
+	p.must(t, "refresh", "--yes", "--skip-preview", "--expect-no-changes", "--stack", l.name)
+}
+
+// secretsAreEncrypted searches the state that Pulumi has written for every password.
+func (p *plainPulumi) secretsAreEncrypted(t *testing.T, l *lab, deployed outputs.Stack) {
+	t.Helper()
+	state := p.must(t, "stack", "export", "--stack", l.name)
+	secrets := []string{deployed.Keycloak.Provider.Secret, deployed.AccessAdmin.Secret}
+	for _, user := range deployed.DemoUsers {
+		secrets = append(secrets, user.Password)
+	}
+	for _, secret := range secrets {
+		require.NotEmpty(t, secret)
+		require.False(t, strings.Contains(state, secret), "the state has a credential in plain text")
+	}
+	require.Contains(t, state, "realm-password-demo-member")
+}
+
+// passwordIsRotated sets another generation of a demo user's password.
+func (p *plainPulumi) passwordIsRotated(t *testing.T, l *lab, before outputs.Stack) {
+	t.Helper()
+	p.must(t, "config", "set", "--path", "mlflow-sso:credentials.generations.demo/member", "2", "--stack", l.name)
+	require.Contains(t, p.must(t, "preview", "--diff", "--stack", l.name), "realm-password-demo-member")
+	p.must(t, "up", "--yes", "--skip-preview", "--stack", l.name)
+	after := p.outputs(t, l)
+	require.False(t, before.DemoUsers[1].Password == after.DemoUsers[1].Password)
 	p.must(t, "up", "--yes", "--skip-preview", "--expect-no-changes", "--stack", l.name)
 }
 
@@ -99,6 +201,7 @@ func TestPlainPulumiMakesNoContainerOverAVolumeThatIsGone(t *testing.T) {
 	l, err := newLab(t.TempDir())
 	require.NoError(t, err)
 	p, docker := newPlainPulumi(t, l), openEngine(t)
+	p.buildPlugin(t)
 	t.Cleanup(func() { p.must(t, "destroy", "--yes", "--skip-preview", "--refresh", "--stack", l.name) })
 	p.must(t, "up", "--yes", "--skip-preview", "--stack", l.name)
 

@@ -9,7 +9,6 @@ package toolchain
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 
@@ -68,11 +67,7 @@ func Ensure(ctx context.Context, h datadir.Home, root string, log *progress.Log)
 		}
 		made.Parts = append(made.Parts, Part{p.name, p.version, fromProxy})
 	}
-	tool, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("find this tool's own file: %w", err)
-	}
-	return made, linkOwn(h, tool)
+	return made, nil
 }
 
 // Installed is the toolchain in the home, as Ensure has left it there: nothing

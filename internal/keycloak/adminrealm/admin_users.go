@@ -9,7 +9,9 @@ import (
 
 	"github.com/Nerzal/gocloak/v13"
 
+	"github.com/mlflow-sso/mlflow-sso/components/identity"
 	"github.com/mlflow-sso/mlflow-sso/components/keycloak"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
 )
 
@@ -25,13 +27,33 @@ const (
 // person names a user in a difference.
 func person(username string) string { return "person " + username }
 
-// people reports who is missing and who ought to be gone.
-func (s *session) people(ctx context.Context) ([]Difference, error) {
-	all, err := s.allUsers(ctx)
-	if err != nil {
-		return nil, err
+// Admins are the users of realm master: the permanent administrator exactly where one is
+// wanted, and no temporary one whose time is over.
+func Admins(wanted outputs.Login) Part {
+	return Part{
+		compare: func(s *session, ctx context.Context) ([]Difference, error) {
+			all, err := s.allUsers(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return judgePeople(all, wanted.Exists(), time.Now()), nil
+		},
+		apply: func(s *session, ctx context.Context, found []Difference) error {
+			return s.setAdmins(ctx, wanted, found)
+		},
 	}
-	return judgePeople(all, s.stack.Keycloak.Admin.Exists(), time.Now()), nil
+}
+
+// IsPermanentAdmin says whether a difference is about the permanent administrator.
+func (d Difference) IsPermanentAdmin() bool { return d.What == person(keycloak.AdminUsername) }
+
+// Username is the user whom a difference is about; empty for others.
+func (d Difference) Username() string {
+	username, ok := strings.CutPrefix(d.What, person(""))
+	if !ok {
+		return ""
+	}
+	return username
 }
 
 // judgePeople demands the standing administrator where there shall be one, nobody
@@ -57,15 +79,14 @@ func judgePeople(all []*gocloak.User, stands bool, now time.Time) []Difference {
 	return found
 }
 
-// reconcilePeople makes who is missing and removes who ought to be gone.
-func (s *session) reconcilePeople(ctx context.Context, found []Difference) error {
+// setAdmins makes who is missing and removes who ought to be gone.
+func (s *session) setAdmins(ctx context.Context, admin outputs.Login, found []Difference) error {
 	all, err := s.allUsers(ctx)
 	if err != nil {
 		return err
 	}
 	for _, d := range found {
 		if d.Wanted == there {
-			admin := s.stack.Keycloak.Admin
 			if _, err := s.makeAdministrator(ctx, gocloak.User{Username: &admin.Username}, admin.Password); err != nil {
 				return err
 			}
@@ -135,11 +156,11 @@ func (r *Realm) UnknownAdmins(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, s.failed("look who has the role "+adminRole, err)
 	}
-	ours := "service-account-" + strings.ToLower(r.stack.Keycloak.Provider.ID)
+	ours := "service-account-" + strings.ToLower(r.keycloak.Provider.ID)
 	if !slices.ContainsFunc(roleHolders, func(u *gocloak.User) bool { return gocloak.PString(u.Username) == ours }) {
 		return nil, fmt.Errorf("among those with the role %s in realm %s is no %s, want the one who asks; does Keycloak still report who has a role?", adminRole, name, ours)
 	}
-	if r.stack.Keycloak.Admin.Exists() {
+	if r.keycloak.Admin.Exists() {
 		people = nil
 	}
 	return unmanaged(append(people, roleHolders...), ours, time.Now()), nil
@@ -151,7 +172,7 @@ func unmanaged(all []*gocloak.User, ours string, now time.Time) []string {
 		username := gocloak.PString(who.Username)
 		until, isTemporary := temporaryUntil(who)
 		// Nobody is let in for longer: whoever has longer was made by someone else.
-		isTemporary = isTemporary && until.Before(now.Add(SessionMax+time.Minute))
+		isTemporary = isTemporary && until.Before(now.Add(identity.SessionMax+time.Minute))
 		if isTemporary || username == ours || username == keycloak.AdminUsername {
 			continue
 		}

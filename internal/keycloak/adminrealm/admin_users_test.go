@@ -7,6 +7,8 @@ import (
 
 	"github.com/Nerzal/gocloak/v13"
 	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/components/identity"
 )
 
 var now = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
@@ -52,8 +54,8 @@ func TestOnlyThoseWhoseTimeIsOverHaveToGo(t *testing.T) {
 
 func TestEverybodyWhomTheStackDidNotMakeIsUnmanaged(t *testing.T) {
 	all := []*gocloak.User{
-		account("zoe"), account("admin"), account("service-account-mlflow-sso"), until("console-x", in(SessionMax)),
-		account("alice"), account("alice"), account("console-y"), until("console-z", in(SessionMax+time.Hour)), account("service-account-other"),
+		account("zoe"), account("admin"), account("service-account-mlflow-sso"), until("console-x", in(identity.SessionMax)),
+		account("alice"), account("alice"), account("console-y"), until("console-z", in(identity.SessionMax+time.Hour)), account("service-account-other"),
 	}
 	require.Equal(t, []string{"alice", "console-y", "console-z", "service-account-other", "zoe"}, unmanaged(all, "service-account-mlflow-sso", now))
 }

@@ -1,17 +1,17 @@
-// Package adminrealm configures Keycloak's realm master and issues temporary administrator
-// accounts.
+// Package adminrealm configures what Keycloak creates by itself, and issues temporary
+// administrator accounts.
 //
-// Pulumi cannot manage that realm: Keycloak creates it, and an import into the update that
-// creates the server is not possible. So the tool configures it after each update, through
-// the admin API, with the program's own service account: brute-force detection, session
-// lifetimes, recorded events and its users. In the stack's own realm, it disables the
-// clients for administrators, of which there are none, grants identity sync its one role,
-// and sets derived passwords when their version changes. Reconciling a realm that is
-// already configured changes nothing, and settings not listed here stay as they are.
+// Keycloak makes realm master, and in each other realm the clients and roles of its
+// administration. The project's own Pulumi provider (package provider) sets them through
+// this package, over the admin API and with the program's own service account: what an
+// anonymous client may try, how long a session lasts, what is remembered, who is in realm
+// master, which clients are disabled, what the identity sync may do, and the derived
+// passwords that were rotated. Reconciling what is as it should be changes nothing. What
+// this package does not name stays as an administrator set it.
 //
-// A temporary administrator carries its expiry as an attribute. The next reconciliation
-// deletes expired ones, so a command that was killed leaves nothing behind. Users that the
-// stack did not create are never changed.
+// A temporary administrator carries the time when that ends. Whoever reconciles the realm
+// next deletes those whose time is over, so that nothing stays behind of a command that
+// was killed. Users whom an administrator made are never touched.
 package adminrealm
 
 import (
@@ -20,6 +20,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/mlflow-sso/mlflow-sso/components/identity"
+	"github.com/mlflow-sso/mlflow-sso/components/realm"
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
 )
@@ -31,7 +33,7 @@ const (
 	callTimeout = 30 * time.Second
 )
 
-// Difference is something in the realm that is not as it should be.
+// Difference is something in Keycloak that is not as it should be.
 type Difference struct {
 	// What is a setting by Keycloak's name for it, or a person.
 	What string
@@ -44,44 +46,56 @@ func (d Difference) String() string {
 	return fmt.Sprintf("%s: got %s, want %s", d.What, d.Got, d.Wanted)
 }
 
-// Realm is realm master of a stack's Keycloak.
+// Part is one side of what is configured: how to compare it, and how to set what differs.
+type Part struct {
+	compare func(*session, context.Context) ([]Difference, error)
+	apply   func(*session, context.Context, []Difference) error
+}
+
+// Realm is realm master of a Keycloak, with what is configured through it.
 type Realm struct {
-	stack outputs.Stack
+	keycloak outputs.Keycloak
+	parts    []Part
 }
 
-// New is realm master of a stack that is up. Nothing is asked yet.
+// New is realm master of a stack that is up, with everything that the stack configures
+// there. Nothing is requested yet.
 func New(stack outputs.Stack) *Realm {
-	return &Realm{stack: stack}
-}
-
-// reconciler is one side of the realm: how to see what differs, and how to set that back.
-type reconciler struct {
-	look      func(*session, context.Context) ([]Difference, error)
-	reconcile func(*session, context.Context, []Difference) error
-}
-
-// aspects are in the order in which they are set. The settings come last: a new
-// address of the realm ends every session, also that of whoever sets it.
-func (r *Realm) aspects() []reconciler {
-	return []reconciler{
-		{(*session).profile, (*session).reconcileProfile},
-		{(*session).people, (*session).reconcilePeople},
-		{(*session).passwords, (*session).reconcilePasswords},
-		{(*session).builtinClients, (*session).reconcileBuiltinClients},
-		{(*session).syncClientRights, (*session).reconcileSyncClient},
-		{(*session).settings, (*session).reconcileSettings},
+	frontend := ""
+	if stack.Edge.Exists() {
+		// The console logs in at the realm's own address. Behind an edge that is this host's
+		// loopback, since the edge shows the realm to nobody.
+		frontend = stack.Keycloak.AdminURL
 	}
+	in := stack.Realm.Name
+	parts := []Part{Profile(), Admins(stack.Keycloak.Admin)}
+	for _, c := range credentialsOf(stack) {
+		parts = append(parts, Password(c))
+	}
+	for _, client := range identity.AdminClients() {
+		parts = append(parts, BuiltinClient(in, client, false))
+	}
+	parts = append(parts, ClientRoles(in, realm.SyncClientID, identity.RealmManagement, []string{identity.ViewUsers}))
+	// The settings come last: a new address of the realm ends every session, also this one.
+	expiration := time.Duration(stack.Realm.EventsExpiration) * time.Second
+	parts = append(parts, Settings(identity.AdminRealmSettings(expiration, frontend)))
+	return Of(stack.Keycloak, parts...)
 }
 
-// Differences are what Reconcile would set back; the realm stays as it is.
+// Of is realm master of a Keycloak, with parts of what is configured.
+func Of(keycloak outputs.Keycloak, parts ...Part) *Realm {
+	return &Realm{keycloak: keycloak, parts: parts}
+}
+
+// Differences are what Reconcile would set; Keycloak stays as it is.
 func (r *Realm) Differences(ctx context.Context) ([]Difference, error) {
 	s, err := r.open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var all []Difference
-	for _, a := range r.aspects() {
-		found, err := a.look(s, ctx)
+	for _, part := range r.parts {
+		found, err := part.compare(s, ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -90,37 +104,37 @@ func (r *Realm) Differences(ctx context.Context) ([]Difference, error) {
 	return all, nil
 }
 
-// Reconcile sets the realm to what the stack wants, and returns what it has set back.
+// Reconcile sets what differs, and returns what that was.
 func (r *Realm) Reconcile(ctx context.Context) ([]Difference, error) {
 	s, err := r.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var changed []Difference
-	for _, a := range r.aspects() {
-		found, err := a.look(s, ctx)
+	var done []Difference
+	for _, part := range r.parts {
+		found, err := part.compare(s, ctx)
 		if err != nil {
-			return changed, err
+			return done, err
 		}
 		if len(found) == 0 {
 			continue
 		}
-		if err := a.reconcile(s, ctx, found); err != nil {
-			return changed, err
+		if err := part.apply(s, ctx, found); err != nil {
+			return done, err
 		}
 		if s, err = r.open(ctx); err != nil {
-			return changed, err
+			return done, err
 		}
-		left, err := a.look(s, ctx)
+		left, err := part.compare(s, ctx)
 		if err != nil {
-			return changed, err
+			return done, err
 		}
 		if len(left) > 0 {
-			return changed, fmt.Errorf("realm %s was set, and still Keycloak says %s; is its image of another version, or does someone else set it?", name, left[0])
+			return done, fmt.Errorf("realm %s was set, and still Keycloak says %s; is its image of another version, or does another program set it?", name, left[0])
 		}
-		changed = append(changed, found...)
+		done = append(done, found...)
 	}
-	return changed, nil
+	return done, nil
 }
 
 // session is the service account, logged in for a minute.
@@ -132,21 +146,21 @@ type session struct {
 // open logs in. Tokens are short-lived, and do not outlive a new address of the
 // realm; and each login is remembered, so there are as few as that allows.
 func (r *Realm) open(ctx context.Context) (*session, error) {
-	api, err := admin.Open(ctx, r.stack.Keycloak, callTimeout)
+	api, err := admin.Open(ctx, r.keycloak, callTimeout)
 	if err != nil {
-		return nil, r.failed(fmt.Sprintf("log in as %s", r.stack.Keycloak.Provider.ID), err)
+		return nil, r.failed(fmt.Sprintf("log in as %s", r.keycloak.Provider.ID), err)
 	}
 	return &session{r, api}, nil
 }
 
 // failed says what was tried and, where it is known, what to do.
 func (r *Realm) failed(what string, err error) error {
-	err = fmt.Errorf("realm %s of Keycloak at %s: %s: %w", name, r.stack.Keycloak.AdminURL, what, err)
+	err = fmt.Errorf("realm %s of Keycloak at %s: %s: %w", name, r.keycloak.AdminURL, what, err)
 	switch admin.Status(err) {
 	case 0:
 		return fmt.Errorf("%w; is the stack up? `mlflow-sso up` starts what has ended", err)
 	case http.StatusUnauthorized:
-		return fmt.Errorf("%w; Keycloak does not know this stack's service account: an update that was turning it was cut off, and `mlflow-sso up` goes on from there; or its database was made with another root secret", err)
+		return fmt.Errorf("%w; Keycloak does not know this stack's service account: an update that was rotating its secret was interrupted, and `mlflow-sso up` goes on from there; or its database was made with another root secret", err)
 	}
 	return err
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/Nerzal/gocloak/v13"
 
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
 )
 
@@ -22,80 +23,76 @@ import (
 // a restore.
 const versionAttribute = "mlflow-sso.edition."
 
-// derivedPassword is a person whose password is derived.
-type derivedPassword struct {
-	realm, username, password, edition string
+// Credential is a user's derived password.
+type Credential struct {
+	Realm, Username, Password string
+	// Edition says which root secret and generation the password is of.
+	Edition string
 }
 
-func (k derivedPassword) what() string {
-	return "edition of the password of " + k.username + " in realm " + k.realm
+func (c Credential) what() string {
+	return "edition of the password of " + c.Username + " in realm " + c.Realm
 }
 
-// derived are those of the stack.
-func (s *session) derived() []derivedPassword {
-	var all []derivedPassword
-	if admin := s.stack.Keycloak.Admin; admin.Exists() {
-		all = append(all, derivedPassword{name, admin.Username, admin.Password, admin.Edition})
+// credentialsOf are those of a stack.
+func credentialsOf(stack outputs.Stack) []Credential {
+	var all []Credential
+	if admin := stack.Keycloak.Admin; admin.Exists() {
+		all = append(all, Credential{name, admin.Username, admin.Password, admin.Edition})
 	}
-	for _, user := range s.stack.DemoUsers {
-		all = append(all, derivedPassword{s.stack.Realm.Name, user.Username, user.Password, user.Edition})
+	for _, user := range stack.DemoUsers {
+		all = append(all, Credential{stack.Realm.Name, user.Username, user.Password, user.Edition})
 	}
 	// A stack that an earlier version has made does not say.
-	return slices.DeleteFunc(all, func(k derivedPassword) bool { return k.edition == "" })
+	return slices.DeleteFunc(all, func(c Credential) bool { return c.Edition == "" })
 }
 
-// passwords are those of which another edition was set last. Who has no mark has the
-// first: Keycloak or the program gave it when it made them.
-func (s *session) passwords(ctx context.Context) ([]Difference, error) {
-	_, storedVersions, err := s.storedVersions(ctx)
-	if err != nil {
-		return nil, err
+// Password is a user's password. It differs where another edition was set last. A user
+// without a mark has the first one: Keycloak or the program set it when it created them.
+func Password(c Credential) Part {
+	return Part{
+		compare: func(s *session, ctx context.Context) ([]Difference, error) {
+			_, marks, err := s.marks(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return c.differences(marks), nil
+		},
+		apply: func(s *session, ctx context.Context, _ []Difference) error { return s.rotatePassword(ctx, c) },
 	}
-	return differingVersions(s.derived(), storedVersions), nil
 }
 
-func differingVersions(all []derivedPassword, storedVersions map[string]string) []Difference {
-	var found []Difference
-	for _, k := range all {
-		got, marked := storedVersions[versionAttribute+k.username]
-		if !marked {
-			got = credentials.FirstVersion
-		}
-		if got != k.edition {
-			found = append(found, Difference{k.what(), got, k.edition})
-		}
+func (c Credential) differences(marks map[string]string) []Difference {
+	got, marked := marks[versionAttribute+c.Username]
+	if !marked {
+		got = credentials.FirstVersion
 	}
-	return found
+	if got == c.Edition {
+		return nil
+	}
+	return []Difference{{c.what(), got, c.Edition}}
 }
 
-// reconcilePasswords sets them, ends the sessions that were begun with the old ones and then
+// rotatePassword sets it, ends the sessions that were begun with the old one and then
 // remembers the edition: one that was not remembered is set once more.
-func (s *session) reconcilePasswords(ctx context.Context, found []Difference) error {
-	for _, k := range s.derived() {
-		if !slices.ContainsFunc(found, func(d Difference) bool { return d.What == k.what() }) {
-			continue
-		}
-		if err := s.setPassword(ctx, k); err != nil {
-			return err
-		}
-		id, storedVersions, err := s.storedVersions(ctx)
-		if err != nil {
-			return err
-		}
-		storedVersions = maps.Clone(storedVersions)
-		storedVersions[versionAttribute+k.username] = k.edition
-		if err := s.put(ctx, "/clients/"+id, map[string]any{"clientId": s.stack.Keycloak.Provider.ID, "attributes": storedVersions}); err != nil {
-			return err
-		}
+func (s *session) rotatePassword(ctx context.Context, c Credential) error {
+	if err := s.setPassword(ctx, c); err != nil {
+		return err
 	}
-	return nil
+	id, marks, err := s.marks(ctx)
+	if err != nil {
+		return err
+	}
+	marks = maps.Clone(marks)
+	marks[versionAttribute+c.Username] = c.Edition
+	return s.put(ctx, "/clients/"+id, map[string]any{"clientId": s.keycloak.Provider.ID, "attributes": marks})
 }
 
-// storedVersions are the attributes of the program's own client, and its ID.
-func (s *session) storedVersions(ctx context.Context) (id string, attributes map[string]string, err error) {
-	found, err := s.api.GetClients(ctx, s.api.Token, name, gocloak.GetClientsParams{ClientID: &s.stack.Keycloak.Provider.ID})
+// marks are the attributes of the program's own client, and its ID.
+func (s *session) marks(ctx context.Context) (id string, attributes map[string]string, err error) {
+	found, err := s.api.GetClients(ctx, s.api.Token, name, gocloak.GetClientsParams{ClientID: &s.keycloak.Provider.ID})
 	if err == nil && len(found) != 1 {
-		err = fmt.Errorf("got %d clients %s, want the one who asks", len(found), s.stack.Keycloak.Provider.ID)
+		err = fmt.Errorf("got %d clients %s, want the one who asks", len(found), s.keycloak.Provider.ID)
 	}
 	if err != nil {
 		return "", nil, s.failed("read the program's own client", err)
@@ -110,9 +107,9 @@ func (s *session) storedVersions(ctx context.Context) (id string, attributes map
 // errReused is that the realm's policy has the password among those a user had.
 var errReused = errors.New("the realm's password policy does not take a password that was used before")
 
-func (s *session) setPassword(ctx context.Context, k derivedPassword) error {
-	who := person(k.username)
-	found, err := s.api.GetUsers(ctx, s.api.Token, k.realm, gocloak.GetUsersParams{Username: &k.username, Exact: gocloak.BoolP(true)})
+func (s *session) setPassword(ctx context.Context, c Credential) error {
+	who := person(c.Username)
+	found, err := s.api.GetUsers(ctx, s.api.Token, c.Realm, gocloak.GetUsersParams{Username: &c.Username, Exact: gocloak.BoolP(true)})
 	if err != nil {
 		return s.failed("find "+who, err)
 	}
@@ -120,24 +117,24 @@ func (s *session) setPassword(ctx context.Context, k derivedPassword) error {
 		return nil // who makes them gives them the password of now
 	}
 	id := gocloak.PString(found[0].ID)
-	err = s.reset(ctx, k, id)
+	err = s.reset(ctx, c, id)
 	if errors.Is(err, errReused) {
 		// It was set by an update that could not remember it.
-		if err = s.forgetPasswords(ctx, k, id); err == nil {
-			err = s.reset(ctx, k, id)
+		if err = s.forgetPasswords(ctx, c, id); err == nil {
+			err = s.reset(ctx, c, id)
 		}
 	}
 	if err != nil {
 		return s.failed("set the password of "+who, err)
 	}
-	if err := s.api.LogoutAllSessions(ctx, s.api.Token, k.realm, id); err != nil {
+	if err := s.api.LogoutAllSessions(ctx, s.api.Token, c.Realm, id); err != nil {
 		return s.failed("end the sessions of "+who, err)
 	}
 	return nil
 }
 
-func (s *session) reset(ctx context.Context, k derivedPassword, id string) error {
-	err := s.api.SetPassword(ctx, s.api.Token, id, k.realm, k.password, false)
+func (s *session) reset(ctx context.Context, c Credential, id string) error {
+	err := s.api.SetPassword(ctx, s.api.Token, id, c.Realm, c.Password, false)
 	if admin.Status(err) == http.StatusBadRequest && strings.Contains(err.Error(), "invalidPasswordHistory") {
 		return errReused
 	}
@@ -145,8 +142,8 @@ func (s *session) reset(ctx context.Context, k derivedPassword, id string) error
 }
 
 // forgetPasswords removes the password of a user who gets another one at once.
-func (s *session) forgetPasswords(ctx context.Context, k derivedPassword, id string) error {
-	all, err := s.api.GetCredentials(ctx, s.api.Token, k.realm, id)
+func (s *session) forgetPasswords(ctx context.Context, c Credential, id string) error {
+	all, err := s.api.GetCredentials(ctx, s.api.Token, c.Realm, id)
 	if err != nil {
 		return err
 	}
@@ -154,7 +151,7 @@ func (s *session) forgetPasswords(ctx context.Context, k derivedPassword, id str
 		if kind := gocloak.PString(one.Type); kind != "password" && kind != "password-history" {
 			continue
 		}
-		if err := s.api.DeleteCredentials(ctx, s.api.Token, k.realm, id, gocloak.PString(one.ID)); err != nil {
+		if err := s.api.DeleteCredentials(ctx, s.api.Token, c.Realm, id, gocloak.PString(one.ID)); err != nil {
 			return err
 		}
 	}

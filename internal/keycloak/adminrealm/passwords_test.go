@@ -6,20 +6,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What an administrator or a person of the realm has changed by themselves is left alone
+// What an administrator or a person of the realm has changed themselves is left alone
 // until the settings ask for another edition.
 func TestAPasswordIsSetOnlyWhereAnotherEditionIsWanted(t *testing.T) {
-	first := derivedPassword{"master", "admin", "not shown", "1.1"}
-	second := derivedPassword{"mlflow", "demo-member", "not shown", "1.2"}
-	require.Empty(t, differingVersions([]derivedPassword{first}, nil), "nobody has rotated anything")
-	require.Empty(t, differingVersions([]derivedPassword{first, second}, map[string]string{versionAttribute + "demo-member": "1.2"}))
+	first := Credential{"master", "admin", "not shown", "1.1"}
+	second := Credential{"mlflow", "demo-member", "not shown", "1.2"}
+	require.Empty(t, first.differences(nil), "nothing was rotated")
+	require.Empty(t, first.differences(map[string]string{versionAttribute + "demo-member": "1.2"}))
+	require.Empty(t, second.differences(map[string]string{versionAttribute + "demo-member": "1.2"}))
 
-	found := differingVersions([]derivedPassword{first, second}, map[string]string{versionAttribute + "admin": "2.1"})
-	require.Equal(t, []Difference{
-		{"edition of the password of admin in realm master", "2.1", "1.1"},
-		{"edition of the password of demo-member in realm mlflow", "1.1", "1.2"},
-	}, found)
-	for _, d := range found {
-		require.NotContains(t, d.String(), "not shown")
-	}
+	require.Equal(t, []Difference{{"edition of the password of admin in realm master", "2.1", "1.1"}},
+		first.differences(map[string]string{versionAttribute + "admin": "2.1"}))
+	found := second.differences(nil)
+	require.Equal(t, []Difference{{"edition of the password of demo-member in realm mlflow", "1.1", "1.2"}}, found)
+	require.NotContains(t, found[0].String(), "not shown")
 }

@@ -67,7 +67,13 @@ func (p userProfile) withUntil() error {
 	return err
 }
 
-// profile reports whether people can carry the attribute.
+// Profile is the user profile of realm master, by which a temporary administrator carries
+// the end of their time.
+func Profile() Part {
+	return Part{(*session).profile, (*session).setProfile}
+}
+
+// profile compares whether users can carry the attribute.
 func (s *session) profile(ctx context.Context) ([]Difference, error) {
 	seen := userProfile{}
 	if err := s.get(ctx, profilePath, &seen); err != nil {
@@ -83,7 +89,7 @@ func (s *session) profile(ctx context.Context) ([]Difference, error) {
 	return []Difference{{"user profile", "no " + untilAttribute + " for administrators alone", "one"}}, nil
 }
 
-func (s *session) reconcileProfile(ctx context.Context, _ []Difference) error {
+func (s *session) setProfile(ctx context.Context, _ []Difference) error {
 	seen := userProfile{}
 	if err := s.get(ctx, profilePath, &seen); err != nil {
 		return err

@@ -5,73 +5,18 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
-	"strconv"
-	"time"
 
-	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/components/identity"
 )
 
-// How long an administrator's session lasts: until nobody used it for a quarter of
-// an hour, which is a break, and at most a working day. Whoever sits down at the
-// computer meanwhile can become anybody.
-const (
-	sessionIdle = 15 * time.Minute
-	// SessionMax is the longest session of an administrator.
-	SessionMax = 8 * time.Hour
-)
-
-// setting is a part of the realm's representation in the admin API.
-type setting struct {
-	name string
-	// attribute is for those that the representation has one level below.
-	attribute bool
-	// want is nil for an attribute that is not to be there.
-	want any
-}
-
-// wanted are the settings that the realm shall have; others are left alone.
-func wanted(stack outputs.Stack) []setting {
-	seconds := func(d time.Duration) int { return int(d / time.Second) }
-	all := []setting{
-		{name: "sslRequired", want: "external"},
-		{name: "registrationAllowed", want: false},
-		{name: "resetPasswordAllowed", want: false},
-		{name: "editUsernameAllowed", want: false},
-		{name: "rememberMe", want: false},
-
-		// As in the stack's own realm. Nobody is locked out for good: whoever reaches the
-		// login form could do that to the administrator.
-		{name: "bruteForceProtected", want: true},
-		{name: "permanentLockout", want: false},
-		{name: "failureFactor", want: 10},
-		{name: "waitIncrementSeconds", want: 60},
-		{name: "maxFailureWaitSeconds", want: 900},
-		{name: "maxDeltaTimeSeconds", want: 43200},
-		{name: "quickLoginCheckMilliSeconds", want: 0},
-		{name: "minimumQuickLoginWaitSeconds", want: 1},
-
-		{name: "ssoSessionIdleTimeout", want: seconds(sessionIdle)},
-		{name: "ssoSessionMaxLifespan", want: seconds(SessionMax)},
-		// A session that is kept for later is no way around.
-		{name: "offlineSessionIdleTimeout", want: seconds(sessionIdle)},
-		{name: "offlineSessionMaxLifespanEnabled", want: true},
-		{name: "offlineSessionMaxLifespan", want: seconds(SessionMax)},
-
-		{name: "eventsEnabled", want: true},
-		{name: "eventsExpiration", want: stack.Realm.EventsExpiration},
-		{name: "eventsListeners", want: []string{"jboss-logging"}},
-		{name: "enabledEventTypes", want: []string{}}, // all of them
-		{name: "adminEventsEnabled", want: true},
-		{name: "adminEventsDetailsEnabled", want: true},
-		{name: "adminEventsExpiration", attribute: true, want: strconv.Itoa(stack.Realm.EventsExpiration)},
+// Settings are settings of realm master; others are left alone.
+func Settings(want []identity.RealmSetting) Part {
+	return Part{
+		compare: func(s *session, ctx context.Context) ([]Difference, error) { return s.settings(ctx, want) },
+		apply: func(s *session, ctx context.Context, found []Difference) error {
+			return s.setSettings(ctx, want, found)
+		},
 	}
-	// The console logs in at the realm's own address. Behind an edge that is this host's
-	// loopback, since the edge shows the realm to nobody.
-	frontend := setting{name: "frontendUrl", attribute: true}
-	if stack.Edge.Exists() {
-		frontend.want = stack.Keycloak.AdminURL
-	}
-	return append(all, frontend)
 }
 
 // representation is the realm as the admin API shows it.
@@ -88,38 +33,47 @@ func (r representation) attributes() (map[string]string, error) {
 }
 
 // settings are those that differ.
-func (s *session) settings(ctx context.Context) ([]Difference, error) {
+func (s *session) settings(ctx context.Context, want []identity.RealmSetting) ([]Difference, error) {
 	var seen representation
 	if err := s.get(ctx, "", &seen); err != nil {
 		return nil, err
 	}
-	found, err := seen.differences(wanted(s.stack))
+	found, err := seen.differences(want)
 	if err != nil {
 		return nil, s.failed("read its attributes", err)
 	}
 	return found, nil
 }
 
+// nothing is how a difference names what is not set.
 const nothing = "nothing"
 
-func (r representation) differences(want []setting) ([]Difference, error) {
+// Value is what Keycloak has of a setting that differs; nil where it is not set.
+func (d Difference) Value() (value any, err error) {
+	if d.Got == nothing {
+		return nil, nil
+	}
+	return value, json.Unmarshal([]byte(d.Got), &value)
+}
+
+func (r representation) differences(want []identity.RealmSetting) ([]Difference, error) {
 	attributes, err := r.attributes()
 	if err != nil {
 		return nil, err
 	}
 	var found []Difference
 	for _, w := range want {
-		d := Difference{What: w.name, Got: nothing, Wanted: nothing}
-		if w.want != nil {
-			if d.Wanted, err = text(w.want); err != nil {
+		d := Difference{What: w.Name, Got: nothing, Wanted: nothing}
+		if w.Value != nil {
+			if d.Wanted, err = text(w.Value); err != nil {
 				return nil, err
 			}
 		}
-		if w.attribute {
-			if value, ok := attributes[w.name]; ok {
+		if w.Attribute {
+			if value, ok := attributes[w.Name]; ok {
 				d.Got, err = text(value)
 			}
-		} else if raw, ok := r[w.name]; ok {
+		} else if raw, ok := r[w.Name]; ok {
 			d.Got, err = text(raw)
 		}
 		if err != nil {
@@ -143,21 +97,21 @@ func text(value any) (string, error) {
 	return compact.String(), err
 }
 
-// reconcileSettings sends those that differ. Keycloak leaves alone what is not sent,
+// setSettings sends those that differ. Keycloak leaves alone what is not sent,
 // but takes the attributes as a whole.
-func (s *session) reconcileSettings(ctx context.Context, found []Difference) error {
+func (s *session) setSettings(ctx context.Context, want []identity.RealmSetting, found []Difference) error {
 	var seen representation
 	if err := s.get(ctx, "", &seen); err != nil {
 		return err
 	}
-	change, err := seen.change(wanted(s.stack), found)
+	change, err := seen.change(want, found)
 	if err != nil {
 		return s.failed("read its attributes", err)
 	}
 	return s.put(ctx, "", change)
 }
 
-func (r representation) change(want []setting, found []Difference) (map[string]any, error) {
+func (r representation) change(want []identity.RealmSetting, found []Difference) (map[string]any, error) {
 	before, err := r.attributes()
 	if err != nil {
 		return nil, err
@@ -169,13 +123,13 @@ func (r representation) change(want []setting, found []Difference) (map[string]a
 	change, attributes := map[string]any{"realm": name}, maps.Clone(before)
 	for _, w := range want {
 		switch {
-		case !differs[w.name]:
-		case !w.attribute:
-			change[w.name] = w.want
-		case w.want == nil:
-			delete(attributes, w.name)
+		case !differs[w.Name]:
+		case !w.Attribute:
+			change[w.Name] = w.Value
+		case w.Value == nil:
+			delete(attributes, w.Name)
 		default:
-			attributes[w.name] = w.want.(string)
+			attributes[w.Name] = w.Value.(string)
 		}
 	}
 	if !maps.Equal(before, attributes) {

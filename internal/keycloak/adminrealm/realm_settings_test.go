@@ -4,23 +4,18 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/components/identity"
 )
 
 const adminURL = "http://127.0.0.1:8081"
 
-func local() outputs.Stack {
-	return outputs.Stack{Realm: outputs.Realm{EventsExpiration: 3600}, Keycloak: outputs.Keycloak{AdminURL: adminURL}}
-}
+func local() []identity.RealmSetting { return identity.AdminRealmSettings(time.Hour, "") }
 
-func behindAnEdge() outputs.Stack {
-	stack := local()
-	stack.Edge.Container = "some-edge"
-	return stack
-}
+func behindAnEdge() []identity.RealmSetting { return identity.AdminRealmSettings(time.Hour, adminURL) }
 
 // document is a realm as Keycloak shows it.
 func document(t *testing.T, text string) representation {
@@ -47,28 +42,28 @@ func applied(t *testing.T, before representation, change map[string]any) represe
 }
 
 func TestAChangeSetsEverythingThatDiffersAndNothingElse(t *testing.T) {
-	for name, stack := range map[string]outputs.Stack{"local": local(), "behind an edge": behindAnEdge()} {
+	for name, wanted := range map[string][]identity.RealmSetting{"local": local(), "behind an edge": behindAnEdge()} {
 		t.Run(name, func(t *testing.T) {
 			before := document(t, `{"realm":"master","displayName":"Mine","bruteForceProtected":false,"eventsListeners":["jboss-logging"],
 				"attributes":{"frontendUrl":"http://old.example.com","acr.loa.map":"{}"}}`)
-			found, err := before.differences(wanted(stack))
+			found, err := before.differences(wanted)
 			require.NoError(t, err)
 			require.Contains(t, found, Difference{"bruteForceProtected", "false", "true"})
 			require.Contains(t, found, Difference{"rememberMe", nothing, "false"})
 
-			change, err := before.change(wanted(stack), found)
+			change, err := before.change(wanted, found)
 			require.NoError(t, err)
 
 			require.NotContains(t, change, "displayName")
 			require.NotContains(t, change, "eventsListeners", "it was right already")
 			after := applied(t, before, change)
-			left, err := after.differences(wanted(stack))
+			left, err := after.differences(wanted)
 			require.NoError(t, err)
 			require.Empty(t, left)
 			attributes, err := after.attributes()
 			require.NoError(t, err)
-			require.Equal(t, "{}", attributes["acr.loa.map"], "a custom attribute is gone")
-			again, err := after.change(wanted(stack), left)
+			require.Equal(t, "{}", attributes["acr.loa.map"], "an attribute of an administrator is gone")
+			again, err := after.change(wanted, left)
 			require.NoError(t, err)
 			require.Equal(t, map[string]any{"realm": "master"}, again)
 		})
@@ -76,15 +71,15 @@ func TestAChangeSetsEverythingThatDiffersAndNothingElse(t *testing.T) {
 }
 
 func TestTheRealmHasAnAddressOfItsOwnOnlyBehindAnEdge(t *testing.T) {
-	address := func(stack outputs.Stack, attributes string) (map[string]string, bool) {
+	address := func(wanted []identity.RealmSetting, attributes string) (map[string]string, bool) {
 		before := document(t, `{"attributes":`+attributes+`}`)
-		found, err := before.differences(wanted(stack))
+		found, err := before.differences(wanted)
 		require.NoError(t, err)
 		differs := false
 		for _, d := range found {
 			differs = differs || d.What == "frontendUrl"
 		}
-		change, err := before.change(wanted(stack), found)
+		change, err := before.change(wanted, found)
 		require.NoError(t, err)
 		after, err := applied(t, before, change).attributes()
 		require.NoError(t, err)
@@ -107,7 +102,7 @@ func TestTheRealmHasAnAddressOfItsOwnOnlyBehindAnEdge(t *testing.T) {
 
 // White space and the order in which Keycloak writes are no difference.
 func TestOnlyAnotherValueIsADifference(t *testing.T) {
-	want := []setting{{name: "list", want: []string{"a"}}, {name: "number", want: 10}}
+	want := []identity.RealmSetting{{Name: "list", Value: []string{"a"}}, {Name: "number", Value: 10}}
 	found, err := document(t, `{"number": 10, "list": [ "a" ]}`).differences(want)
 	require.NoError(t, err)
 	require.Empty(t, found)
@@ -120,10 +115,10 @@ func TestOnlyAnotherValueIsADifference(t *testing.T) {
 
 func TestNoSettingIsNamedTwice(t *testing.T) {
 	seen := map[string]bool{}
-	for _, s := range wanted(behindAnEdge()) {
-		require.False(t, seen[s.name], s.name)
-		seen[s.name] = true
-		require.True(t, s.attribute || s.want != nil, "%s: only an attribute can be absent", s.name)
+	for _, s := range behindAnEdge() {
+		require.False(t, seen[s.Name], s.Name)
+		seen[s.Name] = true
+		require.True(t, s.Attribute || s.Value != nil, "%s: only an attribute can be absent", s.Name)
 	}
 	require.Greater(t, len(seen), 20)
 }
@@ -157,10 +152,10 @@ func TestTheProfileKeepsEverythingBesideTheOneAttribute(t *testing.T) {
 
 // Two wrong passwords within a second are a typing mistake, or anybody who knows a name.
 func TestNoQuickLoginCheckLocksAnAdministratorAndTenFailuresDo(t *testing.T) {
-	for _, stack := range []outputs.Stack{local(), behindAnEdge()} {
+	for _, wanted := range [][]identity.RealmSetting{local(), behindAnEdge()} {
 		got := map[string]any{}
-		for _, s := range wanted(stack) {
-			got[s.name] = s.want
+		for _, s := range wanted {
+			got[s.Name] = s.Value
 		}
 		require.Equal(t, 0, got["quickLoginCheckMilliSeconds"])
 		require.Equal(t, 10, got["failureFactor"])

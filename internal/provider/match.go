@@ -1,4 +1,4 @@
-package accessprovider
+package provider
 
 import (
 	"context"
@@ -20,16 +20,15 @@ func (s *server) mustMatch(ctx context.Context, urn resource.URN, inputs resourc
 	if r.Future {
 		return nil
 	}
-	s.one.Lock()
-	unknown := s.admin == nil
-	s.one.Unlock()
-	if unknown {
+	if !s.configured() {
 		return nil
 	}
-	at, err := s.connected(ctx)
+	ctx, cancel := context.WithTimeout(ctx, compareTimeout)
+	defer cancel()
+	at, err := s.connected(ctx, grants{})
 	var names []string
 	if err == nil {
-		names, err = at.Names(ctx, r.Kind)
+		names, err = at.mlflow.Names(ctx, r.Kind)
 	}
 	if errors.Is(err, accessclient.ErrAbsent) {
 		return nil

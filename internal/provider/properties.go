@@ -1,4 +1,4 @@
-package accessprovider
+package provider
 
 import (
 	"maps"
@@ -32,6 +32,29 @@ func text(inputs resource.PropertyMap, name resource.PropertyKey) string {
 func truth(inputs resource.PropertyMap, name resource.PropertyKey) bool {
 	value := plain(inputs[name])
 	return value.IsBool() && value.BoolValue()
+}
+
+func texts(inputs resource.PropertyMap, name resource.PropertyKey) []string {
+	value := plain(inputs[name])
+	if !value.IsArray() {
+		return nil
+	}
+	var all []string
+	for _, element := range value.ArrayValue() {
+		if element = plain(element); element.IsString() {
+			all = append(all, element.StringValue())
+		}
+	}
+	return all
+}
+
+// property is a list of texts.
+func property(all []string) resource.PropertyValue {
+	values := make([]resource.PropertyValue, 0, len(all))
+	for _, text := range all {
+		values = append(values, resource.NewProperty(text))
+	}
+	return resource.NewProperty(values)
 }
 
 // compared names each input that differs, and which of them make another resource.

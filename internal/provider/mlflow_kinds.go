@@ -1,4 +1,4 @@
-package accessprovider
+package provider
 
 import (
 	"context"
@@ -13,9 +13,14 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/accessclient"
 )
 
+// ofMLflow is embedded by the kinds that MLflow keeps.
+type ofMLflow struct{}
+
+func (ofMLflow) ofKeycloak() bool { return false }
+
 // accessAdmins is the access admin's own account. Its input is the `sub` of its client's
-// service account: where Keycloak has recreated that, it is bound again.
-type accessAdmins struct{}
+// service account: where Keycloak has created that again, it is linked again.
+type accessAdmins struct{ ofMLflow }
 
 func (accessAdmins) check(inputs resource.PropertyMap) (resource.PropertyMap, []plugin.CheckFailure) {
 	return inputs, required(inputs, "subject")
@@ -23,27 +28,27 @@ func (accessAdmins) check(inputs resource.PropertyMap) (resource.PropertyMap, []
 
 func (accessAdmins) identity(resource.PropertyMap) string { return "steward" }
 
-func (accessAdmins) mutable() []resource.PropertyKey { return []resource.PropertyKey{"subject"} }
+func (accessAdmins) inPlace() []resource.PropertyKey { return []resource.PropertyKey{"subject"} }
 
-func (accessAdmins) set(ctx context.Context, s *accessclient.Client, inputs resource.PropertyMap) (resource.PropertyMap, error) {
-	_, _, err := s.LinkIdentity(ctx)
+func (accessAdmins) set(ctx context.Context, at target, inputs resource.PropertyMap) (resource.PropertyMap, error) {
+	_, _, err := at.mlflow.LinkIdentity(ctx)
 	return inputs, err
 }
 
-func (accessAdmins) read(ctx context.Context, s *accessclient.Client, inputs resource.PropertyMap) (resource.PropertyMap, error) {
-	if bound, err := s.IsLinked(ctx); err != nil || !bound {
+func (accessAdmins) read(ctx context.Context, at target, inputs resource.PropertyMap) (resource.PropertyMap, error) {
+	if bound, err := at.mlflow.IsLinked(ctx); err != nil || !bound {
 		return nil, err
 	}
 	return inputs, nil
 }
 
-func (accessAdmins) remove(ctx context.Context, s *accessclient.Client, _ resource.PropertyMap) error {
-	return s.UnlinkIdentity(ctx)
+func (accessAdmins) remove(ctx context.Context, at target, _ resource.PropertyMap) error {
+	return at.mlflow.UnlinkIdentity(ctx)
 }
 
 // accounts are service accounts. The plugin keeps the display name that an account
 // was made with, so that alone is no difference.
-type accounts struct{}
+type accounts struct{ ofMLflow }
 
 func (accounts) check(inputs resource.PropertyMap) (resource.PropertyMap, []plugin.CheckFailure) {
 	failures := required(inputs, "username", "subject")
@@ -59,19 +64,19 @@ func (accounts) check(inputs resource.PropertyMap) (resource.PropertyMap, []plug
 
 func (accounts) identity(inputs resource.PropertyMap) string { return text(inputs, "username") }
 
-func (accounts) mutable() []resource.PropertyKey {
+func (accounts) inPlace() []resource.PropertyKey {
 	return []resource.PropertyKey{"subject", "admin", "active", "displayName"}
 }
 
-func (accounts) set(ctx context.Context, s *accessclient.Client, inputs resource.PropertyMap) (resource.PropertyMap, error) {
-	_, err := s.SetAccount(ctx, accessclient.Account{
+func (accounts) set(ctx context.Context, at target, inputs resource.PropertyMap) (resource.PropertyMap, error) {
+	_, err := at.mlflow.SetAccount(ctx, accessclient.Account{
 		Username: text(inputs, "username"), Subject: text(inputs, "subject"), Admin: truth(inputs, "admin"), DisplayName: text(inputs, "displayName"),
 	})
 	return inputs, err
 }
 
-func (accounts) read(ctx context.Context, s *accessclient.Client, inputs resource.PropertyMap) (resource.PropertyMap, error) {
-	found, err := s.Account(ctx, text(inputs, "username"))
+func (accounts) read(ctx context.Context, at target, inputs resource.PropertyMap) (resource.PropertyMap, error) {
+	found, err := at.mlflow.Account(ctx, text(inputs, "username"))
 	if err != nil || found == nil {
 		return nil, err
 	}
@@ -82,13 +87,13 @@ func (accounts) read(ctx context.Context, s *accessclient.Client, inputs resourc
 	return now, nil
 }
 
-func (accounts) remove(ctx context.Context, s *accessclient.Client, inputs resource.PropertyMap) error {
-	return s.RemoveAccount(ctx, text(inputs, "username"))
+func (accounts) remove(ctx context.Context, at target, inputs resource.PropertyMap) error {
+	return at.mlflow.RemoveAccount(ctx, text(inputs, "username"))
 }
 
 // grants are access rules. Exactly one of group, user and serviceAccount is set: the
 // name by which MLflow knows the subject.
-type grants struct{}
+type grants struct{ ofMLflow }
 
 var subjects = []accessrule.Subject{accessrule.Group, accessrule.User, accessrule.ServiceAccount}
 
@@ -137,17 +142,17 @@ func (grants) check(inputs resource.PropertyMap) (resource.PropertyMap, []plugin
 
 func (grants) identity(inputs resource.PropertyMap) string { return ruleOf(inputs).Key() }
 
-func (grants) mutable() []resource.PropertyKey {
+func (grants) inPlace() []resource.PropertyKey {
 	return []resource.PropertyKey{"permission", "priority", "future"}
 }
 
-func (grants) set(ctx context.Context, s *accessclient.Client, inputs resource.PropertyMap) (resource.PropertyMap, error) {
-	_, err := s.SetGrant(ctx, ruleOf(inputs))
+func (grants) set(ctx context.Context, at target, inputs resource.PropertyMap) (resource.PropertyMap, error) {
+	_, err := at.mlflow.SetGrant(ctx, ruleOf(inputs))
 	return inputs, err
 }
 
-func (grants) read(ctx context.Context, s *accessclient.Client, inputs resource.PropertyMap) (resource.PropertyMap, error) {
-	found, err := s.FindGrant(ctx, ruleOf(inputs))
+func (grants) read(ctx context.Context, at target, inputs resource.PropertyMap) (resource.PropertyMap, error) {
+	found, err := at.mlflow.FindGrant(ctx, ruleOf(inputs))
 	if err != nil || found == nil {
 		return nil, err
 	}
@@ -157,8 +162,8 @@ func (grants) read(ctx context.Context, s *accessclient.Client, inputs resource.
 	return now, nil
 }
 
-func (grants) remove(ctx context.Context, s *accessclient.Client, inputs resource.PropertyMap) error {
-	return s.RemoveGrant(ctx, ruleOf(inputs))
+func (grants) remove(ctx context.Context, at target, inputs resource.PropertyMap) error {
+	return at.mlflow.RemoveGrant(ctx, ruleOf(inputs))
 }
 
 func required(inputs resource.PropertyMap, names ...resource.PropertyKey) (failures []plugin.CheckFailure) {

@@ -1,0 +1,108 @@
+package identity
+
+import (
+	"fmt"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
+)
+
+// AdminClients are clients that Keycloak gives every realm for administrators of that realm
+// alone. One of them, for a command line, takes anybody's name and password without a form,
+// a browser, or the limit that an edge sets to logins.
+func AdminClients() []string { return []string{"admin-cli", "security-admin-console"} }
+
+// RealmManagement is the client to which the roles belong that allow a realm's
+// administration. ViewUsers is the one to see who is in which group.
+const (
+	RealmManagement = "realm-management"
+	ViewUsers       = "view-users"
+)
+
+// BuiltinClientArgs name a client that Keycloak has created, and say whether it may be used.
+type BuiltinClientArgs struct {
+	// Realm is the realm's name; from the realm itself, so that it exists.
+	Realm pulumi.StringInput
+	// ClientID is such as admin-cli.
+	ClientID string
+	// Enabled says whether anybody may log in with it. A missing client counts as disabled.
+	Enabled bool
+}
+
+// Validate reports every mistake in the arguments at once.
+func (a *BuiltinClientArgs) Validate() error {
+	if a == nil {
+		return argcheck.ErrNilArgs()
+	}
+	var m argcheck.List
+	m.Require(a.Realm != nil, "Realm is missing, want the name of a realm")
+	m.Require(a.ClientID != "", "ClientID is missing, want one of Keycloak's own clients")
+	return m.Err()
+}
+
+// BuiltinClient is a client that Keycloak has created.
+type BuiltinClient struct{ pulumi.CustomResourceState }
+
+// NewBuiltinClient registers it. With an error from args nothing is registered.
+func NewBuiltinClient(ctx *pulumi.Context, name string, args *BuiltinClientArgs, opts ...pulumi.ResourceOption) (*BuiltinClient, error) {
+	if err := args.Validate(); err != nil {
+		return nil, fmt.Errorf("built-in client %q: %w", name, err)
+	}
+	c := &BuiltinClient{}
+	err := ctx.RegisterResource(BuiltinClientType, name, pulumi.Map{
+		"realm": args.Realm, "clientId": pulumi.String(args.ClientID), "enabled": pulumi.Bool(args.Enabled),
+	}, c, withVersion(opts)...)
+	if err != nil {
+		return nil, fmt.Errorf("built-in client %q: %w", name, err)
+	}
+	return c, nil
+}
+
+// ClientRolesArgs are the roles of a service account that belong to one client.
+type ClientRolesArgs struct {
+	// Realm is the realm's name.
+	Realm pulumi.StringInput
+	// Account is the ID of the client whose service account gets the roles; from the client
+	// itself, so that it exists.
+	Account pulumi.StringInput
+	// Subject is the service account's own ID: where the client was created again, the roles are
+	// given again.
+	Subject pulumi.StringInput
+	// Owner is the client to which the roles belong.
+	Owner string
+	// Roles are all that it has of that client: others are taken from it.
+	Roles []string
+}
+
+// Validate reports every mistake in the arguments at once.
+func (a *ClientRolesArgs) Validate() error {
+	if a == nil {
+		return argcheck.ErrNilArgs()
+	}
+	var m argcheck.List
+	m.Require(a.Realm != nil, "Realm is missing, want the name of a realm")
+	m.Require(a.Account != nil, "Account is missing, want a client with a service account")
+	m.Require(a.Subject != nil, "Subject is missing, want the ID of the service account")
+	m.Require(a.Owner != "", "Owner is missing, want the client to which the roles belong")
+	m.Require(len(a.Roles) > 0, "Roles is empty, want one at least")
+	return m.Err()
+}
+
+// ClientRoles are the roles of a service account that belong to one client.
+type ClientRoles struct{ pulumi.CustomResourceState }
+
+// NewClientRoles registers them. With an error from args nothing is registered.
+func NewClientRoles(ctx *pulumi.Context, name string, args *ClientRolesArgs, opts ...pulumi.ResourceOption) (*ClientRoles, error) {
+	if err := args.Validate(); err != nil {
+		return nil, fmt.Errorf("client roles %q: %w", name, err)
+	}
+	r := &ClientRoles{}
+	err := ctx.RegisterResource(ClientRolesType, name, pulumi.Map{
+		"realm": args.Realm, "account": args.Account, "subject": args.Subject, "owner": pulumi.String(args.Owner), "roles": pulumi.ToStringArray(args.Roles),
+	}, r, withVersion(opts)...)
+	if err != nil {
+		return nil, fmt.Errorf("client roles %q: %w", name, err)
+	}
+	return r, nil
+}

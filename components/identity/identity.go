@@ -1,0 +1,76 @@
+// Package identity declares the resources of the project's own Pulumi provider inside
+// Keycloak: what Keycloak creates by itself, and its vendor's provider therefore cannot
+// manage.
+//
+// These are realm master, the clients that every realm is born with, the roles of a
+// service account that belong to such a client, and passwords that are rotated. The
+// provider (package provider of the tool) takes over what exists, so creating one of them
+// is always safe. Deleting one leaves Keycloak as it is: nothing becomes less strict
+// because a resource is gone from a program.
+package identity
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
+	"github.com/mlflow-sso/mlflow-sso/contract/pulumiplugin"
+)
+
+// The types in the state, which are those of the plugin's schema.
+const (
+	AdminRealmType    = "mlflow-sso:identity:AdminRealm"
+	BuiltinClientType = "mlflow-sso:identity:BuiltinClient"
+	ClientRolesType   = "mlflow-sso:identity:ClientRoles"
+	PasswordType      = "mlflow-sso:identity:Password"
+)
+
+// MasterRealm is Keycloak's own name of the realm of its administrators.
+const MasterRealm = "master"
+
+// ProviderArgs say how the provider reaches Keycloak's admin API.
+type ProviderArgs struct {
+	// URL is where the admin API answers on this host.
+	URL string
+	// ClientID and Secret are of a service account in realm master.
+	ClientID string
+	Secret   pulumi.StringInput
+}
+
+// Validate reports every mistake in the arguments at once.
+func (a *ProviderArgs) Validate() error {
+	if a == nil {
+		return argcheck.ErrNilArgs()
+	}
+	var m argcheck.List
+	m.Require(strings.HasPrefix(a.URL, "http"), "URL is %q, want an address of Keycloak", a.URL)
+	m.Require(a.ClientID != "", "ClientID is missing, want a client of realm master")
+	m.Require(a.Secret != nil, "Secret is missing, want that of the client")
+	return m.Err()
+}
+
+// Provider is the provider of these resources.
+type Provider struct{ pulumi.ProviderResourceState }
+
+// NewProvider registers it. Nothing is asked of Keycloak for that.
+func NewProvider(ctx *pulumi.Context, name string, args *ProviderArgs, opts ...pulumi.ResourceOption) (*Provider, error) {
+	if err := args.Validate(); err != nil {
+		return nil, fmt.Errorf("provider %q: %w", name, err)
+	}
+	p := &Provider{}
+	err := ctx.RegisterResource(pulumiplugin.ProviderType, name, pulumi.Map{
+		"url":          pulumi.String(args.URL),
+		"clientId":     pulumi.String(args.ClientID),
+		"clientSecret": pulumi.ToSecret(args.Secret),
+	}, p, withVersion(opts)...)
+	if err != nil {
+		return nil, fmt.Errorf("provider %q: %w", name, err)
+	}
+	return p, nil
+}
+
+func withVersion(opts []pulumi.ResourceOption) []pulumi.ResourceOption {
+	return append(opts, pulumi.Version(pulumiplugin.Version))
+}

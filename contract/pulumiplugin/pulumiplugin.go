@@ -1,0 +1,46 @@
+// Package pulumiplugin declares what Pulumi, the program and the tool have to agree on to
+// find the project's own plugin.
+package pulumiplugin
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+const (
+	// Name is the package of the resource types and of their provider.
+	Name = "mlflow-sso"
+	// Version is that of the schema, not of the tool.
+	Version = "1.0.0"
+	// Binary is the name of the executable, for which Pulumi searches.
+	Binary = "pulumi-resource-" + Name
+	// ProviderType is the type of the provider in the state.
+	ProviderType = "pulumi:providers:" + Name
+
+	// Folder is where Pulumi.yaml says that the executable is, relative to the project.
+	Folder = "plugin"
+	// FolderVariable is the environment variable in which the tool passes another folder.
+	FolderVariable = "MLFLOW_SSO_PLUGIN_FOLDER"
+	// Command builds the executable into Folder.
+	Command = "make plugin"
+)
+
+// Check reports a missing executable before Pulumi does, which would search the vendor's
+// download site for it. It is called in the folder of the project.
+func Check() error {
+	folder := os.Getenv(FolderVariable)
+	if folder == "" {
+		folder = Folder
+	}
+	file := filepath.Join(folder, Binary)
+	// Stat follows a link: one whose target was removed is missing, too.
+	found, err := os.Stat(file) //nolint:gosec // the tool sets the variable
+	switch {
+	case err != nil:
+		return fmt.Errorf("plugin %s: got no file %s, want the project's own plugin there; `%s` builds it", Name, file, Command)
+	case found.IsDir() || found.Mode()&0o111 == 0:
+		return fmt.Errorf("plugin %s: got %s that is not an executable file, want the project's own plugin there; `%s` builds it", Name, file, Command)
+	}
+	return nil
+}
