@@ -19,8 +19,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
-	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
 // plainPulumi runs Pulumi's own command in a copy of the program, with a backend and a
@@ -79,15 +79,25 @@ func (p *plainPulumi) run(t *testing.T, arguments ...string) (string, error) {
 }
 
 // verify runs the checks of the tool, which gets nothing but the outputs.
-func (p *plainPulumi) verify(t *testing.T, l *lab) report.Report {
+func (p *plainPulumi) verify(t *testing.T, l *lab) check.Report {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "outputs.json")
 	require.NoError(t, os.WriteFile(file, []byte(p.must(t, "stack", "output", "--json", "--show-secrets", "--stack", l.name)), 0o600))
 	command := exec.CommandContext(t.Context(), l.tool, "verify", "--outputs", file, "--output", "json")
 	command.Dir = l.root
 	raw, _ := command.Output() // a failed check is in the report
-	var got report.Report
-	require.NoError(t, json.Unmarshal(raw, &got), "%s", raw)
+	var written struct {
+		Checks []struct {
+			Name        check.ID
+			Status      check.Status
+			Got, Wanted string
+		}
+	}
+	require.NoError(t, json.Unmarshal(raw, &written), "%s", raw)
+	var got check.Report
+	for _, c := range written.Checks {
+		got.Checks = append(got.Checks, check.Result{ID: c.Name, Status: c.Status, Got: c.Got, Wanted: c.Wanted})
+	}
 	return got
 }
 
@@ -138,11 +148,11 @@ func TestPlainPulumiIsTheWholeDeployment(t *testing.T) {
 	allChecksPass(t, p.verify(t, l))
 }
 
-func allChecksPass(t *testing.T, got report.Report) {
+func allChecksPass(t *testing.T, got check.Report) {
 	t.Helper()
 	require.Greater(t, len(got.Checks), 20)
 	for _, c := range got.Checks {
-		require.Equal(t, report.Passed, c.Status, "%s: got %s, want %s", c.Name, c.Got, c.Wanted)
+		require.Equal(t, check.StatusPassed, c.Status, "%s: got %s, want %s", c.ID, c.Got, c.Wanted)
 	}
 }
 
@@ -161,7 +171,7 @@ func (p *plainPulumi) manualChangesAreReverted(t *testing.T, l *lab, deployed ou
 	for _, property := range []string{"bruteForceProtected", "enabledEventTypes", "enabled"} {
 		require.Contains(t, named, property)
 	}
-	require.Equal(t, []string{"administrators", "password-grant"}, fallen(p.verify(t, l), report.Failed))
+	require.Equal(t, []string{"administrators", "password-grant"}, fallen(p.verify(t, l), check.StatusFailed))
 	p.must(t, "up", "--refresh", "--yes", "--skip-preview", "--stack", l.name)
 	require.Equal(t, true, realmDocument(t, deployed, "master")["bruteForceProtected"])
 	p.must(t, "refresh", "--yes", "--skip-preview", "--expect-no-changes", "--stack", l.name)
