@@ -18,8 +18,10 @@ func TestVolumesOfTheStateHaveTheirLabelsAndOptions(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(oneVolume), &s.snapshot))
 	all := s.Volumes()
 	require.Len(t, all, 2)
-	require.Equal(t, Volume{Name: "lab-postgres-data", Driver: "local", Options: map[string]string{"type": "none"},
-		Labels: map[string]string{"mlflow-sso.deployment": "lab"}}, all[0])
+	require.Equal(t, Volume{
+		Name: "lab-postgres-data", Driver: "local", Options: map[string]string{"type": "none"},
+		Labels: map[string]string{"mlflow-sso.deployment": "lab"},
+	}, all[0])
 	require.Equal(t, "lab", all[0].Deployment())
 }
 

@@ -109,6 +109,7 @@ func (h keycloakEditor) client(id string) string {
 }
 func (h keycloakEditor) scope(name string) string { return h.one("/client-scopes", "name", name) }
 func (h keycloakEditor) group(name string) string { return "/groups/" + h.one("/groups", "name", name) }
+
 func (h keycloakEditor) user(name string) string {
 	return "/users/" + h.one("/users?exact=true&username="+name, "username", name)
 }

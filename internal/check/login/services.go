@@ -7,9 +7,8 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
-
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 )
 
 // What is asked of Redis.

@@ -6,14 +6,13 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
-
 	"github.com/docker/docker/api/types/container"
 
 	"github.com/mlflow-sso/mlflow-sso/components/mlflow"
 	"github.com/mlflow-sso/mlflow-sso/contract/naming"
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 )
 
 // checkContainers checks the state of all of them.

@@ -6,9 +6,8 @@ import (
 	"net/http"
 	"net/url"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
-
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 )
 
 // Discovery is what the checks read of OpenID Connect's discovery document.

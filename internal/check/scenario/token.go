@@ -7,12 +7,11 @@ import (
 	"fmt"
 	"net/url"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
-
 	"golang.org/x/oauth2"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/browser"
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 )
 
 // Token gets an access token for a user who is signed in: a code for the browser,
