@@ -73,6 +73,7 @@ func TestTwoWrongPasswordsLockNobodyAndTenDo(t *testing.T) {
 	// A new password is of no use while the lock lasts, so an invitation removes it.
 	invited := l.must(t, "invite", name, "--reset-password")
 	require.Contains(t, invited.stdout, name+" was locked after ")
-	fields := strings.Fields(invited.stdout[strings.Index(invited.stdout, "Password "):])
-	require.True(t, isIn(t, deployed, name, fields[1]), "with the password of the invitation")
+	_, after, found := strings.Cut(invited.stdout, "Password ")
+	require.True(t, found, invited.stdout)
+	require.True(t, isIn(t, deployed, name, strings.Fields(after)[0]), "with the password of the invitation")
 }

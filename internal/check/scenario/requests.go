@@ -19,7 +19,7 @@ const (
 	RefusedPath     = "/oidc/ui/auth"
 )
 
-// search asks MLflow for one experiment, which anybody who is signed in may do,
+// Search asks MLflow for one experiment, which anybody who is signed in may do,
 // and returns the answer's status.
 func (s *Scenario) Search(ctx context.Context, b *browser.Browser, header http.Header) (int, error) {
 	page, err := b.Fetch(ctx, http.MethodPost, s.Stack.MLflow.URL+searchPath, header, []byte(`{"max_results":1}`))
@@ -44,6 +44,7 @@ func (s *Scenario) ExpectSearch(ctx context.Context, b *browser.Browser, header 
 	return ExpectStatus(got, wanted, "a search for experiments "+who)
 }
 
+// ExpectStatus demands an answer's status; what names the request in an error.
 func ExpectStatus(got, wanted int, what string) error {
 	if got == wanted {
 		return nil
@@ -51,7 +52,7 @@ func ExpectStatus(got, wanted int, what string) error {
 	return check.Mismatch(fmt.Sprintf("%d for %s", got, what), fmt.Sprint(wanted))
 }
 
-// at says whether u is on the site and, unless path is empty, at that path.
+// At says whether u is on the site and, unless path is empty, at that path.
 func At(u *url.URL, site, path string) bool {
 	base, err := url.Parse(site)
 	if err != nil || u == nil || u.Scheme != base.Scheme || u.Host != base.Host {
