@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,20 +20,23 @@ import (
 
 // recorder keeps the inputs of what a program registers.
 type recorder struct {
+	mutex  sync.Mutex
 	inputs map[string]resource.PropertyMap
 }
 
-func (r recorder) NewResource(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
+func (r *recorder) NewResource(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
 	r.inputs[args.TypeToken] = args.Inputs
 	return args.Name, args.Inputs, nil
 }
 
-func (recorder) Call(pulumi.MockCallArgs) (resource.PropertyMap, error) { return nil, nil }
+func (*recorder) Call(pulumi.MockCallArgs) (resource.PropertyMap, error) { return nil, nil }
 
 // programInputs are those of one resource of each type, as the constructors register it.
 func programInputs(t *testing.T) map[string]resource.PropertyMap {
 	t.Helper()
-	r := recorder{map[string]resource.PropertyMap{}}
+	r := &recorder{inputs: map[string]resource.PropertyMap{}}
 	require.NoError(t, pulumi.RunErr(func(ctx *pulumi.Context) error {
 		_, err := identity.NewAdminRealm(ctx, "m", &identity.AdminRealmArgs{EventsExpiration: time.Hour, AdminPassword: pulumi.String("the first")})
 		require.NoError(t, err)
