@@ -66,7 +66,7 @@ var mutations = []mutation{
 	},
 	{"the scopes are misspelt", "components/mlflow/environment.go", `"OIDC_SCOPE":`, `"OIDC_SCOPES":`, "TestEleven07ScopesAreSpeltAsThePluginReadsThem"},
 	{"the group has another name", "components/mlflow/environment.go", `pulumi.String(a.OIDC.UserGroup)`, `pulumi.String("/" + a.OIDC.UserGroup)`, "TestEleven11GroupNamesAreTheSameOnBothSides"},
-	{"data is not protected", "components/internal/container/volume.go", `childopts.Protected(args.Protect)...`, `childopts.Protected(false)...`, "TestDataIsProtectedWhereAskedForAndNowhereElse"},
+	{"data is not protected", "components/internal/container/volume.go", `childopts.Protected(args.Protect)`, `childopts.Protected(false)`, "TestDataIsProtectedWhereAskedForAndNowhereElse"},
 	{"an external database is believed without a look", "components/postgres/external.go", `sslmode=verify-full`, `sslmode=require`, "TestClientsOfAnExternalDatabaseVerifyWhomTheyTalkTo"},
 	{"the name of an external cache is not compared", "components/redis/redis.go", `&ssl_check_hostname=true`, ``, "TestTheClientOfAnExternalCacheVerifiesWhomItTalksToAndKeepsItsKeysApart"},
 	{"stacks share the keys of an external cache", "components/redis/external.go", `Prefix: e.Prefix,`, ``, "TestTheClientOfAnExternalCacheVerifiesWhomItTalksToAndKeepsItsKeysApart"},
