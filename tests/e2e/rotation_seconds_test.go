@@ -78,6 +78,8 @@ const everything = "all, with a new root secret"
 // and a figure never fails a test.
 func TestThePageHasTheSecondsOfEachCredential(t *testing.T) {
 	labels := append(credentials.Labels(), credentials.ServiceAccount("ci"))
+	// The measured stack has no webhooks, and with them nobody waits for this key.
+	labels = slices.DeleteFunc(labels, func(l credentials.Label) bool { return l == credentials.MLflowWebhooks })
 	if !*update {
 		raw, err := os.ReadFile(filepath.Join("..", "..", "docs", "how-to", "rotate-credentials.md"))
 		require.NoError(t, err)
