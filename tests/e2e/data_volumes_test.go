@@ -57,6 +57,14 @@ func refuseLostVolumes(t *testing.T, l *lab, says ...string) {
 	}
 }
 
+// requireNewAndUnchanged demands that the run of before is gone, and that nothing is left to change.
+func requireNewAndUnchanged(t *testing.T, l *lab, deployed outputs.Stack) {
+	t.Helper()
+	require.Equal(t, http.StatusNotFound, statusOf(t, deployed, "before"))
+	require.Contains(t, l.must(t, "up", "--no-verify").stderr, "no change")
+	require.Contains(t, l.must(t, "drift").stdout, "no drift")
+}
+
 func TestDataVolumesThatAreGoneStopEveryUpdateUntilTheyAreAccepted(t *testing.T) {
 	nightly(t) // until it has passed on the code of today
 	l := ownLab(t)
@@ -76,9 +84,7 @@ func TestDataVolumesThatAreGoneStopEveryUpdateUntilTheyAreAccepted(t *testing.T)
 	got := l.must(t, "up", "--accept-volumes")
 	require.Regexp(t, allPassed, got.stdout)
 	require.Contains(t, got.stderr, "volume "+l.name+"-postgres-data is new and empty")
-	require.Equal(t, http.StatusNotFound, statusOf(t, deployed, "before"))
-	require.Contains(t, l.must(t, "up", "--no-verify").stderr, "no change")
-	require.Contains(t, l.must(t, "drift").stdout, "no drift")
+	requireNewAndUnchanged(t, l, deployed)
 }
 
 // A stack in use loses the database under it: what was in it is recreated in one update, and no
@@ -100,9 +106,7 @@ func TestADatabaseThatIsLostUnderARunningStackIsRecreatedInOneUpdate(t *testing.
 	require.Contains(t, got.stderr, l.name+"-postgres-data: it does not exist")
 
 	require.Regexp(t, allPassed, l.must(t, "up", "--accept-volumes").stdout)
-	require.Equal(t, http.StatusNotFound, statusOf(t, deployed, "before"))
-	require.Contains(t, l.must(t, "up", "--no-verify").stderr, "no change")
-	require.Contains(t, l.must(t, "drift").stdout, "no drift")
+	requireNewAndUnchanged(t, l, deployed)
 }
 
 // A volume that Docker made at a mount may have data in it by now: it is found, and nothing
