@@ -57,34 +57,31 @@ func refuseLostVolumes(t *testing.T, l *lab, says ...string) {
 	}
 }
 
-// requireNewAndUnchanged demands that the run of before is gone, and that nothing is left to change.
-func requireNewAndUnchanged(t *testing.T, l *lab, deployed outputs.Stack) {
+// requireNewAndUnchanged demands that an experiment of before is gone, and that nothing is left to
+// change.
+func requireNewAndUnchanged(t *testing.T, l *lab, deployed outputs.Stack, lost string) {
 	t.Helper()
-	require.Equal(t, http.StatusNotFound, statusOf(t, deployed, "before"))
+	require.Equal(t, http.StatusNotFound, statusOf(t, deployed, lost))
 	require.Contains(t, l.must(t, "up", "--no-verify").stderr, "no change")
 	require.Contains(t, l.must(t, "drift").stdout, "no drift")
 }
 
-func TestDataVolumesThatAreGoneStopEveryUpdateUntilTheyAreAccepted(t *testing.T) {
-	nightly(t) // until it has passed on the code of today
-	l := ownLab(t)
+// requireLostVolumesStopEveryUpdate removes both data volumes of a stack that was torn down, and
+// demands that nothing is made until that is accepted. lost is an experiment in them.
+func requireLostVolumesStopEveryUpdate(t *testing.T, l *lab, deployed outputs.Stack, lost string) {
+	t.Helper()
 	docker := openEngine(t)
-	l.must(t, "up", "--no-verify")
-	deployed, err := l.outputs(t.Context())
-	require.NoError(t, err)
-	logRun(t, deployed, "before")
-	l.must(t, "destroy")
 	removeVolumes(t, docker, l, "postgres-data", "mlflow-artifacts")
 
 	refuseLostVolumes(t, l, l.name+"-postgres-data: it does not exist", l.name+"-mlflow-artifacts: it does not exist")
 	require.Empty(t, things(t, l.name), "something was made")
-	_, err = docker.API().VolumeInspect(t.Context(), l.name+"-postgres-data")
+	_, err := docker.API().VolumeInspect(t.Context(), l.name+"-postgres-data")
 	require.True(t, errdefs.IsNotFound(err), "an empty volume was made")
 
 	got := l.must(t, "up", "--accept-volumes")
 	require.Regexp(t, allPassed, got.stdout)
 	require.Contains(t, got.stderr, "volume "+l.name+"-postgres-data is new and empty")
-	requireNewAndUnchanged(t, l, deployed)
+	requireNewAndUnchanged(t, l, deployed, lost)
 }
 
 // A stack in use loses the database under it: what was in it is recreated in one update, and no
@@ -106,7 +103,7 @@ func TestADatabaseThatIsLostUnderARunningStackIsRecreatedInOneUpdate(t *testing.
 	require.Contains(t, got.stderr, l.name+"-postgres-data: it does not exist")
 
 	require.Regexp(t, allPassed, l.must(t, "up", "--accept-volumes").stdout)
-	requireNewAndUnchanged(t, l, deployed)
+	requireNewAndUnchanged(t, l, deployed, "before")
 }
 
 // A volume that Docker made at a mount may have data in it by now: it is found, and nothing

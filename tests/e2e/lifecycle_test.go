@@ -160,7 +160,9 @@ func takePassword(t *testing.T, deployed outputs.Stack, username string) {
 	require.NoError(t, client.DeleteCredentials(t.Context(), token, deployed.Realm.Name, id, *ways[0].ID))
 }
 
-func TestDestroyKeepsTheDataAndTheNextUpGoesOnWithIt(t *testing.T) {
+// A stack's data outlives its containers, and nobody starts anew over data that was lost
+// without saying so.
+func TestDataIsKeptByDestroyAndMissedWhenItIsLost(t *testing.T) {
 	l := ownLab(t)
 	l.must(t, "up", "--no-verify")
 	deployed, err := l.outputs(t.Context())
@@ -196,6 +198,9 @@ func TestDestroyKeepsTheDataAndTheNextUpGoesOnWithIt(t *testing.T) {
 	require.NoError(t, page.JSON(&found))
 	require.Equal(t, created.ID, found.Experiment.ID)
 	require.Contains(t, l.must(t, "up", "--no-verify").stderr, "no change")
+
+	l.must(t, "destroy")
+	requireLostVolumesStopEveryUpdate(t, l, again, "kept")
 
 	l.must(t, "destroy", "--delete-data", "--yes")
 
