@@ -47,7 +47,7 @@ func recoverInterrupted(ctx context.Context, s *stack.Stack, step stack.Step) (r
 	}
 	cut := len(known.Interrupted())
 	if cut > 0 {
-		step.Say("an earlier update was cut off at %d resources: going on from there", cut)
+		s.Note(fmt.Sprintf("an earlier update was interrupted at %d resources, and this one continued it", cut))
 	}
 	if err := s.ClearInterrupted(ctx, known); err != nil {
 		return recovery{}, err
