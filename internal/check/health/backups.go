@@ -13,7 +13,7 @@ import (
 // late is how long after its time a snapshot may be taken: it takes a while itself.
 const late = time.Hour
 
-func (d *doctor) lookAtSnapshots(ctx context.Context) ([]Finding, error) {
+func (d *doctor) checkSnapshots(ctx context.Context) ([]Finding, error) {
 	status, err := backup.Client{Docker: d.docker, Container: d.container(Backup)}.Status(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("ask about snapshots: %w", err)
@@ -25,9 +25,9 @@ func (d *doctor) lookAtSnapshots(ctx context.Context) ([]Finding, error) {
 // older than the settings want, and that a restore was proved not too long ago. Of a stack
 // that is young it demands less.
 func (d *doctor) judgeSnapshots(s backup.Status) (found []Finding) {
-	add := func(id check.ID, what, got, wanted, cause, mend string) {
+	add := func(id check.ID, what, got, wanted, cause, fix string) {
 		found = append(found, Finding{
-			ID: id, Component: Backup, Summary: what, Got: got, Wanted: wanted, Cause: cause, Fix: strings.Join([]string{d.Tool, mend, d.Flags}, " "),
+			ID: id, Component: Backup, Summary: what, Got: got, Wanted: wanted, Cause: cause, Fix: strings.Join([]string{d.Tool, fix, d.Flags}, " "),
 		})
 	}
 	ago := func(then int64) time.Duration { return time.Duration(s.Now-then) * time.Second }

@@ -37,18 +37,18 @@ var effects = map[string]effect{
 	"SESSION_COOKIE_SECURE":              {Cookie, "the browser drops the session's cookie, or sends it in clear"},
 }
 
-func (d *doctor) judgeVariable(organ Component, variable string) Finding {
+func (d *doctor) judgeVariable(component Component, variable string) Finding {
 	e, known := effects[variable]
 	if !known {
 		e = effect{Environment, "the service is not set up as the program wants it"}
-		if _, ours := d.Environments[d.container(organ)][variable]; !ours {
-			e = effect{EnvironmentUnknown, "the service is told something that the program does not know"}
+		if _, ours := d.Environments[d.container(component)][variable]; !ours {
+			e = effect{EnvironmentUnknown, "the program did not set this variable"}
 		}
 	}
 	return Finding{
-		ID: e.id, Component: organ,
-		Summary: fmt.Sprintf("%s in %s is not what the program wrote: %s", variable, d.container(organ), e.does),
+		ID: e.id, Component: component,
+		Summary: fmt.Sprintf("%s in %s is not what the program wrote: %s", variable, d.container(component), e.does),
 		Got:     "another value, or none (values are not shown)", Wanted: "the value that the program wrote",
-		Cause: "variable " + variable + " of container " + d.container(organ), Fix: d.up("--refresh"),
+		Cause: "variable " + variable + " of container " + d.container(component), Fix: d.up("--refresh"),
 	}
 }

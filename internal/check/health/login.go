@@ -9,8 +9,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/edgeclient"
 )
 
-// lookAtLogin opens MLflow's login as a browser does and goes as far as Keycloak's form.
-func (d *doctor) lookAtLogin(ctx context.Context) ([]Finding, error) {
+// checkLogin opens MLflow's login as a browser does and goes as far as Keycloak's form.
+func (d *doctor) checkLogin(ctx context.Context) ([]Finding, error) {
 	way, err := edgeclient.Open(ctx, d.Stack, d.docker)
 	if err != nil {
 		return nil, err

@@ -25,7 +25,7 @@ type inMLflow struct {
 	Keys []string `json:"keys"`
 }
 
-func (d *doctor) lookInMLflow(ctx context.Context) ([]Finding, error) {
+func (d *doctor) checkMLflow(ctx context.Context) ([]Finding, error) {
 	var packages []string
 	for _, least := range mlflow.MinimumVersions() {
 		packages = append(packages, least.Package)
@@ -43,8 +43,8 @@ func (d *doctor) lookInMLflow(ctx context.Context) ([]Finding, error) {
 // judgeInside judges what MLflow itself sees of what it needs.
 func (d *doctor) judgeInside(seen inMLflow) (found []Finding) {
 	name := d.container(MLflow)
-	add := func(id check.ID, what, got, wanted, cause, mend string) {
-		found = append(found, Finding{ID: id, Component: MLflow, Summary: what, Got: got, Wanted: wanted, Cause: cause, Fix: mend})
+	add := func(id check.ID, what, got, wanted, cause, fix string) {
+		found = append(found, Finding{ID: id, Component: MLflow, Summary: what, Got: got, Wanted: wanted, Cause: cause, Fix: fix})
 	}
 	for _, least := range mlflow.MinimumVersions() {
 		if err := least.Check(seen.Versions[least.Package]); err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
 )
 
-// inRealm is what Keycloak's admin API tells about the stack's realm. What there is
-// not is nil.
+// inRealm is what Keycloak's admin API returns about the stack's realm. What does not
+// exist is nil.
 type inRealm struct {
 	realm  *gocloak.RealmRepresentation
 	client *gocloak.Client
@@ -24,8 +24,8 @@ type inRealm struct {
 	anyFree bool
 }
 
-// lookAtRealm asks the admin API with the program's own service account.
-func (d *doctor) lookAtRealm(ctx context.Context) ([]Finding, error) {
+// checkRealm asks the admin API with the program's own service account.
+func (d *doctor) checkRealm(ctx context.Context) ([]Finding, error) {
 	seen, err := d.readRealm(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("the admin API of Keycloak at %s: %w", d.Stack.Keycloak.AdminURL, err)
@@ -63,7 +63,7 @@ func (d *doctor) readRealm(ctx context.Context) (seen inRealm, err error) {
 	return seen, err
 }
 
-// judgeRealm compares the realm with what MLflow was told about it.
+// judgeRealm compares the realm with the configuration of MLflow.
 func (d *doctor) judgeRealm(seen inRealm) (found []Finding) {
 	realm := "realm " + d.Stack.Realm.Name
 	if seen.realm == nil {
@@ -107,7 +107,7 @@ func (d *doctor) inside(id check.ID, what, got, wanted, cause string) Finding {
 	return Finding{ID: id, Component: Realm, Summary: what, Got: got, Wanted: wanted, Cause: cause, Fix: d.up("--refresh")}
 }
 
-// console is for what an update does not see: the command that lets somebody set it.
+// console is for what an update does not see: the command that opens Keycloak's console.
 func (d *doctor) console(where string) string {
 	return fmt.Sprintf("%s console %s # and there: %s", d.Tool, d.Flags, where)
 }

@@ -34,7 +34,7 @@ func (c *suite) services() []attack {
 		{
 			name: "postgres-without-password", tries: "Postgres from the data network, as each role and as the superuser, without a password and with usual ones",
 			control: "MLflow's own password is taken there", defence: "`pg_hba.conf`: SCRAM for each role at its own database, nothing for the superuser",
-			next: "look at images/postgres/pg_hba.conf and the roles' passwords", run: func(ctx context.Context) (string, error) {
+			next: "check images/postgres/pg_hba.conf and the roles' passwords", run: func(ctx context.Context) (string, error) {
 				return c.knock(ctx, "postgres", "no password supplied", "password authentication failed", "pg_hba.conf", "role")
 			},
 		},

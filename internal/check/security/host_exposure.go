@@ -27,22 +27,22 @@ func (c *suite) surroundings() []attack {
 		{
 			name: "secrets-in-labels", tries: "the stack's secrets are looked for in labels, commands, health checks and names of containers, networks and volumes",
 			control: "a word that is in a label is found, and so are the secrets in the environments that need them", defence: "secrets are in environments alone",
-			next: "look at who made that label; change the secret (credentials.generations)", run: c.secretsInLabels,
+			next: "check who made that label; change the secret (credentials.generations)", run: c.secretsInLabels,
 		},
 		{
 			name: "secrets-in-logs", tries: "the stack's secrets are looked for in all that the containers on its networks wrote",
 			control: "a request that was just made is found in MLflow's", defence: "no service logs credentials",
-			next: "look at who wrote it; change the secret (credentials.generations)", run: c.secretsInLogs,
+			next: "check who wrote it; change the secret (credentials.generations)", run: c.secretsInLogs,
 		},
 		{
 			name: "secrets-in-state", tries: "the stack's secrets are looked for in the files of Pulumi's state",
 			control: "the deployment's name is found there", defence: "the state is encrypted with the passphrase",
-			next: "look at the files that are named; change the secret (credentials.generations)", run: c.secretsInState,
+			next: "check the files that are named; change the secret (credentials.generations)", run: c.secretsInState,
 		},
 		{
 			name: "secrets-in-images", tries: "the stack's secrets are looked for in the history and in every layer of its images",
 			control: "a file that is known to be in each image is found", defence: "images are built without secrets",
-			next: "look at the image's Dockerfile; change the secret (credentials.generations)", run: c.secretsInImages,
+			next: "check the image's Dockerfile; change the secret (credentials.generations)", run: c.secretsInImages,
 		},
 	}
 }

@@ -18,7 +18,7 @@ import (
 
 // limits are attacks by size: requests that cost more than they may.
 func (c *suite) limits() []attack {
-	const next = "look at the bounds in images/mlflow/python, and at what `doctor` says about memory"
+	const next = "check the bounds in images/mlflow/python, and what `doctor` says about memory"
 	return []attack{
 		{
 			name: "heavy-search", tries: fmt.Sprintf("a member searches with %d conditions, and sorts by as many keys", manyConditions),

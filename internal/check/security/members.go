@@ -14,7 +14,7 @@ import (
 
 // members are further attacks of a member on what other members made.
 func (c *suite) members() []attack {
-	const next = "look at what images/mlflow/python does about it, and raise MLflow or the plugin"
+	const next = "check what images/mlflow/python does about it, and raise MLflow or the plugin"
 	return []attack{
 		{
 			name: "mixed-lists", tries: "a member asks GraphQL and REST for a list of own and another member's IDs, in both orders",

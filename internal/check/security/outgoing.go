@@ -15,7 +15,7 @@ func (c *suite) outgoing() []attack {
 	return []attack{{
 		name: "outgoing-calls", tries: "a member makes secrets, model definitions and endpoints of the AI gateway, calls it and asks for its list of models; a member and an administrator make webhooks; a member starts jobs",
 		control: "a search with the same token gets 200; an answer that finds fault with the request counts as on", defence: "jobs are off; the gateway and webhooks are off unless a setting lists their hosts, and then only administrators change them, and no other host is accepted",
-		next: "look at MLFLOW_ENABLE_AI_GATEWAY and its like in the environment of {mlflow}", run: c.outgoingCalls,
+		next: "check MLFLOW_ENABLE_AI_GATEWAY and its like in the environment of {mlflow}", run: c.outgoingCalls,
 	}}
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
-// files are attacks by the paths of files and by where MLflow is told that files are.
+// files are attacks by the paths of files and by the locations that MLflow gets for them.
 func (c *suite) files() []attack {
 	return []attack{
 		{

@@ -18,8 +18,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 )
 
-// public is what MLflow answers to strangers, each with its reason. A route that is
-// not below one of these and answers a stranger is a hole.
+// public is what MLflow answers to anonymous requests, each with its reason. A route that
+// is not below one of these and answers an anonymous request is a hole.
 var public = []struct{ below, reason string }{
 	{"/health", "Docker and load balancers ask whether the server lives; it says no more"},
 	{"/login", "here a login begins"},
@@ -49,7 +49,7 @@ func isPublic(path string) bool {
 
 func (c *suite) routes() []attack {
 	const control = "the member's token gets 200 the same way, and the list of routes comes from the running application"
-	const next = "look at who answers there: `docker logs --tail 50 {mlflow}`; a new version of MLflow or the plugin may have made it public"
+	const next = "check who answers there: `docker logs --tail 50 {mlflow}`; a new version of MLflow or the plugin may have made it public"
 	return []attack{
 		{
 			name: "routes-from-outside", tries: "every route of MLflow, Flask's and FastAPI's, with every method and without credentials, at the public address",
@@ -62,7 +62,7 @@ func (c *suite) routes() []attack {
 	}
 }
 
-// scanResult is how a route answered to a stranger.
+// scanResult is how a route answered to an anonymous request.
 type scanResult struct {
 	method, path string
 	status       int
@@ -95,7 +95,7 @@ func (c *suite) routesOutside(ctx context.Context) (string, error) {
 }
 
 // judgeRoutes demands a refusal of every route that is not public on purpose. A route
-// that says that something does not exist has let the stranger in, unless it is an
+// that says that something does not exist has let the request in, unless it is an
 // edge that says so.
 func judgeRoutes(answers []scanResult, edge bool) (string, error) {
 	var open, unclear []string
@@ -124,7 +124,7 @@ func judgeRoutes(answers []scanResult, edge bool) (string, error) {
 	case refused == 0 || known == 0:
 		return "", check.NotRun(fmt.Errorf("%d routes refused, %d public, wanted some of both", refused, known))
 	}
-	return fmt.Sprintf("%d routes are refused to a stranger, %d are public on purpose", refused, known), nil
+	return fmt.Sprintf("%d routes refuse anonymous requests, %d are public on purpose", refused, known), nil
 }
 
 // routesInside sweeps from a container of its own on MLflow's networks.

@@ -15,8 +15,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
 )
 
-// sessions are attacks with what somebody has who should have nothing any more, and
-// with an identity that is somebody else's.
+// sessions are attacks with what users still have who should have no access any more, and
+// with an identity that belongs to another user.
 func (c *suite) sessions() []attack {
 	return []attack{
 		{
@@ -37,7 +37,7 @@ func (c *suite) sessions() []attack {
 		{
 			name: "group-removal", tries: "the same of a person who is in neither group any more",
 			control: "login, session and token are taken before", defence: "groups are read at each login; the identity sync ends session and token within twice `identitySync.interval`",
-			next: "docker logs --tail 50 {keeper}; look at the client's mapper `groups` in Keycloak", run: c.leftGroup,
+			next: "docker logs --tail 50 {keeper}; check the client's mapper `groups` in Keycloak", run: c.leftGroup,
 		},
 		{
 			name: "session-expiry", tries: "a session whose token has ended is used, or renews itself",
@@ -75,7 +75,7 @@ func (c *suite) takenIdentity(ctx context.Context) (said string, err error) {
 			return "", check.Mismatch("a realm that allows "+name, "one that does not")
 		}
 	}
-	page, err := c.stranger().Open(ctx, c.stack.Realm.Issuer+"/protocol/openid-connect/registrations?"+url.Values{
+	page, err := c.anonymous().Open(ctx, c.stack.Realm.Issuer+"/protocol/openid-connect/registrations?"+url.Values{
 		"client_id": {c.stack.Realm.ClientID}, "response_type": {"code"}, "redirect_uri": {c.visit.RedirectURI()}, "scope": {"openid"},
 	}.Encode())
 	if err != nil {

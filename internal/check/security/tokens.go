@@ -31,7 +31,7 @@ import (
 // not for now.
 func (c *suite) tokens() []attack {
 	const genuine = "the token from which it was made is taken"
-	const next = "look at OIDC_ISSUER and OIDC_AUDIENCE in the environment of {mlflow}, and at the versions in images/mlflow/requirements.txt"
+	const next = "check OIDC_ISSUER and OIDC_AUDIENCE in the environment of {mlflow}, and the versions in images/mlflow/requirements.txt"
 	return []attack{
 		{
 			name: "unsigned-token", tries: "a member's token without a signature: `alg` none in several spellings, or the signature cut off",
@@ -223,7 +223,7 @@ func (c *suite) expired(ctx context.Context) (string, error) {
 }
 
 func (c *suite) wrongAudience(ctx context.Context) (string, error) {
-	return "a genuine token for somebody else is refused", c.expectMintRefused(ctx, c.stack.Realm.Name, "")
+	return "a genuine token for another audience is refused", c.expectMintRefused(ctx, c.stack.Realm.Name, "")
 }
 
 func (c *suite) wrongIssuer(ctx context.Context) (string, error) {
