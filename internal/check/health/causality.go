@@ -6,20 +6,20 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
-// The components, in the order in which trouble spreads.
+// The components, as the framework names them.
 const (
-	Host         Component = "host"
-	Postgres     Component = "postgres"
-	Redis        Component = "redis"
-	Keycloak     Component = "keycloak"
-	Realm        Component = "realm"
-	MLflow       Component = "mlflow"
-	IdentitySync Component = "keeper"
-	Edge         Component = "edge"
-	Backup       Component = "backup"
+	Host         = check.Host
+	Postgres     = check.Postgres
+	Redis        = check.Redis
+	Keycloak     = check.Keycloak
+	Realm        = check.Realm
+	MLflow       = check.MLflow
+	IdentitySync = check.IdentitySync
+	Edge         = check.Edge
+	Backup       = check.Backup
 )
 
-var components = []Component{Host, Postgres, Redis, Keycloak, Realm, MLflow, IdentitySync, Edge, Backup}
+var components = check.Components()
 
 // dependsOn says on which components each depends.
 var dependsOn = map[Component][]Component{

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
 func flat(t *testing.T, export string) document {
@@ -21,10 +21,11 @@ func flat(t *testing.T, export string) document {
 	return d
 }
 
-func said(all []report.Change) []string {
+// said are the findings as drift prints them.
+func said(all []check.Finding) []string {
 	lines := make([]string, 0, len(all))
-	for _, change := range all {
-		lines = append(lines, change.String())
+	for _, f := range all {
+		lines = append(lines, f.Summary+"; "+f.Next)
 	}
 	return lines
 }
