@@ -17,13 +17,13 @@ func (c *suite) tracePlaces() []attack {
 	const next = "check images/mlflow/python about the tags of traces that say where data is"
 	return []attack{
 		{
-			name: "trace-location", tries: "a member says by a tag, by a span's attribute and by the start of a trace that the data of their own trace is another member's, in /etc or at another host, and reads it",
-			control: "another tag is kept in each of the three ways", defence: "tags that say where data is are the server's own", needs: []check.ID{"cross-user-read"}, next: next,
+			name: "trace-location", tries: "a member uses a tag, a span's attribute and the start of a trace to set the location of their own trace's data to another member's data, /etc or another host, and reads it",
+			control: "another tag is stored in each of the three ways", defence: "only the server sets the tags for locations", needs: []check.ID{"cross-user-read"}, next: next,
 			within: 3 * time.Minute, run: c.traceLocation,
 		},
 		{
 			name: "stolen-token", tries: "MLflow's own client reads a trace whose tags point to a listener, with a personal token in its environment",
-			control: "the listener hears a request that is sent to it, and the client finds the trace", defence: "tags that say where data is are the server's own", needs: []check.ID{"cross-user-read"}, next: next,
+			control: "the listener receives a request that is sent to it, and the client finds the trace", defence: "only the server sets the tags for locations", needs: []check.ID{"cross-user-read"}, next: next,
 			within: 4 * time.Minute, run: c.stolenToken,
 		},
 	}
