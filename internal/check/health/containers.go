@@ -60,7 +60,7 @@ func (d *doctor) judgeContainer(component Component, seen container.InspectRespo
 		found = append(found, Finding{ID: id, Component: component, Summary: what, Got: got, Wanted: wanted, Cause: "container " + name, Fix: fix})
 	}
 	if s.OOMKilled {
-		add(OutOfMemory, name+" was ended by the kernel for want of memory", "OOMKilled", "less use than "+fmt.Sprint(seen.HostConfig.Memory>>20)+" MiB",
+		add(OutOfMemory, name+" was ended by the kernel for lack of memory", "OOMKilled", "at most "+fmt.Sprint(seen.HostConfig.Memory>>20)+" MiB",
 			"docker restart "+name)
 		found[len(found)-1].Cause = memorySetting(component) + ", if it happens again"
 	}
@@ -68,7 +68,7 @@ func (d *doctor) judgeContainer(component Component, seen container.InspectRespo
 	case s.Status == container.StatePaused:
 		add(ContainerPaused, name+" is paused", s.Status, "running", "docker unpause "+name)
 	case s.Status == container.StateRestarting:
-		add(ContainerRestarting, name+" ends again and again", fmt.Sprintf("exit code %d, started %d times", s.ExitCode, seen.RestartCount), "a container that stays", d.up())
+		add(ContainerRestarting, name+" ends and is restarted again and again", fmt.Sprintf("exit code %d, started %d times", s.ExitCode, seen.RestartCount), "a container that keeps running", d.up())
 	case s.Status != container.StateRunning:
 		add(ContainerExited, name+" does not run", fmt.Sprintf("%s, exit code %d", s.Status, s.ExitCode), "running", "docker start "+name)
 	case s.Health == nil || s.Health.Status == container.NoHealthcheck:
@@ -145,7 +145,7 @@ func (d *doctor) checkEnvironments(ctx context.Context) (found []Finding, err er
 		}
 		if !slices.Equal(seen.Config.Entrypoint, image.Config.Entrypoint) || !slices.Equal(seen.Config.Cmd, command(component, image.Config.Cmd)) {
 			found = append(found, Finding{
-				ID: Command, Component: component, Summary: name + " runs something else than its image's own program",
+				ID: Command, Component: component, Summary: name + " runs another command than its image's own",
 				Got: "another command", Wanted: strings.Join(image.Config.Entrypoint, " "), Cause: "container " + name, Fix: d.up("--refresh"),
 			})
 		}

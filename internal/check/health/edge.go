@@ -131,7 +131,7 @@ func (d *doctor) checkNames(ctx context.Context) (found []Finding, err error) {
 		}
 		if _, failed := net.DefaultResolver.LookupHost(ctx, s.host); failed != nil {
 			found = append(found, Finding{
-				ID: NameUnresolved, Component: Edge, Summary: "the name " + s.host + " leads nowhere", Got: failed.Error(), Wanted: "this machine's address",
+				ID: NameUnresolved, Component: Edge, Summary: "the name " + s.host + " cannot be resolved", Got: failed.Error(), Wanted: "this machine's address",
 				Cause: "the DNS record of " + s.host, Fix: "getent hosts " + s.host + " # once the record is there",
 			})
 			continue
@@ -142,7 +142,7 @@ func (d *doctor) checkNames(ctx context.Context) (found []Finding, err error) {
 		}
 		public, failed := shown(ctx, net.JoinHostPort(s.host, s.port), s.host)
 		if failed != nil {
-			err = errors.Join(err, fmt.Errorf("%s is not reached from here, maybe for want of a way back through the router: %w", s.host, failed))
+			err = errors.Join(err, fmt.Errorf("%s is not reached from here, maybe because the router does not route back to this machine: %w", s.host, failed))
 			continue
 		}
 		found = append(found, d.judgePublic(s.host, own[0], public[0])...)

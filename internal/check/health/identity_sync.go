@@ -10,9 +10,9 @@ import (
 
 // does says what is wrong while a job of the identity sync does not run.
 var does = map[string]string{
-	syncstatus.Follow:     "who is disabled in Keycloak or left their group keeps sessions and tokens in MLflow",
-	syncstatus.SignOut:    "sessions and tokens that were signed out in Keycloak, or are older than a new password, go on in MLflow",
-	syncstatus.BreakGlass: "an account that was let in past Keycloak is not ended, though its token is",
+	syncstatus.Follow:     "users who are disabled in Keycloak or left their group keep sessions and tokens in MLflow",
+	syncstatus.SignOut:    "sessions and tokens that were signed out in Keycloak, or are older than a new password, stay valid in MLflow",
+	syncstatus.BreakGlass: "a break-glass account keeps its rights after its token has expired",
 	syncstatus.Prune:      "the tables of logins and sessions grow",
 }
 

@@ -72,7 +72,7 @@ func (d *doctor) judgeKills(component Component, events string) []Finding {
 		}
 		name := d.container(component)
 		return []Finding{{
-			ID: ProcessKilled, Component: component, Summary: "the kernel killed a process inside " + name + " for want of memory, and the container lives on",
+			ID: ProcessKilled, Component: component, Summary: "the kernel killed a process inside " + name + " for lack of memory, and the container still runs",
 			Got: fmt.Sprintf("%d since it started", kills), Wanted: "0", Cause: memorySetting(component) + ", if it happens again",
 			Fix: "docker restart " + name,
 		}}
@@ -137,7 +137,7 @@ func (d *doctor) judgeAge(component Component, day, created string, now time.Tim
 		return nil, nil
 	}
 	return []Finding{{
-		ID: ImageOld, Component: component, Summary: "the image of " + d.container(component) + " has Debian packages without the security fixes since",
+		ID: ImageOld, Component: component, Summary: "the image of " + d.container(component) + " has Debian packages without recent security fixes",
 		Got: fmt.Sprintf("%s, %d days ago", made.Format(time.DateOnly), int(age.Hours()/24)), Wanted: fmt.Sprintf("at most %d days", int(imagesAge.Hours()/24)),
 		Cause: "setting images.date", Fix: d.up("--fresh"),
 	}}, nil

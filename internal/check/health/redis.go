@@ -43,7 +43,7 @@ func (d *doctor) judgeRedis(proper, anonymous string) (found []Finding) {
 	if anonymous == "PONG" {
 		// It then says the same to any password.
 		return []Finding{{
-			ID: RedisOpen, Component: Redis, Summary: "Redis answers without a password: whoever reaches it writes permissions",
+			ID: RedisOpen, Component: Redis, Summary: "Redis answers without a password: anyone who reaches it can write permissions",
 			Got: anonymous, Wanted: "NOAUTH", Cause: "container " + name, Fix: d.up("--refresh"),
 		}}
 	}
