@@ -15,21 +15,25 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/config"
 )
 
-// oldSettings matches the old names of settings that are unmistakable: those with a dot.
+// oldSettings matches the old names of settings: those with a dot, and words in backquotes.
 func oldSettings() *regexp.Regexp {
 	var names []string
 	for _, row := range config.RenamedSettings() {
-		if strings.Contains(row.Old, ".") {
-			names = append(names, regexp.QuoteMeta(row.Old))
+		name := regexp.QuoteMeta(row.Old)
+		if !strings.Contains(row.Old, ".") {
+			name = "`" + name + "`"
 		}
+		names = append(names, name)
 	}
-	return regexp.MustCompile(`\b(` + strings.Join(names, "|") + `)\b`)
+	return regexp.MustCompile(strings.Join(names, "|"))
 }
 
 // An operator who follows a message or a page to a setting finds it under its current name.
 func TestNoMessageAndNoPageNamesARenamedSetting(t *testing.T) {
 	old := oldSettings()
 	require.True(t, old.MatchString("setting backup.every"))
+	require.True(t, old.MatchString("list them in `people` in the stack file"))
+	require.False(t, old.MatchString("some people"))
 	literals := 0
 	for _, s := range sources(t, "cmd", "components", "config", "contract", "internal", "platform") {
 		if s.name == "config/deprecated.go" {

@@ -73,7 +73,7 @@ func (o *object) finding(name string) check.Finding {
 	f := check.Finding{Component: check.Realm, Cause: name}
 	switch {
 	case !o.wanted:
-		f.ID, f.Summary, f.Next = ObjectUnmanaged, name+": "+check.Unmanaged, "remove it "+inTheConsole+" if nobody needs it"
+		f.ID, f.Summary, f.Next = ObjectUnmanaged, name+": "+check.Unmanaged, "remove it "+inTheConsole+" if no one needs it"
 		f.Got, f.Wanted = "it exists", "no such object"
 	case !o.there:
 		f.ID, f.Summary, f.Next = ObjectMissing, name+": gone", "make it again "+inTheConsole

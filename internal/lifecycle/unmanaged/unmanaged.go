@@ -132,7 +132,7 @@ func OnHost(ctx context.Context, s *stack.Stack) ([]check.Finding, error) {
 	for _, v := range volumes.Volumes {
 		if !known.Has(stack.TypeVolume, v.Name) && !slices.Contains(external.ReplacedVolumes(s.Config), v.Name) {
 			fix := "docker volume rm " + v.Name
-			add(drift.VolumeUnmanaged, "volume", v.Name, labels, fix, labels+"; `"+fix+"` if nobody needs it")
+			add(drift.VolumeUnmanaged, "volume", v.Name, labels, fix, labels+"; `"+fix+"` if no one needs it")
 		}
 	}
 	slices.SortFunc(found, func(a, b check.Finding) int {
