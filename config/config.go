@@ -74,8 +74,8 @@ type MLflow struct {
 	Gateway *Gateway `json:"gateway"`
 	// Webhooks turns webhooks on, for the hosts that it names. If it is absent, they are off.
 	Webhooks *Webhooks `json:"webhooks"`
-	// Contact is the e-mail address or https URL for users who cannot log in or lack access.
-	// Pages that refuse a user show it.
+	// Contact is whom users ask who may not log in or see something: an e-mail address or an
+	// https URL. Pages that refuse a user show it.
 	Contact string `json:"contact"`
 }
 
