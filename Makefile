@@ -29,7 +29,7 @@ sources := cmd components config contract images internal platform tests main.go
 
 .PHONY: help
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 .PHONY: up
 up: $(tool) ## prepare this machine, deploy the stack and verify its logins (STACK=dev)
@@ -69,7 +69,7 @@ e2e: $(tool) $(s3gateway) ## the tests on real stacks of their own that CI runs 
 .PHONY: nightly
 nightly: $(tool) $(s3gateway) ## every test on real stacks, then the faults of `make chaos`
 	MLFLOW_SSO_NIGHTLY=1 go test -tags e2e -count=1 -parallel 2 -timeout 150m -v ./tests/e2e
-	$(MAKE) plugins chaos
+	$(MAKE) plugin-schemas chaos
 
 .PHONY: bench
 bench: $(tool) ## start-up time beside its lower bound, time of an update without change, idle memory
@@ -104,10 +104,14 @@ lint: $(lint) $(actionlint) $(ruff) ## the linters of .golangci.yml, of workflow
 unit: ## all tests that need neither Docker nor Pulumi
 	go test $(race) -shuffle=on -count=1 ./...
 
-.PHONY: plugins
-plugins: ## compare the plugins that are built here with what the SDK takes, name by name
+.PHONY: plugin-schemas
+plugin-schemas: ## compare the vendors' plugins that are built here with the SDKs, property by property
 	for plugin in docker keycloak random; do \
 	  (cd bootstrap/plugins/$$plugin && CGO_ENABLED=0 go test -mod=readonly -trimpath -count=1 ./...); done
+
+.PHONY: plugins
+plugins: plugin-schemas # the old name of plugin-schemas, for one release
+	@echo "warning: make plugins is now called make plugin-schemas" >&2
 
 .PHONY: mutation
 mutation: ## break the program on purpose: each break must turn a test red
