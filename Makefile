@@ -29,7 +29,7 @@ sources := cmd components config contract images internal platform tests main.go
 
 .PHONY: help
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 .PHONY: up
 up: $(tool) ## prepare this machine, deploy the stack and verify its logins (STACK=dev)
@@ -44,7 +44,7 @@ plugin: $(tool) ## build the project's own Pulumi plugin, which plain `pulumi up
 	ln -sfn ../$(tool) plugin/pulumi-resource-mlflow-sso
 
 .PHONY: test
-test: format vet lint unit mutation ## all checks that need neither Docker nor Pulumi
+test: format vet lint unit ## all checks that need neither Docker nor Pulumi
 
 .PHONY: verify
 verify: $(tool) ## verify the logins of a running stack
@@ -64,12 +64,16 @@ destroy: $(tool) ## tear the stack down; DATA=1 deletes its data too
 
 .PHONY: e2e
 e2e: $(tool) $(s3gateway) ## the tests on real stacks of their own that CI runs on every change
-	go test -tags e2e -count=1 -parallel 2 -timeout 60m -v ./tests/e2e
+	go test -c -tags e2e -o $(bin)/e2e.test ./tests/e2e
+	@# Those with stacks of their own run beside the others, which are one after the other.
+	@cd tests/e2e; lane() { MLFLOW_SSO_E2E_LANE=$$1 ../../$(bin)/e2e.test -test.v -test.parallel 1 -test.timeout 60m -test.paniconexit0; }; \
+	  (lane own 2>&1 | sed -u 's/^/own: /') & trap 'trap - TERM; kill 0' INT TERM; \
+	  shared=0; lane shared || shared=$$?; wait $$! && exit $$shared
 
 .PHONY: nightly
-nightly: $(tool) $(s3gateway) ## every test on real stacks, then the faults of `make chaos`
+nightly: $(tool) $(s3gateway) ## every test on real stacks, then mutations, plugin schemas and the faults of `make chaos`
 	MLFLOW_SSO_NIGHTLY=1 go test -tags e2e -count=1 -parallel 2 -timeout 150m -v ./tests/e2e
-	$(MAKE) plugins chaos
+	$(MAKE) mutation plugin-schemas chaos
 
 .PHONY: bench
 bench: $(tool) ## start-up time beside its lower bound, time of an update without change, idle memory
@@ -104,10 +108,14 @@ lint: $(lint) $(actionlint) $(ruff) ## the linters of .golangci.yml, of workflow
 unit: ## all tests that need neither Docker nor Pulumi
 	go test $(race) -shuffle=on -count=1 ./...
 
-.PHONY: plugins
-plugins: ## compare the plugins that are built here with what the SDK takes, name by name
+.PHONY: plugin-schemas
+plugin-schemas: ## compare the vendors' plugins that are built here with the SDKs, property by property
 	for plugin in docker keycloak random; do \
 	  (cd bootstrap/plugins/$$plugin && CGO_ENABLED=0 go test -mod=readonly -trimpath -count=1 ./...); done
+
+.PHONY: plugins
+plugins: plugin-schemas # the old name of plugin-schemas, for one release
+	@echo "warning: make plugins is now called make plugin-schemas" >&2
 
 .PHONY: mutation
 mutation: ## break the program on purpose: each break must turn a test red

@@ -88,7 +88,7 @@ func (v *validation) access(c *Config) {
 		case who == accessrule.Group && !slices.Contains(c.groups(), a.Group):
 			v.fail(key+".group", "got the unknown group %q, want one of %s", a.Group, strings.Join(c.groups(), ", "))
 		case who == accessrule.User && (a.User != strings.ToLower(a.User) || !strings.Contains(a.User, "@")):
-			v.fail(key+".user", "got %q, want an e-mail address in small letters, which is how MLflow knows people", a.User)
+			v.fail(key+".user", "got %q, want an e-mail address in lower case, by which MLflow identifies users", a.User)
 		case who == accessrule.ServiceAccount && !slices.ContainsFunc(c.ServiceAccounts, func(s ServiceAccount) bool { return s.Name == a.ServiceAccount }):
 			v.fail(key+".serviceAccount", "got %q, which is not declared, want one of serviceAccounts", a.ServiceAccount)
 		}

@@ -92,8 +92,8 @@ type Keycloak struct {
 	Port int `json:"port"`
 	// MemoryMB limits the container's memory, in MiB. The Java heap is derived from it.
 	MemoryMB int `json:"memoryMB"`
-	// StartMode is production, or development: Keycloak's profile dev, which does not cache
-	// themes and serves plain http. development is for localhost only.
+	// StartMode is the mode in which Keycloak starts: production, or development on localhost,
+	// which is Keycloak's profile dev: it does not cache themes and serves plain http.
 	StartMode string `json:"startMode"`
 	// PermanentAdmin creates a Keycloak administrator with a derived password. If it is
 	// false, only `mlflow-sso console` grants access to the admin console, temporarily.
@@ -176,7 +176,7 @@ type IdentitySync struct {
 
 // Realm configures the Keycloak realm of MLflow's users.
 type Realm struct {
-	// SSLRequired is external, or none on localhost: the clients that must use https.
+	// SSLRequired is the clients that must use https: external, or none on localhost.
 	SSLRequired string `json:"sslRequired"`
 	// AccessTokenLifespan is the lifetime of a login at MLflow.
 	AccessTokenLifespan time.Duration `json:"accessTokenLifespan"`
@@ -207,7 +207,7 @@ type Images struct {
 	// Base is the base image of the images that are built.
 	Base string `json:"base"`
 	// Date is the earliest day, as 2006-01-02, of the Debian packages in built images: a
-	// later day builds them again. Empty takes any. `mlflow-sso up --fresh` sets today.
+	// later day builds them again. Empty accepts any. `mlflow-sso up --fresh` sets today.
 	Date string `json:"date"`
 	// Postgres is a registry image to use in place of images/postgres.
 	Postgres string `json:"postgres"`

@@ -148,7 +148,7 @@ func TestEveryMistakeNamesItsKeyWhatWasGotAndWhatIsWanted(t *testing.T) {
 		"TLS not demanded":    {public, "realm", `{"sslRequired":"none"}`, []string{"mlflow-sso:realm.sslRequired", `got "none"`, "want external"}},
 		"TLS inside":          {public, "realm", `{"sslRequired":"all"}`, []string{"mlflow-sso:realm.sslRequired", `got "all"`, "want external"}},
 		"unknown requirement": {public, "realm", `{"sslRequired":"maybe"}`, []string{"mlflow-sso:realm.sslRequired", `got "maybe"`, "none, external"}},
-		"loud administrator":  {public, "realm", `{"administrators":["Ada","bob","bob"]}`, []string{"mlflow-sso:realm.administrators", `got "Ada"`, "in small letters", `got "bob" twice`}},
+		"loud administrator":  {public, "realm", `{"administrators":["Ada","bob","bob"]}`, []string{"mlflow-sso:realm.administrators", `got "Ada"`, "in lower case", `got "bob" twice`}},
 		"unknown start mode":  {localhost, "keycloak", `{"publicURL":"http://localhost:8080","startMode":"dev"}`, []string{"mlflow-sso:keycloak.startMode", `got "dev"`, "want one of production, development"}},
 		"development, edge":   {public, "keycloak", `{"publicURL":"https://auth.example.com","startMode":"development"}`, []string{"mlflow-sso:keycloak.startMode", `got "development" while edge.certificates is internal`, "want production"}},
 		"development outside": {localhost, "keycloak", `{"publicURL":"http://auth.example.com:8080","startMode":"development"}`, []string{"mlflow-sso:keycloak.startMode", `while keycloak.publicURL is "http://auth.example.com:8080"`, "want production: development serves plain http and is for localhost only"}},

@@ -88,7 +88,7 @@ func (v *validation) providers(c *Config) {
 	for i, p := range c.IdentityProviders {
 		key := fmt.Sprintf("identityProviders[%d]", i)
 		if !aliasPattern.MatchString(p.Alias) {
-			v.fail(key+".alias", "got %q, want at most 40 small letters, digits and hyphens, a letter first", p.Alias)
+			v.fail(key+".alias", "got %q, want at most 40 lower-case letters, digits and hyphens, a letter first", p.Alias)
 		}
 		for _, other := range c.IdentityProviders[:i] {
 			if p.Alias == other.Alias {
@@ -100,8 +100,8 @@ func (v *validation) providers(c *Config) {
 		}
 		v.mapping(key+".groups", p, c)
 		if !p.TrustEmail && c.Realm.Mail == nil {
-			v.fail(key+".trustEmail", "got false while realm.mail is not set, want true if %s makes sure that an address is the person's, "+
-				"or a server of mail, by which Keycloak does: MLflow knows people by their address", p.Alias)
+			v.fail(key+".trustEmail", "got false while realm.mail is not set, want true if %s verifies that an address belongs to the user, "+
+				"or a mail server, with which Keycloak does: MLflow identifies users by their address", p.Alias)
 		}
 		ways := 0
 		for _, ok := range []bool{p.OIDC != nil, p.SAML != nil, p.LDAP != nil} {

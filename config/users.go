@@ -100,11 +100,11 @@ func (v *validation) users(c *Config) {
 		v.user(fmt.Sprintf("users[%d]", i), p, c)
 		for _, other := range c.Users[:i] {
 			if p.Username == other.Username {
-				v.fail(fmt.Sprintf("users[%d].username", i), "got %q twice, want everybody once", p.Username)
+				v.fail(fmt.Sprintf("users[%d].username", i), "got %q twice, want each user once", p.Username)
 			}
 			// MLflow would take them for one person.
 			if strings.EqualFold(p.Email, other.Email) {
-				v.fail(fmt.Sprintf("users[%d].email", i), "got %q, which %s has too, want everybody's own: MLflow knows people by it", p.Email, other.Username)
+				v.fail(fmt.Sprintf("users[%d].email", i), "got %q, which %s has too, want one address for each user: MLflow identifies users by it", p.Email, other.Username)
 			}
 		}
 	}
@@ -116,14 +116,14 @@ func (v *validation) users(c *Config) {
 func (v *validation) user(key string, p User, c *Config) {
 	switch {
 	case !usernamePattern.MatchString(p.Username):
-		v.fail(key+".username", "got %q, want 3 to 64 small letters, digits, dots, underscores and hyphens", p.Username)
+		v.fail(key+".username", "got %q, want 3 to 64 lower-case letters, digits, dots, underscores and hyphens", p.Username)
 	case c.Realm.DemoUsers && slices.Contains(realm.DemoUsernames(), p.Username):
 		v.fail(key+".username", "got %q, which is a demo user while realm.demoUsers is true, want another", p.Username)
 	case strings.HasPrefix(p.Username, "service-account-"):
 		v.fail(key+".username", "got %q, want another: Keycloak names the accounts of machines so", p.Username)
 	}
 	if !isMailAddress(p.Email) {
-		v.fail(key+".email", "got %q, want the address of one person, such as ada@example.com: MLflow knows them by it", p.Email)
+		v.fail(key+".email", "got %q, want the address of one user, such as ada@example.com: MLflow identifies users by it", p.Email)
 	}
 	for _, name := range []struct{ key, got string }{{"firstName", p.FirstName}, {"lastName", p.LastName}} {
 		if !personNamePattern.MatchString(name.got) {
@@ -162,7 +162,7 @@ func (v *validation) mail(m *Mail) {
 	}
 }
 
-// isMailAddress says whether a text is one address and nothing else, in small letters:
+// isMailAddress says whether a text is one address and nothing else, in lower case:
 // Keycloak keeps it so, and a difference would be seen for ever.
 func isMailAddress(text string) bool {
 	parsed, err := mail.ParseAddress(text)

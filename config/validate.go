@@ -195,9 +195,9 @@ func (v *validation) addresses(c *Config) {
 	for i, name := range c.Realm.Administrators {
 		switch {
 		case name == "" || name != strings.ToLower(strings.TrimSpace(name)):
-			v.fail("realm.administrators", "got %q, want user names as Keycloak writes them, in small letters", name)
+			v.fail("realm.administrators", "got %q, want user names as Keycloak writes them, in lower case", name)
 		case slices.Contains(c.Realm.Administrators[:i], name):
-			v.fail("realm.administrators", "got %q twice, want everybody once", name)
+			v.fail("realm.administrators", "got %q twice, want each user once", name)
 		}
 	}
 }
@@ -215,7 +215,7 @@ func (v *validation) generations(c *Config) {
 		}
 		switch n := generations[label]; {
 		case label == credentials.KeycloakAdmin && !c.Keycloak.PermanentAdmin:
-			v.fail(key, "got %d while keycloak.permanentAdmin is false, want it left out: there is no such person", n)
+			v.fail(key, "got %d while keycloak.permanentAdmin is false, want it left out: there is no such user", n)
 		case label == credentials.MLflowWebhooks && c.MLflow.Webhooks == nil:
 			v.fail(key, "got %d without mlflow.webhooks, want it left out: nothing is encrypted with it", n)
 		case replaced[label] != "":

@@ -183,7 +183,7 @@ func TestSuitesOfChecksImportTheFrameworkAndNotEachOther(t *testing.T) {
 			}
 		}
 	}
-	for _, suite := range []string{"health", "login", "scenario", "security"} {
+	for _, suite := range []string{"drift", "health", "login", "scenario", "security"} {
 		require.True(t, seen[framework+"/"+suite], "%s does not use the framework", suite)
 	}
 }

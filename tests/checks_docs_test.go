@@ -12,6 +12,7 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/drift"
 	"github.com/mlflow-sso/mlflow-sso/internal/check/health"
 	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
 	"github.com/mlflow-sso/mlflow-sso/internal/check/security"
@@ -29,17 +30,21 @@ func TestEveryCheckAndFindingHasAHeading(t *testing.T) {
 	var page strings.Builder
 	page.WriteString("# Checks\n\nWhat each check proves, and what each finding means. Every check and finding in a JSON report has the key\n" +
 		"`docs` with its heading here. The page is written by `make golden`.\n")
-	doctor := health.Suite(health.Target{Stack: everyPart}, nil)
-	for _, suite := range []check.Suite{login.Suite(everyPart, nil), doctor, security.Suite(everyPart)} {
+	doctor, compared := health.Suite(health.Target{Stack: everyPart}, nil), drift.Suite("", "", drift.Places{})
+	for _, suite := range []check.Suite{login.Suite(everyPart, nil), doctor, compared, security.Suite(everyPart)} {
 		fmt.Fprintf(&page, "\n## Checks of %s\n", suite.Name)
 		for _, c := range suite.Checks {
 			fmt.Fprintf(&page, "\n### %s\n\n%s\n", suite.Heading(c.ID), sentence(c.About))
 		}
 	}
-	fmt.Fprintf(&page, "\n## Findings of %s\n", doctor.Name)
-	meanings := health.Meanings()
-	for _, id := range slices.Sorted(maps.Keys(meanings)) {
-		fmt.Fprintf(&page, "\n### %s\n\n%s\n", doctor.Heading(id), meanings[id])
+	for _, found := range []struct {
+		by       check.Suite
+		meanings map[check.ID]string
+	}{{doctor, health.Meanings()}, {compared, drift.Meanings()}} {
+		fmt.Fprintf(&page, "\n## Findings of %s\n", found.by.Name)
+		for _, id := range slices.Sorted(maps.Keys(found.meanings)) {
+			fmt.Fprintf(&page, "\n### %s\n\n%s\n", found.by.Heading(id), found.meanings[id])
+		}
 	}
 	name := inRepository(check.Docs)
 	if *update {
@@ -52,7 +57,7 @@ func TestEveryCheckAndFindingHasAHeading(t *testing.T) {
 	require.Equal(t, page.String(), string(text), "run `make golden`")
 
 	headings := anchors(string(text))
-	for _, link := range []string{doctor.Link("containers"), doctor.Link(health.RoleLocked), login.Suite(everyPart, nil).Link(login.PKCE)} {
+	for _, link := range []string{doctor.Link("containers"), doctor.Link(health.RoleLocked), compared.Link(drift.Realm), login.Suite(everyPart, nil).Link(login.PKCE)} {
 		_, anchor, _ := strings.Cut(link, "#")
 		require.Contains(t, headings, anchor)
 	}

@@ -212,7 +212,7 @@ func TestEleven09RedisIsReachedByTheNameItHas(t *testing.T) {
 		require.Equal(t, "6379", cache.Port())
 		used, _ := cache.User.Password()
 		require.True(t, variable(t, r, "redis", "REDIS_PASSWORD").Text() == used, "MLflow has another password than Redis")
-		require.Equal(t, "redis", variable(t, r, "mlflow", "CACHE_BACKEND").Value, "in small letters, or the cache is left out in silence")
+		require.Equal(t, "redis", variable(t, r, "mlflow", "CACHE_BACKEND").Value, "in lower case, or the cache is left out in silence")
 		for _, name := range []string{"REDIS_HOST", "REDIS_PORT", "REDIS_DB"} {
 			require.NotContains(t, environment(t, service(t, r, "mlflow")), name, "the plugin does not read it")
 		}

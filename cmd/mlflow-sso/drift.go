@@ -5,13 +5,17 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
 // errDrift is returned if the actual state differs from the settings.
 var errDrift = errors.New("there is drift; `mlflow-sso up --refresh` fixes what would be created, updated or deleted, and the other lines say what to do")
 
 func newDriftCommand(which *stackFlags) *cobra.Command {
-	return &cobra.Command{
+	var output format
+	command := &cobra.Command{
 		Use:   "drift",
 		Short: "Compare the actual state with the settings, without changing anything",
 		Long: `drift compares every container, network, volume, image and Keycloak object of a stack with the
@@ -19,24 +23,38 @@ settings and reports what up --refresh would change. It also reports what the st
 manage: unknown objects in its realm, unknown administrators of MLflow or the realm, and
 unknown containers on its networks.`,
 		Example: `  mlflow-sso drift
-  mlflow-sso drift --stack prod`,
+  mlflow-sso drift --stack prod
+  mlflow-sso drift --output json | jq '.findings[].fix'`,
 		Args:        noArguments,
 		Annotations: exits(map[int]string{exitFailed: "the comparison failed", exitChanges: "there is drift"}),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			found, err := session(cmd, asTable).Drift(cmd.Context(), which.selection())
-			if err != nil {
-				return err
+			found, err := session(cmd, output).Drift(cmd.Context(), which.selection())
+			if len(found.Checks) > 0 {
+				err = errors.Join(err, writeDrift(streamsOf(cmd), found, output))
 			}
-			for _, difference := range found {
-				if _, err := fmt.Fprintln(cmd.OutOrStdout(), difference); err != nil {
-					return err
-				}
+			if err == nil && len(found.Findings) > 0 {
+				err = errDrift
 			}
-			if len(found) > 0 {
-				return errDrift
-			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), "no drift")
 			return err
 		},
 	}
+	output.flag(command)
+	return command
+}
+
+// writeDrift writes the report. On standard error it names the places that were not compared
+// because of what was found; why a place could not be read is in the command's error.
+func writeDrift(to streams, found check.Report, output format) error {
+	if output == asJSON {
+		return report.WriteDriftJSON(to.out, found)
+	}
+	for _, c := range found.With(check.StatusNotRun) {
+		if c.Took > 0 {
+			continue
+		}
+		if _, err := fmt.Fprintf(to.err, "not compared: %s (%s)\n", c.ID, c.Reason); err != nil {
+			return err
+		}
+	}
+	return report.WriteDrift(to.out, found)
 }

@@ -44,7 +44,7 @@ in MLflow: use it if a device or a password was stolen.`,
 			return nil
 		},
 		ValidArgsFunction: completeFromSettings(which, userNames),
-		Annotations:       exits(map[int]string{exitFailed: "nobody was invited"}),
+		Annotations:       exits(map[int]string{exitFailed: "no user was invited"}),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if ttl < linkTTLMin || ttl > linkTTLMax {
 				return usageError{fmt.Errorf("--link-ttl: got %s, want %s to %s", ttl, linkTTLMin, linkTTLMax)}

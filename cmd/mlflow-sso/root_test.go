@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/config"
@@ -74,6 +75,17 @@ func TestEveryCommandIsInAGroup(t *testing.T) {
 	var help bytes.Buffer
 	require.Zero(t, runRoot(t.Context(), root, nil, &help, io.Discard))
 	require.NotContains(t, help.String(), "Additional Commands")
+}
+
+// pflag takes a quoted word of a flag's text for the name of its value.
+func TestAFlagWithoutAValueNamesNone(t *testing.T) {
+	everyCommand(t, func(t *testing.T, command *cobra.Command) {
+		command.Flags().VisitAll(func(f *pflag.Flag) {
+			if name, _ := pflag.UnquoteUsage(f); f.NoOptDefVal != "" {
+				require.Empty(t, name, "--%s", f.Name)
+			}
+		})
+	})
 }
 
 func TestStackAndFileWorkForEveryCommandButBootstrap(t *testing.T) {

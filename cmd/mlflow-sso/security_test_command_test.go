@@ -30,7 +30,7 @@ func TestTheSARIFFileIsWrittenOrTheCommandSaysWhyNot(t *testing.T) {
 	require.NoError(t, writeSARIF(path, done, outputs.Stack{}))
 	written, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.Contains(t, string(written), "under a Host that is not the stack's")
+	require.Contains(t, string(written), "with a Host that is not the stack's")
 
 	require.ErrorContains(t, writeSARIF(filepath.Join(path, "none"), done, outputs.Stack{}), "write SARIF")
 }

@@ -65,7 +65,7 @@ Progress is written to standard error, the check results and the URLs to standar
 	command.Flags().BoolVar(&noVerify, "no-verify", false, "deploy without verifying the logins")
 	command.Flags().BoolVar(&options.AcceptVolumes, strings.TrimPrefix(hostvolume.AcceptFlag, "--"), false,
 		"go on although volumes of the stack are missing, which are created empty, or do not\nhave its label, which are used as they are; nothing is deleted")
-	command.Flags().BoolVar(&options.Unrehearsed, "skip-rehearsal", false, "apply new versions of services without `mlflow-sso upgrade`: no rehearsal, no rollback")
+	command.Flags().BoolVar(&options.Unrehearsed, "skip-rehearsal", false, "apply new versions of services without upgrade: no rehearsal, no rollback")
 	return command
 }
 

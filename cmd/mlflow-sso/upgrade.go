@@ -114,7 +114,7 @@ func rollback(cmd *cobra.Command, o upgradeFlags) error {
 func confirmBack(cmd *cobra.Command, which stackFlags, way *lifecycle.RollbackPoint) error {
 	in, ok := terminal(cmd)
 	if !ok {
-		return usageError{errors.New("--rollback loses what was written since the upgrade, and there is nobody to ask: add --yes if it is meant")}
+		return usageError{errors.New("--rollback loses what was written since the upgrade, and there is no terminal to ask for confirmation: add --yes to confirm")}
 	}
 	return confirmStackName(cmd, in, which, fmt.Sprintf("What was written since %s will be in a snapshot alone.\n", way.Began.Local().Format(time.DateTime)), "nothing was changed")
 }
@@ -124,7 +124,7 @@ func printRehearsal(w io.Writer, r lifecycle.Rehearsal) error {
 	if len(r.Losses) > 0 {
 		losses = "what was accepted: " + joined(r.Losses)
 	}
-	_, err := fmt.Fprintf(w, "\nrehearsed in %d s: %s\n%d tables with %d rows and %d artifacts were migrated in a copy; people log in there, and %s\n",
+	_, err := fmt.Fprintf(w, "\nrehearsed in %d s: %s\n%d tables with %d rows and %d artifacts were migrated in a copy; users can log in there, and %s\n",
 		r.Seconds, joined(r.Versions), r.Tables, r.Rows, r.Artifacts, losses)
 	return err
 }

@@ -50,7 +50,7 @@ func readSecret(path string) ([]byte, error) {
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s is no file", path)
 	case info.Mode().Perm()&0o006 != 0:
-		return nil, fmt.Errorf("%s is open to everybody (mode %#o), want 0600 or 0640: `chmod 600 %s`", path, info.Mode().Perm(), path)
+		return nil, fmt.Errorf("%s can be read by everyone (mode %#o), want 0600 or 0640: `chmod 600 %s`", path, info.Mode().Perm(), path)
 	}
 	file, err := os.Open(path)
 	if err != nil {

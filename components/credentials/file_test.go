@@ -69,7 +69,7 @@ func TestASecretThatIsNoneIsRefusedAndNeverRepeated(t *testing.T) {
 func TestAFileThatOthersMayReadIsRefused(t *testing.T) {
 	for _, mode := range []os.FileMode{0o604, 0o644, 0o602, 0o666} {
 		_, err := FromFile(secretFile(t, good, mode))
-		require.ErrorContains(t, err, "is open to everybody")
+		require.ErrorContains(t, err, "can be read by everyone")
 		require.ErrorContains(t, err, "chmod 600")
 	}
 }

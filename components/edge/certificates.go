@@ -98,7 +98,7 @@ func ReadKeyPair(chainFile, keyFile string, hosts []string, now time.Time) (KeyP
 		return KeyPair{}, err
 	}
 	if info, err := os.Stat(keyFile); err == nil && info.Mode().Perm()&0o004 != 0 {
-		return KeyPair{}, fmt.Errorf("%s can be read by everybody (mode %#o), want 0600 or 0640", keyFile, info.Mode().Perm())
+		return KeyPair{}, fmt.Errorf("%s can be read by everyone (mode %#o), want 0600 or 0640", keyFile, info.Mode().Perm())
 	}
 	pair, err := tls.X509KeyPair(chain, key)
 	if err != nil {

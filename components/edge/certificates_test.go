@@ -62,7 +62,7 @@ func TestAPairIsReadOnlyWhereABrowserWouldTakeIt(t *testing.T) {
 
 	require.NoError(t, os.Chmod(key, 0o644))
 	_, err = ReadKeyPair(chain, key, hosts, now)
-	require.ErrorContains(t, err, "can be read by everybody")
+	require.ErrorContains(t, err, "can be read by everyone")
 }
 
 func TestNoErrorAboutAPairRepeatsTheKey(t *testing.T) {

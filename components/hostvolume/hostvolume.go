@@ -46,13 +46,19 @@ type Recorded struct {
 // ErrUnmanaged where it is not there, or not the same one.
 func Compare(ctx context.Context, host Host, recorded Recorded) error {
 	labels, exists, err := host.VolumeLabels(ctx, recorded.Name)
-	switch {
-	case err != nil:
+	if err != nil {
 		return fmt.Errorf("volume %s: %w", recorded.Name, err)
+	}
+	return recorded.compare(labels, exists)
+}
+
+// compare is Compare with what was read from the host.
+func (r Recorded) compare(labels map[string]string, exists bool) error {
+	switch {
 	case !exists:
-		return fmt.Errorf("volume %s: %w", recorded.Name, ErrMissing)
-	case recorded.Deployment != "" && labels[naming.Deployment] != recorded.Deployment:
-		return fmt.Errorf("volume %s: %w", recorded.Name, ErrUnmanaged)
+		return fmt.Errorf("volume %s: %w", r.Name, ErrMissing)
+	case r.Deployment != "" && labels[naming.Deployment] != r.Deployment:
+		return fmt.Errorf("volume %s: %w", r.Name, ErrUnmanaged)
 	}
 	return nil
 }

@@ -56,6 +56,42 @@ func TestAVolumeIsTheOneOfTheStateByNameAndLabel(t *testing.T) {
 	}
 }
 
+// countedHost counts its answers.
+type countedHost struct {
+	fakeHost
+	volumes, deployments int
+}
+
+func (h *countedHost) VolumeLabels(ctx context.Context, name string) (map[string]string, bool, error) {
+	h.volumes++
+	return h.fakeHost.VolumeLabels(ctx, name)
+}
+
+func (h *countedHost) HasDeployment(ctx context.Context, deployment string) (bool, error) {
+	h.deployments++
+	return h.fakeHost.HasDeployment(ctx, deployment)
+}
+
+func TestAVolumeIsReadOnceAndTheDeploymentOnlyInAPreviewThatMissesIt(t *testing.T) {
+	for name, test := range map[string]struct {
+		host        fakeHost
+		preview     bool
+		deployments int
+	}{
+		"a preview":                    {fakeHost{exists: true, has: true, deployment: "lab"}, true, 0},
+		"a preview, the volume is not": {fakeHost{has: true}, true, 1},
+		"a preview, another machine":   {fakeHost{}, true, 1},
+		"an update":                    {fakeHost{has: true}, false, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			host := &countedHost{fakeHost: test.host}
+			_ = check(t.Context(), host, Recorded{Name: "lab-data", Deployment: "lab"}, "lab", test.preview)
+			require.Equal(t, 1, host.volumes)
+			require.Equal(t, test.deployments, host.deployments)
+		})
+	}
+}
+
 func TestEveryDifferenceSaysWhatToDo(t *testing.T) {
 	for _, err := range []error{ErrMissing, ErrUnmanaged} {
 		said := Explain(err)

@@ -45,21 +45,24 @@ func Checked(ctx *pulumi.Context, volume *docker.Volume, deployment, want string
 	return Volume{Name: name, Deployment: volume.Labels.ApplyT(deploymentOf).(pulumi.StringOutput)}
 }
 
-// check is Compare. A preview may be made on another machine: only a host that has something
-// of the deployment, or a volume of that name, is taken for the right one, and one that does
-// not answer is none.
+// check is Compare. A preview may be made on another machine: only a host that has the volume,
+// or something else of the deployment, is taken for the right one, and one that does not answer
+// is none. The deployment costs three lists, so it is asked for only where the volume does not
+// exist.
 func check(ctx context.Context, host Host, recorded Recorded, deployment string, preview bool) error {
-	if preview {
-		has, err := host.HasDeployment(ctx, deployment)
-		if err != nil {
-			return nil //nolint:nilerr // a preview needs no Docker host
-		}
-		_, exists, err := host.VolumeLabels(ctx, recorded.Name)
-		if err != nil || !has && !exists {
+	if !preview {
+		return Compare(ctx, host, recorded)
+	}
+	labels, exists, err := host.VolumeLabels(ctx, recorded.Name)
+	if err != nil {
+		return nil //nolint:nilerr // a preview needs no Docker host
+	}
+	if !exists {
+		if has, err := host.HasDeployment(ctx, deployment); err != nil || !has {
 			return nil //nolint:nilerr // as above
 		}
 	}
-	return Compare(ctx, host, recorded)
+	return recorded.compare(labels, exists)
 }
 
 func deploymentOf(labels []docker.VolumeLabel) string {

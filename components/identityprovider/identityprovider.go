@@ -89,7 +89,7 @@ func (a *Args) Validate() error {
 		return argcheck.ErrNilArgs()
 	}
 	var m argcheck.List
-	m.Require(!a.Realm.IsZero(), "Realm is missing, want where people are let in")
+	m.Require(!a.Realm.IsZero(), "Realm is missing, want the realm of the users")
 	for _, p := range a.Providers {
 		m.Require(p.Alias != "", `Providers has one without an Alias, want a name`)
 		m.Require(p.ways() == 1, "Providers has %q with %d ways in which it is asked, want one", p.Alias, p.ways())

@@ -17,7 +17,7 @@ type MinimumVersion struct{ Package, Version, Why string }
 func MinimumVersions() []MinimumVersion {
 	return []MinimumVersion{
 		{"mlflow", "3.10.0", "the plugin's permissions do not cover what older ones serve"},
-		{"mlflow-oidc-auth", "7.12.2", "older ones take unsigned tokens, so anybody could be an administrator"},
+		{"mlflow-oidc-auth", "7.12.2", "older ones accept unsigned tokens, so that anyone could be an administrator"},
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 
 func TestAVersionThatIsTooOldIsRefusedByName(t *testing.T) {
 	for name, test := range map[string]struct{ lock, want string }{
-		"unsigned tokens": {"mlflow==3.17.2 \\\n    --hash=sha256:0\nmlflow-oidc-auth[cache]==7.12.1\n", `mlflow-oidc-auth is "7.12.1", want 7.12.2 or later: older ones take unsigned tokens`},
+		"unsigned tokens": {"mlflow==3.17.2 \\\n    --hash=sha256:0\nmlflow-oidc-auth[cache]==7.12.1\n", `mlflow-oidc-auth is "7.12.1", want 7.12.2 or later: older ones accept unsigned tokens`},
 		"ten after nine":  {"mlflow==3.9.0\nmlflow-oidc-auth==11.0.2\n", `mlflow is "3.9.0", want 3.10.0 or later`},
 		"not in it":       {"mlflow==3.17.2\n", `mlflow-oidc-auth is "", want`},
 		"another's name":  {"mlflow-skinny==3.17.2\nmlflow-oidc-auth==11.0.2\n", `mlflow is "", want`},

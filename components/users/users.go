@@ -25,7 +25,7 @@ const formerTypeToken = "mlflow-sso:people:People"
 
 // User is a user of the stack file.
 type User struct {
-	// Username is in small letters, and stays.
+	// Username is in lower case, and stays.
 	Username string
 	// Email is the address by which MLflow knows them.
 	Email string
@@ -51,7 +51,7 @@ func (a *Args) Validate() error {
 		return argcheck.ErrNilArgs()
 	}
 	var m argcheck.List
-	m.Require(!a.Realm.IsZero(), "Realm is missing, want where people are made")
+	m.Require(!a.Realm.IsZero(), "Realm is missing, want the realm of the users")
 	for _, p := range a.Users {
 		m.Require(p.Username != "" && p.Email != "", "People has %q with the address %q, want both", p.Username, p.Email)
 		for _, group := range p.Groups {
@@ -68,19 +68,19 @@ type Users struct{ pulumi.ResourceState }
 // New makes the people. With an error from args nothing is registered.
 func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Users, error) {
 	if err := args.Validate(); err != nil {
-		return nil, fmt.Errorf("people %q: %w", name, err)
+		return nil, fmt.Errorf("users %q: %w", name, err)
 	}
 	p := &Users{}
 	if err := ctx.RegisterComponentResource(TypeToken, name, p, append(opts, childopts.FormerType(formerTypeToken))...); err != nil {
-		return nil, fmt.Errorf("people %q: %w", name, err)
+		return nil, fmt.Errorf("users %q: %w", name, err)
 	}
 	for _, who := range args.Users {
 		if err := p.user(ctx, name, args.Realm, who); err != nil {
-			return nil, fmt.Errorf("people %q: %s: %w", name, who.Username, err)
+			return nil, fmt.Errorf("users %q: %s: %w", name, who.Username, err)
 		}
 	}
 	if err := ctx.RegisterResourceOutputs(p, pulumi.Map{}); err != nil {
-		return nil, fmt.Errorf("people %q: %w", name, err)
+		return nil, fmt.Errorf("users %q: %w", name, err)
 	}
 	return p, nil
 }

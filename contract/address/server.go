@@ -46,7 +46,7 @@ func (s Server) CheckExternal() error {
 // CheckExternalHost says what is wrong with an external host that a container
 // must reach; nil when nothing is.
 func CheckExternalHost(host string) error {
-	const want = "want a full domain name in small letters, or an IPv4 address"
+	const want = "want a full domain name in lower case, or an IPv4 address"
 	address, err := netip.ParseAddr(host)
 	switch {
 	case host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && (address.IsLoopback() || address.IsUnspecified()):

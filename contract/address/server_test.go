@@ -29,7 +29,7 @@ func TestAnExternalServerIsRefusedWithWhatWasGotAndWhatIsWanted(t *testing.T) {
 	for host, want := range map[string]string{
 		"":                  `got host "", want a full domain name`,
 		"db":                `got host "db", want a full domain name`,
-		"DB.example.com":    "in small letters",
+		"DB.example.com":    "in lower case",
 		"db.example.com:1":  "want a full domain name",
 		"http://db.example": "want a full domain name",
 		"me:pw@db.example":  "want a full domain name",

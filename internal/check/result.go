@@ -73,6 +73,8 @@ type Finding struct {
 	Log    string `json:"log,omitempty"`
 	// Cause is the setting or the resource behind it.
 	Cause string `json:"cause"`
+	// Next is what an operator does about it, where the summary and the command do not say it.
+	Next string `json:"next,omitempty"`
 	// Fix is one command for a shell.
 	Fix string `json:"fix"`
 	// FollowsFrom is the ID of the finding that this one is an effect of; empty for a cause.
@@ -80,6 +82,13 @@ type Finding struct {
 	// Docs is the heading that describes the finding.
 	Docs string `json:"docs,omitempty"`
 }
+
+// Unmanaged says in a summary that something exists and no part of the stack made it.
+const Unmanaged = "not made by the stack"
+
+// UpCommand as the Fix of a finding stands for an update of the stack, where the command that
+// chooses the stack is not known.
+const UpCommand = "{up}"
 
 // Component is a part of a stack.
 type Component string

@@ -3,35 +3,37 @@ package lifecycle
 import (
 	"context"
 	"fmt"
-	"slices"
 
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/drift"
 	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle/reconcile"
 	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle/unmanaged"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
-// Drift compares what exists, on the host and in Keycloak, with what the program and the
-// settings of groups want, and with what nobody of the stack made; it changes nothing, the
-// state neither.
-func Drift(ctx context.Context, s *stack.Stack, step stack.Step) ([]report.Change, error) {
-	if err := driftOfVolumes(ctx, s); err != nil {
-		return nil, fmt.Errorf("comparison: %w", err)
-	}
-	compared, err := s.Compare(ctx, step, true)
-	if err != nil {
-		return nil, stack.Hinted("comparison", err, compared.Problems)
-	}
-	step.Say("compared with what there is")
-	found := compared.Changes()
-	members, err := reconcile.UserDifferences(ctx, s, found)
-	if err != nil {
-		return nil, err
-	}
-	unknown, err := unmanaged.Find(ctx, s, step, found)
-	// Whoever has to leave an exclusive group is reported once.
-	unknown = slices.DeleteFunc(unknown, func(c report.Change) bool {
-		return slices.ContainsFunc(members, func(m report.Change) bool { return m.Resource == c.Resource })
-	})
-	return slices.Concat(found, members, unknown), err
+// Drift runs the suite of package drift on a stack: it compares what exists, on the host, in
+// Keycloak, MLflow and Postgres, with what the program and the settings want, and changes nothing.
+// There is a report also with an error, which is of the places that could not be read.
+func Drift(ctx context.Context, s *stack.Stack, step stack.Step, flags string) (check.Report, error) {
+	return drift.Run(ctx, s.Config.Name, flags, drift.Places{
+		Volumes: func(ctx context.Context) error {
+			if err := driftOfVolumes(ctx, s); err != nil {
+				return fmt.Errorf("comparison: %w", err)
+			}
+			return nil
+		},
+		Resources: func(ctx context.Context) ([]report.Change, error) {
+			compared, err := s.Compare(ctx, step, true)
+			if err != nil {
+				return nil, stack.Hinted("comparison", err, compared.Problems)
+			}
+			step.Say("compared with what there is")
+			return compared.Changes(), nil
+		},
+		Members:    func(ctx context.Context) ([]check.Finding, error) { return reconcile.UserDifferences(ctx, s) },
+		Host:       func(ctx context.Context) ([]check.Finding, error) { return unmanaged.OnHost(ctx, s) },
+		Realm:      func(ctx context.Context) ([]check.Finding, error) { return unmanaged.InRealm(ctx, s, step) },
+		Privileges: func(ctx context.Context) ([]check.Finding, error) { return unmanaged.Privileges(ctx, s, step) },
+	}, check.Observer{})
 }

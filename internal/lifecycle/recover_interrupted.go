@@ -47,7 +47,7 @@ func recoverInterrupted(ctx context.Context, s *stack.Stack, step stack.Step) (r
 	}
 	cut := len(known.Interrupted())
 	if cut > 0 {
-		step.Say("an earlier update was cut off at %d resources: going on from there", cut)
+		s.Note(fmt.Sprintf("an earlier update was interrupted at %d resources, and this one continued it", cut))
 	}
 	if err := s.ClearInterrupted(ctx, known); err != nil {
 		return recovery{}, err
@@ -82,7 +82,7 @@ func volumes(ctx context.Context, s *stack.Stack, known *stack.State) (bool, err
 		}
 		return false, fmt.Errorf("volume %s holds data of a deployment named %q that is not in this state, and is encrypted or locked with another root secret: "+
 			"point MLFLOW_SSO_HOME or PULUMI_BACKEND_URL at the state that it belongs to, choose another `name` in the stack file, "+
-			"or, if nobody needs it, also because it is from before its data was moved to an external service, remove it with `docker volume rm %s`",
+			"or, if no one needs it, also because it is from before its data was moved to an external service, remove it with `docker volume rm %s`",
 			v.Name, s.Config.Name, v.Name)
 	}
 	return kept, nil

@@ -128,7 +128,7 @@ func mayRestore(ctx context.Context, s *stack.Stack, step stack.Step) error {
 	}
 	if known.HasResources() {
 		return fmt.Errorf("stack %s is there, or its data is: a restore removes nothing. Restore beside it, with another `name` and other ports in a stack file of its own and `--source %s`; "+
-			"or, if nobody needs what it has, remove it with `mlflow-sso destroy --delete-data --stack %s` first", s.Name, s.Config.Name, s.Name)
+			"or, if no one needs its data, remove it with `mlflow-sso destroy --delete-data --stack %s` first", s.Name, s.Config.Name, s.Name)
 	}
 	if _, err := volumes(ctx, s, known); err != nil {
 		return err

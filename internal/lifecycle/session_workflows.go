@@ -7,6 +7,7 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/backup"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/machine"
@@ -180,20 +181,20 @@ func (n *Session) snapshotBeforeRollback(ctx context.Context, which Selection) e
 }
 
 // Drift compares a stack with what exists, see [Drift]. Nothing is installed or started for it.
-func (n *Session) Drift(ctx context.Context, which Selection) (found []report.Change, err error) {
+func (n *Session) Drift(ctx context.Context, which Selection) (found check.Report, err error) {
 	s, err := Find(ctx, which)
 	if err != nil {
-		return nil, err
+		return found, err
 	}
 	if _, err := s.Outputs(ctx); err != nil {
-		return nil, err
+		return found, err
 	}
 	if s.Docker, err = engine.Open(ctx); err != nil {
-		return nil, err
+		return found, err
 	}
 	defer func() { err = errors.Join(err, s.Docker.Close()) }()
 	err = n.log().Step(ctx, "stack "+which.Name, func(ctx context.Context, step *progress.Step) error {
-		found, err = Drift(ctx, s, step)
+		found, err = Drift(ctx, s, step, which.Flags())
 		return err
 	})
 	return found, err

@@ -63,7 +63,7 @@ func (u *up) actions() []Action {
 			return reconcile.Users(ctx, u.s, u.step)
 		})},
 		{Name: "rewrap stored API keys", Independent: true, Do: func(ctx context.Context) error { return rotation.APIKeys(ctx, u.s, u.step) }},
-		{Name: "rewrap webhook secrets", Independent: true, Do: func(ctx context.Context) error { return rotation.WebhookSecrets(ctx, u.s, u.step) }},
+		{Name: "rewrap webhook secrets", Independent: true, Do: func(ctx context.Context) error { return rotation.WebhookSecrets(ctx, u.s) }},
 		{Name: "set who can open the snapshots", Independent: true, Do: func(ctx context.Context) error {
 			return reconcile.BackupKey(ctx, u.s, u.step)
 		}},

@@ -172,7 +172,7 @@ func lastSnapshot(ctx context.Context, s *stack.Stack, step stack.Step) (taken b
 			err = errors.Join(err, s.Docker.API().ContainerStart(context.WithoutCancel(ctx), name, container.StartOptions{}))
 		}
 	}()
-	step.Say("from here on nobody can log in or write")
+	step.Say("from now on, no one can log in or write")
 	for _, name := range writers {
 		if err := s.Docker.API().ContainerStop(ctx, name, container.StopOptions{}); err != nil {
 			return taken, fmt.Errorf("stop container %s: %w", name, err)

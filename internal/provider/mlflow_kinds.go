@@ -53,7 +53,7 @@ type accounts struct{ ofMLflow }
 func (accounts) check(inputs resource.PropertyMap) (resource.PropertyMap, []plugin.CheckFailure) {
 	failures := required(inputs, "username", "subject")
 	if name := text(inputs, "username"); name != strings.ToLower(name) {
-		failures = append(failures, plugin.CheckFailure{Property: "username", Reason: fmt.Sprintf("is %q, want small letters: MLflow keeps it so", name)})
+		failures = append(failures, plugin.CheckFailure{Property: "username", Reason: fmt.Sprintf("is %q, want lower-case letters: MLflow keeps it so", name)})
 	}
 	checked := inputs.Copy()
 	checked["admin"] = resource.NewProperty(truth(inputs, "admin"))

@@ -29,7 +29,7 @@ func Settings(root string) (string, error) {
 	page.WriteString(written + `# Settings
 
 The settings of a stack are in its stack file, ` + "`Pulumi.<stack>.yaml`" + `, under keys that begin with
-` + "`" + config.Namespace + ":`" + `. Two stacks differ in their settings alone. No setting is a secret: credentials are
+` + "`" + config.Namespace + ":`" + `. Two stacks differ in their settings only. No setting is a secret: credentials are
 derived from one root secret, and those of external services are read from files.
 `)
 	for _, setting := range config.Schema() {

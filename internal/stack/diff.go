@@ -81,9 +81,9 @@ func differs(m apitype.StepEventMetadata, outcome report.Outcome) difference {
 var losses = map[string]string{
 	TypeVolume:     "all that is in this volume would be deleted",
 	TypeRootSecret: "every credential would be another one, and what is in the data volumes could not be opened any more",
-	TypeRealm:      "all people, groups and sessions in this realm would be deleted",
-	TypeUser:       "this person could not log in any more, and would need an invitation to come back",
-	TypeGroup:      "everybody would leave this group",
+	TypeRealm:      "all users, groups and sessions in this realm would be deleted",
+	TypeUser:       "this user could not log in any more, and would need an invitation to come back",
+	TypeGroup:      "all users would leave this group",
 }
 
 // kindOf is a type's token as people read it, such as "docker Container".

@@ -43,7 +43,7 @@ var causes = []struct {
 	{
 		regexp.MustCompile(`error initializing keycloak provider|error performing login: 401|unauthorized_client|invalid_client`),
 		"Keycloak does not know this stack's service account: its database was made with another root secret; " +
-			"bring back that stack's state, or, if nobody needs the data, remove it with `mlflow-sso destroy --delete-data`; " +
+			"bring back that stack's state, or, if no one needs the data, remove it with `mlflow-sso destroy --delete-data`; " +
 			"where postgres.external is set, drop the database there and create it again",
 	},
 	{

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -152,6 +153,28 @@ func TestEachDoorThatIsOpenedTurnsItsOwnAttackRed(t *testing.T) {
 	shown, err := json.Marshal(got)
 	require.NoError(t, err)
 	require.NotContains(t, string(shown), stack.Keycloak.Provider.Secret)
+}
+
+// The switches are in the image, where no setting of a running stack opens them.
+func TestAnImageThatLeavesOutgoingCallsOnTurnsTheirAttackRed(t *testing.T) {
+	nightly(t)
+	l := ownLab(t)
+	text, err := os.ReadFile(l.file)
+	require.NoError(t, err)
+	open := older(t, l, "mlflow", map[string]func(string) string{
+		"Dockerfile": withoutBuildCheck,
+		"python/mlflow_sso/disabled_features.py": func(text string) string {
+			return strings.Replace(text, "    routes.insert(0, Closed(off))\n", "", 1)
+		},
+	})
+	require.NoError(t, os.WriteFile(l.file, fmt.Appendf(text, "  mlflow-sso:images: {mlflow: %q}\n", open), 0o600))
+	l.must(t, "up", "--no-verify")
+	deployed, err := l.outputs(t.Context())
+	require.NoError(t, err)
+
+	got := attackOn(t, deployed, "outgoing-calls")
+
+	require.Equal(t, []string{"outgoing-calls"}, fallen(got, check.StatusFailed))
 }
 
 // publishAPort lets a container of someone else's on the stack's network publish a

@@ -16,6 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/drift"
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/realmbaseline"
 )
 
@@ -286,7 +288,21 @@ func TestAContainerOnTheDataNetworkThatNobodyKnowsIsDrift(t *testing.T) {
 
 	require.NoError(t, err)
 	require.Equal(t, 3, got.code, got.stderr)
-	require.Equal(t, []string{"container " + strings.TrimPrefix(seen.Name, "/") + byNobody + "; is on network " + l.name + "-data"}, namedIn(got.stdout))
+	name := strings.TrimPrefix(seen.Name, "/")
+	require.Equal(t, []string{"container " + name + byNobody + "; is on network " + l.name + "-data"}, namedIn(got.stdout))
+
+	// The same as a finding, whose command leaves no drift.
+	machine, err := l.run(t.Context(), "drift", "--output", "json")
+	require.NoError(t, err)
+	require.Equal(t, 3, machine.code, machine.stderr)
+	var read struct{ Findings []check.Finding }
+	require.NoError(t, json.Unmarshal([]byte(machine.stdout), &read))
+	require.Len(t, read.Findings, 1)
+	require.Equal(t, drift.ContainerUnmanaged, read.Findings[0].ID)
+	fix := strings.Fields(read.Findings[0].Fix)
+	require.Equal(t, []string{"docker", "network", "disconnect", "-f", l.name + "-data", name}, fix)
+	require.NoError(t, openEngine(t).API().NetworkDisconnect(t.Context(), fix[4], fix[5], true))
+	require.Contains(t, l.must(t, "drift").stdout, "no drift")
 }
 
 // A realm of either kind is as the baseline has it; after `go test -update` it is

@@ -125,10 +125,10 @@ func (l *lab) outputs(ctx context.Context) (deployed outputs.Stack, err error) {
 	return deployed, json.Unmarshal(raw, &deployed)
 }
 
-// ownLab is a lab for one test, gone with everything afterwards. Tests with one run side
-// by side, once those are through that share a stack and may measure time.
+// ownLab is a lab for one test, gone with everything afterwards.
 func ownLab(t *testing.T, env ...string) *lab {
 	t.Helper()
+	inLane(t, ownLane)
 	t.Parallel()
 	l, err := newLab(t.TempDir())
 	require.NoError(t, err)
@@ -159,6 +159,7 @@ var toRemove []*lab
 // up brings the stack up for the first test that asks for it.
 func (c *common) up(t *testing.T) *lab {
 	t.Helper()
+	inLane(t, sharedLane)
 	c.once.Do(func() {
 		folder, err := os.MkdirTemp("", "mlflow-sso-e2e-")
 		if err != nil {

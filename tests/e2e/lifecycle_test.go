@@ -160,7 +160,7 @@ func takePassword(t *testing.T, deployed outputs.Stack, username string) {
 	require.NoError(t, client.DeleteCredentials(t.Context(), token, deployed.Realm.Name, id, *ways[0].ID))
 }
 
-// A stack's data outlives its containers, and nobody starts anew over data that was lost
+// A stack's data outlives its containers, and no update starts again over data that was lost
 // without saying so.
 func TestDataIsKeptByDestroyAndMissedWhenItIsLost(t *testing.T) {
 	l := ownLab(t)

@@ -260,7 +260,7 @@ func TestTheGatewayAndWebhooksCallTheListedServerAlone(t *testing.T) {
 	t.Run("a rotated key opens the secrets", func(t *testing.T) {
 		l.outgoing(t, target, 2)
 		said := l.must(t, "up")
-		require.Contains(t, said.stderr+said.stdout, "1 webhook secrets are encrypted with the current key")
+		require.Contains(t, said.stderr+said.stdout, "webhook secrets encrypted with the current key: 1")
 		admin = l.as(t, out, "boss")
 		delivered("second")
 	})

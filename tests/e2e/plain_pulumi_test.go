@@ -110,6 +110,7 @@ func (p *plainPulumi) outputs(t *testing.T, l *lab) (deployed outputs.Stack) {
 // The program is a whole Pulumi project: nothing but Pulumi makes the stack, all logins and
 // defences of it are right, Pulumi finds nothing more to do, and removes it.
 func TestPlainPulumiIsTheWholeDeployment(t *testing.T) {
+	inLane(t, ownLane)
 	t.Parallel()
 	l, err := newLabWithAccount(t.TempDir())
 	require.NoError(t, err)

@@ -177,6 +177,7 @@ func (d *database) kills() string {
 const crashed = "terminating any other active server processes"
 
 func TestNoStatementEndsTheDatabaseServer(t *testing.T) {
+	nightly(t)
 	root, err := workingcopy.Find(".")
 	require.NoError(t, err)
 	built := older(t, &lab{root: root}, "postgres", nil)
@@ -199,6 +200,7 @@ func TestNoStatementEndsTheDatabaseServer(t *testing.T) {
 
 // The control: the statements are hard enough for the test above to mean something.
 func TestWithoutItsBudgetTheDatabaseServerIsEndedByASearch(t *testing.T) {
+	nightly(t)
 	root, err := workingcopy.Find(".")
 	require.NoError(t, err)
 	d := startDatabase(t, older(t, &lab{root: root}, "postgres", map[string]func(string) string{

@@ -13,7 +13,7 @@ import (
 // late is how long after its time a snapshot may be taken: it takes a while itself.
 const late = time.Hour
 
-func (d *doctor) lookAtSnapshots(ctx context.Context) ([]Finding, error) {
+func (d *doctor) checkSnapshots(ctx context.Context) ([]Finding, error) {
 	status, err := backup.Client{Docker: d.docker, Container: d.container(Backup)}.Status(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("ask about snapshots: %w", err)
@@ -25,14 +25,14 @@ func (d *doctor) lookAtSnapshots(ctx context.Context) ([]Finding, error) {
 // older than the settings want, and that a restore was proved not too long ago. Of a stack
 // that is young it demands less.
 func (d *doctor) judgeSnapshots(s backup.Status) (found []Finding) {
-	add := func(id check.ID, what, got, wanted, cause, mend string) {
+	add := func(id check.ID, what, got, wanted, cause, fix string) {
 		found = append(found, Finding{
-			ID: id, Component: Backup, Summary: what, Got: got, Wanted: wanted, Cause: cause, Fix: strings.Join([]string{d.Tool, mend, d.Flags}, " "),
+			ID: id, Component: Backup, Summary: what, Got: got, Wanted: wanted, Cause: cause, Fix: strings.Join([]string{d.Tool, fix, d.Flags}, " "),
 		})
 	}
 	ago := func(then int64) time.Duration { return time.Duration(s.Now-then) * time.Second }
 	if s.Failed != nil {
-		add(SnapshotFailed, "the last try to take a snapshot failed", fmt.Sprintf("%s ago: %s", ago(s.Failed.At), firstLine(s.Failed.Why)), "a snapshot",
+		add(SnapshotFailed, "the last attempt to take a snapshot failed", fmt.Sprintf("%s ago: %s", ago(s.Failed.At), firstLine(s.Failed.Why)), "a snapshot",
 			"what it says, or container "+d.container(Backup), "backup")
 	}
 	every := time.Duration(s.Every) * time.Second
@@ -43,14 +43,14 @@ func (d *doctor) judgeSnapshots(s backup.Status) (found []Finding) {
 	switch {
 	case every == 0: // on demand alone
 	case s.Last == nil && ago(newest) > late, s.Last != nil && ago(newest) > every+late:
-		add(SnapshotOverdue, "the newest snapshot is too old", fmt.Sprintf("%s %s ago", got, ago(newest)), fmt.Sprintf("one each %s", every), "setting backup.every", "backup")
+		add(SnapshotOverdue, "the newest snapshot is too old", fmt.Sprintf("%s %s ago", got, ago(newest)), fmt.Sprintf("one every %s", every), "setting backup.interval", "backup")
 	}
-	proved, got := s.First, "never proved since the first snapshot"
+	proved, got := s.First, "never verified since the first snapshot"
 	if s.Proof != nil {
-		proved, got = s.Proof.At, "last proved"
+		proved, got = s.Proof.At, "last verified"
 	}
 	if within := time.Duration(s.ProvedWithin) * time.Second; s.First > 0 && ago(proved) > within {
-		add(RestoreTestOverdue, "nobody knows whether the snapshots can be restored", fmt.Sprintf("%s, %s ago", got, ago(proved)), fmt.Sprintf("a proof each %s", within),
+		add(RestoreTestOverdue, "no recent restore shows that the snapshots can be restored", fmt.Sprintf("%s, %s ago", got, ago(proved)), fmt.Sprintf("a verified restore every %s", within),
 			"setting backup.verifyWithin", "backup verify")
 	}
 	return found

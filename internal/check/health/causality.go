@@ -6,22 +6,22 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
-// The organs, in the order in which trouble spreads.
+// The components, as the framework names them.
 const (
-	Host         Component = "host"
-	Postgres     Component = "postgres"
-	Redis        Component = "redis"
-	Keycloak     Component = "keycloak"
-	Realm        Component = "realm"
-	MLflow       Component = "mlflow"
-	IdentitySync Component = "keeper"
-	Edge         Component = "edge"
-	Backup       Component = "backup"
+	Host         = check.Host
+	Postgres     = check.Postgres
+	Redis        = check.Redis
+	Keycloak     = check.Keycloak
+	Realm        = check.Realm
+	MLflow       = check.MLflow
+	IdentitySync = check.IdentitySync
+	Edge         = check.Edge
+	Backup       = check.Backup
 )
 
-var components = []Component{Host, Postgres, Redis, Keycloak, Realm, MLflow, IdentitySync, Edge, Backup}
+var components = check.Components()
 
-// dependsOn says on which organs each depends.
+// dependsOn says on which components each depends.
 var dependsOn = map[Component][]Component{
 	Postgres:     {Host},
 	Redis:        {Host},
@@ -48,7 +48,7 @@ var (
 	certs        = []check.ID{CertificateExpired, CertificateNotYetValid, CertificateNames, CertificateUntrusted, EdgeUnreachable}
 )
 
-// mayBeCausedBy says of each effect which findings it may follow from, in the same organ or
+// mayBeCausedBy says of each effect which findings it may follow from, in the same component or
 // in one on which that rests. What is not in it is a cause by itself.
 var mayBeCausedBy = map[check.ID][]check.ID{
 	OutOfMemory:         {JobRunner},
@@ -72,13 +72,13 @@ var mayBeCausedBy = map[check.ID][]check.ID{
 		[]check.ID{DatabaseRefuses, AuthNotMigrated, DriverMissing, RedisRefuses, RedisPassword, KeycloakUnreachable, IssuerDiffers, Clock}),
 }
 
-// order puts causes first, organ by organ, and behind them their effects, each with
+// order puts causes first, component by component, and behind them their effects, each with
 // the ID of what it follows from. Within that the order of discovery stays.
 func order(found []Finding) []Finding {
-	byOrgan := func(a, b Finding) int {
+	byComponent := func(a, b Finding) int {
 		return slices.Index(components, a.Component) - slices.Index(components, b.Component)
 	}
-	slices.SortStableFunc(found, byOrgan)
+	slices.SortStableFunc(found, byComponent)
 	for i := range found {
 		found[i].FollowsFrom = cause(found, i)
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// told is each finding's ID, with what it follows from behind a "<".
-func told(found []Finding) (all []string) {
+// idsOf is each finding's ID, with what it follows from behind a "<".
+func idsOf(found []Finding) (all []string) {
 	for _, f := range found {
 		text := string(f.ID)
 		if f.FollowsFrom != "" {
@@ -37,13 +37,13 @@ func TestTheFirstFindingIsTheCauseWhateverWasSeenFirst(t *testing.T) {
 func TestWhatRestsOnNothingBrokenIsACauseByItself(t *testing.T) {
 	got := order([]Finding{{ID: "redis-refuses", Component: MLflow}, {ID: "group-missing", Component: Realm}, {ID: "role-superuser", Component: Postgres}})
 
-	require.Equal(t, []string{"role-superuser", "group-missing", "redis-refuses"}, told(got))
+	require.Equal(t, []string{"role-superuser", "group-missing", "redis-refuses"}, idsOf(got))
 }
 
 func TestTroubleAboveNeverExplainsTroubleBelow(t *testing.T) {
 	got := order([]Finding{{ID: "container-exited", Component: MLflow}, {ID: "container-unhealthy", Component: Postgres}})
 
-	require.Contains(t, told(got), "container-unhealthy")
+	require.Contains(t, idsOf(got), "container-unhealthy")
 }
 
 func TestEveryConsequenceMayFollowFromAFindingThatThereIs(t *testing.T) {
@@ -54,7 +54,7 @@ func TestEveryConsequenceMayFollowFromAFindingThatThereIs(t *testing.T) {
 			require.NotEqual(t, effect, cause)
 		}
 	}
-	for id := range telling {
+	for id := range logLines {
 		require.Contains(t, meanings, id, "it has a line of a log")
 	}
 }
@@ -68,9 +68,9 @@ func endpoints(names ...string) map[string]*network.EndpointSettings {
 	return on
 }
 
-// As seen on a real stack, when Redis was started by hand without a password.
+// As seen on a real stack, when Redis was started manually without a password.
 func TestAnOpenRedisThatRunsAnotherCommandFollowsFromTheCommand(t *testing.T) {
 	got := order([]Finding{{ID: "command", Component: Redis}, {ID: "redis-refuses", Component: MLflow}, {ID: "redis-open", Component: Redis}})
 
-	require.Equal(t, []string{"command", "redis-open<command", "redis-refuses<command"}, told(got))
+	require.Equal(t, []string{"command", "redis-open<command", "redis-refuses<command"}, idsOf(got))
 }

@@ -15,60 +15,60 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
-// lookAtContainers sees whether each is there, runs, answers, and is on its networks.
-// It also tells the other examinations whom they can ask.
-func (d *doctor) lookAtContainers(ctx context.Context) (found []Finding, err error) {
-	for _, organ := range components {
-		name := d.container(organ)
-		if name == "" || organ == Realm {
+// checkContainers checks that each container exists, runs, answers, and is on its networks.
+// It also records which components the other checks can query.
+func (d *doctor) checkContainers(ctx context.Context) (found []Finding, err error) {
+	for _, component := range components {
+		name := d.container(component)
+		if name == "" || component == Realm {
 			continue
 		}
 		seen, failed := d.docker.API().ContainerInspect(ctx, name)
 		if errdefs.IsNotFound(failed) {
-			d.down[organ] = "not there"
+			d.down[component] = "not there"
 			found = append(found, Finding{
-				ID: ContainerMissing, Component: organ, Summary: fmt.Sprintf("container %s does not exist", name),
+				ID: ContainerMissing, Component: component, Summary: fmt.Sprintf("container %s does not exist", name),
 				Got: "no such container", Wanted: "a container that runs", Cause: "container " + name, Fix: d.up(),
 			})
 			continue
 		}
 		if failed != nil {
-			d.down[organ] = "not to be seen: " + failed.Error()
+			d.down[component] = "not to be seen: " + failed.Error()
 			err = errors.Join(err, fmt.Errorf("inspect container %s: %w", name, failed))
 			continue
 		}
-		d.inspected[organ], d.down[organ] = seen, unreachable(seen.State)
-		found = append(found, d.judgeContainer(organ, seen)...)
+		d.inspected[component], d.down[component] = seen, unreachable(seen.State)
+		found = append(found, d.judgeContainer(component, seen)...)
 	}
 	return found, err
 }
 
-// unreachable says why nobody can be asked inside a container; empty when somebody can.
+// unreachable says why no command can run inside a container; empty when one can.
 func unreachable(s *container.State) string {
 	switch {
 	case s.Status != container.StateRunning:
 		return s.Status
 	case s.Health != nil && s.Health.Status == container.Starting:
-		return "still starting; look again when it is up"
+		return "still starting; run the check again when it is up"
 	}
 	return ""
 }
 
-func (d *doctor) judgeContainer(organ Component, seen container.InspectResponse) (found []Finding) {
-	name, s := d.container(organ), seen.State
-	add := func(id check.ID, what, got, wanted, mend string) {
-		found = append(found, Finding{ID: id, Component: organ, Summary: what, Got: got, Wanted: wanted, Cause: "container " + name, Fix: mend})
+func (d *doctor) judgeContainer(component Component, seen container.InspectResponse) (found []Finding) {
+	name, s := d.container(component), seen.State
+	add := func(id check.ID, what, got, wanted, fix string) {
+		found = append(found, Finding{ID: id, Component: component, Summary: what, Got: got, Wanted: wanted, Cause: "container " + name, Fix: fix})
 	}
 	if s.OOMKilled {
-		add(OutOfMemory, name+" was ended by the kernel for want of memory", "OOMKilled", "less use than "+fmt.Sprint(seen.HostConfig.Memory>>20)+" MiB",
+		add(OutOfMemory, name+" was ended by the kernel for lack of memory", "OOMKilled", "at most "+fmt.Sprint(seen.HostConfig.Memory>>20)+" MiB",
 			"docker restart "+name)
-		found[len(found)-1].Cause = fmt.Sprintf("setting %s.memoryMB, if it happens again", organ)
+		found[len(found)-1].Cause = memorySetting(component) + ", if it happens again"
 	}
 	switch {
 	case s.Status == container.StatePaused:
 		add(ContainerPaused, name+" is paused", s.Status, "running", "docker unpause "+name)
 	case s.Status == container.StateRestarting:
-		add(ContainerRestarting, name+" ends again and again", fmt.Sprintf("exit code %d, started %d times", s.ExitCode, seen.RestartCount), "a container that stays", d.up())
+		add(ContainerRestarting, name+" ends and is restarted again and again", fmt.Sprintf("exit code %d, started %d times", s.ExitCode, seen.RestartCount), "a container that keeps running", d.up())
 	case s.Status != container.StateRunning:
 		add(ContainerExited, name+" does not run", fmt.Sprintf("%s, exit code %d", s.Status, s.ExitCode), "running", "docker start "+name)
 	case s.Health == nil || s.Health.Status == container.NoHealthcheck:
@@ -80,49 +80,49 @@ func (d *doctor) judgeContainer(organ Component, seen container.InspectResponse)
 		}
 		add(ContainerUnhealthy, name+" runs and does not answer its health check", got, "healthy", "docker restart "+name)
 	}
-	found = append(found, d.judgeNetworks(organ, seen)...)
+	found = append(found, d.judgeNetworks(component, seen)...)
 	return found
 }
 
 // judgeNetworks demands that a container is on the networks that the program gives it.
-func (d *doctor) judgeNetworks(organ Component, seen container.InspectResponse) (found []Finding) {
-	wanted := d.networks(organ)
+func (d *doctor) judgeNetworks(component Component, seen container.InspectResponse) (found []Finding) {
+	wanted := d.networks(component)
 	for _, network := range wanted {
 		full := naming.Network(d.Stack.Deployment, network)
 		if _, ok := seen.NetworkSettings.Networks[full]; ok {
 			continue
 		}
 		found = append(found, Finding{
-			ID: NetworkDisconnected, Component: organ, Summary: fmt.Sprintf("%s is not on the network %s", d.container(organ), full),
+			ID: NetworkDisconnected, Component: component, Summary: fmt.Sprintf("%s is not on the network %s", d.container(component), full),
 			Got: fmt.Sprintf("on %d of %d networks", len(seen.NetworkSettings.Networks), len(wanted)), Wanted: full,
 			Cause: "network " + full,
-			Fix:   fmt.Sprintf("docker network connect --alias %s %s %s", organ, full, d.container(organ)),
+			Fix:   fmt.Sprintf("docker network connect --alias %s %s %s", component, full, d.container(component)),
 		})
 	}
 	return found
 }
 
-// networks are those of an organ: see docs/explanation/architecture.md. Who has a fixed address
+// networks are those of a component: see docs/explanation/architecture.md. Who has a fixed address
 // there cannot be put back by one command, and is left to drift.
-func (d *doctor) networks(organ Component) []string {
+func (d *doctor) networks(component Component) []string {
 	ownPostgres, ownRedis := d.Stack.Postgres.Container != "", d.Stack.Redis.Container != ""
 	switch {
-	case organ == Postgres || organ == Redis:
+	case component == Postgres || component == Redis:
 		return []string{"data"}
-	case (organ == Keycloak || organ == IdentitySync) && ownPostgres, organ == MLflow && (ownPostgres || ownRedis):
+	case (component == Keycloak || component == IdentitySync) && ownPostgres, component == MLflow && (ownPostgres || ownRedis):
 		return []string{"data", "edge"}
-	case organ == Keycloak || organ == MLflow || organ == IdentitySync:
+	case component == Keycloak || component == MLflow || component == IdentitySync:
 		return []string{"edge"}
 	}
 	return nil
 }
 
-// lookAtEnvironments compares what each container was told with what the program wrote.
-// Names are told, never values.
-func (d *doctor) lookAtEnvironments(ctx context.Context) (found []Finding, err error) {
-	for _, organ := range components {
-		name := d.container(organ)
-		if name == "" || organ == Realm || d.down[organ] == "not there" {
+// checkEnvironments compares the variables of each container with those that the program
+// wrote. It reports names, never values.
+func (d *doctor) checkEnvironments(ctx context.Context) (found []Finding, err error) {
+	for _, component := range components {
+		name := d.container(component)
+		if name == "" || component == Realm || d.down[component] == "not there" {
 			continue
 		}
 		wanted, known := d.Environments[name]
@@ -130,9 +130,9 @@ func (d *doctor) lookAtEnvironments(ctx context.Context) (found []Finding, err e
 			err = errors.Join(err, fmt.Errorf("%w: the state has no environment of %s", check.ErrNotRun, name))
 			continue
 		}
-		seen, ok := d.inspected[organ]
+		seen, ok := d.inspected[component]
 		if !ok {
-			err = errors.Join(err, fmt.Errorf("%w: %s is %s", check.ErrNotRun, name, d.down[organ]))
+			err = errors.Join(err, fmt.Errorf("%w: %s is %s", check.ErrNotRun, name, d.down[component]))
 			continue
 		}
 		image, failed := d.docker.API().ImageInspect(ctx, seen.Image)
@@ -141,11 +141,11 @@ func (d *doctor) lookAtEnvironments(ctx context.Context) (found []Finding, err e
 			continue
 		}
 		for _, variable := range differing(wanted, pairs(seen.Config.Env), pairs(image.Config.Env)) {
-			found = append(found, d.judgeVariable(organ, variable))
+			found = append(found, d.judgeVariable(component, variable))
 		}
-		if !slices.Equal(seen.Config.Entrypoint, image.Config.Entrypoint) || !slices.Equal(seen.Config.Cmd, command(organ, image.Config.Cmd)) {
+		if !slices.Equal(seen.Config.Entrypoint, image.Config.Entrypoint) || !slices.Equal(seen.Config.Cmd, command(component, image.Config.Cmd)) {
 			found = append(found, Finding{
-				ID: Command, Component: organ, Summary: name + " runs something else than its image's own program",
+				ID: Command, Component: component, Summary: name + " runs another command than its image's own",
 				Got: "another command", Wanted: strings.Join(image.Config.Entrypoint, " "), Cause: "container " + name, Fix: d.up("--refresh"),
 			})
 		}
@@ -153,10 +153,10 @@ func (d *doctor) lookAtEnvironments(ctx context.Context) (found []Finding, err e
 	return found, err
 }
 
-// command is what an organ's program is told: with one image the program says which
-// of two it shall be.
-func command(organ Component, image []string) []string {
-	if organ == IdentitySync {
+// command is the command of a component's container: one image serves two components, and
+// the command selects which.
+func command(component Component, image []string) []string {
+	if component == IdentitySync {
 		return identitysync.Command()
 	}
 	return image

@@ -42,7 +42,7 @@ func (d *doctor) sites() (all []site, err error) {
 // shown are the certificates that a server shows for a host. They are judged by the
 // caller, so nothing is refused here, and nothing but the handshake is sent.
 func shown(ctx context.Context, at, host string) ([]*x509.Certificate, error) {
-	dialer := tls.Dialer{Config: &tls.Config{ServerName: host, InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}} //nolint:gosec // looked at, not trusted
+	dialer := tls.Dialer{Config: &tls.Config{ServerName: host, InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}} //nolint:gosec // inspected, not trusted
 	connection, err := dialer.DialContext(ctx, "tcp", at)
 	if err != nil {
 		return nil, err
@@ -51,8 +51,8 @@ func shown(ctx context.Context, at, host string) ([]*x509.Certificate, error) {
 	return connection.(*tls.Conn).ConnectionState().PeerCertificates, nil
 }
 
-// lookAtCertificates asks the edge on this machine for both names.
-func (d *doctor) lookAtCertificates(ctx context.Context) ([]Finding, error) {
+// checkCertificates asks the edge on this machine for both names.
+func (d *doctor) checkCertificates(ctx context.Context) ([]Finding, error) {
 	way, err := edgeclient.Open(ctx, d.Stack, d.docker)
 	if err != nil {
 		return nil, err
@@ -81,11 +81,11 @@ func (d *doctor) lookAtCertificates(ctx context.Context) ([]Finding, error) {
 func (d *doctor) judgeCertificate(host string, chain []*x509.Certificate, authority string, now time.Time) []Finding {
 	kind := d.Stack.Edge.Certificates
 	finding := func(id check.ID, what, got, wanted string) []Finding {
-		cause, mend := "setting edge.certificates, "+kind, "docker restart "+d.container(Edge)
+		cause, fix := "setting edge.certificates, "+kind, "docker restart "+d.container(Edge)
 		if kind == edge.Files {
-			cause, mend = "the file of setting edge.certificateFile", d.up()+" # once the file is a new one"
+			cause, fix = "the file of setting edge.certificateFile", d.up()+" # once the file is a new one"
 		}
-		return []Finding{{ID: id, Component: Edge, Summary: what, Got: got, Wanted: wanted, Cause: cause, Fix: mend}}
+		return []Finding{{ID: id, Component: Edge, Summary: what, Got: got, Wanted: wanted, Cause: cause, Fix: fix}}
 	}
 	leaf := chain[0]
 	switch {
@@ -118,9 +118,9 @@ func unresolved(host string) bool {
 	return net.ParseIP(host) != nil || host == "localhost" || strings.HasSuffix(host, ".localhost") || strings.HasSuffix(host, ".test")
 }
 
-// lookAtNames follows the public names, and compares the certificate there with the
+// checkNames follows the public names, and compares the certificate there with the
 // edge's: whoever reads along shows another.
-func (d *doctor) lookAtNames(ctx context.Context) (found []Finding, err error) {
+func (d *doctor) checkNames(ctx context.Context) (found []Finding, err error) {
 	sites, err := d.sites()
 	if err != nil {
 		return nil, err
@@ -131,18 +131,18 @@ func (d *doctor) lookAtNames(ctx context.Context) (found []Finding, err error) {
 		}
 		if _, failed := net.DefaultResolver.LookupHost(ctx, s.host); failed != nil {
 			found = append(found, Finding{
-				ID: NameUnresolved, Component: Edge, Summary: "the name " + s.host + " leads nowhere", Got: failed.Error(), Wanted: "this machine's address",
+				ID: NameUnresolved, Component: Edge, Summary: "the name " + s.host + " cannot be resolved", Got: failed.Error(), Wanted: "this machine's address",
 				Cause: "the DNS record of " + s.host, Fix: "getent hosts " + s.host + " # once the record is there",
 			})
 			continue
 		}
 		own, failed := shown(ctx, d.Stack.Edge.HTTPS, s.host)
 		if failed != nil {
-			continue // said by the examination of certificates
+			continue // reported by the check of certificates
 		}
 		public, failed := shown(ctx, net.JoinHostPort(s.host, s.port), s.host)
 		if failed != nil {
-			err = errors.Join(err, fmt.Errorf("%s is not reached from here, maybe for want of a way back through the router: %w", s.host, failed))
+			err = errors.Join(err, fmt.Errorf("%s is not reached from here, maybe because the router does not route back to this machine: %w", s.host, failed))
 			continue
 		}
 		found = append(found, d.judgePublic(s.host, own[0], public[0])...)
@@ -156,7 +156,7 @@ func (d *doctor) judgePublic(host string, own, public *x509.Certificate) []Findi
 		return nil
 	}
 	return []Finding{{
-		ID: Intercepted, Component: Edge, Summary: "whoever opens " + host + " is shown another certificate than the edge's: the name leads elsewhere, or somebody reads along",
+		ID: Intercepted, Component: Edge, Summary: "whoever opens " + host + " gets another certificate than the edge's: the name resolves to another server, or the connection is intercepted",
 		Got: "one of " + public.Issuer.String(), Wanted: "the edge's, of " + own.Issuer.String(), Cause: "the network between, or the DNS record of " + host,
 		Fix: fmt.Sprintf("getent hosts %s # and compare with this machine's addresses", host),
 	}}

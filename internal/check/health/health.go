@@ -1,14 +1,14 @@
 // Package health finds what is wrong with a stack, and the command that fixes it.
 //
-// It looks from outside, as a browser does, and from inside: at the containers, at
-// Keycloak over its admin API, and at each service with that service's own client.
-// Each finding carries what was got and what was wanted, what causes it, and one
-// command that mends it. Findings are in the order of cause: what follows from
-// another finding stands behind it and says so, and the first is where to begin.
+// It checks from outside, as a browser does, and from inside: the containers, Keycloak
+// over its admin API, and each service with that service's own client. Each finding
+// carries what was got and what was wanted, what causes it, and one
+// command that fixes it. Findings are in the order of cause: an effect comes after its
+// cause and names it, and the first finding is where to begin.
 //
-// A stack that is half down is examined as far as it goes. What could not be looked
-// at is told with the reason, and is no health. Every examination is bounded in
-// time, and changes nothing but one unfinished login. No secret reaches a finding.
+// A stack that is partly down is checked as far as possible. A check that could not run is
+// reported with the reason, and does not count as passed. Every check is bounded in time,
+// and changes nothing except for one unfinished login. No secret reaches a finding.
 //
 // All containers share the clock of one host, so there is no skew between them:
 // what is compared is the Docker host's clock with that of this machine.
@@ -53,9 +53,9 @@ type Target struct {
 type doctor struct {
 	Target
 	docker *engine.Engine
-	// down says why an organ cannot be asked; an organ that is absent can be.
+	// down says why a component cannot be asked; a component that is absent can be.
 	down map[Component]string
-	// inspected are the containers that are there, as the first examination saw them.
+	// inspected are the containers that are there, as the first check saw them.
 	inspected map[Component]container.InspectResponse
 }
 
@@ -80,32 +80,32 @@ func (d *doctor) find(id check.ID, run func(context.Context) ([]Finding, error),
 func (d *doctor) checks() []check.Check {
 	s := d.Stack
 	all := []check.Check{
-		{ID: "containers", Run: check.Finds(d.lookAtContainers)},
-		d.find("environments", d.lookAtEnvironments),
-		d.find("host", d.lookAtHost),
-		d.find("memory", d.lookAtMemory),
+		{ID: "containers", Run: check.Finds(d.checkContainers)},
+		d.find("environments", d.checkEnvironments),
+		d.find("host", d.checkHost),
+		d.find("memory", d.checkMemory),
 		d.find("volumes", d.checkDataVolumes),
-		d.find("images", d.lookAtImages),
-		d.find("keycloak", d.lookAtRealm, Keycloak),
-		d.find("mlflow", d.lookInMLflow, MLflow),
-		d.find("identity-sync", d.lookAtKeeper, IdentitySync),
-		d.find("login", d.lookAtLogin, MLflow, Keycloak),
+		d.find("images", d.checkImages),
+		d.find("keycloak", d.checkRealm, Keycloak),
+		d.find("mlflow", d.checkMLflow, MLflow),
+		d.find("identity-sync", d.checkIdentitySync, IdentitySync),
+		d.find("login", d.checkLogin, MLflow, Keycloak),
 		d.find("privileges", d.checkPrivileges, d.privilegeNeeds()...),
 	}
 	if len(s.IdentityProviders) > 0 {
-		all = append(all, d.find("identity-providers", d.lookAtUpstreams, Keycloak))
+		all = append(all, d.find("identity-providers", d.checkIdentityProviders, Keycloak))
 	}
 	if s.Postgres.Container != "" {
-		all = append(all, d.find("postgres", d.lookInPostgres, Postgres))
+		all = append(all, d.find("postgres", d.checkPostgres, Postgres))
 	}
 	if s.Redis.Container != "" {
-		all = append(all, d.find("redis", d.lookInRedis, Redis))
+		all = append(all, d.find("redis", d.checkRedis, Redis))
 	}
 	if s.Edge.Exists() {
-		all = append(all, d.find("certificate", d.lookAtCertificates, Edge), d.find("names", d.lookAtNames, Edge))
+		all = append(all, d.find("certificate", d.checkCertificates, Edge), d.find("names", d.checkNames, Edge))
 	}
 	if s.Backup.Exists() {
-		all = append(all, d.find("snapshots", d.lookAtSnapshots, Backup))
+		all = append(all, d.find("snapshots", d.checkSnapshots, Backup))
 	}
 	for i := range all {
 		all[i].About = about[all[i].ID]
@@ -142,12 +142,12 @@ func Run(ctx context.Context, target Target, docker *engine.Engine, observer che
 	return out
 }
 
-// up is a command of this tool that mends, with the stack's own flags.
+// up is a command of this tool that fixes something, with the stack's own flags.
 func (d *doctor) up(more ...string) string {
 	return strings.Join(append([]string{d.Tool, "up", d.Flags}, more...), " ")
 }
 
-// container is the name of an organ's container.
+// container is the name of a component's container.
 func (d *doctor) container(o Component) string {
 	switch o {
 	case Postgres:
@@ -166,4 +166,12 @@ func (d *doctor) container(o Component) string {
 		return d.Stack.Backup.Container
 	}
 	return ""
+}
+
+// memorySetting names the setting that limits the memory of a component's container.
+func memorySetting(c Component) string {
+	if c == IdentitySync { // the component keeps its older name in JSON
+		return "setting identitySync.memoryMB"
+	}
+	return fmt.Sprintf("setting %s.memoryMB", c)
 }

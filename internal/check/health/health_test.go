@@ -40,7 +40,7 @@ func TestACheckThatFailsKeepsWhatItHasFound(t *testing.T) {
 		return []Finding{{ID: Clock}}, errors.New("df is away")
 	}))
 
-	require.Equal(t, []string{"clock"}, told(got.Findings))
+	require.Equal(t, []string{"clock"}, idsOf(got.Findings))
 	require.Equal(t, check.StatusNotRun, got.Status)
 	require.Equal(t, "df is away", got.Reason)
 }

@@ -18,8 +18,8 @@ const (
 	little = 256 << 10
 )
 
-// lookAtHost compares clocks, and asks how much room there is where a service writes.
-func (d *doctor) lookAtHost(ctx context.Context) (found []Finding, err error) {
+// checkHost compares clocks, and asks how much room there is where a service writes.
+func (d *doctor) checkHost(ctx context.Context) (found []Finding, err error) {
 	asked := time.Now()
 	info, failed := d.docker.API().Info(ctx)
 	switch there, wrong := time.Parse(time.RFC3339Nano, info.SystemTime); {
@@ -30,12 +30,12 @@ func (d *doctor) lookAtHost(ctx context.Context) (found []Finding, err error) {
 	default:
 		found = append(found, judgeClock(asked, time.Now(), there)...)
 	}
-	for _, organ := range components {
-		name := d.container(organ)
-		if name == "" || organ == Realm || d.down[organ] != "" {
+	for _, component := range components {
+		name := d.container(component)
+		if name == "" || component == Realm || d.down[component] != "" {
 			continue
 		}
-		full, failed := d.lookAtFolders(ctx, organ)
+		full, failed := d.checkFolders(ctx, component)
 		found, err = append(found, full...), errors.Join(err, failed)
 	}
 	return found, err
@@ -61,8 +61,8 @@ type folder struct {
 	memory bool
 }
 
-func (d *doctor) lookAtFolders(ctx context.Context, organ Component) (found []Finding, err error) {
-	name, seen := d.container(organ), d.inspected[organ]
+func (d *doctor) checkFolders(ctx context.Context, component Component) (found []Finding, err error) {
+	name, seen := d.container(component), d.inspected[component]
 	var folders []folder
 	for _, mount := range seen.Mounts {
 		folders = append(folders, folder{mount.Destination, false})
@@ -75,7 +75,7 @@ func (d *doctor) lookAtFolders(ctx context.Context, organ Component) (found []Fi
 		out, failed := d.exec(ctx, name, []string{"df", "-Pk", "--", f.path})
 		if failed == nil {
 			var full []Finding
-			if full, failed = d.judgeSpace(organ, f, out); failed == nil {
+			if full, failed = d.judgeSpace(component, f, out); failed == nil {
 				found = append(found, full...)
 			}
 		}
@@ -87,7 +87,7 @@ func (d *doctor) lookAtFolders(ctx context.Context, organ Component) (found []Fi
 }
 
 // judgeSpace reads df's answer about one folder.
-func (d *doctor) judgeSpace(organ Component, f folder, df string) ([]Finding, error) {
+func (d *doctor) judgeSpace(component Component, f folder, df string) ([]Finding, error) {
 	fields := strings.Fields(lastLine(df))
 	if len(fields) < 6 {
 		return nil, fmt.Errorf("df wrote %q, want a line with six fields", lastLine(df))
@@ -104,14 +104,14 @@ func (d *doctor) judgeSpace(organ Component, f folder, df string) ([]Finding, er
 	if free >= least {
 		return nil, nil
 	}
-	name := d.container(organ)
+	name := d.container(component)
 	full := Finding{
 		ID: DiskFull, Component: Host, Summary: fmt.Sprintf("there is no room left in %s of %s", f.path, name),
 		Got: fmt.Sprintf("%d MiB free of %d", free>>10, size>>10), Wanted: fmt.Sprintf("at least %d MiB", least>>10),
 		Cause: "the host's disk, where Docker keeps its volumes", Fix: "docker image prune --force",
 	}
 	if f.memory {
-		full.ID, full.Component = TmpfsFull, organ
+		full.ID, full.Component = TmpfsFull, component
 		full.Cause, full.Fix = "the folder in memory "+f.path+" of container "+name, "docker restart "+name
 	}
 	return []Finding{full}, nil

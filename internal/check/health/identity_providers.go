@@ -8,8 +8,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/idpcheck"
 )
 
-// lookAtUpstreams has Keycloak ask where people are known elsewhere.
-func (d *doctor) lookAtUpstreams(ctx context.Context) ([]Finding, error) {
+// checkIdentityProviders lets Keycloak query each identity provider and directory.
+func (d *doctor) checkIdentityProviders(ctx context.Context) ([]Finding, error) {
 	troubles, err := idpcheck.Check(ctx, d.Stack)
 	if err != nil {
 		return nil, err

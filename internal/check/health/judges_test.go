@@ -41,8 +41,8 @@ func a() *doctor {
 func TestAClockThatGoesWrongIsAFindingAndASlowAnswerIsNot(t *testing.T) {
 	now := time.Now()
 	require.Empty(t, judgeClock(now, now.Add(9*time.Second), now.Add(5*time.Second)))
-	require.Equal(t, []string{"clock"}, told(judgeClock(now, now, now.Add(-time.Minute))))
-	require.Equal(t, []string{"clock"}, told(judgeClock(now, now, now.Add(time.Hour))))
+	require.Equal(t, []string{"clock"}, idsOf(judgeClock(now, now, now.Add(-time.Minute))))
+	require.Equal(t, []string{"clock"}, idsOf(judgeClock(now, now, now.Add(time.Hour))))
 }
 
 func TestAFullDiskIsTheHostsAndAFullFolderInMemoryTheContainers(t *testing.T) {
@@ -67,19 +67,19 @@ func TestRolesAreJudgedByTheirPowerTheirDatabaseAndItsEncoding(t *testing.T) {
 	roles := readRoles("keycloak|f|t|UTF8\nmlflow|t|t|SQL_ASCII\nmlflow_auth|f|f|UTF8\nlost|f|t|-\npostgres|t|t|UTF8\n")
 
 	require.Empty(t, a().judgeRoles([]string{"keycloak"}, roles))
-	require.Equal(t, []string{"database-encoding", "role-superuser"}, told(a().judgeRoles([]string{"mlflow"}, roles)))
-	require.Equal(t, []string{"role-locked"}, told(a().judgeRoles([]string{"mlflow_auth"}, roles)))
-	require.Equal(t, []string{"database-missing"}, told(a().judgeRoles([]string{"lost"}, roles)))
-	require.Equal(t, []string{"role-missing"}, told(a().judgeRoles([]string{"nobody"}, roles)))
+	require.Equal(t, []string{"database-encoding", "role-superuser"}, idsOf(a().judgeRoles([]string{"mlflow"}, roles)))
+	require.Equal(t, []string{"role-locked"}, idsOf(a().judgeRoles([]string{"mlflow_auth"}, roles)))
+	require.Equal(t, []string{"database-missing"}, idsOf(a().judgeRoles([]string{"lost"}, roles)))
+	require.Equal(t, []string{"role-missing"}, idsOf(a().judgeRoles([]string{"nobody"}, roles)))
 }
 
 func TestRedisIsHealthyOnlyWhenItAnswersToItsPasswordAlone(t *testing.T) {
 	require.Empty(t, a().judgeRedis("PONG", "NOAUTH Authentication required."))
-	require.Equal(t, []string{"redis-open"}, told(a().judgeRedis("PONG", "PONG")))
-	require.Equal(t, []string{"redis-password"}, told(a().judgeRedis("WRONGPASS invalid username-password pair", "NOAUTH Authentication required.")))
+	require.Equal(t, []string{"redis-open"}, idsOf(a().judgeRedis("PONG", "PONG")))
+	require.Equal(t, []string{"redis-password"}, idsOf(a().judgeRedis("WRONGPASS invalid username-password pair", "NOAUTH Authentication required.")))
 }
 
-// whole is what Keycloak tells of a realm as the program makes it.
+// whole is what Keycloak returns for a realm as the program makes it.
 func whole() inRealm {
 	mapper := func(kind string, config map[string]string) gocloak.ProtocolMapperRepresentation {
 		return gocloak.ProtocolMapperRepresentation{ProtocolMapper: &kind, Config: &config}
@@ -128,12 +128,12 @@ func TestARealmAsTheProgramMakesItIsHealthyAndEachMistakeIsFoundAlone(t *testing
 		broken := whole()
 		mistake(&broken)
 		got := a().judgeRealm(broken)
-		require.Equal(t, []string{id}, told(got))
+		require.Equal(t, []string{id}, idsOf(got))
 		require.NotContains(t, got[0].Got+got[0].Wanted, "secret-of-the-client")
 	}
 }
 
-// fine is what MLflow's container tells when nothing is wrong.
+// fine is what MLflow's container reports when nothing is wrong.
 func fine() (seen inMLflow) {
 	seen.Versions, seen.Errors = map[string]string{}, map[string]string{}
 	for _, least := range mlflow.MinimumVersions() {
@@ -158,11 +158,11 @@ func TestWhatMLflowSeesIsHealthyOnlyWhenAllOfItIs(t *testing.T) {
 	} {
 		broken := fine()
 		mistake(&broken)
-		require.Equal(t, []string{id}, told(a().judgeInside(broken)))
+		require.Equal(t, []string{id}, idsOf(a().judgeInside(broken)))
 	}
 }
 
-func TestAVariableIsToldByItsNameAndNeverByItsValue(t *testing.T) {
+func TestAVariableIsReportedByItsNameAndNeverByItsValue(t *testing.T) {
 	wanted := map[string]string{"A": "1", "SECRET_KEY": "one"}
 	image := map[string]string{"PATH": "/bin"}
 
@@ -173,10 +173,10 @@ func TestAVariableIsToldByItsNameAndNeverByItsValue(t *testing.T) {
 	require.EqualValues(t, "environment-unknown", a().judgeVariable(MLflow, "MORE").ID)
 }
 
-func TestNoSecretOfTheProgramOrInAnAddressIsTold(t *testing.T) {
+func TestNoSecretOfTheProgramOrInAnAddressIsShown(t *testing.T) {
 	d := a()
 	d.Stack.Keycloak.Provider.Secret = "secret-of-the-provider"
-	said := "secret-of-the-client, secret-of-the-provider, password-of-redis, postgresql://who:typed-by-hand@host/db"
+	said := "secret-of-the-client, secret-of-the-provider, password-of-redis, postgresql://who:typed-manually@host/db"
 
 	require.Equal(t, "…, …, …, postgresql://who:…@host/db", d.redact(said))
 }
@@ -190,7 +190,7 @@ func TestAContainerThatIsNotRunningOrNotHealthyIsAFinding(t *testing.T) {
 	}
 	d := a()
 	require.Empty(t, d.judgeContainer(Redis, seen(healthy, "x-data")))
-	require.Equal(t, []string{"network-disconnected"}, told(d.judgeContainer(Redis, seen(healthy))))
+	require.Equal(t, []string{"network-disconnected"}, idsOf(d.judgeContainer(Redis, seen(healthy))))
 	for id, state := range map[string]*container.State{
 		"container-paused":     {Status: "paused"},
 		"container-restarting": {Status: "restarting"},
@@ -198,7 +198,7 @@ func TestAContainerThatIsNotRunningOrNotHealthyIsAFinding(t *testing.T) {
 		"environment-unknown":  {Status: "running"},
 		"container-unhealthy":  {Status: "running", Health: &container.Health{Status: container.Unhealthy}},
 	} {
-		require.Equal(t, []string{id}, told(d.judgeContainer(Redis, seen(state, "x-data"))))
+		require.Equal(t, []string{id}, idsOf(d.judgeContainer(Redis, seen(state, "x-data"))))
 	}
 }
 
@@ -209,15 +209,15 @@ func TestACertificateIsJudgedByTimeNameAndAuthority(t *testing.T) {
 	authority := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: own.Raw}))
 
 	require.Empty(t, d.judgeCertificate("mlflow.test", []*x509.Certificate{own}, authority, now))
-	require.Equal(t, []string{"certificate-untrusted"}, told(d.judgeCertificate("mlflow.test", []*x509.Certificate{own}, "", now)))
-	require.Equal(t, []string{"certificate-names"}, told(d.judgeCertificate("auth.test", []*x509.Certificate{own}, authority, now)))
-	require.Equal(t, []string{"certificate-expired"}, told(d.judgeCertificate("mlflow.test", []*x509.Certificate{own}, authority, now.Add(12*time.Hour))))
-	require.Equal(t, []string{"certificate-soon"}, told(d.judgeCertificate("mlflow.test", []*x509.Certificate{own}, authority, now.Add(10*time.Hour+time.Minute))))
-	require.Equal(t, []string{"certificate-not-yet-valid"}, told(d.judgeCertificate("mlflow.test", []*x509.Certificate{own}, authority, now.Add(-2*time.Hour))))
+	require.Equal(t, []string{"certificate-untrusted"}, idsOf(d.judgeCertificate("mlflow.test", []*x509.Certificate{own}, "", now)))
+	require.Equal(t, []string{"certificate-names"}, idsOf(d.judgeCertificate("auth.test", []*x509.Certificate{own}, authority, now)))
+	require.Equal(t, []string{"certificate-expired"}, idsOf(d.judgeCertificate("mlflow.test", []*x509.Certificate{own}, authority, now.Add(12*time.Hour))))
+	require.Equal(t, []string{"certificate-soon"}, idsOf(d.judgeCertificate("mlflow.test", []*x509.Certificate{own}, authority, now.Add(10*time.Hour+time.Minute))))
+	require.Equal(t, []string{"certificate-not-yet-valid"}, idsOf(d.judgeCertificate("mlflow.test", []*x509.Certificate{own}, authority, now.Add(-2*time.Hour))))
 
 	other := certificate(t, "mlflow.test", now, now.Add(time.Hour))
 	require.Empty(t, d.judgePublic("mlflow.test", own, own))
-	require.Equal(t, []string{"intercepted"}, told(d.judgePublic("mlflow.test", own, other)))
+	require.Equal(t, []string{"intercepted"}, idsOf(d.judgePublic("mlflow.test", own, other)))
 }
 
 // certificate is one that signed itself.

@@ -8,7 +8,7 @@ import (
 
 func TestALockedAdministratorIsNamedWithTheWaysIn(t *testing.T) {
 	found := a().judgeLocks(map[string]int{"zoe": 10, "ann": 12}, true)
-	require.Equal(t, []string{"administrator-locked", "administrator-locked"}, told(found))
+	require.Equal(t, []string{"administrator-locked", "administrator-locked"}, idsOf(found))
 	require.Contains(t, found[0].Summary, "ann")
 	require.Contains(t, found[0].Fix, "console --stack x")
 	require.Contains(t, found[0].Fix, "break-glass")
@@ -16,7 +16,7 @@ func TestALockedAdministratorIsNamedWithTheWaysIn(t *testing.T) {
 
 func TestWhereEveryAdministratorIsLockedTheWayPastKeycloakComesFirst(t *testing.T) {
 	found := a().judgeLocks(map[string]int{"ann": 12}, false)
-	require.Equal(t, []string{"administrators-all-locked", "administrator-locked"}, told(found))
+	require.Equal(t, []string{"administrators-all-locked", "administrator-locked"}, idsOf(found))
 	require.Contains(t, found[0].Fix, `break-glass --stack x --reason "`)
 
 	require.Empty(t, a().judgeLocks(nil, false), "a group without members is another matter")

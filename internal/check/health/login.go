@@ -9,8 +9,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/edgeclient"
 )
 
-// lookAtLogin opens MLflow's login as a browser does and goes as far as Keycloak's form.
-func (d *doctor) lookAtLogin(ctx context.Context) ([]Finding, error) {
+// checkLogin opens MLflow's login as a browser does and goes as far as Keycloak's form.
+func (d *doctor) checkLogin(ctx context.Context) ([]Finding, error) {
 	way, err := edgeclient.Open(ctx, d.Stack, d.docker)
 	if err != nil {
 		return nil, err
@@ -39,7 +39,7 @@ func (d *doctor) judgeLogin(got string, form bool) []Finding {
 		return nil
 	}
 	return []Finding{{
-		ID: LoginRefused, Component: MLflow, Summary: "a browser that opens MLflow's login does not come to Keycloak's form",
+		ID: LoginRefused, Component: MLflow, Summary: "a browser that opens MLflow's login does not get Keycloak's login form",
 		Got: got, Wanted: "a form for a name and a password", Cause: "the way from " + d.Stack.MLflow.URL + " to " + d.Stack.Keycloak.URL,
 		Fix: d.up("--refresh"),
 	}}

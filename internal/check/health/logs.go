@@ -22,9 +22,9 @@ const (
 	longest   = 240
 )
 
-// telling are lines that belong to a finding. They are evidence beside what was seen,
+// logLines are log lines that belong to a finding. They are evidence beside what was seen,
 // and never a finding by themselves: a line stays when its cause is gone.
-var telling = map[check.ID]*regexp.Regexp{
+var logLines = map[check.ID]*regexp.Regexp{
 	RolePassword:        regexp.MustCompile(`password authentication failed`),
 	RoleLocked:          regexp.MustCompile(`not permitted to log in`),
 	RoleMissing:         regexp.MustCompile(`role ".*" does not exist|password authentication failed`),
@@ -38,12 +38,12 @@ var telling = map[check.ID]*regexp.Regexp{
 	LoginRefused:        regexp.MustCompile(`type="LOGIN_ERROR"|invalid_client|Traceback`),
 }
 
-// addLogs puts a line of its container's log to each finding that it tells about.
+// addLogs adds to each finding a line of its container's log that belongs to it.
 func (d *doctor) addLogs(ctx context.Context, found []Finding) {
 	read := map[Component][]byte{}
 	for i := range found {
 		f := &found[i]
-		line, name := telling[f.ID], d.container(f.Component)
+		line, name := logLines[f.ID], d.container(f.Component)
 		if line == nil || name == "" || f.ID == ContainerMissing {
 			continue
 		}

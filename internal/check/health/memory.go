@@ -23,7 +23,7 @@ const inMemory = `cat /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.
 // imagesAge is how old the Debian packages in an image may be.
 const imagesAge = 30 * 24 * time.Hour
 
-// crashes are lines of Postgres that tell of trouble that is over when somebody looks.
+// crashes are log lines of Postgres about faults that are over by the time of the check.
 var crashes = []struct {
 	id           check.ID
 	what, wanted string
@@ -39,11 +39,11 @@ var crashes = []struct {
 	},
 }
 
-// lookAtMemory looks for what the kernel or a full folder ended inside containers that live on.
-func (d *doctor) lookAtMemory(ctx context.Context) (found []Finding, err error) {
-	for _, organ := range components {
-		name := d.container(organ)
-		if name == "" || organ == Realm || d.down[organ] != "" {
+// checkMemory finds what the kernel or a full folder ended inside containers that still run.
+func (d *doctor) checkMemory(ctx context.Context) (found []Finding, err error) {
+	for _, component := range components {
+		name := d.container(component)
+		if name == "" || component == Realm || d.down[component] != "" {
 			continue
 		}
 		out, failed := d.exec(ctx, name, []string{"sh", "-c", inMemory})
@@ -51,7 +51,7 @@ func (d *doctor) lookAtMemory(ctx context.Context) (found []Finding, err error) 
 			err = errors.Join(err, fmt.Errorf("memory of %s: %w", name, failed))
 			continue
 		}
-		found = append(found, d.judgeKills(organ, out)...)
+		found = append(found, d.judgeKills(component, out)...)
 	}
 	if name := d.Stack.Postgres.Container; name != "" && d.down[Postgres] == "" {
 		found = append(found, d.judgeCrashes(d.logSince(ctx, name, startOf(d.inspected[Postgres])))...)
@@ -60,7 +60,7 @@ func (d *doctor) lookAtMemory(ctx context.Context) (found []Finding, err error) 
 }
 
 // judgeKills reads the kernel's count.
-func (d *doctor) judgeKills(organ Component, events string) []Finding {
+func (d *doctor) judgeKills(component Component, events string) []Finding {
 	for line := range strings.Lines(events) {
 		fields := strings.Fields(line)
 		if len(fields) != 2 || fields[0] != "oom_kill" {
@@ -70,10 +70,10 @@ func (d *doctor) judgeKills(organ Component, events string) []Finding {
 		if err != nil || kills == 0 {
 			return nil
 		}
-		name := d.container(organ)
+		name := d.container(component)
 		return []Finding{{
-			ID: ProcessKilled, Component: organ, Summary: "the kernel killed a process inside " + name + " for want of memory, and the container lives on",
-			Got: fmt.Sprintf("%d since it started", kills), Wanted: "0", Cause: fmt.Sprintf("setting %s.memoryMB, if it happens again", organ),
+			ID: ProcessKilled, Component: component, Summary: "the kernel killed a process inside " + name + " for lack of memory, and the container still runs",
+			Got: fmt.Sprintf("%d since it started", kills), Wanted: "0", Cause: memorySetting(component) + ", if it happens again",
 			Fix: "docker restart " + name,
 		}}
 	}
@@ -102,34 +102,34 @@ func startOf(seen container.InspectResponse) string {
 	return seen.State.StartedAt
 }
 
-// lookAtImages asks how old the Debian packages are of which each container is made.
-func (d *doctor) lookAtImages(ctx context.Context) (found []Finding, err error) {
-	for _, organ := range components {
-		seen, is := d.inspected[organ]
-		if !is || organ == Realm {
+// checkImages asks how old the Debian packages are of which each container is made.
+func (d *doctor) checkImages(ctx context.Context) (found []Finding, err error) {
+	for _, component := range components {
+		seen, is := d.inspected[component]
+		if !is || component == Realm {
 			continue
 		}
 		image, failed := d.docker.API().ImageInspect(ctx, seen.Image)
 		if failed != nil {
-			err = errors.Join(err, fmt.Errorf("inspect the image of %s: %w", d.container(organ), failed))
+			err = errors.Join(err, fmt.Errorf("inspect the image of %s: %w", d.container(component), failed))
 			continue
 		}
 		day := ""
 		if image.Config != nil {
 			day = image.Config.Labels[naming.Debian]
 		}
-		old, failed := d.judgeAge(organ, day, image.Created, time.Now())
+		old, failed := d.judgeAge(component, day, image.Created, time.Now())
 		found, err = append(found, old...), errors.Join(err, failed)
 	}
 	return found, err
 }
 
 // judgeAge takes the day that the base image has on it, or else when the image was made.
-func (d *doctor) judgeAge(organ Component, day, created string, now time.Time) ([]Finding, error) {
+func (d *doctor) judgeAge(component Component, day, created string, now time.Time) ([]Finding, error) {
 	made, err := time.Parse(time.DateOnly, day)
 	if err != nil {
 		if made, err = time.Parse(time.RFC3339Nano, created); err != nil {
-			return nil, fmt.Errorf("age of the image of %s: %w", d.container(organ), err)
+			return nil, fmt.Errorf("age of the image of %s: %w", d.container(component), err)
 		}
 	}
 	age := now.Sub(made)
@@ -137,7 +137,7 @@ func (d *doctor) judgeAge(organ Component, day, created string, now time.Time) (
 		return nil, nil
 	}
 	return []Finding{{
-		ID: ImageOld, Component: organ, Summary: "the image of " + d.container(organ) + " has Debian packages without the security fixes since",
+		ID: ImageOld, Component: component, Summary: "the image of " + d.container(component) + " has Debian packages without recent security fixes",
 		Got: fmt.Sprintf("%s, %d days ago", made.Format(time.DateOnly), int(age.Hours()/24)), Wanted: fmt.Sprintf("at most %d days", int(imagesAge.Hours()/24)),
 		Cause: "setting images.date", Fix: d.up("--fresh"),
 	}}, nil

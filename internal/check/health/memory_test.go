@@ -15,7 +15,7 @@ func TestAKilledProcessIsFoundThoughItsContainerLivesOn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			found := d.judgeKills(Postgres, events)
-			require.Equal(t, []string{"process-killed"}, told(found))
+			require.Equal(t, []string{"process-killed"}, idsOf(found))
 			require.Equal(t, "2 since it started", found[0].Got)
 			require.Equal(t, "docker restart x-postgres", found[0].Fix)
 		})
@@ -27,14 +27,14 @@ func TestAKilledProcessIsFoundThoughItsContainerLivesOn(t *testing.T) {
 func TestARecoveryAfterACrashIsFoundAfterItIsOver(t *testing.T) {
 	d := a()
 	const crash = "LOG:  server process (PID 107) was terminated by signal 9: Killed\nLOG:  terminating any other active server processes\nLOG:  database system is ready to accept connections\n"
-	require.Equal(t, []string{"database-crashed"}, told(d.judgeCrashes([]byte(crash))))
-	require.Equal(t, []string{"shared-memory-full"}, told(d.judgeCrashes([]byte(
+	require.Equal(t, []string{"database-crashed"}, idsOf(d.judgeCrashes([]byte(crash))))
+	require.Equal(t, []string{"shared-memory-full"}, idsOf(d.judgeCrashes([]byte(
 		"ERROR:  could not resize shared memory segment \"/PostgreSQL.1\" to 4194304 bytes: No space left on device\n"))))
 	// What a budget does to a statement, and what every stop of the server says.
 	require.Empty(t, d.judgeCrashes([]byte("ERROR:  out of memory\nLOG:  received fast shutdown request\nFATAL:  terminating connection due to administrator command\n")))
 
 	ordered := order([]Finding{{ID: "database-crashed", Component: Postgres}, {ID: "process-killed", Component: Postgres}})
-	require.Equal(t, []string{"process-killed", "database-crashed<process-killed"}, told(ordered))
+	require.Equal(t, []string{"process-killed", "database-crashed<process-killed"}, idsOf(ordered))
 }
 
 func TestAnImageIsOldByTheDayOfItsPackagesAndNotOfItsLastLayer(t *testing.T) {
@@ -43,7 +43,7 @@ func TestAnImageIsOldByTheDayOfItsPackagesAndNotOfItsLastLayer(t *testing.T) {
 
 	old, err := d.judgeAge(MLflow, "2026-10-01", yesterday, now)
 	require.NoError(t, err)
-	require.Equal(t, []string{"image-old"}, told(old))
+	require.Equal(t, []string{"image-old"}, idsOf(old))
 	require.Equal(t, "mlflow-sso up --stack x --fresh", old[0].Fix)
 
 	fresh, err := d.judgeAge(MLflow, "2026-11-01", "2026-01-01T00:00:00Z", now)
@@ -52,7 +52,7 @@ func TestAnImageIsOldByTheDayOfItsPackagesAndNotOfItsLastLayer(t *testing.T) {
 
 	without, err := d.judgeAge(MLflow, "", "2026-01-01T00:00:00Z", now)
 	require.NoError(t, err)
-	require.Equal(t, []string{"image-old"}, told(without), "an image of another base")
+	require.Equal(t, []string{"image-old"}, idsOf(without), "an image of another base")
 
 	_, err = d.judgeAge(MLflow, "", "", now)
 	require.Error(t, err, "an age that nobody knows is no health")

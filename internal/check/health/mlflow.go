@@ -25,7 +25,7 @@ type inMLflow struct {
 	Keys []string `json:"keys"`
 }
 
-func (d *doctor) lookInMLflow(ctx context.Context) ([]Finding, error) {
+func (d *doctor) checkMLflow(ctx context.Context) ([]Finding, error) {
 	var packages []string
 	for _, least := range mlflow.MinimumVersions() {
 		packages = append(packages, least.Package)
@@ -43,8 +43,8 @@ func (d *doctor) lookInMLflow(ctx context.Context) ([]Finding, error) {
 // judgeInside judges what MLflow itself sees of what it needs.
 func (d *doctor) judgeInside(seen inMLflow) (found []Finding) {
 	name := d.container(MLflow)
-	add := func(id check.ID, what, got, wanted, cause, mend string) {
-		found = append(found, Finding{ID: id, Component: MLflow, Summary: what, Got: got, Wanted: wanted, Cause: cause, Fix: mend})
+	add := func(id check.ID, what, got, wanted, cause, fix string) {
+		found = append(found, Finding{ID: id, Component: MLflow, Summary: what, Got: got, Wanted: wanted, Cause: cause, Fix: fix})
 	}
 	for _, least := range mlflow.MinimumVersions() {
 		if err := least.Check(seen.Versions[least.Package]); err != nil {
@@ -58,26 +58,26 @@ func (d *doctor) judgeInside(seen inMLflow) (found []Finding) {
 		case strings.HasPrefix(said, "ModuleNotFoundError") || strings.HasPrefix(said, "NoSuchModuleError"):
 			add(DriverMissing, "MLflow's image has no driver for Postgres", said, "psycopg", "setting images.mlflow", d.up())
 		default:
-			add(DatabaseRefuses, "MLflow does not get into its database of "+store, firstLine(said), "a connection", "variable "+variable+" of container "+name, d.up())
+			add(DatabaseRefuses, "MLflow cannot open its database of "+store, firstLine(said), "a connection", "variable "+variable+" of container "+name, d.up())
 		}
 	}
 	if p := seen.Permissions; seen.Errors["permissions"] == "" && p.At != p.Head {
-		add(AuthNotMigrated, "the database of permissions has not the tables that the plugin wants", orNone(p.At), p.Head,
+		add(AuthNotMigrated, "the database of permissions does not have the tables that the plugin needs", orNone(p.At), p.Head,
 			"database of permissions; the image migrates it when it starts", "docker restart "+name)
 	}
 	if said := seen.Errors["cache"]; said != "" {
-		add(RedisRefuses, "MLflow does not get into Redis, and looks every permission up in the database", firstLine(said), "a connection",
+		add(RedisRefuses, "MLflow cannot use Redis, and reads every permission from the database", firstLine(said), "a connection",
 			"variable CACHE_REDIS_URL of container "+name, d.up())
 	}
 	if said := seen.Errors["discovery"]; said != "" {
 		add(KeycloakUnreachable, "MLflow does not reach Keycloak: the login answers 500", firstLine(said), "a discovery document",
 			"variable OIDC_DISCOVERY_URL of container "+name, d.up())
 	} else if seen.Discovery != d.Stack.Realm.Issuer {
-		add(IssuerDiffers, "Keycloak calls itself something else than MLflow expects in tokens", seen.Discovery, d.Stack.Realm.Issuer, "Keycloak's address, KC_HOSTNAME or the realm's Frontend URL", d.up("--refresh"))
+		add(IssuerDiffers, "Keycloak's issuer is not the one that MLflow expects in tokens", seen.Discovery, d.Stack.Realm.Issuer, "Keycloak's address, KC_HOSTNAME or the realm's Frontend URL", d.up("--refresh"))
 	}
 	slices.Sort(seen.Keys)
 	if len(slices.Compact(seen.Keys)) > 1 {
-		add(SessionKey, "processes of MLflow have different keys of sessions: Invalid state parameter, and people are logged out at random",
+		add(SessionKey, "processes of MLflow have different session keys: logins end with Invalid state parameter, and users are logged out at random",
 			fmt.Sprintf("%d keys", len(slices.Compact(seen.Keys))), "one", "variable SECRET_KEY of container "+name, "docker restart "+name)
 	}
 	slices.SortStableFunc(found, func(a, b Finding) int { return cmp.Compare(a.ID, b.ID) })

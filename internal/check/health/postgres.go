@@ -14,7 +14,7 @@ import (
 // user may open.
 const inPostgres = "psql --no-psqlrc --host=/tmp/postgresql --username=postgres"
 
-// rolesQuery tells of each role of the program: whether it is a superuser, whether it
+// rolesQuery returns of each role of the program: whether it is a superuser, whether it
 // may log in, and the encoding of the database of its name.
 const rolesQuery = `SELECT r.rolname, r.rolsuper, r.rolcanlogin, coalesce(pg_encoding_to_char(d.encoding), '-')
 FROM pg_roles r LEFT JOIN pg_database d ON d.datname = r.rolname WHERE r.rolname NOT LIKE 'pg\_%'`
@@ -24,13 +24,13 @@ FROM pg_roles r LEFT JOIN pg_database d ON d.datname = r.rolname WHERE r.rolname
 const tryPassword = `read -r PGPASSWORD && export PGPASSWORD PGCONNECT_TIMEOUT=5 &&
 exec psql --no-psqlrc --host=127.0.0.1 --username="$0" --dbname="$0" --tuples-only --command="SELECT 1"`
 
-// role is what Postgres tells about a role and its database.
+// role is what Postgres returns about a role and its database.
 type role struct {
 	superuser, login bool
 	encoding         string
 }
 
-func (d *doctor) lookInPostgres(ctx context.Context) ([]Finding, error) {
+func (d *doctor) checkPostgres(ctx context.Context) ([]Finding, error) {
 	name := d.container(Postgres)
 	out, err := d.exec(ctx, name, append(strings.Fields(inPostgres), "--no-align", "--tuples-only", "--command="+rolesQuery))
 	if err != nil {
@@ -66,8 +66,8 @@ func readRoles(out string) map[string]role {
 func (d *doctor) judgeRoles(wanted []string, got map[string]role) (found []Finding) {
 	name := d.container(Postgres)
 	restart := "docker restart " + name // the image makes roles and databases at each start
-	add := func(id check.ID, what, is, should, cause, mend string) {
-		found = append(found, Finding{ID: id, Component: Postgres, Summary: what, Got: is, Wanted: should, Cause: cause, Fix: mend})
+	add := func(id check.ID, what, is, should, cause, fix string) {
+		found = append(found, Finding{ID: id, Component: Postgres, Summary: what, Got: is, Wanted: should, Cause: cause, Fix: fix})
 	}
 	for _, of := range wanted {
 		r, there := got[of]
@@ -81,7 +81,7 @@ func (d *doctor) judgeRoles(wanted []string, got map[string]role) (found []Findi
 			add(DatabaseMissing, "Postgres has no database "+of, "no such database", "a database of role "+of, "database "+of, restart)
 		case r.encoding != "UTF8":
 			add(DatabaseEncoding, "database "+of+" cannot hold every character", r.encoding, "UTF8", "database "+of,
-				fmt.Sprintf("docker exec %s pg_dump --host=/tmp/postgresql --username=postgres --format=custom %s > %s.dump # then make the database anew in UTF8 and pg_restore", name, of, of))
+				fmt.Sprintf("docker exec %s pg_dump --host=/tmp/postgresql --username=postgres --format=custom %s > %s.dump # then create the database again in UTF8 and pg_restore", name, of, of))
 		}
 		if r.superuser {
 			add(RoleSuperuser, "role "+of+" may do everything in Postgres", "SUPERUSER", "NOSUPERUSER", "role "+of,

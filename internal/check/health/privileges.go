@@ -43,7 +43,7 @@ var summaries = map[string]string{
 // judgePrivileges keeps what is a danger; `drift` names the rest, too.
 func (d *doctor) judgePrivileges(seen privilege.Inventory) (found []Finding) {
 	for _, u := range (privilege.Declared{Stack: d.Stack, Rules: d.Rules}).Judge(seen) {
-		if !u.Danger || u.ID == privilege.PostgresRole && d.told(u) {
+		if !u.Danger || u.ID == privilege.PostgresRole && d.reported(u) {
 			continue
 		}
 		component := MLflow
@@ -61,8 +61,8 @@ func (d *doctor) judgePrivileges(seen privilege.Inventory) (found []Finding) {
 	return found
 }
 
-// told says whether the examination of Postgres names a role of the stack already.
-func (d *doctor) told(u privilege.Undeclared) bool {
+// reported says whether the check of Postgres reports a role of the stack already.
+func (d *doctor) reported(u privilege.Undeclared) bool {
 	name := strings.TrimPrefix(u.Resource, "Postgres role ")
 	ours := strings.Fields(d.Environments[d.container(Postgres)]["POSTGRES_DATABASES"])
 	return slices.Contains(ours, name) && u.Got == "has LOGIN, SUPERUSER"

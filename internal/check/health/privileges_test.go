@@ -21,7 +21,7 @@ func TestAPrivilegeThatNoSettingDeclaresIsAFindingOfItsComponentWhereItIsADanger
 
 	found := d.judgePrivileges(seen)
 
-	require.Equal(t, []string{privilege.Administrator, privilege.NestedGroup, privilege.PatternID, privilege.PostgresRole, privilege.SCIMToken}, told(found))
+	require.Equal(t, []string{privilege.Administrator, privilege.NestedGroup, privilege.PatternID, privilege.PostgresRole, privilege.SCIMToken}, idsOf(found))
 	for _, f := range found {
 		require.NotEmpty(t, f.Fix)
 		require.NotEqual(t, f.Summary, f.Cause, "each kind says what is wrong")

@@ -12,8 +12,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
 )
 
-// inRealm is what Keycloak's admin API tells about the stack's realm. What there is
-// not is nil.
+// inRealm is what Keycloak's admin API returns about the stack's realm. What does not
+// exist is nil.
 type inRealm struct {
 	realm  *gocloak.RealmRepresentation
 	client *gocloak.Client
@@ -24,8 +24,8 @@ type inRealm struct {
 	anyFree bool
 }
 
-// lookAtRealm asks the admin API with the program's own service account.
-func (d *doctor) lookAtRealm(ctx context.Context) ([]Finding, error) {
+// checkRealm asks the admin API with the program's own service account.
+func (d *doctor) checkRealm(ctx context.Context) ([]Finding, error) {
 	seen, err := d.readRealm(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("the admin API of Keycloak at %s: %w", d.Stack.Keycloak.AdminURL, err)
@@ -63,33 +63,33 @@ func (d *doctor) readRealm(ctx context.Context) (seen inRealm, err error) {
 	return seen, err
 }
 
-// judgeRealm compares the realm with what MLflow was told about it.
+// judgeRealm compares the realm with the configuration of MLflow.
 func (d *doctor) judgeRealm(seen inRealm) (found []Finding) {
 	realm := "realm " + d.Stack.Realm.Name
 	if seen.realm == nil {
 		return []Finding{d.inside(RealmMissing, "Keycloak has no "+realm, "no such realm", "the realm", realm)}
 	}
 	if !gocloak.PBool(seen.realm.Enabled) {
-		found = append(found, d.inside(RealmDisabled, realm+" is switched off: nobody logs in", "disabled", "enabled", realm+", Enabled"))
+		found = append(found, d.inside(RealmDisabled, realm+" is disabled: no one can log in", "disabled", "enabled", realm+", Enabled"))
 	}
 	ssl := "none"
 	if strings.HasPrefix(d.Stack.Keycloak.URL, "https:") {
 		ssl = "external"
 	}
 	if got := strings.ToLower(gocloak.PString(seen.realm.SslRequired)); got != ssl {
-		found = append(found, d.inside(SSLRequired, "Keycloak demands https from others than it should", got, ssl, realm+", Require SSL (setting realm.sslRequired)"))
+		found = append(found, d.inside(SSLRequired, "Keycloak requires https of other clients than it should", got, ssl, realm+", Require SSL (setting realm.sslRequired)"))
 	}
 	if seen.realm.Attributes != nil {
 		if frontend := (*seen.realm.Attributes)["frontendUrl"]; frontend != "" {
 			// An update compares the attributes alone that the program sets.
-			f := d.inside(FrontendURL, "the realm has an address of its own, and the issuer in tokens is another", frontend, "none", realm+", Frontend URL")
+			f := d.inside(FrontendURL, "the realm has its own frontend URL, so tokens have another issuer", frontend, "none", realm+", Frontend URL")
 			f.Fix = d.console(realm + ", General: Frontend URL empty")
 			found = append(found, f)
 		}
 	}
 	for _, group := range []string{d.Stack.Realm.AdminGroup, d.Stack.Realm.UserGroup} {
 		if !slices.Contains(seen.groups, group) {
-			found = append(found, d.inside(GroupMissing, "there is no group "+group+": it was renamed or removed, and whoever was let in by it is refused",
+			found = append(found, d.inside(GroupMissing, "there is no group "+group+": it was renamed or removed, and MLflow refuses its members",
 				"groups "+strings.Join(seen.groups, ", "), group, "group "+group))
 		}
 	}
@@ -107,7 +107,7 @@ func (d *doctor) inside(id check.ID, what, got, wanted, cause string) Finding {
 	return Finding{ID: id, Component: Realm, Summary: what, Got: got, Wanted: wanted, Cause: cause, Fix: d.up("--refresh")}
 }
 
-// console is for what an update does not see: the command that lets somebody set it.
+// console is for what an update does not see: the command that opens Keycloak's console.
 func (d *doctor) console(where string) string {
 	return fmt.Sprintf("%s console %s # and there: %s", d.Tool, d.Flags, where)
 }
@@ -120,22 +120,22 @@ func (d *doctor) judgeClient(c *gocloak.Client) (found []Finding) {
 		found = append(found, d.inside(id, what, got, wanted, client+", "+setting))
 	}
 	if !gocloak.PBool(c.Enabled) {
-		add(ClientDisabled, "MLflow's client is switched off: Keycloak says that it is disabled", "disabled", "enabled", "Enabled")
+		add(ClientDisabled, "MLflow's client is disabled", "disabled", "enabled", "Enabled")
 	}
 	if !gocloak.PBool(c.StandardFlowEnabled) {
-		add(StandardFlowOff, "MLflow's client may not log people in: Keycloak refuses the request", "off", "on", "Standard flow")
+		add(StandardFlowOff, "MLflow's client has the standard flow off: Keycloak refuses every login", "off", "on", "Standard flow")
 	}
 	if gocloak.PBool(c.PublicClient) {
-		add(ClientPublic, "MLflow's client needs no secret: whoever has a code has the token", "public", "confidential", "Client authentication")
+		add(ClientPublic, "MLflow's client needs no secret: anyone with a code gets a token", "public", "confidential", "Client authentication")
 	} else if gocloak.PString(c.Secret) != mlflow["OIDC_CLIENT_SECRET"] {
 		add(ClientSecretChanged, "MLflow's client has another secret than MLflow: every login ends with invalid_client", "another secret", "the one that the program made", "Client secret")
 	}
 	uris := deref(c.RedirectURIs)
 	if !slices.Contains(uris, mlflow["OIDC_REDIRECT_URI"]) {
-		add(RedirectURIMissing, "the way back to MLflow is not registered: Keycloak says Invalid parameter: redirect_uri",
+		add(RedirectURIMissing, "MLflow's redirect URI is not registered: Keycloak says Invalid parameter: redirect_uri",
 			strings.Join(uris, ", "), mlflow["OIDC_REDIRECT_URI"], "Valid redirect URIs")
 	} else if len(uris) > 1 {
-		add(RedirectURITooBroad, "codes may be sent to other places than MLflow", strings.Join(uris, ", "), mlflow["OIDC_REDIRECT_URI"], "Valid redirect URIs")
+		add(RedirectURITooBroad, "Keycloak may send codes to other addresses than MLflow's", strings.Join(uris, ", "), mlflow["OIDC_REDIRECT_URI"], "Valid redirect URIs")
 	}
 	var pkce string
 	if c.Attributes != nil {
@@ -177,7 +177,7 @@ func (d *doctor) judgeMappers(c *gocloak.Client) (found []Finding) {
 		config = *groups.Config
 	}
 	if got := config["full.path"]; got != "false" {
-		add(GroupsFullPath, "groups have a slash in front, which MLflow does not know: it says User is not allowed to login", "full.path "+orNone(got), "full.path false", "groups")
+		add(GroupsFullPath, "groups begin with a slash, which MLflow does not expect: it says User is not allowed to login", "full.path "+orNone(got), "full.path false", "groups")
 	}
 	if got := config["claim.name"]; got != claim {
 		add(GroupsClaimName, "groups are in another claim than MLflow reads: it says User is not allowed to login", orNone(got), claim, "groups")

@@ -12,11 +12,11 @@ import (
 // Commands inside the Redis container: with the password that the program wrote, by
 // standard input, and without one.
 const (
-	redisPing     = `read -r REDISCLI_AUTH && export REDISCLI_AUTH && exec redis-cli -t 5 --no-auth-warning PING`
-	redisStranger = `unset REDISCLI_AUTH; exec redis-cli -t 5 PING`
+	redisPing      = `read -r REDISCLI_AUTH && export REDISCLI_AUTH && exec redis-cli -t 5 --no-auth-warning PING`
+	redisAnonymous = `unset REDISCLI_AUTH; exec redis-cli -t 5 PING`
 )
 
-func (d *doctor) lookInRedis(ctx context.Context) ([]Finding, error) {
+func (d *doctor) checkRedis(ctx context.Context) ([]Finding, error) {
 	name := d.container(Redis)
 	password := d.Environments[name]["REDIS_PASSWORD"]
 	if password == "" {
@@ -30,21 +30,21 @@ func (d *doctor) lookInRedis(ctx context.Context) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	stranger, err := ask(redisStranger)
+	anonymous, err := ask(redisAnonymous)
 	if err != nil {
 		return nil, err
 	}
-	return d.judgeRedis(firstLine(proper), firstLine(stranger)), nil
+	return d.judgeRedis(firstLine(proper), firstLine(anonymous)), nil
 }
 
 // judgeRedis demands an answer to the password, and none without.
-func (d *doctor) judgeRedis(proper, stranger string) (found []Finding) {
+func (d *doctor) judgeRedis(proper, anonymous string) (found []Finding) {
 	name := d.container(Redis)
-	if stranger == "PONG" {
+	if anonymous == "PONG" {
 		// It then says the same to any password.
 		return []Finding{{
-			ID: RedisOpen, Component: Redis, Summary: "Redis answers without a password: whoever reaches it writes permissions",
-			Got: stranger, Wanted: "NOAUTH", Cause: "container " + name, Fix: d.up("--refresh"),
+			ID: RedisOpen, Component: Redis, Summary: "Redis answers without a password: anyone who reaches it can write permissions",
+			Got: anonymous, Wanted: "NOAUTH", Cause: "container " + name, Fix: d.up("--refresh"),
 		}}
 	}
 	if proper != "PONG" {

@@ -14,7 +14,7 @@ var confidential = regexp.MustCompile(`PASSWORD|SECRET|PASSPHRASE|_KEY$`)
 // shorter may be a part of any text.
 const shortest = 8
 
-// secrets are all that the program gave to the containers and may not be told.
+// secrets are all secrets that the program gave to the containers.
 func (p Target) secrets() (all []string) {
 	add := func(text string) {
 		if len(text) >= shortest {
@@ -48,7 +48,7 @@ func (p Target) secrets() (all []string) {
 // inAddress is a password in an address, also one that the program did not write.
 var inAddress = regexp.MustCompile(`(://[^\s/@:]*:)[^\s/@]+@`)
 
-// redact takes secrets out of a text that somebody else wrote.
+// redact removes secrets from a text that another program wrote.
 func (p Target) redact(text string) string {
 	for _, secret := range p.secrets() {
 		text = strings.ReplaceAll(text, secret, "…")

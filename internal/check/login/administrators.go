@@ -33,14 +33,14 @@ func (p *proof) checkAdministrators(ctx context.Context) (string, error) {
 	if err := p.masterAddress(ctx); err != nil {
 		return "", err
 	}
-	said := "nobody stands in realm master"
+	said := "realm master has no administrator"
 	if admin := p.Stack.Keycloak.Admin; admin.Exists() {
-		said = admin.Username + " alone stands in realm master"
+		said = admin.Username + " is the only administrator of realm master"
 	}
 	if len(expired) > 0 {
-		said += fmt.Sprintf("; %d whose time was over are gone", len(expired))
+		said += fmt.Sprintf("; expired ones deleted: %d", len(expired))
 	}
-	return said + "; wrong passwords make it wait, sessions are short, and it remembers who did what", nil
+	return said + "; brute force detection, short sessions and admin events are on", nil
 }
 
 // judgeAdministrators demands that nothing differs and that everybody is known.

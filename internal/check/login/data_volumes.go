@@ -17,7 +17,7 @@ func (p *proof) checkDataVolumes(ctx context.Context) (string, error) {
 		return "", err
 	}
 	for _, d := range differences {
-		return "", check.Mismatch(fmt.Sprintf("volume %s: %s; MLflow is younger than its state", d.Volume, d.Got), d.Wanted)
+		return "", check.Mismatch(fmt.Sprintf("volume %s: %s; MLflow's data is newer than the state", d.Volume, d.Got), d.Wanted)
 	}
-	return fmt.Sprintf("data volumes that are the state's: %d", len(datavolumes.Of(p.Stack))), nil
+	return fmt.Sprintf("data volumes as the state has them: %d", len(datavolumes.Of(p.Stack))), nil
 }

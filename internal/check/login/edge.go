@@ -32,10 +32,10 @@ func (p *proof) checkCertificate(ctx context.Context) (said string, err error) {
 		outside := browser.New(p.Edge().ViaEdgeSystemTrust)
 		defer outside.Close()
 		if _, err := outside.Fetch(ctx, http.MethodGet, p.Stack.MLflow.URL+"/", nil, nil); err == nil {
-			return "", check.Mismatch("an answer for a client that does not know the authority", "a refusal by the client")
+			return "", check.Mismatch("an answer for a client that does not trust the authority", "a refusal by the client")
 		}
 	}
-	return fmt.Sprintf("both names answer in https at %s; certificates: %s", p.Stack.Edge.HTTPS, p.Stack.Edge.Certificates), nil
+	return fmt.Sprintf("both names answer over https at %s; certificates: %s", p.Stack.Edge.HTTPS, p.Stack.Edge.Certificates), nil
 }
 
 // checkClosedPaths asks from outside for what only an operator may see. What is
@@ -65,5 +65,5 @@ func (p *proof) checkClosedPaths(ctx context.Context) (string, error) {
 	if err := scenario.ExpectStatus(page.Status, http.StatusOK, "realm master on this host"); err != nil {
 		return "", fmt.Errorf("control: %w", err)
 	}
-	return fmt.Sprintf("%d paths for operators are closed to the public; realm master is open on this host alone", len(closed)), nil
+	return fmt.Sprintf("%d paths for operators are closed to the public; realm master is open on this host only", len(closed)), nil
 }

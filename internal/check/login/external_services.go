@@ -75,7 +75,7 @@ func (p *proof) checkDatabases(ctx context.Context) (string, error) {
 	if err := judgeDatabases(seen, p.Stack.Postgres.TLS); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("MLflow's roles at %s open their own database alone%s", p.Stack.Postgres.External, inTLS(p.Stack.Postgres.TLS)), nil
+	return fmt.Sprintf("MLflow's roles at %s open their own databases only%s", p.Stack.Postgres.External, inTLS(p.Stack.Postgres.TLS)), nil
 }
 
 func judgeDatabases(seen []database, encrypted bool) error {
@@ -85,13 +85,13 @@ func judgeDatabases(seen []database, encrypted bool) error {
 	for _, d := range seen {
 		switch {
 		case d.Superuser:
-			return check.Mismatch("a superuser as role of "+d.Name, "one that opens its own database alone")
+			return check.Mismatch("a superuser as role of "+d.Name, "one that opens its own database only")
 		case d.Guessed:
-			return check.Mismatch("an open door for role "+d.Name+` with the password "password"`, "a refusal")
+			return check.Mismatch("a login of role "+d.Name+` with the password "password"`, "a refusal")
 		case len(d.Opens) > 0:
-			return check.Mismatch(fmt.Sprintf("role %s inside %s", d.Name, strings.Join(d.Opens, " and ")), "a refusal: each opens its own database alone")
+			return check.Mismatch(fmt.Sprintf("role %s inside %s", d.Name, strings.Join(d.Opens, " and ")), "a refusal: each opens its own database only")
 		case d.Sessions == 0:
-			return check.Mismatch("no session of MLflow in "+d.Name, "at least one, since people have just logged in")
+			return check.Mismatch("no session of MLflow in "+d.Name, "at least one, since users have just logged in")
 		case encrypted && d.Encrypted != d.Sessions:
 			return check.Mismatch(fmt.Sprintf("%d of %d sessions of MLflow in %s encrypted", d.Encrypted, d.Sessions, d.Name), "all of them")
 		}
@@ -116,7 +116,7 @@ func (p *proof) checkArtifactStore(ctx context.Context) (string, error) {
 	if err := judgeStore(seen); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("MLflow writes, reads and removes at %s; a client without a key gets nothing there", p.Stack.Artifacts.URI), nil
+	return fmt.Sprintf("MLflow writes, reads and deletes at %s; a client without a key is refused there", p.Stack.Artifacts.URI), nil
 }
 
 func judgeStore(seen stored) error {
@@ -124,16 +124,16 @@ func judgeStore(seen stored) error {
 	case !seen.Kept:
 		return check.Mismatch("another content than was written", "the same")
 	case seen.Public:
-		return check.Mismatch("an artifact, asked for without a key", "a refusal: MLflow alone decides who reads what")
+		return check.Mismatch("an artifact, asked for without a key", "a refusal: only MLflow decides who reads what")
 	case !seen.Gone:
-		return check.Mismatch("an object that is still there after it was removed", "that it is gone")
+		return check.Mismatch("an object that still exists after it was deleted", "no object")
 	}
 	return nil
 }
 
 func inTLS(tls bool) string {
 	if tls {
-		return ", in TLS"
+		return ", over TLS"
 	}
-	return ", in clear"
+	return ", unencrypted"
 }

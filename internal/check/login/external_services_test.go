@@ -52,7 +52,7 @@ func TestARoleThatReachesMoreThanItsOwnDatabaseIsFound(t *testing.T) {
 	require.NoError(t, judgeDatabases(right(), true))
 	for want, change := range map[string]func(*database){
 		"got a superuser":                func(d *database) { d.Superuser = true },
-		"got an open door":               func(d *database) { d.Guessed = true },
+		"got a login of role":            func(d *database) { d.Guessed = true },
 		"got role mlflow_auth inside ke": func(d *database) { d.Opens = []string{"keycloak"} },
 		"got no session of MLflow":       func(d *database) { d.Sessions, d.Encrypted = 0, 0 },
 		"got 0 of 1 sessions":            func(d *database) { d.Encrypted = 0 },
@@ -71,5 +71,5 @@ func TestAStoreThatForgetsOrShowsEverythingIsFound(t *testing.T) {
 	require.NoError(t, judgeStore(stored{Kept: true, Gone: true}))
 	require.ErrorContains(t, judgeStore(stored{Gone: true}), "another content")
 	require.ErrorContains(t, judgeStore(stored{Kept: true, Public: true, Gone: true}), "without a key")
-	require.ErrorContains(t, judgeStore(stored{Kept: true}), "still there")
+	require.ErrorContains(t, judgeStore(stored{Kept: true}), "still exists")
 }

@@ -33,9 +33,9 @@ func (p *proof) checkIdentitySync(ctx context.Context) (string, error) {
 	})
 	switch {
 	case err == nil:
-		return fmt.Sprintf("people compared with Keycloak's %s, every %s; pruned %s", job.Since(), syncstatus.Intervals(p.Stack)[syncstatus.Follow], jobs[syncstatus.Prune].Since()), nil
+		return fmt.Sprintf("last sync %s, every %s; last pruning %s", job.Since(), syncstatus.Intervals(p.Stack)[syncstatus.Follow], jobs[syncstatus.Prune].Since()), nil
 	case errors.Is(err, poll.ErrTimeout):
-		return "", check.Mismatch("people compared with Keycloak's "+job.Since()+", "+job.Error, "every "+syncstatus.Intervals(p.Stack)[syncstatus.Follow].String())
+		return "", check.Mismatch("last sync "+job.Since()+", "+job.Error, "every "+syncstatus.Intervals(p.Stack)[syncstatus.Follow].String())
 	}
 	return "", err
 }

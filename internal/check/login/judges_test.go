@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/browser"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/checktest"
 	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/adminrealm"
@@ -39,9 +40,9 @@ func TestAnOutsiderIsRefusedByMLflowAndForTheReasonThatCounts(t *testing.T) {
 	refused := page(t, site+"/oidc/ui/auth", 200, "")
 	require.NoError(t, judgeOutsider(scenario.LoginOutcome{Page: refused, Returned: true, Refusal: "User is not allowed to login"}))
 
-	differsAbout(t, judgeOutsider(scenario.LoginOutcome{Page: refused, Refusal: "User is not allowed to login"}), "200")
-	differsAbout(t, judgeOutsider(scenario.LoginOutcome{Page: refused, Returned: true, Refusal: "Failed to update user/groups"}), "Failed to update")
-	differsAbout(t, judgeOutsider(scenario.LoginOutcome{Page: page(t, site+"/", 200, ""), Returned: true}), "200")
+	checktest.RequireMismatch(t, judgeOutsider(scenario.LoginOutcome{Page: refused, Refusal: "User is not allowed to login"}), "200")
+	checktest.RequireMismatch(t, judgeOutsider(scenario.LoginOutcome{Page: refused, Returned: true, Refusal: "Failed to update user/groups"}), "Failed to update")
+	checktest.RequireMismatch(t, judgeOutsider(scenario.LoginOutcome{Page: page(t, site+"/", 200, ""), Returned: true}), "200")
 }
 
 func TestClaimsAreExactlyTheMembers(t *testing.T) {
@@ -58,7 +59,7 @@ func TestClaimsAreExactlyTheMembers(t *testing.T) {
 	} {
 		c := proper
 		spoil(&c)
-		differsAbout(t, judgeClaims(c, who), what)
+		checktest.RequireMismatch(t, judgeClaims(c, who), what)
 	}
 }
 
@@ -87,8 +88,8 @@ func TestAVersionInTheContainerThatIsTooOldFails(t *testing.T) {
 
 func TestAdministratorsAreThoseOfTheStackAndNobodyElse(t *testing.T) {
 	require.NoError(t, judgeAdministrators(nil, nil))
-	differsAbout(t, judgeAdministrators([]adminrealm.Difference{{What: "rememberMe", Got: "true", Wanted: "false"}}, nil), "rememberMe true")
-	differsAbout(t, judgeAdministrators(nil, []string{"zoe"}), "zoe")
+	checktest.RequireMismatch(t, judgeAdministrators([]adminrealm.Difference{{What: "rememberMe", Got: "true", Wanted: "false"}}, nil), "rememberMe true")
+	checktest.RequireMismatch(t, judgeAdministrators(nil, []string{"zoe"}), "zoe")
 	// An unknown administrator counts more than how it is set.
-	differsAbout(t, judgeAdministrators([]adminrealm.Difference{{What: "rememberMe", Got: "true", Wanted: "false"}}, []string{"zoe"}), "zoe")
+	checktest.RequireMismatch(t, judgeAdministrators([]adminrealm.Difference{{What: "rememberMe", Got: "true", Wanted: "false"}}, []string{"zoe"}), "zoe")
 }

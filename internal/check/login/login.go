@@ -74,7 +74,7 @@ func (p *proof) checks() []check.Check {
 	signedIn := []check.ID{LoginMember, AccessToken}
 	checks := []check.Check{
 		{ID: Containers, Run: check.Proves(p.checkContainers), Next: "docker ps --all, then docker logs of the one that is not healthy"},
-		{ID: Versions, Run: check.Proves(p.checkVersions), Next: "raise it in images/mlflow/requirements.in, `make lock`, and bring the stack up"},
+		{ID: Versions, Run: check.Proves(p.checkVersions), Next: "raise it in images/mlflow/requirements.in, run `make lock`, then `mlflow-sso up`"},
 		{ID: Discovery, Run: check.Proves(p.CheckDiscovery), Next: keycloakLog},
 		{ID: Administrators, Run: check.Proves(p.checkAdministrators), Next: "`mlflow-sso up`, or `pulumi up --refresh`, sets it back; " + keycloakLog},
 		{ID: Users, Run: check.Proves(p.checkUsers), Next: keycloakLog},
@@ -95,7 +95,7 @@ func (p *proof) checks() []check.Check {
 		{ID: IdentitySync, Run: check.Proves(p.checkIdentitySync), Next: "docker logs --tail 50 {keeper}; `mlflow-sso up`, or `pulumi up --refresh`, grants the identity sync its right to view users", Needs: []check.ID{Discovery}},
 		{ID: PasswordGrant, Run: check.Proves(p.CheckPasswordGrant), Next: "`mlflow-sso up`, or `pulumi up --refresh`, shuts the client admin-cli of the realm", Needs: []check.ID{LoginMember}},
 		{ID: RedisPassword, Run: check.Proves(p.checkRedisPassword), Next: "docker logs --tail 50 {redis}"},
-		{ID: DataVolumes, Run: check.Proves(p.checkDataVolumes), Next: "`mlflow-sso doctor` says what became of them"},
+		{ID: DataVolumes, Run: check.Proves(p.checkDataVolumes), Next: "`mlflow-sso doctor` says what happened to them"},
 		{ID: DefaultPasswords, Run: check.Proves(p.CheckDefaultPasswords), Next: "change that password at once", Needs: []check.ID{LoginMember}},
 		{ID: Logout, Run: check.Proves(p.checkLogout), Next: mlflowLog, Needs: []check.ID{LoginMember}},
 		{ID: Cleanup, Run: check.Proves(p.CheckCleanup), Next: "log in to Keycloak's admin console and delete the users whose names begin with " + scenario.TemporaryPrefix, Always: true},

@@ -59,7 +59,7 @@ func (p *proof) checkLoginOutsider(ctx context.Context) (string, error) {
 	if err := p.ExpectSearch(ctx, b, nil, http.StatusUnauthorized, "by the outsider"); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s passes Keycloak and MLflow says %q", p.outsider.Username, out.Refusal), nil
+	return fmt.Sprintf("Keycloak accepts %s, and MLflow says %q", p.outsider.Username, out.Refusal), nil
 }
 
 // judgeOutsider demands that Keycloak was content and MLflow was not, for the
@@ -103,9 +103,9 @@ func (p *proof) checkWrongPassword(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if err := scenario.ExpectArrival(out, b, p.Stack.MLflow.URL); err != nil {
-		return "", fmt.Errorf("control, the right password: %w", err)
+		return "", fmt.Errorf("control, the correct password: %w", err)
 	}
-	return fmt.Sprintf("Keycloak says %q and takes the right one", said), p.SignOut(ctx, b)
+	return fmt.Sprintf("Keycloak says %q, and accepts the correct one", said), p.SignOut(ctx, b)
 }
 
 // checkAdminRoute asks for the list of all people.
@@ -122,7 +122,7 @@ func (p *proof) checkAdminRoute(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
-	return "only the administrator may list all people; the member gets 403", nil
+	return "only the administrator may list all users; the member gets 403", nil
 }
 
 // checkLogout logs the member out while another client has a copy of the cookie.
@@ -150,5 +150,5 @@ func (p *proof) checkLogout(ctx context.Context) (string, error) {
 	if _, err := scenario.LoginForm(page); err != nil {
 		return "", fmt.Errorf("after the logout: %w", err)
 	}
-	return "a copied cookie is worth nothing afterwards, and Keycloak asks for the password again", nil
+	return "a copied cookie is refused afterwards, and Keycloak asks for the password again", nil
 }

@@ -50,7 +50,7 @@ func (p *proof) checkServiceAccounts(ctx context.Context) (string, error) {
 		}
 		names = append(names, account.Name)
 	}
-	return fmt.Sprintf("MLflow takes a new token of %s, and knows whose it is", strings.Join(names, ", ")), nil
+	return fmt.Sprintf("MLflow accepts a new token of %s, and knows its account", strings.Join(names, ", ")), nil
 }
 
 func judgeAccount(account outputs.ServiceAccount, status int, who knownAs) error {
@@ -93,7 +93,7 @@ func (p *proof) checkOtherAudience(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("MLflow refuses a token of %s that is for another audience, and takes the one that is for MLflow", account.Name), nil
+	return fmt.Sprintf("MLflow refuses a token of %s for another audience, and accepts the one for MLflow", account.Name), nil
 }
 
 // signedFor are the claims by which MLflow knows an account.

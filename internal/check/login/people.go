@@ -34,7 +34,7 @@ func (p *proof) checkUsers(ctx context.Context) (string, error) {
 		}
 		*kind.into = who
 	}
-	return "the stack has no demo users; three temporary people were made in Keycloak", nil
+	return "the stack has no demo users; three temporary users were created in Keycloak", nil
 }
 
 // chooseDemoUsers takes the first of each kind.

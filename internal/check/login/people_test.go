@@ -9,15 +9,6 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
-// differsAbout demands a mismatch that names what is wrong.
-func differsAbout(t *testing.T, err error, what string) {
-	t.Helper()
-	var m *check.MismatchError
-	require.ErrorAs(t, err, &m)
-	require.Contains(t, m.Got, what)
-	require.NotEmpty(t, m.Wanted)
-}
-
 func names(stack outputs.Stack) []string {
 	var all []string
 	for _, id := range Suite(stack, nil).IDs() {

@@ -13,12 +13,12 @@ import (
 
 // What is asked of Redis.
 const (
-	scan            = "scan"
-	ping            = "ping"
-	anonymous       = "anonymous"
-	wrongPassword   = "wrong"
-	redisStrangerNo = "NOAUTH"
-	redisWrongNo    = "WRONGPASS"
+	scan             = "scan"
+	ping             = "ping"
+	anonymous        = "anonymous"
+	wrongPassword    = "wrong"
+	redisAnonymousNo = "NOAUTH"
+	redisWrongNo     = "WRONGPASS"
 )
 
 // inRedis are the commands inside the Redis container. The password goes from the
@@ -110,7 +110,7 @@ func firstLine(text string) string {
 // right one.
 func (p *proof) checkRedisPassword(ctx context.Context) (string, error) {
 	for _, attempt := range []struct{ who, command, wanted string }{
-		{"without a password", anonymous, redisStrangerNo},
+		{"without a password", anonymous, redisAnonymousNo},
 		{"with the password \"password\"", wrongPassword, redisWrongNo},
 		{"with its password", ping, "PONG"},
 	} {

@@ -30,7 +30,7 @@ func (p *proof) checkAccessToken(ctx context.Context) (string, error) {
 		return "", err
 	}
 	p.token = token
-	return "the API takes a token that Keycloak signed for " + p.Member.Username, nil
+	return "the API accepts a token that Keycloak signed for " + p.Member.Username, nil
 }
 
 // claims are what MLflow relies on in an access token.
@@ -113,7 +113,7 @@ func (p *proof) checkUnsignedToken(ctx context.Context) (string, error) {
 	}); err != nil {
 		return "", err
 	}
-	return "the API refuses the member's token once it is unsigned, and takes the signed one", nil
+	return "the API refuses the member's token without its signature, and accepts it with it", nil
 }
 
 // checkTamperedToken lets the member claim to be the administrator.
@@ -133,5 +133,5 @@ func (p *proof) checkTamperedToken(ctx context.Context) (string, error) {
 	}); err != nil {
 		return "", err
 	}
-	return "the API refuses the member's token once claims or signature are changed, and takes the genuine one", nil
+	return "the API refuses the member's token with other claims or another signature, and accepts the genuine one", nil
 }

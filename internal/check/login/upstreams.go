@@ -29,5 +29,5 @@ func (p *proof) checkUpstreams(ctx context.Context) (string, error) {
 	if len(found) > 0 {
 		return "", check.Mismatch(found[0].What+" ("+found[0].Got+")", found[0].Wanted)
 	}
-	return fmt.Sprintf("Keycloak reaches all of %d, and they are as the settings say", len(p.Stack.IdentityProviders)), nil
+	return fmt.Sprintf("Keycloak reaches all identity providers (%d), and they are as the settings say", len(p.Stack.IdentityProviders)), nil
 }

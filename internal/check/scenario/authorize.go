@@ -31,7 +31,7 @@ func judgeAuthorize(q url.Values, clientID, site string) error {
 	}
 	for _, name := range []string{"state", "nonce"} {
 		if len(q.Get(name)) < 16 {
-			return check.Mismatch(fmt.Sprintf("%s of %d characters", name, len(q.Get(name))), "one that nobody guesses, of at least 16")
+			return check.Mismatch(fmt.Sprintf("%s of %d characters", name, len(q.Get(name))), "a random one of at least 16")
 		}
 	}
 	redirect, err := url.Parse(q.Get("redirect_uri"))
@@ -99,7 +99,7 @@ func (s *Scenario) CheckPKCE(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
-	return "Keycloak refuses a login without a challenge or with a plain one, and takes one with S256", nil
+	return "Keycloak refuses a login without a challenge or with a plain one, and accepts one with S256", nil
 }
 
 // properRequest is the control: Keycloak shows its form for our own request.
@@ -145,5 +145,5 @@ func (s *Scenario) CheckRedirectURI(ctx context.Context) (string, error) {
 			return "", check.Mismatch(Describe(page)+" for the redirect URI "+uri, "a refusal that stays at Keycloak")
 		}
 	}
-	return "Keycloak sends nobody to an address that is not registered, and takes " + registered, nil
+	return "Keycloak redirects to no unregistered address, and accepts " + registered, nil
 }

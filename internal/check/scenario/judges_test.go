@@ -14,7 +14,7 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/browser"
-	"github.com/mlflow-sso/mlflow-sso/internal/check"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/checktest"
 )
 
 const (
@@ -43,7 +43,7 @@ func TestAnAuthorizeRequestIsJudgedByEachOfItsParameters(t *testing.T) {
 		for _, value := range wrong {
 			query := properAuthorize()
 			query.Set(name, value)
-			differsAbout(t, judgeAuthorize(query, "mlflow", site), name)
+			checktest.RequireMismatch(t, judgeAuthorize(query, "mlflow", site), name)
 		}
 	}
 }
@@ -73,7 +73,7 @@ func TestADiscoveryDocumentHasToGiveEachSideItsOwnAddresses(t *testing.T) {
 	} {
 		d := proper
 		spoil(&d)
-		differsAbout(t, JudgeDiscovery(d, proper.Issuer, identity, internal, "MLflow"), name)
+		checktest.RequireMismatch(t, JudgeDiscovery(d, proper.Issuer, identity, internal, "MLflow"), name)
 	}
 }
 
@@ -89,11 +89,11 @@ func TestALoginEndsInMLflowOrItFailed(t *testing.T) {
 	defer b.Close()
 	require.NoError(t, ExpectArrival(LoginOutcome{Page: page(t, site+"/", 200, ""), Returned: true}, b, site))
 
-	differsAbout(t, ExpectArrival(LoginOutcome{Page: page(t, site+"/oidc/ui/auth", 200, ""), Returned: true, Refusal: "User is not allowed to login"}, b, site),
+	checktest.RequireMismatch(t, ExpectArrival(LoginOutcome{Page: page(t, site+"/oidc/ui/auth", 200, ""), Returned: true, Refusal: "User is not allowed to login"}, b, site),
 		"User is not allowed to login")
-	differsAbout(t, ExpectArrival(LoginOutcome{Page: page(t, site+"/", 500, ""), Returned: true}, b, site), "500")
-	differsAbout(t, ExpectArrival(LoginOutcome{Page: page(t, site+"/", 200, "")}, b, site), "200")
-	differsAbout(t, ExpectArrival(LoginOutcome{Page: page(t, identity+"/x?code=hidden", 200, `<title>Sign in</title><span id=input-error>Invalid</span>`)}, b, site),
+	checktest.RequireMismatch(t, ExpectArrival(LoginOutcome{Page: page(t, site+"/", 500, ""), Returned: true}, b, site), "500")
+	checktest.RequireMismatch(t, ExpectArrival(LoginOutcome{Page: page(t, site+"/", 200, "")}, b, site), "200")
+	checktest.RequireMismatch(t, ExpectArrival(LoginOutcome{Page: page(t, identity+"/x?code=hidden", 200, `<title>Sign in</title><span id=input-error>Invalid</span>`)}, b, site),
 		`titled "Sign in", which says "Invalid"`)
 }
 
@@ -109,12 +109,12 @@ func TestAProfileHasToBeThePersonsOwn(t *testing.T) {
 	}
 	require.NoError(t, judgeProfile(read(`{"username":"mel@example.com","is_admin":false,"groups":[{"group_name":"mlflow-users"}]}`), who, false))
 
-	differsAbout(t, judgeProfile(read(`{"username":"ada@example.com","groups":[{"group_name":"mlflow-users"}]}`), who, false), "ada")
-	differsAbout(t, judgeProfile(read(`{"username":"mel@example.com","is_admin":true,"groups":[{"group_name":"mlflow-users"}]}`), who, false), "is_admin true")
-	differsAbout(t, judgeProfile(read(`{"username":"mel@example.com","groups":[{"group_name":"mlflow-users"}]}`), who, true), "is_admin false")
-	differsAbout(t, judgeProfile(read(`{"username":"mel@example.com","groups":[{"group_name":"mlflow-users"},{"group_name":"x"}]}`), who, false), "x")
-	differsAbout(t, judgeProfile(read(`{"username":"mel@example.com","groups":[]}`), who, false), "groups")
-	differsAbout(t, judgeProfile(read(`{"username":"mel@example.com","groups":[{"group_name":"/mlflow-users"}]}`), who, false), "/mlflow-users")
+	checktest.RequireMismatch(t, judgeProfile(read(`{"username":"ada@example.com","groups":[{"group_name":"mlflow-users"}]}`), who, false), "ada")
+	checktest.RequireMismatch(t, judgeProfile(read(`{"username":"mel@example.com","is_admin":true,"groups":[{"group_name":"mlflow-users"}]}`), who, false), "is_admin true")
+	checktest.RequireMismatch(t, judgeProfile(read(`{"username":"mel@example.com","groups":[{"group_name":"mlflow-users"}]}`), who, true), "is_admin false")
+	checktest.RequireMismatch(t, judgeProfile(read(`{"username":"mel@example.com","groups":[{"group_name":"mlflow-users"},{"group_name":"x"}]}`), who, false), "x")
+	checktest.RequireMismatch(t, judgeProfile(read(`{"username":"mel@example.com","groups":[]}`), who, false), "groups")
+	checktest.RequireMismatch(t, judgeProfile(read(`{"username":"mel@example.com","groups":[{"group_name":"/mlflow-users"}]}`), who, false), "/mlflow-users")
 }
 
 func TestARequestIsRefusedOnlyByAnError(t *testing.T) {
@@ -126,11 +126,11 @@ func TestARequestIsRefusedOnlyByAnError(t *testing.T) {
 	require.NoError(t, judgeRefusedRequest(sent(400, ""), "x"))
 	require.NoError(t, judgeRefusedRequest(sent(302, site+"/callback?error=invalid_request&state=s"), "x"))
 
-	differsAbout(t, judgeRefusedRequest(sent(200, ""), "x"), "200")
-	differsAbout(t, judgeRefusedRequest(sent(500, ""), "x"), "500")
-	differsAbout(t, judgeRefusedRequest(sent(302, site+"/callback?code=c"), "x"), "302")
-	differsAbout(t, judgeRefusedRequest(sent(302, site+"/callback?code=c&error=invalid_request"), "x"), "302")
-	differsAbout(t, judgeRefusedRequest(sent(302, site+"/callback?error=login_required"), "x"), "302")
+	checktest.RequireMismatch(t, judgeRefusedRequest(sent(200, ""), "x"), "200")
+	checktest.RequireMismatch(t, judgeRefusedRequest(sent(500, ""), "x"), "500")
+	checktest.RequireMismatch(t, judgeRefusedRequest(sent(302, site+"/callback?code=c"), "x"), "302")
+	checktest.RequireMismatch(t, judgeRefusedRequest(sent(302, site+"/callback?code=c&error=invalid_request"), "x"), "302")
+	checktest.RequireMismatch(t, judgeRefusedRequest(sent(302, site+"/callback?error=login_required"), "x"), "302")
 }
 
 // Keycloak distinguishes a right password for an account that is not set up from a
@@ -139,10 +139,10 @@ func TestOnlyAWrongPasswordIsARefusal(t *testing.T) {
 	require.NoError(t, judgeMasterRefusal(400, "invalid_grant: Invalid user credentials"))
 	require.NoError(t, judgeMasterRefusal(401, "invalid_grant: Invalid user credentials"))
 
-	differsAbout(t, judgeMasterRefusal(200, ""), "200")
-	differsAbout(t, judgeMasterRefusal(400, "invalid_grant: Account is not fully set up"), "not fully set up")
-	differsAbout(t, judgeMasterRefusal(400, "unauthorized_client: x"), "unauthorized_client")
-	differsAbout(t, judgeMasterRefusal(500, "invalid_grant: Invalid user credentials"), "500")
+	checktest.RequireMismatch(t, judgeMasterRefusal(200, ""), "200")
+	checktest.RequireMismatch(t, judgeMasterRefusal(400, "invalid_grant: Account is not fully set up"), "not fully set up")
+	checktest.RequireMismatch(t, judgeMasterRefusal(400, "unauthorized_client: x"), "unauthorized_client")
+	checktest.RequireMismatch(t, judgeMasterRefusal(500, "invalid_grant: Invalid user credentials"), "500")
 }
 
 func TestOnlyOldPeopleOfOurOwnNameAreStale(t *testing.T) {
@@ -154,13 +154,4 @@ func TestOnlyOldPeopleOfOurOwnNameAreStale(t *testing.T) {
 	require.False(t, isStale(made(TemporaryPrefix+"x-admin", time.Minute), now))
 	require.False(t, isStale(made("x-"+TemporaryPrefix, 2*time.Hour), now))
 	require.False(t, isStale(&gocloak.User{Username: gocloak.StringP(TemporaryPrefix)}, now))
-}
-
-// differsAbout demands a mismatch that names what is wrong.
-func differsAbout(t *testing.T, err error, what string) {
-	t.Helper()
-	var m *check.MismatchError
-	require.ErrorAs(t, err, &m)
-	require.Contains(t, m.Got, what)
-	require.NotEmpty(t, m.Wanted)
 }

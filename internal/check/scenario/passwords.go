@@ -37,7 +37,7 @@ func (s *Scenario) CheckDefaultPasswords(ctx context.Context) (string, error) {
 	if err := s.keycloakPasswords(ctx); err != nil {
 		return "", err
 	}
-	return "MLflow and Keycloak refuse the passwords they are known for, and take proper ones", nil
+	return "MLflow and Keycloak refuse their default passwords, and accept correct ones", nil
 }
 
 func basic(username, password string) string {
@@ -167,7 +167,7 @@ func (s *Scenario) CheckPasswordGrant(ctx context.Context) (string, error) {
 	if status != http.StatusUnauthorized || !strings.HasPrefix(said, "invalid_client") {
 		return "", check.Mismatch(strings.TrimSpace(fmt.Sprintf("%d %s", status, said))+" for a name and a password", "401 invalid_client")
 	}
-	return "Keycloak takes a password in its form alone", nil
+	return "Keycloak accepts passwords in its login form only", nil
 }
 
 // passwordGrant asks a realm for a token by name and password. It returns the

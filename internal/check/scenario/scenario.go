@@ -127,7 +127,7 @@ func (s *Scenario) CheckCleanup(ctx context.Context) (string, error) {
 	if s.temporary != nil {
 		people, err := s.temporary.remove(ctx)
 		errs = append(errs, err)
-		said += fmt.Sprintf(", %d temporary people deleted", people)
+		said += fmt.Sprintf(", %d temporary users deleted", people)
 	}
 	return said, errors.Join(errs...)
 }

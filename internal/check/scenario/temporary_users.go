@@ -66,7 +66,7 @@ func (t *temporaryPeople) add(ctx context.Context, who *Person) error {
 	}
 	id, err := client.CreateUser(ctx, client.Token, t.stack.Realm.Name, user)
 	if err != nil {
-		return fmt.Errorf("make the temporary user %s in Keycloak: %w", who.Username, err)
+		return fmt.Errorf("create the temporary user %s in Keycloak: %w", who.Username, err)
 	}
 	who.ID = id
 	t.made = append(t.made, madePerson{id: id, email: who.Email})
@@ -83,7 +83,7 @@ func (t *temporaryPeople) removeStale(ctx context.Context) error {
 		Search: gocloak.StringP(TemporaryPrefix), Max: gocloak.IntP(100),
 	})
 	if err != nil {
-		return fmt.Errorf("look for people of earlier runs in Keycloak: %w", err)
+		return fmt.Errorf("find users of earlier runs in Keycloak: %w", err)
 	}
 	now := time.Now()
 	stale := &temporaryPeople{stack: t.stack, docker: t.docker}
@@ -141,7 +141,7 @@ func (t *temporaryPeople) forget(ctx context.Context, emails []string) error {
 	}
 	name := t.stack.MLflow.Container
 	if _, err := probe.TemporaryUsers.Run(ctx, t.docker, name, input, TemporaryPrefix); err != nil {
-		return fmt.Errorf("delete the temporary people inside %s: %w", name, err)
+		return fmt.Errorf("delete the temporary users inside %s: %w", name, err)
 	}
 	return nil
 }

@@ -61,7 +61,7 @@ func (s *Scenario) exchange(ctx context.Context, code grant) (string, error) {
 		Access string `json:"access_token"`
 	}](ctx, s.Docker, name, probe.CodeExchange, input)
 	if err == nil && tokens.Access == "" {
-		err = errors.New("the answer holds no access token")
+		err = errors.New("the answer contains no access token")
 	}
 	if err != nil {
 		return "", fmt.Errorf("exchange a code for a token inside %s: %w", name, err)

@@ -12,24 +12,24 @@ import (
 
 // neighbours are attacks of a member who is signed in.
 func (c *suite) neighbours() []attack {
-	const next = "look at the permissions of the experiment or model in MLflow, at group patterns, and at mlflow.defaultPermission"
+	const next = "check the permissions of the experiment or model in MLflow, group patterns, and mlflow.defaultPermission"
 	return []attack{
 		{
-			name: "admin-routes", tries: "a member asks for what administrators may: people, permissions, group patterns, the bin",
-			control: "an administrator is not refused", defence: "the plugin asks for `is_admin`", next: "look at who is administrator: *Permissions* in MLflow, and the group in Keycloak", run: c.adminRoutes,
+			name: "admin-routes", tries: "a member requests what only administrators may: users, permissions, group patterns, the trash",
+			control: "an administrator is not refused", defence: "the plugin checks `is_admin`", next: "check who is administrator: *Permissions* in MLflow, and the group in Keycloak", run: c.adminRoutes,
 		},
 		{
-			name: "cross-user-read", tries: "a member reads another member's experiment, run, files, model and version by their ids, by every spelling of the API and by search, and the run by GraphQL",
-			control: "the owner reads a marker there by the same request", defence: "the plugin's permission on each resource, `NO_PERMISSIONS` by default; other kinds of things and routes: `every-route-with-foreign-ids`", next: next, run: c.readOthers,
+			name: "cross-user-read", tries: "a member reads another member's experiment, run, files, model and version by ID, through every spelling of the API and by search, and the run through GraphQL",
+			control: "the owner reads a marker there with the same request", defence: "the plugin's permission on each resource, `NO_PERMISSIONS` by default; other objects and routes: `every-route-with-foreign-ids`", next: next, run: c.readOthers,
 		},
 		{
-			name: "cross-user-write", tries: "a member changes or deletes another member's experiment, run, files, model and version, or grants it to themselves",
-			control: "the owner may do each of it afterwards", defence: "the plugin's permission on each resource", needs: []check.ID{"cross-user-read"}, next: next, run: c.changeOthers,
+			name: "cross-user-write", tries: "a member changes or deletes another member's experiment, run, files, model and version, or grants themselves access",
+			control: "the owner can do each of these afterwards", defence: "the plugin's permission on each resource", needs: []check.ID{"cross-user-read"}, next: next, run: c.changeOthers,
 		},
 	}
 }
 
-// attempt is one request for somebody else's things.
+// attempt is one request for another user's things.
 type attempt struct {
 	method, path string
 	body         any
@@ -196,7 +196,7 @@ func changes(t *fixtures, thief string) []attempt {
 }
 
 func (c *suite) changeOthers(ctx context.Context) (string, error) {
-	// Things of their own: others look at the owner's after this.
+	// Things of their own: later checks use the owner's.
 	victim, err := c.makeThings(ctx, c.ownerToken)
 	if err != nil {
 		return "", check.NotRun(err)

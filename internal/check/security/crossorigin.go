@@ -12,9 +12,9 @@ import (
 // crossOrigin are attacks by pages that share the site, and so the cookie, with MLflow.
 func (c *suite) crossOrigin() []attack {
 	return []attack{{
-		name: "same-site-page", tries: "a page on another port of localhost, or on a sibling of MLflow's name, sends requests with a signed-in browser's cookie: JSON to MLflow's API, forms and empty bodies to the plugin's routes, as the administrator, too",
-		control: "the same requests from MLflow's own origin are taken", defence: "an unsafe method with a cookie needs MLflow's own origin; no other origin may read answers",
-		next: "look at what images/mlflow/python says about origins", run: c.sameSitePage,
+		name: "same-site-page", tries: "a page on another port of localhost, or on a sibling of MLflow's name, sends requests with a signed-in browser's cookie, also an administrator's: JSON to MLflow's API, forms and empty bodies to the plugin's routes",
+		control: "the same requests from MLflow's own origin are accepted", defence: "an unsafe method with a cookie needs MLflow's own origin; no other origin may read answers",
+		next: "check what images/mlflow/python says about origins", run: c.sameSitePage,
 	}}
 }
 

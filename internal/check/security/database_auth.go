@@ -15,26 +15,26 @@ import (
 func (c *suite) services() []attack {
 	return []attack{
 		{
-			name: "default-passwords", tries: "the passwords that MLflow's and Keycloak's manuals come with",
-			control: "a personal token at MLflow, and a proper password at Keycloak, are taken", defence: "every password is derived from the root secret",
+			name: "default-passwords", tries: "the default passwords from MLflow's and Keycloak's documentation",
+			control: "MLflow accepts a personal token, and Keycloak a correct password", defence: "every password is derived from the root secret",
 			next: "change that password at once", run: c.defaultPasswords,
 		},
 		{
-			name: "password-grant", tries: "a name and a password at Keycloak's token endpoint, where there is no form to slow a machine down, as `admin-cli` and as every client of the realm that is enabled and public",
-			control: "the same name and password log in by the form; `account-console` is among the clients", defence: "the client `admin-cli` of the realm is shut, and no other has direct access grants",
+			name: "password-grant", tries: "a user name and a password at Keycloak's token endpoint, where no form slows a script down, as `admin-cli` and as every enabled public client of the realm",
+			control: "the same user name and password log in at the form; `account-console` is among the clients", defence: "the realm's client `admin-cli` is disabled, and no other client has direct access grants",
 			next: "`mlflow-sso up --refresh` shuts it", run: c.passwordGrants,
 		},
 		{
-			name: "redis-without-password", tries: "Redis from the data network, without a password and with usual ones",
-			control: "its own password is taken there", defence: "`requirepass`, in the environment of {redis} alone",
+			name: "redis-without-password", tries: "Redis from the data network, without a password and with common ones",
+			control: "Redis accepts its own password there", defence: "`requirepass`, with a derived password",
 			next: "docker restart {redis}", run: func(ctx context.Context) (string, error) {
 				return c.knock(ctx, "redis", "NOAUTH", "Authentication required", "WRONGPASS", "invalid username-password", "invalid password")
 			},
 		},
 		{
-			name: "postgres-without-password", tries: "Postgres from the data network, as each role and as the superuser, without a password and with usual ones",
-			control: "MLflow's own password is taken there", defence: "`pg_hba.conf`: SCRAM for each role at its own database, nothing for the superuser",
-			next: "look at images/postgres/pg_hba.conf and the roles' passwords", run: func(ctx context.Context) (string, error) {
+			name: "postgres-without-password", tries: "Postgres from the data network, as each role and as the superuser, without a password and with common ones",
+			control: "Postgres accepts MLflow's own password there", defence: "`pg_hba.conf`: SCRAM for each role on its own database, no access for the superuser",
+			next: "check images/postgres/pg_hba.conf and the roles' passwords", run: func(ctx context.Context) (string, error) {
 				return c.knock(ctx, "postgres", "no password supplied", "password authentication failed", "pg_hba.conf", "role")
 			},
 		},

@@ -19,19 +19,19 @@ func (c *suite) headers() []attack {
 	const control = "the same request without the header succeeds"
 	return []attack{
 		{
-			name: "host-header", tries: "a member's request, and a login, under a Host that is not the stack's, as by DNS rebinding",
-			control: control, defence: "`MLFLOW_SERVER_ALLOWED_HOSTS`, and a fixed `OIDC_REDIRECT_URI`; the edge knows its two names alone",
-			next: "look at MLFLOW_SERVER_ALLOWED_HOSTS in the environment of {mlflow}", run: c.badHost,
+			name: "host-header", tries: "a member's request, and a login, with a Host that is not the stack's, as in DNS rebinding",
+			control: control, defence: "`MLFLOW_SERVER_ALLOWED_HOSTS`, and a fixed `OIDC_REDIRECT_URI`; the edge serves its two names only",
+			next: "check MLFLOW_SERVER_ALLOWED_HOSTS in the environment of {mlflow}", run: c.badHost,
 		},
 		{
-			name: "cross-origin", tries: "a page at another site, or at none, lets a signed-in browser search, or read answers of MLflow's API",
+			name: "cross-origin", tries: "a page of another site, or of none, makes a signed-in browser search, or reads answers of MLflow's API",
 			control: control, defence: "`MLFLOW_SERVER_CORS_ALLOWED_ORIGINS`, and SameSite of the cookie; pages of the same site and the plugin's routes: `same-site-page`",
-			next: "look at MLFLOW_SERVER_CORS_ALLOWED_ORIGINS and SESSION_COOKIE_SAMESITE in the environment of {mlflow}", run: c.badOrigin,
+			next: "check MLFLOW_SERVER_CORS_ALLOWED_ORIGINS and SESSION_COOKIE_SAMESITE in the environment of {mlflow}", run: c.badOrigin,
 		},
 		{
-			name: "spoofed-forwarded-headers", tries: "headers by which a proxy would report who asks, from where and under which name: X-Forwarded-*, Forwarded, X-Remote-User and their like",
-			control: "a login without them goes to Keycloak with the registered address", defence: "no proxy is trusted but the edge, which overwrites them",
-			next: "look at TRUSTED_PROXIES in the environment of {mlflow}", run: c.forgedForwarded,
+			name: "spoofed-forwarded-headers", tries: "headers with which a proxy reports the user, the client's address and the host name: X-Forwarded-*, Forwarded, X-Remote-User and others",
+			control: "a login without them goes to Keycloak with the registered address", defence: "only the edge is a trusted proxy, and it overwrites them",
+			next: "check TRUSTED_PROXIES in the environment of {mlflow}", run: c.forgedForwarded,
 		},
 	}
 }
@@ -197,7 +197,7 @@ func (c *suite) forgedForwarded(ctx context.Context) (string, error) {
 				return "", err
 			}
 			if got.status < 400 || got.status >= 500 {
-				return "", check.Mismatch(fmt.Sprintf("%d for a stranger's request for %s with %s", got.status, path, name), "401")
+				return "", check.Mismatch(fmt.Sprintf("%d for an anonymous request for %s with %s", got.status, path, name), "401")
 			}
 		}
 		got, err := c.ask(ctx, request{method: http.MethodGet, url: c.stack.Realm.Issuer + "/.well-known/openid-configuration", header: header})

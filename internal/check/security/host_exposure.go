@@ -21,28 +21,28 @@ func (c *suite) surroundings() []attack {
 	return []attack{
 		{
 			name: "open-ports", tries: "every port that a container on the stack's networks publishes, the stack's own or another's, is tried on this host's other addresses",
-			control: "on 127.0.0.1, or where the edge listens, it answers", defence: "all is published on 127.0.0.1, but for the edge; databases publish nothing",
+			control: "on 127.0.0.1, or where the edge listens, it answers", defence: "everything but the edge is published on 127.0.0.1; databases publish nothing",
 			next: "`docker ps` shows who publishes it; stop what publishes the port", run: c.openPorts,
 		},
 		{
-			name: "secrets-in-labels", tries: "the stack's secrets are looked for in labels, commands, health checks and names of containers, networks and volumes",
-			control: "a word that is in a label is found, and so are the secrets in the environments that need them", defence: "secrets are in environments alone",
-			next: "look at who made that label; change the secret (credentials.generations)", run: c.secretsInLabels,
+			name: "secrets-in-labels", tries: "a search for the stack's secrets in labels, commands, health checks and names of containers, networks and volumes",
+			control: "a word in a label is found, and so are the secrets in the environments that need them", defence: "secrets are in environments only",
+			next: "check who made that label; change the secret (credentials.generations)", run: c.secretsInLabels,
 		},
 		{
-			name: "secrets-in-logs", tries: "the stack's secrets are looked for in all that the containers on its networks wrote",
-			control: "a request that was just made is found in MLflow's", defence: "no service logs credentials",
-			next: "look at who wrote it; change the secret (credentials.generations)", run: c.secretsInLogs,
+			name: "secrets-in-logs", tries: "a search for the stack's secrets in the logs of all containers on its networks",
+			control: "a request that was just made is found in MLflow's log", defence: "no service logs credentials",
+			next: "check who wrote it; change the secret (credentials.generations)", run: c.secretsInLogs,
 		},
 		{
-			name: "secrets-in-state", tries: "the stack's secrets are looked for in the files of Pulumi's state",
+			name: "secrets-in-state", tries: "a search for the stack's secrets in the files of the Pulumi state",
 			control: "the deployment's name is found there", defence: "the state is encrypted with the passphrase",
-			next: "look at the files that are named; change the secret (credentials.generations)", run: c.secretsInState,
+			next: "check the files that are named; change the secret (credentials.generations)", run: c.secretsInState,
 		},
 		{
-			name: "secrets-in-images", tries: "the stack's secrets are looked for in the history and in every layer of its images",
-			control: "a file that is known to be in each image is found", defence: "images are built without secrets",
-			next: "look at the image's Dockerfile; change the secret (credentials.generations)", run: c.secretsInImages,
+			name: "secrets-in-images", tries: "a search for the stack's secrets in the history and in every layer of its images",
+			control: "a file that every image has is found", defence: "images are built without secrets",
+			next: "check the image's Dockerfile; change the secret (credentials.generations)", run: c.secretsInImages,
 		},
 	}
 }

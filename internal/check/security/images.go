@@ -13,7 +13,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
-// partOfLayer is how much of a layer is looked at at once.
+// partOfLayer is how much of a layer is searched at once.
 const partOfLayer = 1 << 20
 
 // marker is a file's name that every image of the stack has in a layer: each is a

@@ -18,7 +18,7 @@ import (
 
 // limits are attacks by size: requests that cost more than they may.
 func (c *suite) limits() []attack {
-	const next = "look at the bounds in images/mlflow/python, and at what `doctor` says about memory"
+	const next = "check the bounds in images/mlflow/python, and what `doctor` says about memory"
 	return []attack{
 		{
 			name: "heavy-search", tries: fmt.Sprintf("a member searches with %d conditions, and sorts by as many keys", manyConditions),
@@ -31,15 +31,15 @@ func (c *suite) limits() []attack {
 		},
 		{
 			name: "compressed-spans", tries: "a member sends 60 kB to `/v1/traces` that become a span of 40 MB",
-			control: "a small compressed span is taken", defence: "a bound on what comes out of a compressed body", next: next, run: c.compressedSpans,
+			control: "a small compressed span is accepted", defence: "a bound on the size of an uncompressed body", next: next, run: c.compressedSpans,
 		},
 		{
 			name: "chunked-upload", tries: "a member sends files and a search in chunks, without a length",
-			control: "the same file with a length is read back", defence: "bodies in chunks are read whole, and judged as others", needs: []check.ID{"cross-user-read"}, next: next, run: c.chunkedUpload,
+			control: "the same file with a length is read back", defence: "chunked bodies are read whole and checked like others", needs: []check.ID{"cross-user-read"}, next: next, run: c.chunkedUpload,
 		},
 		{
-			name: "spooled-body", tries: "an anonymous client sends a long body to public routes and never ends",
-			control: "a member's upload is seen on the disk by the same search", defence: "no body of an anonymous client is kept", next: next, run: c.spooledBody,
+			name: "spooled-body", tries: "an anonymous client sends a long body to public routes and never finishes",
+			control: "the same search finds a member's upload on the disk", defence: "no body of an anonymous client is stored", next: next, run: c.spooledBody,
 		},
 	}
 }

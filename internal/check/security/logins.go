@@ -16,33 +16,33 @@ import (
 func (c *suite) logins() []attack {
 	return []attack{
 		{
-			name: "redirect-uri", tries: "Keycloak is asked to send the code to another address than MLflow's",
-			control: "with the registered address it shows its form", defence: "one exact redirect URI of the client",
+			name: "redirect-uri", tries: "a login asks Keycloak to send the code to another address than MLflow's",
+			control: "with the registered address, Keycloak shows its form", defence: "one exact redirect URI of the client",
 			next: "`mlflow-sso up --refresh` sets the client's redirect URIs back", run: c.redirectURI,
 		},
 		{
 			name: "pkce-downgrade", tries: "a login without a code challenge, or with a plain one",
-			control: "with S256 Keycloak shows its form", defence: "the client demands S256",
+			control: "with S256, Keycloak shows its form", defence: "the client requires S256",
 			next: "`mlflow-sso up --refresh` sets the client's PKCE method back", run: c.pkceDowngrade,
 		},
 		{
-			name: "open-redirect", tries: "a login at MLflow that shall end at an address of the attacker's (`next` and its like, in eight spellings), and a logout at Keycloak that shall",
-			control: "the login ends in MLflow, at the page that was asked for", defence: "the plugin takes local paths alone; Keycloak a registered address after a logout",
-			next: "look at the client's valid post logout redirect URIs in Keycloak; raise the plugin", run: c.openRedirect,
+			name: "open-redirect", tries: "a login at MLflow, and a logout at Keycloak, that redirect to the attacker's address (`next` and similar parameters, in eight spellings)",
+			control: "the login ends in MLflow, at the requested page", defence: "the plugin accepts local paths only, and Keycloak only a registered address after a logout",
+			next: "check the client's valid post logout redirect URIs in Keycloak; raise the plugin", run: c.openRedirect,
 		},
 		{
-			name: "login-csrf", tries: "the end of the attacker's login, code and state, is opened in another user's browser, to make them work in the attacker's account",
-			control: "in the browser where it began, it signs in", defence: "the state is bound to the cookie of the browser where the login began",
+			name: "login-csrf", tries: "the attacker's callback, with code and state, is opened in another user's browser, to make them work in the attacker's account",
+			control: "in the browser that started the login, it signs in", defence: "the state is bound to the cookie of the browser that started the login",
 			next: "docker logs --tail 50 {mlflow}", run: c.loginCSRF,
 		},
 		{
-			name: "replayed-callback", tries: "the end of a login that was used is opened once more, in the same browser without its session and in another",
-			control: "the first time it signs in", defence: "a state works once, a code too", needs: []check.ID{"login-csrf"},
+			name: "replayed-callback", tries: "a used callback is opened once more, in the same browser without its session and in another",
+			control: "the first time it signs in", defence: "a state works once, and so does a code", needs: []check.ID{"login-csrf"},
 			next: "docker logs --tail 50 {mlflow}", run: c.replayedCallback,
 		},
 		{
 			name: "replayed-code", tries: "a code is exchanged for a token a second time, with the client's own secret and the right verifier",
-			control: "the first exchange gives a token", defence: "Keycloak takes a code once", next: "docker logs --tail 50 {keycloak}", run: c.replayedCode,
+			control: "the first exchange gives a token", defence: "Keycloak accepts a code once", next: "docker logs --tail 50 {keycloak}", run: c.replayedCode,
 		},
 	}
 }
@@ -54,13 +54,13 @@ func (c *suite) pkceDowngrade(ctx context.Context) (string, error) { return c.vi
 
 func (c *suite) openRedirect(ctx context.Context) (string, error) {
 	b := c.thief.Browser
-	elsewhere := []string{
+	foreign := []string{
 		"https://" + evil + "/", "//" + evil + "/", `/\` + evil + "/", `\\` + evil + "/", "https:" + evil, "/%2f" + evil, "javascript:alert(1)", "@" + evil,
 	}
 	tried := 0
-	for _, to := range append([]string{"/oidc/ui/user"}, elsewhere...) {
+	for _, to := range append([]string{"/oidc/ui/user"}, foreign...) {
 		for _, name := range []string{"next", "redirect", "return_to"} {
-			if name != "next" && to != elsewhere[0] {
+			if name != "next" && to != foreign[0] {
 				continue
 			}
 			page, err := b.Fetch(ctx, http.MethodGet, c.stack.MLflow.URL+"/login?"+url.Values{name: {to}}.Encode(), nil, nil)
@@ -111,12 +111,12 @@ func (c *suite) callback(ctx context.Context, b *browser.Browser) (string, error
 	}
 	to := page.Header.Get("Location")
 	if !strings.HasPrefix(to, c.visit.RedirectURI()+"?") {
-		return "", fmt.Errorf("%d, and no way back to MLflow, at Keycloak for somebody who is signed in there", page.Status)
+		return "", fmt.Errorf("%d, and no way back to MLflow, at Keycloak for a user who is signed in there", page.Status)
 	}
 	return to, nil
 }
 
-// signedInAs is the name of who is signed in; empty for a stranger.
+// signedInAs is the name of the signed-in user; empty for an anonymous browser.
 func (c *suite) signedInAs(ctx context.Context, b *browser.Browser) (string, error) {
 	page, err := b.Fetch(ctx, http.MethodGet, c.stack.MLflow.URL+mePath, nil, nil)
 	if err != nil || page.Status != http.StatusOK {
@@ -129,7 +129,7 @@ func (c *suite) signedInAs(ctx context.Context, b *browser.Browser) (string, err
 }
 
 func (c *suite) loginCSRF(ctx context.Context) (string, error) {
-	mine, victim := c.owner.Browser, c.stranger()
+	mine, victim := c.owner.Browser, c.anonymous()
 	back, err := c.callback(ctx, mine)
 	if err != nil {
 		return "", check.NotRun(err)
@@ -150,7 +150,7 @@ func (c *suite) loginCSRF(ctx context.Context) (string, error) {
 			return "", err
 		}
 		if who != "" {
-			return "", check.Mismatch("a browser that is signed in as "+who+", whose login began elsewhere", "nobody")
+			return "", check.Mismatch("a browser that is signed in as "+who+", whose login began in another browser", "nobody")
 		}
 	}
 	c.used, err = c.logInAgain(ctx)
@@ -184,7 +184,7 @@ func (c *suite) replayedCallback(ctx context.Context) (string, error) {
 	if _, err := mine.Copy(site).Fetch(ctx, http.MethodGet, c.stack.MLflow.URL+scenario.LogoutPath, nil, nil); err != nil {
 		return "", check.NotRun(err)
 	}
-	for where, b := range map[string]*browser.Browser{"another browser": c.stranger(), "a copy of the browser": same} {
+	for where, b := range map[string]*browser.Browser{"another browser": c.anonymous(), "a copy of the browser": same} {
 		if _, err := b.Fetch(ctx, http.MethodGet, c.used, http.Header{"Accept": {"text/html"}}, nil); err != nil {
 			return "", err
 		}

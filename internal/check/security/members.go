@@ -14,23 +14,23 @@ import (
 
 // members are further attacks of a member on what other members made.
 func (c *suite) members() []attack {
-	const next = "look at what images/mlflow/python does about it, and raise MLflow or the plugin"
+	const next = "check what images/mlflow/python does about it, and raise MLflow or the plugin"
 	return []attack{
 		{
-			name: "mixed-lists", tries: "a member asks GraphQL and REST for a list of own and another member's IDs, in both orders",
-			control: "the own ID alone shows the own marker", defence: "a list with an ID that is not readable is refused or cut", needs: []check.ID{"cross-user-read"}, next: next, run: c.mixedLists,
+			name: "mixed-lists", tries: "a member requests a list of their own and another member's IDs from GraphQL and REST, in both orders",
+			control: "the member's own ID alone returns their marker", defence: "a list with an unreadable ID is refused or filtered", needs: []check.ID{"cross-user-read"}, next: next, run: c.mixedLists,
 		},
 		{
 			name: "foreign-spans", tries: "a member exports spans into another member's trace and run, and links their trace to a run",
-			control: "the same into their own trace is taken and seen", defence: "`/v1/traces` looks whose the trace and the run are", needs: []check.ID{"cross-user-read"}, next: next, run: c.foreignSpans,
+			control: "the same spans in their own trace are accepted and can be read", defence: "`/v1/traces` checks the permission on the trace and the run", needs: []check.ID{"cross-user-read"}, next: next, run: c.foreignSpans,
 		},
 		{
-			name: "grant-race", tries: "a member grants a model to all members while deleting it, to read what another user makes under its name later",
-			control: "a grant of the owner's opens it", defence: "a new model begins without grants", needs: []check.ID{"cross-user-read"}, next: next, within: 4 * time.Minute, run: c.grantRace,
+			name: "grant-race", tries: "a member grants a model to all members while deleting it, to read what another user later creates under its name",
+			control: "a grant by the owner gives access", defence: "a new model has no grants", needs: []check.ID{"cross-user-read"}, next: next, within: 4 * time.Minute, run: c.grantRace,
 		},
 		{
-			name: "claimed-location", tries: "a member says where the files of a new experiment are: below another member's, by every scheme, in the store itself",
-			control: "an experiment without a location is made", defence: "MLflow chooses the place", needs: []check.ID{"cross-user-read"}, next: next, run: c.claimedLocation,
+			name: "claimed-location", tries: "a member sets the location of a new experiment: below another member's files, with every scheme, in the store itself",
+			control: "an experiment without a location is created", defence: "MLflow chooses the location", needs: []check.ID{"cross-user-read"}, next: next, run: c.claimedLocation,
 		},
 	}
 }

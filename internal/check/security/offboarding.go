@@ -64,7 +64,7 @@ func (c *suite) tokenTaken(ctx context.Context, l *offboardedUser) (bool, error)
 	return err == nil && !got.refused(), err
 }
 
-// leave is what the two attacks have in common: somebody goes, and all ends.
+// leave is what the two attacks have in common: a user loses access, and everything ends.
 func (c *suite) leave(ctx context.Context, role, what string, end func(context.Context, *admin.Client, *offboardedUser) error) (string, error) {
 	who, err := c.leaver(ctx, role)
 	if err != nil {
@@ -139,7 +139,7 @@ func (c *suite) expectOut(ctx context.Context, who *scenario.Person, what string
 	return err
 }
 
-// oldSession looks at the session of somebody who stays.
+// oldSession checks the session of a user who keeps their access.
 func (c *suite) oldSession(ctx context.Context) (string, error) {
 	who, err := c.leaver(ctx, "old")
 	if err != nil {

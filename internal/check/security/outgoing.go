@@ -13,9 +13,9 @@ import (
 // outgoing are attacks that let the server call addresses of the attacker's choice.
 func (c *suite) outgoing() []attack {
 	return []attack{{
-		name: "outgoing-calls", tries: "a member makes secrets, model definitions and endpoints of the AI gateway, calls it and asks for its list of models; a member and an administrator make webhooks; a member starts jobs",
-		control: "a search with the same token gets 200; an answer that finds fault with the request counts as on", defence: "jobs are off; the gateway and webhooks are off unless a setting lists their hosts, and then only administrators change them, and no other host is accepted",
-		next: "look at MLFLOW_ENABLE_AI_GATEWAY and its like in the environment of {mlflow}", run: c.outgoingCalls,
+		name: "outgoing-calls", tries: "a member creates secrets, model definitions and endpoints of the AI gateway, calls it and requests its list of models; a member and an administrator create webhooks; a member starts jobs",
+		control: "a search with the same token gets 200; an answer that rejects the request as malformed counts as on", defence: "jobs are off; the gateway and webhooks are off unless a setting lists their hosts, and then only administrators change them, and no other host is accepted",
+		next: "check MLFLOW_ENABLE_AI_GATEWAY and its like in the environment of {mlflow}", run: c.outgoingCalls,
 	}}
 }
 

@@ -11,16 +11,16 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
-// files are attacks by the paths of files and by where MLflow is told that files are.
+// files are attacks by the paths of files and by the locations that MLflow gets for them.
 func (c *suite) files() []attack {
 	return []attack{
 		{
-			name: "path-traversal", tries: "a member asks for another member's file, and for /etc/passwd, by paths that climb out of their own run: plain, encoded once and twice, with backslashes, absolute",
-			control: "the member's own file is read by the same requests without the climb", defence: "MLflow refuses such paths before it opens anything", next: "raise MLflow", run: c.traversal,
+			name: "path-traversal", tries: "a member requests another member's file, and /etc/passwd, through paths that leave their own run: plain, encoded once and twice, with backslashes, absolute",
+			control: "the same requests without the traversal read the member's own file", defence: "MLflow refuses such paths before it opens a file", next: "raise MLflow", run: c.traversal,
 		},
 		{
-			name: "artifact-location-hijack", tries: "a member says that the files of their own experiment, run or model version are where another member's are, or in /etc, and then reads their own",
-			control: "the owner reads the file there", defence: "MLflow refuses local paths; the plugin asks for the permission on what the location names", needs: []check.ID{"cross-user-read"}, next: "docs/reference/security-test.md says what is known about it", run: c.borrowed,
+			name: "artifact-location-hijack", tries: "a member sets the location of their own experiment, run or model version to another member's files, or to /etc, and then reads their own files",
+			control: "the owner reads the file there", defence: "MLflow refuses local paths; the plugin checks the permission on what the location names", needs: []check.ID{"cross-user-read"}, next: "docs/reference/security-test.md says what is known about it", run: c.borrowed,
 		},
 	}
 }

@@ -20,13 +20,13 @@ import (
 func (c *suite) realmLogins() []attack {
 	return []attack{
 		{
-			name: "quick-lockout", tries: "an anonymous client types two wrong passwords within a second for a person",
-			control: "the right password logs in before, and the wrong ones are refused", defence: "no lock for quick failures alone: ten failures and a growing wait",
-			next: "look at the realm's brute force detection: quick login check", run: c.quickLockout,
+			name: "quick-lockout", tries: "an anonymous client enters two wrong passwords for a user within a second",
+			control: "the right password logs in before, and the wrong ones are refused", defence: "quick failures alone do not lock: ten failures do, with a growing wait",
+			next: "check the realm's brute force detection: quick login check", run: c.quickLockout,
 		},
 		{
-			name: "nested-group", tries: "an administrator of the realm puts a member into a group below the members' own that has the name of the administrators' group, which makes an administrator and is in no list",
-			control: "the members of the administrators' group itself are read the same way", defence: "`drift` and `doctor` name who is in such a group",
+			name: "nested-group", tries: "an administrator of the realm adds a member to a group below the members' group that has the name of the administrators' group, which makes an administrator who is in no list",
+			control: "the members of the administrators' group itself are read in the same way", defence: "`drift` and `doctor` name the members of such a group",
 			next: "remove the nested group in Keycloak's console; `drift` names who is in it", run: c.nestedGroup,
 		},
 	}
@@ -75,8 +75,8 @@ func (c *suite) passwordGrants(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d public clients give no token for a password", len(tried)), nil
 }
 
-// quickly is more than enough for two forms, and less than what Keycloak can be told to
-// take for quick: its own setting is one second, which is counted from answer to answer.
+// quickly is more than enough for two forms, and less than what Keycloak can be set to
+// count as quick: its own setting is one second, which is counted from answer to answer.
 const quickly = 2 * time.Second
 
 func (c *suite) quickLockout(ctx context.Context) (string, error) {

@@ -22,7 +22,7 @@ const (
 	peoplePath = "/api/2.0/mlflow/users/details"
 )
 
-// mostOfAnswer is how much of an answer is looked at.
+// mostOfAnswer is how much of an answer is read.
 const mostOfAnswer = 1 << 20
 
 // request is a request that may be one that no browser would make.
@@ -81,7 +81,7 @@ func (c *suite) ask(ctx context.Context, q request) (response, error) {
 	}
 	r.Host = q.host
 	// The server closes connections that were idle: a request that fell on such a one is
-	// sent anew, which Go does with what it takes for idempotent. Nothing is sent for it.
+	// sent again, which Go does for requests that it considers idempotent. The header is not sent.
 	r.Header["Idempotency-Key"] = []string{}
 	r.Header.Set("Accept", "application/json")
 	if q.body != nil {
@@ -124,7 +124,7 @@ func (c *suite) within(ctx context.Context, limit time.Duration, q request) (got
 	}
 }
 
-// bearer is the header of who has a token; nil for a stranger.
+// bearer is the header of who has a token; nil for an anonymous one.
 func bearer(token string) http.Header {
 	if token == "" {
 		return nil

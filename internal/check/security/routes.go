@@ -18,23 +18,23 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 )
 
-// public is what MLflow answers to strangers, each with its reason. A route that is
-// not below one of these and answers a stranger is a hole.
+// public is what MLflow answers to anonymous requests, each with its reason. A route that
+// is not below one of these and answers an anonymous request is a hole.
 var public = []struct{ below, reason string }{
-	{"/health", "Docker and load balancers ask whether the server lives; it says no more"},
-	{"/login", "here a login begins"},
-	{"/callback", "here a login comes back; it needs the state of its own browser"},
+	{"/health", "for health checks of Docker and load balancers; contains nothing else"},
+	{"/login", "starts a login"},
+	{"/callback", "ends a login; requires the state of the same browser"},
 	{"/providers", "the names of the identity providers, for the login page"},
-	{"/oidc/ui", "the page that says that a login was refused, and the program of the others; their data needs a login"},
-	{"/oidc/static", "files of that program"},
-	{"/static-files", "files of MLflow's own program, as on PyPI"},
-	{"/docs", "names of routes, as in the source; shut by an edge"},
+	{"/oidc/ui", "the page about a refused login, and the web application of the other pages; their data requires a login"},
+	{"/oidc/static", "files of that web application"},
+	{"/static-files", "files of MLflow's own web application, as on PyPI"},
+	{"/docs", "names of routes, as in the source; closed by an edge"},
 	{"/redoc", "the same"},
 	{"/openapi.json", "the same"},
 	{"/metrics", "404 unless MLflow is configured to expose it; closed by an edge"},
-	{"/scim/v2/", "has a token of its own, which no stack of this program sets"},
-	{"/slo/", "answers signed messages of SAML alone, which is not set up"},
-	{"/saml/metadata/", "public keys of SAML, which is not set up"},
+	{"/scim/v2/", "requires its own token, which no stack of this program sets"},
+	{"/slo/", "answers only signed SAML messages; SAML is not configured"},
+	{"/saml/metadata/", "public keys for SAML, which is not configured"},
 }
 
 func isPublic(path string) bool {
@@ -48,21 +48,21 @@ func isPublic(path string) bool {
 }
 
 func (c *suite) routes() []attack {
-	const control = "the member's token gets 200 the same way, and the list of routes comes from the running application"
-	const next = "look at who answers there: `docker logs --tail 50 {mlflow}`; a new version of MLflow or the plugin may have made it public"
+	const control = "the member's token gets 200 in the same way, and the list of routes comes from the running application"
+	const next = "check who answers there: `docker logs --tail 50 {mlflow}`; a new version of MLflow or the plugin may have made it public"
 	return []attack{
 		{
-			name: "routes-from-outside", tries: "every route of MLflow, Flask's and FastAPI's, with every method and without credentials, at the public address",
-			control: control, defence: "the plugin's middleware in front of all; the edge in front of some", next: next, within: catalogueTime + 2*time.Minute, run: c.routesOutside,
+			name: "routes-from-outside", tries: "every route of MLflow, of Flask and FastAPI, with every method and without credentials, at the public address",
+			control: control, defence: "the plugin's middleware covers all routes, the edge some", next: next, within: catalogueTime + 2*time.Minute, run: c.routesOutside,
 		},
 		{
-			name: "edge-bypass", tries: "the same at MLflow's container itself, from a container that joined the data network",
-			control: control, defence: "the plugin's middleware in front of all, wherever requests come from", next: next, within: catalogueTime + 2*time.Minute, run: c.routesInside,
+			name: "edge-bypass", tries: "the same requests to MLflow's container itself, from a container that joined the data network",
+			control: control, defence: "the plugin's middleware covers all routes, wherever a request comes from", next: next, within: catalogueTime + 2*time.Minute, run: c.routesInside,
 		},
 	}
 }
 
-// scanResult is how a route answered to a stranger.
+// scanResult is how a route answered to an anonymous request.
 type scanResult struct {
 	method, path string
 	status       int
@@ -95,7 +95,7 @@ func (c *suite) routesOutside(ctx context.Context) (string, error) {
 }
 
 // judgeRoutes demands a refusal of every route that is not public on purpose. A route
-// that says that something does not exist has let the stranger in, unless it is an
+// that says that something does not exist has let the request in, unless it is an
 // edge that says so.
 func judgeRoutes(answers []scanResult, edge bool) (string, error) {
 	var open, unclear []string
@@ -124,7 +124,7 @@ func judgeRoutes(answers []scanResult, edge bool) (string, error) {
 	case refused == 0 || known == 0:
 		return "", check.NotRun(fmt.Errorf("%d routes refused, %d public, wanted some of both", refused, known))
 	}
-	return fmt.Sprintf("%d routes are refused to a stranger, %d are public on purpose", refused, known), nil
+	return fmt.Sprintf("%d routes refuse anonymous requests, %d are public on purpose", refused, known), nil
 }
 
 // routesInside sweeps from a container of its own on MLflow's networks.

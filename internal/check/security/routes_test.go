@@ -6,11 +6,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestARouteThatAnswersAStrangerAndIsNotOnTheListIsAHole(t *testing.T) {
+func TestARouteThatAnswersAnonymousRequestsAndIsNotOnTheListIsAHole(t *testing.T) {
 	proper := []scanResult{{"GET", "/health", 200, ""}, {"POST", searchPath, 401, ""}, {"GET", "/", 302, "/login?next=/"}}
 	said, err := judgeRoutes(proper, false)
 	require.NoError(t, err)
-	require.Contains(t, said, "2 routes are refused")
+	require.Contains(t, said, "2 routes refuse")
 
 	for _, hole := range []scanResult{
 		{"GET", "/new", 200, ""},
@@ -39,7 +39,7 @@ func TestEveryPublicRouteHasAReason(t *testing.T) {
 	}
 }
 
-func TestAServiceThatLetsSomebodyInWithoutItsPasswordIsAHole(t *testing.T) {
+func TestAServiceThatLetsAnyoneInWithoutItsPasswordIsAHole(t *testing.T) {
 	no, in := probeResult{"nobody", "NOAUTH Authentication required."}, probeResult{"proper", "in"}
 	_, err := judgeKnocks("redis", []probeResult{no, in}, []string{"NOAUTH"})
 	require.NoError(t, err)

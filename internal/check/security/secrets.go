@@ -34,8 +34,8 @@ type secret struct {
 // lengthOfSecret is that of every credential which is derived from the root secret.
 const lengthOfSecret = 43
 
-// collect finds the stack's secrets: those of its outputs, and those that its
-// containers are told.
+// collect finds the stack's secrets: those of its outputs, and those in the
+// environments of its containers.
 func (c *suite) collect(ctx context.Context) ([]secret, error) {
 	if c.secrets != nil {
 		return c.secrets, nil

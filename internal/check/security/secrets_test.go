@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var wanted = []secret{{"somebody", []byte("0123456789-secret-0123456789")}}
+var wanted = []secret{{"owner", []byte("0123456789-secret-0123456789")}}
 
 func TestASecretIsFoundAlsoWhereTwoPartsMeet(t *testing.T) {
 	text := strings.Repeat("x", 100) + string(wanted[0].value) + strings.Repeat("y", 100)
@@ -21,7 +21,7 @@ func TestASecretIsFoundAlsoWhereTwoPartsMeet(t *testing.T) {
 			_, err := last.Write([]byte(part))
 			require.NoError(t, err)
 		}
-		require.Equal(t, []string{"that of somebody in here"}, last.leaks, "cut at %d", cut)
+		require.Equal(t, []string{"that of owner in here"}, last.leaks, "cut at %d", cut)
 		require.EqualValues(t, len(text), last.length)
 	}
 }
@@ -53,9 +53,9 @@ func TestASecretInALayerIsFoundPackedOrNotAndNeverShown(t *testing.T) {
 		leaks, length, err := searchImages(saved(t, layer, packed), wanted)
 		require.NoError(t, err)
 		require.EqualValues(t, len(layer), length)
-		require.Equal(t, []string{"that of somebody in a layer, 1/layer.tar"}, leaks)
+		require.Equal(t, []string{"that of owner in a layer, 1/layer.tar"}, leaks)
 		_, err = judgeSecrets(leaks, "images", wanted)
-		require.ErrorContains(t, err, "somebody")
+		require.ErrorContains(t, err, "owner")
 		require.NotContains(t, err.Error(), string(wanted[0].value))
 	}
 }

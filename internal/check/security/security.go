@@ -221,8 +221,8 @@ func (c *suite) cleanup(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%s, %d temporary clients, %d experiments and models", said, mints-len(c.mints), things), errors.Join(err, left)
 }
 
-// stranger is a browser without cookies.
-func (c *suite) stranger() *browser.Browser { return c.visit.NewBrowser() }
+// anonymous is a browser without cookies.
+func (c *suite) anonymous() *browser.Browser { return c.visit.NewBrowser() }
 
 // inMLflow runs a probe in MLflow's container and reads its answer.
 func (c *suite) inMLflow(ctx context.Context, which probe.Probe, stdin string, into any, arguments ...string) error {

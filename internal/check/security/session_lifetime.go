@@ -13,7 +13,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/poll"
 )
 
-// sessionState is what the plugin's database says about somebody's sessions.
+// sessionState is what the plugin's database says about a user's sessions.
 type sessionState struct {
 	Left      []float64
 	Renewable bool
@@ -21,25 +21,25 @@ type sessionState struct {
 
 // sessionsOf looks into the plugin's database; with "expire", it makes their tokens old.
 func (c *suite) sessionsOf(ctx context.Context, who *scenario.Person, more ...string) (sessionState, error) {
-	var told sessionState
-	err := c.inMLflow(ctx, probe.SessionLifetime, who.Email, &told, more...)
-	if err == nil && len(told.Left) == 0 {
+	var state sessionState
+	err := c.inMLflow(ctx, probe.SessionLifetime, who.Email, &state, more...)
+	if err == nil && len(state.Left) == 0 {
 		err = errors.New("there is no session of a person who is signed in")
 	}
 	if err != nil {
-		return told, check.NotRun(fmt.Errorf("look at sessions inside %s: %w", c.stack.MLflow.Container, err))
+		return state, check.NotRun(fmt.Errorf("read sessions inside %s: %w", c.stack.MLflow.Container, err))
 	}
-	return told, nil
+	return state, nil
 }
 
 // boundedSession is how long the person's sessions live, and demands that it is no
 // longer than Keycloak's token.
 func (c *suite) boundedSession(ctx context.Context, who *scenario.Person) (time.Duration, error) {
-	told, err := c.sessionsOf(ctx, who)
+	state, err := c.sessionsOf(ctx, who)
 	if err != nil {
 		return 0, err
 	}
-	if told.Renewable {
+	if state.Renewable {
 		return 0, check.Mismatch("a session that renews itself", "one that ends with its token")
 	}
 	life, err := lifeOf(c.ownerToken)
@@ -47,7 +47,7 @@ func (c *suite) boundedSession(ctx context.Context, who *scenario.Person) (time.
 		return 0, check.NotRun(err)
 	}
 	var longest time.Duration
-	for _, seconds := range told.Left {
+	for _, seconds := range state.Left {
 		longest = max(longest, time.Duration(seconds*float64(time.Second)))
 	}
 	if longest > life+loginTakes {
@@ -60,7 +60,7 @@ func (c *suite) boundedSession(ctx context.Context, who *scenario.Person) (time.
 // after the login: Keycloak ends no token after its own session.
 const loginTakes = time.Minute
 
-// endsWithin is how long a process may remember that somebody is active (decision
+// endsWithin is how long a process may remember that a user is active (decision
 // 13), and a little more.
 const endsWithin = 4 * time.Second
 
@@ -82,7 +82,7 @@ func (c *suite) expectEnd(ctx context.Context, who *scenario.Person, within time
 	}
 }
 
-// pause is between two looks at something that ends soon.
+// pause is the time between two checks of something that ends soon.
 func pause(ctx context.Context) error {
 	return poll.Pause(ctx, endsWithin/10)
 }

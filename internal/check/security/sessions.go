@@ -15,33 +15,33 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
 )
 
-// sessions are attacks with what somebody has who should have nothing any more, and
-// with an identity that is somebody else's.
+// sessions are attacks with what users still have who should have no access any more, and
+// with an identity that belongs to another user.
 func (c *suite) sessions() []attack {
 	return []attack{
 		{
 			name: "email-takeover", tries: "a second Keycloak user gets an administrator's e-mail address, in several spellings; an anonymous client registers; a member changes their own address",
-			control: "a user with an address of their own is made", defence: "the realm forbids addresses that two have, registration, and changes of one's own address (decision 10)",
+			control: "a user with an unused address is created", defence: "the realm forbids duplicate addresses, registration, and changes of one's own address (decision 10)",
 			next: "`mlflow-sso up --refresh` sets the realm's login settings back", run: c.takenIdentity,
 		},
 		{
-			name: "cookie-after-logout", tries: "a copy of a session cookie after the logout, over 40 new connections, so that every server process is asked, also one that served no login",
-			control: "the copy is taken before the logout, over as many", defence: "sessions are rows in the plugin's database, and a logout revokes the row",
+			name: "cookie-after-logout", tries: "a copy of a session cookie is used after the logout, over 40 new connections, to reach every server process, also one that served no login",
+			control: "the copy is accepted before the logout, over as many connections", defence: "sessions are rows in the plugin's database, and a logout revokes the row",
 			next: "docker logs --tail 50 {mlflow}", run: c.cookieAfterLogout,
 		},
 		{
-			name: "disabled-user", tries: "a person who is disabled in Keycloak logs in again, and goes on with a session and a personal token from before",
-			control: "login, session and token are taken before", defence: "Keycloak refuses the login; the identity sync ends session and token within twice `identitySync.interval`",
+			name: "disabled-user", tries: "a user who is disabled in Keycloak logs in again, and continues with an earlier session and personal token",
+			control: "login, session and token are accepted before", defence: "Keycloak refuses the login; the identity sync ends session and token within twice `identitySync.interval`",
 			next: "docker logs --tail 50 {keeper}", run: c.disabledUser,
 		},
 		{
-			name: "group-removal", tries: "the same of a person who is in neither group any more",
-			control: "login, session and token are taken before", defence: "groups are read at each login; the identity sync ends session and token within twice `identitySync.interval`",
-			next: "docker logs --tail 50 {keeper}; look at the client's mapper `groups` in Keycloak", run: c.leftGroup,
+			name: "group-removal", tries: "the same for a user who is in neither group any more",
+			control: "login, session and token are accepted before", defence: "groups are read at each login; the identity sync ends session and token within twice `identitySync.interval`",
+			next: "docker logs --tail 50 {keeper}; check the client's mapper `groups` in Keycloak", run: c.leftGroup,
 		},
 		{
-			name: "session-expiry", tries: "a session whose token has ended is used, or renews itself",
-			control: "the session is taken before", defence: "a session ends with its access token (`realm.accessTokenLifespan`), and keeps nothing to renew it with",
+			name: "session-expiry", tries: "a session whose token has expired is used, or renews itself",
+			control: "the session is accepted before", defence: "a session ends with its access token (`realm.accessTokenLifespan`), and stores nothing that could renew it",
 			next: "docker logs --tail 50 {mlflow}", run: c.oldSession,
 		},
 	}
@@ -75,7 +75,7 @@ func (c *suite) takenIdentity(ctx context.Context) (said string, err error) {
 			return "", check.Mismatch("a realm that allows "+name, "one that does not")
 		}
 	}
-	page, err := c.stranger().Open(ctx, c.stack.Realm.Issuer+"/protocol/openid-connect/registrations?"+url.Values{
+	page, err := c.anonymous().Open(ctx, c.stack.Realm.Issuer+"/protocol/openid-connect/registrations?"+url.Values{
 		"client_id": {c.stack.Realm.ClientID}, "response_type": {"code"}, "redirect_uri": {c.visit.RedirectURI()}, "scope": {"openid"},
 	}.Encode())
 	if err != nil {

@@ -27,14 +27,14 @@ const (
 func (c *suite) generated() []attack {
 	return []attack{{
 		name: "every-route-with-foreign-ids",
-		tries: fmt.Sprintf("every route, field of GraphQL and OTLP export of the running server, with another member's things in every place for an ID that it describes: "+
-			"path, query, body, nested, lists mixed with own ones, snake and camel case; at most %d requests and %d minutes", mostTrials, mostMinutes),
-		control: "the owner sees a marker in each of these things, before and after; the member sees their own", defence: "permissions on every resource, wherever a request names it",
-		next: "look which route it was, and at what images/mlflow/python does about it", within: (mostMinutes + 3) * time.Minute, run: c.sweep,
+		tries: fmt.Sprintf("every route, field of GraphQL and OTLP export of the running server, with another member's objects in every parameter for an ID that it describes: "+
+			"path, query, body, nested, lists mixed with own IDs, snake and camel case; at most %d requests and %d minutes", mostTrials, mostMinutes),
+		control: "the owner reads a marker in each of these objects, before and after; the member reads their own", defence: "permissions on every resource, wherever a request names it",
+		next: "check which route it was, and what images/mlflow/python does about it", within: (mostMinutes + 3) * time.Minute, run: c.sweep,
 	}}
 }
 
-// finding is a trial that showed or changed what is somebody else's.
+// sweepFinding is a trial that showed or changed what belongs to another user.
 type sweepFinding struct{ what, route, how string }
 
 // sweeper is one run of the generator.

@@ -213,7 +213,7 @@ func (c composer) graphTrials(f graphField) []trial {
 	return made
 }
 
-// plan is all trials for a catalogue, the most telling first in each phase.
+// plan is all trials for a catalogue, the most informative first in each phase.
 func (c composer) plan(all catalogue) []trial {
 	there := map[string]bool{}
 	for _, e := range all.Routes {

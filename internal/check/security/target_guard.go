@@ -13,8 +13,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/poll"
 )
 
-// errElsewhere is wrapped by every request to somebody else.
-var errElsewhere = errors.New("refused, this is not the stack's address")
+// errForeignHost is wrapped by the error of every request to another host.
+var errForeignHost = errors.New("refused, this is not the stack's address")
 
 // guard lets requests pass to the stack's own addresses and to nothing else. It
 // stands in front of the transport, so it sees each request of a chain of redirects.
@@ -54,11 +54,11 @@ func (g *guard) apply(client *http.Client, _ *http.Transport) {
 }
 
 // RoundTrip refuses before anything is connected. Where the edge has had enough
-// requests of one address, it waits as long as the edge says and asks again: what was
-// never looked at is no refusal.
+// requests of one address, it waits as long as the edge says and asks again: a request
+// that was never processed is no refusal.
 func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !g.origins[originOf(r.URL)] {
-		return nil, fmt.Errorf("%s: %w", originOf(r.URL), errElsewhere)
+		return nil, fmt.Errorf("%s: %w", originOf(r.URL), errForeignHost)
 	}
 	for {
 		got, err := g.behind.RoundTrip(r)

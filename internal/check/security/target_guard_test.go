@@ -35,12 +35,12 @@ func TestNoRequestReachesAnAddressThatIsNotTheStacksAlsoByRedirect(t *testing.T)
 	require.Equal(t, http.StatusOK, page.Status)
 	for _, address := range []string{victim.URL, own.URL + "/away"} {
 		_, err := b.Open(t.Context(), address)
-		require.ErrorIs(t, err, errElsewhere, address)
+		require.ErrorIs(t, err, errForeignHost, address)
 	}
 	client := &http.Client{Transport: http.DefaultTransport}
 	g.apply(client, nil)
 	_, err = client.Get(own.URL + "/away") //nolint:bodyclose // there is none
-	require.ErrorIs(t, err, errElsewhere)
+	require.ErrorIs(t, err, errForeignHost)
 	require.Zero(t, reached)
 }
 
@@ -101,7 +101,7 @@ func TestAnAnswerThatDoesNotComeIsSlow(t *testing.T) {
 	require.True(t, slow)
 }
 
-func TestAStackThatTellsNoAddressIsNotAttacked(t *testing.T) {
+func TestAStackWithoutAddressesIsNotAttacked(t *testing.T) {
 	_, err := newGuard(outputs.Stack{})
 	require.ErrorContains(t, err, "bring the stack up")
 }

@@ -30,32 +30,32 @@ import (
 // tokens are attacks with tokens that Keycloak did not sign, or not for MLflow, or
 // not for now.
 func (c *suite) tokens() []attack {
-	const genuine = "the token from which it was made is taken"
-	const next = "look at OIDC_ISSUER and OIDC_AUDIENCE in the environment of {mlflow}, and at the versions in images/mlflow/requirements.txt"
+	const genuine = "the token from which it was made is accepted"
+	const next = "check OIDC_ISSUER and OIDC_AUDIENCE in the environment of {mlflow}, and the versions in images/mlflow/requirements.txt"
 	return []attack{
 		{
-			name: "unsigned-token", tries: "a member's token without a signature: `alg` none in several spellings, or the signature cut off",
-			control: genuine, defence: "the plugin takes a fixed list of algorithms", next: next, run: c.unsigned,
+			name: "unsigned-token", tries: "a member's token without a signature: `alg` none in several spellings, or the signature removed",
+			control: genuine, defence: "the plugin accepts a fixed list of algorithms", next: next, run: c.unsigned,
 		},
 		{
-			name: "wrongly-signed-token", tries: "a token that makes the member administrator: with the old signature, or signed with a key of the attacker's, which the token's header names or holds",
-			control: genuine, defence: "signatures are verified with Keycloak's published keys alone", next: next, run: c.wronglySigned,
+			name: "wrongly-signed-token", tries: "a token that makes the member an administrator, with the old signature or signed with the attacker's key, which the token's header names or contains",
+			control: genuine, defence: "signatures are verified with Keycloak's published keys only", next: next, run: c.wronglySigned,
 		},
 		{
-			name: "hs256-public-key", tries: "a token signed by HMAC with Keycloak's public key as the secret, in the four ways to write that key",
-			control: genuine, defence: "the plugin takes no symmetric algorithm", next: next, run: c.publicKeyAsSecret,
+			name: "hs256-public-key", tries: "a token signed by HMAC with Keycloak's public key as the secret, in four encodings of that key",
+			control: genuine, defence: "the plugin accepts no symmetric algorithm", next: next, run: c.publicKeyAsSecret,
 		},
 		{
-			name: "expired-token", tries: "a token that Keycloak signed for MLflow, after its end, though it was used before",
-			control: "the same token is taken before its end", defence: "`exp` is checked each time, without leeway", next: next, run: c.expired,
+			name: "expired-token", tries: "a token that Keycloak signed for MLflow and that was used before, after it expired",
+			control: "the same token is accepted before it expires", defence: "`exp` is checked at each request, without leeway", next: next, run: c.expired,
 		},
 		{
 			name: "wrong-audience-token", tries: "a token that Keycloak signed for another client of the realm",
-			control: "the same with the audience of MLflow is taken", defence: "`OIDC_AUDIENCE` is set", next: next, run: c.wrongAudience,
+			control: "the same token with MLflow's audience is accepted", defence: "`OIDC_AUDIENCE` is set", next: next, run: c.wrongAudience,
 		},
 		{
-			name: "wrong-issuer-token", tries: "a token for MLflow's audience that Keycloak's other realm signed",
-			control: "the same of MLflow's realm is taken", defence: "`OIDC_ISSUER` and the keys of one realm", next: next, run: c.wrongIssuer,
+			name: "wrong-issuer-token", tries: "a token for MLflow's audience that Keycloak's realm `master` signed",
+			control: "the same token from MLflow's realm is accepted", defence: "`OIDC_ISSUER` and the keys of one realm", next: next, run: c.wrongIssuer,
 		},
 	}
 }
@@ -223,7 +223,7 @@ func (c *suite) expired(ctx context.Context) (string, error) {
 }
 
 func (c *suite) wrongAudience(ctx context.Context) (string, error) {
-	return "a genuine token for somebody else is refused", c.expectMintRefused(ctx, c.stack.Realm.Name, "")
+	return "a genuine token for another audience is refused", c.expectMintRefused(ctx, c.stack.Realm.Name, "")
 }
 
 func (c *suite) wrongIssuer(ctx context.Context) (string, error) {

@@ -14,16 +14,16 @@ import (
 )
 
 func (c *suite) tracePlaces() []attack {
-	const next = "look at images/mlflow/python about the tags of traces that say where data is"
+	const next = "check images/mlflow/python about the tags of traces that say where data is"
 	return []attack{
 		{
-			name: "trace-location", tries: "a member says by a tag, by a span's attribute and by the start of a trace that the data of their own trace is another member's, in /etc or at another host, and reads it",
-			control: "another tag is kept in each of the three ways", defence: "tags that say where data is are the server's own", needs: []check.ID{"cross-user-read"}, next: next,
+			name: "trace-location", tries: "a member uses a tag, a span's attribute and the start of a trace to set the location of their own trace's data to another member's data, /etc or another host, and reads it",
+			control: "another tag is stored in each of the three ways", defence: "only the server sets the tags for locations", needs: []check.ID{"cross-user-read"}, next: next,
 			within: 3 * time.Minute, run: c.traceLocation,
 		},
 		{
 			name: "stolen-token", tries: "MLflow's own client reads a trace whose tags point to a listener, with a personal token in its environment",
-			control: "the listener hears a request that is sent to it, and the client finds the trace", defence: "tags that say where data is are the server's own", needs: []check.ID{"cross-user-read"}, next: next,
+			control: "the listener receives a request that is sent to it, and the client finds the trace", defence: "only the server sets the tags for locations", needs: []check.ID{"cross-user-read"}, next: next,
 			within: 4 * time.Minute, run: c.stolenToken,
 		},
 	}
@@ -160,20 +160,20 @@ func (c *suite) stolenToken(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var told struct {
+	var got struct {
 		Heard, Found, Stolen int
 		Error                string
 	}
-	if err := c.inMLflow(ctx, probe.StolenToken, string(input), &told); err != nil {
+	if err := c.inMLflow(ctx, probe.StolenToken, string(input), &got); err != nil {
 		return "", check.NotRun(err)
 	}
 	switch {
-	case told.Stolen > 0:
-		return "", check.Mismatch(fmt.Sprintf("the reader's token at a host of the attacker's, %d times", told.Stolen), "no request there")
-	case told.Heard == 0:
+	case got.Stolen > 0:
+		return "", check.Mismatch(fmt.Sprintf("the reader's token at a host of the attacker's, %d times", got.Stolen), "no request there")
+	case got.Heard == 0:
 		return "", check.NotRun(errors.New("the listener did not hear the request that was sent to it"))
-	case told.Found == 0:
-		return "", check.NotRun(fmt.Errorf("the client found no trace: %s", told.Error))
+	case got.Found == 0:
+		return "", check.NotRun(fmt.Errorf("the client found no trace: %s", got.Error))
 	}
-	return fmt.Sprintf("the client found %d traces and sent the token nowhere else", told.Found), nil
+	return fmt.Sprintf("the client found %d traces and sent the token nowhere else", got.Found), nil
 }

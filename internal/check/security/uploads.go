@@ -64,9 +64,9 @@ func (c *suite) chunkedUpload(ctx context.Context) (string, error) {
 
 // spooled is how many bytes MLflow keeps in files that have no name.
 func (c *suite) spooled(ctx context.Context) (int, error) {
-	var told struct{ Bytes int }
-	err := c.inMLflow(ctx, probe.SpooledBytes, "", &told)
-	return told.Bytes, err
+	var answer struct{ Bytes int }
+	err := c.inMLflow(ctx, probe.SpooledBytes, "", &answer)
+	return answer.Bytes, err
 }
 
 func (c *suite) spooledBody(ctx context.Context) (string, error) {
@@ -75,7 +75,7 @@ func (c *suite) spooledBody(ctx context.Context) (string, error) {
 		return "", err
 	}
 	const size, sent, looks = 16 << 20, 12 << 20, 3
-	// held begins a request, and looks at the disk while it has not ended.
+	// held begins a request, and reads the disk while it has not ended.
 	held := func(method, path string, header http.Header) (kept int, err error) {
 		within, stop := context.WithCancel(ctx)
 		defer stop()
@@ -118,8 +118,8 @@ func (c *suite) spooledBody(ctx context.Context) (string, error) {
 			return "", check.NotRun(err)
 		}
 		if kept-before >= 1<<20 {
-			return "", check.Mismatch(fmt.Sprintf("%d bytes of a stranger's body to %s on the disk", kept-before, path), "none")
+			return "", check.Mismatch(fmt.Sprintf("%d bytes of an anonymous body to %s on the disk", kept-before, path), "none")
 		}
 	}
-	return fmt.Sprintf("nothing of a stranger's body to %d public routes is on the disk", len(tried)), nil
+	return fmt.Sprintf("nothing of an anonymous body to %d public routes is on the disk", len(tried)), nil
 }

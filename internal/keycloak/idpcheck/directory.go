@@ -44,11 +44,11 @@ func (a *asker) checkDirectory(ctx context.Context, alias string) ([]Problem, er
 	kept := all[0]
 	at := kept.is("connectionUrl")
 	if kept.is("enabled") == "false" {
-		return []Problem{{Disabled, alias, "directory " + alias + " is switched off: none of its people logs in", "disabled", "enabled", ""}}, nil
+		return []Problem{{Disabled, alias, "directory " + alias + " is disabled: none of its users can log in", "disabled", "enabled", ""}}, nil
 	}
 	for _, try := range []struct{ action, id, what, wanted string }{
-		{"testConnection", Unreachable, "Keycloak does not reach directory " + alias + ": none of its people logs in", "a connection in TLS"},
-		{"testAuthentication", Refused, "directory " + alias + " refuses the password of " + kept.is("bindDn") + ": none of its people logs in", "a login"},
+		{"testConnection", Unreachable, "Keycloak cannot reach directory " + alias + ": none of its users can log in", "a connection over TLS"},
+		{"testAuthentication", Refused, "directory " + alias + " refuses the password of " + kept.is("bindDn") + ": none of its users can log in", "a login"},
 	} {
 		status, said, err := a.call(ctx, http.MethodPost, "/testLDAPConnection", map[string]string{
 			"action": try.action, "connectionUrl": at, "bindDn": kept.is("bindDn"), "bindCredential": stored, "componentId": kept.ID,

@@ -90,7 +90,7 @@ func (a *asker) look(ctx context.Context, u outputs.IdentityProvider) ([]Problem
 		return nil, fmt.Errorf("status %d", status)
 	}
 	if !kept.Enabled {
-		return []Problem{{Disabled, u.Alias, "identity provider " + u.Alias + " is switched off: none of its people logs in", "disabled", "enabled", ""}}, nil
+		return []Problem{{Disabled, u.Alias, "identity provider " + u.Alias + " is disabled: none of its users can log in", "disabled", "enabled", ""}}, nil
 	}
 	from := strings.TrimSuffix(kept.Config["issuer"], "/") + "/.well-known/openid-configuration"
 	if u.Kind == kindSAML {
@@ -103,7 +103,7 @@ func (a *asker) look(ctx context.Context, u outputs.IdentityProvider) ([]Problem
 	}
 	if status != http.StatusOK {
 		return []Problem{{
-			Unreachable, u.Alias, "Keycloak gets nothing from identity provider " + u.Alias + ": none of its people logs in",
+			Unreachable, u.Alias, "Keycloak cannot reach identity provider " + u.Alias + ": none of its users can log in",
 			fmt.Sprintf("status %d, %s", status, said), "what it publishes", from,
 		}}, nil
 	}

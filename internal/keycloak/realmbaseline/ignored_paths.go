@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
-	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
 // seenByRefresh are what Pulumi's refresh was seen to name when it was changed manually;
@@ -77,7 +77,7 @@ func reportedByOthers(path string, accounts ...string) bool {
 }
 
 // withoutMissing leaves out what the program makes and is gone, which Pulumi reports.
-func withoutMissing(all []report.Change, accounts ...string) []report.Change {
+func withoutMissing(all []check.Finding, accounts ...string) []check.Finding {
 	client := "realm clients " + realm.ClientID
 	made := []string{client, client + " protocolMappers groups", client + " protocolMappers audience", "realm groups " + realm.AdminGroup, "realm groups " + realm.UserGroup}
 	for _, name := range accounts {
@@ -86,7 +86,7 @@ func withoutMissing(all []report.Change, accounts ...string) []report.Change {
 	for _, mapper := range []string{"", " protocolMappers groups", " protocolMappers audience"} {
 		made = append(made, "realm clientScopes "+realm.ServiceAccountScope+mapper)
 	}
-	return slices.DeleteFunc(all, func(c report.Change) bool {
-		return c.Outcome == report.Missing && slices.Contains(made, c.Resource)
+	return slices.DeleteFunc(all, func(f check.Finding) bool {
+		return f.ID == ObjectMissing && slices.Contains(made, f.Cause)
 	})
 }

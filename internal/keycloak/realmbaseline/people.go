@@ -9,8 +9,8 @@ import (
 	"github.com/Nerzal/gocloak/v13"
 
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
-	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
 const (
@@ -22,7 +22,7 @@ const (
 
 // people are those who may administer MLflow, or the realm, and whom the stack did
 // not make. Members of the group of users are everybody's own affair.
-func (r *Realm) people(ctx context.Context) ([]report.Change, error) {
+func (r *Realm) people(ctx context.Context) ([]check.Finding, error) {
 	admins, err := r.administrators(ctx)
 	if err != nil {
 		return nil, err
@@ -31,7 +31,7 @@ func (r *Realm) people(ctx context.Context) ([]report.Change, error) {
 	return append(admins, managers...), err
 }
 
-func (r *Realm) administrators(ctx context.Context) ([]report.Change, error) {
+func (r *Realm) administrators(ctx context.Context) ([]check.Finding, error) {
 	of := r.stack.Realm
 	group, err := r.api.GetGroupByPath(ctx, r.api.Token, of.Name, of.AdminGroup)
 	if admin.IsNotFound(err) {
@@ -48,11 +48,13 @@ func (r *Realm) administrators(ctx context.Context) ([]report.Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	var found []report.Change
+	var found []check.Finding
 	for _, name := range unlisted {
-		found = append(found, report.Change{
-			Resource: fmt.Sprintf("person %s in group %s", name, of.AdminGroup), Kind: "keycloak member", Outcome: report.Unmanaged,
-			Why: "may administer MLflow; name them in `realm.administrators`, or take them out of the group " + inTheConsole,
+		resource := fmt.Sprintf("person %s in group %s", name, of.AdminGroup)
+		found = append(found, check.Finding{
+			ID: AdminUndeclared, Component: check.Realm, Cause: resource, Summary: resource + ": " + check.Unmanaged,
+			Got: "a member of " + of.AdminGroup, Wanted: "only users that the settings name",
+			Next: "may administer MLflow; name them in `realm.administrators`, or take them out of the group " + inTheConsole,
 		})
 	}
 	return found, nil
@@ -87,7 +89,7 @@ func (r *Realm) unlisted(ctx context.Context, all []*gocloak.User) ([]string, er
 }
 
 // managers are people with a role of the realm's own administration.
-func (r *Realm) managers(ctx context.Context) ([]report.Change, error) {
+func (r *Realm) managers(ctx context.Context) ([]check.Finding, error) {
 	in := r.stack.Realm.Name
 	clients, err := r.api.GetClients(ctx, r.api.Token, in, gocloak.GetClientsParams{ClientID: gocloak.StringP(management)})
 	if err != nil {
@@ -111,17 +113,18 @@ func (r *Realm) managers(ctx context.Context) ([]report.Change, error) {
 			has[name] = append(has[name], *role.Name)
 		}
 	}
-	var found []report.Change
+	var found []check.Finding
 	for name, roles := range has {
 		if name == "service-account-"+realm.SyncClientID {
 			continue // package adminrealm gives it its rights, and reports any others
 		}
 		slices.Sort(roles)
-		found = append(found, report.Change{
-			Resource: "person " + name, Kind: "keycloak role", Outcome: report.Unmanaged,
-			Why: fmt.Sprintf("has roles of %s (%s); take them away %s", management, strings.Join(roles, ", "), inTheConsole),
+		found = append(found, check.Finding{
+			ID: RealmAdminUnmanaged, Component: check.Realm, Cause: "person " + name, Summary: "person " + name + ": " + check.Unmanaged,
+			Got: "roles of " + management + ": " + strings.Join(roles, ", "), Wanted: "no such role",
+			Next: fmt.Sprintf("has roles of %s (%s); take them away %s", management, strings.Join(roles, ", "), inTheConsole),
 		})
 	}
-	slices.SortFunc(found, func(a, b report.Change) int { return strings.Compare(a.Resource, b.Resource) })
+	slices.SortFunc(found, func(a, b check.Finding) int { return strings.Compare(a.Cause, b.Cause) })
 	return found, nil
 }

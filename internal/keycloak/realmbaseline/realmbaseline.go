@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
@@ -111,7 +112,7 @@ func (r *Realm) whole(ctx context.Context) (Baseline, error) {
 }
 
 // Differences are what is there and ought not to be, is not as it was made, or is gone.
-func (r *Realm) Differences(ctx context.Context) ([]report.Change, error) {
+func (r *Realm) Differences(ctx context.Context) ([]check.Finding, error) {
 	want, err := baseline()
 	if err != nil {
 		return nil, err
@@ -142,54 +143,6 @@ func baseline() (Baseline, error) {
 		return want, fmt.Errorf("baseline of a realm: %w", err)
 	}
 	return want, nil
-}
-
-// compare reports what differs, one change for each thing.
-func compare(got, want document) []report.Change {
-	things := map[string]*report.Change{}
-	there := map[string][2]bool{} // whether a thing is there, and ought to be
-	for path := range got {
-		thing, _ := split(path)
-		there[thing] = [2]bool{true, there[thing][1]}
-	}
-	for path := range want {
-		thing, _ := split(path)
-		there[thing] = [2]bool{there[thing][0], true}
-	}
-	differs := func(path string) {
-		thing, rest := split(path)
-		change := things[thing]
-		if change == nil {
-			change = &report.Change{Resource: thing, Kind: "keycloak realm", Outcome: report.ManuallyChanged, Why: "put it back as it was " + inTheConsole}
-			switch there[thing] {
-			case [2]bool{true, false}:
-				change.Outcome, change.Why = report.Unmanaged, "remove it "+inTheConsole+" if nobody needs it"
-			case [2]bool{false, true}:
-				change.Outcome, change.Why = report.Missing, "make it again "+inTheConsole
-			}
-			things[thing] = change
-		}
-		if change.Outcome == report.ManuallyChanged {
-			change.Properties = append(change.Properties, report.Property{Name: rest, Old: shown(path, got[path]), New: shown(path, want[path])})
-		}
-	}
-	for path, value := range got {
-		if !bytes.Equal(value, want[path]) {
-			differs(path)
-		}
-	}
-	for path := range want {
-		if _, ok := got[path]; !ok {
-			differs(path)
-		}
-	}
-	found := make([]report.Change, 0, len(things)+1)
-	for _, change := range things {
-		slices.SortFunc(change.Properties, func(a, b report.Property) int { return strings.Compare(a.Name, b.Name) })
-		found = append(found, *change)
-	}
-	slices.SortFunc(found, func(a, b report.Change) int { return strings.Compare(a.Resource, b.Resource) })
-	return found
 }
 
 func shown(path string, value json.RawMessage) json.RawMessage {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
 func flat(t *testing.T, export string) document {
@@ -21,10 +21,11 @@ func flat(t *testing.T, export string) document {
 	return d
 }
 
-func said(all []report.Change) []string {
+// said are the findings as drift prints them.
+func said(all []check.Finding) []string {
 	lines := make([]string, 0, len(all))
-	for _, change := range all {
-		lines = append(lines, change.String())
+	for _, f := range all {
+		lines = append(lines, f.Summary+"; "+f.Next)
 	}
 	return lines
 }
@@ -44,9 +45,9 @@ func TestEachThingThatDiffersIsNamedOnceWithWhatWasGotAndWanted(t *testing.T) {
 
 	require.Equal(t, []string{
 		"realm clients lost: gone; make it again in Keycloak's console",
-		"realm clients new: not made by the stack; remove it in Keycloak's console if nobody needs it",
+		"realm clients new: not made by the stack; remove it in Keycloak's console if no one needs it",
 		"realm clients x: changed manually; consentRequired: got true, want false; enabled: got false, want true; put it back as it was in Keycloak's console",
-		"realm clients x protocolMappers n: not made by the stack; remove it in Keycloak's console if nobody needs it",
+		"realm clients x protocolMappers n: not made by the stack; remove it in Keycloak's console if no one needs it",
 		"realm settings: changed manually; rememberMe: got true, want false; put it back as it was in Keycloak's console",
 	}, said(compare(got, want)))
 }

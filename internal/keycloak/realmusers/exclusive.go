@@ -8,13 +8,15 @@ import (
 
 	"github.com/Nerzal/gocloak/v13"
 
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
-	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
 const (
 	// many are more than any group has.
 	many = 100000
+	// MemberUnlisted is the ID of a finding of drift.
+	MemberUnlisted check.ID = "member-unlisted"
 	// machinePrefix begins the user names of the accounts of clients.
 	machinePrefix = "service-account-"
 )
@@ -88,13 +90,14 @@ func (r *Realm) isMachine(ctx context.Context, who *gocloak.User) (bool, error) 
 }
 
 // Differences are the members whom Reconcile would take out; nothing is changed.
-func (r *Realm) Differences(ctx context.Context, groups ManagedGroups) ([]report.Change, error) {
+func (r *Realm) Differences(ctx context.Context, groups ManagedGroups) ([]check.Finding, error) {
 	unlisted, err := r.unlisted(ctx, groups)
-	found := make([]report.Change, 0, len(unlisted))
+	found := make([]check.Finding, 0, len(unlisted))
 	for _, m := range unlisted {
-		found = append(found, report.Change{
-			Resource: m.resource(), Kind: "keycloak member", Outcome: report.Unmanaged,
-			Why: "the settings do not name them, and the group is exclusive; `mlflow-sso up` takes them out",
+		found = append(found, check.Finding{
+			ID: MemberUnlisted, Component: check.Realm, Cause: m.resource(), Summary: m.resource() + ": " + check.Unmanaged,
+			Got: "a member", Wanted: "only users that the settings list", Fix: check.UpCommand,
+			Next: "the settings do not name them, and the group is exclusive; `mlflow-sso up` takes them out",
 		})
 	}
 	return found, err

@@ -50,7 +50,7 @@ func (r *Realm) failed(what string, err error) error {
 }
 
 // ErrNoUser is wrapped where the realm has nobody of a name.
-var ErrNoUser = errors.New("there is no such person")
+var ErrNoUser = errors.New("there is no such user")
 
 // find is a user by their user name.
 func (r *Realm) find(ctx context.Context, username string) (*gocloak.User, error) {
@@ -59,7 +59,7 @@ func (r *Realm) find(ctx context.Context, username string) (*gocloak.User, error
 		return nil, r.failed("find "+username, err)
 	}
 	if len(found) == 0 {
-		return nil, fmt.Errorf("realm %s: %q: %w; list them in `people` in the stack file and run `mlflow-sso up`", r.stack.Realm.Name, username, ErrNoUser)
+		return nil, fmt.Errorf("realm %s: %q: %w; list them in `users` in the stack file and run `mlflow-sso up`", r.stack.Realm.Name, username, ErrNoUser)
 	}
 	return found[0], nil
 }

@@ -120,7 +120,7 @@ var meanings = []struct {
 	{postgresService, regexp.MustCompile(`no pg_hba\.conf entry|rejects connection`), "the server refuses this role from this address or with this kind of connection: check its pg_hba.conf or its list of networks, and postgres.external.tls"},
 	{postgresService, regexp.MustCompile(`does not support SSL`), "the server speaks no TLS: switch it on there; postgres.external.tls may be false to a private address only"},
 	{redisService, regexp.MustCompile(`(?i)invalid (username-password|password)|WRONGPASS`), "the file in redis.external.passwordFile holds another password than the user default has"},
-	{redisService, regexp.MustCompile(`(?i)without any password configured|no password is set`), "the server lets everybody in: set a password there. Who can write to this cache can run code in MLflow"},
+	{redisService, regexp.MustCompile(`(?i)without any password configured|no password is set`), "the server accepts everyone: set a password there. Who can write to this cache can run code in MLflow"},
 	{redisService, regexp.MustCompile(`(?i)no permissions`), "the user default may not do that: it needs SETEX, GET, DEL, SCAN and PING for keys that begin with the stack's name"},
 	{redisService, regexp.MustCompile(`(?i)wrong.version.number|record layer failure`), "the server speaks no TLS at this port: set the port at which it does; redis.external.tls may be false to a private address only"},
 	{redisService, regexp.MustCompile(`(?i)connection closed by server|connection reset`), "the server may speak TLS at this port: set redis.external.tls"},

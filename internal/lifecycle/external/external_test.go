@@ -64,7 +64,7 @@ func TestWhatIsWrongWithExternalServicesIsNamedWithTheNextStep(t *testing.T) {
 		"away":           {probeResult{Service: "postgres", Name: "mlflow", Said: `connection failed: connection to server at "172.17.0.1", port 1 failed: Connection refused Is the server running on that host and accepting TCP/IP connections?`}, []string{"nothing answers there", "firewall"}},
 		"no such name":   {probeResult{Service: "postgres", Name: "mlflow", Said: `failed to resolve host 'db.example.com': [Errno -2] Name or service not known`}, []string{"cannot resolve that name"}},
 		"wrong pass":     {probeResult{Service: "redis", Said: "invalid username-password pair or user is disabled."}, []string{"redis.external: cache.example.com:6379: ", "redis.external.passwordFile"}},
-		"no password":    {probeResult{Service: "redis", Said: "AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?"}, []string{"lets everybody in", "run code in MLflow"}},
+		"no password":    {probeResult{Service: "redis", Said: "AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?"}, []string{"accepts everyone", "run code in MLflow"}},
 		"cache's rights": {probeResult{Service: "redis", Said: "this user has no permissions to run the 'setex' command"}, []string{"SETEX, GET, DEL, SCAN"}},
 		"cache's name": {
 			probeResult{Service: "redis", Said: "Error 1 connecting to 172.17.0.1:6379. [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: IP address mismatch, certificate is not valid for '172.17.0.1'. (_ssl.c:1029)."},

@@ -4,11 +4,9 @@ package reconcile
 
 import (
 	"context"
-	"slices"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/adminrealm"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
-	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
 // AdminRealmDiffers says whether Keycloak differs from what the last update has set in realm
@@ -20,12 +18,4 @@ func AdminRealmDiffers(ctx context.Context, s *stack.Stack) bool {
 	}
 	found, err := adminrealm.New(deployed).Differences(ctx)
 	return err == nil && len(found) > 0
-}
-
-// RealmUnreadable says whether Keycloak cannot be asked for anything.
-func RealmUnreadable(found []report.Change) bool {
-	needed := []string{"postgres-container", "keycloak-container", "edge-container", "realm-realm"}
-	return slices.ContainsFunc(found, func(c report.Change) bool {
-		return slices.Contains(needed, c.Resource) && (c.Resource != "realm-realm" || c.Outcome == report.Created)
-	})
 }

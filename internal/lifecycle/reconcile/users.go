@@ -7,9 +7,9 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
 	"github.com/mlflow-sso/mlflow-sso/config"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/realmusers"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
-	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
 // managedGroups are the groups in which nobody is but whom the settings name.
@@ -77,8 +77,8 @@ func invite(ctx context.Context, s *stack.Stack, step stack.Step, in *realmusers
 }
 
 // UserDifferences are those whom Users would take out of a group.
-func UserDifferences(ctx context.Context, s *stack.Stack, found []report.Change) ([]report.Change, error) {
-	if len(s.Config.Realm.ManagedGroups) == 0 || RealmUnreadable(found) {
+func UserDifferences(ctx context.Context, s *stack.Stack) ([]check.Finding, error) {
+	if len(s.Config.Realm.ManagedGroups) == 0 {
 		return nil, nil
 	}
 	deployed, err := s.Outputs(ctx)

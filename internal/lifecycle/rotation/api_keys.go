@@ -22,7 +22,7 @@ func APIKeys(ctx context.Context, s *stack.Stack, step stack.Step) error {
 		return err
 	}
 	if rewrapped := strings.TrimSpace(printed); rewrapped != "0" {
-		step.Say("%s stored API keys are encrypted with the current key", rewrapped)
+		s.Note("stored API keys encrypted with the current key: " + rewrapped)
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ func TestEachWebhookWithAnUnreadableSecretIsReported(t *testing.T) {
 	require.Empty(t, message)
 	message, err = webhookMessage(`{"rewrapped": 2, "lost": ["a", "b"]}`)
 	require.NoError(t, err)
-	require.Contains(t, message, "2 webhook secrets")
+	require.Contains(t, message, "current key: 2")
 	require.Contains(t, message, "webhook a, b")
 	_, err = webhookMessage("Traceback")
 	require.ErrorContains(t, err, `got "Traceback" from the probe, want JSON`)

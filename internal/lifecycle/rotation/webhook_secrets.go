@@ -14,7 +14,7 @@ import (
 // WebhookSecrets ensures that the current key decrypts the secrets of MLflow's webhooks. MLflow
 // stores no number of the key with them, and a stack whose webhooks were on under an earlier
 // version has secrets under keys that are gone, so all of them are checked each time.
-func WebhookSecrets(ctx context.Context, s *stack.Stack, step stack.Step) error {
+func WebhookSecrets(ctx context.Context, s *stack.Stack) error {
 	if s.Config.MLflow.Webhooks == nil {
 		return nil
 	}
@@ -27,7 +27,7 @@ func WebhookSecrets(ctx context.Context, s *stack.Stack, step stack.Step) error 
 		return fmt.Errorf("rotate %s: %w", credentials.MLflowWebhooks, err)
 	}
 	if message != "" {
-		step.Say("%s", message)
+		s.NoteFirst(message) // a webhook that is disabled must not be overlooked
 	}
 	return nil
 }
@@ -43,7 +43,7 @@ func webhookMessage(printed string) (string, error) {
 	}
 	var parts []string
 	if result.Rewrapped > 0 {
-		parts = append(parts, fmt.Sprintf("%d webhook secrets are encrypted with the current key", result.Rewrapped))
+		parts = append(parts, fmt.Sprintf("webhook secrets encrypted with the current key: %d", result.Rewrapped))
 	}
 	if len(result.Lost) > 0 {
 		parts = append(parts, fmt.Sprintf("no key of this stack decrypts the secret of webhook %s: it is disabled; set its secret again and enable it",

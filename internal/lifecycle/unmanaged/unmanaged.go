@@ -3,11 +3,11 @@
 package unmanaged
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
@@ -15,28 +15,17 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/components/identityprovider"
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
-	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/drift"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/realmbaseline"
 	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle/external"
-	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle/reconcile"
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/privilege"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
-	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
-// Find is what stands in the realm, or around it on the host, and nobody of the
-// stack made. Pulumi does not look beside what it made. The realm is checked only
-// where Keycloak is not to be recreated.
-func Find(ctx context.Context, s *stack.Stack, step stack.Step, found []report.Change) ([]report.Change, error) {
-	known, err := s.ReadState(ctx)
-	if err != nil {
-		return nil, err
-	}
-	all, err := unmanagedOnHost(ctx, s, known)
-	if err != nil || reconcile.RealmUnreadable(found) {
-		return all, err
-	}
+// InRealm is what differs in the realm from a fresh one with what the stack adds.
+func InRealm(ctx context.Context, s *stack.Stack, step stack.Step) ([]check.Finding, error) {
 	deployed, err := s.Outputs(ctx)
 	if err != nil {
 		return nil, err
@@ -46,43 +35,58 @@ func Find(ctx context.Context, s *stack.Stack, step stack.Step, found []report.C
 	if err != nil {
 		return nil, err
 	}
-	inside, err := realm.Differences(ctx)
-	if err != nil {
-		return nil, err
-	}
-	powers, err := undeclaredPrivileges(ctx, s, step, deployed, found)
-	return slices.Concat(all, inside, powers), err
+	return realm.Differences(ctx)
 }
 
-// undeclaredPrivileges is who and what has power inside MLflow and Postgres that no
-// setting declares. Both are read only where neither is to be recreated.
-func undeclaredPrivileges(ctx context.Context, s *stack.Stack, step stack.Step, deployed outputs.Stack, found []report.Change) ([]report.Change, error) {
-	if slices.ContainsFunc(found, func(c report.Change) bool {
-		return c.Resource == "postgres-container" || c.Resource == "mlflow-container"
-	}) {
-		return nil, nil
+// Privileges is who and what has power inside MLflow and Postgres that no setting declares.
+func Privileges(ctx context.Context, s *stack.Stack, step stack.Step) ([]check.Finding, error) {
+	deployed, err := s.Outputs(ctx)
+	if err != nil {
+		return nil, err
 	}
 	step.Say("reading who has which power inside MLflow and Postgres")
 	seen, err := privilege.Read(ctx, deployed, s.Docker)
 	if err != nil {
 		return nil, err
 	}
-	var all []report.Change
+	var found []check.Finding
 	for _, u := range (privilege.Declared{Stack: deployed, Rules: s.Config.Rules()}).Judge(seen) {
-		all = append(all, report.Change{Resource: u.Resource, Kind: u.Kind, Outcome: report.Unmanaged, Why: u.Got + "; " + u.Next})
+		found = append(found, check.Finding{
+			ID: check.ID(u.ID), Component: componentOf(u.ID), Cause: u.Resource, Summary: u.Resource + ": " + check.Unmanaged,
+			Got: u.Got, Wanted: "nothing that the settings do not declare", Next: u.Got + "; " + u.Next, Fix: u.Command,
+		})
 	}
-	return all, nil
+	return found, nil
 }
 
-// unmanagedOnHost are containers, networks and volumes that carry the deployment's name,
+// componentOf is where a privilege is.
+func componentOf(id string) check.Component {
+	switch id {
+	case privilege.PostgresRole:
+		return check.Postgres
+	case privilege.NestedGroup:
+		return check.Realm
+	}
+	return check.MLflow
+}
+
+// OnHost are containers, networks and volumes that carry the deployment's name,
 // containers that are on its networks, and networks that its containers are on,
 // none of which the state knows.
-func unmanagedOnHost(ctx context.Context, s *stack.Stack, known *stack.State) ([]report.Change, error) {
-	api := s.Docker.API()
-	var found []report.Change
-	add := func(kind, name, why string) {
-		found = append(found, report.Change{Resource: kind + " " + name, Kind: "docker " + kind, Outcome: report.Unmanaged, Why: why})
+func OnHost(ctx context.Context, s *stack.Stack) ([]check.Finding, error) {
+	known, err := s.ReadState(ctx)
+	if err != nil {
+		return nil, err
 	}
+	api := s.Docker.API()
+	var found []check.Finding
+	add := func(id check.ID, kind, name, got, fix, next string) {
+		resource := kind + " " + name
+		found = append(found, check.Finding{
+			ID: id, Component: check.Host, Cause: resource, Summary: resource + ": " + check.Unmanaged, Got: got, Wanted: "only what the state has", Fix: fix, Next: next,
+		})
+	}
+	const labels = "carries this deployment's name"
 	all, err := api.ContainerList(ctx, container.ListOptions{All: true})
 	if err != nil {
 		return nil, fmt.Errorf("list containers: %w", err)
@@ -108,27 +112,32 @@ func unmanagedOnHost(ctx context.Context, s *stack.Stack, known *stack.State) ([
 			for on := range c.NetworkSettings.Networks {
 				switch {
 				case own[on] && !ours:
-					add("container", name, fmt.Sprintf("is on network %s; `docker network disconnect -f %s %s` takes it off", on, on, name))
+					fix := fmt.Sprintf("docker network disconnect -f %s %s", on, name)
+					add(drift.ContainerUnmanaged, "container", name, "is on network "+on, fix, fmt.Sprintf("is on network %s; `%s` takes it off", on, fix))
 				case ours && !own[on]:
-					add("network", on, fmt.Sprintf("has container %s; `docker network disconnect %s %s` takes it off", name, on, name))
+					fix := fmt.Sprintf("docker network disconnect %s %s", on, name)
+					add(drift.NetworkUnmanaged, "network", on, "has container "+name, fix, fmt.Sprintf("has container %s; `%s` takes it off", name, fix))
 				}
 			}
 		}
 		if !ours && labelled(s, c.Labels) {
-			add("container", name, "carries this deployment's name; `mlflow-sso up` removes it")
+			add(drift.ContainerUnmanaged, "container", name, labels, check.UpCommand, labels+"; `mlflow-sso up` removes it")
 		}
 	}
 	for _, n := range networks {
 		if labelled(s, n.Labels) && !known.Has(stack.TypeNetwork, n.ID) {
-			add("network", n.Name, "carries this deployment's name; `mlflow-sso up` removes it")
+			add(drift.NetworkUnmanaged, "network", n.Name, labels, check.UpCommand, labels+"; `mlflow-sso up` removes it")
 		}
 	}
 	for _, v := range volumes.Volumes {
 		if !known.Has(stack.TypeVolume, v.Name) && !slices.Contains(external.ReplacedVolumes(s.Config), v.Name) {
-			add("volume", v.Name, "carries this deployment's name; `docker volume rm "+v.Name+"` if nobody needs it")
+			fix := "docker volume rm " + v.Name
+			add(drift.VolumeUnmanaged, "volume", v.Name, labels, fix, labels+"; `"+fix+"` if no one needs it")
 		}
 	}
-	slices.SortFunc(found, func(a, b report.Change) int { return strings.Compare(a.String(), b.String()) })
+	slices.SortFunc(found, func(a, b check.Finding) int {
+		return cmp.Or(cmp.Compare(a.Summary, b.Summary), cmp.Compare(a.Next, b.Next))
+	})
 	return found, nil
 }
 

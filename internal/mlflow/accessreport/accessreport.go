@@ -139,9 +139,9 @@ func (r Report) person(p accessclient.Person) Person {
 func (r Report) because(p Person, d accessclient.Decision) string {
 	switch d.Source {
 	case "user":
-		return "granted by itself, as to whom makes it"
+		return "granted to the user in MLflow, or as its creator"
 	case "group":
-		return "granted by itself to a group"
+		return "granted to a group in MLflow"
 	case "fallback":
 		return "mlflow.defaultPermission"
 	case "regex":

@@ -63,7 +63,7 @@ func TestEachDecisionNamesTheRuleThatMadeIt(t *testing.T) {
 	mel := of(t, r, "mel@example.com")
 	require.Equal(t, Decision{"experiments", "fraud-1", "EDIT", "group mlflow-users: experiments fraud-*"}, mel["fraud-1"])
 	require.Equal(t, "user mel@example.com: models churn", mel["churn"].Because)
-	require.Equal(t, "granted by itself, as to whom makes it", mel["mine"].Because)
+	require.Equal(t, "granted to the user in MLflow, or as its creator", mel["mine"].Because)
 	require.NotContains(t, mel, "secret")
 	require.Equal(t, "MANAGE", of(t, r, "zoe@example.com")["fraud-1"].Permission)
 	require.Empty(t, of(t, r, "gone@example.com"), "a deactivated user may do nothing")
@@ -96,7 +96,7 @@ func TestEveryFormatHasEveryDecisionAndNoNameIsMarkup(t *testing.T) {
 	require.NoError(t, WriteHTML(&page, r))
 	require.NoError(t, WriteJSON(&raw, r))
 
-	for _, text := range []string{"fraud-*", "manual", "mel@example.com", "gone@example.com", "deactivated", "granted by itself"} {
+	for _, text := range []string{"fraud-*", "manual", "mel@example.com", "gone@example.com", "deactivated", "granted to the user"} {
 		require.Contains(t, table.String(), text)
 		require.Contains(t, page.String(), text)
 	}

@@ -35,7 +35,7 @@ func Write(w io.Writer, r Report) error {
 	line("WHO", "IS", "MAY", "ON", "", "BECAUSE")
 	for _, p := range r.People {
 		if len(p.May) == 0 {
-			line(shown(p.Name), p.State, "-", "", "", "nothing that there is")
+			line(shown(p.Name), p.State, "-", "", "", "no permission")
 		}
 		for _, may := range p.May {
 			line(shown(p.Name), p.State, may.Permission, may.Kind, shown(may.Name), shown(may.Because))

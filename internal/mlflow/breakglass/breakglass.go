@@ -45,7 +45,7 @@ func (g *Manager) Grant(ctx context.Context, length time.Duration, person, reaso
 		return nil, fmt.Errorf("time: got %s, want whole minutes, 1m to %s", length, MaxDuration)
 	}
 	if strings.TrimSpace(person) == "" || strings.TrimSpace(reason) == "" {
-		return nil, errors.New("got no person or no reason, want both: they are what the audit log will say")
+		return nil, errors.New("got no operator or no reason, want both for the audit log")
 	}
 	pass := &TemporaryAdmin{}
 	err := g.ask(ctx, map[string]any{"minutes": int(length / time.Minute), "person": person, "reason": reason}, pass)

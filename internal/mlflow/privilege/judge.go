@@ -73,7 +73,7 @@ func (d Declared) users(seen Inventory) (found []Undeclared) {
 			found = append(found, Undeclared{
 				ID: Administrator, Resource: "MLflow administrator " + u.Username, Kind: "mlflow user", Danger: true,
 				Got: fmt.Sprintf("is administrator, is not in group %s, and has %s", d.Stack.Realm.AdminGroup, count(u.Tokens, "valid token")),
-				Next: fmt.Sprintf("open %s/oidc/ui as administrator, revoke the tokens there and remove the account, or put the person into group %s",
+				Next: fmt.Sprintf("open %s/oidc/ui as administrator, revoke the tokens there and remove the account, or add the user to group %s",
 					d.Stack.MLflow.URL, d.Stack.Realm.AdminGroup),
 			})
 		case u.Service && !declared:
@@ -116,7 +116,7 @@ func (d Declared) webhooks(seen Inventory) (found []Undeclared) {
 		}
 		found = append(found, Undeclared{
 			ID: WebhookID, Resource: "webhook " + w.Name, Kind: "mlflow webhook", Danger: true, Got: "notifies " + host + " about models and prompts",
-			Next: "remove it as administrator on MLflow's page of webhooks if nobody needs it",
+			Next: "remove it as administrator on MLflow's page of webhooks if no one needs it",
 		})
 	}
 	return found
@@ -172,7 +172,7 @@ func (d Declared) roles(seen Inventory) (found []Undeclared) {
 		}
 		command := fmt.Sprintf("docker exec %s psql --host=/tmp/postgresql --username=postgres --command='%s'", d.Stack.Postgres.Container, statement)
 		found = append(found, Undeclared{
-			ID: PostgresRole, Resource: "Postgres role " + r.Name, Kind: "postgres role", Danger: len(powers) > 0, Got: "has " + cmp.Or(strings.Join(powers, ", "), "no power"), Next: "`" + command + "` if nobody needs it", Command: command,
+			ID: PostgresRole, Resource: "Postgres role " + r.Name, Kind: "postgres role", Danger: len(powers) > 0, Got: "has " + cmp.Or(strings.Join(powers, ", "), "no power"), Next: "`" + command + "` if no one needs it", Command: command,
 		})
 	}
 	return found

@@ -80,7 +80,7 @@ type Inventory struct {
 	// Roles is nil where Postgres is not the stack's.
 	Roles []Role `json:"-"`
 	// Administrators are user names and e-mail addresses of the members of the realm's
-	// group of administrators, in small letters.
+	// group of administrators, in lower case.
 	Administrators []string `json:"-"`
 	// Nested are members of groups with the name of the administrators' group that are
 	// not that group. Tokens carry a group's name without its path.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode"
 )
@@ -20,13 +19,6 @@ const (
 	Created  Outcome = "created"
 )
 
-// What drift finds and no update would touch.
-const (
-	Unmanaged       Outcome = "not made by the stack"
-	ManuallyChanged Outcome = "changed manually"
-	Missing         Outcome = "gone"
-)
-
 var outcomes = []Outcome{Removed, Replaced, Changed, Created}
 
 // Change is a resource that an update would not leave as it is.
@@ -34,7 +26,7 @@ type Change struct {
 	// Resource is its name in the program, Kind what it is, such as "docker Container".
 	Resource, Kind string
 	Outcome        Outcome
-	// Why says what forces a replacement; of what no update would touch, what to do.
+	// Why says what forces a replacement.
 	Why string
 	// Properties are those that differ; none where the resource is new or goes.
 	Properties []Property
@@ -45,9 +37,6 @@ type Change struct {
 // String is such as `redis-container: would be replaced for ["memory"]`.
 func (c Change) String() string {
 	text := fmt.Sprintf("%s: would be %s", c.Resource, c.Outcome)
-	if !slices.Contains(outcomes, c.Outcome) {
-		return c.standing()
-	}
 	if len(c.Properties) == 0 {
 		return text
 	}
@@ -58,20 +47,17 @@ func (c Change) String() string {
 	return fmt.Sprintf("%s for %q", text, names)
 }
 
-// standing is such as `realm clients other: not made by the stack; remove it`, in
-// one line, whatever a name contains.
-func (c Change) standing() string {
-	text := fmt.Sprintf("%s: %s", c.Resource, c.Outcome)
-	for _, p := range c.Properties {
-		text += fmt.Sprintf("; %s: got %s, want %s", p.Name, orNone(p.Old), orNone(p.New))
+// Sides are the old and the new values of properties, each in one line.
+func Sides(all []Property) (before, after string) {
+	olds, news := make([]string, len(all)), make([]string, len(all))
+	for i, p := range all {
+		olds[i], news[i] = plain(p.Name)+": "+Value(p.Old), plain(p.Name)+": "+Value(p.New)
 	}
-	if c.Why != "" {
-		text += "; " + c.Why
-	}
-	return plain(text)
+	return strings.Join(olds, "; "), strings.Join(news, "; ")
 }
 
-func orNone(raw json.RawMessage) string {
+// Value is a property's value in one line, cut where it is long.
+func Value(raw json.RawMessage) string {
 	if raw == nil {
 		return "none"
 	}

@@ -1,0 +1,179 @@
+// Package drift compares what exists with what the program and the settings want. It
+// changes nothing, not even the state.
+//
+// Each check compares one place: the resources that Pulumi manages, and what Pulumi does
+// not see because it compares only what it made: members of groups, objects on the host
+// and in the realm, and privileges inside MLflow and Postgres. How a place is read is the
+// caller's part; this package decides what can be compared, and what a difference means.
+//
+// A place that could not be compared is never reported as free of drift.
+package drift
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/check"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
+)
+
+const (
+	// resourcesTimeout bounds Pulumi's comparison, which reads every resource.
+	resourcesTimeout = 20 * time.Minute
+	// placeTimeout bounds every other check.
+	placeTimeout = 5 * time.Minute
+)
+
+// Places read what is compared. Each returns what differs.
+type Places struct {
+	// Volumes is an error where the data volumes are not those of the state.
+	Volumes func(context.Context) error
+	// Resources are the changes that an update would make after reading the actual state.
+	Resources func(context.Context) ([]report.Change, error)
+	// Members, Host, Realm and Privileges are findings whose Fix may be empty: then it is
+	// a change in Keycloak's console.
+	Members, Host, Realm, Privileges func(context.Context) ([]check.Finding, error)
+}
+
+// suite is one run: what a check found decides what later ones can read.
+type suite struct {
+	places Places
+	// flags choose the stack in a command of this tool.
+	flags string
+
+	compared bool
+	differ   []report.Change
+	members  []check.Finding
+	errs     []error
+}
+
+// Suite is the suite of a stack; its checks share one run.
+func Suite(deployment, flags string, places Places) check.Suite {
+	return (&suite{places: places, flags: flags}).suite(deployment)
+}
+
+// Run runs the suite once. The error is of the places that could not be read; the report has what
+// was found at the others.
+func Run(ctx context.Context, deployment, flags string, places Places, observer check.Observer) (check.Report, error) {
+	s := &suite{places: places, flags: flags}
+	out := s.suite(deployment).Run(ctx, observer)
+	if len(s.errs) == 0 && ctx.Err() != nil {
+		return out, ctx.Err()
+	}
+	return out, errors.Join(s.errs...)
+}
+
+func (s *suite) suite(deployment string) check.Suite {
+	all := []check.Check{
+		{ID: Volumes, Run: check.Proves(s.volumes)},
+		{ID: Resources, Needs: []check.ID{Volumes}, Run: check.Finds(s.resources), Timeout: resourcesTimeout},
+		{ID: Members, Blocked: s.noRealm, Run: check.Finds(s.findMembers)},
+		{ID: Host, Blocked: s.notCompared, Run: s.finds(s.places.Host)},
+		{ID: Realm, Blocked: s.noRealm, Run: check.Finds(s.realm)},
+		{ID: Privileges, Blocked: s.noServices, Run: s.finds(s.places.Privileges)},
+	}
+	for i := range all {
+		all[i].About = about[all[i].ID]
+	}
+	return check.Suite{Name: "drift", Title: deployment + ": drift", Checks: all, Timeout: placeTimeout}
+}
+
+func (s *suite) volumes(ctx context.Context) (string, error) {
+	err := s.places.Volumes(ctx)
+	s.failed(err)
+	return "the data volumes are those of the state", err
+}
+
+func (s *suite) resources(ctx context.Context) ([]check.Finding, error) {
+	changes, err := s.places.Resources(ctx)
+	s.failed(err)
+	if err != nil {
+		return nil, err
+	}
+	s.compared, s.differ = true, changes
+	var found []check.Finding
+	for _, c := range changes {
+		found = append(found, s.ofChange(c))
+	}
+	return found, nil
+}
+
+func (s *suite) findMembers(ctx context.Context) (found []check.Finding, err error) {
+	s.members, err = s.read(ctx, s.places.Members)
+	return s.members, err
+}
+
+// realm leaves out whom the check of members has already reported.
+func (s *suite) realm(ctx context.Context) ([]check.Finding, error) {
+	found, err := s.read(ctx, s.places.Realm)
+	return slices.DeleteFunc(found, func(f check.Finding) bool {
+		return slices.ContainsFunc(s.members, func(m check.Finding) bool { return m.Cause == f.Cause })
+	}), err
+}
+
+func (s *suite) finds(place func(context.Context) ([]check.Finding, error)) func(context.Context) (check.Outcome, error) {
+	return check.Finds(func(ctx context.Context) ([]check.Finding, error) { return s.read(ctx, place) })
+}
+
+// read reads a place and completes its findings.
+func (s *suite) read(ctx context.Context, place func(context.Context) ([]check.Finding, error)) ([]check.Finding, error) {
+	found, err := place(ctx)
+	s.failed(err)
+	for i := range found {
+		if found[i].Fix == "" {
+			found[i].Fix = s.command("console") + " # and there: " + found[i].Next
+		}
+		found[i].Fix = strings.Replace(found[i].Fix, check.UpCommand, s.command("up"), 1)
+	}
+	return found, err
+}
+
+// command is a command of this tool for the stack.
+func (s *suite) command(words ...string) string {
+	return strings.TrimSpace(strings.Join(append(append([]string{"mlflow-sso"}, words...), s.flags), " "))
+}
+
+func (s *suite) failed(err error) {
+	if err != nil {
+		s.errs = append(s.errs, err)
+	}
+}
+
+// notCompared says why nothing can be compared: what differs among the resources is not known.
+func (s *suite) notCompared() string {
+	if s.compared {
+		return ""
+	}
+	return "the resources were not compared"
+}
+
+// noRealm says why Keycloak cannot be asked.
+func (s *suite) noRealm() string {
+	return s.without("postgres-container", "keycloak-container", "edge-container", "realm-realm")
+}
+
+// noServices says why MLflow, Postgres or Keycloak cannot be asked.
+func (s *suite) noServices() string {
+	if why := s.noRealm(); why != "" {
+		return why
+	}
+	return s.without("mlflow-container")
+}
+
+// without names the first of these resources that cannot be relied on. A realm that differs can
+// still be read.
+func (s *suite) without(needed ...string) string {
+	if why := s.notCompared(); why != "" {
+		return why
+	}
+	for _, c := range s.differ {
+		if slices.Contains(needed, c.Resource) && (c.Resource != "realm-realm" || c.Outcome == report.Created) {
+			return fmt.Sprintf("%s would be %s", c.Resource, c.Outcome)
+		}
+	}
+	return ""
+}
