@@ -92,3 +92,68 @@ func TestAnUpdateThatIsKilledAtAnyPointIsHealedByTheNext(t *testing.T) {
 	require.Regexp(t, allPassed, got.stdout)
 	require.Contains(t, l.must(t, "up", "--no-verify").stderr, "no change")
 }
+
+// A database that is being created, and the tables in it, are where a service is most easily left
+// half made. Each moment gets a stack without data.
+func TestAServiceThatIsKilledAtItsFirstStartIsHealedByTheNextUp(t *testing.T) {
+	nightly(t)
+	l := ownLab(t)
+	for _, moment := range []struct {
+		service string
+		after   time.Duration
+	}{
+		{"postgres", 300 * time.Millisecond},
+		{"postgres", time.Second},
+		{"postgres", 3 * time.Second},
+		{"keycloak", 2 * time.Second},
+		{"keycloak", 5 * time.Second},
+		{"keycloak", 8 * time.Second},
+		{"keycloak", 12 * time.Second},
+	} {
+		t.Run(fmt.Sprintf("%s after %s", moment.service, moment.after), func(t *testing.T) {
+			ended, said := startUp(t, l)
+			killMain(t, l.name+"-"+moment.service, moment.after)
+			began := time.Now()
+			err := <-ended
+			t.Logf("the update in which it was killed ended %s later: %v", time.Since(began).Round(time.Second), err)
+			if err != nil {
+				require.Less(t, time.Since(began), time.Minute, "it waited for what is dead\n%s", said)
+				require.Contains(t, said.String(), l.name+"-"+moment.service)
+			}
+
+			require.Regexp(t, allPassed, l.must(t, "up").stdout)
+			require.Contains(t, l.must(t, "up", "--no-verify").stderr, "no change")
+			l.must(t, "destroy", "--delete-data", "--yes")
+		})
+	}
+}
+
+// startUp starts an update. What it wrote is to be read once it has ended.
+func startUp(t *testing.T, l *lab) (<-chan error, *bytes.Buffer) {
+	t.Helper()
+	command, said := l.command(t.Context(), "up", "--no-verify"), new(bytes.Buffer)
+	command.Stderr = said
+	require.NoError(t, command.Start())
+	ended := make(chan error, 1)
+	go func() { ended <- command.Wait() }()
+	return ended, said
+}
+
+// killMain kills a container's first process, as the kernel does, when it has run for so long.
+func killMain(t *testing.T, name string, after time.Duration) {
+	t.Helper()
+	api := openEngine(t).API()
+	require.Eventually(t, func() bool {
+		seen, err := api.ContainerInspect(t.Context(), name)
+		if err != nil || !seen.State.Running || seen.State.Pid == 0 {
+			return false
+		}
+		started, err := time.Parse(time.RFC3339Nano, seen.State.StartedAt)
+		require.NoError(t, err)
+		if time.Since(started) < after {
+			return false
+		}
+		require.NoError(t, syscall.Kill(seen.State.Pid, syscall.SIGKILL))
+		return true
+	}, 5*time.Minute, 20*time.Millisecond)
+}
