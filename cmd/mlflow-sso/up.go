@@ -48,11 +48,9 @@ Progress is written to standard error, the check results and the URLs to standar
 			if err != nil || noVerify {
 				return err
 			}
-			settings, err := lifecycle.Settings(which.selection())
-			if err != nil {
+			if wanted, err := proofWanted(*which); err != nil {
 				return err
-			}
-			if settings.Proof != loginproof.Never {
+			} else if wanted {
 				if err := verifyOutputs(cmd.Context(), streamsOf(cmd), deployed, asTable); err != nil {
 					return err
 				}
@@ -67,6 +65,13 @@ Progress is written to standard error, the check results and the URLs to standar
 		"go on although volumes of the stack are missing, which are created empty, or do not\nhave its label, which are used as they are; nothing is deleted")
 	command.Flags().BoolVar(&options.Unrehearsed, "skip-rehearsal", false, "apply new versions of services without upgrade: no rehearsal, no rollback")
 	return command
+}
+
+// proofWanted says whether the settings want the logins proved. up does that in every run, also
+// where nothing has changed.
+func proofWanted(which stackFlags) (bool, error) {
+	settings, err := lifecycle.Settings(which.selection())
+	return err == nil && settings.Proof != loginproof.Never, err
 }
 
 // freshen sets the day of Debian's packages in the stack file, so that plain Pulumi and other
