@@ -37,6 +37,14 @@ type Result struct {
 	Docs string
 }
 
+// lackingPrefix begins the reason of a check that did not run because of others.
+const lackingPrefix = "needs "
+
+// Follows says whether the check did not run because another one did not pass.
+func (r Result) Follows() bool {
+	return r.Status == StatusNotRun && strings.HasPrefix(r.Reason, lackingPrefix)
+}
+
 // Text says in a few words what came of the check, such as "groups-claim failed: got none, wanted
 // mlflow-users; next: docker logs --tail 50 dev-mlflow".
 func (r Result) Text() string {

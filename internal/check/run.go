@@ -97,7 +97,7 @@ func (r *run) begin(ctx context.Context, c Check) (Result, bool) {
 	case ctx.Err() != nil && !c.Always:
 		result.Reason = "interrupted before it began"
 	case len(lacking) > 0:
-		result.Reason = "needs " + strings.Join(lacking, " and ") + ", which did not pass"
+		result.Reason = lackingPrefix + strings.Join(lacking, " and ") + ", which did not pass"
 	case c.Blocked != nil:
 		result.Reason = c.Blocked()
 	}

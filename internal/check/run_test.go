@@ -168,3 +168,22 @@ func TestASuiteWhoseChecksCannotRunIsInvalid(t *testing.T) {
 		Check{ID: "d", Run: holds, Concurrent: true}, Check{ID: "e", Run: holds, Concurrent: true, Needs: []ID{"d"}},
 	).Validate())
 }
+
+func TestOnlyACheckThatLacksOthersFollowsFromThem(t *testing.T) {
+	passes := func(context.Context) (Outcome, error) { return Outcome{}, nil }
+	suite := Suite{Timeout: time.Second, Checks: []Check{
+		{ID: "first", Run: func(context.Context) (Outcome, error) { return Outcome{}, MismatchNext("a", "b", "do c") }},
+		{ID: "second", Run: passes, Needs: []ID{"first"}},
+		{ID: "third", Run: passes, Blocked: func() string { return "it is down" }},
+	}}
+	var follow []ID
+	done := suite.Run(t.Context(), Observer{})
+	for _, c := range done.Checks {
+		if c.Follows() {
+			follow = append(follow, c.ID)
+		}
+	}
+	require.Equal(t, []ID{"second"}, follow)
+	require.Equal(t, "first failed: got a, wanted b; next: do c", done.Checks[0].Text())
+	require.Equal(t, "third not run: it is down", done.Checks[2].Text())
+}

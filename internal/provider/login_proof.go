@@ -190,19 +190,20 @@ func (p *loginProofs) faults(ctx context.Context, urn resource.URN, inputs resou
 
 // faultsOf are the checks that failed in their own words, and what that means for the update.
 func faultsOf(done check.Report) (reasons []string) {
-	failed, waiting := done.With(check.StatusFailed), done.With(check.StatusNotRun)
-	for _, c := range failed {
+	failed, left := done.With(check.StatusFailed), done.With(check.StatusNotRun)
+	var follow []string
+	for _, c := range slices.Concat(failed, left) {
+		if c.Follows() {
+			follow = append(follow, string(c.ID))
+			continue
+		}
 		reasons = append(reasons, c.Text())
 	}
-	var left []string
-	for _, c := range waiting {
-		left = append(left, c.Text())
-	}
-	if len(left) > 0 {
-		reasons = append(reasons, strings.Join(left, "\n"))
+	if len(follow) > 0 {
+		reasons = append(reasons, "not run, since they need checks that did not pass: "+strings.Join(follow, ", "))
 	}
 	return append(reasons, fmt.Sprintf("the logins are not proved: %d of %d checks failed, %d not run. What the update has made stays, and the next `pulumi up` proves again",
-		len(failed), len(done.Checks), len(waiting)))
+		len(failed), len(done.Checks), len(left)))
 }
 
 // proveLogins runs the checks of `verify`, once every container is ready.

@@ -111,6 +111,7 @@ func TestAFailedProofFailsTheUpdateInTheWordsOfTheChecksAndIsRepeated(t *testing
 		{ID: "login-member", Status: check.StatusPassed},
 		{ID: "groups-claim", Status: check.StatusFailed, Got: "no claim groups", Wanted: "mlflow-users", Next: "in Keycloak, check the mapper"},
 		{ID: "unsigned-token", Status: check.StatusNotRun, Reason: "needs groups-claim, which did not pass"},
+		{ID: "identity-sync", Status: check.StatusNotRun, Reason: "could not run, its control failed: no answer"},
 	}
 	_, err := a.create(t, inputs)
 	require.Error(t, err)
@@ -119,8 +120,9 @@ func TestAFailedProofFailsTheUpdateInTheWordsOfTheChecksAndIsRepeated(t *testing
 	require.Equal(t, loginProofID, failed.GetId())
 	said := strings.Join(failed.GetReasons(), "\n")
 	require.Contains(t, said, "groups-claim failed: got no claim groups, wanted mlflow-users; next: in Keycloak, check the mapper")
-	require.Contains(t, said, "unsigned-token not run: needs groups-claim")
-	require.Contains(t, said, "1 of 3 checks failed, 1 not run")
+	require.Contains(t, said, "did not pass: unsigned-token")
+	require.Contains(t, said, "identity-sync not run: could not run, its control failed: no answer")
+	require.Contains(t, said, "1 of 4 checks failed, 2 not run")
 	require.NotContains(t, said, "login-member")
 	require.NotContains(t, said, proofSecret)
 
