@@ -13,10 +13,25 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow_oidc_auth import auth
 from mlflow_oidc_auth.app import app
 from mlflow_oidc_auth.cache import factory, redis_backend
+from mlflow_oidc_auth.hooks import after_request
 from mlflow_oidc_auth.middleware import AuthMiddleware, auth_middleware, workspace_context_middleware
 from mlflow_oidc_auth.routers import auth as routes
+from mlflow_oidc_auth.routers import user_permissions
 from mlflow_oidc_auth.validators import experiment
-from mlflow_sso import atomic_batches, auth_unavailable, connection_limits, fast_path, job_refusals, jwks_cache, logout_metadata, resilient_cache, slow_client_timeout, tcp_nodelay
+from mlflow_sso import (
+    atomic_batches,
+    auth_unavailable,
+    connection_limits,
+    fast_path,
+    job_refusals,
+    jwks_cache,
+    logout_metadata,
+    narrowed_searches,
+    resilient_cache,
+    slow_client_timeout,
+    tcp_nodelay,
+    whole_lists,
+)
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from uvicorn import config
@@ -90,6 +105,11 @@ CASES = [
     ("logout_metadata", "address of the logout", [mock.patch.object(routes, "LOGOUT", "/sign-out")], logout_metadata.expect),
     ("logout_metadata, another reading", "server_metadata", [source(routes, 'getattr(oauth.oidc, "server_metadata", {})', "oauth.metadata()")], logout_metadata.expect),
     ("logout_metadata, by itself", "is no longer needed", [mock.patch.object(routes, "logout", loading)], logout_metadata.expect),
+    ("narrowed_searches, another condition", "_experiment_where_clauses", [mock.patch.object(SqlAlchemyStore, "_search_experiments", nothing)], narrowed_searches.expect),
+    ("narrowed_searches, another filter", "_top_up_page", [mock.patch.object(after_request, "_filter_search_logged_models", nothing)], narrowed_searches.expect),
+    ("narrowed_searches, by itself", "is no longer needed", [mock.patch.object(after_request, "_top_up_page", nothing)], narrowed_searches.expect),
+    ("whole_lists, a new list", "search_experiments()", [source(user_permissions, "all_experiments = tracking_store.search_experiments()", "pass")], whole_lists.expect),
+    ("whole_lists, by itself", "is no longer needed", [mock.patch.object(user_permissions, "fetch_all_experiments", nothing, create=True)], whole_lists.expect),
     ("resilient_cache, a method", "methods of", [mock.patch.object(redis_backend.RedisCacheBackend, "get_many", nothing, create=True)], resilient_cache.expect),
     ("resilient_cache, parameters", "parameters of", [mock.patch.object(redis_backend.RedisCacheBackend, "set", nothing)], resilient_cache.expect),
     ("resilient_cache, made otherwise", "get_cache_backend", [], lambda: resilient_cache.expect(made=mock.create_autospec(factory.get_cache_backend))),
