@@ -14,6 +14,7 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
 	"github.com/mlflow-sso/mlflow-sso/components/keycloak"
+	"github.com/mlflow-sso/mlflow-sso/components/loginproof"
 	"github.com/mlflow-sso/mlflow-sso/contract/address"
 )
 
@@ -30,6 +31,9 @@ type Config struct {
 	ProtectData bool `json:"protectData"`
 	// RestartPolicy is Docker's: what happens when a container ends.
 	RestartPolicy string `json:"restartPolicy"`
+	// Proof is when an update proves the logins with the checks of `mlflow-sso verify`:
+	// onChange (something has changed since the last proof), always or never.
+	Proof string `json:"proof"`
 
 	MLflow       MLflow       `json:"mlflow"`
 	Keycloak     Keycloak     `json:"keycloak"`
@@ -252,6 +256,7 @@ func (c *Config) Published() []Published {
 func defaults() *Config {
 	return &Config{
 		RestartPolicy: "unless-stopped",
+		Proof:         loginproof.OnChange,
 		MLflow:        MLflow{Port: 5000, Workers: 2, MemoryMB: 2048, DefaultPermission: "NO_PERMISSIONS", TrashRetention: 30 * 24 * time.Hour},
 		Keycloak:      Keycloak{Port: 8080, MemoryMB: 1024, StartMode: keycloak.Production, PermanentAdmin: true},
 		Edge: Edge{

@@ -44,6 +44,7 @@ func TestLeastSettingsGiveTheDocumentedDefaults(t *testing.T) {
 	require.Equal(t, "some-stack", c.Name)
 	require.False(t, c.ProtectData)
 	require.Equal(t, "unless-stopped", c.RestartPolicy)
+	require.Equal(t, "onChange", c.Proof)
 	require.Equal(t, 5000, c.MLflow.Port)
 	require.Equal(t, "http://localhost:5000", c.MLflow.PublicURL.String())
 	require.Equal(t, 2, c.MLflow.Workers)
@@ -92,6 +93,7 @@ func TestEveryMistakeNamesItsKeyWhatWasGotAndWhatIsWanted(t *testing.T) {
 		"bool":                {localhost, "protectData", `"yes"`, []string{"mlflow-sso:protectData", `got "yes"`, "want true or false"}},
 		"bool as a number":    {localhost, "protectData", "1", []string{"mlflow-sso:protectData", "got 1", "want true or false"}},
 		"restart":             {localhost, "restartPolicy", "sometimes", []string{"mlflow-sso:restartPolicy", `got "sometimes"`, "unless-stopped"}},
+		"proof":               {localhost, "proof", "sometimes", []string{"mlflow-sso:proof", `got "sometimes"`, "onChange, always, never"}},
 		"object expected":     {localhost, "postgres", "512", []string{"mlflow-sso:postgres", "got 512", "want an object"}},
 		"list for an object":  {localhost, "postgres", "[]", []string{"mlflow-sso:postgres", "got []", "want an object"}},
 		"broken JSON":         {localhost, "redis", "{", []string{"mlflow-sso:redis", "got {", "want an object"}},

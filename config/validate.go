@@ -12,6 +12,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
 	"github.com/mlflow-sso/mlflow-sso/components/edge"
 	"github.com/mlflow-sso/mlflow-sso/components/keycloak"
+	"github.com/mlflow-sso/mlflow-sso/components/loginproof"
 	"github.com/mlflow-sso/mlflow-sso/components/mlflow"
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
 	"github.com/mlflow-sso/mlflow-sso/contract/address"
@@ -67,6 +68,7 @@ func (v *validation) values(c *Config) {
 		v.fail("name", "got %q, want lower-case words joined by hyphens, at most %d characters", c.Name, maxNameLength)
 	}
 	v.oneOf("restartPolicy", c.RestartPolicy, restartPolicies)
+	v.oneOf("proof", c.Proof, loginproof.Modes())
 
 	v.between("mlflow.port", c.MLflow.Port, 1, 65535)
 	v.between("mlflow.workers", c.MLflow.Workers, 1, 64)

@@ -61,6 +61,7 @@ func (a *Args) Validate() error {
 type Platform struct {
 	pulumi.ResourceState
 
+	name         string
 	config       *config.Config
 	credentials  *credentials.Credentials
 	network      *network.Network
@@ -76,6 +77,8 @@ type Platform struct {
 	mlflow       *mlflow.Server
 	identitySync *identitysync.Sidecar
 	backup       *backup.Backup // nil without a backup
+	versions     pulumi.StringMap
+	registered   *registrations
 }
 
 // New makes the stack. With an error from args nothing is registered.
@@ -83,13 +86,19 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	if err := args.Validate(); err != nil {
 		return nil, fmt.Errorf("platform %q: %w", name, err)
 	}
-	p := &Platform{config: args.Config}
-	if err := ctx.RegisterComponentResource(TypeToken, name, p, opts...); err != nil {
+	versions, err := versionOutputs(args.Config, args.Images)
+	if err != nil {
+		return nil, fmt.Errorf("platform %q: %w", name, err)
+	}
+	p := &Platform{name: name, config: args.Config, versions: versions}
+	p.registered = newRegistrations(p)
+	if err := ctx.RegisterComponentResource(TypeToken, name, p, append(opts, p.registered.option())...); err != nil {
 		return nil, fmt.Errorf("platform %q: %w", name, err)
 	}
 	steps := []func(*pulumi.Context, ...pulumi.ResourceOption) error{
 		p.makeCredentials, p.makeNetwork, p.imagesFrom(args.Images),
 		p.connectExternal, p.makePostgres, p.makeRedis, p.makeKeycloak, p.makeEdge, p.makeRealm, p.makeUsers, p.makeIdentityProviders, p.makeMLflow, p.makeIdentitySync, p.makePermissions, p.makeBackup,
+		p.makeLoginProof,
 	}
 	for _, step := range steps {
 		if err := step(ctx, childopts.Options(p)...); err != nil {

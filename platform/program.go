@@ -37,11 +37,6 @@ func Program(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	versions, err := p.versionOutputs(ImagesFolder)
-	if err != nil {
-		return err
-	}
-	ctx.Export("versions", versions)
 	for name, value := range p.outputs() {
 		ctx.Export(name, value)
 	}
@@ -62,6 +57,7 @@ func (p *Platform) outputs() pulumi.Map {
 	}
 	all := pulumi.Map{
 		"deployment": pulumi.String(p.config.Name),
+		"versions":   p.versions,
 		"mlflow":     p.mlflowOutputs(),
 		"keycloak": pulumi.Map{
 			"container": p.keycloak.Container,

@@ -46,7 +46,7 @@ func Versions(c *config.Config, folder string) (map[string]string, error) {
 	return versions, nil
 }
 
-func (p *Platform) versionOutputs(folder string) (pulumi.StringMap, error) {
-	versions, err := Versions(p.config, folder)
+func versionOutputs(c *config.Config, folder string) (pulumi.StringMap, error) {
+	versions, err := Versions(c, folder)
 	return pulumi.ToStringMap(versions), err
 }

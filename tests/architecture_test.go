@@ -33,6 +33,7 @@ var allowed = map[string][]string{
 	"credentials":        nil,
 	"identity":           nil,
 	"image":              nil,
+	"loginproof":         nil,
 	"network":            nil,
 	"postgres":           nil,
 	"redis":              nil,

@@ -85,6 +85,10 @@ var mutations = []mutation{
 	{"the health check is curl", "components/internal/container/container.go", `{"CMD", "healthcheck"}`, `{"CMD", "curl"}`, "TestEleven02HealthChecksNeedNothingThatAnImageMayLack"},
 	{"what takes snapshots may change the artifacts", "components/backup/backup.go", `args.Artifacts, []string{ArtifactPath}`, `args.Artifacts, nil`, "TestWhatTakesSnapshotsCannotChangeWhatItReads"},
 	{"what takes snapshots owns the databases", "platform/backup.go", `args.Databases, args.Data = p.postgres.Read, p.network.Data`, `args.Data = p.network.Data`, "TestCredentialsOfSnapshotsAreGivenToThoseWhoNeedThemAndToNobodyElse"},
+	{"the proof waits for nothing", "platform/login_proof.go", `"id": one.resource.ID(), `, ``, "TestTheProofComesLast"},
+	{"a changed setting needs no proof", "platform/login_proof.go", `, "inputs": one.inputs`, ``, "TestTheProofIsOutdatedByAChangeOfWhateverItDependsOn"},
+	{"the outputs are given to the proof in clear", "components/loginproof/loginproof.go", `pulumi.ToSecret(pulumi.JSONMarshal(args.Outputs))`, `pulumi.Unsecret(pulumi.JSONMarshal(args.Outputs))`, "TestTheProofIsGivenTheOutputsAsOneSecret"},
+	{"a digest is in clear", "components/loginproof/loginproof.go", `marked[name] = pulumi.ToSecret(digest)`, `marked[name] = pulumi.Unsecret(digest.ToStringOutput())`, "TestTheProofIsOutdatedByAChangeOfWhateverItDependsOn"},
 	{"snapshots in a folder have a way out", "platform/backup.go", `if p.postgres == nil || set.S3 != nil {`, `if true {`, "TestOnlySnapshotsThatLeaveTheHostHaveAWayOut"},
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/components/edge"
 	"github.com/mlflow-sso/mlflow-sso/components/hostvolume"
+	"github.com/mlflow-sso/mlflow-sso/components/loginproof"
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 )
@@ -22,7 +23,8 @@ func newUpCommand(which *stackFlags) *cobra.Command {
 		Use:   "up",
 		Short: "Deploy a stack, or apply its changed settings, and verify the logins",
 		Long: `up prepares this machine if necessary (see bootstrap), deploys the stack, and verifies that
-authorized users can log in and everybody else is refused (see verify).
+authorized users can log in and everybody else is refused (see verify), unless the setting
+proof is never.
 
 up is idempotent: it changes only what differs from the settings, completes an interrupted
 run, and never deletes data. It stops if a volume of the stack is missing, or was not made by
@@ -46,8 +48,12 @@ Progress is written to standard error, the check results and the URLs to standar
 			if err != nil || noVerify {
 				return err
 			}
-			if err := verifyOutputs(cmd.Context(), streamsOf(cmd), deployed, asTable); err != nil {
+			if wanted, err := proofWanted(*which); err != nil {
 				return err
+			} else if wanted {
+				if err := verifyOutputs(cmd.Context(), streamsOf(cmd), deployed, asTable); err != nil {
+					return err
+				}
 			}
 			return printAddresses(cmd.OutOrStdout(), *which, deployed)
 		},
@@ -59,6 +65,13 @@ Progress is written to standard error, the check results and the URLs to standar
 		"go on although volumes of the stack are missing, which are created empty, or do not\nhave its label, which are used as they are; nothing is deleted")
 	command.Flags().BoolVar(&options.Unrehearsed, "skip-rehearsal", false, "apply new versions of services without upgrade: no rehearsal, no rollback")
 	return command
+}
+
+// proofWanted says whether the settings want the logins proved. up does that in every run, also
+// where nothing has changed.
+func proofWanted(which stackFlags) (bool, error) {
+	settings, err := lifecycle.Settings(which.selection())
+	return err == nil && settings.Proof != loginproof.Never, err
 }
 
 // freshen sets the day of Debian's packages in the stack file, so that plain Pulumi and other

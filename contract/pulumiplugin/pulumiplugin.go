@@ -22,6 +22,9 @@ const (
 	Folder = "plugin"
 	// FolderVariable is the environment variable in which the tool passes another folder.
 	FolderVariable = "MLFLOW_SSO_PLUGIN_FOLDER"
+	// DeferVariable is the environment variable with which the tool leaves the proof of the logins
+	// out of an update: it runs the checks itself, after its last step, or the user has asked for none.
+	DeferVariable = "MLFLOW_SSO_DEFER_PROOF"
 	// Command builds the executable into Folder.
 	Command = "make plugin"
 )

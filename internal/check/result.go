@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -34,6 +35,29 @@ type Result struct {
 	Findings []Finding
 	// Docs is the heading that describes the check.
 	Docs string
+}
+
+// Text says in a few words what came of the check, such as "groups-claim failed: got none, wanted
+// mlflow-users; next: docker logs --tail 50 dev-mlflow".
+func (r Result) Text() string {
+	text := fmt.Sprintf("%s %s", r.ID, r.Status)
+	var why []string
+	if r.Reason != "" {
+		why = append(why, r.Reason)
+	}
+	if r.Got != "" || r.Wanted != "" {
+		why = append(why, "got "+r.Got+", wanted "+r.Wanted)
+	}
+	if r.Detail != "" && len(why) == 0 {
+		why = append(why, r.Detail)
+	}
+	if len(why) > 0 {
+		text += ": " + strings.Join(why, ": ")
+	}
+	if r.Next != "" {
+		text += "; next: " + r.Next
+	}
+	return text
 }
 
 // Finding is something that is wrong, found by a check that looks for many things.

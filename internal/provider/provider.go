@@ -1,8 +1,8 @@
 // Package provider is the project's own Pulumi provider: permissions, service accounts and
-// grants in MLflow, and what Keycloak creates by itself. The tool itself is the plugin's
-// binary, under the name that Pulumi searches for.
+// grants in MLflow, what Keycloak creates by itself, and the proof that the logins work. The
+// tool itself is the plugin's binary, under the name that Pulumi searches for.
 //
-// Everything is done by packages accessclient and adminrealm, so creating what exists takes
+// What is in MLflow and Keycloak is done by packages accessclient and adminrealm, so creating what exists takes
 // it over, and an update that was killed is completed by the next one. Where MLflow or
 // Keycloak does not run, a preview and a refresh go on with what the state says: what is in
 // their databases outlives their containers.
@@ -26,6 +26,7 @@ import (
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 
 	"github.com/mlflow-sso/mlflow-sso/components/identity"
+	"github.com/mlflow-sso/mlflow-sso/components/loginproof"
 	"github.com/mlflow-sso/mlflow-sso/components/permissions"
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/contract/pulumiplugin"
@@ -45,9 +46,16 @@ func IsPlugin() bool { return filepath.Base(os.Args[0]) == pulumiplugin.Binary }
 // Main serves Pulumi until it says to end.
 func Main() error {
 	return pulumiprovider.Main(pulumiplugin.Name, func(host *pulumiprovider.HostClient) (pulumirpc.ResourceProviderServer, error) {
-		return plugin.NewProviderServer(&server{warn: func(ctx context.Context, urn resource.URN, text string) {
-			_ = host.Log(ctx, diag.Warning, urn, text) // Pulumi has gone
-		}}), nil
+		say := func(severity diag.Severity) func(context.Context, resource.URN, string) {
+			return func(ctx context.Context, urn resource.URN, text string) {
+				_ = host.Log(ctx, severity, urn, text) // Pulumi has gone
+			}
+		}
+		proofs := newLoginProofs(os.Getenv(pulumiplugin.DeferVariable) != "")
+		proofs.say, proofs.progress = say(diag.Info), func(ctx context.Context, urn resource.URN, text string) {
+			_ = host.LogStatus(ctx, diag.Info, urn, text)
+		}
+		return plugin.NewProviderServer(&server{warn: say(diag.Warning), proofs: proofs}), nil
 	})
 }
 
@@ -82,7 +90,8 @@ var kinds = map[tokens.Type]kind{
 type server struct {
 	plugin.UnimplementedProvider
 
-	warn func(context.Context, resource.URN, string)
+	warn   func(context.Context, resource.URN, string)
+	proofs *loginProofs
 
 	one sync.Mutex
 	at  target
@@ -102,7 +111,11 @@ func (s *server) GetPluginInfo(context.Context) (plugin.PluginInfo, error) {
 	return plugin.PluginInfo{Version: &version}, nil
 }
 
-func (s *server) SignalCancellation(context.Context) error { return nil }
+// SignalCancellation ends a proof that runs. Changes are not cut off.
+func (s *server) SignalCancellation(context.Context) error {
+	s.proofs.cancel()
+	return nil
+}
 
 func (s *server) Close() error { return nil }
 
@@ -117,6 +130,9 @@ func kindOf(t tokens.Type) (kind, error) {
 }
 
 func (s *server) Check(ctx context.Context, r plugin.CheckRequest) (plugin.CheckResponse, error) {
+	if r.Type == loginproof.TypeToken {
+		return s.proofs.check(r), nil
+	}
 	of, err := kindOf(r.Type)
 	if err != nil {
 		return plugin.CheckResponse{}, err
@@ -131,7 +147,10 @@ func (s *server) Check(ctx context.Context, r plugin.CheckRequest) (plugin.Check
 	return plugin.CheckResponse{Properties: inputs, Failures: failures}, nil
 }
 
-func (s *server) Diff(_ context.Context, r plugin.DiffRequest) (plugin.DiffResponse, error) {
+func (s *server) Diff(ctx context.Context, r plugin.DiffRequest) (plugin.DiffResponse, error) {
+	if r.Type == loginproof.TypeToken {
+		return s.proofs.diff(ctx, r), nil
+	}
 	of, err := kindOf(r.Type)
 	if err != nil {
 		return plugin.DiffResponse{}, err
@@ -154,6 +173,10 @@ func (s *server) Diff(_ context.Context, r plugin.DiffRequest) (plugin.DiffRespo
 }
 
 func (s *server) Create(ctx context.Context, r plugin.CreateRequest) (plugin.CreateResponse, error) {
+	if r.Type == loginproof.TypeToken {
+		state, err := s.proofs.set(ctx, r.URN, r.Properties, r.Preview)
+		return plugin.CreateResponse{ID: loginProofID, Properties: state}, err
+	}
 	if r.Preview {
 		return plugin.CreateResponse{Properties: r.Properties}, nil
 	}
@@ -165,6 +188,10 @@ func (s *server) Create(ctx context.Context, r plugin.CreateRequest) (plugin.Cre
 }
 
 func (s *server) Update(ctx context.Context, r plugin.UpdateRequest) (plugin.UpdateResponse, error) {
+	if r.Type == loginproof.TypeToken {
+		state, err := s.proofs.set(ctx, r.URN, r.NewInputs, r.Preview)
+		return plugin.UpdateResponse{Properties: state}, err
+	}
 	if r.Preview {
 		return plugin.UpdateResponse{Properties: r.NewInputs}, nil
 	}
@@ -191,6 +218,9 @@ func (s *server) set(ctx context.Context, t tokens.Type, inputs resource.Propert
 }
 
 func (s *server) Read(ctx context.Context, r plugin.ReadRequest) (plugin.ReadResponse, error) {
+	if r.Type == loginproof.TypeToken { // there is nothing to compare a proof with
+		return plugin.ReadResponse{ReadResult: plugin.ReadResult{ID: r.ID, Inputs: r.Inputs, Outputs: r.State}}, nil
+	}
 	of, err := kindOf(r.Type)
 	if err != nil {
 		return plugin.ReadResponse{}, err
@@ -215,6 +245,9 @@ func (s *server) Read(ctx context.Context, r plugin.ReadRequest) (plugin.ReadRes
 }
 
 func (s *server) Delete(ctx context.Context, r plugin.DeleteRequest) (plugin.DeleteResponse, error) {
+	if r.Type == loginproof.TypeToken {
+		return plugin.DeleteResponse{}, nil
+	}
 	of, err := kindOf(r.Type)
 	if err != nil || of.ofKeycloak() {
 		return plugin.DeleteResponse{}, err // see keycloakKind

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/components/identity"
+	"github.com/mlflow-sso/mlflow-sso/components/loginproof"
 )
 
 // recorder keeps the inputs of what a program registers.
@@ -50,7 +51,11 @@ func programInputs(t *testing.T) map[string]resource.PropertyMap {
 			Realm: pulumi.String("mlflow"), Username: pulumi.String("demo-admin"), Password: pulumi.String("the second"), Version: "1.2",
 		})
 		require.NoError(t, err)
-		_, err = identity.NewProvider(ctx, "o", &identity.ProviderArgs{URL: "http://127.0.0.1:1", ClientID: "c", Secret: pulumi.String("s")})
+		own, err := identity.NewProvider(ctx, "o", &identity.ProviderArgs{URL: "http://127.0.0.1:1", ClientID: "c", Secret: pulumi.String("s")})
+		require.NoError(t, err)
+		_, err = loginproof.New(ctx, "l", &loginproof.Args{
+			Provider: own, Mode: loginproof.OnChange, Outputs: pulumi.Map{"deployment": pulumi.String("d")}, Triggers: pulumi.StringMap{"realm": pulumi.String("1")},
+		})
 		return err
 	}, pulumi.WithMocks("p", "s", r)))
 	return r.inputs
@@ -224,19 +229,19 @@ func TestTheSchemaHasEveryTypeAndInputThatTheProgramRegisters(t *testing.T) {
 		Provider  object            `json:"provider"`
 	}
 	require.NoError(t, json.Unmarshal(got.Schema, &schema))
-	require.Len(t, schema.Resources, len(kinds))
+	require.Len(t, schema.Resources, len(kinds)+1) // the proof
 	for kind := range kinds {
 		require.Contains(t, schema.Resources, string(kind))
 	}
 	for kind, inputs := range programInputs(t) {
 		described := schema.Provider
-		if slices.Contains(identityTypes, kind) {
+		if slices.Contains(append(slices.Clone(identityTypes), loginproof.TypeToken), kind) {
 			described = schema.Resources[kind]
 		}
 		for name, value := range inputs {
 			property, ok := described.InputProperties[string(name)]
 			require.True(t, ok, "%s of %s", name, kind)
-			require.Equal(t, property.Secret, value.IsSecret(), "%s of %s", name, kind)
+			require.Equal(t, property.Secret, value.ContainsSecrets(), "%s of %s", name, kind)
 		}
 		require.Subset(t, slices.Collect(maps.Keys(toStrings(inputs))), described.RequiredInputs, kind)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 
 	"github.com/mlflow-sso/mlflow-sso/components/identity"
+	"github.com/mlflow-sso/mlflow-sso/components/loginproof"
 	"github.com/mlflow-sso/mlflow-sso/components/permissions"
 	"github.com/mlflow-sso/mlflow-sso/contract/pulumiplugin"
 )
@@ -66,6 +67,7 @@ func schemaOf() map[string]map[string]any {
 			"by":       textField("The access admin that creates it."),
 		}, "group", "user", "serviceAccount", "future", "priority", "by"),
 		identity.AdminRealmType: adminRealmSchema(),
+		loginproof.TypeToken:    loginProofSchema(),
 		identity.BuiltinClientType: object("A client that Keycloak creates in every realm.", map[string]field{
 			"realm": textField(realmName), "clientId": textField("Its client ID."),
 			"enabled": switchField("Whether anybody may log in with it. A missing client counts as disabled."),
@@ -80,6 +82,24 @@ func schemaOf() map[string]map[string]any {
 			"edition": textField("Which root secret and generation the password is of."),
 		}),
 	}
+}
+
+// loginProofSchema has an output that is no input, and keeps no input among the outputs.
+func loginProofSchema() map[string]any {
+	digests := field{"type": "object", "additionalProperties": field{"type": "string"}, "secret": true}
+	described := func(description string) field {
+		f := maps.Clone(digests)
+		f["description"] = description
+		return f
+	}
+	schema := object("The proof that the logins of a stack work: creating or updating it runs the checks of `mlflow-sso verify`.", map[string]field{
+		loginproof.Mode:     textField("When an update runs them: onChange or always."),
+		loginproof.Outputs:  secretField("The stack's outputs, as JSON."),
+		loginproof.Triggers: described("Digests by what they are of: with another one the proof is outdated."),
+	})
+	schema["properties"] = map[string]field{loginproof.Proved: described("The triggers of the last proof; none where it failed or was left out.")}
+	schema["required"] = []string{loginproof.Proved}
+	return schema
 }
 
 func adminRealmSchema() map[string]any {

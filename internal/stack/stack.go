@@ -182,7 +182,7 @@ func open(ctx context.Context, options Options, at place, in source) (*Stack, er
 // environment is what Pulumi gets alongside the caller's own variables, which
 // win: a team has its own state and its own passphrase.
 func (s *Stack) environment() (map[string]string, error) {
-	environment := map[string]string{"PULUMI_BACKEND_URL": s.backend()}
+	environment := map[string]string{"PULUMI_BACKEND_URL": s.backend(), pulumiplugin.DeferVariable: "true"}
 	maps.Copy(environment, s.Environment)
 	if s.Plugin != "" {
 		environment[pulumiplugin.FolderVariable] = s.Plugin

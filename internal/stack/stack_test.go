@@ -74,6 +74,7 @@ func TestTheMirrorNamesThePluginOfTheTool(t *testing.T) {
 	require.Equal(t, []string{"/of/this/build", filepath.Join(root, "other")}, paths(s))
 	environment, err := s.environment()
 	require.NoError(t, err)
+	require.NotEmpty(t, environment[pulumiplugin.DeferVariable], "the tool verifies after its last step, and once")
 	require.Equal(t, "/of/this/build", environment[pulumiplugin.FolderVariable], "the program checks the same folder")
 }
 

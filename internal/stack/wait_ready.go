@@ -6,15 +6,11 @@ import (
 	"time"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/poll"
 )
 
 // A container that Pulumi makes is healthy before Pulumi goes on. One that was
 // stopped and only started again is not waited for.
-const (
-	readyWithin = 5 * time.Minute
-	readyPoll   = 500 * time.Millisecond
-)
+const readyWithin = 5 * time.Minute
 
 // WaitReady waits until every container of the stack is ready.
 func (s *Stack) WaitReady(ctx context.Context, step Step) error {
@@ -34,14 +30,9 @@ func (s *Stack) WaitReady(ctx context.Context, step Step) error {
 
 func (s *Stack) ready(ctx context.Context, step Step, name string) error {
 	var last engine.State
-	err := poll.Until(ctx, readyPoll, 0, func(ctx context.Context) (bool, error) {
-		state, err := s.Docker.State(ctx, name)
-		if err != nil || state.Ready() {
-			return true, err
-		}
+	err := s.Docker.WaitReady(ctx, name, func(state engine.State) {
 		last = state
 		step.Say("waiting for container %s, which is %s %s", name, state.Status, state.Health)
-		return false, nil
 	})
 	if ctx.Err() != nil {
 		return s.notReady(ctx, name, last)

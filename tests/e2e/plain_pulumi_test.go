@@ -136,7 +136,7 @@ func TestPlainPulumiIsTheWholeDeployment(t *testing.T) {
 			require.False(t, strings.HasPrefix(v.Name, l.name+"-"), "%s is left", v.Name)
 		}
 	})
-	p.must(t, "up", "--yes", "--skip-preview", "--stack", l.name)
+	require.Contains(t, p.must(t, "up", "--yes", "--skip-preview", "--stack", l.name), "the logins are proved")
 
 	allChecksPass(t, p.verify(t, l))
 	p.must(t, "up", "--yes", "--skip-preview", "--expect-no-changes", "--stack", l.name)
@@ -144,6 +144,7 @@ func TestPlainPulumiIsTheWholeDeployment(t *testing.T) {
 
 	deployed := p.outputs(t, l)
 	p.secretsAreEncrypted(t, l, deployed)
+	p.brokenLoginFailsTheUpdate(t, l, deployed)
 	p.manualChangesAreReverted(t, l, deployed)
 	p.passwordIsRotated(t, l, deployed)
 	allChecksPass(t, p.verify(t, l))
@@ -155,6 +156,28 @@ func allChecksPass(t *testing.T, got check.Report) {
 	for _, c := range got.Checks {
 		require.Equal(t, check.StatusPassed, c.Status, "%s: got %s, want %s", c.ID, c.Got, c.Wanted)
 	}
+}
+
+// An update of something else finds a login that was broken since, and says what is wrong until
+// that is fixed.
+func (p *plainPulumi) brokenLoginFailsTheUpdate(t *testing.T, l *lab, deployed outputs.Stack) {
+	t.Helper()
+	deleteMapper(t, deployed, "groups")
+	p.must(t, "config", "set", "--path", "mlflow-sso:credentials.generations.demo/outsider", "2", "--stack", l.name)
+	require.Contains(t, p.must(t, "preview", "--stack", l.name), "LoginProof")
+	for _, attempt := range []string{"with a change", "without one, since the last proof failed"} {
+		said, err := p.run(t, "up", "--yes", "--skip-preview", "--stack", l.name)
+		require.Error(t, err, attempt)
+		require.Contains(t, said, "login-member failed: ", attempt)
+		require.Contains(t, said, "the logins are not proved", attempt)
+		for _, user := range p.outputs(t, l).DemoUsers {
+			require.False(t, strings.Contains(said, user.Password), "a password is printed")
+		}
+	}
+	require.False(t, deployed.DemoUsers[2].Password == p.outputs(t, l).DemoUsers[2].Password, "the rest of the update stays")
+
+	require.Contains(t, p.must(t, "up", "--refresh", "--yes", "--skip-preview", "--stack", l.name), "the logins are proved")
+	p.must(t, "up", "--yes", "--skip-preview", "--expect-no-changes", "--stack", l.name)
 }
 
 // Each change is what an administrator may do in Keycloak's console.

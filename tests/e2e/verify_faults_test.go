@@ -44,18 +44,24 @@ func changeClient(t *testing.T, stack outputs.Stack, change func(*gocloak.Client
 // removeMapper takes a mapper off MLflow's client until the end of the test.
 func removeMapper(t *testing.T, stack outputs.Stack, name string) {
 	t.Helper()
+	mapper := deleteMapper(t, stack, name)
+	t.Cleanup(func() {
+		client, token := keycloakAdmin(t, stack)
+		_, err := client.CreateClientProtocolMapper(context.Background(), token, stack.Realm.Name, *oidcClient(t, stack).ID, mapper)
+		require.NoError(t, err)
+	})
+}
+
+// deleteMapper deletes a mapper of MLflow's client, and returns it.
+func deleteMapper(t *testing.T, stack outputs.Stack, name string) gocloak.ProtocolMapperRepresentation {
+	t.Helper()
 	id := *oidcClient(t, stack).ID
 	mappers := *oidcClient(t, stack).ProtocolMappers
 	at := slices.IndexFunc(mappers, func(m gocloak.ProtocolMapperRepresentation) bool { return gocloak.PString(m.Name) == name })
 	require.GreaterOrEqual(t, at, 0, "no mapper %s", name)
-	mapper := mappers[at]
-	t.Cleanup(func() {
-		client, token := keycloakAdmin(t, stack)
-		_, err := client.CreateClientProtocolMapper(context.Background(), token, stack.Realm.Name, id, mapper)
-		require.NoError(t, err)
-	})
 	client, token := keycloakAdmin(t, stack)
-	require.NoError(t, client.DeleteClientProtocolMapper(t.Context(), token, stack.Realm.Name, id, *mapper.ID))
+	require.NoError(t, client.DeleteClientProtocolMapper(t.Context(), token, stack.Realm.Name, id, *mappers[at].ID))
+	return mappers[at]
 }
 
 func TestWithoutTheGroupsMapperNobodyGetsInAndTheProofSaysSo(t *testing.T) {

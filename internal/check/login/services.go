@@ -45,25 +45,42 @@ func (p *proof) redis(ctx context.Context, what string) (string, error) {
 	return strings.TrimSpace(result.Stdout + "\n" + result.Stderr), nil
 }
 
+// cacheAttempts is how often the check searches for a decision. One that was cached half a minute ago can
+// expire, and identity sync can flush the cache, between MLflow's answer and the scan of Redis.
+const cacheAttempts = 3
+
 // checkPermissionCache makes MLflow decide about a permission of the member and
 // finds the decision in Redis.
 func (p *proof) checkPermissionCache(ctx context.Context) (string, error) {
+	for attempt := 1; ; attempt++ {
+		keys, mine, said, err := p.cachedDecisions(ctx)
+		switch {
+		case err != nil:
+			return "", err
+		case mine > 0:
+			return fmt.Sprintf("decisions about permissions in Redis: %d, about the member: %d", keys, mine), nil
+		case attempt == cacheAttempts:
+			return "", check.Mismatch(fmt.Sprintf("%d decisions in Redis, none about the member (redis-cli says %q)", keys, said), "at least one about the member")
+		}
+	}
+}
+
+// cachedDecisions counts the decisions in Redis, and those about the member, after one; said is
+// the first line of the answer.
+func (p *proof) cachedDecisions(ctx context.Context) (keys, mine int, said string, err error) {
 	page, err := p.Member.Browser.Fetch(ctx, http.MethodGet, p.Stack.MLflow.URL+experimentPath, nil, nil)
 	if err != nil {
-		return "", err
+		return 0, 0, "", err
 	}
 	if page.Status != http.StatusOK && page.Status != http.StatusForbidden {
-		return "", check.Mismatch(fmt.Sprintf("%d for the default experiment, asked for by the member", page.Status), "200 or 403, a decision")
+		return 0, 0, "", check.Mismatch(fmt.Sprintf("%d for the default experiment, asked for by the member", page.Status), "200 or 403, a decision")
 	}
 	out, err := p.redis(ctx, scan)
 	if err != nil {
-		return "", err
+		return 0, 0, "", err
 	}
-	keys, mine := judgeCacheKeys(out, p.Member.Email)
-	if mine == 0 {
-		return "", check.Mismatch(fmt.Sprintf("%d decisions in Redis, none about the member (redis-cli says %q)", keys, firstLine(out)), "at least one about the member")
-	}
-	return fmt.Sprintf("decisions about permissions in Redis: %d, about the member: %d", keys, mine), nil
+	keys, mine = judgeCacheKeys(out, p.Member.Email)
+	return keys, mine, firstLine(out), nil
 }
 
 // judgeCacheKeys counts the decisions among the lines of a scan, and those that

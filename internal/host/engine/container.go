@@ -3,9 +3,12 @@ package engine
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/poll"
 )
 
 // State is the condition of a container as a person would ask for it.
@@ -50,4 +53,20 @@ func (e *Engine) State(ctx context.Context, name string) (State, error) {
 		}
 	}
 	return state, nil
+}
+
+// readyPoll is the time between two inspections of a container that is waited for.
+const readyPoll = 500 * time.Millisecond
+
+// WaitReady waits until a container is ready, and calls waiting with each state before that. A
+// container that does not exist is not waited for.
+func (e *Engine) WaitReady(ctx context.Context, name string, waiting func(State)) error {
+	return poll.Until(ctx, readyPoll, 0, func(ctx context.Context) (bool, error) {
+		state, err := e.State(ctx, name)
+		if err != nil || state.Ready() {
+			return true, err
+		}
+		waiting(state)
+		return false, nil
+	})
 }

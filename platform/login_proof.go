@@ -1,0 +1,85 @@
+package platform
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-sso/mlflow-sso/components/loginproof"
+)
+
+// makeLoginProof is the last step: the proof depends on everything else.
+func (p *Platform) makeLoginProof(ctx *pulumi.Context, opts ...pulumi.ResourceOption) error {
+	if p.config.Proof == loginproof.Never {
+		return nil
+	}
+	_, err := loginproof.New(ctx, p.name+"-login-proof", &loginproof.Args{
+		Provider: p.realm.OwnProvider, Mode: p.config.Proof, Outputs: p.outputs(), Triggers: p.registered.digests(),
+	}, append(opts, pulumi.DeletedWith(p.keycloak.Admin.Server))...)
+	return err
+}
+
+// registrations are the resources of a platform, by the child that they are part of. Whatever is
+// registered is among them, so nothing that a later version adds is forgotten.
+type registrations struct {
+	whole pulumi.Resource
+	// part is the name of the child that a resource is, or is part of.
+	part map[pulumi.Resource]string
+	// made are those that are no components, by part, type and name.
+	made map[string]map[string]registration
+}
+
+// registration is one resource. It has an ID only after it was noted.
+type registration struct {
+	resource pulumi.CustomResource
+	inputs   pulumi.Input
+}
+
+func newRegistrations(whole pulumi.Resource) *registrations {
+	return &registrations{whole: whole, part: map[pulumi.Resource]string{}, made: map[string]map[string]registration{}}
+}
+
+// option has Pulumi call note for the platform and all that it consists of.
+func (r *registrations) option() pulumi.ResourceOption {
+	return pulumi.Transformations([]pulumi.ResourceTransformation{r.note})
+}
+
+// note changes nothing.
+func (r *registrations) note(args *pulumi.ResourceTransformationArgs) *pulumi.ResourceTransformationResult {
+	if args.Resource == r.whole {
+		return nil
+	}
+	part := args.Name
+	if options, err := pulumi.NewResourceOptions(args.Opts...); err == nil && r.part[options.Parent] != "" {
+		part = r.part[options.Parent]
+	}
+	r.part[args.Resource] = part
+	made, ok := args.Resource.(pulumi.CustomResource)
+	if !ok {
+		return nil
+	}
+	if r.made[part] == nil {
+		r.made[part] = map[string]registration{}
+	}
+	r.made[part][args.Type+" "+args.Name] = registration{made, args.Props}
+	return nil
+}
+
+// digests are of the resources of each part: another one means that something was created,
+// changed, replaced or removed there. An ID is part of it, since a container that was removed
+// manually is created again with the same inputs.
+func (r *registrations) digests() pulumi.StringMap {
+	all := pulumi.StringMap{}
+	for part, made := range r.made {
+		whole := pulumi.Map{}
+		for name, one := range made {
+			whole[name] = pulumi.Map{"id": one.resource.ID(), "inputs": one.inputs}
+		}
+		all[part] = pulumi.JSONMarshal(whole).ApplyT(func(text string) string {
+			sum := sha256.Sum256([]byte(text))
+			return hex.EncodeToString(sum[:16])
+		}).(pulumi.StringOutput)
+	}
+	return all
+}
