@@ -107,6 +107,7 @@ lint: $(lint) $(actionlint) $(ruff) ## the linters of .golangci.yml, of workflow
 .PHONY: unit
 unit: ## all tests that need neither Docker nor Pulumi
 	go test $(race) -shuffle=on -count=1 ./...
+	cd images/edge/caddy && go test -mod=readonly -shuffle=on -count=1 ./...
 
 .PHONY: plugin-schemas
 plugin-schemas: ## compare the vendors' plugins that are built here with the SDKs, property by property

@@ -78,6 +78,8 @@ type MLflow struct {
 	Gateway *Gateway `json:"gateway"`
 	// Webhooks turns webhooks on, for the hosts that it names. If it is absent, they are off.
 	Webhooks *Webhooks `json:"webhooks"`
+	// TrashRetention is the time for which `mlflow-sso clean` keeps what is in MLflow's trash.
+	TrashRetention time.Duration `json:"trashRetention"`
 	// Contact is whom users ask who may not log in or see something: an e-mail address or an
 	// https URL. Pages that refuse a user show it.
 	Contact string `json:"contact"`
@@ -255,7 +257,7 @@ func defaults() *Config {
 	return &Config{
 		RestartPolicy: "unless-stopped",
 		Proof:         loginproof.OnChange,
-		MLflow:        MLflow{Port: 5000, Workers: 2, MemoryMB: 2048, DefaultPermission: "NO_PERMISSIONS"},
+		MLflow:        MLflow{Port: 5000, Workers: 2, MemoryMB: 2048, DefaultPermission: "NO_PERMISSIONS", TrashRetention: 30 * 24 * time.Hour},
 		Keycloak:      Keycloak{Port: 8080, MemoryMB: 1024, StartMode: keycloak.Production, PermanentAdmin: true},
 		Edge: Edge{
 			Certificates:  NoEdge,

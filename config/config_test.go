@@ -107,6 +107,7 @@ func TestEveryMistakeNamesItsKeyWhatWasGotAndWhatIsWanted(t *testing.T) {
 		"Java needs memory":   {localhost, "keycloak", `{"publicURL":"http://localhost:8080","memoryMB":128}`, []string{"mlflow-sso:keycloak.memoryMB", "got 128", "want 750 to"}},
 		"cache":               {localhost, "redis", `{"memoryMB":8}`, []string{"mlflow-sso:redis.memoryMB", "got 8", "want 32 to"}},
 		"contact":             {localhost, "mlflow", `{"publicURL":"http://localhost:5000","contact":"ask Ada"}`, []string{"mlflow-sso:mlflow.contact", `got "ask Ada"`, "https"}},
+		"trash kept briefly":  {localhost, "mlflow", `{"publicURL":"http://localhost:5000","trashRetention":"1m"}`, []string{"mlflow-sso:mlflow.trashRetention", "got 1m0s", "want 1h to 87840h"}},
 		"contact over http":   {localhost, "mlflow", `{"publicURL":"http://localhost:5000","contact":"http://example.com/help"}`, []string{"mlflow-sso:mlflow.contact", "https"}},
 		"permission":          {localhost, "mlflow", `{"publicURL":"http://localhost:5000","defaultPermission":"WRITE"}`, []string{"mlflow-sso:mlflow.defaultPermission", `got "WRITE"`, "NO_PERMISSIONS"}},
 		"text for a URL":      {localhost, "mlflow", `{"publicURL":5000}`, []string{"mlflow-sso:mlflow.publicURL", "got 5000", "want a text"}},

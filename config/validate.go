@@ -78,6 +78,9 @@ func (v *validation) values(c *Config) {
 	if err := mlflow.CheckContact(c.MLflow.Contact); err != nil {
 		v.fail("mlflow.contact", "got %q, %v", c.MLflow.Contact, err)
 	}
+	if d := c.MLflow.TrashRetention; d < time.Hour || d > 10*366*24*time.Hour || d%time.Second != 0 {
+		v.fail("mlflow.trashRetention", "got %s, want 1h to 87840h (ten years) in whole seconds", d)
+	}
 
 	v.between("keycloak.port", c.Keycloak.Port, 1, 65535)
 	v.between("keycloak.memoryMB", c.Keycloak.MemoryMB, 750, 1<<20)

@@ -79,7 +79,7 @@ Results are written to standard output, progress and warnings to standard error.
 	add(groupAccess, "Users and access",
 		newAccessCommand(which), newInviteCommand(which, ofStack), newTokenCommand(which, ofStack), newCredentialsCommand(which, ofStack),
 		newConsoleCommand(which, ofStack), newBreakGlassCommand(which, ofStack), newCACertificateCommand(which, ofStack))
-	add(groupData, "Data", newBackupCommand(which, ofStack), newRestoreCommand(which))
+	add(groupData, "Data", newBackupCommand(which, ofStack), newRestoreCommand(which), newCleanCommand(which))
 	add(groupMachine, "Machine", newBootstrapCommand())
 	root.SetHelpCommandGroupID(groupMachine)
 	root.SetCompletionCommandGroupID(groupMachine)

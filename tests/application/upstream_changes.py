@@ -8,14 +8,30 @@ import json
 from unittest import mock
 
 import tests.environment  # noqa: F401 (before the plugin, which reads it)
+from mlflow.server import handlers, jobs
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow_oidc_auth import auth
 from mlflow_oidc_auth.app import app
 from mlflow_oidc_auth.cache import factory, redis_backend
+from mlflow_oidc_auth.hooks import after_request
 from mlflow_oidc_auth.middleware import AuthMiddleware, auth_middleware, workspace_context_middleware
 from mlflow_oidc_auth.routers import auth as routes
+from mlflow_oidc_auth.routers import user_permissions
 from mlflow_oidc_auth.validators import experiment
-from mlflow_sso import atomic_batches, auth_unavailable, connection_limits, fast_path, jwks_cache, logout_metadata, resilient_cache, slow_client_timeout, tcp_nodelay
+from mlflow_sso import (
+    atomic_batches,
+    auth_unavailable,
+    connection_limits,
+    fast_path,
+    job_refusals,
+    jwks_cache,
+    logout_metadata,
+    narrowed_searches,
+    resilient_cache,
+    slow_client_timeout,
+    tcp_nodelay,
+    whole_lists,
+)
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from uvicorn import config
@@ -40,6 +56,11 @@ class Forgiving(redis_backend.RedisCacheBackend):
 
 def keeping(url, cache, lock, cache_key, force_refresh, label, direct=False, verify=None, auth_token=None):
     return cache[cache_key]
+
+
+def refusing(function, params, timeout=None, extra_envs=None, creator=None):
+    if not jobs.MLFLOW_SERVER_ENABLE_JOB_EXECUTION.get():
+        raise jobs.MlflowException("off", error_code=jobs.NOT_IMPLEMENTED)
 
 
 async def loading(request):
@@ -75,12 +96,20 @@ CASES = [
     ("auth_unavailable, words", "Invalid basic auth format", [source(auth_middleware, "Invalid basic auth format", "Bad basic auth")], auth_unavailable.expect),
     ("auth_unavailable, artifacts", "_warn_store_lookup_failure", [source(experiment, "_warn_store_lookup_failure(exc)", "_deny(exc)")], auth_unavailable.expect),
     ("auth_unavailable, by itself", "is no longer needed", [source(auth_middleware, "status_code=403", "status_code=503")], auth_unavailable.expect),
+    ("job_refusals", "parameters of", [mock.patch.object(jobs, "submit_job", nothing)], job_refusals.expect),
+    ("job_refusals, a new route", "import submit_job", [source(handlers, "import get_job", "import submit_job")], job_refusals.expect),
+    ("job_refusals, by itself", "is no longer needed", [mock.patch.object(jobs, "submit_job", refusing)], job_refusals.expect),
     ("jwks_cache", "parameters of", [mock.patch.object(auth, "_load_jwks", nothing)], jwks_cache.expect),
     ("jwks_cache, another caller", "return _load_jwks(", [source(auth, "return _load_jwks(", "return _read_jwks(")], jwks_cache.expect),
     ("jwks_cache, by itself", "is no longer needed", [mock.patch.object(auth, "_load_jwks", keeping)], jwks_cache.expect),
     ("logout_metadata", "address of the logout", [mock.patch.object(routes, "LOGOUT", "/sign-out")], logout_metadata.expect),
     ("logout_metadata, another reading", "server_metadata", [source(routes, 'getattr(oauth.oidc, "server_metadata", {})', "oauth.metadata()")], logout_metadata.expect),
     ("logout_metadata, by itself", "is no longer needed", [mock.patch.object(routes, "logout", loading)], logout_metadata.expect),
+    ("narrowed_searches, another condition", "_experiment_where_clauses", [mock.patch.object(SqlAlchemyStore, "_search_experiments", nothing)], narrowed_searches.expect),
+    ("narrowed_searches, another filter", "_top_up_page", [mock.patch.object(after_request, "_filter_search_logged_models", nothing)], narrowed_searches.expect),
+    ("narrowed_searches, by itself", "is no longer needed", [mock.patch.object(after_request, "_top_up_page", nothing)], narrowed_searches.expect),
+    ("whole_lists, a new list", "search_experiments()", [source(user_permissions, "all_experiments = tracking_store.search_experiments()", "pass")], whole_lists.expect),
+    ("whole_lists, by itself", "is no longer needed", [mock.patch.object(user_permissions, "fetch_all_experiments", nothing, create=True)], whole_lists.expect),
     ("resilient_cache, a method", "methods of", [mock.patch.object(redis_backend.RedisCacheBackend, "get_many", nothing, create=True)], resilient_cache.expect),
     ("resilient_cache, parameters", "parameters of", [mock.patch.object(redis_backend.RedisCacheBackend, "set", nothing)], resilient_cache.expect),
     ("resilient_cache, made otherwise", "get_cache_backend", [], lambda: resilient_cache.expect(made=mock.create_autospec(factory.get_cache_backend))),

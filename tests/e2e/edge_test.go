@@ -19,6 +19,7 @@ import (
 	"github.com/docker/docker/pkg/stdcopy"
 	"github.com/stretchr/testify/require"
 
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/browser"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
@@ -306,6 +307,41 @@ func TestARequestThatIsTooLargeIsRefusedAndAnArtifactOfThatSizeIsNot(t *testing.
 		require.NoError(t, err, path)
 		require.NoError(t, answer.Body.Close())
 		require.Equal(t, want, answer.StatusCode, path)
+	}
+}
+
+//go:embed testdata/too_large.py
+var tooLargeScript string
+
+// Python's requests sends a body to its end before it reads: the edge has to read on.
+func TestPythonsRequestsReadsWhyARequestIsRefused(t *testing.T) {
+	at := prodSite(t)
+	s := newScientist(t, at, outputs.User{}, "")
+	input, err := json.Marshal(map[string]any{
+		"address": at.deployed.MLflow.URL, "authority": string(at.authority),
+		"requests": [][]any{
+			{"/api/2.0/mlflow-artifacts/artifacts/0/too/big", 6500}, {"/api/2.0/mlflow/runs/log-batch", 70},
+			{"/api/2.0/mlflow/experiments/set-experiment-tag", 10}, {"/api/2.0/mlflow-artifacts/artifacts/0/big", 200}, {"/metrics", 70},
+		},
+	})
+	require.NoError(t, err)
+	result, err := s.docker.Exec(t.Context(), s.container, []string{"python", "-c", tooLargeScript}, engine.Stdin(strings.NewReader(string(input))))
+	require.NoError(t, err)
+	require.NoError(t, result.Err())
+	var answers [][]any
+	require.NoError(t, json.Unmarshal([]byte(result.Stdout), &answers), result.Stdout)
+	for i, want := range []struct {
+		status float64
+		text   string
+	}{
+		{http.StatusRequestEntityTooLarge, "larger than 6144 MiB"},
+		{http.StatusRequestEntityTooLarge, "larger than 16 MiB"},
+		{http.StatusRequestEntityTooLarge, "longer than 4 MiB"},
+		{http.StatusUnauthorized, ""}, // within the limit, and without credentials
+		{http.StatusNotFound, ""},
+	} {
+		require.Equal(t, want.status, answers[i][0], "%v", answers)
+		require.Contains(t, answers[i][1], want.text)
 	}
 }
 

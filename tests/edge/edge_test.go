@@ -188,7 +188,6 @@ func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 func TestAnArtifactMayBeLargeAndNothingElseMay(t *testing.T) {
 	s := start(t, map[string]string{"EDGE_MAX_REQUEST_MB": "100"})
-	const mib = 1 << 20
 	for _, test := range []struct {
 		address string
 		size    int64

@@ -15,6 +15,9 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/filestorage"
 	_ "github.com/caddyserver/caddy/v2/modules/logging"
 	_ "github.com/mholt/caddy-ratelimit"
+
+	_ "github.com/mlflow-sso/mlflow-sso/images/edge/caddy/expect"
+	_ "github.com/mlflow-sso/mlflow-sso/images/edge/caddy/lingering"
 )
 
 func main() { caddycmd.Main() }

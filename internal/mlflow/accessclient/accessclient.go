@@ -18,8 +18,11 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// Within bounds one request.
-const within = 3 * time.Minute
+// Bounds for one request, and for the report, which is one of each list for each user.
+const (
+	within       = 3 * time.Minute
+	reportWithin = 30 * time.Minute
+)
 
 // Client asks and changes what MLflow knows. It is safe for concurrent use.
 type Client struct {
@@ -126,12 +129,17 @@ func (s *Client) Names(ctx context.Context, kind accessrule.Kind) (all []string,
 }
 
 func (s *Client) do(ctx context.Context, what string, with, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	return s.ask(ctx, what, with, into)
+}
+
+// ask runs the module until the context ends.
+func (s *Client) ask(ctx context.Context, what string, with, into any) error {
 	request, err := json.Marshal(map[string]any{"client": s.Client, "secret": s.Secret, "do": what, "with": with})
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
 	answer, err := s.Docker.Run(ctx, s.Container, []string{"python", "-m", "mlflow_sso.access_admin"}, bytes.NewReader(request))
 	if errors.Is(err, engine.ErrNoContainer) || errors.Is(err, engine.ErrNotRunning) {
 		return fmt.Errorf("%w: %w", ErrAbsent, err)

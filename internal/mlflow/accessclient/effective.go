@@ -10,6 +10,9 @@ import (
 type AllAccounts struct {
 	People []Person `json:"people"`
 	Groups []Group  `json:"groups"`
+	// Looked is how many things of each kind there are; each user's decisions are about all
+	// of them. An older image of MLflow does not count.
+	Looked map[accessrule.Kind]int `json:"looked"`
 }
 
 // Person is a person or a service account.
@@ -51,6 +54,8 @@ type Decision struct {
 
 // AllAccounts asks the plugin for all of it.
 func (s *Client) AllAccounts(ctx context.Context) (all AllAccounts, err error) {
-	err = s.do(ctx, "effective", nil, &all)
+	ctx, cancel := context.WithTimeout(ctx, reportWithin)
+	defer cancel()
+	err = s.ask(ctx, "effective", nil, &all)
 	return all, err
 }

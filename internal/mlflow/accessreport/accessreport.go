@@ -20,10 +20,39 @@ import (
 // Report is the access of everybody, sorted by name.
 type Report struct {
 	Deployment string `json:"deployment"`
+	// Coverage is how many things and accounts the report is about.
+	Coverage Coverage `json:"coverage"`
 	// Rules are those in force, of groups, people and service accounts.
 	Rules []Rule `json:"rules"`
 	// People may do what their rows say, and nothing else.
 	People []Person `json:"people"`
+}
+
+// Coverage says what was asked about. Counted is false for an image of MLflow that does not
+// count: whether its lists were complete is unknown.
+type Coverage struct {
+	Counted     bool `json:"counted"`
+	Experiments int  `json:"experiments"`
+	Models      int  `json:"models"`
+	Prompts     int  `json:"prompts"`
+	People      int  `json:"people"`
+	Groups      int  `json:"groups"`
+}
+
+func coverage(all accessclient.AllAccounts) Coverage {
+	return Coverage{
+		Counted: all.Looked != nil, Experiments: all.Looked[accessrule.Experiment], Models: all.Looked[accessrule.Model],
+		Prompts: all.Looked[accessrule.Prompt], People: len(all.People), Groups: len(all.Groups),
+	}
+}
+
+// String says it in words.
+func (c Coverage) String() string {
+	accounts := fmt.Sprintf("users and service accounts: %d, groups: %d", c.People, c.Groups)
+	if !c.Counted {
+		return "Checked " + accounts + ". MLflow's image does not count experiments, models and prompts: lists of more than 1,000 may be incomplete."
+	}
+	return fmt.Sprintf("Checked experiments: %d, models: %d, prompts: %d, %s.", c.Experiments, c.Models, c.Prompts, accounts)
 }
 
 // Rule is one that MLflow has.
@@ -72,7 +101,7 @@ const nothing = "NO_PERMISSIONS"
 
 // Build makes the report out of what MLflow says and the rules of the stack file.
 func Build(deployment string, all accessclient.AllAccounts, declared []accessrule.Rule) Report {
-	r := Report{Deployment: deployment, Rules: []Rule{}, People: []Person{}}
+	r := Report{Deployment: deployment, Coverage: coverage(all), Rules: []Rule{}, People: []Person{}}
 	for _, g := range all.Groups {
 		r.Rules = append(r.Rules, rulesOf(accessrule.Group, g.Name, g.Rules, declared)...)
 	}

@@ -3,6 +3,7 @@ package accessreport
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -84,6 +85,23 @@ func TestARuleThatTheStackFileDoesNotHaveIsShownAsMadeManually(t *testing.T) {
 	for _, rule := range Build("lab", everybody(), nil).Rules {
 		require.False(t, rule.Declared)
 	}
+}
+
+func TestTheReportSaysHowMuchItIsAbout(t *testing.T) {
+	all := everybody()
+	all.Looked = map[accessrule.Kind]int{accessrule.Experiment: 5003, accessrule.Model: 12, accessrule.Prompt: 1}
+	const said = "Checked experiments: 5003, models: 12, prompts: 1, users and service accounts: 4, groups: 1."
+	for name, write := range map[string]func(io.Writer, Report) error{"table": Write, "page": WriteHTML} {
+		var out bytes.Buffer
+		require.NoError(t, write(&out, Build("lab", all, declared)))
+		require.Contains(t, out.String(), said, name)
+	}
+	var raw bytes.Buffer
+	require.NoError(t, WriteJSON(&raw, Build("lab", all, declared)))
+	require.Contains(t, raw.String(), `"experiments": 5003`)
+
+	all.Looked = nil
+	require.Contains(t, Build("lab", all, declared).Coverage.String(), "may be incomplete", "an image that does not count")
 }
 
 func TestEveryFormatHasEveryDecisionAndNoNameIsMarkup(t *testing.T) {

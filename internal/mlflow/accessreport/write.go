@@ -41,7 +41,11 @@ func Write(w io.Writer, r Report) error {
 			line(shown(p.Name), p.State, may.Permission, may.Kind, shown(may.Name), shown(may.Because))
 		}
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\n%s\n", r.Coverage)
+	return err
 }
 
 // Origin says where the rule is from.

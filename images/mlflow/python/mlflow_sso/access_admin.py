@@ -12,22 +12,17 @@ import json
 import os
 import sys
 import urllib.error
-import urllib.parse
 import urllib.request
 from importlib.metadata import version
+
+from mlflow_sso.access_report import LISTS, PATTERNS, Refused, effective, quoted
 
 SERVER = "http://127.0.0.1:5000"
 API = "/api/2.0/mlflow"
 SOURCE = "default"  # the plugin's name for the one provider of the flat variables
-PATTERNS = {"experiment": "experiment-patterns", "registered-model": "registered-models-patterns", "prompt": "prompts-patterns"}
-LISTS = {"experiment": "experiments", "registered-model": "registered-models", "prompt": "prompts"}
 SECONDS = 30
 
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-class Refused(Exception):
-    """What cannot be done, in words for people."""
 
 
 def ask(method, url, body=None, headers=None):
@@ -42,10 +37,6 @@ def ask(method, url, body=None, headers=None):
         return status, json.loads(content)
     except ValueError:
         return status, None
-
-
-def quoted(name):
-    return urllib.parse.quote(name, safe="")
 
 
 class AccessAdmin:
@@ -220,33 +211,6 @@ def names(client, kind):
     """Everything of a kind that there is, as the plugin lists it to an administrator."""
     listed = client.api("GET", f"/permissions/users/{quoted(client.name)}/{LISTS[kind]}")
     return [one["name"] for one in listed]
-
-
-def effective(client):
-    """Everybody, the grants of each, and what the plugin decides for each about each thing."""
-    people, groups = [], []
-    for row in client.api("GET", "/users/details"):
-        name = row["username"]
-        about = client.api("GET", f"/users/{quoted(name)}")
-        person = {
-            "name": name, "admin": row["is_admin"], "active": row["active"], "service": row["is_service_account"],
-            "steward": name == client.name, "groups": sorted(g["group_name"] for g in about["groups"]), "rules": [], "may": [],
-        }
-        for kind in PATTERNS:
-            for one in client.api("GET", f"/permissions/users/{quoted(name)}/{PATTERNS[kind]}"):
-                person["rules"].append({"kind": kind, **{key: one[key] for key in ("regex", "priority", "permission")}})
-            for one in client.api("GET", f"/permissions/users/{quoted(name)}/{LISTS[kind]}"):
-                person["may"].append({"kind": kind, "name": one["name"], "permission": one["permission"], "source": one["kind"]})
-        people.append(person)
-    for name in client.api("GET", "/permissions/groups"):
-        group = {"name": name, "rules": [], "may": []}
-        for kind in PATTERNS:
-            for one in client.api("GET", f"/permissions/groups/{quoted(name)}/{PATTERNS[kind]}"):
-                group["rules"].append({"kind": kind, **{key: one[key] for key in ("regex", "priority", "permission")}})
-            for one in client.api("GET", f"/permissions/groups/{quoted(name)}/{LISTS[kind]}"):
-                group["may"].append({"kind": kind, "name": one["name"], "permission": one["permission"], "source": "group"})
-        groups.append(group)
-    return {"people": people, "groups": groups}
 
 
 def admin_state(client, what):

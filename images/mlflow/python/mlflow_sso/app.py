@@ -27,11 +27,13 @@ from mlflow_sso import (
     keycloak_sessions,
     login_attempts,
     logout_metadata,
+    narrowed_searches,
     request_bounds,
     resilient_cache,
     slow_client_timeout,
     tcp_nodelay,
     telemetry_banner,
+    whole_lists,
 )
 from mlflow_sso.asgi_wsgi_bridge import Bridge
 from mlflow_sso.logout_metadata import MetadataAwareLogout
@@ -71,6 +73,8 @@ def change(application, workers):
     fast_path.cache_run_experiments()
     artifact_location_guard.refuse_given()
     authorization.complete()
+    narrowed_searches.narrow_searches()
+    whole_lists.page_through()
     atomic_batches.install_atomic_batches()
     auth_unavailable.install_auth_outage_503()
     resilient_cache.install_resilient_cache()

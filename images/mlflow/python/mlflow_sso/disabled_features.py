@@ -1,4 +1,4 @@
-"""Features of MLflow 3.17.2 that are off answer one sentence, and nothing runs.
+"""Features of MLflow 3.17.2 that are off say so, and nothing runs.
 
 - The AI gateway, on by default in MLflow: a member's credentials make the server call addresses of
   that member's choice, and the call to Google's blocks everything else in the process for minutes.
@@ -6,8 +6,8 @@
 - Webhooks, MLflow's and those of mlflow-oidc-auth 11.0.2: the server calls addresses from inside
   the private networks, and every process keeps the secrets under a random key of its own. Setting
   mlflow.webhooks turns them on within bounds (webhook_delivery.py).
-- Jobs (judges, evaluations, prompt optimization): the runner takes 1.4 GiB and calls back without
-  credentials, so that nothing it starts works. What only lists jobs answers as ever: there are none.
+- Jobs (judges, evaluations, prompt optimization): see job_refusals. What only lists jobs answers as
+  ever: there are none.
 - The assistant runs commands on the server.
 
 Whoever asks has been authenticated before: an anonymous client gets 401, as everywhere.
@@ -20,18 +20,17 @@ from mlflow.webhooks import delivery
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Match, get_route_path
 
-from mlflow_sso import ai_gateway, webhook_delivery
+from mlflow_sso import ai_gateway, job_refusals, webhook_delivery
 
 _API = r"/(?:ajax-)?api/[23]\.0"
-_JOBS = rf"{_API}/mlflow/(?:prompt-optimization/jobs(?:/[^/]+/cancel)?|scorers/online-config|scorer/invoke|genai/evaluate/invoke|issues/invoke)|{_API}/jobs/?"
-# Subject of the sentence, methods (None: all), paths.
-GATEWAY = ("The AI gateway is", None, rf"(?:{_API}/mlflow/gateway|/gateway)(?:/.*)?")
-WEBHOOKS = ("Webhooks are", None, rf"(?:{_API}/mlflow/webhooks|/oidc/webhook)(?:/.*)?")
+# The answer, methods (None: all), paths.
+GATEWAY = ("The AI gateway is switched off on this server.", None, rf"(?:{_API}/mlflow/gateway|/gateway)(?:/.*)?")
+WEBHOOKS = ("Webhooks are switched off on this server.", None, rf"(?:{_API}/mlflow/webhooks|/oidc/webhook)(?:/.*)?")
 ALWAYS = (
-    ("Guardrails of the AI gateway are", None, rf"{_API}/mlflow/gateway/guardrails(?:/.*)?"),
-    ("The raw proxy of the AI gateway is", None, r"/gateway/proxy(?:/.*)?"),
-    ("Jobs are", {"POST", "PUT", "PATCH", "DELETE"}, _JOBS),
-    ("The assistant is", None, rf"{_API}/mlflow/assistant(?:/.*)?"),
+    ("Guardrails of the AI gateway are switched off on this server.", None, rf"{_API}/mlflow/gateway/guardrails(?:/.*)?"),
+    ("The raw proxy of the AI gateway is switched off on this server.", None, r"/gateway/proxy(?:/.*)?"),
+    ("The assistant is switched off on this server.", None, rf"{_API}/mlflow/assistant(?:/.*)?"),
+    *job_refusals.ROUTES,
 )
 # What changes something of the gateway.
 GATEWAY_API = re.compile(rf"{_API}/mlflow/gateway/.*")
@@ -61,7 +60,7 @@ class Closed(BaseRoute):
     """A first route for all that is closed."""
 
     def __init__(self, features=(GATEWAY, WEBHOOKS, *ALWAYS)):
-        self._features = [(subject, methods, re.compile(paths)) for subject, methods, paths in features]
+        self._features = [(answer, methods, re.compile(paths)) for answer, methods, paths in features]
         self._any = re.compile("|".join(f"(?:{paths})" for _, _, paths in features))
 
     def matches(self, scope):
@@ -71,12 +70,12 @@ class Closed(BaseRoute):
         return Match.NONE, {}
 
     async def handle(self, scope, receive, send):
-        said = {"error_code": "NOT_IMPLEMENTED", "message": f"{self._feature(scope)} switched off on this server."}
+        said = {"error_code": "NOT_IMPLEMENTED", "message": self._feature(scope)}
         await JSONResponse(said, 501)(scope, receive, send)
 
     def _feature(self, scope):
         path, method = get_route_path(scope), scope["method"]
-        return next((subject for subject, methods, paths in self._features if (methods is None or method in methods) and paths.fullmatch(path)), None)
+        return next((answer for answer, methods, paths in self._features if (methods is None or method in methods) and paths.fullmatch(path)), None)
 
 
 def close(routes, variables=os.environ, module=delivery):
@@ -105,6 +104,7 @@ def close(routes, variables=os.environ, module=delivery):
         off.insert(0, WEBHOOKS)
         module._deliver_webhook_impl = lambda **_: None
         module._send_webhook_request = _refuse
+    job_refusals.refuse_jobs()
     routes.insert(0, Closed(off))
 
 

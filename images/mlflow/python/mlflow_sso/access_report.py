@@ -1,0 +1,76 @@
+"""Who may do what in MLflow, for `mlflow-sso access`: all of it, or an error."""
+
+import urllib.parse
+
+PATTERNS = {"experiment": "experiment-patterns", "registered-model": "registered-models-patterns", "prompt": "prompts-patterns"}
+LISTS = {"experiment": "experiments", "registered-model": "registered-models", "prompt": "prompts"}
+# What MLflow's own search for a kind is: path, field of the answer, filter.
+SEARCHES = {
+    "experiment": ("experiments", "experiments", ""),
+    "registered-model": ("registered-models", "registered_models", ""),
+    "prompt": ("registered-models", "registered_models", "tags.`mlflow.prompt.is_prompt` = 'true'"),
+}
+PAGE = 1000
+
+
+class Refused(Exception):
+    """What cannot be done, in words for people."""
+
+
+def quoted(name):
+    return urllib.parse.quote(name, safe="")
+
+
+def count(client, kind):
+    """How many things of a kind there are, by MLflow's own search, which an administrator gets whole."""
+    path, field, wanted = SEARCHES[kind]
+    found, token = 0, ""
+    while True:
+        query = {"max_results": PAGE} | ({"filter": wanted} if wanted else {}) | ({"page_token": token} if token else {})
+        page = client.api("GET", f"/{path}/search?{urllib.parse.urlencode(query)}")
+        found, token = found + len(page.get(field, [])), page.get("next_page_token")
+        if not token:
+            return found
+
+
+def effective(client):
+    """Everybody, the grants of each, what the plugin decides for each about each thing, and how many things that are.
+
+    Who reads this takes what is not in it for what nobody may do: a list that is not whole is an error.
+    """
+    before = {kind: count(client, kind) for kind in SEARCHES}
+    found = everybody(client)
+    after = {kind: count(client, kind) for kind in SEARCHES}
+    for person in found["people"]:
+        for kind in SEARCHES:
+            listed, there = sum(one["kind"] == kind for one in person["may"]), min(before[kind], after[kind])
+            if listed < there:
+                raise Refused(f"MLflow lists {listed} of {there} {LISTS[kind]} for {person['name']}, want all: the report would not be complete")
+    return found | {"looked": after}
+
+
+def everybody(client):
+    """The people and groups of `effective`."""
+    people, groups = [], []
+    for row in client.api("GET", "/users/details"):
+        name = row["username"]
+        about = client.api("GET", f"/users/{quoted(name)}")
+        person = {
+            "name": name, "admin": row["is_admin"], "active": row["active"], "service": row["is_service_account"],
+            "steward": name == client.name, "groups": sorted(g["group_name"] for g in about["groups"]), "rules": [], "may": [],
+        }
+        for kind in PATTERNS:
+            for one in client.api("GET", f"/permissions/users/{quoted(name)}/{PATTERNS[kind]}"):
+                person["rules"].append({"kind": kind, **{key: one[key] for key in ("regex", "priority", "permission")}})
+            for one in client.api("GET", f"/permissions/users/{quoted(name)}/{LISTS[kind]}"):
+                person["may"].append({"kind": kind, "name": one["name"], "permission": one["permission"], "source": one["kind"]})
+        people.append(person)
+    for name in client.api("GET", "/permissions/groups"):
+        group = {"name": name, "rules": [], "may": []}
+        for kind in PATTERNS:
+            for one in client.api("GET", f"/permissions/groups/{quoted(name)}/{PATTERNS[kind]}"):
+                group["rules"].append({"kind": kind, **{key: one[key] for key in ("regex", "priority", "permission")}})
+            for one in client.api("GET", f"/permissions/groups/{quoted(name)}/{LISTS[kind]}"):
+                group["may"].append({"kind": kind, "name": one["name"], "permission": one["permission"], "source": "group"})
+        groups.append(group)
+    return {"people": people, "groups": groups}

@@ -1,0 +1,33 @@
+"""`python -m mlflow_sso.trash` reads what to do as JSON from standard input, and prints what it found or did as JSON.
+
+    {"delete": false, "trashSeconds": 2592000, "orphanSeconds": 86400, "foreign": false}
+
+`foreign` includes files that are older than the database, or of an experiment with an ID that it never gave.
+"""
+
+import json
+import os
+import sys
+
+from mlflow_sso.trash.database import Database
+from mlflow_sso.trash.files import store
+from mlflow_sso.trash.places import References
+from mlflow_sso.trash.removal import Removal
+
+# An upload of a client that is younger than this may still go on.
+YOUNGEST_ORPHAN = 3600
+
+
+def remove(given, environment):
+    """One round with a server's variables."""
+    if given["orphanSeconds"] < YOUNGEST_ORPHAN or given["trashSeconds"] < 0:
+        raise ValueError(f"orphanSeconds is {given['orphanSeconds']} and trashSeconds {given['trashSeconds']}, want at least {YOUNGEST_ORPHAN} and 0")
+    database, destination = Database(environment["MLFLOW_BACKEND_STORE_URI"]), environment["MLFLOW_ARTIFACTS_DESTINATION"]
+    references = References(database.owners(), destination)
+    return Removal(
+        database, store(destination, environment), destination, references, given["delete"], given["trashSeconds"], given["orphanSeconds"], given["foreign"]
+    ).run()
+
+
+if __name__ == "__main__":
+    json.dump(remove(json.load(sys.stdin), os.environ), sys.stdout)

@@ -1,0 +1,81 @@
+"""The report of who may do what holds everything there is, or is an error."""
+
+import asyncio
+import json
+import os
+import unittest
+from unittest import mock
+from urllib.parse import unquote
+
+from mlflow_oidc_auth.routers import experiment_permissions, user_permissions
+from mlflow_sso import access_admin, access_report
+from sqlalchemy import create_engine, text
+from tests.environment import ADMIN, MEMBER, PROVIDER
+from tests.served import admin_ask, admin_send, people  # before what is imported now
+
+MANY = 1_005
+
+
+class Admin(access_admin.AccessAdmin):
+    """The access admin as an administrator of the application under test, without Keycloak."""
+
+    def __init__(self):
+        self.name = ADMIN
+
+    def _send(self, method, path, body):
+        path, _, query = path.partition("?")
+        got = asyncio.run(admin_send(method, access_admin.API + unquote(path), b"" if body is None else json.dumps(body).encode(), query=query.encode()))
+        return got.status, json.loads(got.content or b"null")
+
+
+def insert(kind, count):
+    """Experiments, models or prompts by SQL, which is quick; they are named after their kind."""
+    statements = {
+        "experiment": "insert into experiments (experiment_id, name, artifact_location, lifecycle_stage, workspace) values (:id, :name, 'mlflow-artifacts:/x', 'active', 'default')",
+        "registered-model": "insert into registered_models (name, creation_time, last_updated_time, workspace) values (:name, 1, 1, 'default')",
+    }
+    rows = [{"id": 500_000 + n, "name": f"access-{kind}-{n}"} for n in range(count)]
+    engine = create_engine(os.environ["MLFLOW_BACKEND_STORE_URI"])
+    with engine.begin() as connection:
+        connection.execute(text(statements["experiment" if kind == "experiment" else "registered-model"]), rows)
+        if kind == "prompt":
+            connection.execute(text("insert into registered_model_tags (name, key, value, workspace) values (:name, 'mlflow.prompt.is_prompt', 'true', 'default')"), rows)
+    engine.dispose()
+
+
+class TestEffective(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        people(ADMIN, MEMBER)
+        asyncio.run(admin_ask("/api/2.0/mlflow/registered-models/search", method="GET"))  # makes the tables
+        for kind in access_report.SEARCHES:
+            insert(kind, MANY)
+
+    def test_everything_beyond_a_thousand_of_each_kind_is_in_it_and_counted(self):
+        found = access_report.effective(Admin())
+        member = next(one for one in found["people"] if one["name"] == MEMBER)
+        for kind in access_report.SEARCHES:
+            listed = {one["name"] for one in member["may"] if one["kind"] == kind}
+            self.assertEqual(len([name for name in listed if name.startswith(f"access-{kind}-")]), MANY, kind)
+            self.assertEqual(found["looked"][kind], len(listed), kind)
+
+    def test_a_list_that_is_not_whole_is_an_error_that_says_how_much_is_missing(self):
+        whole = user_permissions._get_tracking_store
+        with mock.patch.object(user_permissions, "_get_tracking_store", lambda: whole()._store), self.assertRaises(access_report.Refused) as refused:
+            access_report.effective(Admin())
+        self.assertRegex(str(refused.exception), r"^MLflow lists 1000 of 1\d{3} experiments for .+, want all")
+
+    def test_the_pages_lists_are_whole_too(self):
+        status, said = asyncio.run(admin_ask("/api/2.0/mlflow/permissions/experiments", method="GET"))
+        self.assertEqual(status, 200, said)
+        self.assertEqual(len([one for one in json.loads(said) if one["name"].startswith("access-experiment-")]), MANY)
+        self.assertTrue(experiment_permissions._get_tracking_store()._store)
+
+    def test_a_member_reads_no_more_than_before(self):
+        status, said = asyncio.run(self.member("/api/2.0/mlflow/permissions/experiments"))
+        self.assertEqual((status, [one for one in said if one["name"].startswith("access-")]), (200, []))
+
+    async def member(self, path):
+        from tests.served import ask
+
+        return await ask(path, PROVIDER.bearer(MEMBER), method="GET")
