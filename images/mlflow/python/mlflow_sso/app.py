@@ -22,6 +22,7 @@ from mlflow_sso import (
     authorization,
     browser_pages,
     connection_limits,
+    database_indexes,
     fast_path,
     jwks_cache,
     keycloak_sessions,
@@ -29,6 +30,7 @@ from mlflow_sso import (
     logout_metadata,
     request_bounds,
     resilient_cache,
+    run_search,
     slow_client_timeout,
     tcp_nodelay,
     telemetry_banner,
@@ -72,6 +74,7 @@ def change(application, workers):
     artifact_location_guard.refuse_given()
     authorization.complete()
     atomic_batches.install_atomic_batches()
+    run_search.sort_pages_only()
     auth_unavailable.install_auth_outage_503()
     resilient_cache.install_resilient_cache()
     jwks_cache.install_jwks_cache()
@@ -85,4 +88,5 @@ def change(application, workers):
 
 
 change(plugin, int(os.environ["MLFLOW_WORKERS"]))
+database_indexes.create_in_background()
 app = NoDelayProtocol(SlowClientTimeout(request_bounds.around(browser_pages.Pages(MetadataAwareLogout(plugin))), process_limits.TAKE))
