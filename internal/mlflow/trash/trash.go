@@ -113,7 +113,9 @@ func (r Result) Empty() bool {
 }
 
 // Bytes are those of all files that are deleted.
-func (r Result) Bytes() int64 { return r.Files.Trash.Bytes + r.Files.Orphans.Bytes + r.Files.Uploads.Bytes }
+func (r Result) Bytes() int64 {
+	return r.Files.Trash.Bytes + r.Files.Orphans.Bytes + r.Files.Uploads.Bytes
+}
 
 // Engine runs commands in containers; [engine.Engine] does.
 type Engine interface {

@@ -80,7 +80,7 @@ func TestAResultIsReadAndWritten(t *testing.T) {
 
 	out.Reset()
 	require.NoError(t, Write(&out, Result{}, "TO DELETE"))
-	require.True(t, strings.HasSuffix(out.String(), "0.0 KiB\n"), "nothing below the table: %s", out.String())
+	require.True(t, strings.HasSuffix(out.String(), "0 B\n"), "nothing below the table: %s", out.String())
 }
 
 func TestTheResultHasNoFieldThatTheImageDoesNotSend(t *testing.T) {

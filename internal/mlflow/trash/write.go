@@ -114,6 +114,8 @@ func shown(text string) string {
 // bytesText formats a size.
 func bytesText(n int64) string {
 	switch {
+	case n < 1<<10:
+		return fmt.Sprintf("%d B", n)
 	case n < 1<<20:
 		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
 	case n < 1<<30:

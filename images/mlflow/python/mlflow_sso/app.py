@@ -22,6 +22,7 @@ from mlflow_sso import (
     authorization,
     browser_pages,
     connection_limits,
+    database_indexes,
     fast_path,
     jwks_cache,
     keycloak_sessions,
@@ -30,6 +31,7 @@ from mlflow_sso import (
     narrowed_searches,
     request_bounds,
     resilient_cache,
+    run_search,
     slow_client_timeout,
     tcp_nodelay,
     telemetry_banner,
@@ -76,6 +78,7 @@ def change(application, workers):
     narrowed_searches.narrow_searches()
     whole_lists.page_through()
     atomic_batches.install_atomic_batches()
+    run_search.sort_pages_only()
     auth_unavailable.install_auth_outage_503()
     resilient_cache.install_resilient_cache()
     jwks_cache.install_jwks_cache()
@@ -89,4 +92,5 @@ def change(application, workers):
 
 
 change(plugin, int(os.environ["MLFLOW_WORKERS"]))
+database_indexes.create_in_background()
 app = NoDelayProtocol(SlowClientTimeout(request_bounds.around(browser_pages.Pages(MetadataAwareLogout(plugin))), process_limits.TAKE))

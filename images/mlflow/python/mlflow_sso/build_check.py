@@ -12,8 +12,8 @@ import tempfile
 
 # Modules that replace nothing of upstream's, or wrap it by ASGI alone.
 WITHOUT_UPSTREAM = {
-    "__init__", "access_admin", "access_report", "app", "authorization", "body_limits", "break_glass", "build_check", "loop_heartbeat", "origin_check", "outgoing", "outgoing_targets",
-    "process_limits", "request_bounds", "upstream_guard",
+    "__init__", "access_admin", "access_report", "app", "authorization", "body_limits", "break_glass", "build_check", "database_indexes", "loop_heartbeat", "origin_check",
+    "outgoing", "outgoing_targets", "process_limits", "request_bounds", "upstream_guard",
 }  # fmt: skip
 # Modules whose guard is an error of their own.
 OWN_GUARD = {"disabled_features", "otlp_ingest", "provider_hosts"}
