@@ -5,6 +5,7 @@ import time
 import unittest
 
 from mlflow.server.handlers import _get_model_registry_store, _get_tracking_store
+from mlflow.store.model_registry.dbmodels.models import SqlRegisteredModel
 from mlflow.store.tracking.dbmodels.models import SqlExperiment
 from mlflow_oidc_auth.repository.user import UserRepository
 from mlflow_oidc_auth.store import store
@@ -52,7 +53,8 @@ class TestFixtureRemoval(unittest.IsolatedAsyncioTestCase):
     def names(self):
         with _get_tracking_store().ManagedSessionMaker() as session:
             experiments = {name for (name,) in session.query(SqlExperiment.name)}
-        return experiments, {model.name for model in _get_model_registry_store().search_registered_models(max_results=1000)}
+        with _get_model_registry_store().ManagedSessionMaker() as session:
+            return experiments, {name for (name,) in session.query(SqlRegisteredModel.name)}
 
     async def test_fixtures_of_this_run_and_stale_ones_are_deleted_and_nothing_else(self):
         now = int(time.time())

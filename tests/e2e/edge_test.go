@@ -320,8 +320,11 @@ func TestPythonsRequestsReadsWhyARequestIsRefused(t *testing.T) {
 	input, err := json.Marshal(map[string]any{
 		"address": at.deployed.MLflow.URL, "authority": string(at.authority),
 		"requests": [][]any{
-			{"/api/2.0/mlflow-artifacts/artifacts/0/too/big", 6500}, {"/api/2.0/mlflow/runs/log-batch", 70},
-			{"/api/2.0/mlflow/experiments/set-experiment-tag", 10}, {"/api/2.0/mlflow-artifacts/artifacts/0/big", 200}, {"/metrics", 70},
+			{"/api/2.0/mlflow-artifacts/artifacts/0/too/big", 6500},
+			{"/api/2.0/mlflow/runs/log-batch", 70},
+			{"/api/2.0/mlflow/experiments/set-experiment-tag", 10},
+			{"/api/2.0/mlflow-artifacts/artifacts/0/big", 200},
+			{"/metrics", 70},
 		},
 	})
 	require.NoError(t, err)

@@ -71,7 +71,7 @@ func (s *server) dial(t *testing.T, address string) net.Conn {
 
 const artifact, logBatch = "/api/2.0/mlflow-artifacts/artifacts/1/x", "/api/2.0/mlflow/runs/log-batch"
 
-func TestAClientThatSendsAllBeforeItReadsReadsWhichLimitItExceeded(t *testing.T) {
+func TestAClientThatSendsAllBeforeItReadsReadsWhichLimitItIsOver(t *testing.T) {
 	s := start(t, map[string]string{"EDGE_MAX_REQUEST_MB": "100"})
 	for _, test := range []struct {
 		address string
@@ -171,7 +171,7 @@ func TestAServiceRefusesARequestThatAsksBeforeItIsSent(t *testing.T) {
 	for _, size := range []int64{1000, 99 * mib} {
 		got := s.expecting(t, artifact, size)
 		require.Equal(t, http.StatusForbidden, got.StatusCode, "%d bytes", size)
-		// A body or the next request may follow: the two cannot be distinguished.
+		// A body and the next request look alike to the edge.
 		require.True(t, got.Close)
 	}
 }

@@ -43,7 +43,7 @@ func (Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
 		return err
 	}
-	// After an answer a body or the next request may follow: the two cannot be distinguished.
+	// After an answer the client may send the body or its next request: both look alike.
 	w.Header().Set("Connection", "close")
 	return next.ServeHTTP(w, r)
 }

@@ -163,7 +163,7 @@ def _by_kind(store, ctx, prompts, names):
 
 
 def _with_kinds(search):
-    """Gives the plugin's filter the prompts among the models of a page of versions, which it would request one by one."""
+    """Gives the plugin's filter the models of a page of versions that are prompts; it would ask for one after the other."""
 
     @functools.wraps(search)
     def searched(self, *arguments, **options):
