@@ -85,7 +85,7 @@ chaos: $(tool) ## break a stack that is used, one thing after the other: the tab
 
 .PHONY: format
 format: $(lint) ## formatting, without changing anything
-	@test -z "$$(gofmt -l $(sources) bootstrap | tee /dev/stderr)" || { echo "not formatted: make fix" >&2; exit 1; }
+	@found=$$(gofmt -l $(sources) bootstrap); test -z "$$found" || { echo "not formatted: make fix" $$found >&2; exit 1; }
 	$(lint) fmt --diff
 	@for module in $(modules); do (cd $$module && go mod verify >/dev/null) || exit 1; done
 
