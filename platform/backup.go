@@ -67,7 +67,8 @@ func (p *Platform) makeBackup(ctx *pulumi.Context, opts ...pulumi.ResourceOption
 			return err
 		}
 	}
-	made, err := backup.New(ctx, "backup", args, opts...)
+	name, opts := p.child("backup", opts)
+	made, err := backup.New(ctx, name, args, opts...)
 	if err == nil {
 		p.backup = made
 	}

@@ -14,7 +14,8 @@ import (
 const CredentialsName = "credentials"
 
 func (p *Platform) makeCredentials(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
-	p.credentials, err = credentials.New(ctx, CredentialsName, &credentials.Args{
+	name, opts := p.child(CredentialsName, opts)
+	p.credentials, err = credentials.New(ctx, name, &credentials.Args{
 		Root: p.config.Credentials.Root, Generations: p.config.Credentials.Generations, Protect: p.config.ProtectData,
 	}, opts...)
 	return err

@@ -21,7 +21,8 @@ func (p *Platform) makeEdge(ctx *pulumi.Context, opts ...pulumi.ResourceOption) 
 	if err != nil {
 		return err
 	}
-	p.edge, err = edge.New(ctx, "edge", &edge.Args{
+	name, opts := p.child("edge", opts)
+	p.edge, err = edge.New(ctx, name, &edge.Args{
 		Deployment:        p.config.Name,
 		Image:             p.images["edge"],
 		Network:           p.network.Edge,

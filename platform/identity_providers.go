@@ -23,7 +23,8 @@ func (p *Platform) makeIdentityProviders(ctx *pulumi.Context, opts ...pulumi.Res
 		}
 		args.Providers = append(args.Providers, provider)
 	}
-	_, err := identityprovider.New(ctx, "broker", args, opts...)
+	name, opts := p.child("broker", opts)
+	_, err := identityprovider.New(ctx, name, args, opts...)
 	return err
 }
 

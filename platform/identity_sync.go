@@ -7,7 +7,8 @@ import (
 )
 
 func (p *Platform) makeIdentitySync(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
-	p.identitySync, err = identitysync.New(ctx, "keeper", &identitysync.Args{
+	name, opts := p.child("keeper", opts)
+	p.identitySync, err = identitysync.New(ctx, name, &identitysync.Args{
 		Deployment:    p.config.Name,
 		Image:         p.images["mlflow"],
 		Edge:          p.network.Edge,

@@ -24,7 +24,8 @@ func (p *Platform) makePermissions(ctx *pulumi.Context, opts ...pulumi.ResourceO
 	if !p.needsAccessAdmin() {
 		return nil
 	}
-	_, err := permissions.New(ctx, "access", &permissions.Args{
+	name, opts := p.child("access", opts)
+	_, err := permissions.New(ctx, name, &permissions.Args{
 		MLflow: p.mlflow, AccessAdmin: p.realm.AccessAdmin, Accounts: p.realm.ServiceAccounts, Rules: p.config.Rules(),
 	}, opts...)
 	return err

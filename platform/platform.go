@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -30,6 +31,9 @@ import (
 
 // TypeToken is the component's type in the state.
 const TypeToken = "mlflow-sso:platform:Platform"
+
+// Name is that of the program's own platform.
+const Name = "platform"
 
 // The databases of a stack.
 const (
@@ -111,12 +115,24 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	return p, nil
 }
 
+// child is the name of one of the platform's components, and its options. The components of the
+// program's own platform keep the names that they have in the state of every stack. Those of any
+// other one begin with its name, so that a program can have several.
+func (p *Platform) child(name string, opts []pulumi.ResourceOption) (string, []pulumi.ResourceOption) {
+	if p.name == Name {
+		return name, opts
+	}
+	former := pulumi.Aliases([]pulumi.Alias{{Name: pulumi.String(name)}})
+	return p.name + "-" + name, append(slices.Clip(opts), former)
+}
+
 func (p *Platform) makeNetwork(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
+	name, opts := p.child("network", opts)
 	args := &network.Args{Deployment: p.config.Name, Data: p.config.NeedsDataNetwork()}
 	if p.config.Edge.Enabled() {
 		args.Subnet = p.config.Edge.Subnet
 	}
-	p.network, err = network.New(ctx, "network", args, opts...)
+	p.network, err = network.New(ctx, name, args, opts...)
 	return err
 }
 
@@ -124,7 +140,8 @@ func (p *Platform) imagesFrom(folder string) func(*pulumi.Context, ...pulumi.Res
 	return func(ctx *pulumi.Context, opts ...pulumi.ResourceOption) error {
 		p.images = map[string]pulumi.StringOutput{}
 		for _, args := range Images(p.config, folder) {
-			made, err := image.New(ctx, args.Service, &args, opts...)
+			name, opts := p.child(args.Service, opts)
+			made, err := image.New(ctx, name, &args, opts...)
 			if err != nil {
 				return err
 			}
@@ -138,7 +155,8 @@ func (p *Platform) makePostgres(ctx *pulumi.Context, opts ...pulumi.ResourceOpti
 	if p.config.Postgres.External != nil {
 		return nil
 	}
-	p.postgres, err = postgres.New(ctx, "postgres", &postgres.Args{
+	name, opts := p.child("postgres", opts)
+	p.postgres, err = postgres.New(ctx, name, &postgres.Args{
 		Deployment: p.config.Name,
 		Image:      p.images["postgres"],
 		Network:    p.network.Data,
@@ -163,7 +181,8 @@ func (p *Platform) makeRedis(ctx *pulumi.Context, opts ...pulumi.ResourceOption)
 	if p.config.Redis.External != nil {
 		return nil
 	}
-	p.redis, err = redis.New(ctx, "redis", &redis.Args{
+	name, opts := p.child("redis", opts)
+	p.redis, err = redis.New(ctx, name, &redis.Args{
 		Deployment: p.config.Name,
 		Image:      p.images["redis"],
 		Network:    p.network.Data,
@@ -182,7 +201,8 @@ func (p *Platform) makeKeycloak(ctx *pulumi.Context, opts ...pulumi.ResourceOpti
 	if p.config.Keycloak.PermanentAdmin {
 		password = p.credentials.Password(credentials.KeycloakAdmin)
 	}
-	p.keycloak, err = keycloak.New(ctx, "keycloak", &keycloak.Args{
+	name, opts := p.child("keycloak", opts)
+	p.keycloak, err = keycloak.New(ctx, name, &keycloak.Args{
 		Deployment:     p.config.Name,
 		Image:          p.images["keycloak"],
 		Edge:           p.network.Edge,
@@ -212,7 +232,8 @@ func (p *Platform) makeRealm(ctx *pulumi.Context, opts ...pulumi.ResourceOption)
 		// loopback, since the edge shows realm master to nobody.
 		admin, frontend = admin.WithReady(p.edge.Ready), admin.URL
 	}
-	p.realm, err = realm.New(ctx, "realm", &realm.Args{
+	name, opts := p.child("realm", opts)
+	p.realm, err = realm.New(ctx, name, &realm.Args{
 		Admin:          admin,
 		AdminFrontend:  frontend,
 		PermanentAdmin: p.keycloak.PermanentAdmin,
@@ -241,7 +262,8 @@ func (p *Platform) makeRealm(ctx *pulumi.Context, opts ...pulumi.ResourceOption)
 }
 
 func (p *Platform) makeMLflow(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
-	p.mlflow, err = mlflow.New(ctx, "mlflow", &mlflow.Args{
+	name, opts := p.child("mlflow", opts)
+	p.mlflow, err = mlflow.New(ctx, name, &mlflow.Args{
 		Deployment:        p.config.Name,
 		Image:             p.images["mlflow"],
 		Edge:              p.network.Edge,

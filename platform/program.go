@@ -33,7 +33,7 @@ func Program(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := New(hostvolume.With(ctx, host), "platform", &Args{Config: settings, Images: ImagesFolder})
+	p, err := New(hostvolume.With(ctx, host), Name, &Args{Config: settings, Images: ImagesFolder})
 	if err != nil {
 		return err
 	}

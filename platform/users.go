@@ -19,7 +19,8 @@ func (p *Platform) makeUsers(ctx *pulumi.Context, opts ...pulumi.ResourceOption)
 	for _, who := range p.config.Users {
 		args.Users = append(args.Users, users.User(who))
 	}
-	_, err := users.New(ctx, "people", args, opts...)
+	name, opts := p.child("people", opts)
+	_, err := users.New(ctx, name, args, opts...)
 	return err
 }
 
