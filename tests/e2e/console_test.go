@@ -138,6 +138,7 @@ func consoleForm(t *testing.T, deployed outputs.Stack, username, password string
 // onEveryLab runs a test on each kind of stack, as its operator.
 func onEveryLab(t *testing.T, test func(t *testing.T, l *lab, deployed outputs.Stack)) {
 	t.Helper()
+	inLane(t, sharedLane)
 	t.Run("dev", func(t *testing.T) { test(t, sharedLab(t), runningStack(t)) })
 	t.Run("prod", func(t *testing.T) {
 		l := public.up(t)

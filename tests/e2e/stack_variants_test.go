@@ -34,6 +34,7 @@ type site struct {
 // onEveryStack runs a test on each kind of stack.
 func onEveryStack(t *testing.T, test func(t *testing.T, at site)) {
 	t.Helper()
+	inLane(t, sharedLane)
 	t.Run("dev", func(t *testing.T) { test(t, devSite(t)) })
 	t.Run("prod", func(t *testing.T) { test(t, prodSite(t)) })
 }
