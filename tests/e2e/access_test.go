@@ -102,6 +102,7 @@ func accessTable(done map[string]map[string]bool) string {
 // What the stack file says is what everybody may do, no more and no less; what a user
 // changes manually is seen and set back; what is taken out is taken away.
 func TestEverybodyMayDoWhatTheStackFileSaysAndNothingElse(t *testing.T) {
+	nightly(t)
 	l := ownLab(t)
 	text, err := os.ReadFile(l.file)
 	require.NoError(t, err)

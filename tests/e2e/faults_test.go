@@ -62,7 +62,7 @@ type sick struct {
 }
 
 // faultSample is how many faults `make e2e` makes.
-const faultSample = 3
+const faultSample = 2
 
 const (
 	foundCode  = 4

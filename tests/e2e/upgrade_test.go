@@ -224,28 +224,37 @@ func versions(t *testing.T, deployed outputs.Stack) string {
 	return regexp.MustCompile(`\) (\d+)`).FindStringSubmatch(postgres.Stdout)[1] + " " + strings.TrimSpace(plugin.Stdout)
 }
 
-// A team's stack of Postgres 15 and the plugin 7.18 becomes one of 17 and 11.0.2: killed in the
-// middle of the move it goes back; then it goes through; then it goes back a second time, from
-// the snapshot.
+// A team's stack with the plugin 7.18 becomes one with 11.0.2. In make nightly it also has Postgres
+// 15, which becomes 17: killed in the middle of the move it goes back; then it goes through; then it
+// goes back a second time, from the snapshot.
 func TestAnUpgradeKeepsAllThatPeopleHaveAndSoDoesTheWayBack(t *testing.T) {
-	const old, current = "15 7.18.0", "17 11.0.2"
+	const current = "17 11.0.2"
+	old := "17 7.18.0"
+	if allTests {
+		old = "15 7.18.0"
+	}
 	l, _ := keepingLab(t)
 	now, err := os.ReadFile(l.file)
 	require.NoError(t, err)
 	// The plugin 7.18 knows no service accounts of an identity provider.
 	now = regexp.MustCompile(`(?m)^  mlflow-sso:serviceAccounts:\n(    .*\n)+`).ReplaceAll(now, nil)
 	require.NotContains(t, string(now), "serviceAccounts")
-	before := fmt.Appendf(bytes.Clone(now), "  mlflow-sso:images: {postgres: %q, backup: %q, mlflow: %q}\n",
-		older(t, l, "postgres", map[string]func(string) string{"Dockerfile": bookworm}),
-		older(t, l, "backup", map[string]func(string) string{"Dockerfile": bookworm}),
-		older(t, l, "mlflow", map[string]func(string) string{
-			"requirements.txt": withPlugin718,
-			"Dockerfile":       withoutBuildCheck,
-			// Our own application is written for the plugin of today.
-			"entrypoint": func(text string) string {
-				return strings.ReplaceAll(text, "--app-name mlflow-sso", "--app-name oidc-auth")
-			},
-		}))
+	images := map[string]string{"mlflow": older(t, l, "mlflow", map[string]func(string) string{
+		"requirements.txt": withPlugin718,
+		"Dockerfile":       withoutBuildCheck,
+		// Our own application is written for the plugin of today.
+		"entrypoint": func(text string) string {
+			return strings.ReplaceAll(text, "--app-name mlflow-sso", "--app-name oidc-auth")
+		},
+	})}
+	if allTests {
+		for _, service := range []string{"postgres", "backup"} {
+			images[service] = older(t, l, service, map[string]func(string) string{"Dockerfile": bookworm})
+		}
+	}
+	setting, err := json.Marshal(images)
+	require.NoError(t, err)
+	before := fmt.Appendf(bytes.Clone(now), "  mlflow-sso:images: %s\n", setting)
 	require.NoError(t, os.WriteFile(l.file, before, 0o600))
 	l.must(t, "up", "--no-verify")
 	deployed, err := l.outputs(t.Context())
@@ -259,7 +268,7 @@ func TestAnUpgradeKeepsAllThatPeopleHaveAndSoDoesTheWayBack(t *testing.T) {
 	refused, err := l.run(t.Context(), "up", "--no-verify")
 	require.NoError(t, err)
 	require.Equal(t, 1, refused.code)
-	require.Contains(t, refused.stderr, "postgresql 17")
+	require.Contains(t, refused.stderr, "mlflow-oidc-auth 11.0.2")
 	require.Equal(t, old, versions(t, deployed))
 
 	if allTests {
