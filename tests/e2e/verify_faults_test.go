@@ -44,10 +44,11 @@ func changeClient(t *testing.T, stack outputs.Stack, change func(*gocloak.Client
 // removeMapper takes a mapper off MLflow's client until the end of the test.
 func removeMapper(t *testing.T, stack outputs.Stack, name string) {
 	t.Helper()
+	id := *oidcClient(t, stack).ID
 	mapper := deleteMapper(t, stack, name)
 	t.Cleanup(func() {
 		client, token := keycloakAdmin(t, stack)
-		_, err := client.CreateClientProtocolMapper(context.Background(), token, stack.Realm.Name, *oidcClient(t, stack).ID, mapper)
+		_, err := client.CreateClientProtocolMapper(context.Background(), token, stack.Realm.Name, id, mapper)
 		require.NoError(t, err)
 	})
 }
