@@ -6,8 +6,10 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -95,6 +97,18 @@ func providers() []pulumimock.Option {
 func settings(t *testing.T, stack string) *config.Config {
 	t.Helper()
 	c, err := config.LoadFile(inRepository("Pulumi.yaml"), inRepository("Pulumi."+stack+".yaml"))
+	require.NoError(t, err)
+	return c
+}
+
+// settingsFrom are the typed settings of values by their full keys.
+func settingsFrom(t *testing.T, values map[string]string) *config.Config {
+	t.Helper()
+	c, err := config.Parse(config.Source{
+		Keys:     slices.Collect(maps.Keys(values)),
+		Get:      func(key string) (string, bool) { text, set := values[key]; return text, set },
+		IsSecret: func(string) bool { return false },
+	})
 	require.NoError(t, err)
 	return c
 }

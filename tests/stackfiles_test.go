@@ -66,22 +66,13 @@ func TestEveryDeclaredSettingIsReadAndEveryReadOneIsDeclared(t *testing.T) {
 func TestDefaultsOfTheProjectFileAreThoseOfTheProgram(t *testing.T) {
 	values, _, err := pulumimock.StackFile(inRepository("Pulumi.yaml"), inRepository("Pulumi.dev.yaml"))
 	require.NoError(t, err)
-	parse := func(values map[string]string) *config.Config {
-		c, err := config.Parse(config.Source{
-			Keys:     slices.Collect(maps.Keys(values)),
-			Get:      func(key string) (string, bool) { text, set := values[key]; return text, set },
-			IsSecret: func(string) bool { return false },
-		})
-		require.NoError(t, err)
-		return c
-	}
-	with := parse(values)
+	with := settingsFrom(t, values)
 	for name, setting := range declared(t) {
 		if value, own := values[config.Namespace+":"+name]; setting.Default != nil && own && value == defaultText(t, setting.Default) {
 			delete(values, config.Namespace+":"+name)
 		}
 	}
-	require.Equal(t, with, parse(values))
+	require.Equal(t, with, settingsFrom(t, values))
 }
 
 func defaultText(t *testing.T, value any) string {

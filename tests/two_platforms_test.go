@@ -19,22 +19,13 @@ func several(t *testing.T, names ...string) pulumi.RunFunc {
 	ports := [][2]string{{"5000", "8080"}, {"5001", "8081"}, {"5002", "8082"}}
 	var all []*config.Config
 	for i, name := range names {
-		values := map[string]string{
+		all = append(all, settingsFrom(t, map[string]string{
 			"mlflow-sso:name": name, "mlflow-sso:realm": `{"demoUsers": true, "sslRequired": "none"}`,
 			"mlflow-sso:mlflow":          `{"publicURL": "http://localhost:` + ports[i][0] + `", "port": ` + ports[i][0] + `}`,
 			"mlflow-sso:keycloak":        `{"publicURL": "http://localhost:` + ports[i][1] + `", "port": ` + ports[i][1] + `}`,
 			"mlflow-sso:serviceAccounts": `[{"name": "ci", "groups": ["mlflow-users"]}]`,
 			"mlflow-sso:users":           `[{"username": "ada", "email": "ada@example.com", "firstName": "Ada", "lastName": "L", "groups": ["mlflow-admins"]}]`,
-		}
-		var keys []string
-		for key := range values {
-			keys = append(keys, key)
-		}
-		parsed, err := config.Parse(config.Source{
-			Keys: keys, Get: func(key string) (string, bool) { value, ok := values[key]; return value, ok }, IsSecret: func(string) bool { return false },
-		})
-		require.NoError(t, err)
-		all = append(all, parsed)
+		}))
 	}
 	return func(ctx *pulumi.Context) error {
 		for i, name := range names {

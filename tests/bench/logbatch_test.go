@@ -14,9 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/edgeclient"
-	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/loadgen"
 )
@@ -45,12 +44,8 @@ type way struct {
 func TestLogBatch(t *testing.T) {
 	ctx := interruptible(t)
 	m := openMachine(ctx, t)
-	s := m.openPublicStack(ctx, t)
-	require.NoError(t, m.log.Step(ctx, "a stack with an edge", func(ctx context.Context, step *progress.Step) error {
-		_, err := lifecycle.Up(ctx, s, step, false)
-		return err
-	}))
-	ways := m.ways(ctx, t, s)
+	deployed := m.upPublicStack(ctx, t)
+	ways := m.ways(ctx, t, deployed)
 	f := newLogBatch(2 * rounds(t))
 	for round := range f.Rounds {
 		inTurn := slices.Clone(ways)
@@ -72,18 +67,12 @@ func TestLogBatch(t *testing.T) {
 }
 
 // ways makes the servers beside the stack's own, and a client for each.
-func (m *machine) ways(ctx context.Context, t *testing.T, s *publicStack) []*way {
-	deployed, err := s.Outputs(ctx)
-	require.NoError(t, err)
+func (m *machine) ways(ctx context.Context, t *testing.T, deployed outputs.Stack) []*way {
 	t.Cleanup(func() { require.NoError(t, m.removeBaseline(context.Background())) })
 	plain, prompt := m.servePlain(ctx, t, deployed, "plain", false), m.servePlain(ctx, t, deployed, "prompt", true)
 	with := m.serveWithPlugin(ctx, t, deployed)
 
-	who, err := makeMember(ctx, deployed)
-	require.NoError(t, err)
-	token, err := scenario.Bearer(ctx, deployed, m.docker, who)
-	require.NoError(t, err)
-	login := http.Header{"Authorization": {"Bearer " + token}}
+	login := m.memberLogin(ctx, t, deployed)
 	edge, err := edgeclient.Open(ctx, deployed, m.docker)
 	require.NoError(t, err)
 

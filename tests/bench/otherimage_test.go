@@ -5,7 +5,6 @@ package bench
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"os"
 	"testing"
 	"text/tabwriter"
@@ -13,9 +12,6 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
-	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
-	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/loadgen"
 )
 
@@ -37,26 +33,17 @@ func TestLogBatchBesideAnotherImage(t *testing.T) {
 	}
 	ctx := interruptible(t)
 	m := openMachine(ctx, t)
-	s := m.openPublicStack(ctx, t)
-	require.NoError(t, m.log.Step(ctx, "a stack with an edge", func(ctx context.Context, step *progress.Step) error {
-		_, err := lifecycle.Up(ctx, s, step, false)
-		return err
-	}))
-	deployed, err := s.Outputs(ctx)
-	require.NoError(t, err)
+	deployed := m.upPublicStack(ctx, t)
 	t.Cleanup(func() { require.NoError(t, m.removeBaseline(context.Background())) })
 	own := m.serveWithPlugin(ctx, t, deployed)
 	before := m.serve(ctx, t, deployed, "other", func(config *container.Config, _ *container.HostConfig) {
 		config.Image = other
 	})
-	who, err := makeMember(ctx, deployed)
-	require.NoError(t, err)
-	token, err := scenario.Bearer(ctx, deployed, m.docker, who)
-	require.NoError(t, err)
+	login := m.memberLogin(ctx, t, deployed)
 	var ways []*way
 	for name, at := range map[string]server{ownImage: own, otherImage: before} {
 		w := &way{name: name, containers: []string{at.container}, client: loadgen.Open(loadgen.Server{
-			URL: at.url, Way: at.way, Header: http.Header{"Authorization": {"Bearer " + token}},
+			URL: at.url, Way: at.way, Header: login,
 		})}
 		require.NoError(t, w.prepare(ctx), name)
 		ways = append(ways, w)

@@ -19,7 +19,10 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
+	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
+	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/freeport"
 )
 
@@ -54,6 +57,27 @@ func (m *machine) openPublicStack(ctx context.Context, t *testing.T) *publicStac
 	file := filepath.Join(m.files, "Pulumi."+name+".yaml")
 	require.NoError(t, os.WriteFile(file, content, 0o600))
 	return m.openStackFile(ctx, t, name, file)
+}
+
+// upPublicStack brings it up, and returns its outputs.
+func (m *machine) upPublicStack(ctx context.Context, t *testing.T) outputs.Stack {
+	s := m.openPublicStack(ctx, t)
+	require.NoError(t, m.log.Step(ctx, "a stack with an edge", func(ctx context.Context, step *progress.Step) error {
+		_, err := lifecycle.Up(ctx, s, step, false)
+		return err
+	}))
+	deployed, err := s.Outputs(ctx)
+	require.NoError(t, err)
+	return deployed
+}
+
+// memberLogin is what a new member of the stack sends with each request.
+func (m *machine) memberLogin(ctx context.Context, t *testing.T, deployed outputs.Stack) http.Header {
+	who, err := makeMember(ctx, deployed)
+	require.NoError(t, err)
+	token, err := scenario.Bearer(ctx, deployed, m.docker, who)
+	require.NoError(t, err)
+	return http.Header{"Authorization": {"Bearer " + token}}
 }
 
 // makeMember makes a user in Keycloak who may use MLflow; they go with the stack.

@@ -18,10 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
 	"github.com/mlflow-sso/mlflow-sso/internal/edgeclient"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/loadgen"
 )
@@ -51,20 +49,10 @@ var searches = []search{
 func TestSearchOfAMillionRuns(t *testing.T) {
 	ctx := interruptible(t)
 	m := openMachine(ctx, t)
-	s := m.openPublicStack(ctx, t)
-	require.NoError(t, m.log.Step(ctx, "a stack with an edge", func(ctx context.Context, step *progress.Step) error {
-		_, err := lifecycle.Up(ctx, s, step, false)
-		return err
-	}))
-	deployed, err := s.Outputs(ctx)
-	require.NoError(t, err)
-	who, err := makeMember(ctx, deployed)
-	require.NoError(t, err)
-	token, err := scenario.Bearer(ctx, deployed, m.docker, who)
-	require.NoError(t, err)
+	deployed := m.upPublicStack(ctx, t)
 	edge, err := edgeclient.Open(ctx, deployed, m.docker)
 	require.NoError(t, err)
-	client := loadgen.Open(loadgen.Server{URL: deployed.MLflow.URL, Way: edge.ViaEdge, Header: http.Header{"Authorization": {"Bearer " + token}}})
+	client := loadgen.Open(loadgen.Server{URL: deployed.MLflow.URL, Way: edge.ViaEdge, Header: m.memberLogin(ctx, t, deployed)})
 	large, small := makeExperiment(ctx, t, client, "large"), makeExperiment(ctx, t, client, "small")
 	require.NoError(t, client.Post(ctx, "/api/2.0/mlflow/runs/create", object{"experiment_id": small, "start_time": 1}, nil))
 	require.NoError(t, m.log.Step(ctx, "a million runs", func(ctx context.Context, _ *progress.Step) error {

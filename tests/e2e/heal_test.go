@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
+	"os"
 	"syscall"
 	"testing"
 	"time"
@@ -21,16 +22,10 @@ import (
 // moment that something is there.
 func killed(t *testing.T, l *lab, when string, there func() bool) {
 	t.Helper()
-	command := l.command(t.Context(), "up", "--no-verify")
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	said := new(bytes.Buffer) // read once the tool has ended
-	command.Stderr = said
-	require.NoError(t, command.Start())
-	ended := make(chan error, 1)
-	go func() { ended <- command.Wait() }()
+	process, ended, said := startUp(t, l)
 	deadline := time.After(10 * time.Minute)
 	// Something may be there from the update before: Pulumi has to be at work.
-	for !there() || alone(t, command.Process.Pid) {
+	for !there() || alone(t, process.Pid) {
 		select {
 		case err := <-ended:
 			require.FailNow(t, "the update ended before "+when, "%v\n%s", err, said)
@@ -39,7 +34,7 @@ func killed(t *testing.T, l *lab, when string, there func() bool) {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-	killed, err := processtree.Kill(command.Process.Pid)
+	killed, err := processtree.Kill(process.Pid)
 	require.NoError(t, err)
 	require.Greater(t, killed, 1, "no pulumi to kill")
 	<-ended
@@ -111,7 +106,7 @@ func TestAServiceThatIsKilledAtItsFirstStartIsHealedByTheNextUp(t *testing.T) {
 		{"keycloak", 12 * time.Second},
 	} {
 		t.Run(fmt.Sprintf("%s after %s", moment.service, moment.after), func(t *testing.T) {
-			ended, said := startUp(t, l)
+			_, ended, said := startUp(t, l)
 			killMain(t, l.name+"-"+moment.service, moment.after)
 			began := time.Now()
 			err := <-ended
@@ -128,15 +123,17 @@ func TestAServiceThatIsKilledAtItsFirstStartIsHealedByTheNextUp(t *testing.T) {
 	}
 }
 
-// startUp starts an update. What it wrote is to be read once it has ended.
-func startUp(t *testing.T, l *lab) (<-chan error, *bytes.Buffer) {
+// startUp starts an update in a process group of its own. What it wrote is to be read once it has
+// ended.
+func startUp(t *testing.T, l *lab) (*os.Process, <-chan error, *bytes.Buffer) {
 	t.Helper()
 	command, said := l.command(t.Context(), "up", "--no-verify"), new(bytes.Buffer)
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	command.Stderr = said
 	require.NoError(t, command.Start())
 	ended := make(chan error, 1)
 	go func() { ended <- command.Wait() }()
-	return ended, said
+	return command.Process, ended, said
 }
 
 // killMain kills a container's first process, as the kernel does, when it has run for so long.

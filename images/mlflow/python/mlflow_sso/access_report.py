@@ -57,20 +57,20 @@ def everybody(client):
         about = client.api("GET", f"/users/{quoted(name)}")
         person = {
             "name": name, "admin": row["is_admin"], "active": row["active"], "service": row["is_service_account"],
-            "steward": name == client.name, "groups": sorted(g["group_name"] for g in about["groups"]), "rules": [], "may": [],
+            "steward": name == client.name, "groups": sorted(g["group_name"] for g in about["groups"]),
         }
-        for kind in PATTERNS:
-            for one in client.api("GET", f"/permissions/users/{quoted(name)}/{PATTERNS[kind]}"):
-                person["rules"].append({"kind": kind, **{key: one[key] for key in ("regex", "priority", "permission")}})
-            for one in client.api("GET", f"/permissions/users/{quoted(name)}/{LISTS[kind]}"):
-                person["may"].append({"kind": kind, "name": one["name"], "permission": one["permission"], "source": one["kind"]})
-        people.append(person)
+        people.append(person | grants(client, f"/permissions/users/{quoted(name)}", lambda one: one["kind"]))
     for name in client.api("GET", "/permissions/groups"):
-        group = {"name": name, "rules": [], "may": []}
-        for kind in PATTERNS:
-            for one in client.api("GET", f"/permissions/groups/{quoted(name)}/{PATTERNS[kind]}"):
-                group["rules"].append({"kind": kind, **{key: one[key] for key in ("regex", "priority", "permission")}})
-            for one in client.api("GET", f"/permissions/groups/{quoted(name)}/{LISTS[kind]}"):
-                group["may"].append({"kind": kind, "name": one["name"], "permission": one["permission"], "source": "group"})
-        groups.append(group)
+        groups.append({"name": name} | grants(client, f"/permissions/groups/{quoted(name)}", lambda _: "group"))
     return {"people": people, "groups": groups}
+
+
+def grants(client, path, source):
+    """The rules of a user or a group, and what they may do; source says of a permission where it comes from."""
+    rules, may = [], []
+    for kind in PATTERNS:
+        for one in client.api("GET", f"{path}/{PATTERNS[kind]}"):
+            rules.append({"kind": kind, **{key: one[key] for key in ("regex", "priority", "permission")}})
+        for one in client.api("GET", f"{path}/{LISTS[kind]}"):
+            may.append({"kind": kind, "name": one["name"], "permission": one["permission"], "source": source(one)})
+    return {"rules": rules, "may": may}

@@ -22,7 +22,7 @@ from starlette.routing import BaseRoute, Match, get_route_path
 
 from mlflow_sso import ai_gateway, job_refusals, webhook_delivery
 
-_API = r"/(?:ajax-)?api/[23]\.0"
+_API = job_refusals.API
 # The answer, methods (None: all), paths.
 GATEWAY = ("The AI gateway is switched off on this server.", None, rf"(?:{_API}/mlflow/gateway|/gateway)(?:/.*)?")
 WEBHOOKS = ("Webhooks are switched off on this server.", None, rf"(?:{_API}/mlflow/webhooks|/oidc/webhook)(?:/.*)?")

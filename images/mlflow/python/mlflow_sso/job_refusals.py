@@ -14,20 +14,21 @@ from mlflow.server import handlers, job_api
 from mlflow_sso import upstream_guard
 
 REASON = "MLflow's job runner is off on this server, because it works without its users' permissions."
-_API = r"/(?:ajax-)?api/[23]\.0"
+# How the paths of MLflow's API begin.
+API = r"/(?:ajax-)?api/[23]\.0"
 # What a route would do, and what works in its place; methods; paths.
 _REFUSED = (
-    ("A judge does not run on this server", "Run it in a client: mlflow.genai.evaluate(data=traces, scorers=[judge]).", {"POST"}, rf"{_API}/mlflow/scorer/invoke"),
-    ("An evaluation does not run on this server", "Run it in a client: mlflow.genai.evaluate(data=traces, scorers=[…]).", {"POST"}, rf"{_API}/mlflow/genai/evaluate/invoke"),
+    ("A judge does not run on this server", "Run it in a client: mlflow.genai.evaluate(data=traces, scorers=[judge]).", {"POST"}, rf"{API}/mlflow/scorer/invoke"),
+    ("An evaluation does not run on this server", "Run it in a client: mlflow.genai.evaluate(data=traces, scorers=[…]).", {"POST"}, rf"{API}/mlflow/genai/evaluate/invoke"),
     (
         "A scorer does not judge new traces by itself on this server",
         "It stays registered: run it in a client, with mlflow.genai.evaluate(data=mlflow.search_traces(), scorers=[scorer]).",
         {"PUT", "POST", "PATCH"},
-        rf"{_API}/mlflow/scorers/online-config",
+        rf"{API}/mlflow/scorers/online-config",
     ),
-    ("Issues are not detected on this server", "Run it in a client: mlflow.genai.discovery.pipeline.discover_issues().", {"POST"}, rf"{_API}/mlflow/issues/invoke"),
-    ("A prompt is not optimized on this server", "Run it in a client: mlflow.genai.optimize_prompts().", {"POST"}, rf"{_API}/mlflow/prompt-optimization/jobs(?:/[^/]+/cancel)?"),
-    ("A job does not run on this server", "Run its work in a client.", {"POST", "PUT", "PATCH", "DELETE"}, rf"{_API}/(?:mlflow/)?jobs/?(?:cancel/[^/]+)?"),
+    ("Issues are not detected on this server", "Run it in a client: mlflow.genai.discovery.pipeline.discover_issues().", {"POST"}, rf"{API}/mlflow/issues/invoke"),
+    ("A prompt is not optimized on this server", "Run it in a client: mlflow.genai.optimize_prompts().", {"POST"}, rf"{API}/mlflow/prompt-optimization/jobs(?:/[^/]+/cancel)?"),
+    ("A job does not run on this server", "Run its work in a client.", {"POST", "PUT", "PATCH", "DELETE"}, rf"{API}/(?:mlflow/)?jobs/?(?:cancel/[^/]+)?"),
 )
 # The same as disabled_features takes it: the whole text of the answer, methods, paths.
 ROUTES = tuple((f"{what}: {REASON} {instead}", methods, paths) for what, instead, methods, paths in _REFUSED)
