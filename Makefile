@@ -71,9 +71,9 @@ e2e: $(tool) $(s3gateway) ## the tests on real stacks of their own that CI runs 
 	  shared=0; lane shared || shared=$$?; wait $$! && exit $$shared
 
 .PHONY: nightly
-nightly: $(tool) $(s3gateway) ## every test on real stacks, then mutations, plugin schemas and the faults of `make chaos`
+nightly: $(tool) $(s3gateway) ## every test on real stacks, then unit tests with the race detector, mutations, plugin schemas, `make chaos`
 	MLFLOW_SSO_NIGHTLY=1 go test -tags e2e -count=1 -parallel 2 -timeout 150m -v ./tests/e2e
-	$(MAKE) mutation plugin-schemas chaos
+	$(MAKE) unit mutation plugin-schemas chaos
 
 .PHONY: bench
 bench: $(tool) ## start-up time beside its lower bound, time of an update without change, idle memory
