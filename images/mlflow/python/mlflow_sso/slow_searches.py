@@ -1,0 +1,121 @@
+"""Runs slow searches one after the other in each server process, beside all that are fast.
+
+Upstream's fault (MLflow 3.17.2): searches run as many at once as there are threads. Each that sorts hundreds of thousands of matches
+reads them from disk and writes temporary files; together they take the memory that keeps the tables, and all of them end at the
+database's time limit.
+
+Here every search has a short time first. One that the database ends for it runs again, with the time that the database gives any
+statement, when no other slow search of this process does. Fast searches never wait. Only so many wait that threads are left for others;
+the rest get 503, which MLflow's client retries.
+"""
+
+import functools
+import logging
+import threading
+import time
+from contextvars import ContextVar
+
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
+from mlflow.store.db.utils import _get_managed_session_maker
+from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as Registry
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as Tracking
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from mlflow_sso import process_limits, upstream_guard
+
+FIRST = 2000  # milliseconds of a statement, before the search is a slow one
+WAIT = 50  # seconds: with the 60 of a statement less than the 120 that MLflow's client waits
+ENDED = "57014"  # Postgres's code of a statement that reached its time limit
+
+# Methods that only read, in a session of their own.
+SEARCHES = {
+    Tracking: ("_search_runs", "_search_experiments", "search_traces", "search_logged_models", "search_datasets", "query_trace_metrics", "find_completed_sessions"),
+    Registry: ("search_registered_models", "search_model_versions"),
+}
+
+_impatient = ContextVar("mlflow-sso: a search that has a short time", default=False)
+_logger = logging.getLogger(__name__)
+
+
+class Queue:
+    """The slow searches of one process."""
+
+    def __init__(self, places, wait=WAIT):
+        self._places, self._wait, self._one = threading.BoundedSemaphore(places), wait, threading.Lock()
+
+    def run(self, search):
+        """Runs a search when no other one does, or raises that the server is busy."""
+        if not self._places.acquire(blocking=False):
+            raise busy()
+        try:
+            if not self._one.acquire(timeout=self._wait):
+                raise busy()
+            try:
+                return search()
+            finally:
+                self._one.release()
+        finally:
+            self._places.release()
+
+
+def busy():
+    """The answer to one search too many. MLflow's client tries again by itself."""
+    return MlflowException(
+        "The server is busy with other long searches. Try again in a minute, or narrow the search, for example to one experiment, "
+        "or sort by start time instead of a metric.",
+        error_code=TEMPORARILY_UNAVAILABLE,
+    )
+
+
+def queue_slow(workers, searches=SEARCHES):
+    """Lets each search try first, and queues those that are slow."""
+    queue = Queue(max(1, process_limits.threads(workers) - 3))
+    for store, names in searches.items():
+        upstream_guard.has(store, *names)
+        for name in names:
+            search = getattr(store, name)
+            upstream_guard.uses(search, "ManagedSessionMaker")
+            setattr(store, name, _queued(search, queue))
+    if not event.contains(Session, "after_begin", limit):
+        event.listen(Session, "after_begin", limit)
+        logging.getLogger(_get_managed_session_maker.__module__).addFilter(expected)
+
+
+def _queued(search, queue):
+    @functools.wraps(search)
+    def searched(*arguments, **named):
+        if _impatient.get():  # a search in a search
+            return search(*arguments, **named)
+        began = time.monotonic()
+        token = _impatient.set(True)
+        try:
+            return search(*arguments, **named)
+        except MlflowException as error:
+            if not reached_limit(error.__cause__):
+                raise
+        finally:
+            _impatient.reset(token)
+        found = queue.run(functools.partial(search, *arguments, **named))
+        _logger.warning("%s: a slow search, answered after %.1f s", search.__name__, time.monotonic() - began)
+        return found
+
+    return searched
+
+
+def reached_limit(error):
+    """Whether the database has ended a statement for its time."""
+    return isinstance(error, OperationalError) and getattr(error.orig, "sqlstate", None) == ENDED
+
+
+def expected(record):
+    """A filter for MLflow's log: the end of a first try is no error."""
+    return not (_impatient.get() and record.exc_info and reached_limit(record.exc_info[1]))
+
+
+def limit(session, transaction, connection):
+    """SQLAlchemy's hook: a search's transaction has the short time. It ends with the transaction."""
+    if _impatient.get() and connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {FIRST}")
