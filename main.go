@@ -9,5 +9,5 @@ import (
 )
 
 func main() {
-	pulumi.Run(platform.WithPlugin(platform.Program))
+	pulumi.Run(platform.WithPlugin(platform.WithLeftovers(platform.Program)))
 }

@@ -4,6 +4,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/mlflow-sso/mlflow-sso/components/hostvolume"
+	"github.com/mlflow-sso/mlflow-sso/components/leftovers"
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
 	"github.com/mlflow-sso/mlflow-sso/config"
 	"github.com/mlflow-sso/mlflow-sso/contract/pulumiplugin"
@@ -20,6 +21,18 @@ func WithPlugin(program pulumi.RunFunc) pulumi.RunFunc {
 			return err
 		}
 		return program(ctx)
+	}
+}
+
+// WithLeftovers runs a program that removes what a killed update left on the Docker host. Pulumi's mocks
+// have no hooks.
+func WithLeftovers(program pulumi.RunFunc) pulumi.RunFunc {
+	return func(ctx *pulumi.Context) error {
+		host, err := hostvolume.FromEnvironment()
+		if err != nil {
+			return err
+		}
+		return program(leftovers.With(ctx, host.API))
 	}
 }
 

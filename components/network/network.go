@@ -21,6 +21,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/childopts"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/container"
+	"github.com/mlflow-sso/mlflow-sso/components/leftovers"
 	"github.com/mlflow-sso/mlflow-sso/contract/naming"
 )
 
@@ -133,8 +134,12 @@ func (n *Network) network(ctx *pulumi.Context, name, role, deployment string, su
 			Subnet: pulumi.String(subnet.String()), Gateway: pulumi.String(subnet.Addr().Next().String()),
 		}}
 	}
+	hooks, err := leftovers.BeforeNetwork(ctx, deployment, naming.Network(deployment, role))
+	if err != nil {
+		return nil, fmt.Errorf("network %q: %w", name, err)
+	}
 	// The name is fixed, so a new network cannot stand beside the old one.
-	made, err := docker.NewNetwork(ctx, name+"-"+role, args, childopts.Options(n, pulumi.DeleteBeforeReplace(true))...)
+	made, err := docker.NewNetwork(ctx, name+"-"+role, args, childopts.Options(n, append(hooks, pulumi.DeleteBeforeReplace(true))...)...)
 	if err != nil {
 		return nil, fmt.Errorf("network %q: %s: %w", name, role, err)
 	}

@@ -1,11 +1,9 @@
 // Package realm creates the objects inside Keycloak: MLflow's realm, its client, two
 // groups, and the mappers that put a user's groups into tokens.
 //
-// The plugin in MLflow knows people by their e-mail address, so the realm makes
-// sure that an address belongs to one person and stays with that person: no two
-// people share one, nobody registers alone, and nobody edits their own address
-// or user name. Group names reach MLflow exactly as MLflow compares them,
-// because one value makes the group and the comparison.
+// The plugin in MLflow knows people by their e-mail address, so an address belongs to one user and stays with
+// that user: no two share one, there is no self-registration, and no editing of one's own address or user name.
+// Group names reach MLflow exactly as MLflow compares them, because one value makes the group and the comparison.
 package realm
 
 import (
@@ -22,6 +20,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/identity"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
 	keycloakserver "github.com/mlflow-sso/mlflow-sso/components/keycloak"
+	"github.com/mlflow-sso/mlflow-sso/components/leftovers"
 	"github.com/mlflow-sso/mlflow-sso/contract/address"
 )
 
@@ -227,13 +226,14 @@ type builder struct {
 	made     *keycloak.Realm
 	openid   *openid.Client
 	byGroup  map[string]*keycloak.Group
+	// leftovers removes what a killed update left.
+	leftovers pulumi.ResourceOption
 }
 
-// childOpts are the options of everything inside Keycloak. What is inside goes
-// with its container: taking a stack down asks nothing of a server that is going
-// away as well, and leaves the people in the database where its volume is kept.
+// childOpts are the options of everything inside Keycloak. It goes with the container: tearing a stack down
+// asks nothing of a server that is going away, and leaves the people in the database where its volume is kept.
 func (b *builder) childOpts() []pulumi.ResourceOption {
-	return childopts.Options(b.component, pulumi.Provider(b.keycloak), pulumi.DeletedWith(b.args.Admin.Server))
+	return childopts.Options(b.component, pulumi.Provider(b.keycloak), pulumi.DeletedWith(b.args.Admin.Server), b.leftovers)
 }
 
 func (b *builder) provider() (err error) {
@@ -249,7 +249,8 @@ func (b *builder) provider() (err error) {
 	if err != nil {
 		return fmt.Errorf("provider: %w", err)
 	}
-	return nil
+	b.leftovers, err = leftovers.InKeycloak(b.ctx, b.name, leftovers.Keycloak{URL: b.args.Admin.URL, ClientID: b.args.Admin.ClientID, Secret: b.args.Admin.Secret})
+	return err
 }
 
 func (b *builder) realm() (err error) {

@@ -81,6 +81,21 @@ class TestSlowSearches(unittest.TestCase):
             thread.join(10)
         self.assertEqual((got, store.most), (["slow"] * 4, 1))
 
+    def test_who_came_first_is_first(self):
+        queue, order, first, free = slow_searches.Queue(9), [], threading.Event(), threading.Event()
+        threads = [threading.Thread(target=queue.run, args=(lambda: (first.set(), free.wait(10)),))]
+        threads[0].start()
+        first.wait(10)
+        for number in range(5):
+            threads.append(threading.Thread(target=queue.run, args=(lambda number=number: order.append(number),)))
+            threads[-1].start()
+            while len(queue._all) < number + 2:
+                threading.Event().wait(0.01)
+        free.set()
+        for thread in threads:
+            thread.join(10)
+        self.assertEqual(order, list(range(5)))
+
     def test_one_too_many_is_refused_at_once_so_that_threads_are_left(self):
         store = Searches(places=2)
         threads, got = store.start(2)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/components/childopts"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
+	"github.com/mlflow-sso/mlflow-sso/components/leftovers"
 	"github.com/mlflow-sso/mlflow-sso/contract/naming"
 )
 
@@ -109,7 +110,11 @@ func New(ctx *pulumi.Context, name string, args *Args, parent pulumi.Resource, o
 	if err := args.Validate(); err != nil {
 		return nil, fmt.Errorf("container %q: %w", name, err)
 	}
-	opts = append(opts,
+	hooks, err := leftovers.BeforeContainer(ctx, args.Deployment, args.Name())
+	if err != nil {
+		return nil, err
+	}
+	opts = append(append(opts, hooks...),
 		pulumi.DeleteBeforeReplace(true), // name and ports can be had only once
 		// "#initerror": a container that never got healthy is made again, not waited for in vain.
 		pulumi.ReplaceOnChanges([]string{"healthcheck", "tmpfs", "init", "#initerror"}),

@@ -13,6 +13,7 @@ import functools
 import logging
 import threading
 import time
+from collections import deque
 from contextvars import ContextVar
 
 from mlflow.exceptions import MlflowException
@@ -27,7 +28,7 @@ from sqlalchemy.orm import Session
 from mlflow_sso import process_limits, upstream_guard
 
 FIRST = 2000  # milliseconds of a statement, before the search is a slow one
-WAIT = 50  # seconds: with the 60 of a statement less than the 120 that MLflow's client waits
+WAIT = 40  # seconds: with the 60 of a statement less than the 120 that MLflow's client waits
 ENDED = "57014"  # Postgres's code of a statement that reached its time limit
 
 # Methods that only read, in a session of their own.
@@ -41,24 +42,27 @@ _logger = logging.getLogger(__name__)
 
 
 class Queue:
-    """The slow searches of one process."""
+    """The slow searches of one process: the first runs, the others wait in the order in which they came."""
 
     def __init__(self, places, wait=WAIT):
-        self._places, self._wait, self._one = threading.BoundedSemaphore(places), wait, threading.Lock()
+        self._places, self._wait, self._all, self._changed = places, wait, deque(), threading.Condition()
 
     def run(self, search):
-        """Runs a search when no other one does, or raises that the server is busy."""
-        if not self._places.acquire(blocking=False):
-            raise busy()
-        try:
-            if not self._one.acquire(timeout=self._wait):
+        """Runs a search when it is the first, or raises that the server is busy."""
+        me = object()
+        with self._changed:
+            if len(self._all) >= self._places:
                 raise busy()
-            try:
-                return search()
-            finally:
-                self._one.release()
+            self._all.append(me)
+            first = self._changed.wait_for(lambda: self._all[0] is me, self._wait)
+        try:
+            if not first:
+                raise busy()
+            return search()
         finally:
-            self._places.release()
+            with self._changed:
+                self._all.remove(me)
+                self._changed.notify_all()
 
 
 def busy():
