@@ -30,6 +30,13 @@ import (
 func keepingLab(t *testing.T, env ...string) (*lab, string) {
 	t.Helper()
 	l := ownLab(t, env...)
+	return l, keepSnapshots(t, l)
+}
+
+// keepSnapshots adds a repository and the service account ci to a stack file, and returns the folder of
+// the repository and its recovery passphrase.
+func keepSnapshots(t *testing.T, l *lab) string {
+	t.Helper()
 	folder := t.TempDir()
 	repository, passphrase := filepath.Join(folder, "snapshots"), filepath.Join(folder, "passphrase")
 	require.NoError(t, os.Mkdir(repository, 0o700))
@@ -41,7 +48,7 @@ func keepingLab(t *testing.T, env ...string) (*lab, string) {
 		"  mlflow-sso:serviceAccounts:\n    - {name: ci, groups: [mlflow-users]}\n", repository, passphrase)
 	require.NoError(t, err)
 	require.NoError(t, file.Close())
-	return l, folder
+	return folder
 }
 
 // writers write runs, several at a time, until they are stopped.

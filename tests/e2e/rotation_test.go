@@ -43,12 +43,7 @@ func TestEveryCredentialThatIsRotatedIsAnotherAndTheOldOneIsRefused(t *testing.T
 		require.True(t, ok, "%s is taken before", name)
 	}
 
-	generations := map[credentials.Label]int{credentials.ServiceAccount("ci"): 2}
-	for _, label := range credentials.Labels() {
-		if label != credentials.MLflowWebhooks { // refused without mlflow.webhooks, which this stack has not
-			generations[label] = 2
-		}
-	}
+	generations := raised(2)
 	setting := map[string]any{"generations": generations}
 	write := func() {
 		encoded, err := json.Marshal(setting)
@@ -101,17 +96,26 @@ func TestEveryCredentialThatIsRotatedIsAnotherAndTheOldOneIsRefused(t *testing.T
 	write()
 }
 
-// rotated demands that no service takes a value of before, each takes the one of now, and
-// what was encrypted can be read.
+// rotated is everyRotated for a stack of the tool, whose snapshots can be taken and read.
 func rotated(t *testing.T, l *lab, docker *engine.Engine, before ...map[string]string) (outputs.Stack, map[string]string) {
 	t.Helper()
 	deployed, err := l.outputs(t.Context())
 	require.NoError(t, err)
+	now := everyRotated(t, docker, deployed, before...)
+	l.must(t, "backup")
+	require.Contains(t, l.must(t, "backup", "check").stderr, "done")
+	return deployed, now
+}
+
+// everyRotated demands that no service accepts a value of before, each accepts the current one, and
+// what was encrypted can be read.
+func everyRotated(t *testing.T, docker *engine.Engine, deployed outputs.Stack, before ...map[string]string) map[string]string {
+	t.Helper()
 	now := keys(t, docker, deployed)
 	for _, old := range before {
 		require.ElementsMatch(t, slices.Collect(maps.Keys(old)), slices.Collect(maps.Keys(now)))
 		for name := range now {
-			require.NotEqual(t, old[name], now[name], name)
+			require.False(t, old[name] == now[name], "%s is the old one", name)
 		}
 		for name, ok := range taken(t, docker, deployed, old) {
 			require.False(t, ok, "the old %s is taken", name)
@@ -121,9 +125,18 @@ func rotated(t *testing.T, l *lab, docker *engine.Engine, before ...map[string]s
 		require.True(t, ok, "the new %s is refused", name)
 	}
 	require.Contains(t, gateway(t, docker, deployed, "", "open"), "stored-before")
-	l.must(t, "backup")
-	require.Contains(t, l.must(t, "backup", "check").stderr, "done")
-	return deployed, now
+	return now
+}
+
+// raised are generations for every credential of a stack with the service account ci and without webhooks.
+func raised(to int) map[credentials.Label]int {
+	generations := map[credentials.Label]int{credentials.ServiceAccount("ci"): to}
+	for _, label := range credentials.Labels() {
+		if label != credentials.MLflowWebhooks { // refused without mlflow.webhooks
+			generations[label] = to
+		}
+	}
+	return generations
 }
 
 // whileAway asks again and again until what it returns is called, which reports how long
