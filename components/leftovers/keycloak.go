@@ -70,7 +70,7 @@ func Object(ctx context.Context, url, clientID, secret, kind string, inputs reso
 	api := gocloak.NewClient(url)
 	login, err := api.LoginClient(ctx, clientID, secret, "master")
 	if err != nil {
-		return "", nil //nolint:nilerr // the provider's own error is more to the point
+		return "", nil // the error of the provider is more to the point
 	}
 	s := &session{api, login.AccessToken}
 	removed, err := remove(s, ctx, texts(inputs))

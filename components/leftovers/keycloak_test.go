@@ -110,15 +110,18 @@ func TestWhatAnInterruptedUpdateLeftInKeycloakIsRemovedAndWhatIsUsedIsNot(t *tes
 		"a group with members":    {group, object{realmPath + "/groups": aGroup[realmPath+"/groups"], realmPath + "/groups/g/members": aUser}, inputs(object{"realmId": "mlflow", "name": "team"}), "", "has members"},
 		"another group":           {group, aGroup, inputs(object{"realmId": "mlflow", "name": "tea"}), "", ""},
 		"a user without a password": {
-			user, object{realmPath + "/users": aUser, realmPath + "/users/u/credentials": list(), realmPath + "/users/u/federated-identity": list()},
+			user,
+			object{realmPath + "/users": aUser, realmPath + "/users/u/credentials": list(), realmPath + "/users/u/federated-identity": list()},
 			ada, "mlflow/users/u", "",
 		},
 		"a user with a password": {
-			user, object{realmPath + "/users": aUser, realmPath + "/users/u/credentials": list(object{"id": "p"}), realmPath + "/users/u/federated-identity": list()},
+			user,
+			object{realmPath + "/users": aUser, realmPath + "/users/u/credentials": list(object{"id": "p"}), realmPath + "/users/u/federated-identity": list()},
 			ada, "", "can log in",
 		},
 		"a user of an identity provider": {
-			user, object{realmPath + "/users": aUser, realmPath + "/users/u/credentials": list(), realmPath + "/users/u/federated-identity": list(object{"userId": "1"})},
+			user,
+			object{realmPath + "/users": aUser, realmPath + "/users/u/credentials": list(), realmPath + "/users/u/federated-identity": list(object{"userId": "1"})},
 			ada, "", "can log in",
 		},
 		"a demo user":        {user, object{realmPath + "/users": aUser}, demo, "mlflow/users/u", ""},
@@ -128,11 +131,13 @@ func TestWhatAnInterruptedUpdateLeftInKeycloakIsRemovedAndWhatIsUsedIsNot(t *tes
 		"no client":          {client, object{realmPath + "/clients": list()}, withSecret, "", ""},
 		"a scope":            {scope, object{realmPath + "/client-scopes": list(object{"id": "s", "name": "machine"})}, inputs(object{"realmId": "mlflow", "name": "machine"}), "mlflow/client-scopes/s", ""},
 		"a mapper of a client": {
-			mapper, object{realmPath + "/clients/c": object{"protocolMappers": list(object{"id": "m", "name": "audience"}, object{"id": "n", "name": "more"})}},
+			mapper,
+			object{realmPath + "/clients/c": object{"protocolMappers": list(object{"id": "m", "name": "audience"}, object{"id": "n", "name": "more"})}},
 			inputs(object{"realmId": "mlflow", "clientId": "c", "name": "audience"}), "mlflow/clients/c/protocol-mappers/models/m", "",
 		},
 		"a mapper of a scope": {
-			mapper, object{realmPath + "/client-scopes/s/protocol-mappers/models": list(object{"id": "m", "name": "audience"})},
+			mapper,
+			object{realmPath + "/client-scopes/s/protocol-mappers/models": list(object{"id": "m", "name": "audience"})},
 			inputs(object{"realmId": "mlflow", "clientScopeId": "s", "name": "audience"}), "mlflow/client-scopes/s/protocol-mappers/models/m", "",
 		},
 		"what can be set twice": {"keycloak:index/realmEvents:RealmEvents", object{}, inputs(object{"realmId": "mlflow"}), "", ""},

@@ -55,7 +55,7 @@ func before(ctx *pulumi.Context, kind, deployment, name string, remove remove) (
 	if !ok {
 		return nil, nil
 	}
-	hook, err := ctx.RegisterResourceHook("leftover-"+kind+"-"+name, func(args *pulumi.ResourceHookArgs) error {
+	hook, err := ctx.RegisterResourceHook("leftover-"+kind+"-"+name, func(*pulumi.ResourceHookArgs) error {
 		within, cancel := context.WithTimeout(ctx.Context(), removeWithin)
 		defer cancel()
 		removed, err := remove(within, host, deployment, name)
