@@ -80,9 +80,9 @@ func newFakeKeycloak(t *testing.T) *fakeKeycloak {
 func (f *fakeKeycloak) realmCalls(t *testing.T, mux *http.ServeMux) {
 	t.Helper()
 	mux.HandleFunc("GET /admin/realms/{realm}", func(w http.ResponseWriter, r *http.Request) { reply(t, w, f.realms[r.PathValue("realm")]) })
-	mux.HandleFunc("PUT /admin/realms/{realm}", func(_ http.ResponseWriter, r *http.Request) { change(t, f.realms[r.PathValue("realm")], r) })
+	mux.HandleFunc("PUT /admin/realms/{realm}", func(_ http.ResponseWriter, r *http.Request) { takeInto(t, f.realms[r.PathValue("realm")], r) })
 	mux.HandleFunc("GET /admin/realms/master/users/profile", func(w http.ResponseWriter, _ *http.Request) { reply(t, w, f.profile) })
-	mux.HandleFunc("PUT /admin/realms/master/users/profile", func(_ http.ResponseWriter, r *http.Request) { change(t, f.profile, r) })
+	mux.HandleFunc("PUT /admin/realms/master/users/profile", func(_ http.ResponseWriter, r *http.Request) { takeInto(t, f.profile, r) })
 }
 
 func (f *fakeKeycloak) userCalls(t *testing.T, mux *http.ServeMux) {
@@ -91,7 +91,7 @@ func (f *fakeKeycloak) userCalls(t *testing.T, mux *http.ServeMux) {
 	mux.HandleFunc("GET "+users, func(w http.ResponseWriter, r *http.Request) { reply(t, w, f.users[r.PathValue("realm")]) })
 	mux.HandleFunc("POST "+users, func(w http.ResponseWriter, r *http.Request) {
 		made := map[string]any{"id": "made"}
-		change(t, made, r)
+		takeInto(t, made, r)
 		delete(made, "credentials")
 		f.users[r.PathValue("realm")] = append(f.users[r.PathValue("realm")], made)
 		w.Header().Set("Location", "users/made")
@@ -103,7 +103,7 @@ func (f *fakeKeycloak) userCalls(t *testing.T, mux *http.ServeMux) {
 	})
 	mux.HandleFunc("PUT "+users+"/{id}/reset-password", func(_ http.ResponseWriter, r *http.Request) {
 		set := map[string]any{}
-		change(t, set, r)
+		takeInto(t, set, r)
 		f.passwords = append(f.passwords, set["value"].(string))
 	})
 	mux.HandleFunc("POST "+users+"/{id}/logout", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
@@ -141,7 +141,7 @@ func (f *fakeKeycloak) clientCalls(t *testing.T, mux *http.ServeMux) {
 	mux.HandleFunc("PUT "+clients+"/{id}", func(_ http.ResponseWriter, r *http.Request) {
 		for _, c := range f.clients[r.PathValue("realm")] {
 			if c["id"] == r.PathValue("id") {
-				change(t, c, r)
+				takeInto(t, c, r)
 			}
 		}
 	})
@@ -159,8 +159,8 @@ func reply(t *testing.T, w http.ResponseWriter, document any) {
 	require.NoError(t, json.NewEncoder(w).Encode(document))
 }
 
-// change takes what is sent, and leaves the rest as it is.
-func change(t *testing.T, document map[string]any, r *http.Request) {
+// takeInto takes what is sent, and leaves the rest as it is.
+func takeInto(t *testing.T, document map[string]any, r *http.Request) {
 	t.Helper()
 	sent := map[string]any{}
 	require.NoError(t, json.NewDecoder(r.Body).Decode(&sent))

@@ -129,13 +129,13 @@ func adminRealmSchema() map[string]any {
 func (s *server) GetSchema(context.Context, plugin.GetSchemaRequest) (plugin.GetSchemaResponse, error) {
 	config := map[string]field{
 		"url":       textField("Where Keycloak's admin API answers; for resources inside Keycloak."),
-		"container": textField("Name of MLflow's container; for resources inside MLflow."),
-		"clientId":  textField("Client of the service account."), "clientSecret": secretField("The client's secret."),
+		"container": textField("Name of a container; for resources inside MLflow, or made by a program in a container."),
+		"clientId":  textField("Client of the service account; none for a provider that logs in nowhere."), "clientSecret": secretField("The client's secret."),
 	}
 	schema, err := json.Marshal(map[string]any{
 		"name": pulumiplugin.Name, "version": pulumiplugin.Version,
 		"description": "What an MLflow stack with single sign-on needs inside MLflow and Keycloak, and no other provider manages.",
-		"provider":    object("For one Keycloak or one MLflow.", config, "url", "container"),
+		"provider":    object("For one Keycloak or one container.", config, "url", "container", "clientId", "clientSecret"),
 		"resources":   schemaOf(),
 	})
 	return plugin.GetSchemaResponse{Schema: schema}, err
