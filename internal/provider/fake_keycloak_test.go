@@ -32,8 +32,12 @@ type fakeKeycloak struct {
 	roles []map[string]any
 	// passwords are set ones, in order.
 	passwords []string
-	// changes counts what was written.
-	changes int
+	// changes counts what was written, logins the attempts to log in.
+	changes, logins int
+	// broken is the status of every login; 0 lets them in.
+	broken int
+	// deaf takes a change of a client and does not make it.
+	deaf bool
 }
 
 func newFakeKeycloak(t *testing.T) *fakeKeycloak {
@@ -43,7 +47,7 @@ func newFakeKeycloak(t *testing.T) *fakeKeycloak {
 		profile: map[string]any{"attributes": []any{map[string]any{"name": "username"}}},
 		users:   map[string][]map[string]any{"mlflow": {{"id": "u1", "username": "demo-admin"}}},
 		clients: map[string][]map[string]any{
-			"master": {{"id": "program-id", "clientId": fakeClient, "attributes": map[string]any{}}},
+			"master": {{"id": "program-id", "clientId": fakeClient, "secret": fakeSecret, "attributes": map[string]any{}}},
 			"mlflow": {{"id": "cli-id", "clientId": "admin-cli", "enabled": true}, {"id": "sync-id", "clientId": "sync"}, {"id": "rm-id", "clientId": "realm-management"}},
 		},
 		roles: []map[string]any{{"id": "r2", "name": "manage-users"}},
@@ -51,7 +55,12 @@ func newFakeKeycloak(t *testing.T) *fakeKeycloak {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /realms/master/protocol/openid-connect/token", func(w http.ResponseWriter, r *http.Request) {
 		id, secret, _ := r.BasicAuth()
-		if id != fakeClient || secret != fakeSecret {
+		f.logins++
+		if f.broken != 0 {
+			w.WriteHeader(f.broken)
+			return
+		}
+		if len(f.clients["master"]) == 0 || id != fakeClient || secret != f.clients["master"][0]["secret"] {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
@@ -140,7 +149,7 @@ func (f *fakeKeycloak) clientCalls(t *testing.T, mux *http.ServeMux) {
 	})
 	mux.HandleFunc("PUT "+clients+"/{id}", func(_ http.ResponseWriter, r *http.Request) {
 		for _, c := range f.clients[r.PathValue("realm")] {
-			if c["id"] == r.PathValue("id") {
+			if c["id"] == r.PathValue("id") && !f.deaf {
 				takeInto(t, c, r)
 			}
 		}

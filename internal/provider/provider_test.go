@@ -39,7 +39,7 @@ func programInputs(t *testing.T) map[string]resource.PropertyMap {
 	t.Helper()
 	r := &recorder{inputs: map[string]resource.PropertyMap{}}
 	require.NoError(t, pulumi.RunErr(func(ctx *pulumi.Context) error {
-		_, err := identity.NewAdminRealm(ctx, "m", &identity.AdminRealmArgs{EventsExpiration: time.Hour, AdminPassword: pulumi.String("the first")})
+		master, err := identity.NewAdminRealm(ctx, "m", &identity.AdminRealmArgs{EventsExpiration: time.Hour, AdminPassword: pulumi.String("the first")})
 		require.NoError(t, err)
 		_, err = identity.NewBuiltinClient(ctx, "b", &identity.BuiltinClientArgs{Realm: pulumi.String("mlflow"), ClientID: "admin-cli"})
 		require.NoError(t, err)
@@ -49,6 +49,10 @@ func programInputs(t *testing.T) map[string]resource.PropertyMap {
 		require.NoError(t, err)
 		_, err = identity.NewPassword(ctx, "p", &identity.PasswordArgs{
 			Realm: pulumi.String("mlflow"), Username: pulumi.String("demo-admin"), Password: pulumi.String("the second"), Version: "1.2",
+		})
+		require.NoError(t, err)
+		_, err = identity.NewClientSecret(ctx, "s", &identity.ClientSecretArgs{
+			ClientID: fakeClient, Secret: pulumi.String("the third"), Previous: pulumi.StringArray{pulumi.String("the second"), pulumi.String(fakeSecret)}, Version: "1.3", Ready: master,
 		})
 		require.NoError(t, err)
 		own, err := identity.NewProvider(ctx, "o", &identity.ProviderArgs{URL: "http://127.0.0.1:1", ClientID: "c", Secret: pulumi.String("s")})
@@ -236,7 +240,7 @@ func TestTheSchemaHasEveryTypeAndInputThatTheProgramRegisters(t *testing.T) {
 	}
 	for kind, inputs := range programInputs(t) {
 		described := schema.Provider
-		if slices.Contains(append(slices.Clone(identityTypes), loginproof.TypeToken), kind) {
+		if slices.Contains(append(slices.Clone(identityTypes), identity.ClientSecretType, loginproof.TypeToken), kind) {
 			described = schema.Resources[kind]
 		}
 		for name, value := range inputs {
@@ -270,6 +274,7 @@ func TestEveryMistakeInTheInputsIsReportedByItsProperty(t *testing.T) {
 		"no first password":    {identity.AdminRealmType, func(p resource.PropertyMap) { delete(p, "adminPassword") }, "adminPassword"},
 		"no client":            {identity.BuiltinClientType, func(p resource.PropertyMap) { delete(p, "clientId") }, "clientId"},
 		"no role":              {identity.ClientRolesType, func(p resource.PropertyMap) { p["roles"] = property(nil) }, "roles"},
+		"no secret":            {identity.ClientSecretType, func(p resource.PropertyMap) { delete(p, "secret") }, "secret"},
 		"a password of no one": {identity.PasswordType, func(p resource.PropertyMap) { p["username"] = resource.NewProperty("") }, "username"},
 	} {
 		t.Run(name, func(t *testing.T) {

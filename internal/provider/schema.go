@@ -35,6 +35,10 @@ func listField(description string) field {
 	return field{"type": "array", "items": field{"type": "string"}, "description": description}
 }
 
+func secretListField(description string) field {
+	return field{"type": "array", "items": field{"type": "string"}, "secret": true, "description": description}
+}
+
 // object is a resource or the provider in that language. What it is given is also what it
 // returns.
 func object(description string, inputs map[string]field, optional ...string) map[string]any {
@@ -80,6 +84,11 @@ func schemaOf() map[string]map[string]any {
 		identity.PasswordType: object("A user's derived password, set when its edition changes.", map[string]field{
 			"realm": textField(realmName), "username": textField("Name of the user."), "password": secretField("The password."),
 			"edition": textField("Which root secret and generation the password is of."),
+		}),
+		identity.ClientSecretType: object("The secret of a service account in realm master, which it sets as that account itself.", map[string]field{
+			"clientId": textField("ID of the account's client."), "secret": secretField("The current secret."),
+			"previous": secretListField("All earlier ones that are known."),
+			"edition":  textField("Which root secret and generation the secret is of."),
 		}),
 	}
 }
