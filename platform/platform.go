@@ -239,6 +239,8 @@ func (p *Platform) makeRealm(ctx *pulumi.Context, opts ...pulumi.ResourceOption)
 		PermanentAdmin: p.keycloak.PermanentAdmin,
 
 		PermanentAdminEdition: p.permanentAdminVersion(),
+		AdminSecretVersion:    p.credentials.Version(credentials.KeycloakProvider),
+		PreviousAdminSecrets:  p.credentials.Previous(credentials.KeycloakProvider),
 
 		Public:              p.keycloak.Public,
 		Internal:            p.keycloak.Internal,

@@ -9,6 +9,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/require"
 
+	"github.com/mlflow-sso/mlflow-sso/components/identity"
 	"github.com/mlflow-sso/mlflow-sso/config"
 	"github.com/mlflow-sso/mlflow-sso/contract/pulumiplugin"
 	"github.com/mlflow-sso/mlflow-sso/platform"
@@ -110,7 +111,11 @@ func TestEverythingInsideKeycloakNamesItsProviderAndGoesWithItsContainer(t *test
 			checked++
 			require.Equal(t, provider, made.Provider, "of %s", made.Key())
 			require.Equal(t, containerType+"::keycloak-container", made.DeletedWith, "of %s", made.Key())
-			require.Contains(t, needs(r, made.Key()), containerType+"::keycloak-container", "%s would be made before Keycloak answers", made.Key())
+			needed := needs(r, made.Key())
+			require.Contains(t, needed, containerType+"::keycloak-container", "%s would be made before Keycloak answers", made.Key())
+			if secret := identity.ClientSecretType + "::realm-provider-secret"; made.Key() != secret {
+				require.Contains(t, needed, secret, "%s would be made with a secret that Keycloak does not have yet", made.Key())
+			}
 		}
 		require.Greater(t, checked, 5)
 	})

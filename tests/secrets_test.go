@@ -160,7 +160,7 @@ func TestEachCredentialIsGivenToThoseWhoNeedItAndToNobodyElse(t *testing.T) {
 		credentials.PostgresKeycloak:    {"keycloak-container KC_DB_PASSWORD", "postgres-container POSTGRES_PASSWORD_KEYCLOAK"},
 		credentials.Redis:               {"mlflow-container CACHE_REDIS_URL", "redis-container REDIS_PASSWORD"},
 		credentials.KeycloakAdmin:       {"keycloak-container KC_BOOTSTRAP_ADMIN_PASSWORD", "output keycloak.admin.password", "realm-master adminPassword", "realm-password-admin password"},
-		credentials.KeycloakProvider:    {"keycloak-container KC_BOOTSTRAP_ADMIN_CLIENT_SECRET", "output keycloak.provider.secret", "realm-keycloak clientSecret", "realm-own clientSecret"},
+		credentials.KeycloakProvider:    {"keycloak-container KC_BOOTSTRAP_ADMIN_CLIENT_SECRET", "output keycloak.provider.secret", "realm-keycloak clientSecret", "realm-own clientSecret", "realm-provider-secret secret"},
 		credentials.MLflowClient:        {"mlflow-container OIDC_CLIENT_SECRET", "realm-client clientSecret"},
 		credentials.MLflowSession:       {"mlflow-container SECRET_KEY"},
 		credentials.MLflowSessionTokens: {"mlflow-container SESSION_TOKEN_ENCRYPTION_KEY"},

@@ -126,7 +126,9 @@ func (a *Args) Validate() error {
 type Credentials struct {
 	pulumi.ResourceState
 
-	root        pulumi.StringOutput
+	root pulumi.StringOutput
+	// roots are all of them, in order; the last one is root.
+	roots       []any
 	number      int
 	generations map[Label]int
 }
@@ -149,6 +151,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		}
 		// The provider marks its result as secret; a provider that did not would put every credential in clear.
 		c.root = pulumi.ToSecret(root.Base64).(pulumi.StringOutput)
+		c.roots = append(c.roots, c.root)
 	}
 	if err := ctx.RegisterResourceOutputs(c, pulumi.Map{}); err != nil {
 		return nil, fmt.Errorf("credentials %q: %w", name, err)
@@ -168,6 +171,22 @@ func (c *Credentials) VersionNumber(label Label) int {
 // shell or a connection string. It carries 256 bits.
 func (c *Credentials) Password(label Label) pulumi.StringOutput {
 	return c.derive(label, base64.RawURLEncoding)
+}
+
+// Previous is everything that Password may have been before, newest first.
+func (c *Credentials) Previous(label Label) pulumi.StringArrayOutput {
+	return pulumi.All(c.roots...).ApplyT(func(roots []any) ([]string, error) {
+		keys := Keys{Roots: map[int]string{}, Root: c.number, Generations: c.generations}
+		for i, root := range roots {
+			keys.Roots[i+1], _ = root.(string)
+		}
+		before, err := keys.Previous(label)
+		values := make([]string, 0, len(before))
+		for _, key := range before {
+			values = append(values, key.Value)
+		}
+		return values, err
+	}).(pulumi.StringArrayOutput)
 }
 
 // FernetKey is the credential in the form that Python's Fernet wants.

@@ -3,7 +3,7 @@
 // manage.
 //
 // These are realm master, the clients that every realm is born with, the roles of a
-// service account that belong to such a client, and passwords that are rotated. The
+// service account that belong to such a client, and passwords and the secret that are rotated. The
 // provider (package provider of the tool) takes over what exists, so creating one of them
 // is always safe. Deleting one leaves Keycloak as it is: nothing becomes less strict
 // because a resource is gone from a program.
@@ -25,7 +25,13 @@ const (
 	BuiltinClientType = "mlflow-sso:identity:BuiltinClient"
 	ClientRolesType   = "mlflow-sso:identity:ClientRoles"
 	PasswordType      = "mlflow-sso:identity:Password"
+	ClientSecretType  = "mlflow-sso:identity:ClientSecret"
 )
+
+// RealmTypes are all of them that need a login at Keycloak: all but the secret of that login.
+func RealmTypes() []string {
+	return []string{AdminRealmType, BuiltinClientType, ClientRolesType, PasswordType}
+}
 
 // MasterRealm is Keycloak's own name of the realm of its administrators.
 const MasterRealm = "master"

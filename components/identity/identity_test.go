@@ -30,6 +30,9 @@ func TestEveryMistakeInTheArgumentsIsReportedAtOnce(t *testing.T) {
 		"a whole password":    {&PasswordArgs{Realm: text, Username: text, Password: text, Version: "1.1"}, 0},
 		"an empty password":   {&PasswordArgs{}, 4},
 		"no password":         {(*PasswordArgs)(nil), 1},
+		"a whole secret":      {&ClientSecretArgs{ClientID: "c", Secret: text, Version: "1.1", Ready: &Password{}}, 0},
+		"an empty secret":     {&ClientSecretArgs{}, 4},
+		"no secret":           {(*ClientSecretArgs)(nil), 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := test.validate.Validate()

@@ -14,21 +14,33 @@ func (b *builder) ownOpts(extra ...pulumi.ResourceOption) []pulumi.ResourceOptio
 	return childopts.Options(b.component, append(extra, pulumi.Provider(b.own), pulumi.DeletedWith(b.args.Admin.Server))...)
 }
 
-// adminRealm makes realm master what it has to be before there is any other realm: a new
-// address of it ends the sessions of those who are making something.
-func (b *builder) adminRealm() (err error) {
+// ownProvider makes the project's own provider and, with it, the secret of the program's service
+// account. The secret comes before everything else in Keycloak, since all of that logs in with it.
+// The two providers are not made of its output: Pulumi makes providers also in an update of a part
+// of the stack that leaves Keycloak out.
+func (b *builder) ownProvider() (err error) {
 	b.own, err = identity.NewProvider(b.ctx, b.name+"-own", &identity.ProviderArgs{
 		URL: b.args.Admin.URL, ClientID: b.args.Admin.ClientID, Secret: b.args.Admin.Secret,
 	}, childopts.Options(b.component)...)
 	if err != nil {
 		return err
 	}
+	b.secret, err = identity.NewClientSecret(b.ctx, b.name+"-provider-secret", &identity.ClientSecretArgs{
+		ClientID: b.args.Admin.ClientID, Secret: b.args.Admin.Secret, Previous: b.args.PreviousAdminSecrets,
+		Version: b.args.AdminSecretVersion, Ready: b.args.Admin.Ready,
+	}, b.ownOpts()...)
+	return err
+}
+
+// adminRealm makes realm master what it has to be before there is any other realm: a new
+// address of it ends the sessions of those who are making something.
+func (b *builder) adminRealm() (err error) {
 	args := &identity.AdminRealmArgs{EventsExpiration: b.args.EventsExpiration, FrontendURL: b.args.AdminFrontend}
 	permanent := b.args.PermanentAdmin
 	if permanent.Username != "" {
 		args.AdminPassword = permanent.Password
 	}
-	b.master, err = identity.NewAdminRealm(b.ctx, b.name+"-master", args, b.ownOpts(pulumi.DependsOn([]pulumi.Resource{b.args.Admin.Ready}))...)
+	b.master, err = identity.NewAdminRealm(b.ctx, b.name+"-master", args, b.ownOpts(pulumi.DependsOn([]pulumi.Resource{b.args.Admin.Ready, b.secret}))...)
 	if err != nil || permanent.Username == "" {
 		return err
 	}

@@ -66,6 +66,9 @@ func (u User) Email() string { return u.Username + "@example.com" }
 type Args struct {
 	// Admin is how to reach Keycloak's admin API.
 	Admin keycloakserver.Admin
+	// AdminSecretVersion is that of the secret in Admin, PreviousAdminSecrets are all earlier ones.
+	AdminSecretVersion   string
+	PreviousAdminSecrets pulumi.StringArrayInput
 	// AdminFrontend is where Keycloak's administrators log in; empty for its public address.
 	AdminFrontend string
 	// PermanentAdmin is the administrator who may log in at any time, if there is one, and
@@ -111,6 +114,7 @@ func (a *Args) Validate() error {
 	}
 	var m argcheck.List
 	m.Require(!a.Admin.IsZero(), "Admin is missing, want access to Keycloak")
+	m.Require(a.AdminSecretVersion != "", "AdminSecretVersion is missing, want that of the secret in Admin")
 	m.Require((a.PermanentAdmin.Username != "") == (a.PermanentAdminEdition != ""), "PermanentAdminEdition is %q for the administrator %q, want it exactly where there is one",
 		a.PermanentAdminEdition, a.PermanentAdmin.Username)
 	m.Require(!a.Public.IsZero() && !a.Internal.IsZero(), "Public or Internal is missing, want both addresses of Keycloak")
@@ -200,7 +204,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		return nil, fmt.Errorf("realm %q: %w", name, err)
 	}
 	b := &builder{ctx: ctx, name: name, args: args, component: r}
-	for _, step := range []func() error{b.provider, b.adminRealm, b.realm, b.events, b.profile, b.client, b.mappers, b.syncClient, b.builtin, b.groups, b.users, b.machines} {
+	for _, step := range []func() error{b.provider, b.ownProvider, b.adminRealm, b.realm, b.events, b.profile, b.client, b.mappers, b.syncClient, b.builtin, b.groups, b.users, b.machines} {
 		if err := step(); err != nil {
 			return nil, fmt.Errorf("realm %q: %w", name, err)
 		}
@@ -221,6 +225,7 @@ type builder struct {
 
 	keycloak *keycloak.Provider
 	own      *identity.Provider
+	secret   *identity.ClientSecret
 	master   *identity.AdminRealm
 	syncMade *openid.Client
 	made     *keycloak.Realm

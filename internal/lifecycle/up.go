@@ -44,13 +44,8 @@ func (u *up) actions() []Action {
 		{Name: "reject generations that decrease", Do: func(ctx context.Context) error { return rotation.RejectDecrease(ctx, u.s) }},
 		{Name: "probe external services", Do: u.probe},
 		{Name: "detach volumes whose data is external now", Do: u.detach},
-		{Name: "create the wanted root secret", Do: u.counted(func(ctx context.Context) (stack.Changes, error) {
-			return rotation.RootSecret(ctx, u.s, u.step, u.found.known)
-		})},
-		{Name: "rotate the secret of the program's client", Do: u.rotateClient},
 		{Name: "decide on the order", Do: u.decide},
 		{Name: "update all but the realm", When: u.keycloakFirst, Do: u.updateKeycloak},
-		{Name: "rotate the secret of the program's client in a Keycloak that runs now", When: u.keycloakFirst, Do: u.rotateClient},
 		{Name: "compare realm master in a Keycloak that runs now", When: u.keycloakFirst, Do: u.compareAdminRealm},
 		{Name: "import what Keycloak has", When: func() bool { return u.plan.Import }, Do: func(ctx context.Context) error {
 			return importer.Import(ctx, u.s, u.step)
@@ -116,19 +111,13 @@ func (u *up) detach(ctx context.Context) error {
 	return err
 }
 
-func (u *up) rotateClient(ctx context.Context) error {
-	return rotation.ProviderClient(ctx, u.s, u.step)
-}
-
-// decide makes the plan. Whether the state has an outdated secret matters only where Keycloak is
-// going to be asked with it.
-func (u *up) decide(ctx context.Context) (err error) {
+// decide makes the plan. Whether Keycloak accepts the secret of the state matters only where it is
+// going to be asked with that.
+func (u *up) decide(ctx context.Context) error {
 	u.found.newUsers = reconcile.NewlyListed(u.s, u.found.known)
 	u.found.realmChanged = reconcile.AdminRealmDiffers(ctx, u.s)
 	if u.found.refresh() || u.found.newUsers {
-		if u.found.secretOutdated, err = rotation.ProviderSecretOutdated(ctx, u.s); err != nil {
-			return err
-		}
+		u.found.loginRefused = reconcile.LoginRefused(ctx, u.found.known)
 	}
 	u.plan = planUp(u.found)
 	return nil

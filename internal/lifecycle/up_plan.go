@@ -16,9 +16,8 @@ type findings struct {
 	databaseMoved bool
 	// newUsers says that users are listed whom the state of an existing realm does not know.
 	newUsers bool
-	// secretOutdated says that the state asks Keycloak with a secret that was, or is about to
-	// be, rotated.
-	secretOutdated bool
+	// loginRefused says that Keycloak refuses the secret with which the state asks it.
+	loginRefused bool
 }
 
 // inherits says whether Keycloak holds resources that the state does not know.
@@ -45,7 +44,7 @@ type Plan struct {
 // planUp decides on the order of an update.
 func planUp(f findings) Plan {
 	p := Plan{
-		KeycloakFirst: f.inherits() || f.databaseMoved || f.down || f.secretOutdated,
+		KeycloakFirst: f.inherits() || f.databaseMoved || f.down || f.loginRefused,
 		Import:        f.inherits() || f.newUsers,
 		Refresh:       f.refresh(),
 	}

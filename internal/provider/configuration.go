@@ -13,18 +13,16 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/accessclient"
 )
 
-// CheckConfig demands a client, and whether it is MLflow's container or Keycloak's address
-// that it is for.
+// CheckConfig demands an address of Keycloak or a container, and a client's ID and secret together.
+// Without a client the provider logs in nowhere.
 func (s *server) CheckConfig(_ context.Context, r plugin.CheckConfigRequest) (plugin.CheckConfigResponse, error) {
 	var failures []plugin.CheckFailure
 	isText := func(name resource.PropertyKey) bool {
 		value := plain(r.News[name])
 		return value.IsString() || value.ContainsUnknowns()
 	}
-	for _, name := range []resource.PropertyKey{"clientId", "clientSecret"} {
-		if !isText(name) {
-			failures = append(failures, plugin.CheckFailure{Property: name, Reason: "is missing, want a text"})
-		}
+	if isText("clientId") != isText("clientSecret") {
+		failures = append(failures, plugin.CheckFailure{Property: "clientSecret", Reason: "got one of clientId and clientSecret, want both or neither"})
 	}
 	if isText("container") == isText("url") {
 		failures = append(failures, plugin.CheckFailure{Property: "container", Reason: "got both or neither of container and url, want one of them"})
@@ -45,37 +43,67 @@ func (s *server) Configure(_ context.Context, r plugin.ConfigureRequest) (plugin
 	client, secret := text(r.Inputs, "clientId"), text(r.Inputs, "clientSecret")
 	s.one.Lock()
 	defer s.one.Unlock()
+	s.configured = true
 	if url := text(r.Inputs, "url"); url != "" {
 		s.at.keycloak = &outputs.Keycloak{AdminURL: url, Provider: outputs.Client{ID: client, Secret: secret}}
 		return plugin.ConfigureResponse{}, nil
 	}
-	s.at.mlflow = &accessclient.Client{Container: text(r.Inputs, "container"), Client: client, Secret: secret}
+	s.at.container = text(r.Inputs, "container")
+	if client != "" {
+		s.at.mlflow = &accessclient.Client{Container: s.at.container, Client: client, Secret: secret}
+	}
 	return plugin.ConfigureResponse{}, nil
 }
 
-// configured says whether the provider knows what it is for.
-func (s *server) configured() bool {
+// isConfigured says whether the provider knows what it is for.
+func (s *server) isConfigured() bool {
 	s.one.Lock()
 	defer s.one.Unlock()
-	return s.at != target{}
+	return s.configured
 }
 
-// connected is where resources of a kind are, for MLflow's as soon as the Docker host answers.
-func (s *server) connected(ctx context.Context, of kind) (target, error) {
+// connected is where resources with a need are made, for those in containers as soon as the Docker
+// host answers. Reports are about one of them.
+func (s *server) connected(ctx context.Context, of need, urn resource.URN) (target, error) {
 	s.one.Lock()
 	defer s.one.Unlock()
-	if of.ofKeycloak() && s.at.keycloak != nil {
-		return s.at, nil
+	at := s.at
+	// Pulumi shows what was reported also where the time for the change is over.
+	reports := context.WithoutCancel(ctx)
+	at.say = func(text string) { s.say(reports, urn, text) }
+	at.progress = func(text string) { s.progress(reports, urn, text) }
+	if !at.has(of) {
+		return at, fmt.Errorf("plugin %s: got a provider that was configured for another service, want one for that of the resource; this is a mistake in the program", pulumiplugin.Name)
 	}
-	if of.ofKeycloak() || s.at.mlflow == nil {
-		return target{}, fmt.Errorf("plugin %s: got a provider that was configured for another service, want one for that of the resource; this is a mistake in the program", pulumiplugin.Name)
+	if of != mlflowAdmin && of != container {
+		return at, nil
 	}
-	if s.at.mlflow.Docker == nil {
+	if s.at.docker == nil {
 		docker, err := engine.Open(ctx)
 		if err != nil {
-			return target{}, fmt.Errorf("%w: %w", accessclient.ErrAbsent, err)
+			return at, fmt.Errorf("%w: %w", accessclient.ErrAbsent, err)
 		}
-		s.at.mlflow.Docker = docker
+		s.at.docker = docker
+		if s.at.mlflow != nil {
+			s.at.mlflow.Docker = docker
+		}
 	}
-	return s.at, nil
+	at.docker = s.at.docker
+	return at, nil
+}
+
+// has says whether a need is configured.
+func (t target) has(of need) bool {
+	switch of {
+	case keycloakAddress:
+		return t.keycloak != nil
+	case keycloakAdmin:
+		return t.keycloak != nil && t.keycloak.Provider.ID != ""
+	case mlflowAdmin:
+		return t.mlflow != nil
+	case container:
+		return t.container != ""
+	default:
+		return true
+	}
 }

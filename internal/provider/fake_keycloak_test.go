@@ -32,8 +32,12 @@ type fakeKeycloak struct {
 	roles []map[string]any
 	// passwords are set ones, in order.
 	passwords []string
-	// changes counts what was written.
-	changes int
+	// changes counts what was written, logins the attempts to log in.
+	changes, logins int
+	// broken is the status of every login; 0 lets them in.
+	broken int
+	// deaf takes a change of a client and does not make it.
+	deaf bool
 }
 
 func newFakeKeycloak(t *testing.T) *fakeKeycloak {
@@ -43,7 +47,7 @@ func newFakeKeycloak(t *testing.T) *fakeKeycloak {
 		profile: map[string]any{"attributes": []any{map[string]any{"name": "username"}}},
 		users:   map[string][]map[string]any{"mlflow": {{"id": "u1", "username": "demo-admin"}}},
 		clients: map[string][]map[string]any{
-			"master": {{"id": "program-id", "clientId": fakeClient, "attributes": map[string]any{}}},
+			"master": {{"id": "program-id", "clientId": fakeClient, "secret": fakeSecret, "attributes": map[string]any{}}},
 			"mlflow": {{"id": "cli-id", "clientId": "admin-cli", "enabled": true}, {"id": "sync-id", "clientId": "sync"}, {"id": "rm-id", "clientId": "realm-management"}},
 		},
 		roles: []map[string]any{{"id": "r2", "name": "manage-users"}},
@@ -51,7 +55,12 @@ func newFakeKeycloak(t *testing.T) *fakeKeycloak {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /realms/master/protocol/openid-connect/token", func(w http.ResponseWriter, r *http.Request) {
 		id, secret, _ := r.BasicAuth()
-		if id != fakeClient || secret != fakeSecret {
+		f.logins++
+		if f.broken != 0 {
+			w.WriteHeader(f.broken)
+			return
+		}
+		if len(f.clients["master"]) == 0 || id != fakeClient || secret != f.clients["master"][0]["secret"] {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
@@ -80,9 +89,9 @@ func newFakeKeycloak(t *testing.T) *fakeKeycloak {
 func (f *fakeKeycloak) realmCalls(t *testing.T, mux *http.ServeMux) {
 	t.Helper()
 	mux.HandleFunc("GET /admin/realms/{realm}", func(w http.ResponseWriter, r *http.Request) { reply(t, w, f.realms[r.PathValue("realm")]) })
-	mux.HandleFunc("PUT /admin/realms/{realm}", func(_ http.ResponseWriter, r *http.Request) { change(t, f.realms[r.PathValue("realm")], r) })
+	mux.HandleFunc("PUT /admin/realms/{realm}", func(_ http.ResponseWriter, r *http.Request) { takeInto(t, f.realms[r.PathValue("realm")], r) })
 	mux.HandleFunc("GET /admin/realms/master/users/profile", func(w http.ResponseWriter, _ *http.Request) { reply(t, w, f.profile) })
-	mux.HandleFunc("PUT /admin/realms/master/users/profile", func(_ http.ResponseWriter, r *http.Request) { change(t, f.profile, r) })
+	mux.HandleFunc("PUT /admin/realms/master/users/profile", func(_ http.ResponseWriter, r *http.Request) { takeInto(t, f.profile, r) })
 }
 
 func (f *fakeKeycloak) userCalls(t *testing.T, mux *http.ServeMux) {
@@ -91,7 +100,7 @@ func (f *fakeKeycloak) userCalls(t *testing.T, mux *http.ServeMux) {
 	mux.HandleFunc("GET "+users, func(w http.ResponseWriter, r *http.Request) { reply(t, w, f.users[r.PathValue("realm")]) })
 	mux.HandleFunc("POST "+users, func(w http.ResponseWriter, r *http.Request) {
 		made := map[string]any{"id": "made"}
-		change(t, made, r)
+		takeInto(t, made, r)
 		delete(made, "credentials")
 		f.users[r.PathValue("realm")] = append(f.users[r.PathValue("realm")], made)
 		w.Header().Set("Location", "users/made")
@@ -103,7 +112,7 @@ func (f *fakeKeycloak) userCalls(t *testing.T, mux *http.ServeMux) {
 	})
 	mux.HandleFunc("PUT "+users+"/{id}/reset-password", func(_ http.ResponseWriter, r *http.Request) {
 		set := map[string]any{}
-		change(t, set, r)
+		takeInto(t, set, r)
 		f.passwords = append(f.passwords, set["value"].(string))
 	})
 	mux.HandleFunc("POST "+users+"/{id}/logout", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
@@ -140,8 +149,8 @@ func (f *fakeKeycloak) clientCalls(t *testing.T, mux *http.ServeMux) {
 	})
 	mux.HandleFunc("PUT "+clients+"/{id}", func(_ http.ResponseWriter, r *http.Request) {
 		for _, c := range f.clients[r.PathValue("realm")] {
-			if c["id"] == r.PathValue("id") {
-				change(t, c, r)
+			if c["id"] == r.PathValue("id") && !f.deaf {
+				takeInto(t, c, r)
 			}
 		}
 	})
@@ -159,8 +168,8 @@ func reply(t *testing.T, w http.ResponseWriter, document any) {
 	require.NoError(t, json.NewEncoder(w).Encode(document))
 }
 
-// change takes what is sent, and leaves the rest as it is.
-func change(t *testing.T, document map[string]any, r *http.Request) {
+// takeInto takes what is sent, and leaves the rest as it is.
+func takeInto(t *testing.T, document map[string]any, r *http.Request) {
 	t.Helper()
 	sent := map[string]any{}
 	require.NoError(t, json.NewDecoder(r.Body).Decode(&sent))

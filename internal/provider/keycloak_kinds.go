@@ -36,7 +36,7 @@ type keycloakKind struct {
 
 var _ kind = keycloakKind{}
 
-func (keycloakKind) ofKeycloak() bool { return true }
+func (keycloakKind) needs() need { return keycloakAdmin }
 
 func (k keycloakKind) check(inputs resource.PropertyMap) (resource.PropertyMap, []plugin.CheckFailure) {
 	failures := required(inputs, k.needed...)
@@ -59,29 +59,27 @@ func (k keycloakKind) identity(inputs resource.PropertyMap) string {
 
 func (k keycloakKind) inPlace() []resource.PropertyKey { return k.mutable }
 
-func (k keycloakKind) set(ctx context.Context, at target, inputs resource.PropertyMap) (resource.PropertyMap, error) {
-	_, err := adminrealm.Of(*at.keycloak, k.parts(inputs)...).Reconcile(ctx)
-	return inputs, err
+func (k keycloakKind) set(ctx context.Context, at target, c change) (resource.PropertyMap, error) {
+	_, err := adminrealm.Of(*at.keycloak, k.parts(c.inputs)...).Reconcile(ctx)
+	return c.inputs, err
 }
 
-func (k keycloakKind) read(ctx context.Context, at target, inputs resource.PropertyMap) (resource.PropertyMap, error) {
-	found, err := adminrealm.Of(*at.keycloak, k.parts(inputs)...).Differences(ctx)
+func (k keycloakKind) read(ctx context.Context, at target, known recorded) (*recorded, error) {
+	found, err := adminrealm.Of(*at.keycloak, k.parts(known.inputs)...).Differences(ctx)
 	if admin.IsNotFound(err) {
 		return nil, nil // its realm was deleted
 	}
 	if err != nil {
 		return nil, err
 	}
-	now := inputs.Copy()
+	now := known.inputs.Copy()
 	for _, d := range found {
 		if err := k.merge(now, d); err != nil {
 			return nil, fmt.Errorf("%s: %w", d, err)
 		}
 	}
-	return now, nil
+	return same(now), nil
 }
-
-func (keycloakKind) remove(context.Context, target, resource.PropertyMap) error { return nil }
 
 // builtinClients are clients that Keycloak creates in every realm.
 var builtinClients = keycloakKind{

@@ -40,8 +40,6 @@ type loginProofs struct {
 	deferred bool
 	// prove runs the checks; progress says what it waits for.
 	prove func(ctx context.Context, stack outputs.Stack, progress func(string)) (check.Report, error)
-	// say reports for good, progress until the next report.
-	say, progress func(context.Context, resource.URN, string)
 
 	// one is held by the proof that runs: two would end each other's sessions.
 	one sync.Mutex
@@ -56,23 +54,42 @@ func newLoginProofs(deferred bool) *loginProofs {
 	return p
 }
 
-func (p *loginProofs) check(r plugin.CheckRequest) plugin.CheckResponse {
-	checked := plugin.CheckResponse{Properties: r.News}
-	if r.News.ContainsUnknowns() {
-		return checked
-	}
-	if mode := text(r.News, loginproof.Mode); mode == loginproof.Never || !slices.Contains(loginproof.Modes(), mode) {
-		checked.Failures = append(checked.Failures, plugin.CheckFailure{
+var (
+	_ kind    = (*loginProofs)(nil)
+	_ differ  = (*loginProofs)(nil)
+	_ planner = (*loginProofs)(nil)
+	_ patient = (*loginProofs)(nil)
+)
+
+func (*loginProofs) needs() need { return nothing }
+
+func (*loginProofs) limit() time.Duration { return proofTimeout }
+
+func (*loginProofs) identity(resource.PropertyMap) string { return loginProofID }
+
+func (*loginProofs) inPlace() []resource.PropertyKey {
+	return []resource.PropertyKey{loginproof.Mode, loginproof.Outputs, loginproof.Triggers}
+}
+
+func (p *loginProofs) check(inputs resource.PropertyMap) (resource.PropertyMap, []plugin.CheckFailure) {
+	var failures []plugin.CheckFailure
+	if mode := text(inputs, loginproof.Mode); mode == loginproof.Never || !slices.Contains(loginproof.Modes(), mode) {
+		failures = append(failures, plugin.CheckFailure{
 			Property: loginproof.Mode, Reason: fmt.Sprintf("is %q, want %s or %s", mode, loginproof.OnChange, loginproof.Always),
 		})
 	}
-	if _, err := stackOf(r.News); err != nil {
-		checked.Failures = append(checked.Failures, plugin.CheckFailure{Property: loginproof.Outputs, Reason: err.Error()})
+	if _, err := stackOf(inputs); err != nil {
+		failures = append(failures, plugin.CheckFailure{Property: loginproof.Outputs, Reason: err.Error()})
 	}
-	if len(members(r.News[loginproof.Triggers])) == 0 {
-		checked.Failures = append(checked.Failures, plugin.CheckFailure{Property: loginproof.Triggers, Reason: "is empty, want a digest at least"})
+	if len(members(inputs[loginproof.Triggers])) == 0 {
+		failures = append(failures, plugin.CheckFailure{Property: loginproof.Triggers, Reason: "is empty, want a digest at least"})
 	}
-	return checked
+	return inputs, failures
+}
+
+// read changes nothing: there is nothing to compare a proof with.
+func (*loginProofs) read(_ context.Context, _ target, known recorded) (*recorded, error) {
+	return &known, nil
 }
 
 // stackOf are the stack's outputs. An error does not repeat them.
@@ -92,7 +109,7 @@ func members(value resource.PropertyValue) resource.PropertyMap {
 }
 
 // diff says that a proof is outdated, and by what.
-func (p *loginProofs) diff(ctx context.Context, r plugin.DiffRequest) plugin.DiffResponse {
+func (p *loginProofs) diff(r plugin.DiffRequest, say func(string)) plugin.DiffResponse {
 	none := plugin.DiffResult{Changes: plugin.DiffNone}
 	if p.deferred {
 		return none
@@ -109,7 +126,7 @@ func (p *loginProofs) diff(ctx context.Context, r plugin.DiffRequest) plugin.Dif
 	case len(by) > 0:
 		return outdated(by...)
 	case text(r.NewInputs, loginproof.Mode) == loginproof.Always:
-		p.say(ctx, r.URN, "every update proves the logins, since the setting `proof` is "+loginproof.Always)
+		say("every update proves the logins, since the setting `proof` is " + loginproof.Always)
 		return outdated(loginproof.Mode)
 	}
 	return none
@@ -128,21 +145,21 @@ func outdated(paths ...string) plugin.DiffResult {
 	return result
 }
 
+func (*loginProofs) plan(inputs resource.PropertyMap) resource.PropertyMap {
+	return resource.PropertyMap{loginproof.Proved: inputs[loginproof.Triggers]}
+}
+
 // set proves the logins, unless that is left to others, and returns the state. With an error the
 // state has no proof, so the next update proves again although nothing changes.
-func (p *loginProofs) set(ctx context.Context, urn resource.URN, inputs resource.PropertyMap, preview bool) (resource.PropertyMap, error) {
-	proved := resource.PropertyMap{loginproof.Proved: inputs[loginproof.Triggers]}
+func (p *loginProofs) set(ctx context.Context, at target, c change) (resource.PropertyMap, error) {
 	none := resource.PropertyMap{loginproof.Proved: resource.NewProperty(resource.PropertyMap{})}
-	switch {
-	case preview:
-		return proved, nil
-	case p.deferred:
+	if p.deferred {
 		return none, nil
 	}
-	if reasons := p.faults(ctx, urn, inputs); len(reasons) > 0 {
-		return nil, notProved(none, inputs, reasons)
+	if reasons := p.faults(ctx, at, c.inputs); len(reasons) > 0 {
+		return nil, notProved(none, c.inputs, reasons)
 	}
-	return proved, nil
+	return p.plan(c.inputs), nil
 }
 
 // notProved is the error for a resource that is there and does not work.
@@ -161,14 +178,14 @@ func notProved(state, inputs resource.PropertyMap, reasons []string) error {
 }
 
 // faults are why the logins are not proved; none if they are.
-func (p *loginProofs) faults(ctx context.Context, urn resource.URN, inputs resource.PropertyMap) []string {
+func (p *loginProofs) faults(ctx context.Context, at target, inputs resource.PropertyMap) []string {
 	stack, err := stackOf(inputs)
 	if err != nil {
 		return []string{fmt.Sprintf("%s %s", loginproof.Outputs, err)}
 	}
 	p.one.Lock()
 	defer p.one.Unlock()
-	within, stop := context.WithTimeout(ctx, proofTimeout)
+	within, stop := context.WithCancel(ctx)
 	defer stop()
 	go func() {
 		select {
@@ -177,14 +194,14 @@ func (p *loginProofs) faults(ctx context.Context, urn resource.URN, inputs resou
 		case <-within.Done():
 		}
 	}()
-	done, err := p.prove(within, stack, func(text string) { p.progress(ctx, urn, text) })
+	done, err := p.prove(within, stack, at.progress)
 	if err != nil {
 		return []string{fmt.Sprintf("the logins of %s could not be proved: %v", stack.Deployment, err)}
 	}
 	if !done.OK() {
 		return faultsOf(done)
 	}
-	p.say(ctx, urn, fmt.Sprintf("the logins are proved: %d checks passed in %.0f s", len(done.Checks), done.Took.Seconds()))
+	at.say(fmt.Sprintf("the logins are proved: %d checks passed in %.0f s", len(done.Checks), done.Took.Seconds()))
 	return nil
 }
 

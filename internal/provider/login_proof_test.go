@@ -24,6 +24,7 @@ const proofSecret = "the password of a demo user"
 // aProof is a server whose checks are those of the test.
 type aProof struct {
 	*server
+	proving *loginProofs
 	// proofs counts them; results are what the next one finds.
 	proofs  int
 	results []check.Result
@@ -34,17 +35,16 @@ type aProof struct {
 func newProof(t *testing.T, deferred bool) *aProof {
 	t.Helper()
 	a := &aProof{results: []check.Result{{ID: "login-member", Status: check.StatusPassed}}}
-	proofs := newLoginProofs(deferred)
-	proofs.prove = func(_ context.Context, stack outputs.Stack, progress func(string)) (check.Report, error) {
+	a.proving = newLoginProofs(deferred)
+	a.proving.prove = func(_ context.Context, stack outputs.Stack, progress func(string)) (check.Report, error) {
 		a.proofs++
 		require.Equal(t, "d", stack.Deployment)
 		require.Equal(t, proofSecret, stack.DemoUsers[0].Password)
 		progress("1 of 1")
 		return check.Report{Checks: a.results}, a.err
 	}
-	say := func(_ context.Context, _ resource.URN, text string) { a.said = append(a.said, text) }
-	proofs.say, proofs.progress = say, say
-	a.server = &server{proofs: proofs}
+	a.server = newServer(a.proving)
+	a.server.say = func(_ context.Context, _ resource.URN, text string) { a.said = append(a.said, text) }
 	return a
 }
 
@@ -210,7 +210,7 @@ func TestADeferredProofIsMadeByTheNextUpdateWithoutTheTool(t *testing.T) {
 func TestAnInterruptEndsTheProof(t *testing.T) {
 	a := newProof(t, false)
 	began := make(chan struct{})
-	a.server.proofs.prove = func(ctx context.Context, _ outputs.Stack, _ func(string)) (check.Report, error) {
+	a.proving.prove = func(ctx context.Context, _ outputs.Stack, _ func(string)) (check.Report, error) {
 		close(began)
 		<-ctx.Done()
 		return check.Report{}, context.Cause(ctx)
@@ -227,7 +227,7 @@ func TestAnInterruptEndsTheProof(t *testing.T) {
 func TestOneProofRunsAtATime(t *testing.T) {
 	a := newProof(t, false)
 	var running atomic.Int32
-	a.server.proofs.prove = func(context.Context, outputs.Stack, func(string)) (check.Report, error) {
+	a.proving.prove = func(context.Context, outputs.Stack, func(string)) (check.Report, error) {
 		if running.Add(1) > 1 {
 			return check.Report{}, errors.New("two at a time")
 		}
@@ -235,7 +235,7 @@ func TestOneProofRunsAtATime(t *testing.T) {
 		running.Add(-1)
 		return check.Report{Checks: []check.Result{{ID: "users", Status: check.StatusPassed}}}, nil
 	}
-	a.server.proofs.say = func(context.Context, resource.URN, string) {}
+	a.server.say = func(context.Context, resource.URN, string) {}
 	errs := make(chan error)
 	for range 4 {
 		go func() {

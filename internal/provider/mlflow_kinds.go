@@ -16,7 +16,7 @@ import (
 // ofMLflow is embedded by the kinds that MLflow keeps.
 type ofMLflow struct{}
 
-func (ofMLflow) ofKeycloak() bool { return false }
+func (ofMLflow) needs() need { return mlflowAdmin }
 
 // accessAdmins is the access admin's own account. Its input is the `sub` of its client's
 // service account: where Keycloak has created that again, it is linked again.
@@ -30,16 +30,16 @@ func (accessAdmins) identity(resource.PropertyMap) string { return "steward" }
 
 func (accessAdmins) inPlace() []resource.PropertyKey { return []resource.PropertyKey{"subject"} }
 
-func (accessAdmins) set(ctx context.Context, at target, inputs resource.PropertyMap) (resource.PropertyMap, error) {
+func (accessAdmins) set(ctx context.Context, at target, c change) (resource.PropertyMap, error) {
 	_, _, err := at.mlflow.LinkIdentity(ctx)
-	return inputs, err
+	return c.inputs, err
 }
 
-func (accessAdmins) read(ctx context.Context, at target, inputs resource.PropertyMap) (resource.PropertyMap, error) {
+func (accessAdmins) read(ctx context.Context, at target, known recorded) (*recorded, error) {
 	if bound, err := at.mlflow.IsLinked(ctx); err != nil || !bound {
 		return nil, err
 	}
-	return inputs, nil
+	return same(known.inputs), nil
 }
 
 func (accessAdmins) remove(ctx context.Context, at target, _ resource.PropertyMap) error {
@@ -68,23 +68,23 @@ func (accounts) inPlace() []resource.PropertyKey {
 	return []resource.PropertyKey{"subject", "admin", "active", "displayName"}
 }
 
-func (accounts) set(ctx context.Context, at target, inputs resource.PropertyMap) (resource.PropertyMap, error) {
+func (accounts) set(ctx context.Context, at target, c change) (resource.PropertyMap, error) {
 	_, err := at.mlflow.SetAccount(ctx, accessclient.Account{
-		Username: text(inputs, "username"), Subject: text(inputs, "subject"), Admin: truth(inputs, "admin"), DisplayName: text(inputs, "displayName"),
+		Username: text(c.inputs, "username"), Subject: text(c.inputs, "subject"), Admin: truth(c.inputs, "admin"), DisplayName: text(c.inputs, "displayName"),
 	})
-	return inputs, err
+	return c.inputs, err
 }
 
-func (accounts) read(ctx context.Context, at target, inputs resource.PropertyMap) (resource.PropertyMap, error) {
-	found, err := at.mlflow.Account(ctx, text(inputs, "username"))
+func (accounts) read(ctx context.Context, at target, known recorded) (*recorded, error) {
+	found, err := at.mlflow.Account(ctx, text(known.inputs, "username"))
 	if err != nil || found == nil {
 		return nil, err
 	}
-	now := inputs.Copy()
+	now := known.inputs.Copy()
 	now["subject"] = resource.NewProperty(found.Subject)
 	now["admin"] = resource.NewProperty(found.Admin)
 	now["active"] = resource.NewProperty(found.Active)
-	return now, nil
+	return same(now), nil
 }
 
 func (accounts) remove(ctx context.Context, at target, inputs resource.PropertyMap) error {
@@ -146,20 +146,20 @@ func (grants) inPlace() []resource.PropertyKey {
 	return []resource.PropertyKey{"permission", "priority", "future"}
 }
 
-func (grants) set(ctx context.Context, at target, inputs resource.PropertyMap) (resource.PropertyMap, error) {
-	_, err := at.mlflow.SetGrant(ctx, ruleOf(inputs))
-	return inputs, err
+func (grants) set(ctx context.Context, at target, c change) (resource.PropertyMap, error) {
+	_, err := at.mlflow.SetGrant(ctx, ruleOf(c.inputs))
+	return c.inputs, err
 }
 
-func (grants) read(ctx context.Context, at target, inputs resource.PropertyMap) (resource.PropertyMap, error) {
-	found, err := at.mlflow.FindGrant(ctx, ruleOf(inputs))
+func (grants) read(ctx context.Context, at target, known recorded) (*recorded, error) {
+	found, err := at.mlflow.FindGrant(ctx, ruleOf(known.inputs))
 	if err != nil || found == nil {
 		return nil, err
 	}
-	now := inputs.Copy()
+	now := known.inputs.Copy()
 	now["permission"] = resource.NewProperty(found.Permission)
 	now["priority"] = resource.NewProperty(float64(found.Priority))
-	return now, nil
+	return same(now), nil
 }
 
 func (grants) remove(ctx context.Context, at target, inputs resource.PropertyMap) error {

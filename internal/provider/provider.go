@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,13 +26,8 @@ import (
 	pulumiprovider "github.com/pulumi/pulumi/sdk/v3/go/pulumi/provider"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 
-	"github.com/mlflow-sso/mlflow-sso/components/identity"
-	"github.com/mlflow-sso/mlflow-sso/components/loginproof"
-	"github.com/mlflow-sso/mlflow-sso/components/permissions"
-	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/contract/pulumiplugin"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
-	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/accessclient"
 )
 
 const (
@@ -46,58 +42,46 @@ func IsPlugin() bool { return filepath.Base(os.Args[0]) == pulumiplugin.Binary }
 // Main serves Pulumi until it says to end.
 func Main() error {
 	return pulumiprovider.Main(pulumiplugin.Name, func(host *pulumiprovider.HostClient) (pulumirpc.ResourceProviderServer, error) {
-		say := func(severity diag.Severity) func(context.Context, resource.URN, string) {
+		say := func(severity diag.Severity) report {
 			return func(ctx context.Context, urn resource.URN, text string) {
 				_ = host.Log(ctx, severity, urn, text) // Pulumi has gone
 			}
 		}
-		proofs := newLoginProofs(os.Getenv(pulumiplugin.DeferVariable) != "")
-		proofs.say, proofs.progress = say(diag.Info), func(ctx context.Context, urn resource.URN, text string) {
+		s := newServer(newLoginProofs(os.Getenv(pulumiplugin.DeferVariable) != ""))
+		s.warn, s.say = say(diag.Warning), say(diag.Info)
+		s.progress = func(ctx context.Context, urn resource.URN, text string) {
 			_ = host.LogStatus(ctx, diag.Info, urn, text)
 		}
-		return plugin.NewProviderServer(&server{warn: say(diag.Warning), proofs: proofs}), nil
+		return plugin.NewProviderServer(s), nil
 	})
 }
 
-// kind manages the resources of one type. Inputs are those that check has returned.
-type kind interface {
-	// check completes inputs and names what is wrong with them.
-	check(inputs resource.PropertyMap) (resource.PropertyMap, []plugin.CheckFailure)
-	// identity is the ID; where it differs, the resource is another.
-	identity(inputs resource.PropertyMap) string
-	// inPlace are the inputs that can be changed in place.
-	inPlace() []resource.PropertyKey
-	set(ctx context.Context, at target, inputs resource.PropertyMap) (resource.PropertyMap, error)
-	// read returns what there is now; nil where there is nothing.
-	read(ctx context.Context, at target, inputs resource.PropertyMap) (resource.PropertyMap, error)
-	remove(ctx context.Context, at target, inputs resource.PropertyMap) error
-	// ofKeycloak says whether Keycloak keeps the resource, and not MLflow.
-	ofKeycloak() bool
-}
-
-// target is where a provider makes its resources; one of both is nil.
-type target struct {
-	mlflow   *accessclient.Client
-	keycloak *outputs.Keycloak
-}
-
-var kinds = map[tokens.Type]kind{
-	permissions.AccessAdminType: accessAdmins{}, permissions.ServiceAccountType: accounts{}, permissions.GrantType: grants{},
-	identity.AdminRealmType: adminRealm, identity.BuiltinClientType: builtinClients, identity.ClientRolesType: clientRoles, identity.PasswordType: passwords,
-}
+// report tells the user something about a resource.
+type report func(ctx context.Context, urn resource.URN, text string)
 
 // server is one instance of the plugin, for one stack.
 type server struct {
 	plugin.UnimplementedProvider
 
-	warn   func(context.Context, resource.URN, string)
-	proofs *loginProofs
+	kinds map[tokens.Type]kind
+	// say reports for good, progress until the next report.
+	warn, say, progress report
+	// cancel ends what must not outlive an interrupt.
+	cancel func()
 
 	one sync.Mutex
 	at  target
+	// configured says that Pulumi has told all of the configuration.
+	configured bool
 	// changing is held while Keycloak is changed: it takes attributes as a whole, so two changes
 	// of one client at the same time would lose one of them.
 	changing sync.Mutex
+}
+
+// newServer reports to nobody yet.
+func newServer(proofs *loginProofs) *server {
+	silent := func(context.Context, resource.URN, string) {}
+	return &server{kinds: kindsWith(proofs), cancel: proofs.cancel, warn: silent, say: silent, progress: silent}
 }
 
 var _ plugin.Provider = (*server)(nil)
@@ -113,15 +97,15 @@ func (s *server) GetPluginInfo(context.Context) (plugin.PluginInfo, error) {
 
 // SignalCancellation ends a proof that runs. Changes are not cut off.
 func (s *server) SignalCancellation(context.Context) error {
-	s.proofs.cancel()
+	s.cancel()
 	return nil
 }
 
 func (s *server) Close() error { return nil }
 
 // kindOf is the kind of a type.
-func kindOf(t tokens.Type) (kind, error) {
-	of, ok := kinds[t]
+func (s *server) kindOf(t tokens.Type) (kind, error) {
+	of, ok := s.kinds[t]
 	if !ok {
 		return nil, fmt.Errorf("plugin %s: got type %s, want one that it knows: the plugin is of another version than the program; `%s` builds it",
 			pulumiplugin.Name, t, pulumiplugin.Command)
@@ -130,10 +114,7 @@ func kindOf(t tokens.Type) (kind, error) {
 }
 
 func (s *server) Check(ctx context.Context, r plugin.CheckRequest) (plugin.CheckResponse, error) {
-	if r.Type == loginproof.TypeToken {
-		return s.proofs.check(r), nil
-	}
-	of, err := kindOf(r.Type)
+	of, err := s.kindOf(r.Type)
 	if err != nil {
 		return plugin.CheckResponse{}, err
 	}
@@ -141,127 +122,141 @@ func (s *server) Check(ctx context.Context, r plugin.CheckRequest) (plugin.Check
 		return plugin.CheckResponse{Properties: r.News}, nil
 	}
 	inputs, failures := of.check(r.News)
-	if len(failures) == 0 && r.Type == permissions.GrantType && len(r.Olds) == 0 {
-		failures = s.mustMatch(ctx, r.URN, inputs)
+	if of, ok := of.(newcomer); ok && len(failures) == 0 && len(r.Olds) == 0 {
+		failures = s.checkNew(ctx, of, r.URN, inputs)
 	}
 	return plugin.CheckResponse{Properties: inputs, Failures: failures}, nil
 }
 
-func (s *server) Diff(ctx context.Context, r plugin.DiffRequest) (plugin.DiffResponse, error) {
-	if r.Type == loginproof.TypeToken {
-		return s.proofs.diff(ctx, r), nil
+// checkNew leaves out what cannot be asked before the first update.
+func (s *server) checkNew(ctx context.Context, of newcomer, urn resource.URN, inputs resource.PropertyMap) []plugin.CheckFailure {
+	if !s.isConfigured() {
+		return nil
 	}
-	of, err := kindOf(r.Type)
+	ctx, cancel := context.WithTimeout(ctx, compareTimeout)
+	defer cancel()
+	failures, err := of.checkNew(ctx, func(ctx context.Context) (target, error) { return s.connected(ctx, of.(kind).needs(), urn) }, inputs)
+	if err != nil {
+		s.warn(ctx, urn, err.Error())
+	}
+	return failures
+}
+
+func (s *server) Diff(ctx context.Context, r plugin.DiffRequest) (plugin.DiffResponse, error) {
+	of, err := s.kindOf(r.Type)
 	if err != nil {
 		return plugin.DiffResponse{}, err
+	}
+	if of, ok := of.(differ); ok {
+		return of.diff(r, func(text string) { s.say(ctx, r.URN, text) }), nil
 	}
 	if r.NewInputs.ContainsUnknowns() {
 		return compared(r.OldInputs, r.NewInputs, nil), nil
 	}
 	var replaces func(resource.PropertyKey) bool
 	if of.identity(r.OldInputs) != of.identity(r.NewInputs) {
-		replaces = func(name resource.PropertyKey) bool {
-			for _, inPlace := range of.inPlace() {
-				if name == inPlace {
-					return false
-				}
-			}
-			return true
-		}
+		replaces = func(name resource.PropertyKey) bool { return !slices.Contains(of.inPlace(), name) }
 	}
 	return compared(r.OldInputs, r.NewInputs, replaces), nil
 }
 
 func (s *server) Create(ctx context.Context, r plugin.CreateRequest) (plugin.CreateResponse, error) {
-	if r.Type == loginproof.TypeToken {
-		state, err := s.proofs.set(ctx, r.URN, r.Properties, r.Preview)
-		return plugin.CreateResponse{ID: loginProofID, Properties: state}, err
-	}
-	if r.Preview {
-		return plugin.CreateResponse{Properties: r.Properties}, nil
-	}
-	made, err := s.set(ctx, r.Type, r.Properties)
+	of, err := s.kindOf(r.Type)
 	if err != nil {
 		return plugin.CreateResponse{}, err
 	}
-	return plugin.CreateResponse{ID: resource.ID(kinds[r.Type].identity(r.Properties)), Properties: made}, nil
+	if r.Preview {
+		return plugin.CreateResponse{Properties: planned(of, r.Properties)}, nil
+	}
+	made, err := s.set(ctx, of, r.URN, change{inputs: r.Properties})
+	if err != nil {
+		return plugin.CreateResponse{}, err
+	}
+	return plugin.CreateResponse{ID: resource.ID(of.identity(r.Properties)), Properties: made}, nil
 }
 
 func (s *server) Update(ctx context.Context, r plugin.UpdateRequest) (plugin.UpdateResponse, error) {
-	if r.Type == loginproof.TypeToken {
-		state, err := s.proofs.set(ctx, r.URN, r.NewInputs, r.Preview)
-		return plugin.UpdateResponse{Properties: state}, err
+	of, err := s.kindOf(r.Type)
+	if err != nil {
+		return plugin.UpdateResponse{}, err
 	}
 	if r.Preview {
-		return plugin.UpdateResponse{Properties: r.NewInputs}, nil
+		return plugin.UpdateResponse{Properties: planned(of, r.NewInputs)}, nil
 	}
-	made, err := s.set(ctx, r.Type, r.NewInputs)
+	made, err := s.set(ctx, of, r.URN, change{inputs: r.NewInputs, before: recorded{r.OldInputs, r.OldOutputs}})
 	return plugin.UpdateResponse{Properties: made}, err
 }
 
-func (s *server) set(ctx context.Context, t tokens.Type, inputs resource.PropertyMap) (resource.PropertyMap, error) {
-	of, err := kindOf(t)
-	if err != nil {
-		return nil, err
+// planned is the state that a preview shows.
+func planned(of kind, inputs resource.PropertyMap) resource.PropertyMap {
+	if of, ok := of.(planner); ok {
+		return of.plan(inputs)
 	}
-	ctx, cancel := context.WithTimeout(ctx, changeTimeout)
+	return inputs
+}
+
+func (s *server) set(ctx context.Context, of kind, urn resource.URN, c change) (resource.PropertyMap, error) {
+	limit := changeTimeout
+	if of, ok := of.(patient); ok {
+		limit = of.limit()
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	at, err := s.connected(ctx, of)
+	at, err := s.connected(ctx, of.needs(), urn)
 	if err != nil {
 		return nil, err
 	}
-	if of.ofKeycloak() {
+	if of.needs().ofKeycloak() {
 		s.changing.Lock()
 		defer s.changing.Unlock()
 	}
-	return of.set(ctx, at, inputs)
+	return of.set(ctx, at, c)
 }
 
 func (s *server) Read(ctx context.Context, r plugin.ReadRequest) (plugin.ReadResponse, error) {
-	if r.Type == loginproof.TypeToken { // there is nothing to compare a proof with
-		return plugin.ReadResponse{ReadResult: plugin.ReadResult{ID: r.ID, Inputs: r.Inputs, Outputs: r.State}}, nil
-	}
-	of, err := kindOf(r.Type)
+	of, err := s.kindOf(r.Type)
 	if err != nil {
 		return plugin.ReadResponse{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, compareTimeout)
 	defer cancel()
-	at, err := s.connected(ctx, of)
-	var found resource.PropertyMap
+	at, err := s.connected(ctx, of.needs(), r.URN)
+	known := recorded{r.Inputs, r.State}
+	found := &known
 	if err == nil {
-		found, err = of.read(ctx, at, r.Inputs)
+		found, err = of.read(ctx, at, known)
 	}
 	if err != nil {
 		// Also where Keycloak or Redis is down, without which MLflow knows nobody: the
 		// update behind a refresh is what brings them back.
 		s.warn(context.WithoutCancel(ctx), r.URN, fmt.Sprintf("not compared with what there is: %v", err))
-		return plugin.ReadResponse{ReadResult: plugin.ReadResult{ID: r.ID, Inputs: r.Inputs, Outputs: r.State}}, nil
+		found = &known
 	}
 	if found == nil {
 		return plugin.ReadResponse{}, nil
 	}
-	return plugin.ReadResponse{ReadResult: plugin.ReadResult{ID: r.ID, Inputs: found, Outputs: found}}, nil
+	return plugin.ReadResponse{ReadResult: plugin.ReadResult{ID: r.ID, Inputs: found.inputs, Outputs: found.state}}, nil
 }
 
 func (s *server) Delete(ctx context.Context, r plugin.DeleteRequest) (plugin.DeleteResponse, error) {
-	if r.Type == loginproof.TypeToken {
-		return plugin.DeleteResponse{}, nil
+	of, err := s.kindOf(r.Type)
+	if err != nil {
+		return plugin.DeleteResponse{}, err
 	}
-	of, err := kindOf(r.Type)
-	if err != nil || of.ofKeycloak() {
-		return plugin.DeleteResponse{}, err // see keycloakKind
+	removes, ok := of.(remover)
+	if !ok {
+		return plugin.DeleteResponse{}, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, changeTimeout)
 	defer cancel()
-	at, err := s.connected(ctx, of)
+	at, err := s.connected(ctx, of.needs(), r.URN)
 	if err == nil {
-		err = of.remove(ctx, at, r.Inputs)
+		err = removes.remove(ctx, at, r.Inputs)
 	}
 	// An update makes the container before it removes anything, so this is a stack that
 	// is torn down after an administrator has removed the container.
 	if errors.Is(err, engine.ErrNoContainer) {
-		s.warn(ctx, r.URN, fmt.Sprintf("not removed from MLflow's database, since MLflow's container %s is not there", at.mlflow.Container))
+		s.warn(ctx, r.URN, fmt.Sprintf("not removed from the database behind container %s, which is not there", at.container))
 		err = nil
 	}
 	return plugin.DeleteResponse{}, err

@@ -39,7 +39,7 @@ func programInputs(t *testing.T) map[string]resource.PropertyMap {
 	t.Helper()
 	r := &recorder{inputs: map[string]resource.PropertyMap{}}
 	require.NoError(t, pulumi.RunErr(func(ctx *pulumi.Context) error {
-		_, err := identity.NewAdminRealm(ctx, "m", &identity.AdminRealmArgs{EventsExpiration: time.Hour, AdminPassword: pulumi.String("the first")})
+		master, err := identity.NewAdminRealm(ctx, "m", &identity.AdminRealmArgs{EventsExpiration: time.Hour, AdminPassword: pulumi.String("the first")})
 		require.NoError(t, err)
 		_, err = identity.NewBuiltinClient(ctx, "b", &identity.BuiltinClientArgs{Realm: pulumi.String("mlflow"), ClientID: "admin-cli"})
 		require.NoError(t, err)
@@ -49,6 +49,10 @@ func programInputs(t *testing.T) map[string]resource.PropertyMap {
 		require.NoError(t, err)
 		_, err = identity.NewPassword(ctx, "p", &identity.PasswordArgs{
 			Realm: pulumi.String("mlflow"), Username: pulumi.String("demo-admin"), Password: pulumi.String("the second"), Version: "1.2",
+		})
+		require.NoError(t, err)
+		_, err = identity.NewClientSecret(ctx, "s", &identity.ClientSecretArgs{
+			ClientID: fakeClient, Secret: pulumi.String("the third"), Previous: pulumi.StringArray{pulumi.String("the second"), pulumi.String(fakeSecret)}, Version: "1.3", Ready: master,
 		})
 		require.NoError(t, err)
 		own, err := identity.NewProvider(ctx, "o", &identity.ProviderArgs{URL: "http://127.0.0.1:1", ClientID: "c", Secret: pulumi.String("s")})
@@ -66,7 +70,8 @@ var identityTypes = []string{identity.AdminRealmType, identity.BuiltinClientType
 func configured(t *testing.T, url, secret string) (*server, *[]string) {
 	t.Helper()
 	var warnings []string
-	s := &server{warn: func(_ context.Context, _ resource.URN, text string) { warnings = append(warnings, text) }}
+	s := newServer(newLoginProofs(false))
+	s.warn = func(_ context.Context, _ resource.URN, text string) { warnings = append(warnings, text) }
 	config := resource.PropertyMap{
 		"url": resource.NewProperty(url), "clientId": resource.NewProperty(fakeClient), "clientSecret": resource.MakeSecret(resource.NewProperty(secret)),
 	}
@@ -215,7 +220,7 @@ func TestAPreviewAsksNothingOfKeycloak(t *testing.T) {
 }
 
 func TestTheSchemaHasEveryTypeAndInputThatTheProgramRegisters(t *testing.T) {
-	s := &server{}
+	s := newServer(newLoginProofs(false))
 	got, err := s.GetSchema(t.Context(), plugin.GetSchemaRequest{})
 	require.NoError(t, err)
 	type object struct {
@@ -229,13 +234,13 @@ func TestTheSchemaHasEveryTypeAndInputThatTheProgramRegisters(t *testing.T) {
 		Provider  object            `json:"provider"`
 	}
 	require.NoError(t, json.Unmarshal(got.Schema, &schema))
-	require.Len(t, schema.Resources, len(kinds)+1) // the proof
-	for kind := range kinds {
+	require.Len(t, schema.Resources, len(s.kinds))
+	for kind := range s.kinds {
 		require.Contains(t, schema.Resources, string(kind))
 	}
 	for kind, inputs := range programInputs(t) {
 		described := schema.Provider
-		if slices.Contains(append(slices.Clone(identityTypes), loginproof.TypeToken), kind) {
+		if slices.Contains(append(slices.Clone(identityTypes), identity.ClientSecretType, loginproof.TypeToken), kind) {
 			described = schema.Resources[kind]
 		}
 		for name, value := range inputs {
@@ -257,7 +262,7 @@ func toStrings(inputs resource.PropertyMap) map[string]bool {
 
 func TestEveryMistakeInTheInputsIsReportedByItsProperty(t *testing.T) {
 	inputs := programInputs(t)
-	s := &server{}
+	s := newServer(newLoginProofs(false))
 	for name, test := range map[string]struct {
 		kind string
 		edit func(resource.PropertyMap)
@@ -269,6 +274,7 @@ func TestEveryMistakeInTheInputsIsReportedByItsProperty(t *testing.T) {
 		"no first password":    {identity.AdminRealmType, func(p resource.PropertyMap) { delete(p, "adminPassword") }, "adminPassword"},
 		"no client":            {identity.BuiltinClientType, func(p resource.PropertyMap) { delete(p, "clientId") }, "clientId"},
 		"no role":              {identity.ClientRolesType, func(p resource.PropertyMap) { p["roles"] = property(nil) }, "roles"},
+		"no secret":            {identity.ClientSecretType, func(p resource.PropertyMap) { delete(p, "secret") }, "secret"},
 		"a password of no one": {identity.PasswordType, func(p resource.PropertyMap) { p["username"] = resource.NewProperty("") }, "username"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -282,14 +288,38 @@ func TestEveryMistakeInTheInputsIsReportedByItsProperty(t *testing.T) {
 	}
 	_, err := s.Check(t.Context(), plugin.CheckRequest{Type: "mlflow-sso:identity:Unknown"})
 	require.ErrorContains(t, err, "make plugin", "a plugin of another version")
-	for _, config := range []resource.PropertyMap{{}, {"url": resource.NewProperty("u"), "container": resource.NewProperty("c")}} {
+	some := resource.NewProperty("x")
+	for _, config := range []resource.PropertyMap{{"clientId": some}, {"url": some, "container": some, "clientSecret": some}} {
 		checked, err := s.CheckConfig(t.Context(), plugin.CheckConfigRequest{News: config})
 		require.NoError(t, err)
-		require.Len(t, checked.Failures, 3)
+		require.Len(t, checked.Failures, 2)
 	}
 }
 
-func TestAResourceOfOneServiceIsNotMadeAtTheOther(t *testing.T) {
+// A provider without a client logs in nowhere, so what needs a login is not made with it.
+func TestAResourceIsMadeOnlyWithAProviderThatHasWhatItNeeds(t *testing.T) {
+	some := resource.NewProperty("x")
+	for name, test := range map[string]struct {
+		config resource.PropertyMap
+		has    []need
+	}{
+		"nothing":               {resource.PropertyMap{}, nil},
+		"an address":            {resource.PropertyMap{"url": some}, []need{keycloakAddress}},
+		"Keycloak":              {resource.PropertyMap{"url": some, "clientId": some, "clientSecret": some}, []need{keycloakAddress, keycloakAdmin}},
+		"a container":           {resource.PropertyMap{"container": some}, []need{container}},
+		"MLflow":                {resource.PropertyMap{"container": some, "clientId": some, "clientSecret": some}, []need{container, mlflowAdmin}},
+		"what is not known yet": {resource.PropertyMap{"url": resource.MakeComputed(some)}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(newLoginProofs(false))
+			_, err := s.Configure(t.Context(), plugin.ConfigureRequest{Inputs: test.config})
+			require.NoError(t, err)
+			for _, of := range []need{keycloakAddress, keycloakAdmin, container, mlflowAdmin} {
+				require.Equal(t, slices.Contains(test.has, of), s.at.has(of), of)
+			}
+			require.True(t, s.at.has(nothing))
+		})
+	}
 	s, _ := configured(t, "http://127.0.0.1:1", fakeSecret)
 	_, err := s.Create(t.Context(), plugin.CreateRequest{Type: "mlflow-sso:permissions:AccessAdmin", Properties: resource.PropertyMap{"subject": resource.NewProperty("s")}})
 	require.ErrorContains(t, err, "configured for another service")

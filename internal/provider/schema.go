@@ -35,6 +35,10 @@ func listField(description string) field {
 	return field{"type": "array", "items": field{"type": "string"}, "description": description}
 }
 
+func secretListField(description string) field {
+	return field{"type": "array", "items": field{"type": "string"}, "secret": true, "description": description}
+}
+
 // object is a resource or the provider in that language. What it is given is also what it
 // returns.
 func object(description string, inputs map[string]field, optional ...string) map[string]any {
@@ -80,6 +84,11 @@ func schemaOf() map[string]map[string]any {
 		identity.PasswordType: object("A user's derived password, set when its edition changes.", map[string]field{
 			"realm": textField(realmName), "username": textField("Name of the user."), "password": secretField("The password."),
 			"edition": textField("Which root secret and generation the password is of."),
+		}),
+		identity.ClientSecretType: object("The secret of a service account in realm master, which it sets as that account itself.", map[string]field{
+			"clientId": textField("ID of the account's client."), "secret": secretField("The current secret."),
+			"previous": secretListField("All earlier ones that are known."),
+			"edition":  textField("Which root secret and generation the secret is of."),
 		}),
 	}
 }
@@ -129,13 +138,13 @@ func adminRealmSchema() map[string]any {
 func (s *server) GetSchema(context.Context, plugin.GetSchemaRequest) (plugin.GetSchemaResponse, error) {
 	config := map[string]field{
 		"url":       textField("Where Keycloak's admin API answers; for resources inside Keycloak."),
-		"container": textField("Name of MLflow's container; for resources inside MLflow."),
-		"clientId":  textField("Client of the service account."), "clientSecret": secretField("The client's secret."),
+		"container": textField("Name of a container; for resources inside MLflow, or made by a program in a container."),
+		"clientId":  textField("Client of the service account; none for a provider that logs in nowhere."), "clientSecret": secretField("The client's secret."),
 	}
 	schema, err := json.Marshal(map[string]any{
 		"name": pulumiplugin.Name, "version": pulumiplugin.Version,
 		"description": "What an MLflow stack with single sign-on needs inside MLflow and Keycloak, and no other provider manages.",
-		"provider":    object("For one Keycloak or one MLflow.", config, "url", "container"),
+		"provider":    object("For one Keycloak or one container.", config, "url", "container", "clientId", "clientSecret"),
 		"resources":   schemaOf(),
 	})
 	return plugin.GetSchemaResponse{Schema: schema}, err

@@ -41,7 +41,7 @@ var causes = []struct {
 		"a container of this name exists that this stack does not know: choose another `name` in the stack file, or remove that container",
 	},
 	{
-		regexp.MustCompile(`error initializing keycloak provider|error performing login: 401|unauthorized_client|invalid_client`),
+		regexp.MustCompile(`no known secret is accepted|error initializing keycloak provider|error performing login: 401|unauthorized_client|invalid_client`),
 		"Keycloak does not know this stack's service account: its database was made with another root secret; " +
 			"bring back that stack's state, or, if no one needs the data, remove it with `mlflow-sso destroy --delete-data`; " +
 			"where postgres.external is set, drop the database there and create it again",

@@ -4,11 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
-
-	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/platform"
 )
 
@@ -60,16 +58,16 @@ func (s *Stack) RootSecret(ctx context.Context) (string, error) {
 // TypeKeycloakProvider is the type of the Keycloak provider in the state.
 const TypeKeycloakProvider = "pulumi:providers:keycloak"
 
-// ProviderSecretOutdated says whether the state has another secret of the program's service account
-// than the settings want: what is inside Keycloak cannot be refreshed with that one.
-func (s *State) ProviderSecretOutdated(want string) bool {
-	return slices.ContainsFunc(s.Of(TypeKeycloakProvider), func(r apitype.ResourceV3) bool {
-		marked, ok := r.Inputs["clientSecret"].(map[string]any)
-		if !ok || !isSecret(marked) {
-			return false
+// KeycloakLogin is the login with which the state's Keycloak provider asks; false if there is none.
+// A refresh uses it, whatever the settings want.
+func (s *State) KeycloakLogin() (login outputs.Keycloak, ok bool) {
+	for _, r := range s.Of(TypeKeycloakProvider) {
+		login.AdminURL, _ = r.Inputs["url"].(string)
+		login.Provider.ID, _ = r.Inputs["clientId"].(string)
+		if marked, is := r.Inputs["clientSecret"].(map[string]any); is && isSecret(marked) {
+			plain, _ := marked["plaintext"].(string)
+			ok = json.Unmarshal([]byte(plain), &login.Provider.Secret) == nil
 		}
-		plain, _ := marked["plaintext"].(string)
-		var secret string
-		return json.Unmarshal([]byte(plain), &secret) == nil && secret != want
-	})
+	}
+	return login, ok
 }

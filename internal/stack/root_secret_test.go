@@ -8,6 +8,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
 	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 )
 
 func TestRootSecretsAreKnownByTheirNumbers(t *testing.T) {
@@ -21,13 +23,17 @@ func TestRootSecretsAreKnownByTheirNumbers(t *testing.T) {
 	require.Equal(t, map[int]string{1: "first", 12: "twelfth"}, known.RootSecrets())
 }
 
-func TestASecretThatTheStateAsksWithAndThatIsRotatedIsSeen(t *testing.T) {
+func TestTheLoginOfARefreshIsThatOfTheState(t *testing.T) {
 	known := State{snapshot: apitype.DeploymentV3{Resources: []apitype.ResourceV3{
-		{URN: urn(TypeKeycloakProvider, "realm-keycloak"), Type: tokens.Type(TypeKeycloakProvider), Inputs: map[string]any{"clientSecret": secretValue(t, "of before")}},
+		{URN: urn(TypeKeycloakProvider, "realm-keycloak"), Type: tokens.Type(TypeKeycloakProvider), Inputs: map[string]any{
+			"url": "http://127.0.0.1:8080", "clientId": "mlflow-sso", "clientSecret": secretValue(t, "of before"),
+		}},
 	}}}
-	require.True(t, known.ProviderSecretOutdated("of now"))
-	require.False(t, known.ProviderSecretOutdated("of before"))
-	require.False(t, (&State{}).ProviderSecretOutdated("of now"), "there is nobody to ask yet")
+	login, ok := known.KeycloakLogin()
+	require.True(t, ok)
+	require.Equal(t, outputs.Keycloak{AdminURL: "http://127.0.0.1:8080", Provider: outputs.Client{ID: "mlflow-sso", Secret: "of before"}}, login)
+	_, ok = (&State{}).KeycloakLogin()
+	require.False(t, ok, "there is nobody to ask yet")
 }
 
 // secretValue is a text as an exported state has it.

@@ -4,6 +4,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optup"
 
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
+	"github.com/mlflow-sso/mlflow-sso/components/identity"
 	"github.com/mlflow-sso/mlflow-sso/components/image"
 	"github.com/mlflow-sso/mlflow-sso/components/permissions"
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
@@ -26,33 +27,37 @@ const (
 	identityResources = "**$mlflow-sso:identity:**"
 )
 
+// realmObjects are the latter without the secret of the program's service account, which an update
+// of all but the realm sets: what is refreshed afterwards asks with it.
+func realmObjects() []string {
+	var all []string
+	for _, kind := range identity.RealmTypes() {
+		all = append(all, "**$"+kind+"::**")
+	}
+	return all
+}
+
 // The scopes of an update.
 var (
 	// Everything is the whole stack.
 	Everything = Scope{Name: "everything"}
 	// AllButRealm leaves out what exists inside Keycloak, which has to answer first.
-	AllButRealm = Scope{Name: "all but the realm", without: []string{realmResources, identityResources}}
+	AllButRealm = Scope{Name: "all but the realm", without: append(realmObjects(), realmResources)}
 	// DatabasesOnly leaves out every service that would write to databases which are about
 	// to be restored.
 	DatabasesOnly = Scope{Name: "databases only", without: []string{realmResources, identityResources, "**::keycloak-container", "**::mlflow-container"}}
-	// RootSecretsOnly are the root secrets, with what they are part of. Pulumi makes providers
-	// whether they are asked for or not, and they are part of something, too.
-	RootSecretsOnly = Scope{Name: "root secrets only", only: []string{
+)
+
+// ImageOnly is the image of a service. Pulumi makes every provider in any case, so what those of
+// Keycloak and MLflow are made of, the root secrets, and what they are part of, belongs to it.
+func ImageOnly(service string) Scope {
+	return Scope{Name: "image of " + service + " only", only: []string{
 		"*::" + platform.TypeToken + "::platform",
 		"*::**$" + credentials.TypeToken + "::" + platform.CredentialsName, "*::**::" + platform.CredentialsName + "-root*",
 		"*::**$" + realm.TypeToken + "::realm", "*::**$" + permissions.TypeToken + "::access",
 		"*::**$mlflow-sso:access:Access::access", // as a state of an earlier version has it
+		"*::**$" + image.TypeToken + "::" + service, "*::**::" + service + "-image",
 	}}
-)
-
-// ImageOnly is the image of a service. Pulumi makes every provider in any case, so what that
-// of Keycloak builds on, the root secret, is part of it.
-func ImageOnly(service string) Scope {
-	return Scope{
-		Name: "image of " + service + " only",
-		only: append(RootSecretsOnly.only[:len(RootSecretsOnly.only):len(RootSecretsOnly.only)],
-			"*::**$"+image.TypeToken+"::"+service, "*::**::"+service+"-image"),
-	}
 }
 
 // urns are patterns of URNs of a stack.

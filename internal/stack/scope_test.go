@@ -20,11 +20,13 @@ func TestAScopeNamesItsResourcesAsPulumiDoes(t *testing.T) {
 		only, without []string
 	}{
 		{scope: Everything},
-		{scope: AllButRealm, without: []string{"urn:pulumi:lab::**$keycloak:**", "urn:pulumi:lab::**$mlflow-sso:identity:**"}},
+		{scope: AllButRealm, without: []string{
+			"urn:pulumi:lab::**$mlflow-sso:identity:AdminRealm::**", "urn:pulumi:lab::**$mlflow-sso:identity:BuiltinClient::**",
+			"urn:pulumi:lab::**$mlflow-sso:identity:ClientRoles::**", "urn:pulumi:lab::**$mlflow-sso:identity:Password::**", "urn:pulumi:lab::**$keycloak:**",
+		}},
 		{scope: DatabasesOnly, without: []string{
 			"urn:pulumi:lab::**$keycloak:**", "urn:pulumi:lab::**$mlflow-sso:identity:**", "urn:pulumi:lab::**::keycloak-container", "urn:pulumi:lab::**::mlflow-container",
 		}},
-		{scope: RootSecretsOnly, only: roots},
 		{scope: ImageOnly("mlflow"), only: append(append([]string{}, roots...),
 			"urn:pulumi:lab::*::**$mlflow-sso:image:Image::mlflow", "urn:pulumi:lab::*::**::mlflow-image")},
 	} {

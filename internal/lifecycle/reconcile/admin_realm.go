@@ -6,6 +6,7 @@ import (
 	"context"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/adminrealm"
+	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/clientsecret"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
 
@@ -18,4 +19,16 @@ func AdminRealmDiffers(ctx context.Context, s *stack.Stack) bool {
 	}
 	found, err := adminrealm.New(deployed).Differences(ctx)
 	return err == nil && len(found) > 0
+}
+
+// LoginRefused says whether Keycloak refuses the login of the state, so that nothing inside it can be
+// refreshed: an update was killed between Keycloak and the state, or an older database was restored.
+// It does not where Keycloak does not answer.
+func LoginRefused(ctx context.Context, known *stack.State) bool {
+	login, ok := known.KeycloakLogin()
+	if !ok {
+		return false
+	}
+	accepted, err := clientsecret.Client{AdminURL: login.AdminURL, ID: login.Provider.ID}.Accepts(ctx, login.Provider.Secret)
+	return err == nil && !accepted
 }

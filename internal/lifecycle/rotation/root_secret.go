@@ -1,3 +1,9 @@
+// Package rotation rotates the credentials that an update alone cannot: the keys of what users have
+// stored in MLflow. It also sets the root secret of a stack that is restored.
+//
+// It knows every value that a credential had, so it finds out which of them a service still has
+// and sets the current one. Where nothing is to be done it changes nothing, so the next update
+// completes a rotation that was interrupted, and one that a restored snapshot has undone.
 package rotation
 
 import (
@@ -10,17 +16,6 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
-
-// RootSecret makes the root secret that the settings ask for, alone: what depends on it can
-// be reported only once it is there.
-func RootSecret(ctx context.Context, s *stack.Stack, step stack.Step, known *stack.State) (stack.Changes, error) {
-	roots := known.RootSecrets()
-	if _, there := roots[s.Config.Credentials.Root]; there || len(roots) == 0 {
-		return nil, nil
-	}
-	step.Say("making another root secret")
-	return s.Update(ctx, step, stack.RootSecretsOnly, false)
-}
 
 // SetRootSecret puts another root secret in the place of those in the state: for a stack in
 // which nothing was derived of them yet.

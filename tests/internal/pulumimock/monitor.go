@@ -29,6 +29,7 @@ type monitor struct {
 	config     map[string]string
 	secretKeys []string
 	dryRun     bool
+	exists     bool
 	refuse     []func(typ, name string, nth int) bool
 	compute    map[string]func(name string, inputs resource.PropertyMap) resource.PropertyMap
 
@@ -125,7 +126,7 @@ func (m *monitor) record(urn resource.URN, made *Resource) (string, resource.Pro
 		return "", resource.PropertyMap{}, nil
 	}
 	outputs, id := made.inputs.Copy(), ""
-	if !m.dryRun {
+	if !m.dryRun || m.exists {
 		id = made.Name + "-id"
 		if compute := m.compute[made.Type]; compute != nil {
 			for key, value := range compute(made.Name, made.inputs) {

@@ -41,6 +41,10 @@ func Encrypted(keys ...string) Option { return func(m *monitor) { m.secretKeys =
 // DryRun runs a preview: what only a provider knows is unknown.
 func DryRun() Option { return func(m *monitor) { m.dryRun = true } }
 
+// DryRunOfExisting runs a preview of a stack that exists: a provider knows what is computed, and
+// leaves unknown what it does not return for a resource that is new.
+func DryRunOfExisting() Option { return func(m *monitor) { m.dryRun, m.exists = true, true } }
+
 // FailResource refuses every resource of a type.
 func FailResource(token string) Option { return FailNth(token, 0) }
 

@@ -1,0 +1,126 @@
+package provider
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
+
+	"github.com/mlflow-sso/mlflow-sso/components/identity"
+	"github.com/mlflow-sso/mlflow-sso/components/loginproof"
+	"github.com/mlflow-sso/mlflow-sso/components/permissions"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/accessclient"
+)
+
+// kind manages the resources of one type. The table of kinds is the only dispatch: what one of
+// them needs beyond this interface is an optional interface below, never a case of a type.
+// Inputs are those that check has returned.
+type kind interface {
+	// check completes inputs and names what is wrong with them.
+	check(inputs resource.PropertyMap) (resource.PropertyMap, []plugin.CheckFailure)
+	// identity is the ID; where it differs, the resource is another.
+	identity(inputs resource.PropertyMap) string
+	// inPlace are the inputs that can be changed in place.
+	inPlace() []resource.PropertyKey
+	// needs is what has to be configured, and reached, for set, read and remove.
+	needs() need
+	// set makes what the inputs say, whether or not it exists, and returns the state.
+	set(ctx context.Context, at target, c change) (resource.PropertyMap, error)
+	// read returns what there is now; nil where there is nothing.
+	read(ctx context.Context, at target, known recorded) (*recorded, error)
+}
+
+// remover is a kind whose deletion removes something. Deleting any other leaves it as it is.
+type remover interface {
+	remove(ctx context.Context, at target, inputs resource.PropertyMap) error
+}
+
+// differ is a kind that does not compare inputs with inputs. say reports to the user.
+type differ interface {
+	diff(r plugin.DiffRequest, say func(string)) plugin.DiffResponse
+}
+
+// planner is a kind whose state is not its inputs. The plan is the state that a preview shows.
+type planner interface {
+	plan(inputs resource.PropertyMap) resource.PropertyMap
+}
+
+// newcomer is a kind that checks a new resource against what there is. connect reaches the service;
+// an error of checkNew is reported and fails nothing.
+type newcomer interface {
+	checkNew(ctx context.Context, connect func(context.Context) (target, error), inputs resource.PropertyMap) ([]plugin.CheckFailure, error)
+}
+
+// patient is a kind whose changes may take longer than changeTimeout.
+type patient interface {
+	limit() time.Duration
+}
+
+// change is a resource that is created or updated.
+type change struct {
+	inputs resource.PropertyMap
+	// before is what the state has; empty for a resource that is created.
+	before recorded
+}
+
+// recorded are the inputs and the state of a resource.
+type recorded struct{ inputs, state resource.PropertyMap }
+
+// same is for a kind whose state is its inputs; nil inputs are nothing.
+func same(inputs resource.PropertyMap) *recorded {
+	if inputs == nil {
+		return nil
+	}
+	return &recorded{inputs, inputs}
+}
+
+// need is what a kind has to reach.
+type need int
+
+const (
+	// nothing is for a kind that finds what it needs in its inputs.
+	nothing need = iota
+	// keycloakAddress is where Keycloak's admin API answers, without a login.
+	keycloakAddress
+	// keycloakAdmin is the admin API with a login.
+	keycloakAdmin
+	// mlflowAdmin is MLflow as its access admin.
+	mlflowAdmin
+	// container is a container and the Docker host that runs it.
+	container
+)
+
+// ofKeycloak says whether Keycloak keeps the resource.
+func (n need) ofKeycloak() bool { return n == keycloakAddress || n == keycloakAdmin }
+
+// target is where a provider makes its resources. What the need of a kind does not name may be
+// missing.
+type target struct {
+	// keycloak has no client where the provider has none.
+	keycloak *outputs.Keycloak
+	mlflow   *accessclient.Client
+	// container is the name of a container, docker the Docker host.
+	container string
+	docker    *engine.Engine
+	// say reports for good, progress until the next report.
+	say, progress func(string)
+}
+
+// kindsWith are all kinds by their types.
+func kindsWith(proofs *loginProofs) map[tokens.Type]kind {
+	all := maps.Clone(stateless)
+	all[loginproof.TypeToken] = proofs
+	return all
+}
+
+// stateless are the kinds that every server shares.
+var stateless = map[tokens.Type]kind{
+	permissions.AccessAdminType: accessAdmins{}, permissions.ServiceAccountType: accounts{}, permissions.GrantType: grants{},
+	identity.AdminRealmType: adminRealm, identity.BuiltinClientType: builtinClients, identity.ClientRolesType: clientRoles, identity.PasswordType: passwords,
+	identity.ClientSecretType: clientSecrets{},
+}
