@@ -9,6 +9,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/require"
 
+	"github.com/mlflow-sso/mlflow-sso/components/mlflow"
 	"github.com/mlflow-sso/mlflow-sso/config"
 	"github.com/mlflow-sso/mlflow-sso/contract/pulumiplugin"
 	"github.com/mlflow-sso/mlflow-sso/platform"
@@ -97,7 +98,7 @@ func TestMLflowStartsWithoutWaitingForKeycloak(t *testing.T) {
 	})
 }
 
-func TestEverythingInsideKeycloakNamesItsProviderAndGoesWithItsContainer(t *testing.T) {
+func TestEverythingInsideAServiceNamesItsProviderAndGoesWithItsContainer(t *testing.T) {
 	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		providers := map[string]string{"keycloak": providerType + "::realm-keycloak", "mlflow-sso": pulumiplugin.ProviderType + "::realm-own"}
 		checked := 0
@@ -108,9 +109,13 @@ func TestEverythingInsideKeycloakNamesItsProviderAndGoesWithItsContainer(t *test
 				continue
 			}
 			checked++
+			inside := containerType + "::keycloak-container"
+			if made.Type == mlflow.EncryptionKeyType {
+				inside = containerType + "::mlflow-container"
+			}
 			require.Equal(t, provider, made.Provider, "of %s", made.Key())
-			require.Equal(t, containerType+"::keycloak-container", made.DeletedWith, "of %s", made.Key())
-			require.Contains(t, needs(r, made.Key()), containerType+"::keycloak-container", "%s would be made before Keycloak answers", made.Key())
+			require.Equal(t, inside, made.DeletedWith, "of %s", made.Key())
+			require.Contains(t, needs(r, made.Key()), inside, "%s would be made before its service answers", made.Key())
 		}
 		require.Greater(t, checked, 5)
 	})

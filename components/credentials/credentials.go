@@ -126,7 +126,9 @@ func (a *Args) Validate() error {
 type Credentials struct {
 	pulumi.ResourceState
 
-	root        pulumi.StringOutput
+	root pulumi.StringOutput
+	// roots are all of them, the first one first.
+	roots       []pulumi.StringOutput
 	number      int
 	generations map[Label]int
 }
@@ -149,6 +151,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		}
 		// The provider marks its result as secret; a provider that did not would put every credential in clear.
 		c.root = pulumi.ToSecret(root.Base64).(pulumi.StringOutput)
+		c.roots = append(c.roots, c.root)
 	}
 	if err := ctx.RegisterResourceOutputs(c, pulumi.Map{}); err != nil {
 		return nil, fmt.Errorf("credentials %q: %w", name, err)

@@ -1,5 +1,5 @@
-// Package rotation rotates the credentials that the program alone cannot: the root secret, the
-// secret of the program's own client in Keycloak, and the key of the API keys stored in MLflow.
+// Package rotation rotates the credentials that the program alone cannot: the root secret and
+// the secret of the program's own client in Keycloak.
 //
 // It knows every value that a credential had, so it finds out which of them a service still has
 // and sets the current one. Where nothing is to be done it changes nothing, so the next update
