@@ -173,22 +173,6 @@ func (c *Credentials) Password(label Label) pulumi.StringOutput {
 	return c.derive(label, base64.RawURLEncoding)
 }
 
-// Previous is everything that Password may have been before, newest first.
-func (c *Credentials) Previous(label Label) pulumi.StringArrayOutput {
-	return pulumi.All(c.roots...).ApplyT(func(roots []any) ([]string, error) {
-		keys := Keys{Roots: map[int]string{}, Root: c.number, Generations: c.generations}
-		for i, root := range roots {
-			keys.Roots[i+1], _ = root.(string)
-		}
-		before, err := keys.Previous(label)
-		values := make([]string, 0, len(before))
-		for _, key := range before {
-			values = append(values, key.Value)
-		}
-		return values, err
-	}).(pulumi.StringArrayOutput)
-}
-
 // FernetKey is the credential in the form that Python's Fernet wants.
 func (c *Credentials) FernetKey(label Label) pulumi.StringOutput {
 	return c.derive(label, base64.URLEncoding)

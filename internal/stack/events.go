@@ -9,6 +9,10 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/events"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
+
+	"github.com/mlflow-sso/mlflow-sso/components/backup"
+	"github.com/mlflow-sso/mlflow-sso/components/mlflow"
+	"github.com/mlflow-sso/mlflow-sso/contract/pulumiplugin"
 )
 
 // Step is what long work is reported on, see package progress.
@@ -28,6 +32,8 @@ type eventCollector struct {
 	began    map[string]time.Time
 	creates  []created
 	problems []string
+	// notes are what the project's own provider says of data that it has changed or cannot read.
+	notes []string
 	// differences are what a preview would change, same is what it would not, by URN.
 	differences []difference
 	same        map[string]bool
@@ -72,6 +78,15 @@ func (w *eventCollector) take(event apitype.EngineEvent, step Step) {
 		w.finish(event.ResOutputsEvent.Metadata, step)
 	case event.DiagnosticEvent != nil && event.DiagnosticEvent.Severity == "error":
 		w.problems = append(w.problems, problem(event.DiagnosticEvent))
+	case event.DiagnosticEvent != nil && !event.DiagnosticEvent.Ephemeral && ofDataKey(event.DiagnosticEvent.URN):
+		w.note(strings.TrimSpace(uncoloured(event.DiagnosticEvent.Message)))
+	}
+}
+
+// note leaves out that a container could not be asked: the update is what brings it back.
+func (w *eventCollector) note(text string) {
+	if !strings.HasPrefix(text, pulumiplugin.NotCompared) && !slices.Contains(w.notes, text) {
+		w.notes = append(w.notes, text)
 	}
 }
 
@@ -135,6 +150,12 @@ func problem(d *apitype.DiagnosticEvent) string {
 		return text
 	}
 	return nameOf(d.URN) + ": " + text
+}
+
+// ofDataKey says whether a resource is a key of stored data. What no key decrypts must not be
+// overlooked.
+func ofDataKey(urn string) bool {
+	return strings.Contains(urn, "$"+mlflow.EncryptionKeyType+"::") || strings.Contains(urn, "$"+backup.RepositoryKeyType+"::")
 }
 
 // uncoloured is a text without Pulumi's marks for colours, "<{%reset%}>".

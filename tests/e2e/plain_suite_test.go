@@ -35,7 +35,7 @@ func (p *plainPulumi) nothingToDo(t *testing.T, l *lab) {
 	p.must(t, "refresh", "--yes", "--skip-preview", "--expect-no-changes", "--stack", l.name)
 }
 
-// handMade are changes that somebody makes without Pulumi, and the resource whose difference a refresh
+// handMade are changes that an administrator makes without Pulumi, and the resource whose difference a refresh
 // has to name.
 var handMade = []struct {
 	resource string
@@ -68,7 +68,7 @@ var handMade = []struct {
 	}},
 }
 
-// The file of production is brought up, found without a difference, defended against changes by hand and
+// The file of production is brought up, found without a difference, defended against manual changes and
 // torn down with Pulumi alone. A preview needs no Docker.
 func TestPlainPulumiBringsUpAndDefendsTheStackOfTheProdFile(t *testing.T) {
 	nightly(t)

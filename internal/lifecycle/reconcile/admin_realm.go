@@ -1,5 +1,5 @@
-// Package reconcile sets, after an update, what Pulumi's program does not describe: members of
-// managed groups, invitations, and who can open the snapshots.
+// Package reconcile sets, after an update, what Pulumi's program does not describe, members of
+// managed groups and invitations, and says before one whether Pulumi has to refresh.
 package reconcile
 
 import (

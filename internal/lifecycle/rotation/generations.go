@@ -1,3 +1,4 @@
+// Package rotation refuses generations and root secrets that decrease, and sets the root secret of a restored stack.
 package rotation
 
 import (

@@ -28,7 +28,7 @@ from sqlalchemy.orm import Session
 from mlflow_sso import process_limits, upstream_guard
 
 FIRST = 2000  # milliseconds of a statement, before the search is a slow one
-WAIT = 40  # seconds: with the 60 of a statement less than the 120 that MLflow's client waits
+WAIT = 25  # seconds: with the 60 of a statement less than the 120 that MLflow's client waits
 ENDED = "57014"  # Postgres's code of a statement that reached its time limit
 
 # Methods that only read, in a session of their own.
