@@ -68,10 +68,10 @@ func (r Recorded) compare(labels map[string]string, exists bool) error {
 func Explain(err error) error {
 	switch {
 	case errors.Is(err, ErrRenamed):
-		return fmt.Errorf("%w\nnothing was changed. Set `name` back, or bring a copy up under the new name from a snapshot (`mlflow-sso restore --source`)", err)
+		return fmt.Errorf("%w\nnothing was changed. Restore the old `name`, or create a copy under the new name from a snapshot (`mlflow-sso restore --source`)", err)
 	case errors.Is(err, ErrMissing), errors.Is(err, ErrUnmanaged):
-		return fmt.Errorf("%w\nwhat the stack has stored there is not on this host. Point DOCKER_HOST at the right one; or bring the data back from a snapshot: "+
-			"`mlflow-sso destroy --delete-data`, then `mlflow-sso restore`; or go on with the volumes as they are: `mlflow-sso up %s` creates missing ones empty, "+
+		return fmt.Errorf("%w\nthe data of the stack is not on this host. Point DOCKER_HOST at the right host; or restore the data from a snapshot: "+
+			"`mlflow-sso destroy --delete-data`, then `mlflow-sso restore`; or continue with the volumes as they are: `mlflow-sso up %s` creates missing ones empty, "+
 			"uses the others as they are, and deletes nothing", err, AcceptFlag)
 	}
 	return err

@@ -57,7 +57,7 @@ func CheckSubnet(subnet netip.Prefix) error {
 	case !subnet.IsValid() || !subnet.Addr().Is4() || !subnet.Addr().IsPrivate():
 		return errors.New("want a private IPv4 subnet, within 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16")
 	case subnet != subnet.Masked():
-		return fmt.Errorf("want %s: an address is no subnet", subnet.Masked())
+		return fmt.Errorf("want %s: an address is not a subnet", subnet.Masked())
 	case subnet.Bits() < 16 || subnet.Bits() > 28:
 		return fmt.Errorf("got %d bits, want 16 to 28", subnet.Bits())
 	}

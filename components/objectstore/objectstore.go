@@ -72,7 +72,7 @@ func CheckEndpoint(endpoint string) error {
 // CheckAccessKeyID says what is wrong with the name of an access key.
 func CheckAccessKeyID(id string) error {
 	if !keyPattern.MatchString(id) {
-		return errors.New("want the name of an access key, which is no secret; the key itself is in the file that secretKeyFile names")
+		return errors.New("want the name of an access key, which is not a secret; the key itself is in the file that secretKeyFile names")
 	}
 	return nil
 }

@@ -36,7 +36,7 @@ func Parse(text string) (Pattern, error) {
 	case strings.Contains(text, "*?"):
 		return "", fmt.Errorf("got %q, want ?* where there is *?: it is the same", text)
 	case strings.ContainsAny(text, `^$\[]{}|`):
-		return "", fmt.Errorf("got %q, want a name with * and ? alone: it is no regular expression", text)
+		return "", fmt.Errorf("got %q, want a name with the wildcards * and ? only: it is not a regular expression", text)
 	}
 	return Pattern(text), nil
 }

@@ -201,7 +201,7 @@ func withoutQuery(err error) error {
 	if !errors.As(err, &failed) {
 		return err
 	}
-	shown := "an address that is none"
+	shown := "an invalid address"
 	if u, parseErr := url.Parse(failed.URL); parseErr == nil {
 		shown = Bare(u)
 	}

@@ -44,14 +44,14 @@ func (u *up) actions() []Action {
 		{Name: "reject generations that decrease", Do: func(ctx context.Context) error { return rotation.RejectDecrease(ctx, u.s) }},
 		{Name: "probe external services", Do: u.probe},
 		{Name: "detach volumes whose data is external now", Do: u.detach},
-		{Name: "create the wanted root secret", Do: u.counted(func(ctx context.Context) (stack.Changes, error) {
+		{Name: "create a new root secret if it is wanted", Do: u.counted(func(ctx context.Context) (stack.Changes, error) {
 			return rotation.RootSecret(ctx, u.s, u.step, u.found.known)
 		})},
 		{Name: "rotate the secret of the program's client", Do: u.rotateClient},
 		{Name: "decide on the order", Do: u.decide},
 		{Name: "update all but the realm", When: u.keycloakFirst, Do: u.updateKeycloak},
-		{Name: "rotate the secret of the program's client in a Keycloak that runs now", When: u.keycloakFirst, Do: u.rotateClient},
-		{Name: "compare realm master in a Keycloak that runs now", When: u.keycloakFirst, Do: u.compareAdminRealm},
+		{Name: "rotate the secret of the program's client in the running Keycloak", When: u.keycloakFirst, Do: u.rotateClient},
+		{Name: "compare realm master in the running Keycloak", When: u.keycloakFirst, Do: u.compareAdminRealm},
 		{Name: "import what Keycloak has", When: func() bool { return u.plan.Import }, Do: func(ctx context.Context) error {
 			return importer.Import(ctx, u.s, u.step)
 		}},
@@ -64,7 +64,7 @@ func (u *up) actions() []Action {
 		})},
 		{Name: "rewrap stored API keys", Independent: true, Do: func(ctx context.Context) error { return rotation.APIKeys(ctx, u.s, u.step) }},
 		{Name: "rewrap webhook secrets", Independent: true, Do: func(ctx context.Context) error { return rotation.WebhookSecrets(ctx, u.s) }},
-		{Name: "set who can open the snapshots", Independent: true, Do: func(ctx context.Context) error {
+		{Name: "set the keys of the snapshot repository", Independent: true, Do: func(ctx context.Context) error {
 			return reconcile.BackupKey(ctx, u.s, u.step)
 		}},
 		{Name: "save the settings of this update", Do: func(context.Context) error { return saveLastSettings(u.s) }},
@@ -141,7 +141,7 @@ func (u *up) compareAdminRealm(ctx context.Context) error {
 }
 
 func (u *up) updateKeycloak(ctx context.Context) error {
-	u.step.Say("Keycloak first, and then what is in it")
+	u.step.Say("Keycloak first, then its objects")
 	changes, err := u.s.Update(ctx, u.step, stack.AllButRealm, u.plan.RefreshFirst)
 	u.changes.Add(changes)
 	return err

@@ -54,7 +54,7 @@ var about = map[check.ID]string{
 	RedirectURI:       "Keycloak sends a code to the registered address only.",
 	WrongPassword:     "A wrong password gets Keycloak's form again and no session; the right one gets in.",
 	LoginAdmin:        "A user in the administrators' group becomes an MLflow administrator.",
-	LoginMember:       "A user in the users' group becomes an MLflow user who is no administrator.",
+	LoginMember:       "A user in the users' group becomes an MLflow user, not an administrator.",
 	LoginOutsider:     "A user in neither group passes Keycloak and is refused by MLflow.",
 	AdminRoute:        "Only an administrator may list all users.",
 	AccessToken:       "MLflow's API accepts an access token that Keycloak signed.",

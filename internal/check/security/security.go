@@ -138,7 +138,7 @@ func (c *suite) suite() check.Suite {
 
 // rules are those of the steps that are no attack.
 var rules = map[check.ID]report.Rule{
-	prepare: {Attack: "makes people and things of its own", Mitigation: "the stack works"},
+	prepare: {Attack: "creates its own users and objects", Mitigation: "the stack works"},
 	cleanup: {Attack: "removes all that the run made", Mitigation: "nothing is left behind"},
 }
 
@@ -183,7 +183,7 @@ func (c *suite) prepare(ctx context.Context) (string, error) {
 			return "", err
 		}
 		if err := c.visit.SignIn(ctx, made); err != nil {
-			return "", fmt.Errorf("log in the %s that was made for this run: %w", who.role, err)
+			return "", fmt.Errorf("log in the %s of this run: %w", who.role, err)
 		}
 		*who.into = made
 	}
@@ -197,7 +197,7 @@ func (c *suite) prepare(ctx context.Context) (string, error) {
 	}
 	c.beginImages(ctx)
 	c.beginCatalogue(ctx)
-	return "an administrator and two members were made for this run", nil
+	return "an administrator and two members were created for this run", nil
 }
 
 func (c *suite) cleanup(ctx context.Context) (string, error) {
@@ -231,7 +231,7 @@ func (c *suite) inMLflow(ctx context.Context, which probe.Probe, stdin string, i
 		return err
 	}
 	if json.Unmarshal(said, into) != nil {
-		return fmt.Errorf("the answer of probe %s is no JSON of the kind that was wanted", which)
+		return fmt.Errorf("the answer of probe %s is not the wanted JSON", which)
 	}
 	return nil
 }

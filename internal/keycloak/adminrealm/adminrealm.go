@@ -160,7 +160,7 @@ func (r *Realm) failed(what string, err error) error {
 	case 0:
 		return fmt.Errorf("%w; is the stack up? `mlflow-sso up` starts what has ended", err)
 	case http.StatusUnauthorized:
-		return fmt.Errorf("%w; Keycloak does not know this stack's service account: an update that was rotating its secret was interrupted, and `mlflow-sso up` goes on from there; or its database was made with another root secret", err)
+		return fmt.Errorf("%w; Keycloak does not know this stack's service account: an update that was rotating its secret was interrupted, and `mlflow-sso up` completes it; or its database was created with another root secret", err)
 	}
 	return err
 }

@@ -33,7 +33,7 @@ type member struct {
 
 // resource is how progress and differences call them.
 func (m member) resource() string {
-	return fmt.Sprintf("person %s in group %s", gocloak.PString(m.who.Username), m.group)
+	return fmt.Sprintf("user %s in group %s", gocloak.PString(m.who.Username), m.group)
 }
 
 // unlisted are those who have no place where they are.
@@ -49,7 +49,7 @@ func (r *Realm) unlisted(ctx context.Context, groups ManagedGroups) ([]member, e
 		}
 		all, err := r.api.GetGroupMembers(ctx, r.api.Token, r.stack.Realm.Name, *group.ID, gocloak.GetGroupsParams{Max: gocloak.IntP(many)})
 		if err != nil {
-			return nil, r.failed("look who is in group "+name, err)
+			return nil, r.failed("list the members of group "+name, err)
 		}
 		for _, who := range all {
 			belongs := slices.Contains(named, gocloak.PString(who.Username)) || r.isDemoUser(who, name)
