@@ -23,7 +23,7 @@ func newUpCommand(which *stackFlags) *cobra.Command {
 		Use:   "up",
 		Short: "Deploy a stack, or apply its changed settings, and verify the logins",
 		Long: `up prepares this machine if necessary (see bootstrap), deploys the stack, and verifies that
-authorized users can log in and everybody else is refused (see verify), unless the setting
+authorized users can log in and all others are refused (see verify), unless the setting
 proof is never.
 
 up is idempotent: it changes only what differs from the settings, completes an interrupted

@@ -1,9 +1,10 @@
 // Package hostvolume compares the volumes of the state with those of the Docker host.
 //
-// Docker makes a volume that does not exist when a container mounts it: empty, and without
-// labels. So a data volume that was removed behind Pulumi's back would be replaced by an empty
-// one in silence. The comparison is by name and by the label of the deployment. The program
-// makes it between a volume and the containers that mount it, the tool before an update.
+// If a container mounts a volume that does not exist, Docker creates it: empty, and
+// without labels. So a data volume that was removed outside Pulumi would silently be
+// replaced by an empty one. The comparison is by name and by the label of the deployment.
+// The program compares between a volume and the containers that mount it, the tool before
+// an update.
 package hostvolume
 
 import (

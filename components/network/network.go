@@ -1,12 +1,12 @@
 // Package network creates the two private networks of a stack.
 //
-// The edge network is a bridge: the services that a browser reaches are on it,
-// and the host publishes their ports through it. With an edge, the network has a
-// configured subnet and an address in it that is reserved for the edge, so that a service
-// knows by the address which proxy to trust. The data network is internal:
-// it has no way out and no published port, and only the services that need the
-// databases are on it. Where neither databases nor cache are the stack's, there
-// is none: traffic to an external service goes out through the edge network.
+// The edge network is a bridge: the services that a browser reaches are on it, and the
+// host publishes their ports through it. With an edge, the network has a configured subnet
+// and an address in it that is reserved for the edge, so that a service knows which proxy
+// to trust. The data network is internal: it has no way out and no published port, and
+// only the services that need the databases are on it. If databases and cache are
+// external, it does not exist: traffic to an external service leaves through the edge
+// network.
 package network
 
 import (

@@ -1,9 +1,9 @@
 // Package objectstore connects a stack to an external artifact store: a bucket of an
 // S3-compatible service.
 //
-// Its operator has made the bucket and the access key; nothing is made here.
-// MLflow alone has the key: people reach artifacts through MLflow, which asks
-// who they are.
+// The operator of the service creates the bucket and the access key; this package creates
+// nothing. Only MLflow has the key: users reach artifacts through MLflow, which
+// authenticates them.
 package objectstore
 
 import (

@@ -1,11 +1,10 @@
 // Package realm creates the objects inside Keycloak: MLflow's realm, its client, two
 // groups, and the mappers that put a user's groups into tokens.
 //
-// The plugin in MLflow knows people by their e-mail address, so the realm makes
-// sure that an address belongs to one person and stays with that person: no two
-// people share one, nobody registers alone, and nobody edits their own address
-// or user name. Group names reach MLflow exactly as MLflow compares them,
-// because one value makes the group and the comparison.
+// The plugin in MLflow identifies users by their e-mail address, so the realm makes sure
+// that an address permanently belongs to one user: no duplicate addresses, no
+// self-registration, and users cannot edit their own address or user name. Group names
+// reach MLflow exactly as MLflow compares them, because both come from one value.
 package realm
 
 import (

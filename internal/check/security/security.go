@@ -1,18 +1,17 @@
 // Package security attacks a running stack of the operator's own and reports which attacks
 // were not refused.
 //
-// It attacks nothing else: addresses come from the stack's outputs alone, and a
-// transport of its own refuses every other destination before a connection is made,
-// redirects included. Every attack has a control: the same request made properly
-// succeeds, or the same search finds what was planted for it. Where the control
-// fails, the attack has shown nothing and counts as not run, which is no success.
+// It attacks only that stack: addresses come from the stack's outputs, and its transport
+// refuses every other destination before it connects, redirects included. Every attack has
+// a control: the same request made properly succeeds, or the same search finds what was
+// planted for it. If the control fails, the attack has shown nothing and counts as not
+// run, which is not a success.
 //
-// A run makes people of its own in Keycloak, logs them in, and lets them make
-// experiments, runs, models and files. All of it is removed again at the end, also
-// after a failure or an interrupt; what a killed run left behind is removed by the
-// next one that begins an hour later. Nobody's own things are touched: requests that
-// would change something name what does not exist or what the run made. No secret
-// reaches a report.
+// A run creates its own users in Keycloak, logs them in, and lets them create experiments,
+// runs, models and files. All of it is removed at the end, also after a failure or an
+// interrupt; what a killed run left is removed by the next one that begins an hour later.
+// Objects of other users are not changed: requests that would change something name
+// objects that do not exist or that the run created. No secret reaches a report.
 package security
 
 import (

@@ -1,6 +1,6 @@
-// Package external checks the services that a stack uses and did not make: databases, a cache
-// and an object store. It connects to them as the stack's containers will, and explains what
-// their clients report.
+// Package external checks the external services of a stack: databases, a cache and an
+// object store. It connects to them as the stack's containers will, and explains the
+// errors of their clients.
 package external
 
 import (

@@ -1,5 +1,6 @@
-// Package importer takes into Pulumi's state what exists inside Keycloak and is not in it: the
-// database outlives its container, and an update can be killed between a change and its record.
+// Package importer imports objects that exist inside Keycloak, but not in Pulumi's state:
+// the database outlives its container, and an update can be killed between a change and
+// its record.
 package importer
 
 import (

@@ -1,5 +1,5 @@
-// Package unmanaged finds what exists in a stack's realm, or around it on the host, and was not
-// made by the stack: Pulumi compares only what it made.
+// Package unmanaged finds objects in a stack's realm, or around the stack on the host,
+// that the stack did not create: Pulumi compares only what it created.
 package unmanaged
 
 import (
