@@ -121,7 +121,7 @@ func TestAServiceThatAnUpdateWouldRecreateIsNotAsked(t *testing.T) {
 	}
 }
 
-func TestAMemberOfAnExclusiveGroupIsReportedOnce(t *testing.T) {
+func TestAMemberOfAManagedGroupIsReportedOnce(t *testing.T) {
 	eve, mel := "user eve in group admins", "user mel in group admins"
 	f := &fake{found: map[check.ID][]check.Finding{
 		Members: {{ID: realmusers.MemberUnlisted, Cause: eve, Fix: check.UpCommand}},

@@ -97,13 +97,13 @@ func (r *Realm) Differences(ctx context.Context, groups ManagedGroups) ([]check.
 		found = append(found, check.Finding{
 			ID: MemberUnlisted, Component: check.Realm, Cause: m.resource(), Summary: m.resource() + ": " + check.Unmanaged,
 			Got: "a member", Wanted: "only users that the settings list", Fix: check.UpCommand,
-			Next: "the settings do not name them, and the group is exclusive; `mlflow-sso up` takes them out",
+			Next: "the settings do not name them, and the group is managed; `mlflow-sso up` removes them",
 		})
 	}
 	return found, err
 }
 
-// Reconcile takes unlisted members out of exclusive groups, and returns who was taken out.
+// Reconcile removes unlisted members from managed groups, and returns whom it removed.
 func (r *Realm) Reconcile(ctx context.Context, groups ManagedGroups) ([]string, error) {
 	unlisted, err := r.unlisted(ctx, groups)
 	if err != nil {
