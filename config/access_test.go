@@ -40,7 +40,7 @@ func TestEveryMistakeAboutAccessNamesItsKeyWhatWasGotAndWhatIsWanted(t *testing.
 		"two at once":         {`[{"group":"mlflow-users","serviceAccount":"ci","experiments":{"a":"READ"}}]`, []string{"access[0]: got 2 of group, user and serviceAccount"}},
 		"nothing":             {`[{"group":"mlflow-users"}]`, []string{"access[0]: got no experiments, models or prompts"}},
 		"unknown permission":  {`[{"group":"mlflow-users","experiments":{"a":"WRITE"}}]`, []string{"access[0].experiments[a]: ", `got "WRITE"`, "READ, USE, EDIT, MANAGE"}},
-		"regular expression":  {`[{"group":"mlflow-users","models":{"^a.+$":"READ"}}]`, []string{"access[0].models[^a.+$]: ", "no regular expression"}},
+		"regular expression":  {`[{"group":"mlflow-users","models":{"^a.+$":"READ"}}]`, []string{"access[0].models[^a.+$]: ", "not a regular expression"}},
 		"the same twice":      {`[{"group":"mlflow-users","experiments":{"a":"READ"}},{"group":"mlflow-users","experiments":{"a":"EDIT"}}]`, []string{`"group/mlflow-users/experiments/a" twice, READ and EDIT`}},
 		"rules that disagree": {`[{"group":"mlflow-users","experiments":{"fraud-*":"READ","*-eu":"EDIT"}}]`, []string{`EDIT on "*-eu" and READ on "fraud-*" for group mlflow-users`, "neither pattern is the narrower one"}},
 	} {

@@ -91,7 +91,7 @@ func (v *validation) backup(b *Backup) {
 	}
 	v.secret("backup.recoveryPassphraseFile", b.RecoveryPassphraseFile)
 	if d := b.Interval; d != 0 && (d < 10*time.Minute || d > 31*24*time.Hour) || d%time.Second != 0 {
-		v.fail("backup.interval", "got %s, want 10m to 744h in whole seconds, or 0s for snapshots on demand alone", d)
+		v.fail("backup.interval", "got %s, want 10m to 744h in whole seconds, or 0s for snapshots on demand only", d)
 	}
 	if d := b.VerifyWithin; d < time.Hour || d > 366*24*time.Hour || d%time.Second != 0 {
 		v.fail("backup.verifyWithin", "got %s, want 1h to 8784h in whole seconds", d)

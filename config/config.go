@@ -1,9 +1,9 @@
 // Package config holds every setting of a stack, typed and checked.
 //
-// The settings are loaded once, by [Load], which reports every mistake at once:
-// each with its full key, the value got and the value wanted. Nothing else in
-// the program reads Pulumi's configuration, and nothing asks for the stack's
-// name: two stacks differ in their settings alone.
+// [Load] loads the settings once and reports all mistakes together, each with its full
+// key, the value got and the value wanted. No other package of the program reads Pulumi's
+// configuration, and none reads the stack's name: two stacks differ in their settings
+// only.
 //
 // Defaults are those of a cheap stack for development on one machine.
 package config
@@ -80,8 +80,8 @@ type MLflow struct {
 	Webhooks *Webhooks `json:"webhooks"`
 	// TrashRetention is the time for which `mlflow-sso clean` keeps what is in MLflow's trash.
 	TrashRetention time.Duration `json:"trashRetention"`
-	// Contact is whom users ask who may not log in or see something: an e-mail address or an
-	// https URL. Pages that refuse a user show it.
+	// Contact is an e-mail address or an https URL for users who are refused. Pages that refuse
+	// a user show it.
 	Contact string `json:"contact"`
 }
 
@@ -168,7 +168,7 @@ type Artifacts struct {
 // IdentitySync configures the synchronization of Keycloak users and groups into MLflow.
 type IdentitySync struct {
 	// Interval is the time between two synchronizations. Sessions and tokens of a user who
-	// is disabled or removed in Keycloak end within twice that time.
+	// is disabled or removed in Keycloak end within twice that time plus four seconds.
 	Interval time.Duration `json:"interval"`
 	// PruneInterval is the time between two removals of expired rows from the database.
 	PruneInterval time.Duration `json:"pruneInterval"`
@@ -190,8 +190,8 @@ type Realm struct {
 	// DemoUsers creates three users with derived passwords: an administrator, a member and
 	// a user without a group. On localhost only.
 	DemoUsers bool `json:"demoUsers"`
-	// Administrators are the user names that are expected in the group mlflow-admins. They
-	// are not created; drift reports every other member.
+	// Administrators are user names that may be in the group mlflow-admins, in addition to users. They
+	// are not created; drift reports all other members.
 	Administrators []string `json:"administrators"`
 	// Groups are additional groups of the realm.
 	Groups []string `json:"groups"`

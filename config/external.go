@@ -178,7 +178,7 @@ func (v *validation) passwords(files PasswordFiles) {
 		key := "postgres.external.passwordFiles." + role.name
 		password := v.secret(key, role.file)
 		if other := owner[password]; password != "" && other != "" {
-			v.fail(key, "holds the password of %s too, want another: each service opens its own database alone", other)
+			v.fail(key, "has the password of %s too, want another: each service can open only its own database", other)
 		}
 		owner[password] = role.name
 	}

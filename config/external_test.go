@@ -127,7 +127,7 @@ func TestAFileWithASecretIsRefusedByItsKey(t *testing.T) {
 		"c": "postgres.external.passwordFiles.keycloak", "d": "redis.external.passwordFile", "e": "artifacts.s3.secretKeyFile",
 	}
 	for want, change := range map[string]func(path string) error{
-		"there is no such file":    os.Remove,
+		"which does not exist":     os.Remove,
 		"can be read by everyone":  func(path string) error { return os.Chmod(path, 0o644) },
 		"is empty":                 func(path string) error { return os.WriteFile(path, nil, 0o600) },
 		"want at least 16":         func(path string) error { return os.WriteFile(path, []byte("short-1f"), 0o600) },
@@ -158,8 +158,8 @@ func TestEachRoleHasAPasswordOfItsOwn(t *testing.T) {
 		}
 	}
 	_, err := parse(values)
-	require.ErrorContains(t, err, "mlflow-sso:postgres.external.passwordFiles.mlflow_auth: holds the password of mlflow too")
-	require.ErrorContains(t, err, "mlflow-sso:postgres.external.passwordFiles.keycloak: holds the password of ")
+	require.ErrorContains(t, err, "mlflow-sso:postgres.external.passwordFiles.mlflow_auth: has the password of mlflow too")
+	require.ErrorContains(t, err, "mlflow-sso:postgres.external.passwordFiles.keycloak: has the password of ")
 	require.NotContains(t, err.Error(), secrets[0])
 }
 

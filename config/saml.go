@@ -75,7 +75,7 @@ func ReadDescriptor(path string) (Descriptor, error) {
 		for _, certificate := range key.Certificates {
 			plain := strings.Join(strings.Fields(certificate), "")
 			if _, err := base64.StdEncoding.DecodeString(plain); err != nil || plain == "" {
-				return Descriptor{}, fmt.Errorf("%s: got an X509Certificate that is no base64, want a certificate", path)
+				return Descriptor{}, fmt.Errorf("%s: got an X509Certificate that is not base64, want a certificate", path)
 			}
 			d.Certificates = append(d.Certificates, plain)
 		}

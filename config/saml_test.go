@@ -35,7 +35,7 @@ func TestASAMLProvidersDocumentIsReadAndItsMistakesAreNamed(t *testing.T) {
 		"another kind":   {descriptor, "<a/>", "begins with a, want the EntityDescriptor"},
 		"no name":        {`entityID="https://id.example.com/saml"`, "", "entityID is missing"},
 		"no signature":   {`use="signing"`, `use="encryption"`, "got no certificate for signing"},
-		"no certificate": {"REVG", "&lt;", "is no base64"},
+		"no certificate": {"REVG", "&lt;", "is not base64"},
 		"plain http":     {"https://id.example.com/post", "http://id.example.com/post", "want https"},
 		"no form":        {"HTTP-POST", "SOAP", "is missing, want an address"},
 	} {

@@ -52,7 +52,7 @@ func (v *validation) serviceAccounts(c *Config) {
 		case seen[a.Name]:
 			v.fail(key, "got the name twice, want each account once")
 		case slices.Contains(realm.ReservedClientIDs(), a.Name):
-			v.fail(key+".name", "got %q, which is another client's ID at Keycloak, want a name of its own", a.Name)
+			v.fail(key+".name", "got %q, which is the ID of another client in Keycloak, want a unique name", a.Name)
 		}
 		seen[a.Name] = true
 		for j, group := range a.Groups {

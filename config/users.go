@@ -145,7 +145,7 @@ func (v *validation) user(key string, p User, c *Config) {
 // knownGroup demands a group that the program makes.
 func (v *validation) knownGroup(key, group string, c *Config) {
 	if !slices.Contains(c.groups(), group) {
-		v.fail(key, "got %q, which is no group of the realm, want one of %s; realm.groups makes more", group, strings.Join(c.groups(), ", "))
+		v.fail(key, "got %q, which is not a group of the realm, want one of %s; realm.groups adds more", group, strings.Join(c.groups(), ", "))
 	}
 }
 

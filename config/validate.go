@@ -122,11 +122,11 @@ func (v *validation) values(c *Config) {
 	}
 	if c.Images.Date != "" {
 		if day, err := time.Parse(time.DateOnly, c.Images.Date); err != nil || day.After(time.Now().Add(24*time.Hour)) {
-			v.fail("images.date", "got %q, want a day that has been, in quotes, such as \"2026-11-27\"; `mlflow-sso up --fresh` writes today's", c.Images.Date)
+			v.fail("images.date", "got %q, want a past day, in quotes, such as \"2026-11-27\"; `mlflow-sso up --fresh` writes today's", c.Images.Date)
 		}
 	}
 	if c.Images.Base == "" {
-		v.fail("images.base", `got "", want the image that the built ones start from`)
+		v.fail("images.base", `got "", want the base image of the built ones`)
 	}
 }
 
@@ -150,7 +150,7 @@ func (v *validation) addresses(c *Config) {
 		case !s.public.Loopback() && !s.public.TLS():
 			v.fail(s.key+".publicURL", "got %q, want https: only an address on localhost may be plain http", s.public)
 		case s.public.TLS():
-			v.fail(s.key+".publicURL", "got %q while edge.certificates is %s, want %s there: nothing would end TLS",
+			v.fail(s.key+".publicURL", "got %q while edge.certificates is %s, want %s there: nothing would terminate TLS",
 				s.public, NoEdge, strings.Join(edge.Sources(), ", "))
 		}
 	}

@@ -1,8 +1,8 @@
-// Package platform composes a stack of the components. It is the only package that
-// knows all of them, and contains only the wiring: which component gets which connection.
+// Package platform composes a stack of the components. It is the only package that knows
+// all of them, and contains only the wiring: which component gets which connection.
 //
-// Keycloak and MLflow start at the same time, as soon as their databases are
-// ready; the realm is made when Keycloak answers.
+// Keycloak and MLflow start at the same time, as soon as their databases are ready; the
+// realm is created when Keycloak answers.
 package platform
 
 import (

@@ -24,7 +24,7 @@ func parsed(t *testing.T, r *pulumimock.Recording, component, name string) *url.
 	u, err := url.Parse(variable(t, r, component, name).Text())
 	if err != nil {
 		// The error of url.Parse repeats the text, with the password.
-		t.Fatalf("%s of %s is no address", name, component)
+		t.Fatalf("%s of %s is not an address", name, component)
 	}
 	return u
 }

@@ -286,7 +286,7 @@ func TestASecretThatCannotBeReadRegistersNothing(t *testing.T) {
 			}
 			r, err := runWith(t, values, options...)
 			require.ErrorContains(t, err, key+".")
-			require.ErrorContains(t, err, "there is no such file")
+			require.ErrorContains(t, err, "which does not exist")
 			require.Empty(t, r.Resources)
 		}
 	}

@@ -56,7 +56,7 @@ func TestNoContainerIsMadeOverAVolumeThatIsNotTheStacks(t *testing.T) {
 		}{
 			"missing":         {host{name + "-postgres-data", name}, "", hostvolume.ErrMissing, hostvolume.AcceptFlag},
 			"made by Docker":  {host{"", ""}, "", hostvolume.ErrUnmanaged, hostvolume.AcceptFlag},
-			"of another name": {host{"", name}, "former-postgres-data", hostvolume.ErrRenamed, "Set `name` back"},
+			"of another name": {host{"", name}, "former-postgres-data", hostvolume.ErrRenamed, "Restore the old `name`"},
 		} {
 			t.Run(stack+", "+what, func(t *testing.T) {
 				r, err := onHost(t, stack, test.host, test.renamed)

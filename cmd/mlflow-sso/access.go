@@ -18,7 +18,7 @@ func newAccessCommand(which *stackFlags) *cobra.Command {
 	var output format
 	command := &cobra.Command{
 		Use:   "access",
-		Short: "Show who may do what in MLflow, and by which rule",
+		Short: "Show who can do what in MLflow, and by which rule",
 		Long: `access asks the running MLflow for the effective permissions of every user and service account
 on every experiment, model and prompt, and shows the rules behind them. Rules that are not in
 the stack file are marked. Nothing is changed.

@@ -39,7 +39,7 @@ Progress is written to standard error, the result to standard output.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			for _, flag := range []string{"stack", "file"} {
 				if cmd.Flags().Changed(flag) {
-					return usageError{fmt.Errorf("--%s: got it, want it left out: bootstrap prepares the machine for all stacks", flag)}
+					return usageError{fmt.Errorf("--%s: remove this flag: bootstrap prepares the machine for all stacks", flag)}
 				}
 			}
 			root, err := workingcopy.Find(".")

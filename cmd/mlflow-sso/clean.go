@@ -36,7 +36,7 @@ func newCleanCommand(which *stackFlags) *cobra.Command {
 	var flags cleaning
 	command := &cobra.Command{
 		Use:   "clean",
-		Short: "Permanently delete old trash, and artifacts that nothing names any more",
+		Short: "Permanently delete old trash and orphaned artifacts",
 		Long: `clean reports, and with --delete permanently deletes:
 
   - experiments, runs and logged models that have been in MLflow's trash for longer than the
@@ -81,7 +81,7 @@ func clean(cmd *cobra.Command, which stackFlags, flags cleaning) error {
 	if flags.request.Delete && !flags.yes {
 		in, ok := terminal(cmd)
 		if !ok {
-			return usageError{errors.New("--delete deletes permanently, and standard input is no terminal to confirm it on: add --yes")}
+			return usageError{errors.New("--delete deletes permanently, and standard input is not a terminal: add --yes to confirm")}
 		}
 		what := "This permanently deletes what `mlflow-sso clean` without --delete lists.\n"
 		if err := confirmStackName(cmd, in, which, what, "nothing was deleted"); err != nil {
@@ -118,7 +118,7 @@ func runClean(cmd *cobra.Command, container string, request trash.Request) (resu
 		title = "deleting in " + container
 	}
 	err = progress.New(cmd.ErrOrStderr()).Step(cmd.Context(), title, func(ctx context.Context, step *progress.Step) error {
-		step.Say("in the trash for %s, or named by nothing for %s", request.Trash, request.Orphans)
+		step.Say("in the trash for %s, or orphaned for %s", request.Trash, request.Orphans)
 		result, err = trash.Run(ctx, docker, container, request)
 		return err
 	})

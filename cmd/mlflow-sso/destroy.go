@@ -62,7 +62,7 @@ func externalDataNotice(which stackFlags) (string, error) {
 func confirm(cmd *cobra.Command, which stackFlags) error {
 	in, ok := terminal(cmd)
 	if !ok {
-		return usageError{errors.New("--delete-data deletes all data permanently, and standard input is no terminal to confirm it on: add --yes")}
+		return usageError{errors.New("--delete-data deletes all data permanently, and standard input is not a terminal: add --yes to confirm")}
 	}
 	notice, err := externalDataNotice(which)
 	if err != nil {

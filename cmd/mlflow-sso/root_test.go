@@ -94,7 +94,7 @@ func TestStackAndFileWorkForEveryCommandButBootstrap(t *testing.T) {
 	})
 	var stderr bytes.Buffer
 	require.Equal(t, exitUsage, run([]string{"bootstrap", "--stack", "prod"}, io.Discard, &stderr))
-	require.Contains(t, stderr.String(), "--stack: got it, want it left out")
+	require.Contains(t, stderr.String(), "--stack: remove this flag")
 }
 
 // Code 2 is for mistakes in the arguments, and nothing else has it.

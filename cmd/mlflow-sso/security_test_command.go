@@ -31,7 +31,7 @@ MLflow without a login, access to other users' data, spoofed headers, replayed l
 ports, default passwords, secrets in logs and images. Each attack has a control which shows
 that the attack itself works.
 
-It attacks nothing but the stack: the addresses come from the stack outputs, and the tool
+It attacks only the stack: the addresses come from the stack outputs, and the tool
 refuses requests to any other host. It creates users and data of its own and removes them.`,
 		Example: `  mlflow-sso security-test
   mlflow-sso security-test --stack prod --sarif findings.sarif`,

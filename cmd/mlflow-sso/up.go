@@ -23,7 +23,7 @@ func newUpCommand(which *stackFlags) *cobra.Command {
 		Use:   "up",
 		Short: "Deploy a stack, or apply its changed settings, and verify the logins",
 		Long: `up prepares this machine if necessary (see bootstrap), deploys the stack, and verifies that
-authorized users can log in and everybody else is refused (see verify), unless the setting
+authorized users can log in and all others are refused (see verify), unless the setting
 proof is never.
 
 up is idempotent: it changes only what differs from the settings, completes an interrupted
@@ -62,7 +62,7 @@ Progress is written to standard error, the check results and the URLs to standar
 	command.Flags().BoolVar(&fresh, "fresh", false, "write today's date to the stack file as images.date: all images are built again,\nwith today's Debian packages")
 	command.Flags().BoolVar(&noVerify, "no-verify", false, "deploy without verifying the logins")
 	command.Flags().BoolVar(&options.AcceptVolumes, strings.TrimPrefix(hostvolume.AcceptFlag, "--"), false,
-		"go on although volumes of the stack are missing, which are created empty, or do not\nhave its label, which are used as they are; nothing is deleted")
+		"continue although volumes of the stack are missing or lack its label: missing ones are\ncreated empty, the others are used as they are; nothing is deleted")
 	command.Flags().BoolVar(&options.Unrehearsed, "skip-rehearsal", false, "apply new versions of services without upgrade: no rehearsal, no rollback")
 	return command
 }

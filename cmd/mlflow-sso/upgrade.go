@@ -54,7 +54,7 @@ upgrade requires the setting backup.`,
 				return usageError{errors.New("--rehearse-only and --rollback: got both, want one of them")}
 			}
 			if o.unproved && !o.back {
-				return usageError{errors.New("--no-verify without --rollback: got it, want it left out: new versions are always verified")}
+				return usageError{errors.New("--no-verify: want it with --rollback only: new versions are always verified")}
 			}
 			if o.back {
 				return rollback(cmd, o)
@@ -114,7 +114,7 @@ func rollback(cmd *cobra.Command, o upgradeFlags) error {
 func confirmBack(cmd *cobra.Command, which stackFlags, way *lifecycle.RollbackPoint) error {
 	in, ok := terminal(cmd)
 	if !ok {
-		return usageError{errors.New("--rollback loses what was written since the upgrade, and there is no terminal to ask for confirmation: add --yes to confirm")}
+		return usageError{errors.New("--rollback loses what was written since the upgrade, and standard input is not a terminal: add --yes to confirm")}
 	}
 	return confirmStackName(cmd, in, which, fmt.Sprintf("What was written since %s will be in a snapshot alone.\n", way.Began.Local().Format(time.DateTime)), "nothing was changed")
 }

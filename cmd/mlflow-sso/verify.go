@@ -30,7 +30,7 @@ func newVerifyCommand(which *stackFlags, ofStack outputsOf) *cobra.Command {
 	var output format
 	command := &cobra.Command{
 		Use:   "verify",
-		Short: "Verify that authorized users can log in and everybody else is refused",
+		Short: "Verify that authorized users can log in and all others are refused",
 		Long: `verify logs in to a running stack as a browser does: as an administrator, as a member, and as
 a user without access. It also sends requests that must be refused, each next to the same
 request made properly.

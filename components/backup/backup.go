@@ -1,11 +1,10 @@
 // Package backup creates the container that takes snapshots of a stack's databases and
 // artifacts.
 //
-// It reads and changes nothing: in Postgres it is a role that may only read, and the
-// volume of the artifacts is mounted so. Snapshots go to a repository of restic,
-// encrypted, in a folder of the Docker host or in a bucket; the key that the
-// container has is derived from the root secret, which it does not know. What is in
-// the repository outlives the stack.
+// It only reads: its Postgres role is read-only, and so is its mount of the artifact
+// volume. Snapshots go to an encrypted restic repository, in a directory of the Docker
+// host or in a bucket; the container's key is derived from the root secret, which the
+// container does not have. The repository outlives the stack.
 package backup
 
 import (

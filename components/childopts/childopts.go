@@ -1,7 +1,7 @@
 // Package childopts decides the resource options of all children of components.
 //
-// Children get their parent and nothing of what the caller passed to the
-// component: forwarded aliases and dependencies would be copied to every child.
+// Children get their parent, but no options that the caller passed to the component:
+// forwarded aliases and dependencies would be copied to every child.
 package childopts
 
 import "github.com/pulumi/pulumi/sdk/v3/go/pulumi"

@@ -1,12 +1,11 @@
 // Package credentials derives every credential of a stack from one random secret.
 //
-// It makes one resource, the root: 32 random bytes that exist only in the
-// stack's encrypted state. A credential is HKDF-SHA256 of the root with the
-// credential's label and generation. So a credential is never typed, never
-// stored twice, cannot differ between two places, and is rotated when its generation
-// is raised. A new root rotates all of them; earlier roots stay in the state, so that a
-// service that still has the previous value can get the current one. Every
-// value handed out is a secret output.
+// It creates one resource, the root secret: 32 random bytes that exist only in the stack's
+// encrypted state. A credential is HKDF-SHA256 of the root secret with the credential's
+// label and generation. So a credential is never typed, never stored twice, cannot differ
+// between two places, and is rotated when its generation is raised. A new root secret
+// rotates all of them; earlier ones stay in the state, so that a service that still has
+// the previous value can get the current one. Every returned value is a secret output.
 package credentials
 
 import (

@@ -44,11 +44,11 @@ func readSecret(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return nil, fmt.Errorf("got %s, and there is no such file", shownPath(path))
+		return nil, fmt.Errorf("got %s, which does not exist", shownPath(path))
 	case err != nil:
 		return nil, fmt.Errorf("got %s, which cannot be read: %w", shownPath(path), errors.Unwrap(err))
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is no file", path)
+		return nil, fmt.Errorf("%s is not a file", path)
 	case info.Mode().Perm()&0o006 != 0:
 		return nil, fmt.Errorf("%s can be read by everyone (mode %#o), want 0600 or 0640: `chmod 600 %s`", path, info.Mode().Perm(), path)
 	}

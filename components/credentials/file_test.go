@@ -85,7 +85,7 @@ func TestAPathThatMayBeTheSecretItselfIsNotRepeated(t *testing.T) {
 	_, err := FromFile("")
 	require.ErrorContains(t, err, "got nothing, want the absolute path")
 	_, err = FromFile(filepath.Join(folder, "gone"))
-	require.ErrorContains(t, err, folder+`/gone", and there is no such file`)
+	require.ErrorContains(t, err, folder+`/gone", which does not exist`)
 	_, err = FromFile(folder)
-	require.ErrorContains(t, err, "is no file")
+	require.ErrorContains(t, err, "is not a file")
 }

@@ -138,7 +138,7 @@ func read(file string) ([]byte, error) {
 	}
 	content, err := os.ReadFile(file)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("got %q, and there is no such file", file)
+		return nil, fmt.Errorf("got %q, which does not exist", file)
 	}
 	if err != nil {
 		return nil, err

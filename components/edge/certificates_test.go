@@ -82,7 +82,7 @@ func TestAFileThatIsNotThereOrNotPEMIsNamed(t *testing.T) {
 	for name, test := range map[string]struct{ chain, key, want string }{
 		"nothing":  {"", key, `got "", want the path of a file`},
 		"relative": {"chain.pem", key, `got "chain.pem", want an absolute path`},
-		"missing":  {chain, "/nowhere/key.pem", `got "/nowhere/key.pem", and there is no such file`},
+		"missing":  {chain, "/nowhere/key.pem", `got "/nowhere/key.pem", which does not exist`},
 		"text":     {text, key, "is not in PEM"},
 	} {
 		_, err := ReadKeyPair(test.chain, test.key, hosts, time.Now())

@@ -1,15 +1,14 @@
 // Package edge creates the reverse proxy in front of MLflow and Keycloak, the only
 // container that other machines reach.
 //
-// It ends TLS for both public names and hands on what images/edge/Caddyfile lets
-// through; everything else is refused there. A service trusts its headers about the client of a
-// request, and no other proxy's: the edge has an address of its own on the network, which is the same value on both sides.
-// Keycloak's admin console and API are behind a third port, on 127.0.0.1 of the
-// host.
+// It terminates TLS for both public names and forwards what images/edge/Caddyfile allows;
+// it refuses everything else. Services trust forwarded headers from the edge only: it has
+// a fixed address on the network, one value that both sides get. Keycloak's admin console
+// and API are behind a third port, on 127.0.0.1 of the host.
 //
-// Its certificates are in a volume, so that a new container goes on with them: an
-// internal authority whose root people trust once, and an account and certificates
-// of an ACME authority that gives out only so many in a week.
+// Its certificates are in a volume, so that a new container continues with them: an
+// internal authority whose root users trust once, and the account and certificates of an
+// ACME authority with weekly limits.
 package edge
 
 import (

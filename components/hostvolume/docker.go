@@ -43,7 +43,7 @@ func (d Docker) VolumeLabels(ctx context.Context, name string) (map[string]strin
 		return nil, false, nil
 	}
 	if err != nil {
-		return nil, false, fmt.Errorf("ask the Docker daemon: %w", err)
+		return nil, false, fmt.Errorf("query the Docker daemon: %w", err)
 	}
 	return found.Labels, true, nil
 }

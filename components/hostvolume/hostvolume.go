@@ -1,9 +1,10 @@
 // Package hostvolume compares the volumes of the state with those of the Docker host.
 //
-// Docker makes a volume that does not exist when a container mounts it: empty, and without
-// labels. So a data volume that was removed behind Pulumi's back would be replaced by an empty
-// one in silence. The comparison is by name and by the label of the deployment. The program
-// makes it between a volume and the containers that mount it, the tool before an update.
+// If a container mounts a volume that does not exist, Docker creates it: empty, and
+// without labels. So a data volume that was removed outside Pulumi would silently be
+// replaced by an empty one. The comparison is by name and by the label of the deployment.
+// The program compares between a volume and the containers that mount it, the tool before
+// an update.
 package hostvolume
 
 import (
@@ -68,10 +69,10 @@ func (r Recorded) compare(labels map[string]string, exists bool) error {
 func Explain(err error) error {
 	switch {
 	case errors.Is(err, ErrRenamed):
-		return fmt.Errorf("%w\nnothing was changed. Set `name` back, or bring a copy up under the new name from a snapshot (`mlflow-sso restore --source`)", err)
+		return fmt.Errorf("%w\nnothing was changed. Restore the old `name`, or create a copy under the new name from a snapshot (`mlflow-sso restore --source`)", err)
 	case errors.Is(err, ErrMissing), errors.Is(err, ErrUnmanaged):
-		return fmt.Errorf("%w\nwhat the stack has stored there is not on this host. Point DOCKER_HOST at the right one; or bring the data back from a snapshot: "+
-			"`mlflow-sso destroy --delete-data`, then `mlflow-sso restore`; or go on with the volumes as they are: `mlflow-sso up %s` creates missing ones empty, "+
+		return fmt.Errorf("%w\nthe data of the stack is not on this host. Point DOCKER_HOST at the right host; or restore the data from a snapshot: "+
+			"`mlflow-sso destroy --delete-data`, then `mlflow-sso restore`; or continue with the volumes as they are: `mlflow-sso up %s` creates missing ones empty, "+
 			"uses the others as they are, and deletes nothing", err, AcceptFlag)
 	}
 	return err

@@ -99,7 +99,7 @@ func TestEveryDifferenceSaysWhatToDo(t *testing.T) {
 		require.ErrorContains(t, said, "mlflow-sso restore")
 		require.ErrorContains(t, said, AcceptFlag)
 	}
-	require.ErrorContains(t, Explain(ErrRenamed), "Set `name` back")
+	require.ErrorContains(t, Explain(ErrRenamed), "Restore the old `name`")
 	require.Equal(t, errDown, Explain(errDown))
 	require.NoError(t, Explain(nil))
 }

@@ -2,11 +2,10 @@
 // Keycloak: what Keycloak creates by itself, and its vendor's provider therefore cannot
 // manage.
 //
-// These are realm master, the clients that every realm is born with, the roles of a
-// service account that belong to such a client, and passwords and the secret that are rotated. The
-// provider (package provider of the tool) takes over what exists, so creating one of them
-// is always safe. Deleting one leaves Keycloak as it is: nothing becomes less strict
-// because a resource is gone from a program.
+// These are realm master, the built-in clients of every realm, roles of a service account
+// that belong to such a client, and rotated passwords and the program's own secret. The
+// provider (package provider of the tool) adopts what exists, so creating one of them is always safe. Deleting one
+// leaves Keycloak unchanged: removing a resource from a program makes nothing less strict.
 package identity
 
 import (

@@ -92,7 +92,7 @@ func (a *Args) Validate() error {
 	m.Require(!a.Realm.IsZero(), "Realm is missing, want the realm of the users")
 	for _, p := range a.Providers {
 		m.Require(p.Alias != "", `Providers has one without an Alias, want a name`)
-		m.Require(p.ways() == 1, "Providers has %q with %d ways in which it is asked, want one", p.Alias, p.ways())
+		m.Require(p.ways() == 1, "Providers has %q with %d protocols, want one", p.Alias, p.ways())
 		m.Require(p.SAML == nil || len(p.SAML.Certificates) > 0, "Providers has %q without a certificate, want one", p.Alias)
 		m.Require(p.OIDC == nil || p.OIDC.ClientSecret != nil, "Providers has %q without a secret, want one", p.Alias)
 		m.Require(p.LDAP == nil || p.LDAP.BindPassword != nil, "Providers has %q without a password, want one", p.Alias)

@@ -1,8 +1,8 @@
 // Package image provides the image of a service: built from its directory in images/, or
 // pulled from a registry.
 //
-// A built image is named after a hash of all that goes into it, so that an
-// edited Dockerfile shows in a preview as a new image and a new container.
+// A built image is named after a hash of all its inputs, so that an edited Dockerfile
+// shows in a preview as a new image and a new container.
 package image
 
 import (

@@ -1,13 +1,13 @@
 // Package keycloak creates the Keycloak server.
 //
-// It serves browsers at its public address and MLflow at its internal one, and
-// gives each of them its own: the issuer and the pages that a browser opens are
-// public, the endpoints that a service calls are where the service asked. Its
-// data lives in Postgres, its container keeps nothing.
+// It serves browsers at its public address and MLflow at its internal one: the issuer and
+// the pages that a browser opens have the public address, the endpoints that a service
+// calls have the address of the request. Its data is in Postgres; its container stores
+// nothing.
 //
-// At the first start on an empty database it makes a service account for this
-// program in realm master and, where one is asked for, a person who may open the
-// admin console at any time. Later starts leave both as they are.
+// At the first start on an empty database it creates a service account for this program in
+// realm master and, if configured, a permanent administrator for the admin console. Later
+// starts leave both unchanged.
 package keycloak
 
 import (

@@ -1,9 +1,9 @@
 // Package loginproof declares the proof that a stack's logins work, as a resource of the
 // project's own Pulumi provider.
 //
-// The resource makes nothing. Creating or updating it runs the checks of `verify` against the
-// stack, and a check that fails fails the update. It depends on every other resource, so
-// that it comes last, and what the update has made stays.
+// The resource creates nothing. Creating or updating it runs the checks of `verify`
+// against the stack, and a failed check fails the update. It depends on every other
+// resource, so that it comes last, and everything that the update created stays.
 package loginproof
 
 import (

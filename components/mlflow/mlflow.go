@@ -1,10 +1,10 @@
 // Package mlflow creates the MLflow tracking server with its single sign-on plugin.
 //
-// Its environment is built from what the other components hand over and from
-// nothing else, so the server cannot get an address, a name or a password
-// that the other side does not have. Hardly anything makes the plugin refuse to
-// start: a misspelt permission shows only when a member's request fails. So
-// every value that has a fixed set is checked here, before a container exists.
+// Its environment is built only from the connections of the other components, so the
+// server cannot get an address, a name or a password that the other side does not have.
+// The plugin starts with almost any value: a misspelt permission shows only when a
+// member's request fails. So every value with a fixed set is checked here, before a
+// container exists.
 package mlflow
 
 import (

@@ -116,7 +116,7 @@ func CheckOwnServer(text string) error {
 	case slices.Contains(stackHosts, name) || strings.HasSuffix(name, ".localhost") || address.Unmap().IsLoopback():
 		return fmt.Errorf("got %q, which is the stack itself: want another server", text)
 	case address.IsValid() && (address.Unmap().IsUnspecified() || address.Unmap().IsMulticast() || address.Unmap().IsLinkLocalUnicast()):
-		return fmt.Errorf("got %q, which is no address of a server or is link-local, where clouds keep credentials", text)
+		return fmt.Errorf("got %q, which is not an address of a server, or is link-local, where clouds keep credentials", text)
 	}
 	return nil
 }

@@ -1,12 +1,12 @@
 // Package network creates the two private networks of a stack.
 //
-// The edge network is a bridge: the services that a browser reaches are on it,
-// and the host publishes their ports through it. With an edge, the network has a
-// configured subnet and an address in it that is reserved for the edge, so that a service
-// knows by the address which proxy to trust. The data network is internal:
-// it has no way out and no published port, and only the services that need the
-// databases are on it. Where neither databases nor cache are the stack's, there
-// is none: traffic to an external service goes out through the edge network.
+// The edge network is a bridge: the services that a browser reaches are on it, and the
+// host publishes their ports through it. With an edge, the network has a configured subnet
+// and an address in it that is reserved for the edge, so that a service knows which proxy
+// to trust. The data network is internal: it has no way out and no published port, and
+// only the services that need the databases are on it. If databases and cache are
+// external, it does not exist: traffic to an external service leaves through the edge
+// network.
 package network
 
 import (
@@ -58,7 +58,7 @@ func CheckSubnet(subnet netip.Prefix) error {
 	case !subnet.IsValid() || !subnet.Addr().Is4() || !subnet.Addr().IsPrivate():
 		return errors.New("want a private IPv4 subnet, within 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16")
 	case subnet != subnet.Masked():
-		return fmt.Errorf("want %s: an address is no subnet", subnet.Masked())
+		return fmt.Errorf("want %s: an address is not a subnet", subnet.Masked())
 	case subnet.Bits() < 16 || subnet.Bits() > 28:
 		return fmt.Errorf("got %d bits, want 16 to 28", subnet.Bits())
 	}

@@ -1,9 +1,9 @@
 // Package objectstore connects a stack to an external artifact store: a bucket of an
 // S3-compatible service.
 //
-// Its operator has made the bucket and the access key; nothing is made here.
-// MLflow alone has the key: people reach artifacts through MLflow, which asks
-// who they are.
+// The operator of the service creates the bucket and the access key; this package creates
+// nothing. Only MLflow has the key: users reach artifacts through MLflow, which
+// authenticates them.
 package objectstore
 
 import (
@@ -72,7 +72,7 @@ func CheckEndpoint(endpoint string) error {
 // CheckAccessKeyID says what is wrong with the name of an access key.
 func CheckAccessKeyID(id string) error {
 	if !keyPattern.MatchString(id) {
-		return errors.New("want the name of an access key, which is no secret; the key itself is in the file that secretKeyFile names")
+		return errors.New("want the name of an access key, which is not a secret; the key itself is in the file that secretKeyFile names")
 	}
 	return nil
 }

@@ -1,14 +1,14 @@
 // Package permissions manages MLflow's service accounts and access rules.
 //
-// MLflow's plugin keeps both in its database, behind an API for administrators. The
-// access admin is one: a client at Keycloak whose service account is identified by its
-// unique `sub`. It acts only inside MLflow's container (package accessclient of the tool),
+// MLflow's plugin stores both in its database, behind an API for administrators. The
+// access admin is one: a Keycloak client whose service account is identified by its unique
+// `sub`. It acts only inside MLflow's container (package accessclient of the tool),
 // through the Pulumi provider in the tool (package provider). So an access rule is a
 // resource like any other: a preview shows it, a refresh finds manual changes, and a rule
 // that is removed from the settings is deleted.
 //
-// Rules whose order matters come with a number that is made from their pattern: of two
-// that match the same name the narrower one decides.
+// Rules whose order matters have a priority that is computed from their pattern: if two
+// patterns match the same name, the narrower one applies.
 package permissions
 
 import (

@@ -35,7 +35,7 @@ func (e External) Validate() error {
 		password := e.Passwords[name]
 		m.Require(namePattern.MatchString(name), "Passwords has %q, want lower-case letters, digits and underscores", name)
 		m.Require(password != "", "Passwords[%s] is empty, want a password", name)
-		m.Require(owner[password] == "", "Passwords[%s] is that of %s too, want another: each service opens its own database alone", name, owner[password])
+		m.Require(owner[password] == "", "Passwords[%s] is that of %s too, want another: each service can open only its own database", name, owner[password])
 		owner[password] = name
 	}
 	return m.Err()

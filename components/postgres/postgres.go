@@ -11,8 +11,7 @@
 // limits each process and all of them together, and bounds each role's sessions. A
 // statement that wants more fails alone.
 //
-// A server that is not the stack's is [External]: its databases are handed on as
-// the same [Database], and nothing is made.
+// An external server is [External]: it returns the same [Database] and creates nothing.
 package postgres
 
 import (

@@ -1,11 +1,10 @@
 // Package redis creates the cache that MLflow's workers share.
 //
-// The server is reached on the data network only, with a password, and
-// publishes nothing. It keeps nothing on disk: everything in it can be made
-// again, and a cache that survives a restart would survive a revoked permission.
+// The server is reached on the data network only, with a password, and publishes no port.
+// It stores nothing on disk: all of it can be recomputed, and a cache that survives a
+// restart would preserve a revoked permission.
 //
-// A server that is not the stack's is [External]: it is handed on as the same
-// [Endpoint], and nothing is made.
+// An external server is [External]: it returns the same [Endpoint] and creates nothing.
 package redis
 
 import (

@@ -1,10 +1,10 @@
 // Package accessrule defines access rules: a subject, a resource pattern and a permission.
 //
-// A pattern is a name with * for any characters and ? for one. The plugin in MLflow
-// wants a regular expression and tries rules by a number; both are made from the
-// pattern alone, such that of two patterns that match the same name the narrower
-// one always decides. Nothing orders two patterns of which neither is narrower,
-// so rules that grant different things by such a pair are refused.
+// A pattern is a name with * for any characters and ? for one. The plugin in MLflow wants
+// a regular expression and tries rules in the order of a number; both are computed from
+// the pattern, such that of two patterns that match the same name the narrower one always
+// applies. If neither pattern is narrower, they have no order, so rules that grant
+// different permissions by such a pair are refused.
 package accessrule
 
 import (
@@ -36,7 +36,7 @@ func Parse(text string) (Pattern, error) {
 	case strings.Contains(text, "*?"):
 		return "", fmt.Errorf("got %q, want ?* where there is *?: it is the same", text)
 	case strings.ContainsAny(text, `^$\[]{}|`):
-		return "", fmt.Errorf("got %q, want a name with * and ? alone: it is no regular expression", text)
+		return "", fmt.Errorf("got %q, want a name with the wildcards * and ? only: it is not a regular expression", text)
 	}
 	return Pattern(text), nil
 }

@@ -30,8 +30,8 @@ func TestWhatIsNoPatternIsRefusedByItsReason(t *testing.T) {
 	_, err := Parse("a ")
 	require.ErrorContains(t, err, "no blank")
 	for text, want := range map[string]string{
-		"": "want a name", "**": "one * where there are two", "a*?": "want ?*", "^a": "no regular expression", `a\d`: "no regular expression",
-		"[ab]": "no regular expression", "a\nb": "no line break", strings.Repeat("a", 201): "at most 200",
+		"": "want a name", "**": "one * where there are two", "a*?": "want ?*", "^a": "not a regular expression", `a\d`: "not a regular expression",
+		"[ab]": "not a regular expression", "a\nb": "no line break", strings.Repeat("a", 201): "at most 200",
 	} {
 		_, err := Parse(text)
 		require.ErrorContains(t, err, want, "%q", text)

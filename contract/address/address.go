@@ -1,11 +1,11 @@
 // Package address gives the public and the internal address of a service two different
 // types.
 //
-// A service is reached in two ways: a browser uses its [Public] address, a
-// container on the private network its [Internal] one. They are easy to swap
-// and a swap breaks logins in ways that are hard to see, so here it does not
-// compile. What no browser ever asks, a database or a cache, may be outside
-// the private network: that is a [Server].
+// A service is reached in two ways: a browser uses its [Public] address, a container on
+// the private network its [Internal] one. A swap of the two is an easy mistake and breaks
+// logins in ways that are hard to see, so here it does not compile. Services that no
+// browser calls, a database or a cache, may be outside the private network: their address
+// is a [Server].
 package address
 
 import (

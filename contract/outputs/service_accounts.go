@@ -29,7 +29,7 @@ func (s Stack) ServiceAccount(name string) (ServiceAccount, error) {
 		names = append(names, account.Name)
 	}
 	if len(names) == 0 {
-		return ServiceAccount{}, fmt.Errorf("%s has no service account %q, and no other; declare it in the setting serviceAccounts and bring the stack up", s.Deployment, name)
+		return ServiceAccount{}, fmt.Errorf("%s has no service account %q, and no other; declare it in the setting serviceAccounts and run `mlflow-sso up`", s.Deployment, name)
 	}
 	slices.Sort(names)
 	return ServiceAccount{}, fmt.Errorf("%s has no service account %q, want one of %s", s.Deployment, name, strings.Join(names, ", "))

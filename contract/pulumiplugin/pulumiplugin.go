@@ -1,5 +1,5 @@
-// Package pulumiplugin declares what Pulumi, the program and the tool have to agree on to
-// find the project's own plugin.
+// Package pulumiplugin declares the names by which Pulumi, the program and the tool find
+// the project's own plugin.
 package pulumiplugin
 
 import (

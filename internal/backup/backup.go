@@ -115,7 +115,7 @@ func (k Client) take(ctx context.Context, say func(string), command ...string) (
 		return taken, err
 	}
 	if err := json.Unmarshal([]byte(last), &taken); err != nil {
-		return taken, fmt.Errorf("container %s took a snapshot and its answer is no JSON: %w", k.Container, err)
+		return taken, fmt.Errorf("container %s took a snapshot, but its answer is not JSON: %w", k.Container, err)
 	}
 	return taken, nil
 }
@@ -218,7 +218,7 @@ func (k Client) read(ctx context.Context, into any, command ...string) error {
 		return err
 	}
 	if err := json.Unmarshal(said.Bytes(), into); err != nil {
-		return fmt.Errorf("%s in container %s: the answer is no JSON of the kind that was wanted: %w", strings.Join(command, " "), k.Container, err)
+		return fmt.Errorf("%s in container %s: the answer is not the wanted JSON: %w", strings.Join(command, " "), k.Container, err)
 	}
 	return nil
 }

@@ -18,17 +18,17 @@ import (
 func Seal(root, passphrase string) (string, error) {
 	recipient, err := age.NewScryptRecipient(passphrase)
 	if err != nil {
-		return "", fmt.Errorf("seal the root secret: %w", err)
+		return "", fmt.Errorf("encrypt the root secret: %w", err)
 	}
 	var sealed bytes.Buffer
 	text := armor.NewWriter(&sealed)
 	closed, err := age.Encrypt(text, recipient)
 	if err != nil {
-		return "", fmt.Errorf("seal the root secret: %w", err)
+		return "", fmt.Errorf("encrypt the root secret: %w", err)
 	}
 	_, err = io.WriteString(closed, root)
 	if err := errors.Join(err, closed.Close(), text.Close()); err != nil {
-		return "", fmt.Errorf("seal the root secret: %w", err)
+		return "", fmt.Errorf("encrypt the root secret: %w", err)
 	}
 	return sealed.String(), nil
 }
@@ -38,22 +38,22 @@ func Seal(root, passphrase string) (string, error) {
 func Unseal(sealed, passphrase, identity string) (string, error) {
 	key, err := age.NewScryptIdentity(passphrase)
 	if err != nil {
-		return "", fmt.Errorf("open the root secret: %w", err)
+		return "", fmt.Errorf("decrypt the root secret: %w", err)
 	}
 	opened, err := age.Decrypt(armor.NewReader(bytes.NewReader([]byte(sealed))), key)
 	if err != nil {
-		return "", fmt.Errorf("the recovery passphrase opens the snapshots, but not the root secret in this one, which is from before the passphrase was changed: use that of its time: %w", err)
+		return "", fmt.Errorf("the recovery passphrase opens the snapshots, but not the root secret in this one, which was encrypted with an earlier passphrase: use that one: %w", err)
 	}
 	root, err := io.ReadAll(opened)
 	if err != nil {
-		return "", fmt.Errorf("open the root secret: %w", err)
+		return "", fmt.Errorf("decrypt the root secret: %w", err)
 	}
 	got, err := Identity(string(root))
 	if err != nil {
 		return "", err
 	}
 	if got != identity {
-		return "", fmt.Errorf("the root secret in the snapshot is that of stack %s, want %s, as its manifest says: the snapshot was tampered with", got, identity)
+		return "", fmt.Errorf("the root secret in the snapshot belongs to stack %s, want %s as in its manifest: the snapshot was tampered with", got, identity)
 	}
 	return string(root), nil
 }

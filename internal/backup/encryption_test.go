@@ -24,7 +24,7 @@ func TestTheRootSecretIsOpenedByItsPassphraseAloneAndOnlyWhereItIsTheRightOne(t 
 	require.Equal(t, root, got)
 
 	_, err = Unseal(sealed, "another passphrase", identity)
-	require.ErrorContains(t, err, "before the passphrase was changed")
+	require.ErrorContains(t, err, "encrypted with an earlier passphrase")
 	_, err = Unseal(sealed, passphrase, "0123456789abcdef")
 	require.ErrorContains(t, err, "tampered")
 	require.NotContains(t, err.Error(), root)

@@ -150,7 +150,7 @@ func (r *Reader) Artifacts(ctx context.Context, of Selection) (done RestoreResul
 		return done, err
 	}
 	if err := json.Unmarshal(said.Bytes(), &done); err != nil {
-		return done, fmt.Errorf("what became of the artifacts cannot be read: %w", err)
+		return done, fmt.Errorf("the result of the artifacts' restore cannot be read: %w", err)
 	}
 	return done, nil
 }

@@ -1,12 +1,11 @@
-// Package browser is an HTTP client that treats cookies, redirects and forms
-// the way a person's web browser does, so that a scripted login fails where a
-// person's would and succeeds where a person's would.
+// Package browser is an HTTP client that treats cookies, redirects and forms as a web
+// browser does, so that a scripted login succeeds and fails exactly where a user's would.
 //
-// Cookies marked Secure travel over plain http to loopback addresses, which
-// browsers count as secure, and to no other plain http host: there they are
-// refused, and the refusal can be read back. Every redirect on the way to a page
-// is remembered, so that a caller can inspect the request that a login made of
-// the identity provider. Scripts are not run and SameSite is ignored.
+// Cookies marked Secure are sent over plain http to loopback addresses, which browsers
+// count as secure, and to no other plain http host: there they are refused, and the
+// refusal can be read back. Every redirect on the way to a page is recorded, so that a
+// caller can inspect the request that a login made to the identity provider. Scripts are
+// not run and SameSite is ignored.
 package browser
 
 import (
@@ -201,7 +200,7 @@ func withoutQuery(err error) error {
 	if !errors.As(err, &failed) {
 		return err
 	}
-	shown := "an address that is none"
+	shown := "an invalid address"
 	if u, parseErr := url.Parse(failed.URL); parseErr == nil {
 		shown = Bare(u)
 	}

@@ -45,7 +45,7 @@ func (p *Page) redirect() (*url.URL, error) {
 	}
 	next, err := p.URL.Parse(location)
 	if err != nil {
-		return nil, fmt.Errorf("%s redirects to an address that is none", Bare(p.URL))
+		return nil, fmt.Errorf("%s redirects to an invalid address", Bare(p.URL))
 	}
 	if next.Fragment == "" {
 		next.Fragment = p.URL.Fragment

@@ -1,12 +1,12 @@
 // Package check is the framework in which verify, doctor, drift and security-test run
-// their checks: what a check is, how a suite of checks runs, and what comes out.
+// their checks: what a check is, how a suite of checks runs, and what its result is.
 //
-// A check passes, fails, or does not run. One that did not run has proved nothing and
-// never counts as passed. The suites are packages of their own, and none imports
-// another: what two of them need is in package scenario.
+// A check passes, fails, or does not run. A check that did not run has proved nothing and
+// never counts as passed. Each suite is a package, and none imports another: what two of
+// them need is in package scenario.
 //
-// Whatever a check leaves in its result is shown to everybody who can read the terminal
-// or the log, so a check must not put a secret there.
+// A result is visible to everyone who can read the terminal or the log, so a check must
+// not put a secret into it.
 package check
 
 import (

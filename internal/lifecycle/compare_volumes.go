@@ -91,7 +91,7 @@ func acceptVolumes(ctx context.Context, s *stack.Stack, step stack.Step, known *
 	var names []string
 	for _, v := range found.unmanaged {
 		if len(v.Options) > 0 {
-			return fmt.Errorf("volume %s should show %s, and is a volume of Docker's own: move what is in it there, remove it with `docker volume rm %s`, and run this again",
+			return fmt.Errorf("volume %s should be the directory %s, but is a volume that Docker created: move its content there, remove it with `docker volume rm %s`, and run this again",
 				v.Name, v.Options["device"], v.Name)
 		}
 		names = append(names, v.Name)
@@ -134,7 +134,7 @@ func removeKnownContainers(ctx context.Context, s *stack.Stack, step stack.Step,
 			continue
 		}
 		name := engine.ContainerName(c)
-		step.Say("removing container %s, which works on data that is gone", name)
+		step.Say("removing container %s, whose data is missing", name)
 		if err := s.Docker.API().ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true, RemoveVolumes: true}); err != nil {
 			return fmt.Errorf("remove container %s: %w", name, err)
 		}

@@ -78,7 +78,7 @@ func TestAVolumeThatIsMissingOrNotTheStacksStopsAnUpdate(t *testing.T) {
 func TestAStackOfAnotherNameIsRefusedAlsoWhereVolumesAreAccepted(t *testing.T) {
 	_, err := compareVolumes(t.Context(), volumesOf{"old-postgres-data": "old"}, &config.Config{Name: "new"}, []stack.Volume{recorded("old-postgres-data", "old")})
 	require.ErrorIs(t, err, hostvolume.ErrRenamed)
-	require.ErrorContains(t, err, "Set `name` back")
+	require.ErrorContains(t, err, "Restore the old `name`")
 }
 
 func TestAVolumeWhoseDataIsExternalNowIsNotCompared(t *testing.T) {

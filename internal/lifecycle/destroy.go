@@ -66,7 +66,7 @@ func (d *destroy) read(ctx context.Context) (err error) {
 
 func (d *destroy) noteExternal(context.Context) error {
 	for _, place := range d.s.Config.UsesExternalServices() {
-		d.s.Note("not touched: " + place)
+		d.s.Note("not changed: " + place)
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ func detachVolumes(ctx context.Context, s *stack.Stack, known *stack.State) (boo
 	if len(names) == 0 {
 		return false, nil
 	}
-	s.Note("on the host, and not the stack's any more: volumes " + strings.Join(names, ", "))
+	s.Note("kept on the host, no longer part of the stack: volumes " + strings.Join(names, ", "))
 	read, err := s.ReadState(ctx) // known may have been repaired meanwhile
 	if err != nil {
 		return false, err
@@ -66,8 +66,8 @@ func showDetached(s *stack.Stack, change *report.Change) {
 func explainDetached(s *stack.Stack, problems []string) []string {
 	for i, problem := range problems {
 		if names := external.ReplacedVolumes(s.Config); len(names) > 0 && strings.Contains(problem, "protect") {
-			problems[i] = problem + "\nunless it is about another thing than " + strings.Join(names, " and ") +
-				", that is no obstacle: `up` leaves a volume on the host when its data moves to an external service; only a preview cannot show it"
+			problems[i] = problem + "\nif the error is about " + strings.Join(names, " and ") +
+				", `up` works all the same: it leaves a volume on the host when its data moves to an external service; only a preview cannot show that"
 		}
 	}
 	return problems

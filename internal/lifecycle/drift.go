@@ -28,7 +28,7 @@ func Drift(ctx context.Context, s *stack.Stack, step stack.Step, flags string) (
 			if err != nil {
 				return nil, stack.Hinted("comparison", err, compared.Problems)
 			}
-			step.Say("compared with what there is")
+			step.Say("compared with the actual state")
 			return compared.Changes(), nil
 		},
 		Members:    func(ctx context.Context) ([]check.Finding, error) { return reconcile.UserDifferences(ctx, s) },

@@ -58,7 +58,7 @@ func portsFree(ctx context.Context, s *stack.Stack) error {
 				p.Port, engine.ContainerName(holder), p.Key))
 		default:
 			if err := bindable(ctx, p); err != nil {
-				errs = append(errs, fmt.Errorf("port %d on %s cannot be had (%w): stop the program that listens there (`ss -ltnp 'sport = :%d'` names it), "+
+				errs = append(errs, fmt.Errorf("port %d on %s is in use (%w): stop the program that listens there (`ss -ltnp 'sport = :%d'` names it), "+
 					"or set another %s, and the publicURL with it, in the stack file", p.Port, p.Address, err, p.Port, p.Key))
 			}
 		}
@@ -142,7 +142,7 @@ func bindable(ctx context.Context, p config.Published) error {
 func roomLeft(ctx context.Context, s *stack.Stack) error {
 	info, err := s.Docker.API().Info(ctx)
 	if err != nil {
-		return fmt.Errorf("ask the Docker daemon: %w", err)
+		return fmt.Errorf("query the Docker daemon: %w", err)
 	}
 	built, err := s.Docker.API().ImageList(ctx, image.ListOptions{
 		Filters: filters.NewArgs(filters.Arg("reference", s.Config.Name+"/*")),
@@ -171,7 +171,7 @@ func roomIn(folder string, want uint64, hint string) error {
 		return nil //nolint:nilerr // a folder that cannot be checked is no reason to stop
 	}
 	if free := disk.Bavail * uint64(disk.Bsize); free < want {
-		return fmt.Errorf("the disk is full: %s has %s free, want %s: make room, and run this again (%s)", folder, size(free), size(want), hint)
+		return fmt.Errorf("the disk is full: %s has %s free, want %s: free space, and run this again (%s)", folder, size(free), size(want), hint)
 	}
 	return nil
 }

@@ -92,7 +92,7 @@ func (n *Session) inCopy(ctx context.Context, which Selection, options RestoreOp
 	}
 	defer func() {
 		if gone := n.Destroy(context.WithoutCancel(ctx), copied, true); gone != nil {
-			err = errors.Join(err, fmt.Errorf("the stack of the proof could not be removed: %w; the next `mlflow-sso backup verify` does it", gone))
+			err = errors.Join(err, fmt.Errorf("the temporary stack could not be removed: %w; the next `mlflow-sso backup verify` removes it", gone))
 		}
 	}()
 	done, restored, err := n.Restore(ctx, copied, options, more...)

@@ -82,7 +82,7 @@ func volumes(ctx context.Context, s *stack.Stack, known *stack.State) (bool, err
 		}
 		return false, fmt.Errorf("volume %s holds data of a deployment named %q that is not in this state, and is encrypted or locked with another root secret: "+
 			"point MLFLOW_SSO_HOME or PULUMI_BACKEND_URL at the state that it belongs to, choose another `name` in the stack file, "+
-			"or, if no one needs it, also because it is from before its data was moved to an external service, remove it with `docker volume rm %s`",
+			"or, if no one needs it (for example because its data was moved to an external service), remove it with `docker volume rm %s`",
 			v.Name, s.Config.Name, v.Name)
 	}
 	return kept, nil
@@ -107,7 +107,7 @@ func removeLeftOvers(ctx context.Context, s *stack.Stack, known *stack.State, st
 		if known.Has(stack.TypeNetwork, n.ID) {
 			continue
 		}
-		step.Say("removing network %s, which an update that was cut off left behind", n.Name)
+		step.Say("removing network %s, which an interrupted update left behind", n.Name)
 		// Docker refuses where a container is on it, which then belongs to someone else.
 		if err := api.NetworkRemove(ctx, n.ID); err != nil {
 			return false, fmt.Errorf("remove network %s: %w", n.Name, err)
@@ -128,10 +128,10 @@ func removeContainers(ctx context.Context, s *stack.Stack, known *stack.State, o
 			continue
 		}
 		if !own {
-			return false, fmt.Errorf("container %s is of a deployment named %q that is not in this state: "+
+			return false, fmt.Errorf("container %s belongs to a deployment named %q that is not in this state: "+
 				"point MLFLOW_SSO_HOME or PULUMI_BACKEND_URL at the state that it belongs to, or choose another `name` in the stack file", name, s.Config.Name)
 		}
-		step.Say("removing container %s, which an update that was cut off left behind", name)
+		step.Say("removing container %s, which an interrupted update left behind", name)
 		if err := s.Docker.API().ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true, RemoveVolumes: true}); err != nil {
 			return false, fmt.Errorf("remove container %s: %w", name, err)
 		}

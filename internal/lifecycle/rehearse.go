@@ -65,7 +65,7 @@ func (n *Session) rehearse(ctx context.Context, which Selection, deployed output
 	r.Tables, r.Rows, r.Artifacts, r.Seconds = done.Tables, done.Rows, done.Artifacts, int64(time.Since(began).Seconds())
 	r.Losses = append(r.Losses, datacheck.Compare(done.Held, rows)...)
 	if left := r.unaccepted(accept); len(left) > 0 {
-		return r, fmt.Errorf("tables have less than before: %s; where that is meant, say so with --allow-data-loss TABLE", strings.Join(left, "; "))
+		return r, fmt.Errorf("tables lost rows: %s; if that is intended, pass --allow-data-loss TABLE", strings.Join(left, "; "))
 	}
 	return r, nil
 }

@@ -43,7 +43,7 @@ func reloadDatabases(ctx context.Context, s *stack.Stack, step stack.Step, snaps
 	if _, err := inVolume(ctx, s, asideScript, aside); err != nil {
 		return fmt.Errorf("set the databases aside: %w", err)
 	}
-	step.Say("making the databases")
+	step.Say("creating the databases")
 	if _, err := s.Update(ctx, step, stack.DatabasesOnly, false); err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func loadDatabasesFrom(ctx context.Context, s *stack.Stack, step stack.Step, rea
 
 // stopContainers removes the containers; volumes stay.
 func stopContainers(ctx context.Context, s *stack.Stack, step stack.Step) error {
-	step.Say("taking the containers down; volumes stay")
+	step.Say("removing the containers; volumes stay")
 	_, err := Destroy(ctx, s, step, false)
 	s.ClearNotes() // what a removal leaves alone is no news here
 	return err

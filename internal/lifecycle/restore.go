@@ -57,7 +57,7 @@ func Restore(ctx context.Context, s *stack.Stack, step stack.Step, options Resto
 		return r.result, errors.Join(err, restoreOldCluster(ctx, s, step))
 	}
 	if _, err := Up(ctx, s, step, false); err != nil {
-		return r.result, fmt.Errorf("all data was restored, and the stack did not come up: %w; go on with `mlflow-sso up --stack %s`", err, s.Name)
+		return r.result, fmt.Errorf("all data was restored, but the stack did not come up: %w; continue with `mlflow-sso up --stack %s`", err, s.Name)
 	}
 	return r.result, nil
 }
@@ -77,11 +77,11 @@ type restore struct {
 // removed.
 func (r *restore) actions() []Action {
 	return []Action{
-		{Name: "make the image that reads snapshots", Do: r.makeImage},
+		{Name: "build the image that reads snapshots", Do: r.makeImage},
 		{Name: "choose the snapshot and verify all of it", Do: r.choose},
 		{Name: "set the root secret of the snapshot", Do: func(ctx context.Context) error { return rotation.SetRootSecret(ctx, r.s, r.root) }},
-		{Name: "make the databases", Do: func(ctx context.Context) error {
-			r.step.Say("making the databases")
+		{Name: "create the databases", Do: func(ctx context.Context) error {
+			r.step.Say("creating the databases")
 			_, err := r.s.Update(ctx, r.step, stack.DatabasesOnly, false)
 			return err
 		}},
@@ -92,7 +92,7 @@ func (r *restore) actions() []Action {
 }
 
 func (r *restore) makeImage(ctx context.Context) (err error) {
-	r.step.Say("making the image that reads snapshots")
+	r.step.Say("building the image that reads snapshots")
 	if _, err := r.s.Update(ctx, r.step, stack.ImageOnly("backup"), false); err != nil {
 		return err
 	}
@@ -115,9 +115,9 @@ func (r *restore) choose(ctx context.Context) (err error) {
 func mayRestore(ctx context.Context, s *stack.Stack, step stack.Step) error {
 	switch {
 	case s.Config.Backup == nil:
-		return errors.New("the stack file has no `backup`, which says where the snapshots are and which file has the recovery passphrase")
+		return errors.New("the stack file has no `backup`: set the place of the snapshots and the file with the recovery passphrase")
 	case s.Config.Postgres.External != nil:
-		return errors.New("the stack file has postgres.external: restoring into a server that is not the stack's is not done by this command; docs/how-to/back-up-and-restore.md says how to do it manually")
+		return errors.New("the stack file has postgres.external: this command cannot restore into an external server; docs/how-to/back-up-and-restore.md describes the manual steps")
 	}
 	if err := preflight(ctx, s); err != nil {
 		return err
@@ -127,7 +127,7 @@ func mayRestore(ctx context.Context, s *stack.Stack, step stack.Step) error {
 		return err
 	}
 	if known.HasResources() {
-		return fmt.Errorf("stack %s is there, or its data is: a restore removes nothing. Restore beside it, with another `name` and other ports in a stack file of its own and `--source %s`; "+
+		return fmt.Errorf("stack %s or its data exists, and a restore deletes nothing. Restore next to it, with another `name` and other ports in a separate stack file and `--source %s`; "+
 			"or, if no one needs its data, remove it with `mlflow-sso destroy --delete-data --stack %s` first", s.Name, s.Config.Name, s.Name)
 	}
 	if _, err := volumes(ctx, s, known); err != nil {
@@ -135,7 +135,7 @@ func mayRestore(ctx context.Context, s *stack.Stack, step stack.Step) error {
 	}
 	others, err := s.Docker.API().ContainerList(ctx, container.ListOptions{All: true, Filters: s.OwnFilter()})
 	if err == nil && len(others) > 0 {
-		err = fmt.Errorf("container %s is of a deployment named %q that is not in this state: choose another `name` in the stack file", engine.ContainerName(others[0]), s.Config.Name)
+		err = fmt.Errorf("container %s belongs to a deployment named %q that is not in this state: choose another `name` in the stack file", engine.ContainerName(others[0]), s.Config.Name)
 	}
 	return err
 }
@@ -148,7 +148,7 @@ func choose(ctx context.Context, s *stack.Stack, step stack.Step, reading string
 		return chosen, "", err
 	}
 	defer func() { err = errors.Join(err, reader.Close()) }()
-	step.Say("looking for the snapshot")
+	step.Say("finding the snapshot")
 	if chosen, err = reader.Choose(ctx, options.Of, options.Snapshot); err != nil {
 		return chosen, "", err
 	}
@@ -162,7 +162,7 @@ func choose(ctx context.Context, s *stack.Stack, step stack.Step, reading string
 	if err := roomFor(ctx, s, chosen.Manifest); err != nil {
 		return chosen, "", err
 	}
-	step.Say("reading all of snapshot %.8s of %s, to see that it is whole", chosen.ID, chosen.Time.Local().Format(time.DateTime))
+	step.Say("verifying all of snapshot %.8s of %s", chosen.ID, chosen.Time.Local().Format(time.DateTime))
 	return chosen, root, reader.Verify(ctx, chosen.ID)
 }
 
@@ -176,7 +176,7 @@ func roomOf(m backup.Manifest) uint64 {
 func roomFor(ctx context.Context, s *stack.Stack, m backup.Manifest) error {
 	info, err := s.Docker.API().Info(ctx)
 	if err != nil {
-		return fmt.Errorf("ask the Docker daemon: %w", err)
+		return fmt.Errorf("query the Docker daemon: %w", err)
 	}
 	return roomIn(info.DockerRootDir, roomOf(m), "the databases and artifacts of the snapshot go there")
 }
@@ -216,7 +216,7 @@ func loadSnapshot(ctx context.Context, s *stack.Stack, step stack.Step, reading 
 func restoreOldCluster(ctx context.Context, s *stack.Stack, step stack.Step) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Minute)
 	defer cancel()
-	step.Say("removing what was made so far")
+	step.Say("removing what was created so far")
 	read, err := s.ReadSettledState(ctx, step)
 	if err == nil && read.HasResources() {
 		err = s.WriteState(ctx, read, "change of the state", unprotected)
@@ -225,7 +225,7 @@ func restoreOldCluster(ctx context.Context, s *stack.Stack, step stack.Step) err
 		_, err = Destroy(ctx, s, step, true)
 	}
 	if err != nil {
-		return fmt.Errorf("what was made so far could not be removed: %w; `mlflow-sso destroy --delete-data --stack %s` does it", err, s.Name)
+		return fmt.Errorf("what was created so far could not be removed: %w; run `mlflow-sso destroy --delete-data --stack %s`", err, s.Name)
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ func loadDatabase(ctx context.Context, s *stack.Stack, reader *backup.Reader, sn
 	}()
 	command := append([]string{"pg_restore", "--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", "--role=" + database, "--dbname=" + database}, asSuperuser...)
 	_, err := s.Docker.Run(ctx, server, command, dump)
-	_ = dump.CloseWithError(errors.New("the database takes no more"))
+	_ = dump.CloseWithError(errors.New("the database stopped reading"))
 	if failed := <-read; err == nil || failed == nil {
 		err = errors.Join(err, failed)
 	}

@@ -29,18 +29,18 @@ func (r *rollback) actions() []Action {
 	return []Action{
 		{Name: "record that the stack is changing", Do: func(context.Context) error { return recordStage(r.s, r.point, Changing) }},
 		{Name: "stop the containers", Do: func(ctx context.Context) error { return stopContainers(ctx, r.s, r.step) }},
-		{Name: "reinstate the cluster of before the upgrade", Do: func(ctx context.Context) (err error) {
+		{Name: "reinstate the cluster from before the upgrade", Do: func(ctx context.Context) (err error) {
 			r.reinstated, err = reinstateOldCluster(ctx, r.s)
 			return err
 		}},
 		{Name: "load the last snapshot before the upgrade", When: func() bool { return !r.reinstated }, Do: func(ctx context.Context) error {
 			return reloadDatabases(ctx, r.s, r.step, r.point.Snapshot, afterUpgrade)
 		}},
-		{Name: "bring up the previous versions", Do: func(ctx context.Context) (err error) {
+		{Name: "deploy the previous versions", Do: func(ctx context.Context) (err error) {
 			r.changes, err = Up(ctx, r.s, r.step, false)
 			return err
 		}},
-		{Name: "record that the stack is back", Do: func(context.Context) error { return recordStage(r.s, r.point, Back) }},
+		{Name: "record that the stack was rolled back", Do: func(context.Context) error { return recordStage(r.s, r.point, Back) }},
 	}
 }
 

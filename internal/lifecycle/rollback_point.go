@@ -86,7 +86,7 @@ func ReadRollbackPoint(s *stack.Stack) (*RollbackPoint, error) {
 		err = json.Unmarshal(text, &way)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("what was kept for the way back: %w", err)
+		return nil, fmt.Errorf("read the rollback point: %w", err)
 	}
 	return &way, nil
 }
@@ -101,7 +101,7 @@ func writeRollbackPoint(s *stack.Stack, way *RollbackPoint) error {
 		err = os.Rename(path+".new", path)
 	}
 	if err != nil {
-		return fmt.Errorf("note how far the upgrade is: %w", err)
+		return fmt.Errorf("record the stage of the upgrade: %w", err)
 	}
 	return nil
 }
@@ -111,11 +111,11 @@ func writeRollbackPoint(s *stack.Stack, way *RollbackPoint) error {
 func createRollbackPoint(ctx context.Context, s *stack.Stack) (*RollbackPoint, error) {
 	text, err := os.ReadFile(applied(s))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("how stack %s was brought up is not known, since an older mlflow-sso did it: "+
-			"run `mlflow-sso up --stack %s` with the settings and images as they are now, and change the versions afterwards", s.Name, s.Name)
+		return nil, fmt.Errorf("the settings with which stack %s was last deployed are unknown, because an older mlflow-sso deployed it: "+
+			"run `mlflow-sso up --stack %s` with the current settings and images, and change the versions afterwards", s.Name, s.Name)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("settings of before: %w", err)
+		return nil, fmt.Errorf("previous settings: %w", err)
 	}
 	deployed, err := s.Outputs(ctx)
 	if err != nil {
@@ -138,14 +138,14 @@ func createRollbackPoint(ctx context.Context, s *stack.Stack) (*RollbackPoint, e
 		}
 	}
 	if text, err = withImages(text, images); err != nil {
-		return nil, fmt.Errorf("settings of before: %w", err)
+		return nil, fmt.Errorf("previous settings: %w", err)
 	}
 	if err := os.MkdirAll(rollbackFolder(s), 0o700); err != nil {
-		return nil, fmt.Errorf("way back: %w", err)
+		return nil, fmt.Errorf("rollback point: %w", err)
 	}
 	way := &RollbackPoint{Began: time.Now(), Stage: Changing, Versions: maps.Clone(deployed.Versions), File: filepath.Join(rollbackFolder(s), "Pulumi."+s.Name+".yaml")}
 	if err := os.WriteFile(way.File, text, 0o600); err != nil { //nolint:gosec // a file of the home's own
-		return nil, fmt.Errorf("way back: %w", err)
+		return nil, fmt.Errorf("rollback point: %w", err)
 	}
 	return way, nil
 }

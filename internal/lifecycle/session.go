@@ -100,7 +100,7 @@ func (n *Session) Destroy(ctx context.Context, which Selection, data bool) (err 
 		return err
 	}
 	if !stack.MightExist(at, which.Name) {
-		_, err := fmt.Fprintf(n.Err, "stack %s was never brought up from %s: there is nothing to remove\n", which.Name, at.Dir())
+		_, err := fmt.Fprintf(n.Err, "stack %s was never deployed from %s: there is nothing to remove\n", which.Name, at.Dir())
 		return err
 	}
 	docker, err := engine.Open(ctx)
@@ -204,7 +204,7 @@ func requireBackup(which Selection, deployed outputs.Stack, next string) error {
 	if deployed.Backup.Exists() {
 		return nil
 	}
-	return fmt.Errorf("stack %s takes no snapshots: set `backup` in its stack file (docs/how-to/back-up-and-restore.md), and %s", which.Name, next)
+	return fmt.Errorf("stack %s has no backup: set `backup` in its stack file (docs/how-to/back-up-and-restore.md), and %s", which.Name, next)
 }
 
 // Snapshot takes one now, as a step.

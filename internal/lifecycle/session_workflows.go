@@ -36,7 +36,7 @@ func (n *Session) Upgrade(ctx context.Context, which Selection, options UpgradeO
 		return tried, err
 	}
 	if !deployed.Backup.Exists() {
-		return tried, fmt.Errorf("stack %s takes no snapshots, and an upgrade needs one to try it on and to go back to: "+
+		return tried, fmt.Errorf("stack %s has no backup, and an upgrade needs one for its rehearsal and for a rollback: "+
 			"set `backup` in its stack file (docs/how-to/back-up-and-restore.md), and run `mlflow-sso up --skip-rehearsal %s`", which.Name, which.Flags())
 	}
 	point, changed, err := lastUpgrade(ctx, which)
@@ -46,12 +46,12 @@ func (n *Session) Upgrade(ctx context.Context, which Selection, options UpgradeO
 	interrupted := point != nil && point.Stage == Changing
 	switch {
 	case interrupted && options.RehearseOnly:
-		return tried, errors.New("an upgrade is half way: there is nothing to rehearse. `mlflow-sso upgrade` goes on, `mlflow-sso upgrade --rollback` goes back")
+		return tried, errors.New("an interrupted upgrade cannot be rehearsed: `mlflow-sso upgrade` continues it, `mlflow-sso upgrade --rollback` reverts it")
 	case !interrupted && len(changed) == 0:
 		return tried, fmt.Errorf("stack %s has the versions that its settings want: %w", which.Name, ErrNothingToUpgrade)
 	case !interrupted:
 		if tried, err = n.rehearse(ctx, which, deployed, changed, options.Accept); err != nil {
-			return tried, fmt.Errorf("rehearsal: %w; the stack itself was not touched", err)
+			return tried, fmt.Errorf("rehearsal: %w; the stack itself was not changed", err)
 		}
 	}
 	if options.RehearseOnly {
@@ -64,7 +64,7 @@ func (n *Session) Upgrade(ctx context.Context, which Selection, options UpgradeO
 		err = n.Verify(ctx, deployed, false)
 	}
 	if err != nil {
-		return tried, fmt.Errorf("%w\nthe way back: mlflow-sso upgrade --rollback %s", err, which.Flags())
+		return tried, fmt.Errorf("%w\nto roll back: mlflow-sso upgrade --rollback %s", err, which.Flags())
 	}
 	return tried, n.deleteOldCluster(ctx, which)
 }
@@ -143,7 +143,7 @@ func (n *Session) Rollback(ctx context.Context, which Selection, options Rollbac
 		return nil, err
 	}
 	if point == nil || point.Stage == Back {
-		return nil, fmt.Errorf("stack %s was not upgraded since it went back, or never: there is no way to go", which.Name)
+		return nil, fmt.Errorf("stack %s has no upgrade to roll back: it was never upgraded, or was rolled back already", which.Name)
 	}
 	if point.Stage == Done {
 		if options.Confirm != nil {

@@ -30,11 +30,11 @@ func folderForSnapshots(s *stack.Stack) error {
 	fix := fmt.Sprintf("run `install -d -o %d -g %[1]d -m 0700 %s`, best on another disk than Docker's", backupUser, set.Directory)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("backup.directory: there is no folder %s: %s", set.Directory, fix)
+		return fmt.Errorf("backup.directory: folder %s does not exist: %s", set.Directory, fix)
 	case err != nil:
 		return fmt.Errorf("backup.directory: %w", err)
 	case !found.IsDir() || owner != backupUser:
-		return fmt.Errorf("backup.directory: %s is of user %d, want a folder of user %d, who writes the snapshots: %s", set.Directory, owner, backupUser, fix)
+		return fmt.Errorf("backup.directory: %s belongs to user %d, want a folder of user %d, which writes the snapshots: %s", set.Directory, owner, backupUser, fix)
 	}
 	return nil
 }

@@ -46,7 +46,7 @@ func (u *up) actions() []Action {
 		{Name: "detach volumes whose data is external now", Do: u.detach},
 		{Name: "decide on the order", Do: u.decide},
 		{Name: "update all but the realm", When: u.keycloakFirst, Do: u.updateKeycloak},
-		{Name: "compare realm master in a Keycloak that runs now", When: u.keycloakFirst, Do: u.compareAdminRealm},
+		{Name: "compare realm master in the running Keycloak", When: u.keycloakFirst, Do: u.compareAdminRealm},
 		{Name: "import what Keycloak has", When: func() bool { return u.plan.Import }, Do: func(ctx context.Context) error {
 			return importer.Import(ctx, u.s, u.step)
 		}},
@@ -126,7 +126,7 @@ func (u *up) compareAdminRealm(ctx context.Context) error {
 }
 
 func (u *up) updateKeycloak(ctx context.Context) error {
-	u.step.Say("Keycloak first, and then what is in it")
+	u.step.Say("Keycloak first, then its objects")
 	changes, err := u.s.Update(ctx, u.step, stack.AllButRealm, u.plan.RefreshFirst)
 	u.changes.Add(changes)
 	return err

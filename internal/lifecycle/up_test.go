@@ -50,7 +50,7 @@ func TestAnUpdateDoesItsStepsInThisOrder(t *testing.T) {
 		"detach volumes whose data is external now",
 		"decide on the order",
 		"update all but the realm",
-		"compare realm master in a Keycloak that runs now",
+		"compare realm master in the running Keycloak",
 		"import what Keycloak has",
 		"update everything",
 		"wait until every container is ready",

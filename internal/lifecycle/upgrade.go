@@ -61,8 +61,8 @@ func RequireRehearsal(ctx context.Context, s *stack.Stack) error {
 		return err
 	}
 	if way != nil && way.Stage == Changing {
-		return fmt.Errorf("an upgrade of stack %s that began at %s was cut off, and its data may be half way: "+
-			"`mlflow-sso upgrade %[3]s` goes on, `mlflow-sso upgrade --rollback %[3]s` goes back", s.Name, way.Began.Local().Format("15:04 on 2 January"), asFlags(s))
+		return fmt.Errorf("an upgrade of stack %s that began at %s was interrupted, and some of its data may be migrated: "+
+			"`mlflow-sso upgrade %[3]s` continues it, `mlflow-sso upgrade --rollback %[3]s` reverts it", s.Name, way.Began.Local().Format("15:04 on 2 January"), asFlags(s))
 	}
 	changed, err := VersionChanges(ctx, s)
 	if err != nil || len(changed) == 0 {
@@ -74,13 +74,13 @@ func RequireRehearsal(ctx context.Context, s *stack.Stack) error {
 	}
 	deployed := strings.Join(texts, "; ")
 	if s.Config.Backup != nil {
-		return fmt.Errorf("versions change (%s): `mlflow-sso upgrade %s` tries them on a copy first and keeps a way back; "+
-			"`up --skip-rehearsal` goes without either", deployed, asFlags(s))
+		return fmt.Errorf("versions change (%s): `mlflow-sso upgrade %s` rehearses them on a copy first and keeps a rollback point; "+
+			"`up --skip-rehearsal` does neither", deployed, asFlags(s))
 	}
 	for _, version := range changed {
 		if version.Service == "postgres" && s.Config.Postgres.External == nil {
-			return fmt.Errorf("versions change (%s): the databases of one version of Postgres are not read by another: set `backup` in the stack file, "+
-				"run `mlflow-sso up` with the version of before, and then `mlflow-sso upgrade` (docs/how-to/upgrade.md)", deployed)
+			return fmt.Errorf("versions change (%s): a new major version of Postgres cannot read the databases of the old one: set `backup` in the stack file, "+
+				"run `mlflow-sso up` with the previous version, and then `mlflow-sso upgrade` (docs/how-to/upgrade.md)", deployed)
 		}
 	}
 	return nil
@@ -132,7 +132,7 @@ func (u *upgrade) actions() []Action {
 		{Name: "move the databases into a new cluster", When: moved, Do: func(ctx context.Context) error {
 			return reloadDatabases(ctx, u.s, u.step, u.point.Snapshot, beforeUpgrade)
 		}},
-		{Name: "bring up the new versions", Do: func(ctx context.Context) (err error) {
+		{Name: "deploy the new versions", Do: func(ctx context.Context) (err error) {
 			u.changes, err = Up(ctx, u.s, u.step, false)
 			return err
 		}},
@@ -142,7 +142,7 @@ func (u *upgrade) actions() []Action {
 
 // begin makes the way back and lets nobody write any more.
 func begin(ctx context.Context, s *stack.Stack, step stack.Step, moves bool) (*RollbackPoint, error) {
-	step.Say("keeping settings and images as they are")
+	step.Say("keeping the current settings and images")
 	way, err := createRollbackPoint(ctx, s)
 	if err != nil {
 		return nil, err

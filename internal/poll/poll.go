@@ -1,4 +1,4 @@
-// Package poll waits for something that has to be asked for again and again.
+// Package poll repeats a check until it succeeds or its time is over.
 package poll
 
 import (

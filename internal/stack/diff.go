@@ -82,7 +82,7 @@ var losses = map[string]string{
 	TypeVolume:     "all that is in this volume would be deleted",
 	TypeRootSecret: "every credential would be another one, and what is in the data volumes could not be opened any more",
 	TypeRealm:      "all users, groups and sessions in this realm would be deleted",
-	TypeUser:       "this user could not log in any more, and would need an invitation to come back",
+	TypeUser:       "this user could no longer log in, and would need a new invitation",
 	TypeGroup:      "all users would leave this group",
 }
 

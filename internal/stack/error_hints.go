@@ -18,7 +18,7 @@ var causes = []struct {
 	{
 		regexp.MustCompile(`incorrect passphrase|passphrase must be set`),
 		"the passphrase does not open this stack's secrets; set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE " +
-			"to the one that the stack was made with, or unset both to use the one in the home directory",
+			"to the one that the stack was created with, or unset both to use the one in the home directory",
 	},
 	{
 		regexp.MustCompile(`port is already allocated|address already in use`),
@@ -26,15 +26,15 @@ var causes = []struct {
 	},
 	{
 		regexp.MustCompile(`Pool overlaps with other one`),
-		"edge.subnet has addresses that another network on this host has: set another edge.subnet in the stack file, such as 10.213.72.0/24",
+		"edge.subnet overlaps with another network on this host: set another edge.subnet in the stack file, such as 10.213.72.0/24",
 	},
 	{
 		regexp.MustCompile(`no space left on device`),
-		"the disk is full: make room where Docker and the home directory keep their files, and run this again; nothing is lost",
+		"the disk is full: free space where Docker and the home directory keep their files, and run this again; nothing is lost",
 	},
 	{
 		regexp.MustCompile(`Cannot connect to the Docker daemon|error during connect`),
-		"the Docker daemon went away: start it, and run this again",
+		"the Docker daemon stopped: start it, and run this again",
 	},
 	{
 		regexp.MustCompile(`is already in use by container`),
@@ -42,8 +42,8 @@ var causes = []struct {
 	},
 	{
 		regexp.MustCompile(`no known secret is accepted|error initializing keycloak provider|error performing login: 401|unauthorized_client|invalid_client`),
-		"Keycloak does not know this stack's service account: its database was made with another root secret; " +
-			"bring back that stack's state, or, if no one needs the data, remove it with `mlflow-sso destroy --delete-data`; " +
+		"Keycloak does not know this stack's service account: its database was created with another root secret; " +
+			"restore that stack's state, or, if no one needs the data, remove it with `mlflow-sso destroy --delete-data`; " +
 			"where postgres.external is set, drop the database there and create it again",
 	},
 	{

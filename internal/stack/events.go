@@ -127,7 +127,7 @@ var verbs = map[apitype.OpType]string{
 // there is no better word.
 func outcome(operation string) string {
 	word, ok := map[string]string{
-		"create": "created", "update": "changed", "replace": "replaced", "delete": "removed", "import": "taken over",
+		"create": "created", "update": "changed", "replace": "replaced", "delete": "removed", "import": "imported",
 	}[operation]
 	if !ok {
 		return operation

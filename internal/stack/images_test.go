@@ -22,8 +22,8 @@ func TestAnImageIsTheOneOfThatNameInTheState(t *testing.T) {
 }
 
 func TestASummaryReportsWhatStays(t *testing.T) {
-	s := &Stack{notes: []string{"not touched: artifacts in bucket b"}}
-	require.Equal(t, "2 created; not touched: artifacts in bucket b", s.Summary(Changes{"create": 2}))
+	s := &Stack{notes: []string{"not changed: artifacts in bucket b"}}
+	require.Equal(t, "2 created; not changed: artifacts in bucket b", s.Summary(Changes{"create": 2}))
 	require.Equal(t, "no change", (&Stack{}).Summary(Changes{}))
 }
 

@@ -38,10 +38,10 @@ func (s *Stack) unlock(ctx context.Context, step Step) error {
 		case err != nil || held == nil:
 			return true, err
 		case held.Hostname != "" && held.Hostname != here:
-			return false, fmt.Errorf("another update is running: process %d of %s on %s; wait for its end, or, if that machine is gone, run `pulumi cancel`",
+			return false, fmt.Errorf("another update is running: process %d of %s on %s; wait until it ends, or, if that machine no longer exists, run `pulumi cancel`",
 				held.Pid, held.Username, held.Hostname)
 		case !alive(held.Pid):
-			step.Say("the update that held the lock is gone: unlocking")
+			step.Say("the update that held the lock has ended: unlocking")
 			if err := s.pulumi.Cancel(ctx); err != nil {
 				return false, Hinted("unlock", err, nil)
 			}

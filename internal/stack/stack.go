@@ -144,7 +144,7 @@ func isMissing(err error) bool {
 }
 
 func notUp(name string) error {
-	return fmt.Errorf("stack %q: %w; bring it up with `mlflow-sso up --stack %s`", name, ErrNotUp, name)
+	return fmt.Errorf("stack %q: %w; deploy it with `mlflow-sso up --stack %s`", name, ErrNotUp, name)
 }
 
 // source finds a stack in the state.

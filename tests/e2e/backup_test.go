@@ -201,7 +201,7 @@ func requireRefusedOver(t *testing.T, l *lab, deployed outputs.Stack) {
 	got, err := l.run(t.Context(), "restore")
 	require.NoError(t, err)
 	require.Equal(t, 1, got.code)
-	require.Contains(t, got.stderr, "a restore removes nothing")
+	require.Contains(t, got.stderr, "a restore deletes nothing")
 	for kind, names := range things(t, deployed.Deployment) {
 		require.ElementsMatch(t, was[kind], names, kind)
 	}
@@ -213,13 +213,13 @@ func requireNothingIsMadeWithAWrongPassphrase(t *testing.T, l *lab, folder strin
 	passphrase := filepath.Join(folder, "passphrase")
 	right, err := os.ReadFile(passphrase)
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(passphrase, []byte("another passphrase than that"), 0o600))
+	require.NoError(t, os.WriteFile(passphrase, []byte("encrypted with an earlier passphrase"), 0o600))
 	got, err := l.run(t.Context(), "restore")
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(passphrase, right, 0o600))
 	require.Equal(t, 1, got.code)
 	require.Contains(t, got.stderr, "wrong key")
-	require.NotContains(t, got.stderr, "another passphrase than that")
+	require.NotContains(t, got.stderr, "encrypted with an earlier passphrase")
 	require.Empty(t, things(t, l.name), "something was made")
 }
 
@@ -246,8 +246,8 @@ func requireReaderRefuses(t *testing.T, l *lab, folder string) {
 	require.ErrorContains(t, err, "it has those of: "+l.name)
 	_, err = reader.Choose(t.Context(), l.name, "0000beef")
 	require.ErrorContains(t, err, "has no snapshot 0000beef")
-	_, err = backup.Unseal(chosen.Sealed, "another passphrase than that", chosen.Manifest.Identity)
-	require.ErrorContains(t, err, "before the passphrase was changed")
+	_, err = backup.Unseal(chosen.Sealed, "encrypted with an earlier passphrase", chosen.Manifest.Identity)
+	require.ErrorContains(t, err, "encrypted with an earlier passphrase")
 	require.NoError(t, reader.Close())
 
 	// One byte of the largest pack.

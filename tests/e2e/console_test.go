@@ -286,6 +286,6 @@ func TestTheConsoleSaysWhatIsWrongWhereNothingIsUp(t *testing.T) {
 
 	require.NoError(t, err)
 	require.Equal(t, 1, got.code)
-	require.Contains(t, got.stderr, "bring it up with `mlflow-sso up")
+	require.Contains(t, got.stderr, "deploy it with `mlflow-sso up")
 	require.Empty(t, got.stdout)
 }

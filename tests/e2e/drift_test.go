@@ -176,10 +176,10 @@ var manualChanges = []change{
 		`realm groups mlflow-admins: changed manually; clientRoles / realm-management: got ["view-users"], want none`,
 		gives(func(h keycloakEditor) string { return h.group("mlflow-admins") }),
 	},
-	{"person demo-outsider in group mlflow-admins" + byNobody + "; may administer MLflow", put(func(h keycloakEditor) string {
+	{"user demo-outsider in group mlflow-admins" + byNobody + "; may administer MLflow", put(func(h keycloakEditor) string {
 		return h.user("demo-outsider") + h.group("mlflow-admins")
 	}, nothing, http.MethodDelete)},
-	{"person demo-outsider" + byNobody + "; has roles of realm-management (view-users)", gives(func(h keycloakEditor) string { return h.user("demo-outsider") })},
+	{"user demo-outsider" + byNobody + "; has roles of realm-management (view-users)", gives(func(h keycloakEditor) string { return h.user("demo-outsider") })},
 	{"realm roles realm extra" + byNobody, func(h keycloakEditor) func() {
 		h.post("/roles", map[string]any{"name": "extra"})
 		return func() { h.send(http.MethodDelete, "/roles/extra", nil) }

@@ -40,12 +40,12 @@ func namesMistakes(t *testing.T, s *servers, l *lab) {
 			right := s.secret(t, "keycloak")
 			s.writes(t, "keycloak", newSecret())
 			t.Cleanup(func() { s.writes(t, "keycloak", right) })
-		}, []string{"postgres.external: database keycloak", "password authentication failed", "passwordFiles.keycloak holds another password"}},
+		}, []string{"postgres.external: database keycloak", "password authentication failed", "passwordFiles.keycloak does not contain the password"}},
 		"no database": {func(t *testing.T) {
 			s.makes(t, "none_")
 			s.sql(t, "postgres", "drop database none_mlflow_auth;")
 			settings(`prefix: ""`, `prefix: none_`)(t)
-		}, []string{"postgres.external: database none_mlflow_auth", "does not exist: make it", "docs/how-to/external-services.md"}},
+		}, []string{"postgres.external: database none_mlflow_auth", "does not exist: create it", "docs/how-to/external-services.md"}},
 		"not UTF8": {func(t *testing.T) {
 			s.makes(t, "latin_", "ENCODING 'UTF8'", "ENCODING 'LATIN1' LOCALE 'C'")
 			settings(`prefix: ""`, `prefix: latin_`)(t)
@@ -55,13 +55,13 @@ func namesMistakes(t *testing.T, s *servers, l *lab) {
 			right := s.secret(t, "redis")
 			s.writes(t, "redis", newSecret())
 			t.Cleanup(func() { s.writes(t, "redis", right) })
-		}, []string{"redis.external: ", "passwordFile holds another password"}},
-		"no bucket": {settings("bucket: artifacts", "bucket: nothing-here"), []string{"artifacts.s3: s3://nothing-here", "make the bucket"}},
+		}, []string{"redis.external: ", "passwordFile does not contain the password"}},
+		"no bucket": {settings("bucket: artifacts", "bucket: nothing-here"), []string{"artifacts.s3: s3://nothing-here", "create the bucket"}},
 		"another key": {func(t *testing.T) {
 			right := s.secret(t, "s3")
 			s.writes(t, "s3", newSecret())
 			t.Cleanup(func() { s.writes(t, "s3", right) })
-		}, []string{"artifacts.s3: ", "secretKeyFile holds another key"}},
+		}, []string{"artifacts.s3: ", "secretKeyFile does not contain the key"}},
 		"an authority that nobody knows": {
 			settings("mlflow: "+s.mlflow, "mlflow: "+s.untrusting),
 			[]string{"postgres.external: ", "redis.external: ", "artifacts.s3: ", "do not know the authority"},

@@ -224,7 +224,7 @@ func TestAStackWithExternalData(t *testing.T) {
 		require.Len(t, passing, 1, "what goes through the server")
 		_, err := openEngine(t).API().VolumeInspect(t.Context(), passing[0])
 		require.True(t, errdefs.IsNotFound(err), "got %v, want the volume to be gone with its container", err)
-		require.Contains(t, got.stderr, "not touched: databases mlflow, mlflow_auth and keycloak at "+s.address)
+		require.Contains(t, got.stderr, "not changed: databases mlflow, mlflow_auth and keycloak at "+s.address)
 		require.Empty(t, things(t, l.name))
 		l.must(t, "up")
 		again, err := l.outputs(t.Context())
@@ -240,7 +240,7 @@ func TestAStackWithExternalData(t *testing.T) {
 		require.Equal(t, "1", s.sql(t, "mlflow", "select count(*) from experiments where experiment_id = "+logged.experiment))
 		require.Equal(t, "1", s.sql(t, "keycloak", "select count(*) from realm where name = 'mlflow'"))
 
-		refused(t, l, "its database was made with another root secret", "drop the database there and create it again")
+		refused(t, l, "its database was created with another root secret", "drop the database there and create it again")
 	})
 }
 
@@ -268,14 +268,14 @@ func TestDataThatMovesToExternalServicesStaysWhereItWas(t *testing.T) {
 
 	got := l.must(t, "up")
 
-	require.Contains(t, got.stderr, "not the stack's any more: volumes "+strings.Join(left, ", "))
+	require.Contains(t, got.stderr, "no longer part of the stack: volumes "+strings.Join(left, ", "))
 	require.ElementsMatch(t, left, things(t, l.name)["volumes"])
 	require.Len(t, things(t, l.name)["containers"], 3)
 	require.Contains(t, l.must(t, "up", "--no-verify").stderr, "no change")
 
 	// What is in an old volume is as old as the move: nobody goes back to it unaware.
 	require.NoError(t, os.WriteFile(l.file, text, 0o600))
-	refused(t, l, "from before its data was moved to an external service", "docker volume rm")
+	refused(t, l, "because its data was moved to an external service", "docker volume rm")
 
 	require.NoError(t, os.WriteFile(l.file, append(text, s.settings("moved_")...), 0o600))
 	l.must(t, "up", "--no-verify") // without the protection

@@ -148,7 +148,7 @@ func TestEveryUndeclaredPrivilegeIsNamedByDriftAndDoctorAndNothingElseIs(t *test
 	nested := h.one(h.group("mlflow-users")+"/children", "name", "mlflow-admins")
 	back = append(back, func() { h.send(http.MethodDelete, "/groups/"+nested, nil) })
 	h.send(http.MethodPut, h.user("demo-member")+"/groups/"+nested, nil)
-	want = append(want, "person demo-member in group mlflow-users/mlflow-admins", "realm groups mlflow-users")
+	want = append(want, "user demo-member in group mlflow-users/mlflow-admins", "realm groups mlflow-users")
 	findings = append(findings, "nested-admin-group")
 
 	got, err := l.run(t.Context(), "drift")

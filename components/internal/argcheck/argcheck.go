@@ -1,5 +1,5 @@
-// Package argcheck collects what is wrong with a component's arguments, so that
-// all of it is reported at once.
+// Package argcheck collects the mistakes in a component's arguments, so that all of them
+// are reported at once.
 package argcheck
 
 import (

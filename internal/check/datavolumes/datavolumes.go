@@ -1,5 +1,5 @@
-// Package datavolumes finds data volumes that are not those of the stack's state: an MLflow
-// over one of them is younger than its state, and has nothing of what was stored before.
+// Package datavolumes finds data volumes that are not those of the stack's state: an
+// MLflow on one of them lacks all data that was stored before.
 package datavolumes
 
 import (

@@ -1,10 +1,10 @@
-// Package drift compares what exists with what the program and the settings want. It
-// changes nothing, not even the state.
+// Package drift compares the actual state with what the program and the settings want. It
+// changes nothing, not even the Pulumi state.
 //
 // Each check compares one place: the resources that Pulumi manages, and what Pulumi does
-// not see because it compares only what it made: members of groups, objects on the host
-// and in the realm, and privileges inside MLflow and Postgres. How a place is read is the
-// caller's part; this package decides what can be compared, and what a difference means.
+// not see because it compares only what it created: members of groups, objects on the host
+// and in the realm, and privileges inside MLflow and Postgres. The caller reads the
+// places; this package decides what can be compared, and what a difference means.
 //
 // A place that could not be compared is never reported as free of drift.
 package drift

@@ -121,8 +121,8 @@ func TestAServiceThatAnUpdateWouldRecreateIsNotAsked(t *testing.T) {
 	}
 }
 
-func TestAMemberOfAnExclusiveGroupIsReportedOnce(t *testing.T) {
-	eve, mel := "person eve in group admins", "person mel in group admins"
+func TestAMemberOfAManagedGroupIsReportedOnce(t *testing.T) {
+	eve, mel := "user eve in group admins", "user mel in group admins"
 	f := &fake{found: map[check.ID][]check.Finding{
 		Members: {{ID: realmusers.MemberUnlisted, Cause: eve, Fix: check.UpCommand}},
 		Realm:   {{ID: realmbaseline.AdminUndeclared, Cause: eve}, {ID: realmbaseline.AdminUndeclared, Cause: mel}},

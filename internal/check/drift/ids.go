@@ -33,9 +33,9 @@ const (
 
 // about says what each check compares.
 var about = map[check.ID]string{
-	Volumes:    "The data volumes are those of the state. Over other data no comparison would mean anything, so none follows.",
+	Volumes:    "The data volumes are those of the state. On other data, a comparison would be meaningless, so the other checks do not run.",
 	Resources:  "Every resource of the Pulumi program is as the settings want it, after Pulumi has read the actual state.",
-	Members:    "No user is in an exclusive group who is not listed for it.",
+	Members:    "Managed groups contain only users that the settings list.",
 	Host:       "The host has no container, network or volume around the stack that is not in its state.",
 	Realm:      "The realm differs from a fresh one only by what the program and the settings create.",
 	Privileges: "Nothing has power in MLflow, Postgres or the realm that the settings do not declare.",
@@ -50,7 +50,7 @@ var meanings = map[check.ID]string{
 	ContainerUnmanaged:                "A container has the deployment's label or is on its networks, and is not in the state.",
 	NetworkUnmanaged:                  "A network has the deployment's label or one of its containers, and is not in the state.",
 	VolumeUnmanaged:                   "A volume has the deployment's label, and is not in the state.",
-	realmusers.MemberUnlisted:         "A user is in an exclusive group, and the settings do not list them for it.",
+	realmusers.MemberUnlisted:         "A user is in a managed group, and the settings do not list them for it.",
 	realmbaseline.ObjectUnmanaged:     "The realm has an object that neither the stack nor a fresh Keycloak creates.",
 	realmbaseline.ObjectChanged:       "An object or a setting of the realm was changed manually.",
 	realmbaseline.ObjectMissing:       "An object of a fresh realm was deleted.",
@@ -63,7 +63,7 @@ var meanings = map[check.ID]string{
 	privilege.PatternID:               "MLflow has a permission pattern that no setting declares.",
 	privilege.PostgresRole:            "Postgres has a role that is not one of the stack's, or has more rights than the stack gives it.",
 	privilege.NestedGroup:             "A nested group with the name of the administrators' group makes administrators.",
-	privilege.ArtifactsMode:           "The folder of artifacts is open to other users of the container's host.",
+	privilege.ArtifactsMode:           "The artifact directory is accessible to other users of the container's host.",
 }
 
 // Meanings are the IDs of all findings with what each means.

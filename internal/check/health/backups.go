@@ -16,7 +16,7 @@ const late = time.Hour
 func (d *doctor) checkSnapshots(ctx context.Context) ([]Finding, error) {
 	status, err := backup.Client{Docker: d.docker, Container: d.container(Backup)}.Status(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("ask about snapshots: %w", err)
+		return nil, fmt.Errorf("read the snapshots: %w", err)
 	}
 	return d.judgeSnapshots(status), nil
 }

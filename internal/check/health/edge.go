@@ -156,7 +156,7 @@ func (d *doctor) judgePublic(host string, own, public *x509.Certificate) []Findi
 		return nil
 	}
 	return []Finding{{
-		ID: Intercepted, Component: Edge, Summary: "whoever opens " + host + " gets another certificate than the edge's: the name resolves to another server, or the connection is intercepted",
+		ID: Intercepted, Component: Edge, Summary: "clients of " + host + " get another certificate than the edge's: the name resolves to another server, or the connection is intercepted",
 		Got: "one of " + public.Issuer.String(), Wanted: "the edge's, of " + own.Issuer.String(), Cause: "the network between, or the DNS record of " + host,
 		Fix: fmt.Sprintf("getent hosts %s # and compare with this machine's addresses", host),
 	}}

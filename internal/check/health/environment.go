@@ -16,7 +16,7 @@ type effect struct {
 // is "environment".
 var effects = map[string]effect{
 	"OIDC_ISSUER":                        {Issuer, "every login is refused: the issuer in tokens is another"},
-	"OIDC_DISCOVERY_URL":                 {DiscoveryURL, "MLflow looks for Keycloak at the wrong place"},
+	"OIDC_DISCOVERY_URL":                 {DiscoveryURL, "MLflow uses the wrong address of Keycloak"},
 	"OIDC_CLIENT_ID":                     {ClientID, "Keycloak says that it does not know the client"},
 	"OIDC_CLIENT_SECRET":                 {ClientSecret, "Keycloak refuses MLflow after the login form"},
 	"OIDC_REDIRECT_URI":                  {RedirectURI, "Keycloak refuses to redirect back to MLflow after the login form"},

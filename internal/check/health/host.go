@@ -24,7 +24,7 @@ func (d *doctor) checkHost(ctx context.Context) (found []Finding, err error) {
 	info, failed := d.docker.API().Info(ctx)
 	switch there, wrong := time.Parse(time.RFC3339Nano, info.SystemTime); {
 	case failed != nil:
-		err = fmt.Errorf("ask Docker about its host: %w", failed)
+		err = fmt.Errorf("read the Docker host's data: %w", failed)
 	case wrong != nil:
 		err = fmt.Errorf("the clock of Docker's host: %w", wrong)
 	default:
@@ -106,7 +106,7 @@ func (d *doctor) judgeSpace(component Component, f folder, df string) ([]Finding
 	}
 	name := d.container(component)
 	full := Finding{
-		ID: DiskFull, Component: Host, Summary: fmt.Sprintf("there is no room left in %s of %s", f.path, name),
+		ID: DiskFull, Component: Host, Summary: fmt.Sprintf("%s of %s is full", f.path, name),
 		Got: fmt.Sprintf("%d MiB free of %d", free>>10, size>>10), Wanted: fmt.Sprintf("at least %d MiB", least>>10),
 		Cause: "the host's disk, where Docker keeps its volumes", Fix: "docker image prune --force",
 	}

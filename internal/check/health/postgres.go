@@ -34,7 +34,7 @@ func (d *doctor) checkPostgres(ctx context.Context) ([]Finding, error) {
 	name := d.container(Postgres)
 	out, err := d.exec(ctx, name, append(strings.Fields(inPostgres), "--no-align", "--tuples-only", "--command="+rolesQuery))
 	if err != nil {
-		return nil, fmt.Errorf("ask Postgres about its roles: %w", err)
+		return nil, fmt.Errorf("read the roles of Postgres: %w", err)
 	}
 	written := d.Environments[name]
 	wanted := strings.Fields(written["POSTGRES_DATABASES"])

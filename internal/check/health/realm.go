@@ -184,7 +184,7 @@ func (d *doctor) judgeMappers(c *gocloak.Client) (found []Finding) {
 	}
 	for _, in := range []string{"id.token.claim", "access.token.claim", "userinfo.token.claim"} {
 		if config[in] != "true" {
-			add(GroupsClaimNotInToken, "groups are left out where MLflow looks for them", in+" "+orNone(config[in]), in+" true", "groups")
+			add(GroupsClaimNotInToken, "groups are not in the token that MLflow reads", in+" "+orNone(config[in]), in+" true", "groups")
 			break
 		}
 	}

@@ -124,7 +124,7 @@ func judgeStore(seen stored) error {
 	case !seen.Kept:
 		return check.Mismatch("another content than was written", "the same")
 	case seen.Public:
-		return check.Mismatch("an artifact, asked for without a key", "a refusal: only MLflow decides who reads what")
+		return check.Mismatch("an artifact, requested without a key", "a refusal: only MLflow decides who reads what")
 	case !seen.Gone:
 		return check.Mismatch("an object that still exists after it was deleted", "no object")
 	}

@@ -118,7 +118,7 @@ func (p *proof) checkAdminRoute(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if err := scenario.ExpectStatus(page.Status, who.wanted, "the list of all people, asked for by "+who.Username); err != nil {
+		if err := scenario.ExpectStatus(page.Status, who.wanted, "the list of all users, requested by "+who.Username); err != nil {
 			return "", err
 		}
 	}

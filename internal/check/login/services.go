@@ -73,7 +73,7 @@ func (p *proof) cachedDecisions(ctx context.Context) (keys, mine int, said strin
 		return 0, 0, "", err
 	}
 	if page.Status != http.StatusOK && page.Status != http.StatusForbidden {
-		return 0, 0, "", check.Mismatch(fmt.Sprintf("%d for the default experiment, asked for by the member", page.Status), "200 or 403, a decision")
+		return 0, 0, "", check.Mismatch(fmt.Sprintf("%d for the default experiment, requested by the member", page.Status), "200 or 403, a decision")
 	}
 	out, err := p.redis(ctx, scan)
 	if err != nil {

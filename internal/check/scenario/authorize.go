@@ -27,7 +27,7 @@ func judgeAuthorize(q url.Values, clientID, site string) error {
 		}
 	}
 	if !challenge.MatchString(q.Get("code_challenge")) {
-		return check.Mismatch("a code_challenge that is no SHA-256", "43 characters of base64url")
+		return check.Mismatch("a code_challenge that is not a SHA-256", "43 characters of base64url")
 	}
 	for _, name := range []string{"state", "nonce"} {
 		if len(q.Get(name)) < 16 {
@@ -73,7 +73,7 @@ func (s *Scenario) request(verifier string) url.Values {
 func (s *Scenario) ask(ctx context.Context, b *browser.Browser, query url.Values) (*browser.Page, error) {
 	page, err := b.Fetch(ctx, http.MethodGet, s.public.Authorization+"?"+query.Encode(), http.Header{"Accept": {"text/html"}}, nil)
 	if err != nil {
-		return nil, fmt.Errorf("ask Keycloak for a login: %w", err)
+		return nil, fmt.Errorf("request a login from Keycloak: %w", err)
 	}
 	return page, nil
 }

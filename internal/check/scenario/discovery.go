@@ -30,7 +30,7 @@ func (s *Scenario) CheckDiscovery(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("from this host: %w", err)
 	}
-	if err := ExpectStatus(page.Status, http.StatusOK, "the discovery document, asked for from this host"); err != nil {
+	if err := ExpectStatus(page.Status, http.StatusOK, "the discovery document, requested from this host"); err != nil {
 		return "", err
 	}
 	var outside Discovery

@@ -15,7 +15,7 @@ import (
 func Forge(token string, header, change map[string]any, sign func(signed string) string) (string, error) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
-		return "", errors.New("the token is no signed JWT: it does not have three parts")
+		return "", errors.New("the token is not a signed JWT: it does not have three parts")
 	}
 	if header != nil {
 		encoded, err := encodeSegment(header)

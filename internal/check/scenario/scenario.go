@@ -1,8 +1,8 @@
-// Package scenario is a stay at a running stack with users made for it: how they log in as
-// a browser does, the tokens they get, the sessions that must end. More than one suite of
-// checks uses it, and so do the checks that two suites share.
+// Package scenario gives checks a session on a running stack with temporary users: they
+// log in as a browser does, get tokens, and have sessions that must end. Several suites of
+// checks use it, and it has the checks that two suites share.
 //
-// A scenario leaves nothing behind: sessions are ended, and the users that it made are
+// A scenario leaves nothing behind: sessions are ended, and the users that it created are
 // deleted, also after a failure or an interrupt. No secret reaches a result.
 package scenario
 

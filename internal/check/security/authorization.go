@@ -151,9 +151,9 @@ func (c *suite) readOthers(ctx context.Context) (string, error) {
 	}
 	const least = 20
 	if proved < least {
-		return "", check.NotRun(fmt.Errorf("only %d requests showed the owner their own things, wanted %d", proved, least))
+		return "", check.NotRun(fmt.Errorf("only %d requests returned the owner's objects, wanted %d", proved, least))
 	}
-	return fmt.Sprintf("%d requests show the owner their things and nobody else", proved), nil
+	return fmt.Sprintf("%d requests return the objects to their owner only", proved), nil
 }
 
 // changes are in an order in which the owner may make each after the other.

@@ -53,7 +53,7 @@ type probeResult struct{ Who, Answer string }
 func (c *suite) knock(ctx context.Context, service string, refusals ...string) (string, error) {
 	var all []probeResult
 	if err := c.inMLflow(ctx, probe.DefaultCredentials, "", &all, service); err != nil {
-		return "", check.NotRun(fmt.Errorf("ask %s from %s: %w", service, c.stack.MLflow.Container, err))
+		return "", check.NotRun(fmt.Errorf("connect to %s from %s: %w", service, c.stack.MLflow.Container, err))
 	}
 	return judgeKnocks(service, all, refusals)
 }
@@ -68,20 +68,20 @@ func judgeKnocks(service string, all []probeResult, refusals []string) (string, 
 		case k.Answer == "in":
 			in = append(in, k.Who)
 		case !slices.ContainsFunc(refusals, func(words string) bool { return strings.Contains(k.Answer, words) }):
-			strange = fmt.Errorf("%s says %q to %s, which is no refusal", service, k.Answer, k.Who)
+			strange = fmt.Errorf("%s answers %q to %s, which is not a refusal", service, k.Answer, k.Who)
 		default:
 			refused++
 		}
 	}
 	switch {
 	case len(in) > 0:
-		return "", check.Mismatch(fmt.Sprintf("%s lets in %s", service, strings.Join(in, ", ")), "a refusal")
+		return "", check.Mismatch(fmt.Sprintf("%s accepts %s", service, strings.Join(in, ", ")), "a refusal")
 	case strange != nil:
 		return "", check.NotRun(strange)
 	case !proper:
 		return "", check.NotRun(errors.New(service + " does not take its own password"))
 	case refused == 0:
-		return "", check.NotRun(errors.New("nobody knocked at " + service))
+		return "", check.NotRun(errors.New("no connection was tried to " + service))
 	}
 	return fmt.Sprintf("%s refuses %d attempts and takes its own password", service, refused), nil
 }

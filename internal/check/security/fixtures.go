@@ -99,12 +99,12 @@ func (c *suite) made(ctx context.Context, token, path string, body, into any) er
 func (c *suite) theirs(ctx context.Context) (owner, thief *fixtures, err error) {
 	if c.ownerThings == nil {
 		if c.ownerThings, err = c.makeThings(ctx, c.ownerToken); err != nil {
-			return nil, nil, check.NotRun(fmt.Errorf("make the owner's things: %w", err))
+			return nil, nil, check.NotRun(fmt.Errorf("create the owner's objects: %w", err))
 		}
 	}
 	if c.thiefThings == nil {
 		if c.thiefThings, err = c.makeThings(ctx, c.thiefToken); err != nil {
-			return nil, nil, check.NotRun(fmt.Errorf("make the thief's things: %w", err))
+			return nil, nil, check.NotRun(fmt.Errorf("create the attacker's objects: %w", err))
 		}
 	}
 	return c.ownerThings, c.thiefThings, nil

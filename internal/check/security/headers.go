@@ -208,5 +208,5 @@ func (c *suite) forgedForwarded(ctx context.Context) (string, error) {
 			return "", check.Mismatch("the attacker's name in Keycloak's own addresses, with "+name, "the stack's")
 		}
 	}
-	return fmt.Sprintf("%d headers change neither who asks nor where a login goes", len(all)), nil
+	return fmt.Sprintf("%d headers change neither the user nor the target of a login", len(all)), nil
 }

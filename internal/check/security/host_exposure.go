@@ -113,7 +113,7 @@ func (c *suite) openPorts(ctx context.Context) (string, error) {
 				knock = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 			}
 			if !reached(ctx, netip.AddrPortFrom(knock, port.PublicPort)) {
-				return "", check.NotRun(fmt.Errorf("%s answers nobody at its own %s:%d", name, knock, port.PublicPort))
+				return "", check.NotRun(fmt.Errorf("%s does not answer at its own %s:%d", name, knock, port.PublicPort))
 			}
 			if name == edge {
 				continue
@@ -134,7 +134,7 @@ func (c *suite) openPorts(ctx context.Context) (string, error) {
 		return "", check.Mismatch(strings.Join(open, ", ")+", which other machines reach", "127.0.0.1 alone")
 	}
 	if ports == 0 {
-		return "", check.NotRun(errors.New("no container publishes a port, so nobody can reach the stack"))
+		return "", check.NotRun(errors.New("no container publishes a port, so the stack is not reachable"))
 	}
 	return fmt.Sprintf("%d published ports: other machines reach none past the edge", ports), nil
 }

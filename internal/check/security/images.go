@@ -124,7 +124,7 @@ func searchImages(saved io.Reader, all []secret) (leaks []string, length int64, 
 		leaks, length, control = append(leaks, last.leaks...), length+last.length, control || last.control
 	}
 	if !control {
-		return nil, 0, fmt.Errorf("no layer names %s, so what was read is no image", markerOfImage)
+		return nil, 0, fmt.Errorf("no layer names %s, so what was read is not an image", markerOfImage)
 	}
 	return leaks, length, nil
 }

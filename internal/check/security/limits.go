@@ -93,7 +93,7 @@ func (c *suite) heavySearch(ctx context.Context) (string, error) {
 			return "", check.NotRun(err)
 		}
 		if strings.Contains(log, "terminating any other active server processes") {
-			return "", check.Mismatch("Postgres cut everybody's connections", "a query that fails alone")
+			return "", check.Mismatch("Postgres ended the connections of all clients", "a query that fails alone")
 		}
 	}
 	return fmt.Sprintf("%d conditions, and %d sort keys, are refused", manyConditions, manyConditions), small()

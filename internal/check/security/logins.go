@@ -150,11 +150,11 @@ func (c *suite) loginCSRF(ctx context.Context) (string, error) {
 			return "", err
 		}
 		if who != "" {
-			return "", check.Mismatch("a browser that is signed in as "+who+", whose login began in another browser", "nobody")
+			return "", check.Mismatch("a browser that is signed in as "+who+", whose login began in another browser", "no signed-in user")
 		}
 	}
 	c.used, err = c.logInAgain(ctx)
-	return "nobody is signed in by the end of another's login", check.NotRun(err)
+	return "a login that began in another browser signs in no user", check.NotRun(err)
 }
 
 // logInAgain is a login of the owner in their own browser, to its end, whose address it returns.
@@ -193,7 +193,7 @@ func (c *suite) replayedCallback(ctx context.Context) (string, error) {
 			return "", err
 		}
 		if who != "" {
-			return "", check.Mismatch(fmt.Sprintf("a session of %s by a used login in %s", who, where), "nobody who is signed in")
+			return "", check.Mismatch(fmt.Sprintf("a session of %s by a used login in %s", who, where), "no signed-in user")
 		}
 	}
 	_, err = c.logInAgain(ctx)

@@ -45,13 +45,13 @@ func (c *suite) leaver(ctx context.Context, role string) (*offboardedUser, error
 		Token string `json:"token"`
 	}
 	if err := json.Unmarshal(page.Body, &issued); err != nil || issued.Token == "" {
-		return nil, fmt.Errorf("got %d and no token for a member who asks for a personal one", page.Status)
+		return nil, fmt.Errorf("got %d and no token for a member who requests a personal token", page.Status)
 	}
 	l := &offboardedUser{Person: who, basic: http.Header{
 		"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte(who.Email+":"+issued.Token))},
 	}}
 	if in, err := c.tokenTaken(ctx, l); err != nil || !in {
-		return nil, errors.Join(errors.New("a personal token that was just issued is not taken"), err)
+		return nil, errors.Join(errors.New("a personal token that was just issued is refused"), err)
 	}
 	return l, nil
 }
@@ -93,7 +93,7 @@ func (c *suite) leave(ctx context.Context, role, what string, end func(context.C
 		case !in:
 			return fmt.Sprintf("no new login; session and personal token ended within %s, at most %s", time.Since(began).Round(time.Second), within), nil
 		case time.Since(began) > within:
-			return "", check.Mismatch("a personal token that is taken "+within.String()+" after the person "+what, "a refusal")
+			return "", check.Mismatch("a personal token that is accepted "+within.String()+" after the user "+what, "a refusal")
 		}
 		if err := pause(ctx); err != nil {
 			return "", err
@@ -111,7 +111,7 @@ func (c *suite) leftGroup(ctx context.Context) (string, error) {
 	return c.leave(ctx, "left", "is in no group", func(ctx context.Context, client *admin.Client, who *offboardedUser) error {
 		groups, err := client.GetUserGroups(ctx, client.Token, c.stack.Realm.Name, who.ID, gocloak.GetGroupsParams{})
 		if err == nil && len(groups) == 0 {
-			err = errors.New("the person is in no group")
+			err = errors.New("the user is in no group")
 		}
 		for _, group := range groups {
 			err = errors.Join(err, client.DeleteUserFromGroup(ctx, client.Token, c.stack.Realm.Name, who.ID, gocloak.PString(group.ID)))
@@ -134,7 +134,7 @@ func change(ctx context.Context, client *admin.Client, realm, id string, how fun
 func (c *suite) expectOut(ctx context.Context, who *scenario.Person, what string) error {
 	in, err := c.visit.CanLogIn(ctx, who)
 	if err == nil && in {
-		err = check.Mismatch("a new session for a person who "+what, "a refusal")
+		err = check.Mismatch("a new session for a user who "+what, "a refusal")
 	}
 	return err
 }

@@ -90,7 +90,7 @@ func (c *suite) traversal(ctx context.Context) (string, error) {
 			}
 		}
 	}
-	return fmt.Sprintf("%d paths lead nowhere", tried), nil
+	return fmt.Sprintf("%d paths return no file", tried), nil
 }
 
 // borrowed lets the thief's own things lie where others' files are.

@@ -113,7 +113,7 @@ func (c *suite) quickLockout(ctx context.Context) (string, error) {
 	}
 	status, err := client.GetUserBruteForceDetectionStatus(ctx, client.Token, c.stack.Realm.Name, who.ID)
 	if err != nil {
-		return "", check.NotRun(fmt.Errorf("ask Keycloak for the failures of a person: %w", err))
+		return "", check.NotRun(fmt.Errorf("read the login failures that Keycloak counts: %w", err))
 	}
 	if failures := gocloak.PInt(status.NumFailures); failures < len(wrong) {
 		return "", check.NotRun(fmt.Errorf("failures that Keycloak counts: %d, wanted %d", failures, len(wrong)))
@@ -126,9 +126,9 @@ func (c *suite) quickLockout(ctx context.Context) (string, error) {
 		return "", check.NotRun(fmt.Errorf("two wrong passwords took %s, wanted less than %s", took.Round(time.Millisecond), quickly))
 	}
 	if !in {
-		return "", check.Mismatch("a person who is locked out by two wrong passwords within "+took.Round(time.Millisecond).String(), "a login with the right one")
+		return "", check.Mismatch("a user who is locked by two wrong passwords within "+took.Round(time.Millisecond).String(), "a login with the right one")
 	}
-	return "two quick wrong passwords lock nobody out", nil
+	return "two quick wrong passwords lock no user", nil
 }
 
 func errRefused(in bool) error {
@@ -176,5 +176,5 @@ func (c *suite) nestedGroup(ctx context.Context) (said string, err error) {
 			return "who is in a nested group of that name is named: " + u.Resource, nil
 		}
 	}
-	return "", check.Mismatch("a person in a nested group with the name of the administrators' group whom nothing names", "a finding of `drift` and `doctor`")
+	return "", check.Mismatch("an unreported user in a nested group with the name of the administrators' group", "a finding of `drift` and `doctor`")
 }

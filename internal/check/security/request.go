@@ -57,7 +57,7 @@ func (a response) into(v any) error {
 		return fmt.Errorf("got %d, wanted 200", a.status)
 	}
 	if err := json.Unmarshal([]byte(a.body), v); err != nil {
-		return errors.New("the answer is no JSON of the kind that was wanted")
+		return errors.New("the answer is not the wanted JSON")
 	}
 	return nil
 }
@@ -74,7 +74,7 @@ func (c *suite) ask(ctx context.Context, q request) (response, error) {
 	bare, _, _ := strings.Cut(q.url, "?")
 	r, err := http.NewRequestWithContext(ctx, q.method, q.url, bytes.NewReader(payload))
 	if err != nil {
-		return response{}, fmt.Errorf("%s is no address", bare)
+		return response{}, fmt.Errorf("%s is not an address", bare)
 	}
 	if q.stream != nil {
 		r.Body, r.ContentLength, r.GetBody = q.stream, q.length, nil

@@ -156,7 +156,7 @@ func (c *suite) routesInside(ctx context.Context) (string, error) {
 		Name: c.newContainer(), Image: seen.Image, Network: network, Within: sweepTime,
 	}, input)
 	if err != nil {
-		return "", check.NotRun(fmt.Errorf("ask from a container on %s: %w", network, err))
+		return "", check.NotRun(fmt.Errorf("send a request from a container on %s: %w", network, err))
 	}
 	var rows [][4]any
 	if err := json.Unmarshal(said, &rows); err != nil || len(rows) != len(all)+1 {

@@ -44,7 +44,7 @@ func TestAServiceThatLetsAnyoneInWithoutItsPasswordIsAHole(t *testing.T) {
 	_, err := judgeKnocks("redis", []probeResult{no, in}, []string{"NOAUTH"})
 	require.NoError(t, err)
 	_, err = judgeKnocks("redis", []probeResult{{"nobody", "in"}, in}, []string{"NOAUTH"})
-	require.ErrorContains(t, err, "lets in nobody")
+	require.ErrorContains(t, err, "accepts nobody")
 	for _, all := range [][]probeResult{{no}, {in}, {no, {"proper", "NOAUTH"}}, {{"nobody", "Connection refused"}, in}} {
 		_, err = judgeKnocks("redis", all, []string{"NOAUTH"})
 		require.ErrorContains(t, err, "could not run")

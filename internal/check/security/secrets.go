@@ -64,7 +64,7 @@ func (c *suite) collect(ctx context.Context) ([]secret, error) {
 	}
 	const least = 8
 	if len(all) < least {
-		return nil, fmt.Errorf("%d secrets were found to look for, wanted at least %d", len(all), least)
+		return nil, fmt.Errorf("got %d secrets to search for, want at least %d", len(all), least)
 	}
 	c.secrets = all
 	return all, nil

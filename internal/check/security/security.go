@@ -1,18 +1,17 @@
 // Package security attacks a running stack of the operator's own and reports which attacks
 // were not refused.
 //
-// It attacks nothing else: addresses come from the stack's outputs alone, and a
-// transport of its own refuses every other destination before a connection is made,
-// redirects included. Every attack has a control: the same request made properly
-// succeeds, or the same search finds what was planted for it. Where the control
-// fails, the attack has shown nothing and counts as not run, which is no success.
+// It attacks only that stack: addresses come from the stack's outputs, and its transport
+// refuses every other destination before it connects, redirects included. Every attack has
+// a control: the same request made properly succeeds, or the same search finds what was
+// planted for it. If the control fails, the attack has shown nothing and counts as not
+// run, which is not a success.
 //
-// A run makes people of its own in Keycloak, logs them in, and lets them make
-// experiments, runs, models and files. All of it is removed again at the end, also
-// after a failure or an interrupt; what a killed run left behind is removed by the
-// next one that begins an hour later. Nobody's own things are touched: requests that
-// would change something name what does not exist or what the run made. No secret
-// reaches a report.
+// A run creates its own users in Keycloak, logs them in, and lets them create experiments,
+// runs, models and files. All of it is removed at the end, also after a failure or an
+// interrupt; what a killed run left is removed by the next one that begins an hour later.
+// Objects of other users are not changed: requests that would change something name
+// objects that do not exist or that the run created. No secret reaches a report.
 package security
 
 import (
@@ -138,7 +137,7 @@ func (c *suite) suite() check.Suite {
 
 // rules are those of the steps that are no attack.
 var rules = map[check.ID]report.Rule{
-	prepare: {Attack: "makes people and things of its own", Mitigation: "the stack works"},
+	prepare: {Attack: "creates its own users and objects", Mitigation: "the stack works"},
 	cleanup: {Attack: "removes all that the run made", Mitigation: "nothing is left behind"},
 }
 
@@ -183,7 +182,7 @@ func (c *suite) prepare(ctx context.Context) (string, error) {
 			return "", err
 		}
 		if err := c.visit.SignIn(ctx, made); err != nil {
-			return "", fmt.Errorf("log in the %s that was made for this run: %w", who.role, err)
+			return "", fmt.Errorf("log in the %s of this run: %w", who.role, err)
 		}
 		*who.into = made
 	}
@@ -197,7 +196,7 @@ func (c *suite) prepare(ctx context.Context) (string, error) {
 	}
 	c.beginImages(ctx)
 	c.beginCatalogue(ctx)
-	return "an administrator and two members were made for this run", nil
+	return "an administrator and two members were created for this run", nil
 }
 
 func (c *suite) cleanup(ctx context.Context) (string, error) {
@@ -231,7 +230,7 @@ func (c *suite) inMLflow(ctx context.Context, which probe.Probe, stdin string, i
 		return err
 	}
 	if json.Unmarshal(said, into) != nil {
-		return fmt.Errorf("the answer of probe %s is no JSON of the kind that was wanted", which)
+		return fmt.Errorf("the answer of probe %s is not the wanted JSON", which)
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ func (c *suite) sessionsOf(ctx context.Context, who *scenario.Person, more ...st
 	var state sessionState
 	err := c.inMLflow(ctx, probe.SessionLifetime, who.Email, &state, more...)
 	if err == nil && len(state.Left) == 0 {
-		err = errors.New("there is no session of a person who is signed in")
+		err = errors.New("a signed-in user has no session")
 	}
 	if err != nil {
 		return state, check.NotRun(fmt.Errorf("read sessions inside %s: %w", c.stack.MLflow.Container, err))

@@ -93,7 +93,7 @@ func (c *suite) takenIdentity(ctx context.Context) (said string, err error) {
 	if got.status < 400 || got.status >= 500 {
 		return "", check.Mismatch(fmt.Sprintf("%d for a member who changes their own e-mail address", got.status), "a refusal")
 	}
-	return "nobody gets an administrator's e-mail address", nil
+	return "no user gets an administrator's e-mail address", nil
 }
 
 // times is how often a cookie is shown. If connections fall to server processes by
@@ -148,5 +148,5 @@ func (c *suite) cookieAfterLogout(ctx context.Context) (string, error) {
 	if err == nil && after > 0 {
 		err = check.Mismatch(fmt.Sprintf("a copied cookie taken %d times of %d after the logout", after, times), "0")
 	}
-	return fmt.Sprintf("a copied cookie is refused %d times over connections of its own", times), err
+	return fmt.Sprintf("a copied cookie is refused %d times over new connections", times), err
 }

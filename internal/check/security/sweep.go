@@ -133,7 +133,7 @@ func (c *suite) sweepPeople(ctx context.Context) (victim, attacker *planted, err
 func showsMarkers(p *planted, seen map[kind]string) error {
 	for _, k := range []kind{kindExperiment, kindRun, kindFile, kindModel, kindPrompt, kindTrace, kindLoggedModel} {
 		if p.values[k] == "" || seen[k] == "" {
-			return fmt.Errorf("there is no %s to look for", k)
+			return fmt.Errorf("there is no %s to search for", k)
 		}
 	}
 	for _, k := range slices.Sorted(maps.Keys(seen)) {

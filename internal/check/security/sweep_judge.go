@@ -36,7 +36,7 @@ func (s *sweeper) add(what, route, how string) {
 // judge says what came of it.
 func (s *sweeper) judge(planned, tried, routes int, took time.Duration) (string, error) {
 	if len(s.found) > 0 {
-		return "", check.Mismatch(fmt.Sprintf("%s; %d of %d requests sent", listed(s.found), tried, planned), "nothing of another member's in any answer, and no change")
+		return "", check.Mismatch(fmt.Sprintf("%s; %d of %d requests sent", listed(s.found), tried, planned), "no data of another member in any answer, and no change")
 	}
 	if tried < planned {
 		return "", check.NotRun(fmt.Errorf("%d of %d requests were sent within the budget of %d requests and %d minutes", tried, planned, mostTrials, mostMinutes))
@@ -44,7 +44,7 @@ func (s *sweeper) judge(planned, tried, routes int, took time.Duration) (string,
 	if s.answered < tried*9/10 {
 		return "", check.NotRun(fmt.Errorf("only %d of %d requests were answered", s.answered, tried))
 	}
-	said := fmt.Sprintf("%d requests to %d routes and fields show and change nothing of %d kinds of things, in %.0f s of %d (at most %d requests)",
+	said := fmt.Sprintf("%d requests to %d routes and fields show and change nothing of %d kinds of objects, in %.0f s of %d (at most %d requests)",
 		s.answered, routes, len(s.before), took.Seconds(), mostMinutes*60, mostTrials)
 	if len(s.victim.absent) > 0 {
 		said += "; not made: " + strings.Join(s.victim.absent, ", ")

@@ -30,7 +30,7 @@ type pausesOutside struct{}
 type rateLimitError struct{ wait time.Duration }
 
 func (e *rateLimitError) Error() string {
-	return fmt.Sprintf("the edge's rate limit asks for a pause of %s", e.wait)
+	return fmt.Sprintf("the edge's rate limit requires a pause of %s", e.wait)
 }
 
 // newGuard takes the addresses from the stack's outputs.
@@ -39,7 +39,7 @@ func newGuard(stack outputs.Stack) (*guard, error) {
 	for _, address := range []string{stack.MLflow.URL, stack.Keycloak.URL, stack.Keycloak.AdminURL} {
 		u, err := url.Parse(address)
 		if err != nil || u.Host == "" {
-			return nil, fmt.Errorf("%q among the stack's outputs is no address of a service; bring the stack up", address)
+			return nil, fmt.Errorf("%q in the stack's outputs is not an address of a service; run `mlflow-sso up`", address)
 		}
 		g.origins[originOf(u)] = true
 	}

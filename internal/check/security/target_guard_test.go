@@ -103,7 +103,7 @@ func TestAnAnswerThatDoesNotComeIsSlow(t *testing.T) {
 
 func TestAStackWithoutAddressesIsNotAttacked(t *testing.T) {
 	_, err := newGuard(outputs.Stack{})
-	require.ErrorContains(t, err, "bring the stack up")
+	require.ErrorContains(t, err, "run `mlflow-sso up`")
 }
 
 func TestEveryAttackSaysWhatItTriesItsControlAndTheDefence(t *testing.T) {

@@ -123,7 +123,7 @@ func (c *suite) removeStaleMints(ctx context.Context) error {
 	for _, realm := range []string{c.stack.Realm.Name, masterRealm} {
 		found, err := client.GetClients(ctx, client.Token, realm, gocloak.GetClientsParams{ClientID: gocloak.StringP(namePrefix), Search: gocloak.BoolP(true)})
 		if err != nil {
-			return fmt.Errorf("look for clients of earlier runs in realm %s: %w", realm, err)
+			return fmt.Errorf("find clients of earlier runs in realm %s: %w", realm, err)
 		}
 		for _, old := range found {
 			if !isStaleMint(gocloak.PString(old.ClientID), time.Now()) {

@@ -121,5 +121,5 @@ func (c *suite) spooledBody(ctx context.Context) (string, error) {
 			return "", check.Mismatch(fmt.Sprintf("%d bytes of an anonymous body to %s on the disk", kept-before, path), "none")
 		}
 	}
-	return fmt.Sprintf("nothing of an anonymous body to %d public routes is on the disk", len(tried)), nil
+	return fmt.Sprintf("no anonymous body to %d public routes is stored on disk", len(tried)), nil
 }

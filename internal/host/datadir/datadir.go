@@ -58,7 +58,7 @@ func makeTop(dir string) error {
 		return err
 	}
 	if mode := found.Mode().Perm(); mode&0o022 != 0 {
-		return fmt.Errorf("%s has mode %04o, so that others may write to it; run chmod go-w on it", dir, mode)
+		return fmt.Errorf("%s has mode %04o, so other users can write to it; run chmod go-w on it", dir, mode)
 	}
 	return nil
 }
@@ -104,7 +104,7 @@ func passwdHome() (string, error) {
 		return "", fmt.Errorf("the user's passwd entry cannot be read: %w", err)
 	}
 	if who.HomeDir == "" {
-		return "", errors.New("the user's passwd entry names none")
+		return "", errors.New("the user's passwd entry has none")
 	}
 	return who.HomeDir, nil
 }

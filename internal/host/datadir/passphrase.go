@@ -29,7 +29,7 @@ func (h Home) EnsurePassphrase() error {
 		return fmt.Errorf("passphrase: %w", err)
 	}
 	if err := makePassphrase(path); err != nil {
-		return fmt.Errorf("make the passphrase file: %w", err)
+		return fmt.Errorf("create the passphrase file: %w", err)
 	}
 	return nil
 }
@@ -37,9 +37,9 @@ func (h Home) EnsurePassphrase() error {
 func usable(path string, found fs.FileInfo) error {
 	switch {
 	case !found.Mode().IsRegular() || found.Size() == 0:
-		return fmt.Errorf("passphrase file %s is empty or no file; put back the one that the stacks were made with, or remove it if there are none", path)
+		return fmt.Errorf("passphrase file %s is empty or not a file; restore the one with which the stacks were created, or delete it if there are no stacks", path)
 	case found.Mode().Perm()&0o077 != 0:
-		return fmt.Errorf("passphrase file %s has mode %04o, so that others may read it; run chmod 0600 on it", path, found.Mode().Perm())
+		return fmt.Errorf("passphrase file %s has mode %04o, so other users can read it; run chmod 0600 on it", path, found.Mode().Perm())
 	}
 	return nil
 }

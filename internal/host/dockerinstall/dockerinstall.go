@@ -72,7 +72,7 @@ func provide(ctx context.Context, s *progress.Step, logFile string) (*engine.Eng
 		return nil, fmt.Errorf("dockerd is installed but does not run, and this is user %d and not root; "+
 			"run this as root, or ask an administrator to start it (systemctl start docker)", user)
 	}
-	s.Say("waiting for the end of the one that was here")
+	s.Say("waiting for the previous daemon to end")
 	awaitEnd(ctx, pidFile, endWithin)
 	var failures []error
 	for _, way := range strategies(logFile) {

@@ -1,5 +1,5 @@
-// Package machine makes this machine ready to run stacks: Docker, Pulumi with its plugins, and
-// the base image, each only as far as it is missing.
+// Package machine prepares this machine to run stacks: it installs Docker, Pulumi with its
+// plugins, and the base image, each only if it is missing.
 package machine
 
 import (

@@ -28,7 +28,7 @@ func Find(dir string) (string, error) {
 		case err == nil && declares(string(content), Module):
 			return at, nil
 		case err != nil && !errors.Is(err, fs.ErrNotExist):
-			return "", fmt.Errorf("look for the repository: %w", err)
+			return "", fmt.Errorf("find the repository: %w", err)
 		}
 		if at == filepath.Dir(at) {
 			return "", fmt.Errorf("no go.mod of module %s in %s or above it; run this in a working copy of the repository", Module, start)

@@ -25,7 +25,7 @@ const (
 )
 
 // person names a user in a difference.
-func person(username string) string { return "person " + username }
+func person(username string) string { return "user " + username }
 
 // Admins are the users of realm master: the permanent administrator exactly where one is
 // wanted, and no temporary one whose time is over.
@@ -107,7 +107,7 @@ func (s *session) setAdmins(ctx context.Context, admin outputs.Login, found []Di
 func (s *session) allUsers(ctx context.Context) ([]*gocloak.User, error) {
 	all, err := s.api.GetUsers(ctx, s.api.Token, name, gocloak.GetUsersParams{Max: gocloak.IntP(manyPeople)})
 	if err != nil {
-		return nil, s.failed("look who is in it", err)
+		return nil, s.failed("list its users", err)
 	}
 	return all, nil
 }
@@ -124,7 +124,7 @@ func (s *session) makeAdministrator(ctx context.Context, who gocloak.User, passw
 		return "", s.failed("find the role "+adminRole, err)
 	}
 	if id, err = s.api.CreateUser(ctx, s.api.Token, name, who); err != nil {
-		return "", s.failed("make "+person(*who.Username), err)
+		return "", s.failed("create "+person(*who.Username), err)
 	}
 	if err = s.api.AddRealmRoleToUser(ctx, s.api.Token, name, id, []gocloak.Role{*role}); err != nil {
 		return id, s.failed("give "+person(*who.Username)+" the role "+adminRole, err)
@@ -154,11 +154,11 @@ func (r *Realm) UnknownAdmins(ctx context.Context) ([]string, error) {
 	}
 	roleHolders, err := s.api.GetUsersByRoleName(ctx, s.api.Token, name, adminRole, gocloak.GetUsersByRoleParams{Max: gocloak.IntP(manyPeople)})
 	if err != nil {
-		return nil, s.failed("look who has the role "+adminRole, err)
+		return nil, s.failed("list the users with role "+adminRole, err)
 	}
 	ours := "service-account-" + strings.ToLower(r.keycloak.Provider.ID)
 	if !slices.ContainsFunc(roleHolders, func(u *gocloak.User) bool { return gocloak.PString(u.Username) == ours }) {
-		return nil, fmt.Errorf("among those with the role %s in realm %s is no %s, want the one who asks; does Keycloak still report who has a role?", adminRole, name, ours)
+		return nil, fmt.Errorf("the users with role %s in realm %s do not include %s, the account of this tool; does Keycloak still list the users of a role?", adminRole, name, ours)
 	}
 	if r.keycloak.Admin.Exists() {
 		people = nil

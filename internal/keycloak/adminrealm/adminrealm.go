@@ -1,17 +1,17 @@
 // Package adminrealm configures what Keycloak creates by itself, and issues temporary
 // administrator accounts.
 //
-// Keycloak makes realm master, and in each other realm the clients and roles of its
-// administration. The project's own Pulumi provider (package provider) sets them through
-// this package, over the admin API and with the program's own service account: what an
-// anonymous client may try, how long a session lasts, what is remembered, who is in realm
-// master, which clients are disabled, what the identity sync may do, and the derived
-// passwords that were rotated. Reconciling what is as it should be changes nothing. What
-// this package does not name stays as an administrator set it.
+// Keycloak creates realm master, and in each other realm its built-in clients and roles.
+// The project's own Pulumi provider (package provider) configures them through this
+// package, over the admin API and with the program's own service account: what an
+// anonymous client may try, how long a session lasts, which events are recorded, the users
+// of realm master, which clients are disabled, what identity sync may do, and the rotated
+// passwords. Reconciling is idempotent. Settings that this package does not name stay as
+// an administrator set them.
 //
-// A temporary administrator carries the time when that ends. Whoever reconciles the realm
-// next deletes those whose time is over, so that nothing stays behind of a command that
-// was killed. Users whom an administrator made are never touched.
+// A temporary administrator carries its expiry. The next reconciliation deletes expired
+// ones, so that a killed command leaves nothing behind. Users that an administrator
+// created are never changed.
 package adminrealm
 
 import (
@@ -160,7 +160,7 @@ func (r *Realm) failed(what string, err error) error {
 	case 0:
 		return fmt.Errorf("%w; is the stack up? `mlflow-sso up` starts what has ended", err)
 	case http.StatusUnauthorized:
-		return fmt.Errorf("%w; Keycloak does not know this stack's service account: an update that was rotating its secret was interrupted, and `pulumi up` or `mlflow-sso up` completes it; or its database was made with another root secret", err)
+		return fmt.Errorf("%w; Keycloak does not know this stack's service account: an update that was rotating its secret was interrupted, and `pulumi up` or `mlflow-sso up` completes it; or its database was created with another root secret", err)
 	}
 	return err
 }

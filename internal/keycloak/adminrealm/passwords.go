@@ -92,7 +92,7 @@ func (s *session) rotatePassword(ctx context.Context, c Credential) error {
 func (s *session) marks(ctx context.Context) (id string, attributes map[string]string, err error) {
 	found, err := s.api.GetClients(ctx, s.api.Token, name, gocloak.GetClientsParams{ClientID: &s.keycloak.Provider.ID})
 	if err == nil && len(found) != 1 {
-		err = fmt.Errorf("got %d clients %s, want the one who asks", len(found), s.keycloak.Provider.ID)
+		err = fmt.Errorf("got %d clients %s, want one, that of this tool", len(found), s.keycloak.Provider.ID)
 	}
 	if err != nil {
 		return "", nil, s.failed("read the program's own client", err)

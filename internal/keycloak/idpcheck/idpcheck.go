@@ -146,7 +146,7 @@ func (a *asker) call(ctx context.Context, method, path string, body, into any) (
 		return answer.StatusCode(), text[:min(most, len(text))], nil
 	}
 	if err := json.Unmarshal(answer.Body(), into); err != nil {
-		return 0, "", fmt.Errorf("the answer is not what was asked for: %w", err)
+		return 0, "", fmt.Errorf("the answer is not the requested document: %w", err)
 	}
 	return answer.StatusCode(), "", nil
 }

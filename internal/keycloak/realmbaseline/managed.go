@@ -53,7 +53,7 @@ func (r *Realm) federatedFrom(ctx context.Context, who *gocloak.User) (string, e
 	}
 	links, err := r.api.Identities(ctx, r.stack.Realm.Name, gocloak.PString(who.ID))
 	if err != nil {
-		return "", r.failed("look where "+gocloak.PString(who.Username)+" comes from", err)
+		return "", r.failed("read the identity providers of "+gocloak.PString(who.Username), err)
 	}
 	if len(links) == 0 {
 		return "", nil

@@ -42,7 +42,7 @@ func (r *Realm) administrators(ctx context.Context) ([]check.Finding, error) {
 	}
 	members, err := r.api.GetGroupMembers(ctx, r.api.Token, of.Name, *group.ID, gocloak.GetGroupsParams{Max: gocloak.IntP(manyPeople)})
 	if err != nil {
-		return nil, r.failed("look who is in group "+of.AdminGroup, err)
+		return nil, r.failed("list the members of group "+of.AdminGroup, err)
 	}
 	unlisted, err := r.unlisted(ctx, members)
 	if err != nil {
@@ -50,11 +50,11 @@ func (r *Realm) administrators(ctx context.Context) ([]check.Finding, error) {
 	}
 	var found []check.Finding
 	for _, name := range unlisted {
-		resource := fmt.Sprintf("person %s in group %s", name, of.AdminGroup)
+		resource := fmt.Sprintf("user %s in group %s", name, of.AdminGroup)
 		found = append(found, check.Finding{
 			ID: AdminUndeclared, Component: check.Realm, Cause: resource, Summary: resource + ": " + check.Unmanaged,
 			Got: "a member of " + of.AdminGroup, Wanted: "only users that the settings name",
-			Next: "may administer MLflow; name them in `realm.administrators`, or take them out of the group " + inTheConsole,
+			Next: "may administer MLflow; name them in `realm.administrators`, or remove them from the group " + inTheConsole,
 		})
 	}
 	return found, nil
@@ -106,7 +106,7 @@ func (r *Realm) managers(ctx context.Context) ([]check.Finding, error) {
 	for _, role := range roles {
 		who, err := r.api.GetUsersByClientRoleName(ctx, r.api.Token, in, *clients[0].ID, *role.Name, gocloak.GetUsersByRoleParams{Max: gocloak.IntP(manyPeople)})
 		if err != nil {
-			return nil, r.failed("look who has the role "+*role.Name, err)
+			return nil, r.failed("list the users with role "+*role.Name, err)
 		}
 		for _, user := range who {
 			name := gocloak.PString(user.Username)
@@ -120,9 +120,9 @@ func (r *Realm) managers(ctx context.Context) ([]check.Finding, error) {
 		}
 		slices.Sort(roles)
 		found = append(found, check.Finding{
-			ID: RealmAdminUnmanaged, Component: check.Realm, Cause: "person " + name, Summary: "person " + name + ": " + check.Unmanaged,
+			ID: RealmAdminUnmanaged, Component: check.Realm, Cause: "user " + name, Summary: "user " + name + ": " + check.Unmanaged,
 			Got: "roles of " + management + ": " + strings.Join(roles, ", "), Wanted: "no such role",
-			Next: fmt.Sprintf("has roles of %s (%s); take them away %s", management, strings.Join(roles, ", "), inTheConsole),
+			Next: fmt.Sprintf("has roles of %s (%s); remove them %s", management, strings.Join(roles, ", "), inTheConsole),
 		})
 	}
 	slices.SortFunc(found, func(a, b check.Finding) int { return strings.Compare(a.Cause, b.Cause) })

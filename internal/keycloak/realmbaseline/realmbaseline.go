@@ -122,7 +122,7 @@ func (r *Realm) Differences(ctx context.Context) ([]check.Finding, error) {
 		return nil, err
 	}
 	if got.Keycloak != want.Keycloak {
-		return nil, fmt.Errorf("the baseline of a realm is of Keycloak %s, and this one is %q; use the built image, or take the baseline again (CONTRIBUTING.md, raising versions)", want.Keycloak, got.Keycloak)
+		return nil, fmt.Errorf("the realm baseline is of Keycloak %s, and this server is %q; use the built image, or write a new baseline (CONTRIBUTING.md, raising versions)", want.Keycloak, got.Keycloak)
 	}
 	if len(got.Realm) == 0 {
 		return nil, r.failed("read the export", fmt.Errorf("it is empty, want about %d values", len(want.Realm)))

@@ -33,7 +33,7 @@ type member struct {
 
 // resource is how progress and differences call them.
 func (m member) resource() string {
-	return fmt.Sprintf("person %s in group %s", gocloak.PString(m.who.Username), m.group)
+	return fmt.Sprintf("user %s in group %s", gocloak.PString(m.who.Username), m.group)
 }
 
 // unlisted are those who have no place where they are.
@@ -49,7 +49,7 @@ func (r *Realm) unlisted(ctx context.Context, groups ManagedGroups) ([]member, e
 		}
 		all, err := r.api.GetGroupMembers(ctx, r.api.Token, r.stack.Realm.Name, *group.ID, gocloak.GetGroupsParams{Max: gocloak.IntP(many)})
 		if err != nil {
-			return nil, r.failed("look who is in group "+name, err)
+			return nil, r.failed("list the members of group "+name, err)
 		}
 		for _, who := range all {
 			belongs := slices.Contains(named, gocloak.PString(who.Username)) || r.isDemoUser(who, name)
@@ -97,13 +97,13 @@ func (r *Realm) Differences(ctx context.Context, groups ManagedGroups) ([]check.
 		found = append(found, check.Finding{
 			ID: MemberUnlisted, Component: check.Realm, Cause: m.resource(), Summary: m.resource() + ": " + check.Unmanaged,
 			Got: "a member", Wanted: "only users that the settings list", Fix: check.UpCommand,
-			Next: "the settings do not name them, and the group is exclusive; `mlflow-sso up` takes them out",
+			Next: "the settings do not name them, and the group is managed; `mlflow-sso up` removes them",
 		})
 	}
 	return found, err
 }
 
-// Reconcile takes unlisted members out of exclusive groups, and returns who was taken out.
+// Reconcile removes unlisted members from managed groups, and returns whom it removed.
 func (r *Realm) Reconcile(ctx context.Context, groups ManagedGroups) ([]string, error) {
 	unlisted, err := r.unlisted(ctx, groups)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 // RequireSameTables demands the same tables with the same content.
 func RequireSameTables(wanted, got string) error {
 	if strings.TrimSpace(wanted) == "" {
-		return errors.New("the snapshot says of no table what is in it")
+		return errors.New("the snapshot has no checksum of any table")
 	}
 	held := map[string]string{}
 	for line := range strings.Lines(got) {
@@ -24,7 +24,7 @@ func RequireSameTables(wanted, got string) error {
 		}
 		seen++
 		if held[name] != rest {
-			return fmt.Errorf("table %s: got %q, want %q (rows, and a sum over their content)", name, strings.ReplaceAll(held[name], "\t", " "), strings.ReplaceAll(rest, "\t", " "))
+			return fmt.Errorf("table %s: got %q, want %q (rows, and a checksum of their content)", name, strings.ReplaceAll(held[name], "\t", " "), strings.ReplaceAll(rest, "\t", " "))
 		}
 	}
 	if seen != len(held) {

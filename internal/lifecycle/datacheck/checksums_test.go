@@ -15,8 +15,8 @@ func TestACopyIsRefusedWhereAnyTableDiffersFromTheSnapshot(t *testing.T) {
 		"a table is missing":    {wanted, "public.runs\t12\t-345\n", "table public.tags"},
 		"a table is too many":   {wanted, wanted + "public.more\t0\t0\n", "got 3 tables, want 2"},
 		"nothing was restored":  {wanted, "", "table public.runs"},
-		"nothing was set down":  {"", wanted, "of no table"},
-		"nothing at both sides": {"\n", "\n", "of no table"},
+		"nothing was set down":  {"", wanted, "no checksum of any table"},
+		"nothing at both sides": {"\n", "\n", "no checksum of any table"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.ErrorContains(t, RequireSameTables(test.wanted, test.got), test.says)

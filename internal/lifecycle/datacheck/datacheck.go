@@ -29,7 +29,7 @@ type MissingRows struct {
 // String is such as "mlflow_auth.users: 12 rows, now 11".
 func (l MissingRows) String() string {
 	if l.Has == MissingTable {
-		return fmt.Sprintf("%s: %d rows, and the table is gone", l.Table, l.Had)
+		return fmt.Sprintf("%s: %d rows, and the table is missing", l.Table, l.Had)
 	}
 	return fmt.Sprintf("%s: %d rows, now %d", l.Table, l.Had, l.Has)
 }

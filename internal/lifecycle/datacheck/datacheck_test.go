@@ -24,5 +24,5 @@ func TestOnlyWhatIsFewerThanBeforeIsALoss(t *testing.T) {
 
 	require.Equal(t, []MissingRows{{"keycloak.credential", 4, 3}, {"mlflow.tags", 2, 1}, {"mlflow_auth.groups", 2, MissingTable}}, losses)
 	require.Equal(t, "mlflow.tags: 2 rows, now 1", losses[1].String())
-	require.Equal(t, "mlflow_auth.groups: 2 rows, and the table is gone", losses[2].String())
+	require.Equal(t, "mlflow_auth.groups: 2 rows, and the table is missing", losses[2].String())
 }

@@ -1,6 +1,6 @@
-// Package external checks the services that a stack uses and did not make: databases, a cache
-// and an object store. It connects to them as the stack's containers will, and explains what
-// their clients report.
+// Package external checks the external services of a stack: databases, a cache and an
+// object store. It connects to them as the stack's containers will, and explains the
+// errors of their clients.
 package external
 
 import (
@@ -33,7 +33,7 @@ func Probe(ctx context.Context, s *stack.Stack, step stack.Step, known *stack.St
 	if err != nil || !external.Any() {
 		return false, err
 	}
-	step.Say("trying the services that are not the stack's")
+	step.Say("checking external services")
 	made, err := s.EnsureImage(ctx, step, known, "mlflow")
 	if err != nil {
 		return false, err
@@ -41,7 +41,7 @@ func Probe(ctx context.Context, s *stack.Stack, step stack.Step, known *stack.St
 	asked, secrets := asked(external)
 	input, err := json.Marshal(asked)
 	if err != nil {
-		return false, fmt.Errorf("services that are not the stack's: %w", err)
+		return false, fmt.Errorf("external services: %w", err)
 	}
 	once := engine.RunSpec{
 		Name: naming.Container(s.Config.Name, "check"), Image: made, Network: egressNetwork(ctx, s), Within: tryWithin,
@@ -49,11 +49,11 @@ func Probe(ctx context.Context, s *stack.Stack, step stack.Step, known *stack.St
 	}
 	said, err := probe.ExternalServices.RunOnce(ctx, s.Docker, once, input)
 	if err != nil {
-		return false, fmt.Errorf("try the services that are not the stack's: %s", without(secrets, err.Error()))
+		return false, fmt.Errorf("check external services: %s", without(secrets, err.Error()))
 	}
 	var seen []probeResult
 	if err := json.Unmarshal(said, &seen); err != nil {
-		return false, fmt.Errorf("try the services that are not the stack's: the answer is no list: %w", err)
+		return false, fmt.Errorf("check external services: got an answer that is not a list: %w", err)
 	}
 	for i := range seen {
 		seen[i].Said = without(secrets, seen[i].Said)

@@ -87,11 +87,11 @@ func judgeDatabase(saw probeResult) error {
 	case saw.Said != "":
 		return meant(saw)
 	case saw.Encoding != "UTF8":
-		return fmt.Errorf("got encoding %s, want UTF8: MLflow cannot read it; drop the database and make it with ENCODING 'UTF8': %s", saw.Encoding, howToMake)
+		return fmt.Errorf("got encoding %s, want UTF8: MLflow cannot read it; drop the database and create it with ENCODING 'UTF8': %s", saw.Encoding, howToMake)
 	case saw.Superuser:
-		return fmt.Errorf("its role is a superuser, which opens every database: take that away with ALTER ROLE … NOSUPERUSER; %s", howToMake)
+		return fmt.Errorf("its role is a superuser and can open every database: change that with ALTER ROLE … NOSUPERUSER; %s", howToMake)
 	case !saw.Creates:
-		return fmt.Errorf("its role may not make tables: make it the owner of the database with ALTER DATABASE … OWNER TO …; %s", howToMake)
+		return fmt.Errorf("its role cannot create tables: make it the owner of the database with ALTER DATABASE … OWNER TO …; %s", howToMake)
 	}
 	return nil
 }
@@ -101,7 +101,7 @@ func judgeStore(saw probeResult) error {
 	case saw.Said != "":
 		return meant(saw)
 	case !saw.Kept:
-		return errors.New("it does not give back what it was given a moment before")
+		return errors.New("it does not return the value that was just written")
 	}
 	return nil
 }
@@ -114,26 +114,26 @@ var meanings = []struct {
 	said    *regexp.Regexp
 	next    string
 }{
-	{postgresService, regexp.MustCompile(`password authentication failed`), "the file in postgres.external.passwordFiles.%s holds another password than the role has, or there is no such role; " + howToMake},
-	{postgresService, regexp.MustCompile(`database ".*" does not exist`), "make it; " + howToMake},
+	{postgresService, regexp.MustCompile(`password authentication failed`), "the file in postgres.external.passwordFiles.%s does not contain the password of the role, or the role does not exist; " + howToMake},
+	{postgresService, regexp.MustCompile(`database ".*" does not exist`), "create it; " + howToMake},
 	{postgresService, regexp.MustCompile(`permission denied for database`), "make the role its owner; " + howToMake},
 	{postgresService, regexp.MustCompile(`no pg_hba\.conf entry|rejects connection`), "the server refuses this role from this address or with this kind of connection: check its pg_hba.conf or its list of networks, and postgres.external.tls"},
-	{postgresService, regexp.MustCompile(`does not support SSL`), "the server speaks no TLS: switch it on there; postgres.external.tls may be false to a private address only"},
-	{redisService, regexp.MustCompile(`(?i)invalid (username-password|password)|WRONGPASS`), "the file in redis.external.passwordFile holds another password than the user default has"},
-	{redisService, regexp.MustCompile(`(?i)without any password configured|no password is set`), "the server accepts everyone: set a password there. Who can write to this cache can run code in MLflow"},
-	{redisService, regexp.MustCompile(`(?i)no permissions`), "the user default may not do that: it needs SETEX, GET, DEL, SCAN and PING for keys that begin with the stack's name"},
-	{redisService, regexp.MustCompile(`(?i)wrong.version.number|record layer failure`), "the server speaks no TLS at this port: set the port at which it does; redis.external.tls may be false to a private address only"},
-	{redisService, regexp.MustCompile(`(?i)connection closed by server|connection reset`), "the server may speak TLS at this port: set redis.external.tls"},
-	{s3Service, regexp.MustCompile(`NoSuchBucket|bucket does not exist`), "make the bucket, or correct artifacts.s3.bucket"},
-	{s3Service, regexp.MustCompile(`SignatureDoesNotMatch`), "the file in artifacts.s3.secretKeyFile holds another key than artifacts.s3.accessKeyID names"},
+	{postgresService, regexp.MustCompile(`does not support SSL`), "the server does not use TLS: turn it on there; postgres.external.tls can be false for a private address only"},
+	{redisService, regexp.MustCompile(`(?i)invalid (username-password|password)|WRONGPASS`), "the file in redis.external.passwordFile does not contain the password of user default"},
+	{redisService, regexp.MustCompile(`(?i)without any password configured|no password is set`), "the server requires no password: set one there. A client that can write to this cache can run code in MLflow"},
+	{redisService, regexp.MustCompile(`(?i)no permissions`), "user default lacks a permission: it needs SETEX, GET, DEL, SCAN and PING for keys that begin with the stack's name"},
+	{redisService, regexp.MustCompile(`(?i)wrong.version.number|record layer failure`), "the server does not use TLS on this port: set its TLS port; redis.external.tls can be false for a private address only"},
+	{redisService, regexp.MustCompile(`(?i)connection closed by server|connection reset`), "the server may use TLS on this port: set redis.external.tls"},
+	{s3Service, regexp.MustCompile(`NoSuchBucket|bucket does not exist`), "create the bucket, or correct artifacts.s3.bucket"},
+	{s3Service, regexp.MustCompile(`SignatureDoesNotMatch`), "the file in artifacts.s3.secretKeyFile does not contain the key of artifacts.s3.accessKeyID"},
 	{s3Service, regexp.MustCompile(`InvalidAccessKeyId|UserNotFound|access key ID`), "the service does not know artifacts.s3.accessKeyID"},
 	{s3Service, regexp.MustCompile(`AccessDenied|Forbidden|\(403\)`), "the access key needs s3:PutObject, s3:GetObject and s3:DeleteObject on the prefix, and s3:ListBucket on the bucket"},
 	{s3Service, regexp.MustCompile(`PermanentRedirect|AuthorizationHeaderMalformed|IllegalLocationConstraint`), "the bucket is in another region: correct artifacts.s3.region"},
 	{"", regexp.MustCompile(`(?i)does not match host name|hostname mismatch|ip address mismatch|doesn't match`), "the server's certificate is for another name: set a host that is in it"},
 	{"", regexp.MustCompile(`(?i)certificate.verify.failed|unable to get local issuer`), "the images do not know the authority of the server's certificate: put that authority's certificate into " +
-		"/usr/local/share/ca-certificates on this machine, as NAME.crt, then `mlflow-sso destroy`, which keeps all data, and `mlflow-sso up`: images are built again only then"},
+		"/usr/local/share/ca-certificates on this machine, as NAME.crt, then `mlflow-sso destroy`, which keeps all data, and `mlflow-sso up`, which then rebuilds the images"},
 	{"", regexp.MustCompile(`(?i)could not translate|name or service not known|name resolution|no address associated|failed to resolve`), "containers on this host cannot resolve that name: correct it, or set an address"},
-	{"", regexp.MustCompile(`(?i)refused|time[d ]*out|timeout|unreachable|no route|could not connect`), "nothing answers there: look whether it runs, at host and port, and whether a firewall lets this machine's containers through"},
+	{"", regexp.MustCompile(`(?i)refused|time[d ]*out|timeout|unreachable|no route|could not connect`), "nothing answers there: check host and port, whether the server runs, and whether a firewall blocks this machine's containers"},
 }
 
 // preamble is what stands in the error of every attempt to connect, and is said already.

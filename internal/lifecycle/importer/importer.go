@@ -1,5 +1,6 @@
-// Package importer takes into Pulumi's state what exists inside Keycloak and is not in it: the
-// database outlives its container, and an update can be killed between a change and its record.
+// Package importer imports objects that exist inside Keycloak, but not in Pulumi's state:
+// the database outlives its container, and an update can be killed between a change and
+// its record.
 package importer
 
 import (
@@ -34,13 +35,13 @@ func Import(ctx context.Context, s *stack.Stack, step stack.Step) error {
 	}
 	a := &importPlan{realm: deployed.Realm.Name, clientID: deployed.Realm.ClientID}
 	if a.api, err = admin.Open(ctx, deployed.Keycloak, time.Minute); err != nil {
-		return stack.Hinted("look into Keycloak", err, nil)
+		return stack.Hinted("find existing objects in Keycloak", err, nil)
 	}
 	var resources []stack.Existing
 	for _, c := range creations {
 		id, err := a.find(ctx, c)
 		if err != nil {
-			return fmt.Errorf("look for %s in Keycloak: %w", c.Name, err)
+			return fmt.Errorf("find %s in Keycloak: %w", c.Name, err)
 		}
 		if id == "" {
 			continue
@@ -50,8 +51,8 @@ func Import(ctx context.Context, s *stack.Stack, step stack.Step) error {
 	if len(resources) == 0 {
 		return nil
 	}
-	step.Say("taking over %d things that are in Keycloak already", len(resources))
-	return s.Import(ctx, step, "take over what is in Keycloak", resources)
+	step.Say("importing %d objects that already exist in Keycloak", len(resources))
+	return s.Import(ctx, step, "import what is in Keycloak", resources)
 }
 
 // find is the ID under which the provider knows what a resource would make;

@@ -1,5 +1,5 @@
-// Package unmanaged finds what exists in a stack's realm, or around it on the host, and was not
-// made by the stack: Pulumi compares only what it made.
+// Package unmanaged finds objects in a stack's realm, or around the stack on the host,
+// that the stack did not create: Pulumi compares only what it created.
 package unmanaged
 
 import (
@@ -30,7 +30,7 @@ func InRealm(ctx context.Context, s *stack.Stack, step stack.Step) ([]check.Find
 	if err != nil {
 		return nil, err
 	}
-	step.Say("checking the whole of realm %s", deployed.Realm.Name)
+	step.Say("checking all of realm %s", deployed.Realm.Name)
 	realm, err := realmbaseline.Open(ctx, deployed, managed(s))
 	if err != nil {
 		return nil, err
@@ -44,7 +44,7 @@ func Privileges(ctx context.Context, s *stack.Stack, step stack.Step) ([]check.F
 	if err != nil {
 		return nil, err
 	}
-	step.Say("reading who has which power inside MLflow and Postgres")
+	step.Say("reading privileges inside MLflow and Postgres")
 	seen, err := privilege.Read(ctx, deployed, s.Docker)
 	if err != nil {
 		return nil, err

@@ -148,7 +148,7 @@ func (s *Client) ask(ctx context.Context, what string, with, into any) error {
 		return fmt.Errorf("access admin in %s: %w", s.Container, err)
 	}
 	if into != nil && json.Unmarshal(answer, into) != nil {
-		return fmt.Errorf("access admin in %s: got an answer that is no JSON of the wanted form; is the image %s of this version?", s.Container, "mlflow")
+		return fmt.Errorf("access admin in %s: the answer is not the wanted JSON; is the image %s of this version?", s.Container, "mlflow")
 	}
 	return nil
 }

@@ -84,7 +84,7 @@ func (g *Manager) ask(ctx context.Context, question map[string]any, answer any) 
 	// Libraries may write before it; the answer is the last line.
 	lines := strings.Split(strings.TrimSpace(string(said)), "\n")
 	if json.Unmarshal([]byte(lines[len(lines)-1]), answer) != nil {
-		return fmt.Errorf("inside %s: the answer is not what was wanted; is the image of another version?", name)
+		return fmt.Errorf("inside %s: the answer is not the wanted JSON; is the image of another version?", name)
 	}
 	return nil
 }

@@ -181,7 +181,7 @@ func (d Declared) roles(seen Inventory) (found []Undeclared) {
 func (d Declared) nested(seen Inventory) (found []Undeclared) {
 	for _, m := range seen.Nested {
 		found = append(found, Undeclared{
-			ID: NestedGroup, Resource: fmt.Sprintf("person %s in group %s", m.Username, m.Group), Kind: "keycloak member", Danger: true,
+			ID: NestedGroup, Resource: fmt.Sprintf("user %s in group %s", m.Username, m.Group), Kind: "keycloak member", Danger: true,
 			Got:  "becomes administrator of MLflow at the next login, since tokens carry the name of a group without its path",
 			Next: "remove the group " + m.Group + " in Keycloak's console",
 		})

@@ -103,7 +103,7 @@ func TestEachUndeclaredPrivilegeIsNamedOnceWithItsIDAndNextStep(t *testing.T) {
 		{PostgresRole, "Postgres role mlflow", "member of pg_execute_server_program", true, func(i *Inventory) {
 			i.Roles[1].Powers = []string{"member of pg_execute_server_program"}
 		}},
-		{NestedGroup, "person mel in group mlflow-users/mlflow-admins", "at the next login", true, func(i *Inventory) {
+		{NestedGroup, "user mel in group mlflow-users/mlflow-admins", "at the next login", true, func(i *Inventory) {
 			i.Nested = []Member{{"mlflow-users/mlflow-admins", "mel"}}
 		}},
 		{ArtifactsMode, "folder /mlflow/artifacts", "0777", true, func(i *Inventory) { i.Artifacts.Mode = 0o777 }},

@@ -1,12 +1,11 @@
-// Package privilege finds who and what has power inside MLflow, Postgres and Keycloak
-// that no setting of the stack declares: administrators and service accounts of MLflow
-// with their tokens, SCIM tokens, webhooks, permission patterns, roles of Postgres,
-// groups below the stack's that carry the name of the administrators' group, and a
-// folder of artifacts that others may open.
+// Package privilege finds privileges inside MLflow, Postgres and Keycloak that no setting
+// of the stack declares: administrators and service accounts of MLflow with their tokens,
+// SCIM tokens, webhooks, permission patterns, roles of Postgres, subgroups with the name
+// of the administrators' group, and an artifact directory that other users can open.
 //
 // It reads the databases inside the containers, so it works on a stack without access
-// rules, and changes nothing. What a member grants on a thing of their own, to a person
-// or a group, is the member's affair and is not reported.
+// rules, and changes nothing. It does not report what members grant to users or groups on
+// their own objects.
 package privilege
 
 import (

@@ -109,7 +109,7 @@ func JSON[T any](ctx context.Context, in Engine, container string, p Probe, inpu
 		return none, err
 	}
 	if err := json.Unmarshal(said, &answer); err != nil {
-		return none, fmt.Errorf("the answer of probe %s is no JSON of the kind that was wanted", p)
+		return none, fmt.Errorf("the answer of probe %s is not the wanted JSON", p)
 	}
 	return answer, nil
 }

@@ -87,7 +87,7 @@ func TestAProbeThatFailsIsNotRunAgain(t *testing.T) {
 func TestAnAnswerOfAnotherKindIsAnErrorThatDoesNotRepeatIt(t *testing.T) {
 	c := &container{results: []engine.Result{{Stdout: "hidden-value"}}}
 	_, err := JSON[[]string](t.Context(), c, "x-mlflow", CodeExchange, nil)
-	require.EqualError(t, err, "the answer of probe code_exchange is no JSON of the kind that was wanted")
+	require.EqualError(t, err, "the answer of probe code_exchange is not the wanted JSON")
 }
 
 // declared are the values of this package's constants.

@@ -48,7 +48,7 @@ func (j Job) Since() string {
 func Jobs(ctx context.Context, stack outputs.Stack, docker *engine.Engine) (map[string]Job, error) {
 	list, err := engine.RunJSON[[]Job](ctx, docker, stack.IdentitySync.Container, []string{"python", "-m", "mlflow_sso.identity_sync", "status"}, nil)
 	if err != nil {
-		return nil, fmt.Errorf("ask %s how its jobs ended: %w", stack.IdentitySync.Container, err)
+		return nil, fmt.Errorf("read the job results of %s: %w", stack.IdentitySync.Container, err)
 	}
 	jobs := map[string]Job{}
 	for _, job := range list {

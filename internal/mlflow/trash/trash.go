@@ -156,7 +156,7 @@ func Run(ctx context.Context, in Engine, container string, request Request) (Res
 		return none, fmt.Errorf("clean %s: %w", container, err)
 	}
 	if err := json.Unmarshal([]byte(said.Stdout), &result); err != nil {
-		return none, fmt.Errorf("the answer of %s is no JSON of the kind that was wanted: %w", container, err)
+		return none, fmt.Errorf("the answer of %s is not the wanted JSON: %w", container, err)
 	}
 	return result, nil
 }

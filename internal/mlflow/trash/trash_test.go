@@ -48,7 +48,7 @@ func TestAnImageWithoutTheModuleIsNamedWithTheNextStep(t *testing.T) {
 	_, err = Run(t.Context(), &container{err: errors.New("no such container")}, "d-mlflow", request)
 	require.ErrorContains(t, err, "no such container")
 	_, err = Run(t.Context(), &container{result: engine.Result{Stdout: "no"}}, "d-mlflow", request)
-	require.ErrorContains(t, err, "no JSON of the kind that was wanted")
+	require.ErrorContains(t, err, "not the wanted JSON")
 }
 
 func TestWhileASnapshotIsTakenTheCommandSaysWhatItWaitsFor(t *testing.T) {

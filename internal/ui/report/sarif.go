@@ -55,7 +55,7 @@ func WriteSARIF(w io.Writer, r check.Report, tool string, rules map[check.ID]Rul
 	document := sarif.NewReport()
 	document.AddRun(run)
 	if err := document.Validate(); err != nil {
-		return fmt.Errorf("the report is no SARIF 2.1.0: %w", err)
+		return fmt.Errorf("the report is not SARIF 2.1.0: %w", err)
 	}
 	return document.PrettyWrite(w)
 }
