@@ -3,7 +3,8 @@
 // manage.
 //
 // These are realm master, the clients that every realm is born with, the roles of a
-// service account that belong to such a client, and passwords and the secret that are rotated. The
+// service account that belong to such a client, passwords and the secret that are rotated, and
+// who must not be in a group. The
 // provider (package provider of the tool) takes over what exists, so creating one of them
 // is always safe. Deleting one leaves Keycloak as it is: nothing becomes less strict
 // because a resource is gone from a program.
@@ -26,11 +27,12 @@ const (
 	ClientRolesType   = "mlflow-sso:identity:ClientRoles"
 	PasswordType      = "mlflow-sso:identity:Password"
 	ClientSecretType  = "mlflow-sso:identity:ClientSecret"
+	GroupMembersType  = "mlflow-sso:identity:GroupMembers"
 )
 
 // RealmTypes are all of them that need a login at Keycloak: all but the secret of that login.
 func RealmTypes() []string {
-	return []string{AdminRealmType, BuiltinClientType, ClientRolesType, PasswordType}
+	return []string{AdminRealmType, BuiltinClientType, ClientRolesType, PasswordType, GroupMembersType}
 }
 
 // MasterRealm is Keycloak's own name of the realm of its administrators.

@@ -1,6 +1,9 @@
 package realm
 
 import (
+	"fmt"
+
+	"github.com/pulumi/pulumi-keycloak/sdk/v6/go/keycloak"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/mlflow-sso/mlflow-sso/components/childopts"
@@ -35,4 +38,20 @@ func (b *builder) resources() Resources {
 		i.Groups[name] = group.ID().ToStringOutput()
 	}
 	return i
+}
+
+func (b *builder) provider() (err error) {
+	b.keycloak, err = keycloak.NewProvider(b.ctx, b.name+"-keycloak", &keycloak.ProviderArgs{
+		Url:          pulumi.String(b.args.Admin.URL),
+		ClientId:     pulumi.String(b.args.Admin.ClientID),
+		ClientSecret: b.args.Admin.Secret, // the provider does not mark it secret by itself; it is one
+		// A preview must not need a Keycloak that runs.
+		InitialLogin: pulumi.Bool(false),
+		// Making a realm on a cold server can pass the default of 5 s, and would then be made but not known.
+		ClientTimeout: pulumi.Int(60),
+	}, childopts.Options(b.component)...)
+	if err != nil {
+		return fmt.Errorf("provider: %w", err)
+	}
+	return nil
 }

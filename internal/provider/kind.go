@@ -122,5 +122,5 @@ func kindsWith(proofs *loginProofs) map[tokens.Type]kind {
 var stateless = map[tokens.Type]kind{
 	permissions.AccessAdminType: accessAdmins{}, permissions.ServiceAccountType: accounts{}, permissions.GrantType: grants{},
 	identity.AdminRealmType: adminRealm, identity.BuiltinClientType: builtinClients, identity.ClientRolesType: clientRoles, identity.PasswordType: passwords,
-	identity.ClientSecretType: clientSecrets{},
+	identity.ClientSecretType: clientSecrets{}, identity.GroupMembersType: groupMembers{},
 }

@@ -51,6 +51,8 @@ func programInputs(t *testing.T) map[string]resource.PropertyMap {
 			Realm: pulumi.String("mlflow"), Username: pulumi.String("demo-admin"), Password: pulumi.String("the second"), Version: "1.2",
 		})
 		require.NoError(t, err)
+		_, err = identity.NewGroupMembers(ctx, "g", &identity.GroupMembersArgs{Realm: pulumi.String("mlflow"), Group: pulumi.String("team"), Members: []string{"mel", "ada"}})
+		require.NoError(t, err)
 		_, err = identity.NewClientSecret(ctx, "s", &identity.ClientSecretArgs{
 			ClientID: fakeClient, Secret: pulumi.String("the third"), Previous: pulumi.StringArray{pulumi.String("the second"), pulumi.String(fakeSecret)}, Version: "1.3", Ready: master,
 		})
@@ -65,7 +67,7 @@ func programInputs(t *testing.T) map[string]resource.PropertyMap {
 	return r.inputs
 }
 
-var identityTypes = []string{identity.AdminRealmType, identity.BuiltinClientType, identity.ClientRolesType, identity.PasswordType}
+var identityTypes = []string{identity.AdminRealmType, identity.BuiltinClientType, identity.ClientRolesType, identity.PasswordType, identity.GroupMembersType}
 
 func configured(t *testing.T, url, secret string) (*server, *[]string) {
 	t.Helper()
@@ -158,6 +160,7 @@ func TestARefreshNamesEveryManualChangeAndTheNextUpdateRevertsIt(t *testing.T) {
 		"an enabled client":   {identity.BuiltinClientType, func() { f.clients["mlflow"][0]["enabled"] = true }, []resource.PropertyKey{"enabled"}},
 		"a role too many":     {identity.ClientRolesType, func() { f.roles = append(f.roles, map[string]any{"id": "r3", "name": "realm-admin"}) }, []resource.PropertyKey{"roles"}},
 		"no role":             {identity.ClientRolesType, func() { f.roles = []map[string]any{} }, []resource.PropertyKey{"roles"}},
+		"a member too many":   {identity.GroupMembersType, func() { f.joins("u9", "eve") }, []resource.PropertyKey{"unlisted"}},
 		"an earlier password": {identity.PasswordType, func() { f.clients["master"][0]["attributes"] = map[string]any{} }, []resource.PropertyKey{"edition"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -275,6 +278,8 @@ func TestEveryMistakeInTheInputsIsReportedByItsProperty(t *testing.T) {
 		"no client":            {identity.BuiltinClientType, func(p resource.PropertyMap) { delete(p, "clientId") }, "clientId"},
 		"no role":              {identity.ClientRolesType, func(p resource.PropertyMap) { p["roles"] = property(nil) }, "roles"},
 		"no secret":            {identity.ClientSecretType, func(p resource.PropertyMap) { delete(p, "secret") }, "secret"},
+		"no list of members":   {identity.GroupMembersType, func(p resource.PropertyMap) { delete(p, "members") }, "members"},
+		"an unlisted member":   {identity.GroupMembersType, func(p resource.PropertyMap) { p["unlisted"] = property([]string{"eve"}) }, "unlisted"},
 		"a password of no one": {identity.PasswordType, func(p resource.PropertyMap) { p["username"] = resource.NewProperty("") }, "username"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -9,6 +9,9 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/events"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+
+	"github.com/mlflow-sso/mlflow-sso/contract/pulumiplugin"
 )
 
 // Step is what long work is reported on, see package progress.
@@ -28,6 +31,8 @@ type eventCollector struct {
 	began    map[string]time.Time
 	creates  []created
 	problems []string
+	// reports are what the project's own provider has said for good.
+	reports []string
 	// differences are what a preview would change, same is what it would not, by URN.
 	differences []difference
 	same        map[string]bool
@@ -72,7 +77,18 @@ func (w *eventCollector) take(event apitype.EngineEvent, step Step) {
 		w.finish(event.ResOutputsEvent.Metadata, step)
 	case event.DiagnosticEvent != nil && event.DiagnosticEvent.Severity == "error":
 		w.problems = append(w.problems, problem(event.DiagnosticEvent))
+	case event.DiagnosticEvent != nil && isReport(event.DiagnosticEvent):
+		text := strings.TrimSpace(uncoloured(event.DiagnosticEvent.Message))
+		step.Say("%s", text)
+		w.reports = append(w.reports, text)
 	}
+}
+
+// isReport says whether the project's own provider reports what it has done. A status is replaced by
+// the next one.
+func isReport(d *apitype.DiagnosticEvent) bool {
+	urn, err := resource.ParseURN(d.URN)
+	return err == nil && d.Severity == "info" && !d.Ephemeral && string(urn.Type().Package()) == pulumiplugin.Name
 }
 
 func (w *eventCollector) begin(m apitype.StepEventMetadata, step Step) {
