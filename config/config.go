@@ -195,8 +195,8 @@ type Realm struct {
 	Administrators []string `json:"administrators"`
 	// Groups are additional groups of the realm.
 	Groups []string `json:"groups"`
-	// ManagedGroups are groups whose members are exactly those in the stack file; every up
-	// removes all others.
+	// ManagedGroups are groups whose members are exactly those in the stack file; an update
+	// that finds others removes them.
 	ManagedGroups []string `json:"managedGroups"`
 	// Mail is the mail server that Keycloak uses. Without it Keycloak sends no mail.
 	Mail *Mail `json:"mail"`

@@ -65,6 +65,19 @@ func (c *Config) UsersInGroup(group string) []string {
 	return names
 }
 
+// ManagedGroups are the users who may be in each managed group, apart from demo users and service
+// accounts.
+func (c *Config) ManagedGroups() map[string][]string {
+	groups := map[string][]string{}
+	for _, group := range c.Realm.ManagedGroups {
+		groups[group] = c.UsersInGroup(group)
+		if group == realm.AdminGroup {
+			groups[group] = append(groups[group], c.Realm.Administrators...)
+		}
+	}
+	return groups
+}
+
 // groups are all groups of the realm that the program makes.
 func (c *Config) groups() []string {
 	return append([]string{realm.AdminGroup, realm.UserGroup}, c.Realm.Groups...)

@@ -257,6 +257,7 @@ func (p *Platform) makeRealm(ctx *pulumi.Context, opts ...pulumi.ResourceOption)
 		Users:               p.demoUsers(),
 		ServiceAccounts:     p.serviceAccounts(),
 		Groups:              p.config.Realm.Groups,
+		ManagedGroups:       p.config.ManagedGroups(),
 		Mail:                mail,
 		ConfirmsEmail:       p.config.ConfirmsEmail(),
 	}, opts...)

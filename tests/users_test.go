@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/mlflow-sso/mlflow-sso/components/identity"
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/pulumimock"
 )
 
@@ -153,4 +154,23 @@ func TestWhatIsNotSetMakesNobody(t *testing.T) {
 		require.False(t, realm.Has("verifyEmail"))
 		require.False(t, slices.ContainsFunc(namesOf(r, userType), func(name string) bool { return strings.HasPrefix(name, "people-") }))
 	})
+}
+
+func TestAManagedGroupHasWhomTheSettingsNameAndNobodyElse(t *testing.T) {
+	values, _, err := pulumimock.StackFile(inRepository("Pulumi.yaml"), inRepository("Pulumi.dev.yaml"))
+	require.NoError(t, err)
+	values["mlflow-sso:realm"] = `{"sslRequired":"none","demoUsers":true,"groups":["team"],"managedGroups":["mlflow-admins","team"],"administrators":["root"]}`
+	values["mlflow-sso:users"] = `[{"username":"ada","email":"ada@example.com","groups":["mlflow-users","team"]}]`
+	r, err := runWith(t, values)
+	require.NoError(t, err)
+	for name, want := range map[string][]string{"mlflow-admins": {"demo-admin", "root"}, "team": {"ada"}} {
+		made := r.Get(t, identity.GroupMembersType, "realm-members-"+name)
+		require.Equal(t, name, input(t, made, "group").Text())
+		for i, username := range want {
+			require.Equal(t, username, input(t, made, fmt.Sprintf("members[%d]", i)).Text())
+		}
+		require.False(t, made.Has(fmt.Sprintf("members[%d]", len(want))))
+		require.False(t, made.Has("unlisted[0]"))
+	}
+	require.Len(t, r.OfType(t, identity.GroupMembersType), 2)
 }

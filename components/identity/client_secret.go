@@ -39,7 +39,12 @@ func (a *ClientSecretArgs) Validate() error {
 // ClientSecret is the secret of the service account with which all other resources in Keycloak are
 // made. Its provider needs no client: the resource logs in with whichever of its secrets Keycloak
 // accepts, and sets the current one. Whatever else is in Keycloak depends on it.
-type ClientSecret struct{ pulumi.CustomResourceState }
+type ClientSecret struct {
+	pulumi.CustomResourceState
+
+	// Ready is there when Keycloak accepts the current secret.
+	Ready pulumi.Resource
+}
 
 // NewClientSecret registers it. With an error from args nothing is registered.
 func NewClientSecret(ctx *pulumi.Context, name string, args *ClientSecretArgs, opts ...pulumi.ResourceOption) (*ClientSecret, error) {
@@ -59,5 +64,6 @@ func NewClientSecret(ctx *pulumi.Context, name string, args *ClientSecretArgs, o
 	if err != nil {
 		return nil, fmt.Errorf("client secret %q: %w", name, err)
 	}
+	s.Ready = s
 	return s, nil
 }

@@ -3,9 +3,10 @@
 // manage.
 //
 // These are realm master, the built-in clients of every realm, roles of a service account
-// that belong to such a client, and rotated passwords and the program's own secret. The
-// provider (package provider of the tool) adopts what exists, so creating one of them is always safe. Deleting one
-// leaves Keycloak unchanged: removing a resource from a program makes nothing less strict.
+// that belong to such a client, rotated passwords, the program's own secret, and members that
+// a group must not have. The provider (package provider of the tool) adopts what exists, so
+// creating one of them is always safe. Deleting one leaves Keycloak unchanged: removing a
+// resource from a program makes nothing less strict.
 package identity
 
 import (
@@ -25,11 +26,12 @@ const (
 	ClientRolesType   = "mlflow-sso:identity:ClientRoles"
 	PasswordType      = "mlflow-sso:identity:Password"
 	ClientSecretType  = "mlflow-sso:identity:ClientSecret"
+	GroupMembersType  = "mlflow-sso:identity:GroupMembers"
 )
 
 // RealmTypes are all of them that need a login at Keycloak: all but the secret of that login.
 func RealmTypes() []string {
-	return []string{AdminRealmType, BuiltinClientType, ClientRolesType, PasswordType}
+	return []string{AdminRealmType, BuiltinClientType, ClientRolesType, PasswordType, GroupMembersType}
 }
 
 // MasterRealm is Keycloak's own name of the realm of its administrators.

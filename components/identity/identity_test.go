@@ -33,6 +33,9 @@ func TestEveryMistakeInTheArgumentsIsReportedAtOnce(t *testing.T) {
 		"a whole secret":      {&ClientSecretArgs{ClientID: "c", Secret: text, Version: "1.1", Ready: &Password{}}, 0},
 		"an empty secret":     {&ClientSecretArgs{}, 4},
 		"no secret":           {(*ClientSecretArgs)(nil), 1},
+		"whole members":       {&GroupMembersArgs{Realm: text, Group: text}, 0},
+		"empty members":       {&GroupMembersArgs{Members: []string{""}}, 3},
+		"no members":          {(*GroupMembersArgs)(nil), 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := test.validate.Validate()

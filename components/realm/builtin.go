@@ -40,7 +40,7 @@ func (b *builder) adminRealm() (err error) {
 	if permanent.Username != "" {
 		args.AdminPassword = permanent.Password
 	}
-	b.master, err = identity.NewAdminRealm(b.ctx, b.name+"-master", args, b.ownOpts(pulumi.DependsOn([]pulumi.Resource{b.args.Admin.Ready, b.secret}))...)
+	b.master, err = identity.NewAdminRealm(b.ctx, b.name+"-master", args, b.ownOpts(pulumi.DependsOn([]pulumi.Resource{b.args.Admin.Ready, b.secret.Ready}))...)
 	if err != nil || permanent.Username == "" {
 		return err
 	}

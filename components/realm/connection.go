@@ -1,9 +1,13 @@
 package realm
 
 import (
+	"fmt"
+
+	"github.com/pulumi/pulumi-keycloak/sdk/v6/go/keycloak"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/mlflow-sso/mlflow-sso/components/childopts"
+	"github.com/mlflow-sso/mlflow-sso/components/leftovers"
 )
 
 // Resources is what a component needs that makes something in the realm.
@@ -36,4 +40,21 @@ func (b *builder) resources() Resources {
 		i.Groups[name] = group.ID().ToStringOutput()
 	}
 	return i
+}
+
+func (b *builder) provider() (err error) {
+	b.keycloak, err = keycloak.NewProvider(b.ctx, b.name+"-keycloak", &keycloak.ProviderArgs{
+		Url:          pulumi.String(b.args.Admin.URL),
+		ClientId:     pulumi.String(b.args.Admin.ClientID),
+		ClientSecret: b.args.Admin.Secret, // the provider does not mark it secret by itself; it is one
+		// A preview must not need a Keycloak that runs.
+		InitialLogin: pulumi.Bool(false),
+		// Making a realm on a cold server can pass the default of 5 s, and would then be made but not known.
+		ClientTimeout: pulumi.Int(60),
+	}, childopts.Options(b.component)...)
+	if err != nil {
+		return fmt.Errorf("provider: %w", err)
+	}
+	b.leftovers, err = leftovers.InKeycloak(b.ctx, b.name, leftovers.Keycloak{URL: b.args.Admin.URL, ClientID: b.args.Admin.ClientID, Secret: b.args.Admin.Secret})
+	return err
 }

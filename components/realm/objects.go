@@ -2,6 +2,8 @@ package realm
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/pulumi/pulumi-keycloak/sdk/v6/go/keycloak"
@@ -144,6 +146,25 @@ func (b *builder) groups() error {
 			return fmt.Errorf("group %s: %w", group, err)
 		}
 		b.byGroup[group] = made
+	}
+	return nil
+}
+
+// managedGroups takes out of a group whom nobody lists for it.
+func (b *builder) managedGroups() error {
+	for _, group := range slices.Sorted(maps.Keys(b.args.ManagedGroups)) {
+		members := slices.Clone(b.args.ManagedGroups[group])
+		for _, user := range b.args.Users {
+			if user.Group == group {
+				members = append(members, user.Username)
+			}
+		}
+		_, err := identity.NewGroupMembers(b.ctx, b.name+"-members-"+group, &identity.GroupMembersArgs{
+			Realm: b.made.Realm, Group: b.byGroup[group].Name, Members: members,
+		}, b.ownOpts()...)
+		if err != nil {
+			return fmt.Errorf("members of group %s: %w", group, err)
+		}
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ package realm
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -20,7 +21,6 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/identity"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
 	keycloakserver "github.com/mlflow-sso/mlflow-sso/components/keycloak"
-	"github.com/mlflow-sso/mlflow-sso/components/leftovers"
 	"github.com/mlflow-sso/mlflow-sso/contract/address"
 )
 
@@ -101,6 +101,9 @@ type Args struct {
 	ServiceAccounts []ServiceAccount
 	// Groups are further groups.
 	Groups []string
+	// ManagedGroups are groups in which nobody is but these users, demo users who belong there, and
+	// service accounts.
+	ManagedGroups map[string][]string
 	// Mail is the server through which Keycloak writes to people; nil where it does not.
 	Mail *Mail
 	// ConfirmsEmail has people confirm an address by mail if their provider does not verify it.
@@ -133,12 +136,16 @@ func (a *Args) Validate() error {
 		m.Require(a.Mail.Server.Host != "" && a.Mail.From != "", "Mail is %s from %q, want a server and a sender", a.Mail.Server, a.Mail.From)
 	}
 	m.Require(a.EventsExpiration >= time.Minute, "EventsExpiration is %s, want at least a minute", a.EventsExpiration)
+	groups := append([]string{AdminGroup, UserGroup}, a.Groups...)
+	for _, group := range slices.Sorted(maps.Keys(a.ManagedGroups)) {
+		m.Require(slices.Contains(groups, group), "ManagedGroups has %q, want one of %s", group, strings.Join(groups, ", "))
+	}
 	for _, user := range a.Users {
 		m.Require(user.Username != "" && user.Username == strings.ToLower(user.Username), "Users has %q, want a lower-case name", user.Username)
 		m.Require(slices.Contains([]string{"", AdminGroup, UserGroup}, user.Group), "Users has %q in group %q, want %s, %s or none",
 			user.Username, user.Group, AdminGroup, UserGroup)
 	}
-	checkMachines(&m, a.ServiceAccounts, append([]string{AdminGroup, UserGroup}, a.Groups...))
+	checkMachines(&m, a.ServiceAccounts, groups)
 	return m.Err()
 }
 
@@ -204,7 +211,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		return nil, fmt.Errorf("realm %q: %w", name, err)
 	}
 	b := &builder{ctx: ctx, name: name, args: args, component: r}
-	for _, step := range []func() error{b.provider, b.ownProvider, b.adminRealm, b.realm, b.events, b.profile, b.client, b.mappers, b.syncClient, b.builtin, b.groups, b.users, b.machines} {
+	for _, step := range []func() error{b.provider, b.ownProvider, b.adminRealm, b.realm, b.events, b.profile, b.client, b.mappers, b.syncClient, b.builtin, b.groups, b.managedGroups, b.users, b.machines} {
 		if err := step(); err != nil {
 			return nil, fmt.Errorf("realm %q: %w", name, err)
 		}
@@ -239,23 +246,6 @@ type builder struct {
 // asks nothing of a server that is going away, and leaves the people in the database where its volume is kept.
 func (b *builder) childOpts() []pulumi.ResourceOption {
 	return childopts.Options(b.component, pulumi.Provider(b.keycloak), pulumi.DeletedWith(b.args.Admin.Server), b.leftovers)
-}
-
-func (b *builder) provider() (err error) {
-	b.keycloak, err = keycloak.NewProvider(b.ctx, b.name+"-keycloak", &keycloak.ProviderArgs{
-		Url:          pulumi.String(b.args.Admin.URL),
-		ClientId:     pulumi.String(b.args.Admin.ClientID),
-		ClientSecret: b.args.Admin.Secret, // the provider does not mark it secret by itself; it is one
-		// A preview must not need a Keycloak that runs.
-		InitialLogin: pulumi.Bool(false),
-		// Making a realm on a cold server can pass the default of 5 s, and would then be made but not known.
-		ClientTimeout: pulumi.Int(60),
-	}, childopts.Options(b.component)...)
-	if err != nil {
-		return fmt.Errorf("provider: %w", err)
-	}
-	b.leftovers, err = leftovers.InKeycloak(b.ctx, b.name, leftovers.Keycloak{URL: b.args.Admin.URL, ClientID: b.args.Admin.ClientID, Secret: b.args.Admin.Secret})
-	return err
 }
 
 func (b *builder) realm() (err error) {

@@ -31,7 +31,7 @@ func Drift(ctx context.Context, s *stack.Stack, step stack.Step, flags string) (
 			step.Say("compared with the actual state")
 			return compared.Changes(), nil
 		},
-		Members:    func(ctx context.Context) ([]check.Finding, error) { return reconcile.UserDifferences(ctx, s) },
+		Members:    func(ctx context.Context) ([]check.Finding, error) { return reconcile.UnlistedMembers(ctx, s) },
 		Host:       func(ctx context.Context) ([]check.Finding, error) { return unmanaged.OnHost(ctx, s) },
 		Realm:      func(ctx context.Context) ([]check.Finding, error) { return unmanaged.InRealm(ctx, s, step) },
 		Privileges: func(ctx context.Context) ([]check.Finding, error) { return unmanaged.Privileges(ctx, s, step) },

@@ -46,7 +46,7 @@ func (u *up) actions() []Action {
 		{Name: "detach volumes whose data is external now", Do: u.detach},
 		{Name: "decide on the order", Do: u.decide},
 		{Name: "update all but the realm", When: u.keycloakFirst, Do: u.updateKeycloak},
-		{Name: "compare realm master in the running Keycloak", When: u.keycloakFirst, Do: u.compareAdminRealm},
+		{Name: "compare defences in the running Keycloak", When: u.keycloakFirst, Do: u.compareDefences},
 		{Name: "import what Keycloak has", When: func() bool { return u.plan.Import }, Do: func(ctx context.Context) error {
 			return importer.Import(ctx, u.s, u.step)
 		}},
@@ -54,9 +54,7 @@ func (u *up) actions() []Action {
 			return u.s.Update(ctx, u.step, stack.Everything, u.plan.Refresh)
 		})},
 		{Name: "wait until every container is ready", Do: func(ctx context.Context) error { return u.s.WaitReady(ctx, u.step) }},
-		{Name: "reconcile managed groups and invitations", Do: u.counted(func(ctx context.Context) (stack.Changes, error) {
-			return reconcile.Users(ctx, u.s, u.step)
-		})},
+		{Name: "invite users without a password", Do: func(ctx context.Context) error { return reconcile.Invitations(ctx, u.s, u.step) }},
 		{Name: "save the settings of this update", Do: func(context.Context) error { return saveLastSettings(u.s) }},
 	}
 }
@@ -110,7 +108,7 @@ func (u *up) detach(ctx context.Context) error {
 // going to be asked with that.
 func (u *up) decide(ctx context.Context) error {
 	u.found.newUsers = reconcile.NewlyListed(u.s, u.found.known)
-	u.found.realmChanged = reconcile.AdminRealmDiffers(ctx, u.s)
+	u.found.realmChanged = reconcile.DefencesDiffer(ctx, u.s)
 	u.found.keysDiffer = reconcile.DataKeysDiffer(ctx, u.s)
 	if u.found.refresh() || u.found.newUsers {
 		u.found.loginRefused = reconcile.LoginRefused(ctx, u.found.known)
@@ -119,9 +117,9 @@ func (u *up) decide(ctx context.Context) error {
 	return nil
 }
 
-// compareAdminRealm sees what could not be compared before Keycloak ran.
-func (u *up) compareAdminRealm(ctx context.Context) error {
-	u.plan.Refresh = u.plan.Refresh || reconcile.AdminRealmDiffers(ctx, u.s)
+// compareDefences sees what could not be compared before Keycloak ran.
+func (u *up) compareDefences(ctx context.Context) error {
+	u.plan.Refresh = u.plan.Refresh || reconcile.DefencesDiffer(ctx, u.s)
 	return nil
 }
 

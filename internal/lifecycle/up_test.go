@@ -50,11 +50,11 @@ func TestAnUpdateDoesItsStepsInThisOrder(t *testing.T) {
 		"detach volumes whose data is external now",
 		"decide on the order",
 		"update all but the realm",
-		"compare realm master in the running Keycloak",
+		"compare defences in the running Keycloak",
 		"import what Keycloak has",
 		"update everything",
 		"wait until every container is ready",
-		"reconcile managed groups and invitations",
+		"invite users without a password",
 		"save the settings of this update",
 	}, names)
 }

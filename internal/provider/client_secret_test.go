@@ -76,7 +76,7 @@ func TestAnUpdateMakesTheCurrentSecretTheOnlyOne(t *testing.T) {
 			require.NoError(t, setSecret(t, s, test.state, test.want))
 			require.Equal(t, text(test.want, "secret"), f.secret())
 			require.Equal(t, test.changes, f.changes)
-			require.Len(t, *said, test.changes, "the user is told of a change, and of nothing else")
+			require.Len(t, *said, test.changes, "a change is reported, and nothing else")
 			require.Equal(t, map[string]any{}, f.clients["master"][0]["attributes"], "the rest of the client stays")
 		})
 	}

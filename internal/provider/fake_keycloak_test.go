@@ -32,6 +32,10 @@ type fakeKeycloak struct {
 	roles []map[string]any
 	// passwords are set ones, in order.
 	passwords []string
+	// members are those of the one group, by their IDs; fixed ones are of a directory that Keycloak
+	// may not write to.
+	members map[string]string
+	fixed   []string
 	// changes counts what was written, logins the attempts to log in.
 	changes, logins int
 	// broken is the status of every login; 0 lets them in.
@@ -50,7 +54,8 @@ func newFakeKeycloak(t *testing.T) *fakeKeycloak {
 			"master": {{"id": "program-id", "clientId": fakeClient, "secret": fakeSecret, "attributes": map[string]any{}}},
 			"mlflow": {{"id": "cli-id", "clientId": "admin-cli", "enabled": true}, {"id": "sync-id", "clientId": "sync"}, {"id": "rm-id", "clientId": "realm-management"}},
 		},
-		roles: []map[string]any{{"id": "r2", "name": "manage-users"}},
+		roles:   []map[string]any{{"id": "r2", "name": "manage-users"}},
+		members: map[string]string{"u2": "ada"},
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /realms/master/protocol/openid-connect/token", func(w http.ResponseWriter, r *http.Request) {
@@ -67,6 +72,7 @@ func newFakeKeycloak(t *testing.T) *fakeKeycloak {
 		reply(t, w, map[string]any{"access_token": "token"})
 	})
 	f.realmCalls(t, mux)
+	f.groupCalls(t, mux)
 	f.userCalls(t, mux)
 	f.clientCalls(t, mux)
 	f.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -92,6 +98,35 @@ func (f *fakeKeycloak) realmCalls(t *testing.T, mux *http.ServeMux) {
 	mux.HandleFunc("PUT /admin/realms/{realm}", func(_ http.ResponseWriter, r *http.Request) { takeInto(t, f.realms[r.PathValue("realm")], r) })
 	mux.HandleFunc("GET /admin/realms/master/users/profile", func(w http.ResponseWriter, _ *http.Request) { reply(t, w, f.profile) })
 	mux.HandleFunc("PUT /admin/realms/master/users/profile", func(_ http.ResponseWriter, r *http.Request) { takeInto(t, f.profile, r) })
+}
+
+// joins puts a user into the group, as an administrator does.
+func (f *fakeKeycloak) joins(id, username string) { f.members[id] = username }
+
+func (f *fakeKeycloak) groupCalls(t *testing.T, mux *http.ServeMux) {
+	t.Helper()
+	mux.HandleFunc("GET /admin/realms/mlflow/group-by-path/{name}", func(w http.ResponseWriter, r *http.Request) {
+		if f.members == nil || r.PathValue("name") != "team" {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		reply(t, w, map[string]any{"id": "g1", "name": "team"})
+	})
+	mux.HandleFunc("GET /admin/realms/mlflow/groups/g1/members", func(w http.ResponseWriter, _ *http.Request) {
+		all := []map[string]any{}
+		for id, username := range f.members {
+			all = append(all, map[string]any{"id": id, "username": username})
+		}
+		reply(t, w, all)
+	})
+	mux.HandleFunc("DELETE /admin/realms/mlflow/users/{id}/groups/g1", func(w http.ResponseWriter, r *http.Request) {
+		if slices.Contains(f.fixed, r.PathValue("id")) {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		delete(f.members, r.PathValue("id"))
+		w.WriteHeader(http.StatusNoContent)
+	})
 }
 
 func (f *fakeKeycloak) userCalls(t *testing.T, mux *http.ServeMux) {

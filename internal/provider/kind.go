@@ -124,6 +124,6 @@ func kindsWith(proofs *loginProofs) map[tokens.Type]kind {
 var stateless = map[tokens.Type]kind{
 	permissions.AccessAdminType: accessAdmins{}, permissions.ServiceAccountType: accounts{}, permissions.GrantType: grants{},
 	identity.AdminRealmType: adminRealm, identity.BuiltinClientType: builtinClients, identity.ClientRolesType: clientRoles, identity.PasswordType: passwords,
-	identity.ClientSecretType: clientSecrets{},
-	mlflow.EncryptionKeyType:  encryptionKeys{inContainer{openDocker}}, backup.RepositoryKeyType: repositoryKeys{inContainer{openDocker}},
+	identity.ClientSecretType: clientSecrets{}, identity.GroupMembersType: groupMembers{},
+	mlflow.EncryptionKeyType: encryptionKeys{inContainer{openDocker}}, backup.RepositoryKeyType: repositoryKeys{inContainer{openDocker}},
 }

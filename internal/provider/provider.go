@@ -56,7 +56,7 @@ func Main() error {
 	})
 }
 
-// report tells the user something about a resource.
+// report shows the user a text about a resource.
 type report func(ctx context.Context, urn resource.URN, text string)
 
 // server is one instance of the plugin, for one stack.
@@ -71,7 +71,7 @@ type server struct {
 
 	one sync.Mutex
 	at  target
-	// configured says that Pulumi has told all of the configuration.
+	// configured says that all of the configuration is known.
 	configured bool
 	// changing is held while Keycloak is changed: it takes attributes as a whole, so two changes
 	// of one client at the same time would lose one of them.

@@ -53,6 +53,8 @@ func programInputs(t *testing.T) map[string]resource.PropertyMap {
 			Realm: pulumi.String("mlflow"), Username: pulumi.String("demo-admin"), Password: pulumi.String("the second"), Version: "1.2",
 		})
 		require.NoError(t, err)
+		_, err = identity.NewGroupMembers(ctx, "g", &identity.GroupMembersArgs{Realm: pulumi.String("mlflow"), Group: pulumi.String("team"), Members: []string{"mel", "ada"}})
+		require.NoError(t, err)
 		_, err = identity.NewClientSecret(ctx, "s", &identity.ClientSecretArgs{
 			ClientID: fakeClient, Secret: pulumi.String("the third"), Previous: pulumi.StringArray{pulumi.String("the second"), pulumi.String(fakeSecret)}, Version: "1.3", Ready: master,
 		})
@@ -69,7 +71,7 @@ func programInputs(t *testing.T) map[string]resource.PropertyMap {
 	return r.inputs
 }
 
-var identityTypes = []string{identity.AdminRealmType, identity.BuiltinClientType, identity.ClientRolesType, identity.PasswordType}
+var identityTypes = []string{identity.AdminRealmType, identity.BuiltinClientType, identity.ClientRolesType, identity.PasswordType, identity.GroupMembersType}
 
 func configured(t *testing.T, url, secret string) (*server, *[]string) {
 	t.Helper()
@@ -162,6 +164,7 @@ func TestARefreshNamesEveryManualChangeAndTheNextUpdateRevertsIt(t *testing.T) {
 		"an enabled client":   {identity.BuiltinClientType, func() { f.clients["mlflow"][0]["enabled"] = true }, []resource.PropertyKey{"enabled"}},
 		"a role too many":     {identity.ClientRolesType, func() { f.roles = append(f.roles, map[string]any{"id": "r3", "name": "realm-admin"}) }, []resource.PropertyKey{"roles"}},
 		"no role":             {identity.ClientRolesType, func() { f.roles = []map[string]any{} }, []resource.PropertyKey{"roles"}},
+		"a member too many":   {identity.GroupMembersType, func() { f.joins("u9", "eve") }, []resource.PropertyKey{"unlisted"}},
 		"an earlier password": {identity.PasswordType, func() { f.clients["master"][0]["attributes"] = map[string]any{} }, []resource.PropertyKey{"edition"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -286,6 +289,8 @@ func TestEveryMistakeInTheInputsIsReportedByItsProperty(t *testing.T) {
 			p["previous"] = resource.NewProperty(resource.PropertyMap{"first": resource.NewProperty("x")})
 		}, "previous"},
 		"no passphrase":        {backup.RepositoryKeyType, func(p resource.PropertyMap) { delete(p, "passphraseFile") }, "passphraseFile"},
+		"no list of members":   {identity.GroupMembersType, func(p resource.PropertyMap) { delete(p, "members") }, "members"},
+		"an unlisted member":   {identity.GroupMembersType, func(p resource.PropertyMap) { p["unlisted"] = property([]string{"eve"}) }, "unlisted"},
 		"a password of no one": {identity.PasswordType, func(p resource.PropertyMap) { p["username"] = resource.NewProperty("") }, "username"},
 	} {
 		t.Run(name, func(t *testing.T) {

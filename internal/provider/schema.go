@@ -105,6 +105,10 @@ func schemaOf() map[string]map[string]any {
 			"realm": textField(realmName), "username": textField("Name of the user."), "password": secretField("The password."),
 			"edition": textField("Which root secret and generation the password is of."),
 		}),
+		identity.GroupMembersType: object("A group that has listed members and service accounts, and no other ones.", map[string]field{
+			"realm": textField(realmName), "group": textField("Name of the group."), "members": listField("User names of those who may be in it."),
+			identity.UnlistedMembers: listField("Members who may not: none, once they are taken out."),
+		}),
 		identity.ClientSecretType: object("The secret of a service account in realm master, which it sets as that account itself.", map[string]field{
 			"clientId": textField("ID of the account's client."), "secret": secretField("The current secret."),
 			"previous": secretListField("All earlier ones that are known."),

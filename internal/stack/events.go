@@ -9,6 +9,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/events"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
 	"github.com/mlflow-sso/mlflow-sso/components/backup"
 	"github.com/mlflow-sso/mlflow-sso/components/mlflow"
@@ -32,8 +33,9 @@ type eventCollector struct {
 	began    map[string]time.Time
 	creates  []created
 	problems []string
-	// notes are what the project's own provider says of data that it has changed or cannot read.
-	notes []string
+	// reports are what the project's own provider says for good: what it has done, and data that no key
+	// decrypts.
+	reports []string
 	// differences are what a preview would change, same is what it would not, by URN.
 	differences []difference
 	same        map[string]bool
@@ -78,16 +80,27 @@ func (w *eventCollector) take(event apitype.EngineEvent, step Step) {
 		w.finish(event.ResOutputsEvent.Metadata, step)
 	case event.DiagnosticEvent != nil && event.DiagnosticEvent.Severity == "error":
 		w.problems = append(w.problems, problem(event.DiagnosticEvent))
-	case event.DiagnosticEvent != nil && !event.DiagnosticEvent.Ephemeral && ofDataKey(event.DiagnosticEvent.URN):
-		w.note(strings.TrimSpace(uncoloured(event.DiagnosticEvent.Message)))
+	case event.DiagnosticEvent != nil && isReport(event.DiagnosticEvent):
+		w.report(step, strings.TrimSpace(uncoloured(event.DiagnosticEvent.Message)))
 	}
 }
 
-// note leaves out that a container could not be asked: the update is what brings it back.
-func (w *eventCollector) note(text string) {
-	if !strings.HasPrefix(text, pulumiplugin.NotCompared) && !slices.Contains(w.notes, text) {
-		w.notes = append(w.notes, text)
+// report leaves out that a container could not be asked: the update is what brings it back.
+func (w *eventCollector) report(step Step, text string) {
+	if !strings.HasPrefix(text, pulumiplugin.NotCompared) && !slices.Contains(w.reports, text) {
+		step.Say("%s", text)
+		w.reports = append(w.reports, text)
 	}
+}
+
+// isReport says whether the project's own provider reports what it has done. A status is replaced by
+// the next one.
+func isReport(d *apitype.DiagnosticEvent) bool {
+	urn, err := resource.ParseURN(d.URN)
+	if err != nil || d.Ephemeral || string(urn.Type().Package()) != pulumiplugin.Name {
+		return false
+	}
+	return d.Severity == "info" || slices.Contains([]string{mlflow.EncryptionKeyType, backup.RepositoryKeyType}, string(urn.Type()))
 }
 
 func (w *eventCollector) begin(m apitype.StepEventMetadata, step Step) {
@@ -150,12 +163,6 @@ func problem(d *apitype.DiagnosticEvent) string {
 		return text
 	}
 	return nameOf(d.URN) + ": " + text
-}
-
-// ofDataKey says whether a resource is a key of stored data. What no key decrypts must not be
-// overlooked.
-func ofDataKey(urn string) bool {
-	return strings.Contains(urn, "$"+mlflow.EncryptionKeyType+"::") || strings.Contains(urn, "$"+backup.RepositoryKeyType+"::")
 }
 
 // uncoloured is a text without Pulumi's marks for colours, "<{%reset%}>".

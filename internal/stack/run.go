@@ -57,7 +57,7 @@ func (s *Stack) Update(ctx context.Context, step Step, scope Scope, refresh bool
 	}
 	result, err := s.pulumi.Up(ctx, options...)
 	collector.end()
-	s.notes = slices.Concat(collector.notes, s.notes) // in front, since the end of a long line is not shown
+	s.notes = slices.Concat(collector.reports, s.notes) // in front, since the end of a long line is not shown
 	if err != nil {
 		return nil, Hinted("update", err, s.withLogs(ctx, collector.problems))
 	}

@@ -22,7 +22,8 @@ func TestAScopeNamesItsResourcesAsPulumiDoes(t *testing.T) {
 		{scope: Everything},
 		{scope: AllButRealm, without: []string{
 			"urn:pulumi:lab::**$mlflow-sso:identity:AdminRealm::**", "urn:pulumi:lab::**$mlflow-sso:identity:BuiltinClient::**",
-			"urn:pulumi:lab::**$mlflow-sso:identity:ClientRoles::**", "urn:pulumi:lab::**$mlflow-sso:identity:Password::**", "urn:pulumi:lab::**$keycloak:**",
+			"urn:pulumi:lab::**$mlflow-sso:identity:ClientRoles::**", "urn:pulumi:lab::**$mlflow-sso:identity:Password::**",
+			"urn:pulumi:lab::**$mlflow-sso:identity:GroupMembers::**", "urn:pulumi:lab::**$keycloak:**",
 		}},
 		{scope: DatabasesOnly, without: []string{
 			"urn:pulumi:lab::**$keycloak:**", "urn:pulumi:lab::**$mlflow-sso:identity:**", "urn:pulumi:lab::**::keycloak-container", "urn:pulumi:lab::**::mlflow-container",

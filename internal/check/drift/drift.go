@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mlflow-sso/mlflow-sso/components/identity"
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
@@ -97,9 +98,17 @@ func (s *suite) resources(ctx context.Context) ([]check.Finding, error) {
 	s.compared, s.differ = true, changes
 	var found []check.Finding
 	for _, c := range changes {
-		found = append(found, s.ofChange(c))
+		if !isOfMembers(c) {
+			found = append(found, s.ofChange(c))
+		}
 	}
 	return found, nil
+}
+
+// isOfMembers says whether a change only takes out members, each of whom another check reports.
+func isOfMembers(c report.Change) bool {
+	return c.Outcome == report.Changed && strings.HasSuffix(c.Kind, " GroupMembers") && len(c.Properties) > 0 &&
+		!slices.ContainsFunc(c.Properties, func(p report.Property) bool { return !strings.HasPrefix(p.Name, identity.UnlistedMembers) })
 }
 
 func (s *suite) findMembers(ctx context.Context) (found []check.Finding, err error) {

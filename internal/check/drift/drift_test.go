@@ -123,7 +123,8 @@ func TestAServiceThatAnUpdateWouldRecreateIsNotAsked(t *testing.T) {
 
 func TestAMemberOfAManagedGroupIsReportedOnce(t *testing.T) {
 	eve, mel := "user eve in group admins", "user mel in group admins"
-	f := &fake{found: map[check.ID][]check.Finding{
+	unlisted := report.Change{Resource: "realm-members-admins", Kind: "mlflow-sso GroupMembers", Outcome: report.Changed, Properties: []report.Property{{Name: "unlisted"}}}
+	f := &fake{changes: []report.Change{unlisted}, found: map[check.ID][]check.Finding{
 		Members: {{ID: realmusers.MemberUnlisted, Cause: eve, Fix: check.UpCommand}},
 		Realm:   {{ID: realmbaseline.AdminUndeclared, Cause: eve}, {ID: realmbaseline.AdminUndeclared, Cause: mel}},
 	}}
@@ -132,6 +133,11 @@ func TestAMemberOfAManagedGroupIsReportedOnce(t *testing.T) {
 	require.Len(t, got.Findings, 2)
 	require.Equal(t, []string{eve, mel}, []string{got.Findings[0].Cause, got.Findings[1].Cause})
 	require.EqualValues(t, realmusers.MemberUnlisted, got.Findings[0].ID)
+
+	unlisted.Properties = append(unlisted.Properties, report.Property{Name: "members"})
+	got, err = (&fake{changes: []report.Change{unlisted}}).run(t.Context())
+	require.NoError(t, err)
+	require.Len(t, got.Findings, 1, "a list that was not deployed is another difference")
 }
 
 func TestEveryFindingHasOneCommandForTheStackThatWasCompared(t *testing.T) {

@@ -1,5 +1,5 @@
-// Package realmusers invites users without a password and removes unlisted users from
-// managed groups.
+// Package realmusers invites users without a password and finds unlisted users in managed
+// groups.
 //
 // An invitation is a mail with a link if the realm has a mail server, else a password for
 // one login, at which the user sets another. A password that a user has set stays unless

@@ -5,53 +5,27 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mlflow-sso/mlflow-sso/components/realm"
 	"github.com/mlflow-sso/mlflow-sso/config"
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/realmusers"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
 
-// managedGroups are the groups in which nobody is but whom the settings name.
-func managedGroups(s *stack.Stack) realmusers.ManagedGroups {
-	groups := realmusers.ManagedGroups{}
-	for _, group := range s.Config.Realm.ManagedGroups {
-		groups[group] = s.Config.UsersInGroup(group)
-		if group == realm.AdminGroup {
-			groups[group] = append(groups[group], s.Config.Realm.Administrators...)
-		}
-	}
-	return groups
-}
-
-// Users takes unlisted members out of exclusive groups and invites the listed people
-// who have no password yet. Where Keycloak cannot write to them, they are named.
-func Users(ctx context.Context, s *stack.Stack, step stack.Step) (stack.Changes, error) {
-	if len(s.Config.Users) == 0 && len(s.Config.Realm.ManagedGroups) == 0 {
-		return nil, nil
+// Invitations invites the listed users who have no password yet. Where Keycloak cannot write to them,
+// they are named. A mail is no state, so this is no resource.
+func Invitations(ctx context.Context, s *stack.Stack, step stack.Step) error {
+	if len(s.Config.Users) == 0 {
+		return nil
 	}
 	deployed, err := s.Outputs(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	in, err := realmusers.Open(ctx, deployed)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	gone, err := in.Reconcile(ctx, managedGroups(s))
-	for _, who := range gone {
-		note(s, step, who+" taken out, the group is exclusive")
-	}
-	if err != nil {
-		return nil, err
-	}
-	if err := invite(ctx, s, step, in); err != nil {
-		return nil, err
-	}
-	if len(gone) == 0 {
-		return nil, nil
-	}
-	return stack.Changes{"update": len(gone)}, nil
+	return invite(ctx, s, step, in)
 }
 
 func invite(ctx context.Context, s *stack.Stack, step stack.Step, in *realmusers.Realm) error {
@@ -76,8 +50,8 @@ func invite(ctx context.Context, s *stack.Stack, step stack.Step, in *realmusers
 	return nil
 }
 
-// UserDifferences are those whom Users would take out of a group.
-func UserDifferences(ctx context.Context, s *stack.Stack) ([]check.Finding, error) {
+// UnlistedMembers are members of managed groups whom the settings do not name.
+func UnlistedMembers(ctx context.Context, s *stack.Stack) ([]check.Finding, error) {
 	if len(s.Config.Realm.ManagedGroups) == 0 {
 		return nil, nil
 	}
@@ -89,7 +63,7 @@ func UserDifferences(ctx context.Context, s *stack.Stack) ([]check.Finding, erro
 	if err != nil {
 		return nil, err
 	}
-	return in.Differences(ctx, managedGroups(s))
+	return in.Unlisted(ctx, s.Config.ManagedGroups())
 }
 
 // NewlyListed says whether a user is listed that the state of a realm that stands

@@ -1,5 +1,5 @@
-// Package reconcile sets, after an update, what Pulumi's program does not describe, members of
-// managed groups and invitations, and says before one whether Pulumi has to refresh.
+// Package reconcile invites, after an update, listed users without a password, which Pulumi's program
+// does not describe, and finds before an update whether Pulumi has to refresh.
 package reconcile
 
 import (
@@ -10,15 +10,18 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
 
-// AdminRealmDiffers says whether Keycloak differs from what the last update has set in realm
-// master and beside it. It does not where Keycloak cannot be asked.
-func AdminRealmDiffers(ctx context.Context, s *stack.Stack) bool {
+// DefencesDiffer says whether Keycloak differs from what the last update has set in realm master, beside
+// it and in managed groups. It does not where Keycloak cannot be asked.
+func DefencesDiffer(ctx context.Context, s *stack.Stack) bool {
 	deployed, err := s.Outputs(ctx)
 	if err != nil {
 		return false // nothing was deployed
 	}
-	found, err := adminrealm.New(deployed).Differences(ctx)
-	return err == nil && len(found) > 0
+	if found, err := adminrealm.New(deployed).Differences(ctx); err == nil && len(found) > 0 {
+		return true
+	}
+	unlisted, err := UnlistedMembers(ctx, s)
+	return err == nil && len(unlisted) > 0
 }
 
 // LoginRefused says whether Keycloak refuses the login of the state, so that nothing inside it can be
