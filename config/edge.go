@@ -80,6 +80,6 @@ func (v *validation) edgeNames(c *Config) {
 		}
 	}
 	if !application.IsZero() && application.Name() == keycloak.Name() {
-		v.fail("keycloak.publicURL", "got %q, whose name mlflow.publicURL has too, want another: the edge distinguishes them by the name", keycloak)
+		v.fail("keycloak.publicURL", "got %q, which has the same host name as mlflow.publicURL, want another: the edge distinguishes them by name", keycloak)
 	}
 }

@@ -131,7 +131,7 @@ func TestAFileWithASecretIsRefusedByItsKey(t *testing.T) {
 		"can be read by everyone":  func(path string) error { return os.Chmod(path, 0o644) },
 		"is empty":                 func(path string) error { return os.WriteFile(path, nil, 0o600) },
 		"want at least 16":         func(path string) error { return os.WriteFile(path, []byte("short-1f"), 0o600) },
-		"blank or an empty line":   func(path string) error { return os.WriteFile(path, []byte("  9e107d9d372bb6826bd81d3542\n"), 0o600) },
+		"space or an empty line":   func(path string) error { return os.WriteFile(path, []byte("  9e107d9d372bb6826bd81d3542\n"), 0o600) },
 		"tried first, want one fr": func(path string) error { return os.WriteFile(path, []byte("passwordpassword"), 0o600) },
 	} {
 		for name, key := range keys {

@@ -75,7 +75,7 @@ func (v *validation) ldap(key string, groups map[string]string, l *LDAP) {
 	for _, theirs := range slices.Sorted(maps.Keys(groups)) {
 		if theirs != groups[theirs] {
 			v.fail(strings.TrimSuffix(key, ".ldap")+".groups", "got %q for %q, want the same name on both sides: Keycloak takes a directory's groups by their names; "+
-				"make a group %s there", groups[theirs], theirs, groups[theirs])
+				"create a group %s there", groups[theirs], theirs, groups[theirs])
 		}
 	}
 }

@@ -88,7 +88,7 @@ func TestEveryMistakeAboutPeopleNamesItsKeyWhatWasGotAndWhatIsWanted(t *testing.
 		"mail without TLS":      {"realm", `"from"`, `"tls":false,"from"`, []string{"mlflow-sso:realm.mail: ", "got tls false"}},
 		"mail from nobody":      {"realm", `mlflow@example.com`, `mlflow`, []string{"mlflow-sso:realm.mail.from: ", `got "mlflow"`}},
 		"mail without a login":  {"realm", `"username":"mailer",`, ``, []string{"mlflow-sso:realm.mail.username: ", "passwordFile is set"}},
-		"mail without password": {"realm", `"passwordFile":"`, `"passwordFile":"/nowhere`, []string{"mlflow-sso:realm.mail.passwordFile: ", "folder is not there"}},
+		"mail without password": {"realm", `"passwordFile":"`, `"passwordFile":"/nowhere`, []string{"mlflow-sso:realm.mail.passwordFile: ", "directory that does not exist"}},
 		"alias":                 {"identityProviders", `"company"`, `"The Company"`, []string{"mlflow-sso:identityProviders[0].alias: ", `got "The Company"`}},
 		"unknown kind":          {"identityProviders", `"oidc":`, `"radius":`, []string{"mlflow-sso:identityProviders[0].radius: unknown setting", "identityProviders[0]"}},
 		"provider's group":      {"identityProviders", `"staff":"mlflow-users"`, `"staff":"mlflow-user"`, []string{"mlflow-sso:identityProviders[0].groups: ", `got "mlflow-user"`, "realm.groups"}},

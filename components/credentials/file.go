@@ -69,7 +69,7 @@ func readSecret(path string) ([]byte, error) {
 func shownPath(path string) string {
 	folder := filepath.Dir(path)
 	if info, err := os.Stat(folder); folder == "/" || err != nil || !info.IsDir() {
-		return "a path whose folder is not there"
+		return "a path in a directory that does not exist"
 	}
 	return fmt.Sprintf("%q", path)
 }
@@ -93,7 +93,7 @@ func checkSecret(secret string) error {
 	case secret == "":
 		return errors.New("is empty, want the secret alone")
 	case strings.TrimSpace(secret) != secret:
-		return errors.New("begins or ends with a blank or an empty line, want the secret alone: a service would take that for a part of it")
+		return errors.New("begins or ends with a space or an empty line, want only the secret: a service would treat the rest as part of it")
 	case strings.ContainsFunc(secret, unicode.IsControl) || !utf8.ValidString(secret):
 		return errors.New("has more than one line, or a character that cannot be typed, want the secret alone")
 	case length < leastSecret:

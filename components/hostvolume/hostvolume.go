@@ -23,7 +23,7 @@ var (
 	// ErrMissing says that the host has no such volume.
 	ErrMissing = errors.New("it does not exist on this Docker host")
 	// ErrUnmanaged says that Docker or another user made it.
-	ErrUnmanaged = errors.New("it does not have this deployment's label: Docker makes such a volume, empty, when a container mounts one that does not exist")
+	ErrUnmanaged = errors.New("it does not have this deployment's label: Docker creates such a volume, empty, when a container mounts one that does not exist")
 	// ErrRenamed says that the setting `name` has changed.
 	ErrRenamed = errors.New("the setting `name` has changed, and no volume can be renamed")
 )

@@ -58,5 +58,5 @@ func (s *Stack) ImageID(ctx context.Context, service string) (string, error) {
 	if id := known.ImageID(wanted); id != "" {
 		return id, nil
 	}
-	return "", fmt.Errorf("the state of stack %q has no image %s, which was to be made just now", s.Name, wanted)
+	return "", fmt.Errorf("the state of stack %q has no image %s, which was just to be built", s.Name, wanted)
 }

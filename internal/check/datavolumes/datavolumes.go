@@ -42,12 +42,12 @@ func Of(stack outputs.Stack) []outputs.Volume {
 // Find compares the data volumes of a stack with the host's.
 func Find(ctx context.Context, host hostvolume.Host, stack outputs.Stack) (found []Difference, err error) {
 	for _, v := range Of(stack) {
-		d := Difference{Volume: v.Name, Wanted: "the volume that this stack made, with the label " + naming.Deployment + "=" + v.Deployment}
+		d := Difference{Volume: v.Name, Wanted: "the volume that this stack created, with the label " + naming.Deployment + "=" + v.Deployment}
 		switch failed := hostvolume.Compare(ctx, host, hostvolume.Recorded{Name: v.Name, Deployment: v.Deployment}); {
 		case errors.Is(failed, hostvolume.ErrMissing):
 			d.Got = "no such volume"
 		case errors.Is(failed, hostvolume.ErrUnmanaged):
-			d.Got = "one without that label: Docker makes it, empty, when a container mounts a volume that does not exist"
+			d.Got = "one without that label: Docker creates it, empty, when a container mounts a volume that does not exist"
 		case failed != nil:
 			err = errors.Join(err, fmt.Errorf("compare volumes: %w", failed))
 			continue

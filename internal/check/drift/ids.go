@@ -62,7 +62,7 @@ var meanings = map[check.ID]string{
 	privilege.WebhookID:               "A webhook sends events out of the stack.",
 	privilege.PatternID:               "MLflow has a permission pattern that no setting declares.",
 	privilege.PostgresRole:            "Postgres has a role that is not one of the stack's, or has more rights than the stack gives it.",
-	privilege.NestedGroup:             "A nested group with the name of the administrators' group makes administrators.",
+	privilege.NestedGroup:             "A nested group with the name of the administrators' group makes its members administrators.",
 	privilege.ArtifactsMode:           "The artifact directory is accessible to other users of the container's host.",
 }
 

@@ -72,7 +72,7 @@ func (d *doctor) judgeContainer(component Component, seen container.InspectRespo
 	case s.Status != container.StateRunning:
 		add(ContainerExited, name+" does not run", fmt.Sprintf("%s, exit code %d", s.Status, s.ExitCode), "running", "docker start "+name)
 	case s.Health == nil || s.Health.Status == container.NoHealthcheck:
-		add(EnvironmentUnknown, name+" has no health check, so the program did not make it", "none", "the image's own", d.up("--refresh"))
+		add(EnvironmentUnknown, name+" has no health check, so the program did not create it", "none", "the image's own", d.up("--refresh"))
 	case s.Health.Status == container.Unhealthy:
 		got := "unhealthy"
 		if n := len(s.Health.Log); n > 0 && strings.TrimSpace(s.Health.Log[n-1].Output) != "" {

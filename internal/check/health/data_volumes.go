@@ -18,7 +18,7 @@ func (d *doctor) judgeDataVolumes(differences []datavolumes.Difference) (found [
 	for _, v := range differences {
 		found = append(found, Finding{
 			ID: DataVolumeReplaced, Component: Host,
-			Summary: fmt.Sprintf("volume %s is not the one that this stack made: MLflow's data is newer than the state, and what was stored before is not in it", v.Volume),
+			Summary: fmt.Sprintf("volume %s is not the one that this stack created: MLflow's data is newer than the state, and earlier data is not in it", v.Volume),
 			Got:     v.Got, Wanted: v.Wanted, Cause: "volume " + v.Volume,
 			Fix: d.up(hostvolume.AcceptFlag) + " # or destroy --delete-data, and restore a snapshot",
 		})

@@ -31,7 +31,7 @@ var effects = map[string]effect{
 	"SECRET_KEY":                         {SessionKey, "sessions signed with another key are lost, and workers may disagree"},
 	"MLFLOW_SERVER_ALLOWED_HOSTS":        {AllowedHosts, "MLflow answers 403, Invalid Host header"},
 	"MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": {CORSOrigin, "a browser's requests are answered with 403"},
-	"TRUSTED_PROXIES":                    {TrustedProxies, "MLflow does not accept the edge's headers, and takes requests for plain http"},
+	"TRUSTED_PROXIES":                    {TrustedProxies, "MLflow does not accept the edge's headers, and treats requests as plain http"},
 	"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": {JobRunner, "the job runner takes 1.4 GiB and calls back without credentials"},
 	"KC_HOSTNAME":                        {KeycloakHostname, "Keycloak's pages and the issuer have another address"},
 	"SESSION_COOKIE_SECURE":              {Cookie, "the browser drops the session's cookie, or sends it in clear"},

@@ -126,7 +126,7 @@ var meanings = map[check.ID]string{
 	privilege.WebhookID:      "A webhook sends events out of the stack.",
 	privilege.PatternID:      "A permission pattern that no setting declares lets its subject change objects of others.",
 	privilege.PostgresRole:   "A role is not one of the stack's, or has more rights than the stack gives it.",
-	privilege.NestedGroup:    "A nested group with the name of the administrators' group makes administrators.",
+	privilege.NestedGroup:    "A nested group with the name of the administrators' group makes its members administrators.",
 	privilege.ArtifactsMode:  "The artifact directory is accessible to other users of the container's host.",
 	idpcheck.Missing:         "Keycloak does not have an identity provider of the settings.",
 	idpcheck.Disabled:        "An identity provider is disabled in Keycloak.",

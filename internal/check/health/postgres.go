@@ -76,7 +76,7 @@ func (d *doctor) judgeRoles(wanted []string, got map[string]role) (found []Findi
 			add(RoleMissing, "Postgres has no role "+of, "no such role", "a role with a database of its own", "role "+of, restart)
 			continue
 		case !r.login:
-			add(RoleLocked, "role "+of+" may not log in", "NOLOGIN", "LOGIN", "role "+of, restart)
+			add(RoleLocked, "role "+of+" cannot log in", "NOLOGIN", "LOGIN", "role "+of, restart)
 		case r.encoding == "-":
 			add(DatabaseMissing, "Postgres has no database "+of, "no such database", "a database of role "+of, "database "+of, restart)
 		case r.encoding != "UTF8":

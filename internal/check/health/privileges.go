@@ -34,9 +34,9 @@ var summaries = map[string]string{
 	privilege.ServiceAccount: " has a token and no setting declares it",
 	privilege.SCIMToken:      " lets an external program write users and groups",
 	privilege.WebhookID:      " sends events out of the stack",
-	privilege.PatternID:      " lets its subject change what others made",
+	privilege.PatternID:      " lets its subject change objects of others",
 	privilege.PostgresRole:   " is no role of the stack, or has more power than the stack gives it",
-	privilege.NestedGroup:    " makes an administrator by a nested group",
+	privilege.NestedGroup:    " becomes an administrator through a nested group",
 	privilege.ArtifactsMode:  " is open to other users of the container's host",
 }
 

@@ -128,7 +128,7 @@ func (d *doctor) judgeClient(c *gocloak.Client) (found []Finding) {
 	if gocloak.PBool(c.PublicClient) {
 		add(ClientPublic, "MLflow's client needs no secret: anyone with a code gets a token", "public", "confidential", "Client authentication")
 	} else if gocloak.PString(c.Secret) != mlflow["OIDC_CLIENT_SECRET"] {
-		add(ClientSecretChanged, "MLflow's client has another secret than MLflow: every login ends with invalid_client", "another secret", "the one that the program made", "Client secret")
+		add(ClientSecretChanged, "MLflow's client has another secret than MLflow: every login ends with invalid_client", "another secret", "the one that the program created", "Client secret")
 	}
 	uris := deref(c.RedirectURIs)
 	if !slices.Contains(uris, mlflow["OIDC_REDIRECT_URI"]) {

@@ -46,8 +46,8 @@ func (p *proof) checkAdministrators(ctx context.Context) (string, error) {
 // judgeAdministrators demands that nothing differs and that everybody is known.
 func judgeAdministrators(found []adminrealm.Difference, unknown []string) error {
 	if len(unknown) > 0 {
-		return check.MismatchNext(fmt.Sprintf("administrators that the stack did not make: %q", unknown), "none",
-			"if none of your operators made them, treat Keycloak as compromised; remove them with `mlflow-sso console`, in realm master")
+		return check.MismatchNext(fmt.Sprintf("administrators that the stack did not create: %q", unknown), "none",
+			"if none of your operators created them, treat Keycloak as compromised; remove them with `mlflow-sso console`, in realm master")
 	}
 	if len(found) == 0 {
 		return nil

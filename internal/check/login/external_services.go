@@ -36,7 +36,7 @@ func (p *proof) externalServices(checks []check.Check) []check.Check {
 	if s.Postgres.External != "" {
 		after(RedisPassword, check.Check{
 			ID: DatabaseAccess, Run: check.Proves(p.checkDatabases), Needs: []check.ID{LoginMember},
-			Next: "docs/how-to/external-services.md has the statements that make roles and databases at " + s.Postgres.External,
+			Next: "docs/how-to/external-services.md has the statements that create roles and databases at " + s.Postgres.External,
 		})
 	}
 	return checks

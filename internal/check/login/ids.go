@@ -69,7 +69,7 @@ var about = map[check.ID]string{
 	ArtifactStore:     "MLflow writes, reads and deletes in the external object store, and a client without a key reads nothing there.",
 	DatabaseAccess:    "MLflow's roles open only their own databases at the external Postgres.",
 	DefaultPasswords:  "MLflow and Keycloak refuse their well-known default passwords.",
-	ServiceAccounts:   "Each service account gets a token, and MLflow knows whose it is.",
+	ServiceAccounts:   "Each service account gets a token, and MLflow knows the account by it.",
 	OtherAudience:     "MLflow refuses a token of a service account that is for another audience.",
 	Logout:            "A logout ends the session in MLflow and in Keycloak, also for a copy of the cookie.",
 	IdentityProviders: "Keycloak reaches every identity provider, and each matches the settings.",

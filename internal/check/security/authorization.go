@@ -72,7 +72,7 @@ func (c *suite) adminRoutes(ctx context.Context) (string, error) {
 			return "", check.NotRun(fmt.Errorf("%d for an administrator's %s", got.status, a))
 		}
 	}
-	return fmt.Sprintf("a member is refused %d requests that an administrator may make", len(all)), nil
+	return fmt.Sprintf("MLflow refuses a member %d requests that an administrator can make", len(all)), nil
 }
 
 // reads are requests whose answer to the owner holds the marker, or the word.

@@ -120,7 +120,7 @@ func (c *suite) removeThings(ctx context.Context) (int, error) {
 	}
 	var gone struct{ Gone int }
 	if err := c.inMLflow(ctx, probe.FixtureRemoval, string(input), &gone); err != nil {
-		return 0, fmt.Errorf("delete what the run made, inside %s: %w", c.stack.MLflow.Container, err)
+		return 0, fmt.Errorf("delete the objects of the run, inside %s: %w", c.stack.MLflow.Container, err)
 	}
 	return gone.Gone, nil
 }

@@ -27,11 +27,11 @@ func (c *suite) surroundings() []attack {
 		{
 			name: "secrets-in-labels", tries: "a search for the stack's secrets in labels, commands, health checks and names of containers, networks and volumes",
 			control: "a word in a label is found, and so are the secrets in the environments that need them", defence: "secrets are in environments only",
-			next: "check who made that label; change the secret (credentials.generations)", run: c.secretsInLabels,
+			next: "find out who set that label; change the secret (credentials.generations)", run: c.secretsInLabels,
 		},
 		{
 			name: "secrets-in-logs", tries: "a search for the stack's secrets in the logs of all containers on its networks",
-			control: "a request that was just made is found in MLflow's log", defence: "no service logs credentials",
+			control: "a request that was just sent is found in MLflow's log", defence: "no service logs credentials",
 			next: "check who wrote it; change the secret (credentials.generations)", run: c.secretsInLogs,
 		},
 		{

@@ -25,7 +25,7 @@ func (c *suite) realmLogins() []attack {
 			next: "check the realm's brute force detection: quick login check", run: c.quickLockout,
 		},
 		{
-			name: "nested-group", tries: "an administrator of the realm adds a member to a group below the members' group that has the name of the administrators' group, which makes an administrator who is in no list",
+			name: "nested-group", tries: "an administrator of the realm adds a member to a group below the members' group that has the name of the administrators' group, which makes the member an administrator who is in no list",
 			control: "the members of the administrators' group itself are read in the same way", defence: "`drift` and `doctor` name the members of such a group",
 			next: "remove the nested group in Keycloak's console; `drift` names who is in it", run: c.nestedGroup,
 		},
@@ -154,7 +154,7 @@ func (c *suite) nestedGroup(ctx context.Context) (said string, err error) {
 	}
 	id, err := client.CreateChildGroup(ctx, client.Token, realm.Name, gocloak.PString(users.ID), gocloak.Group{Name: &realm.AdminGroup})
 	if err != nil {
-		return "", check.NotRun(fmt.Errorf("make a nested group: %w", err))
+		return "", check.NotRun(fmt.Errorf("create a nested group: %w", err))
 	}
 	defer func() {
 		late, stop := context.WithTimeout(context.WithoutCancel(ctx), adminTimeout)

@@ -155,7 +155,7 @@ func (c *suite) secretsInLogs(ctx context.Context) (string, error) {
 			return "", check.NotRun(err)
 		}
 		if name == c.stack.MLflow.Container && !last.control {
-			return "", check.NotRun(fmt.Errorf("the log of %s does not hold a request that was just made", name))
+			return "", check.NotRun(fmt.Errorf("the log of %s does not contain a request that was just sent", name))
 		}
 		leaks = append(leaks, last.leaks...)
 	}

@@ -138,7 +138,7 @@ func (c *suite) suite() check.Suite {
 // rules are those of the steps that are no attack.
 var rules = map[check.ID]report.Rule{
 	prepare: {Attack: "creates its own users and objects", Mitigation: "the stack works"},
-	cleanup: {Attack: "removes all that the run made", Mitigation: "nothing is left behind"},
+	cleanup: {Attack: "removes all objects of the run", Mitigation: "nothing is left behind"},
 }
 
 // Rules say what each step is about.

@@ -61,7 +61,7 @@ func (c *suite) takenIdentity(ctx context.Context) (said string, err error) {
 			return "", errors.Join(check.Mismatch("a second user with the e-mail address of an administrator", "409"), gone)
 		}
 		if admin.Status(err) != http.StatusConflict {
-			return "", check.NotRun(fmt.Errorf("a second user could not be made, but for another reason: %w", err))
+			return "", check.NotRun(fmt.Errorf("a second user could not be created, but for another reason: %w", err))
 		}
 	}
 	settings, err := client.GetRealm(ctx, client.Token, realm)

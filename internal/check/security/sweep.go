@@ -122,7 +122,7 @@ func (c *suite) sweepPeople(ctx context.Context) (victim, attacker *planted, err
 			two[i], err = c.plant(ctx, who, token)
 		}
 		if err != nil {
-			return nil, nil, fmt.Errorf("make one of everything: %w", err)
+			return nil, nil, fmt.Errorf("create one object of each kind: %w", err)
 		}
 	}
 	return two[0], two[1], nil

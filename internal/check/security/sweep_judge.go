@@ -47,7 +47,7 @@ func (s *sweeper) judge(planned, tried, routes int, took time.Duration) (string,
 	said := fmt.Sprintf("%d requests to %d routes and fields show and change nothing of %d kinds of objects, in %.0f s of %d (at most %d requests)",
 		s.answered, routes, len(s.before), took.Seconds(), mostMinutes*60, mostTrials)
 	if len(s.victim.absent) > 0 {
-		said += "; not made: " + strings.Join(s.victim.absent, ", ")
+		said += "; not created: " + strings.Join(s.victim.absent, ", ")
 	}
 	return said, nil
 }

@@ -64,7 +64,7 @@ func (c *suite) newMint(ctx context.Context, realm, audience string, seconds int
 		Attributes: &map[string]string{"access.token.lifespan": strconv.Itoa(seconds)}, ProtocolMappers: &mappers,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("make the temporary client %s in realm %s: %w", m.name, realm, err)
+		return nil, fmt.Errorf("create the temporary client %s in realm %s: %w", m.name, realm, err)
 	}
 	c.mints = append(c.mints, m)
 	return m, nil

@@ -51,11 +51,11 @@ func chosen(ctx context.Context, s *progress.Step, docker *engine.Engine, refere
 	_, err := docker.API().ImageInspect(ctx, reference)
 	switch {
 	case errdefs.IsNotFound(err):
-		s.Skip("not made here, since images.base names it; Docker will pull it")
+		s.Skip("not built here, because images.base names it; Docker will pull it")
 	case err != nil:
 		return fmt.Errorf("inspect it: %w", err)
 	default:
-		s.Skip("already there, and never made here since images.base names it")
+		s.Skip("already present, and never built here because images.base names it")
 	}
 	return nil
 }

@@ -24,8 +24,8 @@ const (
 	there, away = "there", "away"
 )
 
-// person names a user in a difference.
-func person(username string) string { return "user " + username }
+// person names an administrator in a difference. Nothing else that differs begins so.
+func person(username string) string { return "administrator " + username }
 
 // Admins are the users of realm master: the permanent administrator exactly where one is
 // wanted, and no temporary one whose time is over.

@@ -30,8 +30,8 @@ func TestTheStandingAdministratorIsThereExactlyWhereOneIsAskedFor(t *testing.T) 
 
 	require.Empty(t, judgePeople(with, true, now))
 	require.Empty(t, judgePeople(others, false, now))
-	require.Equal(t, []Difference{{"user admin", there, away}}, judgePeople(with, false, now))
-	require.Equal(t, []Difference{{"user admin", away, there}}, judgePeople(others, true, now))
+	require.Equal(t, []Difference{{"administrator admin", there, away}}, judgePeople(with, false, now))
+	require.Equal(t, []Difference{{"administrator admin", away, there}}, judgePeople(others, true, now))
 }
 
 // Nobody goes for a name alone, and nobody before their time.
@@ -47,7 +47,7 @@ func TestOnlyThoseWhoseTimeIsOverHaveToGo(t *testing.T) {
 	for _, end := range []string{in(0), in(-time.Second), "2020-01-01T00:00:00+02:00"} {
 		found := judgePeople([]*gocloak.User{until("console-x", end)}, false, now)
 		require.Len(t, found, 1, end)
-		require.Equal(t, "user console-x", found[0].What)
+		require.Equal(t, "administrator console-x", found[0].What)
 		require.Equal(t, away, found[0].Wanted)
 	}
 }

@@ -76,7 +76,7 @@ func (o *object) finding(name string) check.Finding {
 		f.ID, f.Summary, f.Next = ObjectUnmanaged, name+": "+check.Unmanaged, "remove it "+inTheConsole+" if no one needs it"
 		f.Got, f.Wanted = "it exists", "no such object"
 	case !o.there:
-		f.ID, f.Summary, f.Next = ObjectMissing, name+": gone", "make it again "+inTheConsole
+		f.ID, f.Summary, f.Next = ObjectMissing, name+": gone", "create it again "+inTheConsole
 		f.Got, f.Wanted = "it does not exist", "the object of a fresh realm"
 	default:
 		slices.SortFunc(o.properties, func(a, b report.Property) int { return strings.Compare(a.Name, b.Name) })

@@ -44,7 +44,7 @@ func TestEachThingThatDiffersIsNamedOnceWithWhatWasGotAndWanted(t *testing.T) {
 	got := flat(t, `{"rememberMe":true,"clients":[{"clientId":"x","enabled":false,"consentRequired":true,"protocolMappers":[{"name":"m","protocol":"p"},{"name":"n","protocol":"p"}]},{"clientId":"new","enabled":true}]}`)
 
 	require.Equal(t, []string{
-		"realm clients lost: gone; make it again in Keycloak's console",
+		"realm clients lost: gone; create it again in Keycloak's console",
 		"realm clients new: not made by the stack; remove it in Keycloak's console if no one needs it",
 		"realm clients x: changed manually; consentRequired: got true, want false; enabled: got false, want true; put it back as it was in Keycloak's console",
 		"realm clients x protocolMappers n: not made by the stack; remove it in Keycloak's console if no one needs it",

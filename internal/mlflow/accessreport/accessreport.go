@@ -199,7 +199,7 @@ func (r Report) decided(d accessclient.Decision, is func(Rule) bool) string {
 	}
 	words := fmt.Sprintf("%s %s: %s %s", by.Who, by.Name, by.Kind, by.Pattern)
 	if !by.Declared {
-		words += ", made manually"
+		words += ", created manually"
 	}
 	return words
 }

@@ -81,7 +81,7 @@ func TestARuleThatTheStackFileDoesNotHaveIsShownAsMadeManually(t *testing.T) {
 	require.Equal(t, map[string]string{
 		"mlflow-users fraud-*": "stack file", "mlflow-users *": "manual", "mel@example.com churn": "stack file",
 	}, origins)
-	require.Equal(t, "group mlflow-users: experiments *, made manually", of(t, r, "mel@example.com")["other"].Because)
+	require.Equal(t, "group mlflow-users: experiments *, created manually", of(t, r, "mel@example.com")["other"].Because)
 	for _, rule := range Build("lab", everybody(), nil).Rules {
 		require.False(t, rule.Declared)
 	}

@@ -50,7 +50,7 @@ func (g *Manager) Grant(ctx context.Context, length time.Duration, person, reaso
 	pass := &TemporaryAdmin{}
 	err := g.ask(ctx, map[string]any{"minutes": int(length / time.Minute), "person": person, "reason": reason}, pass)
 	if err == nil && pass.Token == "" {
-		err = errors.New("MLflow made no token")
+		err = errors.New("MLflow created no token")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("a pass for %s: %w", person, err)
