@@ -1,6 +1,8 @@
 """What is deleted for good, and what never is: with MLflow's own store, and files in a folder or a bucket."""
 
+import contextlib
 import datetime
+import io
 import json
 import os
 import pathlib
@@ -12,6 +14,7 @@ import time
 import unittest
 import uuid
 from types import SimpleNamespace
+from unittest import mock
 
 import mlflow
 import sqlalchemy
@@ -19,7 +22,7 @@ from mlflow.entities import LoggedModelStatus, TraceInfo, TraceLocation, TraceSt
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as Registry
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow_sso.trash import __main__ as trash
-from mlflow_sso.trash.database import Database
+from mlflow_sso.trash.database import TOGETHER, Busy, Database
 from mlflow_sso.trash.files import Bucket, Folder
 from mlflow_sso.trash.places import References, own_unit, path_of, unit_of
 from mlflow_sso.trash.removal import Removal
@@ -440,6 +443,37 @@ class TestProgram(Case):
         self.assertEqual((ran.returncode, ran.stderr), (0, ""))
         self.assertEqual(json.loads(ran.stdout)["rows"]["runs"], 1)
         self.assertFalse(self.there(f"{experiment}/{run}"))
+
+    def refused_round(self):
+        """What is left of a run in the trash by a round that has to wait."""
+        experiment = self.experiment()
+        run = self.run_in(experiment)
+        self.store.delete_run(run)
+        time.sleep(0.01)
+        given = io.StringIO(json.dumps({"delete": True, "trashSeconds": 0, "orphanSeconds": 3600, "foreign": False}))
+        variables, output, said = {"MLFLOW_BACKEND_STORE_URI": self.uri, "MLFLOW_ARTIFACTS_DESTINATION": str(self.root)}, io.StringIO(), io.StringIO()
+        with contextlib.redirect_stderr(said):
+            code = trash.main(given, variables, output)
+        self.assertEqual((code, output.getvalue()), (trash.BUSY, ""))
+        self.assertIn("snapshot of this stack is being taken", said.getvalue())
+        self.assertTrue(self.there(f"{experiment}/{run}"))
+        self.assertEqual(self.store.get_run(run).info.lifecycle_stage, "deleted")
+        return variables
+
+    def test_while_a_snapshot_is_taken_nothing_is_deleted(self):
+        with mock.patch.object(Database, "deleting", side_effect=Busy("a snapshot of this stack is being taken")):
+            self.refused_round()
+
+    @unittest.skipUnless(OTHER, "SQLite has no lock to share: TRASH_TEST_URI names a Postgres")
+    def test_a_lock_that_a_snapshot_shares_is_refused_and_a_report_needs_none(self):
+        engine = sqlalchemy.create_engine(self.uri)
+        self.addCleanup(engine.dispose)
+        with engine.begin() as snapshot:
+            snapshot.execute(sqlalchemy.text("SELECT pg_advisory_xact_lock_shared(hashtextextended(:name, 0))"), {"name": TOGETHER})
+            variables = self.refused_round()
+            report = {"delete": False, "trashSeconds": 0, "orphanSeconds": 3600, "foreign": False}
+            self.assertEqual(trash.remove(report, variables)["rows"]["runs"], 1)
+        self.assertEqual(trash.remove(report | {"delete": True}, variables)["rows"]["runs"], 1)
 
     def test_an_age_that_an_upload_may_have_is_refused(self):
         for given in ({"orphanSeconds": 60, "trashSeconds": 0}, {"orphanSeconds": 3600, "trashSeconds": -1}):

@@ -21,6 +21,14 @@ import (
 // upload that is still going on.
 const MinOrphanAge = time.Hour
 
+// ErrBusy is returned where a snapshot is being taken, or another command is deleting. Nothing
+// was deleted.
+var ErrBusy = errors.New("a snapshot of this stack is being taken, or another `clean --delete` runs: nothing was deleted, since a snapshot would have rows without their files; " +
+	"run the command again when that has ended (`mlflow-sso backup list` has the snapshot then)")
+
+// busy is the exit code of mlflow_sso.trash for that.
+const busy = 75
+
 // Request says what to delete.
 type Request struct {
 	// Delete deletes; without it, the result says what would be deleted.
@@ -137,6 +145,9 @@ func Run(ctx context.Context, in Engine, container string, request Request) (Res
 	said, err := in.Exec(ctx, container, []string{"python", "-m", "mlflow_sso.trash"}, engine.Stdin(bytes.NewReader(input)))
 	if err == nil && said.ExitCode != 0 && strings.Contains(said.Stderr, "No module named mlflow_sso") {
 		return none, fmt.Errorf("the image of %s is of a release without this command: run `mlflow-sso up` first, or set images.mlflow to a newer image", container)
+	}
+	if err == nil && said.ExitCode == busy {
+		err = ErrBusy
 	}
 	if err == nil {
 		err = said.Err()

@@ -5,17 +5,20 @@
 `foreign` includes files that are older than the database, or of an experiment with an ID that it never gave.
 """
 
+import contextlib
 import json
 import os
 import sys
 
-from mlflow_sso.trash.database import Database
+from mlflow_sso.trash.database import Busy, Database
 from mlflow_sso.trash.files import store
 from mlflow_sso.trash.places import References
 from mlflow_sso.trash.removal import Removal
 
 # An upload of a client that is younger than this may still go on.
 YOUNGEST_ORPHAN = 3600
+# The exit code of a round that has to wait, which is sysexits.h's EX_TEMPFAIL.
+BUSY = 75
 
 
 def remove(given, environment):
@@ -23,11 +26,22 @@ def remove(given, environment):
     if given["orphanSeconds"] < YOUNGEST_ORPHAN or given["trashSeconds"] < 0:
         raise ValueError(f"orphanSeconds is {given['orphanSeconds']} and trashSeconds {given['trashSeconds']}, want at least {YOUNGEST_ORPHAN} and 0")
     database, destination = Database(environment["MLFLOW_BACKEND_STORE_URI"]), environment["MLFLOW_ARTIFACTS_DESTINATION"]
-    references = References(database.owners(), destination)
-    return Removal(
-        database, store(destination, environment), destination, references, given["delete"], given["trashSeconds"], given["orphanSeconds"], given["foreign"]
-    ).run()
+    with database.deleting() if given["delete"] else contextlib.nullcontext():
+        references = References(database.owners(), destination)
+        return Removal(
+            database, store(destination, environment), destination, references, given["delete"], given["trashSeconds"], given["orphanSeconds"], given["foreign"]
+        ).run()
+
+
+def main(given, environment, output):
+    """Runs a round, and returns its exit code."""
+    try:
+        json.dump(remove(json.load(given), environment), output)
+    except Busy as busy:
+        print(busy, file=sys.stderr)
+        return BUSY
+    return 0
 
 
 if __name__ == "__main__":
-    json.dump(remove(json.load(sys.stdin), os.environ), sys.stdout)
+    sys.exit(main(sys.stdin, os.environ, sys.stdout))

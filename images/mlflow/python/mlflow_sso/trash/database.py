@@ -1,5 +1,6 @@
 """MLflow's tables: what is in the trash, which IDs exist, and the deletion of rows."""
 
+import contextlib
 import re
 from itertools import batched
 
@@ -20,6 +21,13 @@ IN_TRASH = "lifecycle_stage = 'deleted'"
 # MLflow itself needs the experiment Default.
 DEFAULT_EXPERIMENT = 0
 
+# The lock that a snapshot shares with others as long as it is taken (images/backup: snapshot).
+TOGETHER = "mlflow-sso rows and files"
+
+
+class Busy(Exception):
+    """A snapshot is being taken, or another round is deleting."""
+
 
 class Database:
     """The tracking server's database."""
@@ -36,6 +44,18 @@ class Database:
             raise LookupError("the database has no table of runs: the server has not started yet")
         self._columns = {table: {column["name"] for column in self._inspector.get_columns(table)} for table in ("experiments", "model_versions")}
         self._dependents = {}
+
+    @contextlib.contextmanager
+    def deleting(self):
+        """Keeps a snapshot from beginning, which would have rows without their files. SQLite has none."""
+        if self._engine.dialect.name != "postgresql":
+            yield
+            return
+        with self._engine.begin() as connection:
+            connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+            if not connection.execute(text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": TOGETHER}).scalar():
+                raise Busy("a snapshot of this stack is being taken, or another command is deleting")
+            yield
 
     def _all(self, query, **values):
         with self._engine.connect() as connection:
