@@ -1,6 +1,9 @@
 package platform
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -28,6 +31,10 @@ func (p *Platform) makeBackup(ctx *pulumi.Context, opts ...pulumi.ResourceOption
 	if set == nil {
 		return nil
 	}
+	key, err := p.repositoryKey()
+	if err != nil {
+		return err
+	}
 	args := &backup.Args{
 		Deployment:        p.config.Name,
 		Image:             p.images["backup"],
@@ -39,7 +46,8 @@ func (p *Platform) makeBackup(ctx *pulumi.Context, opts ...pulumi.ResourceOption
 		ExternalArtifacts: p.artifacts.URI,
 		Folder:            set.Directory,
 		Repository:        set.Repository(backup.RepositoryPath),
-		Password:          p.credentials.Password(credentials.BackupRepository),
+		Key:               key,
+		OwnProvider:       p.realm.OwnProvider,
 		Interval:          set.Interval,
 		Last:              set.Keep.Last,
 		Daily:             set.Keep.Daily,
@@ -73,6 +81,26 @@ func (p *Platform) makeBackup(ctx *pulumi.Context, opts ...pulumi.ResourceOption
 		p.backup = made
 	}
 	return err
+}
+
+// repositoryKey is what opens the snapshots. The recovery passphrase opens the root secret of
+// every snapshot, so it stays in its file, and the state has no more than a digest of it.
+func (p *Platform) repositoryKey() (backup.Key, error) {
+	passphrase, err := p.config.Backup.RecoveryPassphraseFile.Read()
+	if err != nil {
+		return backup.Key{}, fmt.Errorf("backup.recoveryPassphraseFile: %w", err)
+	}
+	history, root := p.credentials.History(credentials.BackupRepository), p.credentials.Root()
+	return backup.Key{
+		Version: history.Version, Value: history.Value, Previous: history.Previous, RootSecret: root,
+		PassphraseFile: string(p.config.Backup.RecoveryPassphraseFile),
+		// With the root secret as key, it says nothing to anybody who does not have that.
+		PassphraseDigest: root.ApplyT(func(root string) string {
+			sum := hmac.New(sha256.New, []byte(root))
+			sum.Write([]byte(passphrase))
+			return hex.EncodeToString(sum.Sum(nil)[:16])
+		}).(pulumi.StringOutput),
+	}, nil
 }
 
 // backupOutputs are empty without a backup.

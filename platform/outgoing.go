@@ -28,6 +28,21 @@ func (p *Platform) webhooks() *mlflow.Webhooks {
 	}
 }
 
+// storedKeys are those of what users store in MLflow. API keys may be there from a time at which
+// the gateway was on.
+func (p *Platform) storedKeys() []mlflow.Key {
+	labels := []credentials.Label{credentials.MLflowGateway}
+	if p.config.MLflow.Webhooks != nil {
+		labels = append(labels, credentials.MLflowWebhooks)
+	}
+	keys := make([]mlflow.Key, 0, len(labels))
+	for _, label := range labels {
+		h := p.credentials.History(label)
+		keys = append(keys, mlflow.Key{Label: string(label), Version: h.Version, Value: h.Value, Previous: h.Previous})
+	}
+	return keys
+}
+
 // mlflowOutputs name what may call other hosts only where something may.
 func (p *Platform) mlflowOutputs() pulumi.Map {
 	all := pulumi.Map{"container": p.mlflow.Container, "url": pulumi.String(p.mlflow.Public.String())}

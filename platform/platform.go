@@ -288,6 +288,8 @@ func (p *Platform) makeMLflow(ctx *pulumi.Context, opts ...pulumi.ResourceOption
 		SessionTokenKey:   p.credentials.FernetKey(credentials.MLflowSessionTokens),
 		GatewayKey:        p.credentials.Password(credentials.MLflowGateway),
 		GatewayKeyNumber:  p.credentials.VersionNumber(credentials.MLflowGateway),
+		Keys:              p.storedKeys(),
+		OwnProvider:       p.realm.OwnProvider,
 		Gateway:           p.gateway(),
 		Webhooks:          p.webhooks(),
 		Protect:           p.config.ProtectData,

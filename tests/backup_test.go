@@ -9,8 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/stretchr/testify/require"
 
+	"github.com/mlflow-sso/mlflow-sso/components/backup"
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/pulumimock"
 )
@@ -22,7 +24,7 @@ var ofSnapshots = map[credentials.Label][]string{
 		"backup-container BACKUP_PASSWORD_KEYCLOAK", "backup-container BACKUP_PASSWORD_MLFLOW", "backup-container BACKUP_PASSWORD_MLFLOW_AUTH",
 		"postgres-container POSTGRES_BACKUP_PASSWORD",
 	},
-	credentials.BackupRepository: {"backup-container RESTIC_PASSWORD"},
+	credentials.BackupRepository: {"backup-container RESTIC_PASSWORD", "backup-repository-key value"},
 }
 
 const recoveryPassphrase = "a recovery passphrase of the tests"
@@ -76,12 +78,36 @@ func TestCredentialsOfSnapshotsAreGivenToThoseWhoNeedThemAndToNobodyElse(t *test
 	require.Equal(t, ofSnapshots, got)
 }
 
-// It opens the root secret: the tool takes it, and no resource has it.
+// It opens the root secret of every snapshot: the plugin reads its file, and no resource has it.
 func TestTheRecoveryPassphraseIsInNoResource(t *testing.T) {
-	shown, err := recordKeeping(t, true).JSON()
+	r := recordKeeping(t, true)
+	shown, err := r.JSON()
 	require.NoError(t, err)
 	require.NotContains(t, string(shown), recoveryPassphrase)
-	require.NotContains(t, string(shown), "recovery")
+	key := r.Get(t, backup.RepositoryKeyType, "backup-repository-key")
+	require.Regexp(t, `/recovery$`, input(t, key, backup.KeyPassphraseFile).Text())
+	for _, name := range []string{backup.KeyPassphraseDigest, backup.KeyRootSecret, backup.KeyValue} {
+		require.True(t, input(t, key, name).Secret, name)
+	}
+}
+
+// Without the state nobody can try passphrases against the digest.
+func TestAnotherPassphraseOrRootSecretHasAnotherDigest(t *testing.T) {
+	digest := func(passphrase, root string) string {
+		values := keeping(t, false)
+		folder := t.TempDir()
+		require.NoError(t, os.WriteFile(filepath.Join(folder, "recovery"), []byte(passphrase), 0o600))
+		values["mlflow-sso:backup"] = fmt.Sprintf(`{"directory":"/srv/snapshots","recoveryPassphraseFile":%q}`, filepath.Join(folder, "recovery"))
+		r, err := runWith(t, values, pulumimock.Compute(rootType, func(string, resource.PropertyMap) resource.PropertyMap {
+			return resource.PropertyMap{"base64": resource.NewProperty(root)}
+		}))
+		require.NoError(t, err)
+		return input(t, r.Get(t, backup.RepositoryKeyType, "backup-repository-key"), backup.KeyPassphraseDigest).Text()
+	}
+	first := digest(recoveryPassphrase, fakeRoot)
+	require.Equal(t, first, digest(recoveryPassphrase, fakeRoot))
+	require.NotEqual(t, first, digest(recoveryPassphrase+"!", fakeRoot))
+	require.NotEqual(t, first, digest(recoveryPassphrase, otherRoot))
 }
 
 func TestWhatTakesSnapshotsCannotChangeWhatItReads(t *testing.T) {

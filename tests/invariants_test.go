@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/components/identity"
+	"github.com/mlflow-sso/mlflow-sso/components/mlflow"
 	"github.com/mlflow-sso/mlflow-sso/config"
 	"github.com/mlflow-sso/mlflow-sso/contract/pulumiplugin"
 	"github.com/mlflow-sso/mlflow-sso/platform"
@@ -98,7 +99,7 @@ func TestMLflowStartsWithoutWaitingForKeycloak(t *testing.T) {
 	})
 }
 
-func TestEverythingInsideKeycloakNamesItsProviderAndGoesWithItsContainer(t *testing.T) {
+func TestEverythingInsideAServiceNamesItsProviderAndGoesWithItsContainer(t *testing.T) {
 	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		providers := map[string]string{"keycloak": providerType + "::realm-keycloak", "mlflow-sso": pulumiplugin.ProviderType + "::realm-own"}
 		checked := 0
@@ -109,11 +110,16 @@ func TestEverythingInsideKeycloakNamesItsProviderAndGoesWithItsContainer(t *test
 				continue
 			}
 			checked++
+			inside := containerType + "::keycloak-container"
+			if made.Type == mlflow.EncryptionKeyType {
+				inside = containerType + "::mlflow-container"
+			}
 			require.Equal(t, provider, made.Provider, "of %s", made.Key())
-			require.Equal(t, containerType+"::keycloak-container", made.DeletedWith, "of %s", made.Key())
+			require.Equal(t, inside, made.DeletedWith, "of %s", made.Key())
 			needed := needs(r, made.Key())
-			require.Contains(t, needed, containerType+"::keycloak-container", "%s would be made before Keycloak answers", made.Key())
-			if secret := identity.ClientSecretType + "::realm-provider-secret"; made.Key() != secret {
+			require.Contains(t, needed, inside, "%s would be made before its service answers", made.Key())
+			secret := identity.ClientSecretType + "::realm-provider-secret"
+			if made.Key() != secret && made.Type != mlflow.EncryptionKeyType {
 				require.Contains(t, needed, secret, "%s would be made with a secret that Keycloak does not have yet", made.Key())
 			}
 		}

@@ -58,7 +58,7 @@ func TestWhatMayCallOutGetsItsHostsAndADerivedKey(t *testing.T) {
 			holders = append(holders, found.where)
 		}
 	}
-	require.Equal(t, []string{"mlflow-container MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY"}, holders)
+	require.Equal(t, []string{"mlflow-container MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY", "mlflow-webhook-key value"}, holders)
 	require.Equal(t, []any{"https://hooks.example.com", "http://ci.internal:8080"}, r.ClearOutputs()["mlflow"].(map[string]any)["webhookTargets"])
 }
 

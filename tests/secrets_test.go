@@ -165,7 +165,7 @@ func TestEachCredentialIsGivenToThoseWhoNeedItAndToNobodyElse(t *testing.T) {
 		credentials.MLflowSession:       {"mlflow-container SECRET_KEY"},
 		credentials.MLflowSessionTokens: {"mlflow-container SESSION_TOKEN_ENCRYPTION_KEY"},
 		credentials.IdentitySyncClient:  {"keeper-container KEEPER_CLIENT_SECRET", "realm-watcher clientSecret"},
-		credentials.MLflowGateway:       {"mlflow-container MLFLOW_CRYPTO_KEK_PASSPHRASE"},
+		credentials.MLflowGateway:       {"mlflow-container MLFLOW_CRYPTO_KEK_PASSPHRASE", "mlflow-gateway-key value"},
 	}
 	demo := map[credentials.Label][]string{
 		credentials.DemoAdmin:    {"output demoUsers[0].password", "realm-password-demo-admin password", "realm-user-demo-admin initialPassword.value"},

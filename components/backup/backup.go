@@ -18,6 +18,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"github.com/mlflow-sso/mlflow-sso/components/childopts"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/container"
 	"github.com/mlflow-sso/mlflow-sso/components/objectstore"
@@ -61,8 +62,11 @@ type Args struct {
 	Bucket objectstore.Bucket
 	// Repository is how restic names it.
 	Repository string
-	// Password opens the repository.
-	Password pulumi.StringInput
+	// Key opens the repository.
+	Key Key
+	// OwnProvider is one of the project's own provider, for whichever service. It sets what
+	// opens the repository.
+	OwnProvider pulumi.ProviderResource
 	// Interval is the time between two snapshots; 0 takes them on demand alone.
 	Interval time.Duration
 	// Last, Daily, Weekly and Monthly are how many snapshots stay.
@@ -85,7 +89,8 @@ func (a *Args) Validate() error {
 	m.Require((a.Artifacts != nil) == (a.ExternalArtifacts == ""), "Artifacts is there: %t, want it exactly where ExternalArtifacts is empty, got %q", a.Artifacts != nil, a.ExternalArtifacts)
 	m.Require((a.Folder != "") == a.Bucket.IsZero(), "Folder is %q, want it exactly where there is no Bucket", a.Folder)
 	m.Require(a.Repository != "", `Repository is "", want where restic finds it`)
-	m.Require(a.Password != nil, "Password is missing, want one")
+	m.Require(a.Key.Value != nil, "Key is missing, want one")
+	m.Require(a.OwnProvider != nil, "OwnProvider is missing, want the project's own one")
 	return m.Err(a.container().Validate())
 }
 
@@ -95,6 +100,8 @@ type Backup struct {
 
 	// Container is the name of the container.
 	Container pulumi.StringOutput
+	// Ready is there when the container is.
+	Ready pulumi.Resource
 }
 
 // New makes it. With an error from args nothing is registered.
@@ -130,7 +137,11 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	if err != nil {
 		return nil, fmt.Errorf("backup %q: %w", name, err)
 	}
-	b.Container = made.Name
+	b.Container, b.Ready = made.Name, made
+	if _, err := NewRepositoryKey(ctx, name+"-repository-key", &RepositoryKeyArgs{Provider: args.OwnProvider, Container: spec.Name(), Key: args.Key},
+		childopts.Options(b, pulumi.DependsOn([]pulumi.Resource{b.Ready}), pulumi.DeletedWith(b.Ready))...); err != nil {
+		return nil, fmt.Errorf("backup %q: %w", name, err)
+	}
 	if err := ctx.RegisterResourceOutputs(b, pulumi.Map{"container": b.Container}); err != nil {
 		return nil, fmt.Errorf("backup %q: %w", name, err)
 	}
@@ -164,7 +175,7 @@ func (a *Args) environment() map[string]pulumi.StringInput {
 		"BACKUP_KEEP_MONTHLY":          number(a.Monthly),
 		"BACKUP_PROVED_WITHIN_SECONDS": number(int(a.VerifyWithin.Seconds())),
 		"RESTIC_REPOSITORY":            pulumi.String(a.Repository),
-		"RESTIC_PASSWORD":              a.Password,
+		"RESTIC_PASSWORD":              a.Key.Value,
 	}
 	for _, name := range a.Order {
 		database, upper := a.Databases[name], strings.ToUpper(name)

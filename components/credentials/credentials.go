@@ -176,17 +176,22 @@ func (c *Credentials) Password(label Label) pulumi.StringOutput {
 // Previous is everything that Password may have been before, newest first.
 func (c *Credentials) Previous(label Label) pulumi.StringArrayOutput {
 	return pulumi.All(c.roots...).ApplyT(func(roots []any) ([]string, error) {
-		keys := Keys{Roots: map[int]string{}, Root: c.number, Generations: c.generations}
-		for i, root := range roots {
-			keys.Roots[i+1], _ = root.(string)
-		}
-		before, err := keys.Previous(label)
+		before, err := c.earlier(roots, label)
 		values := make([]string, 0, len(before))
 		for _, key := range before {
 			values = append(values, key.Value)
 		}
 		return values, err
 	}).(pulumi.StringArrayOutput)
+}
+
+// earlier are the keys that a credential may have been before, newest first.
+func (c *Credentials) earlier(roots []any, label Label) ([]Key, error) {
+	keys := Keys{Roots: map[int]string{}, Root: c.number, Generations: c.generations}
+	for i, root := range roots {
+		keys.Roots[i+1], _ = root.(string)
+	}
+	return keys.Previous(label)
 }
 
 // FernetKey is the credential in the form that Python's Fernet wants.

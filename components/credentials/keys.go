@@ -3,6 +3,8 @@ package credentials
 import (
 	"encoding/base64"
 	"fmt"
+	"strconv"
+	"strings"
 )
 
 const (
@@ -16,6 +18,22 @@ const (
 // as "1.2". It reveals nothing about the value.
 func Version(root, generation int) string {
 	return fmt.Sprintf("%d.%d", max(root, 1), max(generation, 1))
+}
+
+// ParseVersion is what such a text is of.
+func ParseVersion(text string) (root, generation int, err error) {
+	first, second, _ := strings.Cut(text, ".")
+	root, errRoot := strconv.Atoi(first)
+	generation, errGeneration := strconv.Atoi(second)
+	if errRoot != nil || errGeneration != nil || root < 1 || generation < 1 || max(root, generation) > MostGenerations {
+		return 0, 0, fmt.Errorf("version: got %q, want the numbers of a root secret and a generation, such as %s", text, FirstVersion)
+	}
+	return root, generation, nil
+}
+
+// VersionOfNumber is the version that [VersionNumber] makes a number of.
+func VersionOfNumber(number int) string {
+	return Version(number/(MostGenerations+1)+1, number%(MostGenerations+1))
 }
 
 // VersionNumber is a version as one number, for a service that counts. That of the first

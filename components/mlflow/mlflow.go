@@ -90,6 +90,11 @@ type Args struct {
 	// what MLflow writes beside what is encrypted with it, 1 for the first.
 	GatewayKey       pulumi.StringInput
 	GatewayKeyNumber int
+	// Keys are those of secrets that MLflow stores, with the values that they had before.
+	Keys []Key
+	// OwnProvider is one of the project's own provider, for whichever service. It makes
+	// MLflow's stored secrets readable with the keys of now.
+	OwnProvider pulumi.ProviderResource
 	// Gateway and Webhooks turn on what calls other hosts; nil keeps it off.
 	Gateway  *Gateway
 	Webhooks *Webhooks
@@ -125,6 +130,8 @@ func (a *Args) Validate() error {
 	m.Require(a.SessionKey != nil && a.SessionTokenKey != nil && a.GatewayKey != nil,
 		"SessionKey, SessionTokenKey or GatewayKey is missing, want all three")
 	m.Require(a.GatewayKeyNumber > 0, "GatewayKeyNumber is %d, want 1 or more", a.GatewayKeyNumber)
+	m.Require(len(a.Keys) > 0, "Keys is empty, want that of the stored API keys at least")
+	m.Require(a.OwnProvider != nil, "OwnProvider is missing, want the project's own one")
 	a.checkOutgoing(&m)
 	return m.Err(a.container().Validate())
 }
@@ -174,6 +181,9 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		return nil, fmt.Errorf("mlflow %q: %w", name, err)
 	}
 	s.Container, s.Name, s.Ready = made.Name, spec.Name(), made
+	if err := s.encryptionKeys(ctx, name, args); err != nil {
+		return nil, fmt.Errorf("mlflow %q: %w", name, err)
+	}
 	if err := ctx.RegisterResourceOutputs(s, pulumi.Map{
 		"container": s.Container, "public": pulumi.String(s.Public.String()),
 	}); err != nil {

@@ -27,6 +27,8 @@ const (
 	DeferVariable = "MLFLOW_SSO_DEFER_PROOF"
 	// Command builds the executable into Folder.
 	Command = "make plugin"
+	// NotCompared begins the warning of a refresh that could not ask for what there is.
+	NotCompared = "not compared with what there is"
 )
 
 // Check reports a missing executable before Pulumi does, which would search the vendor's

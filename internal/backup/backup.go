@@ -20,9 +20,14 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
+// Engine runs commands in containers; [engine.Engine] does.
+type Engine interface {
+	Exec(ctx context.Context, container string, argv []string, options ...engine.ExecOption) (engine.Result, error)
+}
+
 // Client is the container that takes a stack's snapshots.
 type Client struct {
-	Docker    *engine.Engine
+	Docker    Engine
 	Container string
 }
 
@@ -140,15 +145,14 @@ type Recovery struct {
 	Passphrase string
 	// Root is the root secret, in base64.
 	Root string
-	// Edition is that of the key which the container has; Before are the values which that
+	// Version is that of the key which the container has; Previous are the values which that
 	// had before.
-	Edition string
-	Before  []string
+	Version  string
+	Previous []string
 }
 
-// SetRecovery sees that the container's key of now opens the repository, and none of
-// before, that the passphrase opens it, and that every later snapshot has the root secret,
-// sealed with that.
+// SetRecovery ensures that the container's key opens the repository, and no previous one, that
+// the passphrase opens it, and that every later snapshot has the root secret, sealed with that.
 func (k Client) SetRecovery(ctx context.Context, r Recovery) error {
 	identity, err := Identity(r.Root)
 	if err != nil {
@@ -158,8 +162,45 @@ func (k Client) SetRecovery(ctx context.Context, r Recovery) error {
 	if err != nil {
 		return err
 	}
-	input := strings.Join([]string{r.Passphrase, identity, r.Edition, strings.Join(r.Before, " "), sealed}, "\n")
+	input := strings.Join([]string{r.Passphrase, identity, r.Version, strings.Join(r.Previous, " "), sealed}, "\n")
 	return k.run(ctx, []string{"repository", "recover"}, input, io.Discard)
+}
+
+// RecoveryState is what opens a repository now.
+type RecoveryState struct {
+	// KeyOpens says whether the container's key opens it, PassphraseOpens whether the
+	// recovery passphrase does.
+	KeyOpens        bool `json:"keyOpens"`
+	PassphraseOpens bool `json:"passphraseOpens"`
+	// Identity is that of the root secret which is in Sealed, encrypted to a passphrase; both are
+	// empty where none was set.
+	Identity string `json:"identity"`
+	Sealed   string `json:"sealed"`
+}
+
+// Recoverable says whether a restore by the passphrase would have this root secret.
+func (r RecoveryState) Recoverable(root, passphrase string) bool {
+	if !r.PassphraseOpens || r.Sealed == "" {
+		return false
+	}
+	identity, err := Identity(root)
+	if err != nil || identity != r.Identity {
+		return false
+	}
+	unsealed, err := Unseal(r.Sealed, passphrase, identity)
+	return err == nil && unsealed == root
+}
+
+// Recovery says what opens the repository now. Nothing is changed.
+func (k Client) Recovery(ctx context.Context, passphrase string) (r RecoveryState, err error) {
+	var said bytes.Buffer
+	if err := k.run(ctx, []string{"repository", "recovery"}, passphrase+"\n", &said); err != nil {
+		return r, err
+	}
+	if json.Unmarshal(said.Bytes(), &r) != nil {
+		return r, fmt.Errorf("repository recovery in container %s: the answer is no JSON of the kind that was wanted", k.Container)
+	}
+	return r, nil
 }
 
 // RecordProof keeps a proof where doctor sees it.
@@ -186,7 +227,7 @@ func (k Client) run(ctx context.Context, command []string, input string, output 
 	return execute(ctx, k.Docker, k.Container, command, input, output)
 }
 
-func execute(ctx context.Context, docker *engine.Engine, container string, command []string, input string, output io.Writer) error {
+func execute(ctx context.Context, docker Engine, container string, command []string, input string, output io.Writer) error {
 	result, err := docker.Exec(ctx, container, command, engine.Stdin(strings.NewReader(input)), engine.Stdout(output))
 	if err != nil || result.ExitCode == 0 {
 		return err

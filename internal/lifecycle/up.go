@@ -55,11 +55,6 @@ func (u *up) actions() []Action {
 		})},
 		{Name: "wait until every container is ready", Do: func(ctx context.Context) error { return u.s.WaitReady(ctx, u.step) }},
 		{Name: "invite users without a password", Do: func(ctx context.Context) error { return reconcile.Invitations(ctx, u.s, u.step) }},
-		{Name: "rewrap stored API keys", Independent: true, Do: func(ctx context.Context) error { return rotation.APIKeys(ctx, u.s, u.step) }},
-		{Name: "rewrap webhook secrets", Independent: true, Do: func(ctx context.Context) error { return rotation.WebhookSecrets(ctx, u.s) }},
-		{Name: "set who can open the snapshots", Independent: true, Do: func(ctx context.Context) error {
-			return reconcile.BackupKey(ctx, u.s, u.step)
-		}},
 		{Name: "save the settings of this update", Do: func(context.Context) error { return saveLastSettings(u.s) }},
 	}
 }
@@ -114,6 +109,7 @@ func (u *up) detach(ctx context.Context) error {
 func (u *up) decide(ctx context.Context) error {
 	u.found.newUsers = reconcile.NewlyListed(u.s, u.found.known)
 	u.found.realmChanged = reconcile.DefencesDiffer(ctx, u.s)
+	u.found.keysDiffer = reconcile.DataKeysDiffer(ctx, u.s)
 	if u.found.refresh() || u.found.newUsers {
 		u.found.loginRefused = reconcile.LoginRefused(ctx, u.found.known)
 	}

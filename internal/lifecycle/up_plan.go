@@ -10,6 +10,8 @@ type findings struct {
 	// realmChanged says that an administrator has changed in Keycloak what the project's own provider
 	// sets there. Defences are restored by every update, so that one is refreshed.
 	realmChanged bool
+	// keysDiffer says that data is encrypted with other keys than the state says.
+	keysDiffer bool
 	// externalKeycloak says that an external database holds what a Keycloak has left there.
 	externalKeycloak bool
 	// databaseMoved says that Keycloak is about to find another database.
@@ -24,7 +26,10 @@ type findings struct {
 func (f findings) inherits() bool { return f.behind && (f.kept || f.externalKeycloak) }
 
 // refresh says whether what there is may differ from the state.
-func (f findings) refresh() bool { return f.recovery.refresh || f.requested || f.realmChanged }
+func (f findings) refresh() bool { return f.recovery.refresh || f.afterwards() }
+
+// afterwards says whether that is so also once Keycloak runs.
+func (f findings) afterwards() bool { return f.requested || f.realmChanged || f.keysDiffer }
 
 // Plan is what an update does, and in which order.
 type Plan struct {
@@ -49,7 +54,7 @@ func planUp(f findings) Plan {
 		Refresh:       f.refresh(),
 	}
 	if p.KeycloakFirst {
-		p.RefreshFirst, p.Refresh = f.refresh(), f.requested || f.realmChanged
+		p.RefreshFirst, p.Refresh = f.refresh(), f.afterwards()
 	}
 	if f.databaseMoved && !p.Import {
 		// What the state has of the realm is looked for in the other database before it is believed.

@@ -70,6 +70,7 @@ func (s *server) connected(ctx context.Context, of need, urn resource.URN) (targ
 	at := s.at
 	// Pulumi shows what was reported also where the time for the change is over.
 	reports := context.WithoutCancel(ctx)
+	at.warn = func(text string) { s.warn(reports, urn, text) }
 	at.say = func(text string) { s.say(reports, urn, text) }
 	at.progress = func(text string) { s.progress(reports, urn, text) }
 	if !at.has(of) {

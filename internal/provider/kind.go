@@ -9,8 +9,10 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
 
+	"github.com/mlflow-sso/mlflow-sso/components/backup"
 	"github.com/mlflow-sso/mlflow-sso/components/identity"
 	"github.com/mlflow-sso/mlflow-sso/components/loginproof"
+	"github.com/mlflow-sso/mlflow-sso/components/mlflow"
 	"github.com/mlflow-sso/mlflow-sso/components/permissions"
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
@@ -107,8 +109,8 @@ type target struct {
 	// container is the name of a container, docker the Docker host.
 	container string
 	docker    *engine.Engine
-	// say reports for good, progress until the next report.
-	say, progress func(string)
+	// warn and say report for good, progress until the next report.
+	warn, say, progress func(string)
 }
 
 // kindsWith are all kinds by their types.
@@ -123,4 +125,5 @@ var stateless = map[tokens.Type]kind{
 	permissions.AccessAdminType: accessAdmins{}, permissions.ServiceAccountType: accounts{}, permissions.GrantType: grants{},
 	identity.AdminRealmType: adminRealm, identity.BuiltinClientType: builtinClients, identity.ClientRolesType: clientRoles, identity.PasswordType: passwords,
 	identity.ClientSecretType: clientSecrets{}, identity.GroupMembersType: groupMembers{},
+	mlflow.EncryptionKeyType: encryptionKeys{inContainer{openDocker}}, backup.RepositoryKeyType: repositoryKeys{inContainer{openDocker}},
 }

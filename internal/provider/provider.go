@@ -229,7 +229,7 @@ func (s *server) Read(ctx context.Context, r plugin.ReadRequest) (plugin.ReadRes
 	if err != nil {
 		// Also where Keycloak or Redis is down, without which MLflow knows nobody: the
 		// update behind a refresh is what brings them back.
-		s.warn(context.WithoutCancel(ctx), r.URN, fmt.Sprintf("not compared with what there is: %v", err))
+		s.warn(context.WithoutCancel(ctx), r.URN, fmt.Sprintf("%s: %v", pulumiplugin.NotCompared, err))
 		found = &known
 	}
 	if found == nil {

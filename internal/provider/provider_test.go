@@ -15,8 +15,10 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/require"
 
+	"github.com/mlflow-sso/mlflow-sso/components/backup"
 	"github.com/mlflow-sso/mlflow-sso/components/identity"
 	"github.com/mlflow-sso/mlflow-sso/components/loginproof"
+	"github.com/mlflow-sso/mlflow-sso/components/mlflow"
 )
 
 // recorder keeps the inputs of what a program registers.
@@ -62,7 +64,9 @@ func programInputs(t *testing.T) map[string]resource.PropertyMap {
 		_, err = loginproof.New(ctx, "l", &loginproof.Args{
 			Provider: own, Mode: loginproof.OnChange, Outputs: pulumi.Map{"deployment": pulumi.String("d")}, Triggers: pulumi.StringMap{"realm": pulumi.String("1")},
 		})
-		return err
+		require.NoError(t, err)
+		registerDataKeys(t, ctx, own)
+		return nil
 	}, pulumi.WithMocks("p", "s", r)))
 	return r.inputs
 }
@@ -243,7 +247,7 @@ func TestTheSchemaHasEveryTypeAndInputThatTheProgramRegisters(t *testing.T) {
 	}
 	for kind, inputs := range programInputs(t) {
 		described := schema.Provider
-		if slices.Contains(append(slices.Clone(identityTypes), identity.ClientSecretType, loginproof.TypeToken), kind) {
+		if slices.Contains(append(slices.Clone(identityTypes), identity.ClientSecretType, loginproof.TypeToken, mlflow.EncryptionKeyType, backup.RepositoryKeyType), kind) {
 			described = schema.Resources[kind]
 		}
 		for name, value := range inputs {
@@ -271,15 +275,22 @@ func TestEveryMistakeInTheInputsIsReportedByItsProperty(t *testing.T) {
 		edit func(resource.PropertyMap)
 		want resource.PropertyKey
 	}{
-		"a misspelt setting":   {identity.AdminRealmType, func(p resource.PropertyMap) { p["rememberMee"] = resource.NewProperty(true) }, "rememberMee"},
-		"a missing setting":    {identity.AdminRealmType, func(p resource.PropertyMap) { delete(p, "rememberMe") }, "rememberMe"},
-		"a text for a number":  {identity.AdminRealmType, func(p resource.PropertyMap) { p["failureFactor"] = resource.NewProperty("10") }, "failureFactor"},
-		"no first password":    {identity.AdminRealmType, func(p resource.PropertyMap) { delete(p, "adminPassword") }, "adminPassword"},
-		"no client":            {identity.BuiltinClientType, func(p resource.PropertyMap) { delete(p, "clientId") }, "clientId"},
-		"no role":              {identity.ClientRolesType, func(p resource.PropertyMap) { p["roles"] = property(nil) }, "roles"},
-		"no secret":            {identity.ClientSecretType, func(p resource.PropertyMap) { delete(p, "secret") }, "secret"},
-		"no list of members":   {identity.GroupMembersType, func(p resource.PropertyMap) { delete(p, "members") }, "members"},
-		"an unlisted member":   {identity.GroupMembersType, func(p resource.PropertyMap) { p["unlisted"] = property([]string{"eve"}) }, "unlisted"},
+		"a misspelt setting":  {identity.AdminRealmType, func(p resource.PropertyMap) { p["rememberMee"] = resource.NewProperty(true) }, "rememberMee"},
+		"a missing setting":   {identity.AdminRealmType, func(p resource.PropertyMap) { delete(p, "rememberMe") }, "rememberMe"},
+		"a text for a number": {identity.AdminRealmType, func(p resource.PropertyMap) { p["failureFactor"] = resource.NewProperty("10") }, "failureFactor"},
+		"no first password":   {identity.AdminRealmType, func(p resource.PropertyMap) { delete(p, "adminPassword") }, "adminPassword"},
+		"no client":           {identity.BuiltinClientType, func(p resource.PropertyMap) { delete(p, "clientId") }, "clientId"},
+		"no role":             {identity.ClientRolesType, func(p resource.PropertyMap) { p["roles"] = property(nil) }, "roles"},
+		"no secret":           {identity.ClientSecretType, func(p resource.PropertyMap) { delete(p, "secret") }, "secret"},
+		"no list of members":  {identity.GroupMembersType, func(p resource.PropertyMap) { delete(p, "members") }, "members"},
+		"an unlisted member":  {identity.GroupMembersType, func(p resource.PropertyMap) { p["unlisted"] = property([]string{"eve"}) }, "unlisted"},
+		"a key of nothing":    {mlflow.EncryptionKeyType, func(p resource.PropertyMap) { p["label"] = resource.NewProperty("redis/default") }, "label"},
+		"a key of no version": {mlflow.EncryptionKeyType, func(p resource.PropertyMap) { p["edition"] = resource.NewProperty("2") }, "edition"},
+		"no previous keys":    {mlflow.EncryptionKeyType, func(p resource.PropertyMap) { delete(p, "previous") }, "previous"},
+		"an unknown version": {backup.RepositoryKeyType, func(p resource.PropertyMap) {
+			p["previous"] = resource.NewProperty(resource.PropertyMap{"first": resource.NewProperty("x")})
+		}, "previous"},
+		"no passphrase":        {backup.RepositoryKeyType, func(p resource.PropertyMap) { delete(p, "passphraseFile") }, "passphraseFile"},
 		"a password of no one": {identity.PasswordType, func(p resource.PropertyMap) { p["username"] = resource.NewProperty("") }, "username"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -8,8 +8,10 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 
+	"github.com/mlflow-sso/mlflow-sso/components/backup"
 	"github.com/mlflow-sso/mlflow-sso/components/identity"
 	"github.com/mlflow-sso/mlflow-sso/components/loginproof"
+	"github.com/mlflow-sso/mlflow-sso/components/mlflow"
 	"github.com/mlflow-sso/mlflow-sso/components/permissions"
 	"github.com/mlflow-sso/mlflow-sso/contract/pulumiplugin"
 )
@@ -29,6 +31,11 @@ func switchField(description string) field {
 
 func numberField(description string) field {
 	return field{"type": "integer", "description": description}
+}
+
+// previousField are earlier values by their versions.
+func previousField() field {
+	return field{"type": "object", "additionalProperties": field{"type": "string"}, "secret": true, "description": "The earlier values by their versions."}
 }
 
 func listField(description string) field {
@@ -72,6 +79,19 @@ func schemaOf() map[string]map[string]any {
 		}, "group", "user", "serviceAccount", "future", "priority", "by"),
 		identity.AdminRealmType: adminRealmSchema(),
 		loginproof.TypeToken:    loginProofSchema(),
+		mlflow.EncryptionKeyType: object("A key that encrypts secrets in MLflow's database. Creating or updating it encrypts them with the current value.", map[string]field{
+			mlflow.KeyContainer: textField("Name of MLflow's container."), mlflow.KeyLabel: textField("The credential: mlflow/gateway-key or mlflow/webhook-key."),
+			mlflow.KeyVersion: textField("Which root secret and generation the value is of."), mlflow.KeyValue: secretField("The current value."),
+			mlflow.KeyPrevious: previousField(),
+		}),
+		backup.RepositoryKeyType: object("What opens the repository of snapshots, and the encrypted copy of the root secret that a snapshot has.", map[string]field{
+			backup.KeyContainer: textField("Name of the backup container."), backup.KeyVersion: textField("Which root secret and generation the value is of."),
+			backup.KeyValue: secretField("The current key, which the container has."), backup.KeyPrevious: previousField(),
+			backup.KeyRootSecret:       secretField("The root secret, in base64."),
+			backup.KeyPassphraseFile:   textField("File with the recovery passphrase, on the machine that runs Pulumi."),
+			backup.KeyPassphraseDigest: secretField("Another one with another passphrase or root secret."),
+			backup.KeyRecoverable:      switchField("Whether the passphrase opens the repository and the copy of the root secret; always set."),
+		}, backup.KeyRecoverable),
 		identity.BuiltinClientType: object("A client that Keycloak creates in every realm.", map[string]field{
 			"realm": textField(realmName), "clientId": textField("Its client ID."),
 			"enabled": switchField("Whether anybody may log in with it. A missing client counts as disabled."),

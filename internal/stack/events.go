@@ -31,8 +31,8 @@ type eventCollector struct {
 	began    map[string]time.Time
 	creates  []created
 	problems []string
-	// reports are what the project's own provider has said for good.
-	reports []string
+	// reports are what the project's own provider has said for good, warnings what it warns of.
+	reports, warnings []string
 	// differences are what a preview would change, same is what it would not, by URN.
 	differences []difference
 	same        map[string]bool
@@ -80,15 +80,20 @@ func (w *eventCollector) take(event apitype.EngineEvent, step Step) {
 	case event.DiagnosticEvent != nil && isReport(event.DiagnosticEvent):
 		text := strings.TrimSpace(uncoloured(event.DiagnosticEvent.Message))
 		step.Say("%s", text)
-		w.reports = append(w.reports, text)
+		if event.DiagnosticEvent.Severity == "info" {
+			w.reports = append(w.reports, text)
+		} else if !slices.Contains(w.warnings, text) { // a refresh and the update warn of the same
+			w.warnings = append(w.warnings, text)
+		}
 	}
 }
 
-// isReport says whether the project's own provider reports what it has done. A status is replaced by
-// the next one.
+// isReport says whether the project's own provider reports what it has done, or warns. A status is
+// replaced by the next one; that something could not be compared is what the update corrects.
 func isReport(d *apitype.DiagnosticEvent) bool {
 	urn, err := resource.ParseURN(d.URN)
-	return err == nil && d.Severity == "info" && !d.Ephemeral && string(urn.Type().Package()) == pulumiplugin.Name
+	return err == nil && (d.Severity == "info" || d.Severity == "warning") && !d.Ephemeral &&
+		string(urn.Type().Package()) == pulumiplugin.Name && !strings.Contains(d.Message, pulumiplugin.NotCompared)
 }
 
 func (w *eventCollector) begin(m apitype.StepEventMetadata, step Step) {

@@ -301,8 +301,15 @@ func TestEventsBecomeProblemsCreationsAndDifferences(t *testing.T) {
 		Severity: "error", URN: string(urn("k:g:Group", "bad")), Message: "<{%reset%}>it broke\n",
 	}}}
 	w.events <- events.EngineEvent{EngineEvent: apitype.EngineEvent{DiagnosticEvent: &apitype.DiagnosticEvent{Severity: "info", Message: "chatter"}}}
+	for _, said := range []string{"no key decrypts a\n", "no key decrypts a\n", "not compared with what there is: no such container"} {
+		w.events <- events.EngineEvent{EngineEvent: apitype.EngineEvent{DiagnosticEvent: &apitype.DiagnosticEvent{
+			Severity: "warning", URN: string(urn("mlflow-sso:mlflow:Server$mlflow-sso:mlflow:EncryptionKey", "gateway-key")), Message: said,
+		}}}
+	}
 	close(w.events)
 	w.end()
+	require.Equal(t, []string{"no key decrypts a"}, w.warnings)
+	require.Empty(t, w.reports)
 
 	require.Equal(t, []string{"bad: it broke"}, w.problems)
 	require.Len(t, w.creates, 1)

@@ -338,31 +338,43 @@ class TestDatabases(unittest.TestCase):
 class TestAPIKeyRewrap(unittest.TestCase):
     old, new = "an old passphrase that is long enough", "a new passphrase that is long enough"
 
+    def setUp(self):
+        self.now = {"Number": 2, "Value": self.new}
+
     def wrapped(self, value, number):
         return wrap_dek(b"k" * 32, KEKManager(value, number).get_kek())
 
+    def changes(self, database):
+        return [values for statement, values in database.statements if statement.startswith("UPDATE")]
+
     def test_stored_keys_are_wrapped_with_the_current_key(self):
-        database = Database([("secrets",)], [("a", self.wrapped(self.old, 1), 1)])
-        self.assertEqual(api_key_rewrap.rewrap(database, {"Number": 2, "Value": self.new}, {1: self.old}), 1)
-        statement, (wrapped, number, identity) = database.statements[-1]
-        self.assertTrue(statement.startswith("UPDATE"))
+        database = Database([("secrets",)], [("a", "name of a", self.wrapped(self.old, 1), 1), ("b", "name of b", self.wrapped(self.new, 2), 2)])
+        self.assertEqual(api_key_rewrap.rewrap(database, self.now, {1: self.old}), {"rewrapped": 1, "pending": [1], "lost": []})
+        [(wrapped, number, identity)] = self.changes(database)
         self.assertEqual((number, identity), (2, "a"))
         self.assertEqual(unwrap_dek(wrapped, KEKManager(self.new, 2).get_kek()), b"k" * 32)
 
     def test_without_a_table_or_rows_nothing_is_written(self):
         for answers in ([(None,)],), ([("secrets",)], []):
             database = Database(*answers)
-            self.assertEqual(api_key_rewrap.rewrap(database, {"Number": 2, "Value": self.new}, {}), 0)
-            self.assertFalse([statement for statement, _ in database.statements if statement.startswith("UPDATE")])
+            self.assertEqual(api_key_rewrap.rewrap(database, self.now, {}), {"rewrapped": 0, "pending": [], "lost": []})
+            self.assertFalse(self.changes(database))
 
-    def test_an_unknown_or_wrong_key_ends_it_with_a_sentence_before_any_change(self):
-        for value, known, says in ((self.old, {}, "does not know, of numbers [1]"), ("another passphrase that is long", {1: self.old}, "stored API key a is not encrypted")):
-            database = Database([("secrets",)], [("a", self.wrapped(value, 1), 1)])
-            with self.assertRaises(SystemExit) as ended:
-                api_key_rewrap.rewrap(database, {"Number": 2, "Value": self.new}, known)
-            self.assertIn(says, ended.exception.code)
-            self.assertNotIn(value, ended.exception.code)
-            self.assertFalse([statement for statement, _ in database.statements if statement.startswith("UPDATE")])
+    def test_a_report_says_the_same_and_changes_nothing(self):
+        database = Database([("secrets",)], [("a", "name of a", self.wrapped(self.old, 1), 1)])
+        self.assertEqual(api_key_rewrap.rewrap(database, self.now, {1: self.old}, report=True), {"rewrapped": 0, "pending": [1], "lost": []})
+        self.assertFalse(self.changes(database))
+
+    def test_a_row_that_no_key_opens_is_named_and_stays_and_the_others_are_wrapped(self):
+        rows = [
+            ("a", "of an unknown number", self.wrapped(self.old, 7), 7), ("b", "of a known one", self.wrapped(self.old, 1), 1),
+            ("c", "of another key", self.wrapped("another passphrase that is long", 1), 1), ("d", "damaged", b"short", 2),
+        ]  # fmt: skip
+        database = Database([("secrets",)], rows)
+        found = api_key_rewrap.rewrap(database, self.now, {1: self.old})
+        self.assertEqual(found, {"rewrapped": 1, "pending": [1], "lost": ["of an unknown number", "of another key", "damaged"]})
+        self.assertEqual([identity for _, _, identity in self.changes(database)], ["b"])
+        self.assertNotIn(self.old, str(found))
 
 
 class TestKeycloak(unittest.TestCase):
@@ -511,6 +523,8 @@ class TestWebhookSecrets(unittest.TestCase):
             def fetchone(self):
                 return self._found[0]
 
-        self.assertEqual(webhook_secret_rewrap.rewrap(Database(), current, [previous]), (1, ["lost"]))
+        reported = webhook_secret_rewrap.rewrap(Database(), 1002, current, {1: previous}, report=True)
+        self.assertEqual((reported, changed), ({"rewrapped": 0, "pending": [1, 0], "lost": ["lost"]}, {}))
+        self.assertEqual(webhook_secret_rewrap.rewrap(Database(), 1002, current, {1: previous}), {"rewrapped": 1, "pending": [1, 0], "lost": ["lost"]})
         self.assertEqual(current.decrypt(changed.pop("old")), b"old")
         self.assertEqual(changed, {"lost": None})

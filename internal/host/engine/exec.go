@@ -69,6 +69,16 @@ func Stdout(w io.Writer) ExecOption {
 	return func(x *execution) { x.output = w }
 }
 
+// Streams are the standard input and output that options give a command, nil for none. A
+// stand-in for an engine reads what a command would, and writes what it would.
+func Streams(options ...ExecOption) (input io.Reader, output io.Writer) {
+	var run execution
+	for _, option := range options {
+		option(&run)
+	}
+	return run.input, run.output
+}
+
 // Exec runs cmd (not through a shell) in a running container, as the
 // container's own user and with its environment, and waits for its end. A
 // command that ran and failed is no error here: see Result.ExitCode and

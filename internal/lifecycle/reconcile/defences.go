@@ -1,5 +1,5 @@
-// Package reconcile does, after an update, what Pulumi's program does not describe: invitations, and
-// who can open the snapshots. Before an update it says whether that needs a refresh.
+// Package reconcile does, after an update, what Pulumi's program does not describe: invitations.
+// Before an update it says whether that needs a refresh.
 package reconcile
 
 import (

@@ -1,9 +1,5 @@
-// Package rotation rotates the credentials that an update alone cannot: the keys of what users have
-// stored in MLflow. It also sets the root secret of a stack that is restored.
-//
-// It knows every value that a credential had, so it finds out which of them a service still has
-// and sets the current one. Where nothing is to be done it changes nothing, so the next update
-// completes a rotation that was interrupted, and one that a restored snapshot has undone.
+// Package rotation refuses generations that decrease, and sets the root secret of a stack that is
+// restored. Credentials themselves are rotated by the update.
 package rotation
 
 import (

@@ -9,18 +9,6 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 )
 
-func TestEachWebhookWithAnUnreadableSecretIsReported(t *testing.T) {
-	message, err := webhookMessage(`{"rewrapped": 0, "lost": []}`)
-	require.NoError(t, err)
-	require.Empty(t, message)
-	message, err = webhookMessage(`{"rewrapped": 2, "lost": ["a", "b"]}`)
-	require.NoError(t, err)
-	require.Contains(t, message, "current key: 2")
-	require.Contains(t, message, "webhook a, b")
-	_, err = webhookMessage("Traceback")
-	require.ErrorContains(t, err, `got "Traceback" from the probe, want JSON`)
-}
-
 func TestAGenerationNeverGoesBackWhileItIsInUse(t *testing.T) {
 	had := outputs.CredentialVersions{Root: 2, Generations: []outputs.Generation{{Label: "redis/default", Generation: 3}}}
 	always := func(credentials.Label) bool { return true }

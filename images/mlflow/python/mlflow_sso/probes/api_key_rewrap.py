@@ -1,7 +1,8 @@
-"""Wraps the keys of the API keys that users stored in MLflow with the current key, all of them or none, and prints how many.
+"""Wraps the keys of the API keys that users stored in MLflow with the current key, in one transaction.
 
 The current and the previous keys come as JSON on standard input, each with the number that MLflow stores beside what it
-encrypts. A failure is one sentence on the last line of standard error, without a secret.
+encrypts. The argument `report` changes nothing. Prints how many rows it wrapped, the numbers of the keys of rows that are not
+wrapped with the current one, and the names of rows that no key of this stack opens, which stay as they are.
 """
 
 import json
@@ -11,44 +12,52 @@ import sys
 import psycopg
 
 CONNECT = 20
+STORED = "SELECT secret_id, secret_name, wrapped_dek, kek_version FROM secrets ORDER BY secret_name FOR UPDATE"
 UPDATE = "UPDATE secrets SET wrapped_dek = %s, kek_version = %s WHERE secret_id = %s"
 
 
-def stored(database, current):
-    """The stored keys that another number than the current one encrypts, locked until the transaction ends."""
+def stored(database):
+    """The stored keys, locked until the transaction ends."""
     if not database.execute("SELECT to_regclass('secrets')").fetchone()[0]:
         return []
-    return database.execute("SELECT secret_id, wrapped_dek, kek_version FROM secrets WHERE kek_version <> %s FOR UPDATE", [current]).fetchall()
+    return database.execute(STORED).fetchall()
 
 
-def previous_keys(rows, values):
-    """MLflow's managers of the keys that the rows need; the program ends where one is unknown."""
-    from mlflow.utils.crypto import KEKManager
+def opened(wrapped, kek):
+    """The data's key; None where this one did not wrap it."""
+    from mlflow.exceptions import MlflowException
+    from mlflow.utils.crypto import unwrap_dek
 
-    numbers = {number for _, _, number in rows}
-    if unknown := sorted(numbers - values.keys()):
-        sys.exit(f"stored API keys are encrypted with keys that this stack does not know, of numbers {unknown}: remove them in MLflow and store them again")
-    return {number: KEKManager(values[number], number).get_kek() for number in numbers}
+    try:
+        return unwrap_dek(bytes(wrapped), kek)
+    except (MlflowException, ValueError):
+        return None
 
 
-def rewrap(database, now, values):
-    """Encrypts with the current key what a previous one encrypts, and returns how many."""
-    rows = stored(database, now["Number"])
+def rewrap(database, now, values, report=False):
+    """Wraps with the current key what a previous one wrapped, and returns what it found."""
+    found = {"rewrapped": 0, "pending": [], "lost": []}
+    rows = stored(database)
     if not rows:
-        return 0
-    from mlflow.utils.crypto import KEKManager, unwrap_dek, wrap_dek
+        return found
+    from mlflow.utils.crypto import KEKManager, wrap_dek
 
-    old, new = previous_keys(rows, values), KEKManager(now["Value"], now["Number"]).get_kek()
-    for identity, wrapped, number in rows:
-        try:
-            plain = unwrap_dek(bytes(wrapped), old[number])
-        except Exception:
-            sys.exit(f"the stored API key {identity} is not encrypted with the key of number {number}, as MLflow says it is: remove it in MLflow and store it again")
-        database.execute(UPDATE, [wrap_dek(plain, new), now["Number"], identity])
-    return len(rows)
+    values = {**values, now["Number"]: now["Value"]}
+    # Each takes a noticeable time to derive.
+    keks = {number: KEKManager(values[number], number).get_kek() for number in {row[3] for row in rows} & values.keys() | {now["Number"]}}
+    for identity, name, wrapped, number in rows:
+        plain = opened(wrapped, keks[number]) if number in keks else None
+        if plain is None:
+            found["lost"].append(name)
+        elif number != now["Number"]:
+            found["pending"].append(number)
+            if not report:
+                database.execute(UPDATE, [wrap_dek(plain, keks[now["Number"]]), now["Number"], identity])
+                found["rewrapped"] += 1
+    return found
 
 
 if __name__ == "__main__":
     given = json.load(sys.stdin)
     with psycopg.connect(os.environ["MLFLOW_BACKEND_STORE_URI"], connect_timeout=CONNECT) as connection:
-        print(json.dumps(rewrap(connection, given["now"], {key["Number"]: key["Value"] for key in given["before"] or []})))
+        print(json.dumps(rewrap(connection, given["now"], {key["Number"]: key["Value"] for key in given["before"] or []}, "report" in sys.argv[1:])))

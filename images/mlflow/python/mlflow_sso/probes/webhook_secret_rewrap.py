@@ -1,7 +1,9 @@
-"""Encrypts the secrets of MLflow's webhooks with the current key, all of them or none.
+"""Encrypts the secrets of MLflow's webhooks with the current key, in one transaction.
 
-Prints how many it encrypted again, and the names of webhooks whose secret no key of this stack decrypts: those are disabled,
-without their secret. The current and the previous keys come as JSON on standard input.
+The current and the previous keys come as JSON on standard input. The argument `report` changes nothing. Prints how many
+secrets it encrypted again, the numbers of the keys of secrets that the current one does not encrypt (0 where none does), and the
+names of webhooks whose secret no key of this stack decrypts: those are disabled, without their secret, since MLflow would
+answer no list of webhooks with them.
 """
 
 import json
@@ -12,40 +14,45 @@ import psycopg
 from cryptography.fernet import Fernet, InvalidToken
 
 CONNECT = 20
-STORED = "SELECT webhook_id, name, secret FROM webhooks WHERE secret IS NOT NULL FOR UPDATE"
+STORED = "SELECT webhook_id, name, secret FROM webhooks WHERE secret IS NOT NULL ORDER BY name FOR UPDATE"
+UNKNOWN = 0
 
 
 def decrypted(secret, ciphers):
-    """The secret by the first cipher that decrypts it; None if none does."""
-    for cipher in ciphers:
+    """The secret and the number of the first cipher that decrypts it; None and 0 if none does."""
+    for number, cipher in ciphers.items():
         try:
-            return cipher.decrypt(secret.encode())
+            return cipher.decrypt(secret.encode()), number
         except InvalidToken:
             pass
-    return None
+    return None, UNKNOWN
 
 
-def rewrap(database, current, previous):
-    """Returns how many secrets were encrypted again, and the names of webhooks that lost theirs."""
-    rewrapped, lost = 0, []
+def rewrap(database, number, current, previous, report=False):
+    """Encrypts with the current cipher what one of the previous ones encrypted, and returns what it found."""
+    found = {"rewrapped": 0, "pending": [], "lost": []}
     if not database.execute("SELECT to_regclass('webhooks')").fetchone()[0]:
-        return rewrapped, lost
+        return found
     for identity, name, secret in database.execute(STORED).fetchall():
-        if decrypted(secret, [current]) is not None:
+        plain, of = decrypted(secret, {number: current, **previous})
+        if of == number:
             continue
-        plain = decrypted(secret, previous)
+        found["pending"].append(of)
+        if plain is None:
+            found["lost"].append(name)
+        if report:
+            continue
         if plain is None:
             database.execute("UPDATE webhooks SET secret = NULL, status = 'DISABLED' WHERE webhook_id = %s", [identity])
-            lost.append(name)
         else:
             database.execute("UPDATE webhooks SET secret = %s WHERE webhook_id = %s", [current.encrypt(plain).decode(), identity])
-            rewrapped += 1
-    return rewrapped, lost
+            found["rewrapped"] += 1
+    return found
 
 
 if __name__ == "__main__":
     given = json.load(sys.stdin)
-    ciphers = [Fernet(key["Value"] + "=") for key in (given["now"], *(given["before"] or []))]
+    ciphers = {key["Number"]: Fernet(key["Value"] + "=") for key in (given["now"], *(given["before"] or []))}
     with psycopg.connect(os.environ["MLFLOW_BACKEND_STORE_URI"], connect_timeout=CONNECT) as connection:
-        rewrapped, lost = rewrap(connection, ciphers[0], ciphers[1:])
-    print(json.dumps({"rewrapped": rewrapped, "lost": lost}))
+        now = given["now"]["Number"]
+        print(json.dumps(rewrap(connection, now, ciphers.pop(now), ciphers, "report" in sys.argv[1:])))
