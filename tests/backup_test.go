@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -172,4 +173,17 @@ func TestAMistakeInTheSettingsOfSnapshotsIsNamed(t *testing.T) {
 	right["mlflow-sso:backup"] = `{"directory":"/srv/snapshots"}`
 	_, err := runWith(t, right)
 	require.ErrorContains(t, err, "backup.recoveryPassphraseFile: got nothing")
+}
+
+// A snapshot shares a lock of MLflow's database that `clean` takes alone: two names would be two locks.
+func TestASnapshotAndCleanTakeTheSameLock(t *testing.T) {
+	python, err := os.ReadFile(inRepository("images/mlflow/python/mlflow_sso/trash/database.py"))
+	require.NoError(t, err)
+	found := regexp.MustCompile(`(?m)^TOGETHER = "(.+)"$`).FindSubmatch(python)
+	require.Len(t, found, 2)
+	require.Contains(t, string(python), "pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
+	script, err := os.ReadFile(inRepository("images/backup/snapshot"))
+	require.NoError(t, err)
+	require.Contains(t, string(script), "pg_try_advisory_xact_lock_shared(hashtextextended('"+string(found[1])+"', 0))")
+	require.Less(t, strings.Index(string(script), "\nhold_files\n"), strings.Index(string(script), "pg_database_size"), "before anything is read")
 }

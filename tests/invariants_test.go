@@ -118,7 +118,8 @@ func TestEverythingInsideAServiceNamesItsProviderAndGoesWithItsContainer(t *test
 			require.Equal(t, inside, made.DeletedWith, "of %s", made.Key())
 			needed := needs(r, made.Key())
 			require.Contains(t, needed, inside, "%s would be made before its service answers", made.Key())
-			if secret := identity.ClientSecretType + "::realm-provider-secret"; made.Key() != secret && made.Type != mlflow.EncryptionKeyType {
+			secret := identity.ClientSecretType + "::realm-provider-secret"
+			if made.Key() != secret && made.Type != mlflow.EncryptionKeyType {
 				require.Contains(t, needed, secret, "%s would be made with a secret that Keycloak does not have yet", made.Key())
 			}
 		}

@@ -1,11 +1,12 @@
 // Package credentials derives every credential of a stack from one random secret.
 //
-// It creates one resource, the root secret: 32 random bytes that exist only in the stack's
-// encrypted state. A credential is HKDF-SHA256 of the root secret with the credential's
-// label and generation. So a credential is never typed, never stored twice, cannot differ
-// between two places, and is rotated when its generation is raised. A new root secret
-// rotates all of them; earlier ones stay in the state, so that a service that still has
-// the previous value can get the current one. Every returned value is a secret output.
+// It makes one resource, the root: 32 random bytes that exist only in the
+// stack's encrypted state. A credential is HKDF-SHA256 of the root with the
+// credential's label and generation. So a credential is never typed, never
+// stored twice, cannot differ between two places, and is rotated when its generation
+// is raised. A new root rotates all of them; earlier roots stay in the state, so that a
+// service that still has the previous value can get the current one. Every
+// value handed out is a secret output.
 package credentials
 
 import (
@@ -170,6 +171,27 @@ func (c *Credentials) VersionNumber(label Label) int {
 // shell or a connection string. It carries 256 bits.
 func (c *Credentials) Password(label Label) pulumi.StringOutput {
 	return c.derive(label, base64.RawURLEncoding)
+}
+
+// Previous is everything that Password may have been before, newest first.
+func (c *Credentials) Previous(label Label) pulumi.StringArrayOutput {
+	return pulumi.All(c.roots...).ApplyT(func(roots []any) ([]string, error) {
+		before, err := c.earlier(roots, label)
+		values := make([]string, 0, len(before))
+		for _, key := range before {
+			values = append(values, key.Value)
+		}
+		return values, err
+	}).(pulumi.StringArrayOutput)
+}
+
+// earlier are the keys that a credential may have been before, newest first.
+func (c *Credentials) earlier(roots []any, label Label) ([]Key, error) {
+	keys := Keys{Roots: map[int]string{}, Root: c.number, Generations: c.generations}
+	for i, root := range roots {
+		keys.Roots[i+1], _ = root.(string)
+	}
+	return keys.Previous(label)
 }
 
 // FernetKey is the credential in the form that Python's Fernet wants.

@@ -282,6 +282,8 @@ func TestEveryMistakeInTheInputsIsReportedByItsProperty(t *testing.T) {
 		"no client":           {identity.BuiltinClientType, func(p resource.PropertyMap) { delete(p, "clientId") }, "clientId"},
 		"no role":             {identity.ClientRolesType, func(p resource.PropertyMap) { p["roles"] = property(nil) }, "roles"},
 		"no secret":           {identity.ClientSecretType, func(p resource.PropertyMap) { delete(p, "secret") }, "secret"},
+		"no list of members":  {identity.GroupMembersType, func(p resource.PropertyMap) { delete(p, "members") }, "members"},
+		"an unlisted member":  {identity.GroupMembersType, func(p resource.PropertyMap) { p["unlisted"] = property([]string{"eve"}) }, "unlisted"},
 		"a key of nothing":    {mlflow.EncryptionKeyType, func(p resource.PropertyMap) { p["label"] = resource.NewProperty("redis/default") }, "label"},
 		"a key of no version": {mlflow.EncryptionKeyType, func(p resource.PropertyMap) { p["edition"] = resource.NewProperty("2") }, "edition"},
 		"no previous keys":    {mlflow.EncryptionKeyType, func(p resource.PropertyMap) { delete(p, "previous") }, "previous"},
@@ -289,8 +291,6 @@ func TestEveryMistakeInTheInputsIsReportedByItsProperty(t *testing.T) {
 			p["previous"] = resource.NewProperty(resource.PropertyMap{"first": resource.NewProperty("x")})
 		}, "previous"},
 		"no passphrase":        {backup.RepositoryKeyType, func(p resource.PropertyMap) { delete(p, "passphraseFile") }, "passphraseFile"},
-		"no list of members":   {identity.GroupMembersType, func(p resource.PropertyMap) { delete(p, "members") }, "members"},
-		"an unlisted member":   {identity.GroupMembersType, func(p resource.PropertyMap) { p["unlisted"] = property([]string{"eve"}) }, "unlisted"},
 		"a password of no one": {identity.PasswordType, func(p resource.PropertyMap) { p["username"] = resource.NewProperty("") }, "username"},
 	} {
 		t.Run(name, func(t *testing.T) {

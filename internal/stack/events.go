@@ -11,8 +11,6 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
-	"github.com/mlflow-sso/mlflow-sso/components/backup"
-	"github.com/mlflow-sso/mlflow-sso/components/mlflow"
 	"github.com/mlflow-sso/mlflow-sso/contract/pulumiplugin"
 )
 
@@ -33,9 +31,8 @@ type eventCollector struct {
 	began    map[string]time.Time
 	creates  []created
 	problems []string
-	// reports are what the project's own provider says for good: what it has done, and data that no key
-	// decrypts.
-	reports []string
+	// reports are what the project's own provider has said for good, warnings what it warns of.
+	reports, warnings []string
 	// differences are what a preview would change, same is what it would not, by URN.
 	differences []difference
 	same        map[string]bool
@@ -81,26 +78,22 @@ func (w *eventCollector) take(event apitype.EngineEvent, step Step) {
 	case event.DiagnosticEvent != nil && event.DiagnosticEvent.Severity == "error":
 		w.problems = append(w.problems, problem(event.DiagnosticEvent))
 	case event.DiagnosticEvent != nil && isReport(event.DiagnosticEvent):
-		w.report(step, strings.TrimSpace(uncoloured(event.DiagnosticEvent.Message)))
-	}
-}
-
-// report leaves out that a container could not be asked: the update is what brings it back.
-func (w *eventCollector) report(step Step, text string) {
-	if !strings.HasPrefix(text, pulumiplugin.NotCompared) && !slices.Contains(w.reports, text) {
+		text := strings.TrimSpace(uncoloured(event.DiagnosticEvent.Message))
 		step.Say("%s", text)
-		w.reports = append(w.reports, text)
+		if event.DiagnosticEvent.Severity == "info" {
+			w.reports = append(w.reports, text)
+		} else if !slices.Contains(w.warnings, text) { // a refresh and the update warn of the same
+			w.warnings = append(w.warnings, text)
+		}
 	}
 }
 
-// isReport says whether the project's own provider reports what it has done. A status is replaced by
-// the next one.
+// isReport says whether the project's own provider reports what it has done, or warns. A status is
+// replaced by the next one; that something could not be compared is what the update corrects.
 func isReport(d *apitype.DiagnosticEvent) bool {
 	urn, err := resource.ParseURN(d.URN)
-	if err != nil || d.Ephemeral || string(urn.Type().Package()) != pulumiplugin.Name {
-		return false
-	}
-	return d.Severity == "info" || slices.Contains([]string{mlflow.EncryptionKeyType, backup.RepositoryKeyType}, string(urn.Type()))
+	return err == nil && (d.Severity == "info" || d.Severity == "warning") && !d.Ephemeral &&
+		string(urn.Type().Package()) == pulumiplugin.Name && !strings.Contains(d.Message, pulumiplugin.NotCompared)
 }
 
 func (w *eventCollector) begin(m apitype.StepEventMetadata, step Step) {
@@ -140,7 +133,7 @@ var verbs = map[apitype.OpType]string{
 // there is no better word.
 func outcome(operation string) string {
 	word, ok := map[string]string{
-		"create": "created", "update": "changed", "replace": "replaced", "delete": "removed", "import": "imported",
+		"create": "created", "update": "changed", "replace": "replaced", "delete": "removed", "import": "taken over",
 	}[operation]
 	if !ok {
 		return operation

@@ -57,7 +57,8 @@ func (s *Stack) Update(ctx context.Context, step Step, scope Scope, refresh bool
 	}
 	result, err := s.pulumi.Up(ctx, options...)
 	collector.end()
-	s.notes = slices.Concat(collector.reports, s.notes) // in front, since the end of a long line is not shown
+	// A warning is in front: the end of a long line is not shown.
+	s.notes = slices.Concat(collector.warnings, s.notes, collector.reports)
 	if err != nil {
 		return nil, Hinted("update", err, s.withLogs(ctx, collector.problems))
 	}

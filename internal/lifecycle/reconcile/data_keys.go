@@ -75,5 +75,5 @@ func repositoryDiffers(ctx context.Context, s *stack.Stack, deployed outputs.Sta
 		return false
 	}
 	found, err := backup.Client{Docker: s.Docker, Container: deployed.Backup.Container}.Recovery(ctx, passphrase)
-	return err == nil && !(found.KeyOpens && found.Recoverable(keys.Roots[keys.Root], passphrase))
+	return err == nil && (!found.KeyOpens || !found.Recoverable(keys.Roots[keys.Root], passphrase))
 }

@@ -1,4 +1,3 @@
-// Package rotation refuses generations and root secrets that decrease, and sets the root secret of a restored stack.
 package rotation
 
 import (

@@ -1,3 +1,5 @@
+// Package rotation refuses generations that decrease, and sets the root secret of a stack that is
+// restored. Credentials themselves are rotated by the update.
 package rotation
 
 import (
