@@ -19,6 +19,7 @@ import (
 func newUpCommand(which *stackFlags) *cobra.Command {
 	var options lifecycle.UpOptions
 	var noVerify, fresh bool
+	var source sourceFlag
 	command := &cobra.Command{
 		Use:   "up",
 		Short: "Deploy a stack, or apply its changed settings, and verify the logins",
@@ -44,7 +45,9 @@ Progress is written to standard error, the check results and the URLs to standar
 					return err
 				}
 			}
-			deployed, err := session(cmd, asTable).Up(cmd.Context(), which.selection(), options)
+			run := session(cmd, asTable)
+			run.Source = source.chosen(cmd)
+			deployed, err := run.Up(cmd.Context(), which.selection(), options)
 			if err != nil || noVerify {
 				return err
 			}
@@ -60,6 +63,7 @@ Progress is written to standard error, the check results and the URLs to standar
 	}
 	command.Flags().BoolVar(&options.Refresh, "refresh", false, "read the actual state first, and revert manual changes")
 	command.Flags().BoolVar(&fresh, "fresh", false, "write today's date to the stack file as images.date: all images are built again,\nwith today's Debian packages")
+	source.flag(command)
 	command.Flags().BoolVar(&noVerify, "no-verify", false, "deploy without verifying the logins")
 	command.Flags().BoolVar(&options.AcceptVolumes, strings.TrimPrefix(hostvolume.AcceptFlag, "--"), false,
 		"go on although volumes of the stack are missing, which are created empty, or do not\nhave its label, which are used as they are; nothing is deleted")

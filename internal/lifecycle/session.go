@@ -52,6 +52,8 @@ type Session struct {
 	// Verify proves the logins of a running stack and reports on them. With quiet the report
 	// stays off standard output.
 	Verify func(ctx context.Context, deployed outputs.Stack, quiet bool) error
+	// Source is where Pulumi and its plugins come from.
+	Source toolchain.Source
 }
 
 func (n *Session) log() *progress.Log { return progress.New(n.Err) }
@@ -69,7 +71,9 @@ func (n *Session) Do(ctx context.Context, which Selection, title string, do func
 		return err
 	}
 	log := n.log()
-	ready, err := machine.Prepare(ctx, log, root, settings.Images.Base, settings.Images.Date)
+	ready, err := machine.Prepare(ctx, log, root, machine.Options{
+		Base: settings.Images.Base, Date: settings.Images.Date, Source: n.Source,
+	})
 	if err != nil {
 		return err
 	}
@@ -109,7 +113,7 @@ func (n *Session) Destroy(ctx context.Context, which Selection, data bool) (err 
 	}
 	defer func() { err = errors.Join(err, docker.Close()) }()
 	log := n.log()
-	tools, err := machine.EnsureToolchain(ctx, log, at, root)
+	tools, err := machine.EnsureToolchain(ctx, log, at, root, n.Source)
 	if err != nil {
 		return err
 	}

@@ -214,7 +214,7 @@ func (n *Session) Preview(ctx context.Context, which Selection, refresh bool) (f
 		return found, err
 	}
 	log := n.log()
-	tools, err := machine.EnsureToolchain(ctx, log, at, root)
+	tools, err := machine.EnsureToolchain(ctx, log, at, root, n.Source)
 	if err != nil {
 		return found, err
 	}
