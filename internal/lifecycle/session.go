@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/mlflow-sso/mlflow-sso/config"
@@ -54,6 +55,8 @@ type Session struct {
 	Verify func(ctx context.Context, deployed outputs.Stack, quiet bool) error
 	// Source is where Pulumi and its plugins come from.
 	Source toolchain.Source
+	// PolicyPacks are the folders of policy packs that Up and Preview must pass.
+	PolicyPacks []string
 }
 
 func (n *Session) log() *progress.Log { return progress.New(n.Err) }
@@ -82,11 +85,20 @@ func (n *Session) Do(ctx context.Context, which Selection, title string, do func
 	if err != nil {
 		return err
 	}
+	options.PolicyPacks = n.PolicyPacks
 	s, err := stack.Open(ctx, options)
 	if err != nil {
 		return err
 	}
+	defer func() { n.warn(s.Advice()) }()
 	return log.Step(ctx, title, func(ctx context.Context, step *progress.Step) error { return do(ctx, step, s) })
+}
+
+// warn writes what stopped nothing, a line each.
+func (n *Session) warn(advice []string) {
+	for _, text := range advice {
+		_, _ = fmt.Fprintf(n.Err, "warning: %s\n", strings.ReplaceAll(text, "\n", " "))
+	}
 }
 
 // Destroy removes a stack, see [Destroy]. Docker is not started for it: where no daemon runs,
