@@ -61,7 +61,7 @@ func servePlugin(version string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println(listener.Addr().(*net.TCPAddr).Port)
+	_, _ = fmt.Fprintln(os.Stdout, listener.Addr().(*net.TCPAddr).Port)
 	server := grpc.NewServer()
 	pulumirpc.RegisterResourceProviderServer(server, standInPlugin{version: version})
 	return server.Serve(listener)
@@ -87,7 +87,7 @@ func pulumiPluginInstall(arguments []string) error {
 			return err
 		}
 		if bytes.HasPrefix(content, []byte{0x1f, 0x8b}) {
-			return unpack(bytes.NewReader(content), folder, "pulumi-resource-"+name)
+			return extract(bytes.NewReader(content), folder)
 		}
 		return os.WriteFile(filepath.Join(folder, "pulumi-resource-"+name), content, 0o700)
 	}
@@ -98,7 +98,25 @@ func pulumiPluginInstall(arguments []string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(unpack(archive, folder, "pulumi-resource-"+name), archive.Close(), os.Remove(archive.Name()))
+	return errors.Join(extract(archive, folder), archive.Close(), os.Remove(archive.Name()))
+}
+
+// extract unpacks the one file of an archive.
+func extract(archive io.Reader, folder string) error {
+	plain, err := gzip.NewReader(archive)
+	if err != nil {
+		return err
+	}
+	files := tar.NewReader(plain)
+	entry, err := files.Next()
+	if err != nil {
+		return err
+	}
+	content, err := io.ReadAll(files)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(folder, filepath.Base(entry.Name)), content, 0o700)
 }
 
 // as is a script that runs the test's executable in a role.

@@ -152,7 +152,7 @@ func TestAPluginIsBuiltWhereTheVendorHasNothingOfUseAndOneLineSaysWhy(t *testing
 			other := s.plugin
 			other.plugin = "other"
 			s.serve(packed(t, other, other.version))
-		}, "lacks"},
+		}, "ask its version"},
 		"another version": {func(t *testing.T, s *site) { s.serve(packed(t, s.plugin, "1.2.3")) }, `reports version "1.2.3", want ` + plugins[0].version},
 		"half an archive": {func(t *testing.T, s *site) {
 			whole := packed(t, s.plugin, s.plugin.version)
