@@ -126,11 +126,15 @@ mutation: ## break the program on purpose: each break must turn a test red
 golden: ## write the golden files and the generated pages; always fails, because it is not a test
 	go test ./tests ./internal/ui/report ./internal/check/security ./cmd/mlflow-sso -update
 
+.PHONY: plugin-checksums
+plugin-checksums: ## pin the checksums of the vendor's plugins, which are downloaded for all platforms
+	go run ./internal/host/toolchain/pin internal/host/toolchain/plugin_checksums.txt
+
 .PHONY: lock
 lock: ## regenerate the lock file of MLflow's Python packages
 	images/lock
 
-$(tool): $(shell find cmd components config contract images/*.go images/mlflow/python/mlflow_sso/probes internal platform -name '*.go' -o -name '*.py' -o -name '*.json') go.mod go.sum
+$(tool): $(shell find cmd components config contract images/*.go images/mlflow/python/mlflow_sso/probes internal platform -name '*.go' -o -name '*.py' -o -name '*.json' -o -name '*.txt') go.mod go.sum
 	@echo "building $@: up to two minutes the first time" >&2
 	@(while sleep 10; do echo "building $@: still compiling" >&2; done) & beat=$$!; trap 'kill $$beat 2>/dev/null || true' EXIT; \
 	  go build -trimpath -buildvcs=false -o $@ ./cmd/mlflow-sso

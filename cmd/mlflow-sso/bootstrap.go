@@ -17,6 +17,7 @@ import (
 func newBootstrapCommand() *cobra.Command {
 	var base string
 	var output format
+	var source sourceFlag
 	command := &cobra.Command{
 		Use:   "bootstrap",
 		Short: "Prepare this machine to run stacks",
@@ -24,14 +25,21 @@ func newBootstrapCommand() *cobra.Command {
 Pulumi and its plugins are installed. It uses what already exists, so a second run takes
 seconds.
 
-Installing Docker and building the base image require root on a Debian machine. Pulumi is
-downloaded, or built from the Go module proxy if its download site is unreachable, which takes
-some minutes once. Everything is stored in $MLFLOW_SSO_HOME, else $XDG_DATA_HOME/mlflow-sso,
-else ~/.local/share/mlflow-sso.
+Installing Docker and building the base image require root on a Debian machine. Pulumi and its
+plugins are the vendor's, or are built from the Go module proxy if the vendor does not answer
+within seconds or answers with something else; this takes some minutes once. The result says
+where each part is from, and whether its checksum is pinned or TLS alone protects it. What is
+installed stays, from wherever it is: --from-source replaces the vendor's by built ones, and
+--from-source=false the built ones by the vendor's. $MLFLOW_SSO_FROM_SOURCE=1 is --from-source
+for every command. A Pulumi on PATH is used in any case.
+
+Everything is stored in $MLFLOW_SSO_HOME, else $XDG_DATA_HOME/mlflow-sso, else
+~/.local/share/mlflow-sso.
 
 Progress is written to standard error, the result to standard output.`,
 		Example: `  mlflow-sso bootstrap
   mlflow-sso bootstrap --output json 2>bootstrap.log
+  mlflow-sso bootstrap --from-source      # never contact Pulumi's download sites
   MLFLOW_SSO_HOME=/srv/mlflow-sso mlflow-sso bootstrap
   mlflow-sso bootstrap --base-image debian:trixie-slim   # as in the stack's images.base`,
 		Args:        noArguments,
@@ -46,7 +54,9 @@ Progress is written to standard error, the result to standard output.`,
 			if err != nil {
 				return err
 			}
-			ready, err := machine.Prepare(cmd.Context(), progress.New(cmd.ErrOrStderr()), root, base, "")
+			ready, err := machine.Prepare(cmd.Context(), progress.New(cmd.ErrOrStderr()), root, machine.Options{
+				Base: base, Source: source.chosen(cmd),
+			})
 			if err != nil {
 				return err
 			}
@@ -54,6 +64,7 @@ Progress is written to standard error, the result to standard output.`,
 		},
 	}
 	command.Flags().StringVar(&base, "base-image", baseimage.Reference, "base `IMAGE` of the other images; any but the default must already exist or be pullable")
+	source.flag(command)
 	output.flag(command)
 	return command
 }

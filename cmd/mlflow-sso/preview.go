@@ -16,6 +16,7 @@ var errChanges = errors.New("there are changes; `mlflow-sso up` applies them")
 func newPreviewCommand(which *stackFlags) *cobra.Command {
 	var output format
 	var refresh, exitCode bool
+	var policies policyPacks
 	command := &cobra.Command{
 		Use:   "preview",
 		Short: "Show what up would change, without changing anything",
@@ -24,14 +25,24 @@ would create, update, replace or delete, with the properties that differ. Secret
 as [secret]. A change that would lose data is marked.
 
 Neither Docker nor Keycloak has to run: manual changes are only found with --refresh, or by
-drift. Pulumi and its plugins are installed first if they are missing.`,
+drift. Pulumi and its plugins are installed first if they are missing.
+
+With --policy-pack, a mandatory policy that is violated fails the preview in the words of the
+pack; an advisory one is reported.`,
 		Example: `  mlflow-sso preview --stack prod
+  mlflow-sso preview --policy-pack ~/policies/containers
   mlflow-sso preview --output json | jq '.changes[] | select(.loses)'
   mlflow-sso preview --exit-code >/dev/null || echo 'the stack differs from its settings'`,
 		Args:        noArguments,
 		Annotations: exits(map[int]string{exitFailed: "the preview failed", exitChanges: "there are changes (only with --exit-code)"}),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			found, err := session(cmd, output).Preview(cmd.Context(), which.selection(), refresh)
+			packs, err := policies.absolute()
+			if err != nil {
+				return err
+			}
+			run := session(cmd, output)
+			run.PolicyPacks = packs
+			found, err := run.Preview(cmd.Context(), which.selection(), refresh)
 			if err != nil {
 				return err
 			}
@@ -45,6 +56,7 @@ drift. Pulumi and its plugins are installed first if they are missing.`,
 		},
 	}
 	output.flag(command, asMarkdown)
+	policies.flag(command)
 	command.Flags().BoolVar(&refresh, "refresh", false, "read the actual state first, as up --refresh does")
 	command.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 3 if there are changes")
 	return command

@@ -19,6 +19,8 @@ import (
 func newUpCommand(which *stackFlags) *cobra.Command {
 	var options lifecycle.UpOptions
 	var noVerify, fresh bool
+	var source sourceFlag
+	var policies policyPacks
 	command := &cobra.Command{
 		Use:   "up",
 		Short: "Deploy a stack, or apply its changed settings, and verify the logins",
@@ -28,7 +30,8 @@ proof is never.
 
 up is idempotent: it changes only what differs from the settings, completes an interrupted
 run, and never deletes data. It stops if a volume of the stack is missing, or was not made by
-this stack, because the stack would then run on other data.
+this stack, because the stack would then run on other data. With --policy-pack, it stops before
+the first change if a mandatory policy is violated.
 
 Progress is written to standard error, the check results and the URLs to standard output.`,
 		Example: `  mlflow-sso up
@@ -39,12 +42,18 @@ Progress is written to standard error, the check results and the URLs to standar
 		Args:        noArguments,
 		Annotations: exits(map[int]string{exitFailed: "the deployment or a check failed"}),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			packs, err := policies.absolute()
+			if err != nil {
+				return err
+			}
 			if fresh {
 				if err := freshen(cmd, *which); err != nil {
 					return err
 				}
 			}
-			deployed, err := session(cmd, asTable).Up(cmd.Context(), which.selection(), options)
+			run := session(cmd, asTable)
+			run.Source, run.PolicyPacks = source.chosen(cmd), packs
+			deployed, err := run.Up(cmd.Context(), which.selection(), options)
 			if err != nil || noVerify {
 				return err
 			}
@@ -60,6 +69,8 @@ Progress is written to standard error, the check results and the URLs to standar
 	}
 	command.Flags().BoolVar(&options.Refresh, "refresh", false, "read the actual state first, and revert manual changes")
 	command.Flags().BoolVar(&fresh, "fresh", false, "write today's date to the stack file as images.date: all images are built again,\nwith today's Debian packages")
+	policies.flag(command)
+	source.flag(command)
 	command.Flags().BoolVar(&noVerify, "no-verify", false, "deploy without verifying the logins")
 	command.Flags().BoolVar(&options.AcceptVolumes, strings.TrimPrefix(hostvolume.AcceptFlag, "--"), false,
 		"continue although volumes of the stack are missing or lack its label: missing ones are\ncreated empty, the others are used as they are; nothing is deleted")

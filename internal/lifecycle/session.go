@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/mlflow-sso/mlflow-sso/config"
@@ -52,6 +53,10 @@ type Session struct {
 	// Verify proves the logins of a running stack and reports on them. With quiet the report
 	// stays off standard output.
 	Verify func(ctx context.Context, deployed outputs.Stack, quiet bool) error
+	// Source is where Pulumi and its plugins come from.
+	Source toolchain.Source
+	// PolicyPacks are the folders of policy packs that Up and Preview must pass.
+	PolicyPacks []string
 }
 
 func (n *Session) log() *progress.Log { return progress.New(n.Err) }
@@ -69,7 +74,9 @@ func (n *Session) Do(ctx context.Context, which Selection, title string, do func
 		return err
 	}
 	log := n.log()
-	ready, err := machine.Prepare(ctx, log, root, settings.Images.Base, settings.Images.Date)
+	ready, err := machine.Prepare(ctx, log, root, machine.Options{
+		Base: settings.Images.Base, Date: settings.Images.Date, Source: n.Source,
+	})
 	if err != nil {
 		return err
 	}
@@ -78,11 +85,20 @@ func (n *Session) Do(ctx context.Context, which Selection, title string, do func
 	if err != nil {
 		return err
 	}
+	options.PolicyPacks = n.PolicyPacks
 	s, err := stack.Open(ctx, options)
 	if err != nil {
 		return err
 	}
+	defer func() { n.warn(s.Advice()) }()
 	return log.Step(ctx, title, func(ctx context.Context, step *progress.Step) error { return do(ctx, step, s) })
+}
+
+// warn writes what stopped nothing, a line each.
+func (n *Session) warn(advice []string) {
+	for _, text := range advice {
+		_, _ = fmt.Fprintf(n.Err, "warning: %s\n", strings.ReplaceAll(text, "\n", " "))
+	}
 }
 
 // Destroy removes a stack, see [Destroy]. Docker is not started for it: where no daemon runs,
@@ -109,7 +125,7 @@ func (n *Session) Destroy(ctx context.Context, which Selection, data bool) (err 
 	}
 	defer func() { err = errors.Join(err, docker.Close()) }()
 	log := n.log()
-	tools, err := machine.EnsureToolchain(ctx, log, at, root)
+	tools, err := machine.EnsureToolchain(ctx, log, at, root, n.Source)
 	if err != nil {
 		return err
 	}

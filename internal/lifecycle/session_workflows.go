@@ -214,7 +214,7 @@ func (n *Session) Preview(ctx context.Context, which Selection, refresh bool) (f
 		return found, err
 	}
 	log := n.log()
-	tools, err := machine.EnsureToolchain(ctx, log, at, root)
+	tools, err := machine.EnsureToolchain(ctx, log, at, root, n.Source)
 	if err != nil {
 		return found, err
 	}
@@ -222,6 +222,7 @@ func (n *Session) Preview(ctx context.Context, which Selection, refresh bool) (f
 	if err != nil {
 		return found, err
 	}
+	options.PolicyPacks = n.PolicyPacks
 	s, err := stack.OpenForPreview(ctx, options)
 	if err != nil {
 		return found, err
@@ -238,5 +239,6 @@ func (n *Session) Preview(ctx context.Context, which Selection, refresh bool) (f
 		}
 		return err
 	})
+	n.warn(s.Advice())
 	return found, err
 }

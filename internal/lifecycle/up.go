@@ -41,6 +41,10 @@ func (u *up) actions() []Action {
 		{Name: "check ports, disk and folders", Do: func(ctx context.Context) error { return preflight(ctx, u.s) }},
 		{Name: "compare the volumes of the state with those of the host", Do: u.compareVolumes},
 		{Name: "clear up after an interrupted update", Do: u.recover},
+		// Before anything is made or rotated: an update that a policy stops is half done.
+		{Name: "check the policies", When: func() bool { return len(u.s.PolicyPacks) > 0 }, Do: func(ctx context.Context) error {
+			return u.s.CheckPolicies(ctx, u.step)
+		}},
 		{Name: "reject generations that decrease", Do: func(ctx context.Context) error { return rotation.RejectDecrease(ctx, u.s) }},
 		{Name: "probe external services", Do: u.probe},
 		{Name: "detach volumes whose data is external now", Do: u.detach},

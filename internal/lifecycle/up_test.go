@@ -45,6 +45,7 @@ func TestAnUpdateDoesItsStepsInThisOrder(t *testing.T) {
 		"check ports, disk and folders",
 		"compare the volumes of the state with those of the host",
 		"clear up after an interrupted update",
+		"check the policies",
 		"reject generations that decrease",
 		"probe external services",
 		"detach volumes whose data is external now",

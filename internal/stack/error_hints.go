@@ -16,6 +16,10 @@ var causes = []struct {
 	want string
 }{
 	{
+		regexp.MustCompile(`violates mandatory policy`),
+		"a policy pack forbids this: change the settings that its words name, or ask whoever is responsible for the pack",
+	},
+	{
 		regexp.MustCompile(`incorrect passphrase|passphrase must be set`),
 		"the passphrase does not open this stack's secrets; set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE " +
 			"to the one that the stack was created with, or unset both to use the one in the home directory",

@@ -36,6 +36,8 @@ type eventCollector struct {
 	// differences are what a preview would change, same is what it would not, by URN.
 	differences []difference
 	same        map[string]bool
+	// advice are the violations of policies that do not stop a run.
+	advice []string
 }
 
 // created is a resource that a run made or, in a preview, would make.
@@ -75,6 +77,12 @@ func (w *eventCollector) take(event apitype.EngineEvent, step Step) {
 		w.stays(event.ResOutputsEvent.Metadata, step)
 	case event.ResOutputsEvent != nil:
 		w.finish(event.ResOutputsEvent.Metadata, step)
+	case event.PolicyEvent != nil && event.PolicyEvent.EnforcementLevel == mandatory:
+		if text := violation(event.PolicyEvent); !slices.Contains(w.problems, text) { // once for several ports
+			w.problems = append(w.problems, text)
+		}
+	case event.PolicyEvent != nil:
+		w.advice = append(w.advice, violation(event.PolicyEvent))
 	case event.DiagnosticEvent != nil && event.DiagnosticEvent.Severity == "error":
 		w.problems = append(w.problems, problem(event.DiagnosticEvent))
 	case event.DiagnosticEvent != nil && isReport(event.DiagnosticEvent):

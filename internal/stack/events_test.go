@@ -8,6 +8,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/events"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-sso/mlflow-sso/contract/pulumiplugin"
 )
 
 // said is a step that keeps what is reported on it.
@@ -24,7 +26,7 @@ func TestOnlyWhatTheProjectsOwnProviderReportsForGoodIsInTheSummary(t *testing.T
 	for _, d := range []apitype.DiagnosticEvent{
 		{URN: members, Severity: "info", Message: "<{%reset%}>person eve in group team taken out\n<{%reset%}>"},
 		{URN: members, Severity: "info", Message: "3 of 20 checks", Ephemeral: true},
-		{URN: members, Severity: "warning", Message: "not compared"},
+		{URN: members, Severity: "warning", Message: pulumiplugin.NotCompared + ": refused"},
 		{URN: "urn:pulumi:s::p::docker:index/container:Container::c", Severity: "info", Message: "of another provider"},
 		{Severity: "info", Message: "of Pulumi itself"},
 	} {

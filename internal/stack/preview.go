@@ -93,10 +93,14 @@ func (s *Stack) planFile() string { return filepath.Join(s.scratch, "plan.json")
 
 func (s *Stack) compare(ctx context.Context, step Step, options ...optpreview.Option) (*Comparison, error) {
 	collector := newCollector(step)
+	if len(s.PolicyPacks) > 0 {
+		options = append(options, optpreview.PolicyPacks(s.PolicyPacks...))
+	}
 	options = append(options, optpreview.EventStreams(collector.events), optpreview.SuppressProgress(), optpreview.Color("never"),
 		optpreview.UserAgent("mlflow-sso"))
 	_, err := s.pulumi.Preview(ctx, options...)
 	collector.end()
+	s.addAdvice(collector.advice)
 	return &Comparison{Problems: collector.problems, differences: collector.differences, same: len(collector.same)}, err
 }
 

@@ -55,10 +55,14 @@ func (s *Stack) Update(ctx context.Context, step Step, scope Scope, refresh bool
 	if refresh {
 		options = append(options, optup.Refresh())
 	}
+	if len(s.PolicyPacks) > 0 {
+		options = append(options, optup.PolicyPacks(s.PolicyPacks...))
+	}
 	result, err := s.pulumi.Up(ctx, options...)
 	collector.end()
 	// A warning is in front: the end of a long line is not shown.
 	s.notes = slices.Concat(collector.warnings, s.notes, collector.reports)
+	s.addAdvice(collector.advice)
 	if err != nil {
 		return nil, Hinted("update", err, s.withLogs(ctx, collector.problems))
 	}

@@ -53,6 +53,8 @@ type Options struct {
 	// Environment is what Pulumi and the program need beside the caller's own
 	// variables, such as where a compiler may keep its cache.
 	Environment map[string]string
+	// PolicyPacks are the folders of the policy packs that every update and preview must pass.
+	PolicyPacks []string
 	// Docker is the host that the stack is on; nil to read the state alone.
 	Docker *engine.Engine
 }
@@ -70,6 +72,8 @@ type Stack struct {
 	// notes is what an update or a removal has left alone, where that may surprise, and
 	// what became of people.
 	notes []string
+	// advice are the violations of policies that stopped nothing.
+	advice []string
 }
 
 // Summary is what an update or a removal came to: its changes, what it has left
@@ -184,6 +188,12 @@ func open(ctx context.Context, options Options, at place, in source) (*Stack, er
 func (s *Stack) environment() (map[string]string, error) {
 	environment := map[string]string{"PULUMI_BACKEND_URL": s.backend(), pulumiplugin.DeferVariable: "true"}
 	maps.Copy(environment, s.Environment)
+	if len(s.PolicyPacks) > 0 {
+		if err := pluginsOnPath(); err != nil {
+			return nil, err
+		}
+		environment["PULUMI_IGNORE_AMBIENT_PLUGINS"] = "false"
+	}
 	if s.Plugin != "" {
 		environment[pulumiplugin.FolderVariable] = s.Plugin
 	}

@@ -59,7 +59,7 @@ func openMachine(ctx context.Context, t *testing.T) *machine {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = m.docker.Close() })
 	require.NoError(t, baseimage.Ensure(ctx, m.docker, m.log, baseimage.Reference, ""))
-	m.tools, err = toolchain.Ensure(ctx, m.home, m.root, m.log)
+	m.tools, err = toolchain.Ensure(ctx, m.home, m.root, toolchain.Preferred, m.log)
 	require.NoError(t, err)
 	m.mlflowPort = freePort(t)
 	for m.keycloakPort = freePort(t); m.keycloakPort == m.mlflowPort; {

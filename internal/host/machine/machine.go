@@ -29,14 +29,22 @@ type Machine struct {
 	Base string
 }
 
+// Options say what a machine is to have.
+type Options struct {
+	// Base is the image that the others start from. It gets Debian's packages of Date or later;
+	// any date will do where it is empty.
+	Base, Date string
+	// Source is where Pulumi and its plugins come from.
+	Source toolchain.Source
+}
+
 // Prepare installs what this machine lacks: Docker, the base image, and Pulumi with its
-// plugins, from the repository at root. The base image gets Debian's packages of date or
-// later; any date will do where it is empty. For a machine that lacks nothing it writes one
-// line. The caller closes Machine.Docker.
-func Prepare(ctx context.Context, log *progress.Log, root, base, date string) (*Machine, error) {
-	ready := &Machine{Root: root, Base: base}
+// plugins, from the repository at root. For a machine that lacks nothing it writes one line. The
+// caller closes Machine.Docker.
+func Prepare(ctx context.Context, log *progress.Log, root string, options Options) (*Machine, error) {
+	ready := &Machine{Root: root, Base: options.Base}
 	return ready, log.Summary(ctx, "machine ready", func(log *progress.Log) (string, error) {
-		if err := ready.install(ctx, log, date); err != nil {
+		if err := ready.install(ctx, log, options); err != nil {
 			return "", err
 		}
 		return ready.summary(), nil
@@ -45,9 +53,9 @@ func Prepare(ctx context.Context, log *progress.Log, root, base, date string) (*
 
 // EnsureToolchain installs Pulumi and its plugins if they are missing, and nothing else. It
 // writes one line if there is nothing to install.
-func EnsureToolchain(ctx context.Context, log *progress.Log, home datadir.Home, root string) (tools *toolchain.Toolchain, err error) {
+func EnsureToolchain(ctx context.Context, log *progress.Log, home datadir.Home, root string, source toolchain.Source) (tools *toolchain.Toolchain, err error) {
 	err = log.Summary(ctx, "Pulumi ready", func(log *progress.Log) (string, error) {
-		tools, err = toolchain.Ensure(ctx, home, root, log)
+		tools, err = toolchain.Ensure(ctx, home, root, source, log)
 		return "", err
 	})
 	return tools, err
@@ -64,7 +72,7 @@ func (m *Machine) summary() string {
 	return text
 }
 
-func (m *Machine) install(ctx context.Context, log *progress.Log, date string) (err error) {
+func (m *Machine) install(ctx context.Context, log *progress.Log, options Options) (err error) {
 	if m.Home, err = datadir.Open(); err != nil {
 		return err
 	}
@@ -78,9 +86,9 @@ func (m *Machine) install(ctx context.Context, log *progress.Log, date string) (
 	}()
 	// The image comes before the toolchain, which takes minutes: a machine that cannot
 	// build it should report that soon.
-	if err = baseimage.Ensure(ctx, m.Docker, log, m.Base, date); err != nil {
+	if err = baseimage.Ensure(ctx, m.Docker, log, m.Base, options.Date); err != nil {
 		return err
 	}
-	m.Toolchain, err = toolchain.Ensure(ctx, m.Home, m.Root, log)
+	m.Toolchain, err = toolchain.Ensure(ctx, m.Home, m.Root, options.Source, log)
 	return err
 }

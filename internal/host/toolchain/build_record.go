@@ -14,7 +14,7 @@ import (
 
 // record is what a part was built from, kept beside it.
 type record struct {
-	// Inputs is a hash of the sources and of how they are built.
+	// Inputs is a hash of the sources and of how they are built, or names the vendor's archive.
 	Inputs string
 	// Go is the compiler, as `go version` puts it; empty if there is none here.
 	Go string
@@ -37,6 +37,8 @@ func (r record) stale(kept, path string) string {
 	switch err := json.Unmarshal(text, &before); {
 	case err != nil:
 		return "it is not known what it was built from"
+	case strings.HasPrefix(before.Inputs, fromVendorInputs) != strings.HasPrefix(r.Inputs, fromVendorInputs):
+		return "it is from another source"
 	case before.Inputs != r.Inputs:
 		return "its sources have changed"
 	case r.Go != "" && before.Go != r.Go:

@@ -13,9 +13,18 @@ import (
 
 // builder makes parts in one home.
 type builder struct {
-	home datadir.Home
-	root string
-	log  *progress.Log
+	home   datadir.Home
+	root   string
+	log    *progress.Log
+	source Source
+	// archive is the vendor's of the command line; nil if none is pinned for this system.
+	archive *release
+	// checksums are those of the vendor's plugins.
+	checksums checksums
+	// server is asked for plugins; empty is where Pulumi looks by itself.
+	server string
+	// reached is nil until the vendor was asked.
+	reached *reach
 }
 
 // adopt puts a program that is on the machine where Toolchain.Root promises it.
@@ -40,50 +49,94 @@ func (b *builder) program(ctx context.Context, p part) error {
 	})
 }
 
-// plugin builds a plugin and has Pulumi install it.
-func (b *builder) plugin(ctx context.Context, p part) error {
+// plugin makes a plugin ready and says where it is from.
+func (b *builder) plugin(ctx context.Context, p part) (Part, error) {
 	into := filepath.Join(b.home.Pulumi(), "plugins", "resource-"+p.plugin+"-v"+p.version, "pulumi-resource-"+p.plugin)
-	return b.make(ctx, p, into, func(ctx context.Context, s *progress.Step, built string) error {
-		s.Say("installing")
-		defer func() { _ = os.Remove(built) }()
-		install := b.command(ctx, b.home.Toolchain(), filepath.Join(b.home.Bin(), "pulumi"),
-			"plugin", "install", "resource", p.plugin, p.version, "--file", built, "--reinstall")
-		install.Stdout, install.Stderr = s.Writer(), s.Writer()
-		if err := install.Run(); err != nil {
-			return fmt.Errorf("pulumi plugin install: %w", err)
-		}
-		return nil
-	})
-}
-
-// make builds a part and puts it in its place, unless what is there was built
-// from the same inputs.
-func (b *builder) make(ctx context.Context, p part, into string, place func(context.Context, *progress.Step, string) error) error {
-	return b.log.Step(ctx, p.name+" "+p.version, func(ctx context.Context, s *progress.Step) error {
+	made := Part{Name: p.name, Version: p.version, From: fromProxy}
+	err := b.log.Step(ctx, p.name+" "+p.version, func(ctx context.Context, s *progress.Step) error {
 		wanted, err := b.inputs(ctx, p)
 		if err != nil {
 			return err
 		}
-		reason := wanted.stale(b.recordOf(p), into)
-		if reason == "" {
+		built := wanted.stale(b.recordOf(p), into) == ""
+		vendors := b.vendorInputs(p).stale(b.recordOf(p), into) == ""
+		if vendors && b.source != FromSource {
+			made.From = b.fromVendor(p)
+		}
+		if built && b.source != FromVendor || vendors && b.source != FromSource {
 			s.Skip("already there: %s", into)
 			return nil
 		}
-		s.Say("building, since %s", reason)
-		built, err := b.build(ctx, s, p)
-		if err != nil {
-			return err
+		since := ""
+		if b.source != FromSource {
+			refused := b.download(ctx, s, p, into)
+			if refused == nil {
+				made.From = b.fromVendor(p)
+				s.Say("%s", made.From)
+				return nil
+			}
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			since = ", not the vendor's: " + oneLine(refused)
 		}
-		// From here on until the record is written, what is there is in doubt.
-		if err := forget(b.recordOf(p)); err != nil {
-			return err
-		}
-		if err := place(ctx, s, built); err != nil {
-			return err
-		}
-		s.Say("%s", fromProxy)
-		return wanted.write(b.recordOf(p), into)
+		return b.makeWith(ctx, s, p, into, since, b.installBuilt(p, into))
 	})
+	return made, err
+}
+
+// installBuilt has Pulumi install a plugin that was built.
+func (b *builder) installBuilt(p part, into string) placing {
+	return func(ctx context.Context, s *progress.Step, built string) error {
+		s.Say("installing")
+		defer func() { _ = os.Remove(built) }()
+		if err := b.pluginInstall(ctx, s, p, "--file", built).Run(); err != nil {
+			return fmt.Errorf("pulumi plugin install: %w", err)
+		}
+		return checkVersion(ctx, p, into)
+	}
+}
+
+// placing puts what was built in its place.
+type placing func(ctx context.Context, s *progress.Step, built string) error
+
+// make builds a part and puts it in its place, unless what is there was built
+// from the same inputs.
+func (b *builder) make(ctx context.Context, p part, into string, place placing) error {
+	return b.log.Step(ctx, p.name+" "+p.version, func(ctx context.Context, s *progress.Step) error {
+		return b.makeWith(ctx, s, p, into, "", place)
+	})
+}
+
+// makeWith is make within a step, whose result has the remark.
+func (b *builder) makeWith(ctx context.Context, s *progress.Step, p part, into, remark string, place placing) error {
+	wanted, err := b.inputs(ctx, p)
+	if err != nil {
+		return err
+	}
+	reason := wanted.stale(b.recordOf(p), into)
+	if reason == "" && remark != "" {
+		s.Say("already there, %s%s", fromProxy, remark)
+		return nil
+	}
+	if reason == "" {
+		s.Skip("already there: %s", into)
+		return nil
+	}
+	s.Say("building, since %s%s", reason, remark)
+	built, err := b.build(ctx, s, p)
+	if err != nil {
+		return err
+	}
+	// From here on until the record is written, what is there is in doubt.
+	if err := forget(b.recordOf(p)); err != nil {
+		return err
+	}
+	if err := place(ctx, s, built); err != nil {
+		return err
+	}
+	s.Say("%s%s", fromProxy, remark)
+	return wanted.write(b.recordOf(p), into)
 }
 
 func (b *builder) recordOf(p part) string {

@@ -25,9 +25,9 @@ type release struct {
 	sha256 string // in hexadecimal, as the vendor's Homebrew tap has it
 }
 
-// published is the archive for this machine; false if none is pinned for it.
+// published is the archive for this machine; nil if none is pinned for it.
 // The sums are those of pulumi/homebrew-tap, Formula/pulumi.rb at commit 18f79b6.
-func published() (release, bool) {
+func published() *release {
 	var platform, sum string
 	switch runtime.GOOS + "/" + runtime.GOARCH {
 	case "linux/amd64":
@@ -35,34 +35,33 @@ func published() (release, bool) {
 	case "linux/arm64":
 		platform, sum = "linux-arm64", "c5928718c70ab328b22843ee41908942148743ff3021b29852efdcdd6ce369f1"
 	default:
-		return release{}, false
+		return nil
 	}
 	const base = "https://get.pulumi.com/releases/sdk/pulumi-v"
-	return release{base + pulumiVersion + "-" + platform + ".tar.gz", sum}, true
+	return &release{base + pulumiVersion + "-" + platform + ".tar.gz", sum}
 }
 
-const (
-	answerWithin = 5 * time.Second // or the vendor counts as out of reach
-	fetchWithin  = 10 * time.Minute
-)
+// fetchWithin is how long one download may take.
+const fetchWithin = 10 * time.Minute
 
 // inputs are what the record of a program from the archive says.
 func (r release) inputs() record { return record{Inputs: "sha256:" + r.sha256} }
 
-// answers reports whether the archive can be had from this network.
-func (r release) answers(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
-	defer cancel()
+// answers fails unless the archive can be had from this network.
+func (r release) answers(ctx context.Context) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodHead, r.url, nil)
 	if err != nil {
-		return false
+		return err
 	}
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return false
+		return err
 	}
 	_ = answer.Body.Close()
-	return answer.StatusCode == http.StatusOK
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("HEAD %s: got status %d, want 200", r.url, answer.StatusCode)
+	}
+	return nil
 }
 
 // fetch downloads the archive to a file and fails unless it is the pinned one,

@@ -24,8 +24,8 @@ func (b *builder) programs(ctx context.Context) ([]Part, error) {
 			{languageHost.name, own.version, own.languageHost},
 		}, err
 	}
-	if archive, ok := published(); ok {
-		ready, err := b.vendor(ctx, archive)
+	if b.archive != nil && b.source != FromSource {
+		ready, err := b.vendor(ctx)
 		if ready || err != nil {
 			return []Part{
 				{pulumi.name, pulumiVersion, fromVendor},
@@ -43,9 +43,10 @@ func (b *builder) programs(ctx context.Context) ([]Part, error) {
 	return parts, nil
 }
 
-// vendor makes the programs of the vendor's archive ready. It reports false, and
-// does nothing, if they were built here already or the archive cannot be had.
-func (b *builder) vendor(ctx context.Context, archive release) (ready bool, err error) {
+// vendor makes the programs of the vendor's archive ready. It reports false, and does nothing,
+// if they were built here already and may stay, or the archive cannot be had.
+func (b *builder) vendor(ctx context.Context) (ready bool, err error) {
+	archive := *b.archive
 	current, built := true, true
 	for _, p := range []part{pulumi, languageHost} {
 		into := filepath.Join(b.home.Bin(), p.program)
@@ -56,7 +57,7 @@ func (b *builder) vendor(ctx context.Context, archive release) (ready bool, err 
 		}
 		built = built && own.stale(b.recordOf(p), into) == ""
 	}
-	if built || !current && !archive.answers(ctx) {
+	if built && b.source != FromVendor || !current && b.reachVendor(ctx).archive != nil {
 		return false, nil
 	}
 	err = b.log.Step(ctx, "Pulumi "+pulumiVersion+" from the vendor", func(ctx context.Context, s *progress.Step) error {
@@ -69,7 +70,7 @@ func (b *builder) vendor(ctx context.Context, archive release) (ready bool, err 
 	if err != nil && ctx.Err() == nil {
 		// It is only the quicker way: what the module proxy gives is as good.
 		return false, b.log.Step(ctx, "the vendor's archive is of no use", func(_ context.Context, s *progress.Step) error {
-			s.Skip("%v; building Pulumi instead", err)
+			s.Say("%s; building Pulumi instead", oneLine(err))
 			return nil
 		})
 	}

@@ -2,13 +2,15 @@
 // program's plugins.
 //
 // An installed Pulumi is used. Otherwise the vendor's archive is downloaded and used if its
-// checksum is the pinned one. If it is unreachable, and always for the plugins, the modules
-// under bootstrap are built, whose go.sum pins every byte; this needs Go and a Go module
-// proxy. Results of unchanged sources are reused.
+// checksum is the pinned one. Plugins are the vendor's, which Pulumi downloads. Where the vendor
+// cannot be reached, or is not to be, the modules under bootstrap are built, whose go.sum pins
+// every byte; this needs Go and a Go module proxy. What is installed is reused, and a record
+// beside it says where it is from.
 package toolchain
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -35,7 +37,7 @@ type Toolchain struct {
 type Part struct {
 	Name    string
 	Version string
-	// From says where it is from: a path on this machine, or the module proxy.
+	// From says where it is from: a path on this machine, the vendor or the module proxy.
 	From string
 }
 
@@ -44,17 +46,25 @@ const (
 	fromVendor = "the vendor's archive"
 )
 
-// Ensure makes the toolchain ready in the home, building from the repository at
-// root what is missing. Only one process at a time does this in one home; others
+// Ensure makes the toolchain ready in the home, from the source, which builds from the
+// repository at root. Only one process at a time does this in one home; others
 // wait. An error names the part, the end of the build's output and what to do.
-func Ensure(ctx context.Context, h datadir.Home, root string, log *progress.Log) (*Toolchain, error) {
+func Ensure(ctx context.Context, h datadir.Home, root string, source Source, log *progress.Log) (*Toolchain, error) {
+	source, err := source.orEnvironment()
+	if err != nil {
+		return nil, err
+	}
+	sums, err := parseChecksums(checksumTable)
+	if err != nil {
+		return nil, fmt.Errorf("plugin_checksums.txt: %w", err)
+	}
 	unlock, err := lock(ctx, filepath.Join(h.Toolchain(), "lock"), log)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
 
-	b := &builder{home: h, root: root, log: log}
+	b := &builder{home: h, root: root, log: log, source: source, archive: published(), checksums: sums}
 	made := Installed(h)
 	found, err := b.programs(ctx)
 	if err != nil {
@@ -62,10 +72,11 @@ func Ensure(ctx context.Context, h datadir.Home, root string, log *progress.Log)
 	}
 	made.Version, made.Parts = found[0].Version, found
 	for _, p := range plugins {
-		if err := b.plugin(ctx, p); err != nil {
+		plugin, err := b.plugin(ctx, p)
+		if err != nil {
 			return nil, err
 		}
-		made.Parts = append(made.Parts, Part{p.name, p.version, fromProxy})
+		made.Parts = append(made.Parts, plugin)
 	}
 	return made, nil
 }

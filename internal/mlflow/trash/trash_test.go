@@ -57,12 +57,6 @@ func TestWhileASnapshotIsTakenTheCommandSaysWhatItWaitsFor(t *testing.T) {
 	require.ErrorContains(t, err, "run the command again when that has ended")
 }
 
-func TestWhileASnapshotIsTakenTheCommandSaysWhatItWaitsFor(t *testing.T) {
-	_, err := Run(t.Context(), &container{result: engine.Result{ExitCode: busy, Stderr: "a snapshot"}}, "d-mlflow", request)
-	require.ErrorIs(t, err, ErrBusy)
-	require.ErrorContains(t, err, "run the command again when that has ended")
-}
-
 const answer = `{"rows": {"experiments": 1, "runs": 2, "loggedModels": 3, "traces": 4},
   "files": {"trash": {"places": 5, "files": 6, "bytes": 1048576}, "orphans": {"places": 7, "files": 8, "bytes": 2097152}, "uploads": {"places": 1, "files": 1, "bytes": 0},
     "recent": {"places": 9, "files": 9, "bytes": 9}, "foreign": {"places": 10, "files": 1, "bytes": 1}},
