@@ -27,6 +27,7 @@ from mlflow_sso import (
     jwks_cache,
     keycloak_sessions,
     login_attempts,
+    login_return,
     logout_metadata,
     narrowed_searches,
     request_bounds,
@@ -85,6 +86,7 @@ def change(application, workers):
     keycloak_sessions.record_keycloak_sessions()
     login_attempts.keep_attempts()
     browser_pages.show_pages(application)
+    login_return.keep_address(application)
     telemetry_banner.hide_telemetry_banner()
     request_bounds.change(application)
     connection_limits.limit_heads()
