@@ -19,6 +19,8 @@ QUERIES = {
     "mlflowSearchRuns ": ("mutation", "MlflowSearchRunsInput", RUNS, "experimentIds"),
     "mlflowSearchDatasets": ("mutation", "MlflowSearchDatasetsInput", "datasetSummaries{name}", "experimentIds"),
 }
+# Fields that are asked without apiError, as MLflow's pages do.
+WITHOUT_API_ERROR = {"mlflowSearchDatasets", "mlflowListArtifacts"}
 OWNER, THIEF = PROVIDER.bearer(MEMBER), PROVIDER.bearer(OTHER)
 
 
@@ -30,7 +32,7 @@ def setUpModule():
 async def query(caller, field, given):
     kind, type_, answer, _ = QUERIES[field]
     text = f"{kind} A($d: {type_}!) {{ {field.strip()}(input: $d) {{ {answer} apiError{{code message}} }} }}"
-    if field == "mlflowSearchDatasets" or field == "mlflowListArtifacts":
+    if field in WITHOUT_API_ERROR:
         text = text.replace("apiError{code message}", "")
     status, said = await ask("/graphql", caller, {"query": text, "variables": {"d": given}})
     return status, said, said["data"] and said["data"].get(field.strip())
@@ -48,6 +50,22 @@ async def made(caller, name):
 
 
 class TestGraph(unittest.IsolatedAsyncioTestCase):
+    def refused(self, field, said, value):
+        """Nothing but an error that MLflow's pages show."""
+        self.assertIsNone(said["errors"], said)
+        error = value.pop("apiError", None)
+        self.assertEqual(set(value.values()), {None}, said)
+        if field not in WITHOUT_API_ERROR:
+            self.assertEqual(error["code"], "PERMISSION_DENIED")
+            self.assertIn("hared with you", error["message"])
+
+    async def test_what_does_not_exist_reads_like_what_is_not_shared(self):
+        foreign = await made(OWNER, "graph-exists")
+        for field, identifier, other in (("mlflowGetExperiment", foreign[0], "987654"), ("mlflowGetRun", foreign[1], "0" * 32)):
+            key = QUERIES[field][3]
+            answers = [str((await query(THIEF, field, {key: one}))[1]).replace(one, "?") for one in (identifier, other)]
+            self.assertEqual(*answers)
+
     async def test_a_list_with_one_foreign_id_is_refused_whatever_its_order(self):
         own, foreign = await made(THIEF, "graph-own"), await made(OWNER, "graph-" + MARK)
         for field, (_, _, _, key) in QUERIES.items():
@@ -61,8 +79,7 @@ class TestGraph(unittest.IsolatedAsyncioTestCase):
             for ids in ([theirs], [mine, theirs], [theirs, mine], [mine, mine, theirs]) if several else (theirs,):
                 with self.subTest(field, ids=ids):
                     _, said, value = await query(THIEF, field, {key: ids, **extra})
-                    self.assertIsNone(value, said)
-                    self.assertEqual(said["errors"], [graphql_authorization.REFUSED])
+                    self.refused(field, said, value)
                     self.assertNotIn(MARK, str(said))
             with self.subTest(field + " of the owner"):
                 _, said, value = await query(OWNER, field, {key: [theirs] if several else theirs, **extra})
@@ -73,7 +90,7 @@ class TestGraph(unittest.IsolatedAsyncioTestCase):
         for given in ({"runId": mine, "runUuid": theirs}, {"runUuid": mine, "runId": theirs}, {"runUuid": theirs}):
             for field in ("mlflowGetRun", "mlflowListArtifacts"):
                 _, said, value = await query(THIEF, field, given)
-                self.assertIsNone(value, said)
+                self.refused(field, said, value)
 
     async def test_no_id_at_all_is_refused(self):
         for field in QUERIES:
@@ -148,4 +165,3 @@ class TestGraph(unittest.IsolatedAsyncioTestCase):
     def test_another_way_into_graphql_stops_the_start(self):
         with self.assertRaises(upstream_guard.Changed):
             graphql_authorization.authorize()  # the plugin's hook is no longer there
-

@@ -15,6 +15,7 @@ from mlflow_oidc_auth.middleware.auth_aware_wsgi_middleware import AuthAwareWSGI
 from starlette.routing import Mount
 
 from mlflow_sso import (
+    api_refusals,
     artifact_location_guard,
     asgi_wsgi_bridge,
     atomic_batches,
@@ -27,6 +28,7 @@ from mlflow_sso import (
     jwks_cache,
     keycloak_sessions,
     login_attempts,
+    login_return,
     logout_metadata,
     narrowed_searches,
     request_bounds,
@@ -38,6 +40,7 @@ from mlflow_sso import (
     telemetry_banner,
     whole_lists,
 )
+from mlflow_sso.api_refusals import Refusals
 from mlflow_sso.asgi_wsgi_bridge import Bridge
 from mlflow_sso.logout_metadata import MetadataAwareLogout
 from mlflow_sso.slow_client_timeout import SlowClientTimeout
@@ -87,6 +90,8 @@ def change(application, workers):
     keycloak_sessions.record_keycloak_sessions()
     login_attempts.keep_attempts()
     browser_pages.show_pages(application)
+    login_return.keep_address(application)
+    api_refusals.explain_refusals()
     telemetry_banner.hide_telemetry_banner()
     request_bounds.change(application)
     connection_limits.limit_heads()
@@ -95,4 +100,4 @@ def change(application, workers):
 
 change(plugin, int(os.environ["MLFLOW_WORKERS"]))
 database_indexes.create_in_background()
-app = NoDelayProtocol(SlowClientTimeout(request_bounds.around(browser_pages.Pages(MetadataAwareLogout(plugin))), process_limits.TAKE))
+app = NoDelayProtocol(SlowClientTimeout(request_bounds.around(browser_pages.Pages(Refusals(MetadataAwareLogout(plugin)))), process_limits.TAKE))

@@ -4,7 +4,7 @@ Each module names the versions, the fault and its cause; docs/reference/upstream
 their authors.
 """
 
-from mlflow_sso import artifact_location_guard, graphql_authorization, model_version_files, reference_checks, stale_grants, trace_locations
+from mlflow_sso import artifact_location_guard, graphql_authorization, last_manager, model_version_files, reference_checks, stale_grants, trace_locations
 
 
 def complete():
@@ -14,5 +14,6 @@ def complete():
     model_version_files.readable()
     trace_locations.protect()
     reference_checks.check()
+    last_manager.protect_last_manager()
     stale_grants.belong_to_creators()
     stale_grants.keep_swept()

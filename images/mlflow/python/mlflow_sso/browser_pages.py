@@ -155,7 +155,7 @@ class Pages:
         self._application = application
 
     async def __call__(self, scope, receive, send):
-        if scope["type"] != "http" or not _navigates(scope):
+        if scope["type"] != "http" or not navigates(scope):
             await self._application(scope, receive, send)
             return
         replaced = False
@@ -183,7 +183,8 @@ def _explain(status, scope):
     return page(status, title, [("What happened", html.escape(text)), ("Whom to ask", contact())], [("Go to MLflow", root + "/"), ("Log out", root + "/logout")])
 
 
-def _navigates(scope):
+def navigates(scope):
+    """Whether a person's browser opens an address as a page."""
     headers = dict(scope["headers"])
     return scope["method"] == "GET" and headers.get(b"sec-fetch-mode") == b"navigate" and headers.get(b"sec-fetch-dest") == b"document"
 

@@ -8,18 +8,20 @@ readable ID therefore opens every experiment. For model versions it looks for a 
 filter's text: the first name of an IN list, or the inside of a quoted string, opens all others.
 
 Here a field is known or it is refused. For a known field every ID in its input, as attribute and
-as item, has to be readable; otherwise the answer is an error and null. Model versions are
-filtered by the model that each belongs to, as REST does. A field with arguments, an input field,
+as item, has to be readable; otherwise the answer is what MLflow's pages show as an error: `apiError` with
+PERMISSION_DENIED where the field has one, and else an error and null, which leaves a page blank. Model
+versions are filtered by the model that each belongs to, as REST does. A field with arguments, an input field,
 or a resolver of its own that a new MLflow adds is refused to everybody but administrators until
 it is added here.
 """
 
 from graphql import GraphQLError, GraphQLInputObjectType, GraphQLObjectType, get_named_type
 from mlflow.server import handlers
+from mlflow.server.graphql.graphql_errors import ApiError
 from mlflow_oidc_auth.graphql import middleware as plugin
 from mlflow_oidc_auth.logger import get_logger
 
-from mlflow_sso import upstream_guard
+from mlflow_sso import api_refusals, upstream_guard
 
 REFUSED = "Permission denied"
 EXPERIMENT, RUN = "an experiment's ID", "a run's ID"
@@ -74,6 +76,8 @@ class Authorization(plugin.GraphQLAuthorizationMiddleware):
             self._check(place, arguments, caller.username)
         except Exception as refused:  # also what cannot be looked up: nothing is shown in doubt
             logger.debug("GraphQL: %s.%s is refused to %s: %s", *place, caller.username, refused)
+            if place not in self._unknown and (answer := _api_error(place, info.return_type, arguments)) is not None:
+                return answer
             raise GraphQLError(REFUSED) from None
         if place == ("MlflowRunExtension", "modelVersions"):
             return self._resolve_model_versions(next_, root, info, caller.username, **arguments)
@@ -108,6 +112,18 @@ class Authorization(plugin.GraphQLAuthorizationMiddleware):
         del answer.model_versions[:]
         answer.model_versions.extend(kept)
         return answer
+
+
+def _api_error(place, type_, arguments):
+    """The answer that says that something may not be read, where the field's type can say it. It names what was asked for alone."""
+    graphene = getattr(get_named_type(type_), "graphene_type", None)
+    if graphene is None or "apiError" not in graphene._meta.fields:
+        return None
+    given = {str(one): kind for name, value in _fields(arguments.get("input")) for kind in [KNOWN.get(place, {}).get(name, FREE)] for one in _ids(kind, value)}
+    if not given:
+        return None
+    message = api_refusals.not_shared("run" if RUN in given.values() else "experiment", list(given))
+    return graphene(apiError=ApiError(code=api_refusals.PERMISSION_DENIED, message=message))
 
 
 def _fields(given):
@@ -168,6 +184,7 @@ def authorize():
     upstream_guard.takes(plugin.GraphQLAuthorizationMiddleware._resolve_model_versions, "self", "next_", "root", "info", "username", "args")
     upstream_guard.takes(plugin._can_read_run, "run_id", "username")
     upstream_guard.takes(plugin._can_read_experiment, "experiment_id", "username")
+    upstream_guard.has(ApiError, "code", "message")
     fields = {(name, field) for name, kind in schema.graphql_schema.type_map.items() if isinstance(kind, GraphQLObjectType) for field in kind.fields}
     if gone := sorted((set(KNOWN) | VERSIONS | FREE_FIELDS) - fields):
         raise upstream_guard.Changed("fields of MLflow's GraphQL schema", f"no {gone}", "those that are known here")

@@ -70,7 +70,8 @@ def _count(state, rounds):
         database.query(SqlAuthState).filter(SqlAuthState.state == state).update({"binding_hash": f"{ROUND}{rounds}"}, synchronize_session=False)
 
 
-def _signed_in(session):
+def signed_in(session):
+    """Whether a session of the plugin's is alive."""
     resolved = store.resolve_auth_session(session.get("session_id") or "")
     return resolved is not None and resolved.is_active
 
@@ -98,7 +99,7 @@ async def complete(request, provider_id):
         return await _finish(request, provider_id)
     store.consume_auth_state(state)
     target = attempt.target if attempt else None
-    if _signed_in(session):
+    if signed_in(session):
         return RedirectResponse(target or str(request.base_url).rstrip("/"), 302)
     rounds = attempt.rounds if attempt and attempt.live else 0
     if rounds >= ROUNDS:

@@ -1,0 +1,69 @@
+"""Makes a login end at the page that was asked for.
+
+MLflow 3.17.2's pages are behind a `#`, which a browser does not send. mlflow-oidc-auth 11.0.2 remembers the path of a request
+that needs a login, so a link to a run or an experiment ends at MLflow's home page. A person who navigates to it therefore gets
+a page of a few bytes that goes on to the login with the whole address. Only a path of this server is ever kept
+(the plugin's _sanitize_next).
+
+The plugin's own pages (Permissions, tokens) are served to everybody and show a button for the login first, which forgets the
+page. Who navigates to one without a session goes to the login directly.
+"""
+
+import base64
+import hashlib
+from urllib.parse import quote
+
+from mlflow_oidc_auth.middleware import AuthMiddleware
+from mlflow_oidc_auth.routers import auth
+from starlette.responses import HTMLResponse, RedirectResponse
+from starlette.routing import Match, Route, get_route_path
+
+from mlflow_sso import browser_pages, login_attempts, upstream_guard
+
+HOME, PLUGINS_PAGES = "/", "/oidc/ui"
+# The address is read in the browser and checked by the server.
+SCRIPT = 'location.replace("login?next="+encodeURIComponent(location.pathname+location.search+location.hash))'
+_DIGEST = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
+HEADERS = {**browser_pages.HEADERS, "content-security-policy": f"default-src 'none'; script-src 'sha256-{_DIGEST}'; base-uri 'none'; frame-ancestors 'none'"}
+PAGE = (
+    '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>MLflow</title>'
+    f'<noscript><meta http-equiv="refresh" content="0;url=login?next=%2F"></noscript></head><body><script>{SCRIPT}</script></body></html>'
+)
+
+
+def _handle_auth_redirect(plugins_own):
+    async def handle(self, request):
+        if get_route_path(request.scope) == HOME and browser_pages.navigates(request.scope):
+            return HTMLResponse(PAGE, headers=HEADERS)
+        return await plugins_own(self, request)
+
+    return handle
+
+
+class SignedOut(Route):
+    """The plugin's pages, but for its page for logins, where a person without a session navigates to one."""
+
+    def matches(self, scope):
+        if scope["type"] != "http" or not (path := get_route_path(scope)).startswith(PLUGINS_PAGES) or not browser_pages.navigates(scope):
+            return Match.NONE, {}
+        if path.startswith(browser_pages.ERROR_PATH) or "." in path or login_attempts.signed_in(scope.get("session") or {}):
+            return Match.NONE, {}
+        return super().matches(scope)
+
+
+async def to_login(request):
+    """To the login, and from there back."""
+    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    root = request.scope.get("root_path", "")
+    return RedirectResponse(f"{root}{auth.LOGIN}?next={quote(target, safe='')}", 302, {"cache-control": "no-store"})
+
+
+def keep_address(application):
+    """Puts both before the plugin's own."""
+    upstream_guard.takes(AuthMiddleware._handle_auth_redirect, "self", "request")
+    upstream_guard.uses(AuthMiddleware._deny, "_handle_auth_redirect", "_is_document_request")
+    upstream_guard.uses(auth._begin_login if auth._begin_login.__module__ == auth.__name__ else login_attempts._begin, "_sanitize_next")
+    upstream_guard.needed("login_return", "hash" in AuthMiddleware._handle_auth_redirect.__code__.co_names, "the plugin keeps the address behind #")
+    upstream_guard.same("addresses that leave this server", [auth._sanitize_next(evil) for evil in ("//evil", "/\\evil", "/\t/evil", "https://evil")], [None] * 4)
+    AuthMiddleware._handle_auth_redirect = _handle_auth_redirect(AuthMiddleware._handle_auth_redirect)
+    application.router.routes[1:1] = [SignedOut(PLUGINS_PAGES + "{rest:path}", to_login, methods=["GET"])]
