@@ -44,7 +44,7 @@ func newProof(t *testing.T, deferred bool) *aProof {
 		return check.Report{Checks: a.results}, a.err
 	}
 	a.server = newServer(a.proving)
-	a.server.say = func(_ context.Context, _ resource.URN, text string) { a.said = append(a.said, text) }
+	a.say = func(_ context.Context, _ resource.URN, text string) { a.said = append(a.said, text) }
 	return a
 }
 
@@ -235,7 +235,7 @@ func TestOneProofRunsAtATime(t *testing.T) {
 		running.Add(-1)
 		return check.Report{Checks: []check.Result{{ID: "users", Status: check.StatusPassed}}}, nil
 	}
-	a.server.say = func(context.Context, resource.URN, string) {}
+	a.say = func(context.Context, resource.URN, string) {}
 	errs := make(chan error)
 	for range 4 {
 		go func() {

@@ -12,7 +12,7 @@ from tests.environment import ADMIN, MEMBER, OTHER, PROVIDER  # before what is i
 from tests.served import application, ask, people, send
 from tests.test_trace_locations import experiment
 
-OWNER, STRANGER = PROVIDER.bearer(MEMBER), PROVIDER.bearer(OTHER)
+OWNER, ANOTHER = PROVIDER.bearer(MEMBER), PROVIDER.bearer(OTHER)
 API, AJAX = "/api/2.0/mlflow", "/ajax-api/2.0/mlflow"
 TOKENS = "http://localhost:5000/oidc/ui/user/tokens"
 
@@ -27,7 +27,7 @@ def basic(name, token):
 
 
 class TestWhoIsNotLetIn(unittest.IsolatedAsyncioTestCase):
-    async def test_each_reason_is_told_with_what_to_do(self):
+    async def test_each_reason_comes_with_what_to_do(self):
         for caller, want in (
             (basic("demo-member", "x" * 40), "user name of a person is the e-mail address, got 'demo-member'"),
             (basic(MEMBER, "x" * 40), "mistyped, expired or deleted"),
@@ -47,13 +47,13 @@ class TestWhoIsNotLetIn(unittest.IsolatedAsyncioTestCase):
         answers = {str((await ask(f"{API}/experiments/get", basic(name, "no"), None, "GET"))[1]) for name in (MEMBER, "nobody@example.com")}
         self.assertEqual(len(answers), 1)
 
-    async def test_an_ended_session_is_told_to_the_page(self):
+    async def test_an_ended_session_is_reported_to_the_page(self):
         _, said = await ask(f"{AJAX}/experiments/get", [(b"cookie", b"session=x")], None, "GET")
         self.assertIn("Reload the page", said["message"])
 
 
 class TestWhatIsNotShared(unittest.IsolatedAsyncioTestCase):
-    async def refused(self, path, body=None, method="POST", query=b"", caller=STRANGER):
+    async def refused(self, path, body=None, method="POST", query=b"", caller=ANOTHER):
         status, said = await ask(path, caller, body, method, query)
         self.assertEqual((status, said.get("error_code")), (403, "PERMISSION_DENIED"), said)
         self.assertEqual(str(RestException(said)), "PERMISSION_DENIED: " + said["message"])
@@ -98,14 +98,14 @@ class TestWhatIsNotShared(unittest.IsolatedAsyncioTestCase):
         await experiment(OWNER, "refusals-form")
         answers = {}
         for name in ("refusals-form", "refusals-none"):
-            status, said = await ask(f"{AJAX}/experiments/get-by-name", STRANGER, None, "GET", b"experiment_name=" + name.encode())
+            status, said = await ask(f"{AJAX}/experiments/get-by-name", ANOTHER, None, "GET", b"experiment_name=" + name.encode())
             answers[name] = status, {key: value.replace(name, "?") for key, value in said.items()}
         self.assertEqual(answers["refusals-form"], answers["refusals-none"])
         self.assertEqual(answers["refusals-none"][1]["error_code"], "RESOURCE_DOES_NOT_EXIST")
-        _, said = await ask(f"{AJAX}/experiments/create", STRANGER, {"name": "refusals-form"})
+        _, said = await ask(f"{AJAX}/experiments/create", ANOTHER, {"name": "refusals-form"})
         self.assertEqual(said["error_code"], "RESOURCE_ALREADY_EXISTS")
 
-    async def test_who_may_read_is_told_what_they_have(self):
+    async def test_who_may_read_learns_what_they_have(self):
         where = await experiment(OWNER, "refusals-read")
         store.create_experiment_permission(where, OTHER, "READ")
         self.assertIn(f"You have READ on experiment {where}", await self.refused(f"{API}/experiments/delete", {"experiment_id": where}))

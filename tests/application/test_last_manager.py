@@ -1,4 +1,4 @@
-"""Nobody but an administrator leaves a thing without somebody who may share it."""
+"""Only an administrator can leave a thing without a user who may share it."""
 
 import unittest
 from unittest import mock
@@ -15,7 +15,7 @@ from tests.test_trace_locations import experiment
 ADMINISTRATOR, OWNER = PROVIDER.bearer(ADMIN), PROVIDER.bearer(MEMBER)
 API = "/api/2.0/mlflow"
 USERS, GROUPS = f"{API}/permissions/users", f"{API}/permissions/groups"
-SENTENCE = "Give MANAGE to somebody else first, or ask an administrator."
+SENTENCE = "Give MANAGE to another user first, or ask an administrator."
 
 
 def setUpModule():
@@ -78,7 +78,7 @@ class TestLastManager(unittest.IsolatedAsyncioTestCase):
                 finally:
                     clear_auth_context(token)
 
-    async def test_a_group_counts_where_somebody_is_in_it(self):
+    async def test_a_group_counts_where_another_user_is_in_it(self):
         for thing in await self.things():
             with self.subTest(thing):
                 mine = f"{USERS}/{MEMBER}/{thing}"

@@ -48,7 +48,7 @@ func TestAnOwnerKeepsTheirLastManage(t *testing.T) {
 			return gone.status + " " + await gone.text();
 		})()`, name, who.Email))
 		require.Contains(t, answer, "409")
-		require.Contains(t, answer, "Give MANAGE to somebody else first")
+		require.Contains(t, answer, "Give MANAGE to another user first")
 		member.deletesExperiment(name)
 		member.logsOut(at)
 	})

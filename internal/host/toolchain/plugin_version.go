@@ -19,7 +19,7 @@ import (
 // startWithin is how long a plugin may take to answer; the largest needs about a second.
 const startWithin = 30 * time.Second
 
-// noEngine is the address of the engine that a plugin is told. A plugin only dials it to write
+// noEngine is the address of the engine that a plugin is given. A plugin only dials it to write
 // to the engine's log.
 const noEngine = "127.0.0.1:1"
 

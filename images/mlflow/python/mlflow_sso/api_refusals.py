@@ -105,7 +105,7 @@ def _about(kind, value, username):
 
 
 def not_shared(kind, values):
-    """What is said of things that do not exist or are not shared, which is not told apart."""
+    """What is said of things that do not exist or are not shared, in the same words."""
     shown = ", ".join(map(_short, values[:5])) + (", …" if len(values) > 5 else "")
     if len(values) > 1:
         return f"Not all of these are shared with you, or one does not exist: {kind}s {shown}. Ask the owner or an administrator to share them."

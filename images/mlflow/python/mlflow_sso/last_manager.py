@@ -25,10 +25,10 @@ STATUS = 409
 
 
 class LastManager(MlflowException):
-    """The change would leave nobody who may share a thing."""
+    """The change would leave no user who may share a thing."""
 
     def __init__(self, kind, name):
-        super().__init__(f"This is the last MANAGE on {kind.replace('_', ' ')} {name}: without it nobody could change or share it. Give MANAGE to somebody else first, or ask an administrator.")
+        super().__init__(f"This is the last MANAGE on {kind.replace('_', ' ')} {name}: without it no member could change or share it. Give MANAGE to another user first, or ask an administrator.")
 
 
 def protect_last_manager():
@@ -44,11 +44,11 @@ def protect_last_manager():
             upstream_guard.has(model, "permission", *kind.key_columns)
             event.listen(model, "before_update", _updated(kind))
             event.listen(model, "before_delete", _deleted(kind))
-    _permission_routes.Failure.translate = _told(_permission_routes.Failure.translate)
-    mcp_server_permissions._http_error = _told(mcp_server_permissions._http_error)
+    _permission_routes.Failure.translate = _translated(_permission_routes.Failure.translate)
+    mcp_server_permissions._http_error = _translated(mcp_server_permissions._http_error)
 
 
-def _told(plugins_own):
+def _translated(plugins_own):
     """The plugin's answer to an error, which for this one has its sentence."""
 
     def translate(*arguments):
@@ -81,7 +81,7 @@ def _check(kind, connection, grant):
 
 
 def _by_a_member():
-    """Whether somebody who is no administrator changes grants by the plugin's routes."""
+    """Whether a user who is no administrator changes grants by the plugin's routes."""
     if has_request_context():
         return False
     try:
