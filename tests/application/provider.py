@@ -13,9 +13,13 @@ from joserfc.jwk import RSAKey
 AUDIENCE = "mlflow"
 
 
+def _key(name):
+    return RSAKey.generate_key(2048, {"kid": name, "use": "sig", "alg": "RS256"}, auto_kid=False)
+
+
 class Provider:
     def __init__(self):
-        self._key = RSAKey.generate_key(2048, {"kid": "one", "use": "sig", "alg": "RS256"}, auto_kid=False)
+        self._keys = [_key("one")]
         self._codes = {}  # code to what its token says
         provider = self
 
@@ -48,7 +52,7 @@ class Provider:
 
     def document(self, path):
         if path == "/keys":
-            return {"keys": [self._key.as_dict(private=False)]}
+            return {"keys": [key.as_dict(private=False) for key in self._keys]}
         at = {f"{what}_endpoint": f"{self.issuer}/{what}" for what in ("authorization", "token", "userinfo", "end_session")}
         return {"issuer": self.issuer, "jwks_uri": self.issuer + "/keys", "id_token_signing_alg_values_supported": ["RS256"], **at}
 
@@ -62,10 +66,17 @@ class Provider:
     def tokens(self, claims):
         now = int(time.time())
         claims = {"iss": self.issuer, "aud": AUDIENCE, "iat": now, "exp": now + 600, **claims}
-        token = jwt.encode({"alg": "RS256", "kid": "one"}, claims, self._key)
+        token = self._signed(claims)
         return {"access_token": token, "id_token": token, "token_type": "Bearer", "expires_in": 600}
 
     def bearer(self, email, **claims):
         """The header of a user's request."""
         claims = {"iss": self.issuer, "aud": AUDIENCE, "sub": email, "email": email, "exp": int(time.time()) + 600, **claims}
-        return [(b"authorization", b"Bearer " + jwt.encode({"alg": "RS256", "kid": "one"}, claims, self._key).encode())]
+        return [(b"authorization", b"Bearer " + self._signed(claims).encode())]
+
+    def rotate(self):
+        """Signs with a new key from now on, and publishes the earlier ones too."""
+        self._keys.append(_key(secrets.token_hex(4)))
+
+    def _signed(self, claims):
+        return jwt.encode({"alg": "RS256", "kid": self._keys[-1].kid}, claims, self._keys[-1])

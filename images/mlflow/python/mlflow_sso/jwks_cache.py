@@ -5,8 +5,12 @@ request, while everything else in the process waits. Without Keycloak that ends 
 token that Keycloak has issued, however long it is valid. Here keys that are old are
 asked for beside the request. It waits for them a moment, if the issuer has answered the
 last time, and goes by those that are known where they do not come. A token is worth no more than before: its end is in itself.
+
+The plugin also refuses tokens of a key that the issuer has had for less than those five minutes. Here an unknown key is looked
+up at once, as the plugin does after a wrong signature, and at most once a second.
 """
 
+import functools
 import threading
 import time
 
@@ -18,6 +22,8 @@ from mlflow_sso import upstream_guard
 
 # Seconds between two questions to an issuer that has not answered.
 AGAIN = 5
+# The same for one that has: keys that were rotated in between are known that much later.
+ANSWERED = 1
 # Seconds for which a request waits for new keys, and everything else in the process with it.
 WAIT = 1
 # Seconds for which keys are believed that nobody has confirmed: more than any token lives.
@@ -46,12 +52,14 @@ class Keys:
             if now < self._asked.get(cache_key, 0):
                 raise ValueError("the issuer's keys are not known, and it has not answered a moment ago")
             return self._ask(url, cache_key, how)
-        # A wrong signature makes the plugin ask again. It is no reason to forget keys, nor to wait: every client can send one.
-        old = now - read > self._fresh()
-        if force_refresh or old:
+        # The plugin asks again for a key that it does not know, and after a wrong signature. Every client can send either, so keys
+        # are not forgotten for it, and an issuer that is slow is not waited for twice.
+        if force_refresh or now - read > self._fresh():
             asking = self._ask_beside(url, cache_key, how, now)
-            if old and asking and cache_key not in self._silent:
+            if asking and cache_key not in self._silent:
                 asking.join(self._wait)
+                if asking.is_alive():
+                    self._silent.add(cache_key)
         return self._known[cache_key][1]
 
     @property
@@ -93,7 +101,9 @@ class Keys:
             self._silent.add(cache_key)
             raise
         self._silent.discard(cache_key)
-        self._known[cache_key] = time.monotonic(), keys
+        now = time.monotonic()
+        self._known[cache_key] = now, keys
+        self._asked[cache_key] = now + min(ANSWERED, self._again)
         return keys
 
 
@@ -110,6 +120,9 @@ def expect(module=auth):
     upstream_guard.count(module, "return _load_jwks(", 3)
     upstream_guard.takes(module._get_provider_jwks, "provider", "force_refresh")
     upstream_guard.uses(module._get_provider_jwks, "_load_jwks")
+    upstream_guard.takes(module._select_jwk, "jwks", "header")
+    upstream_guard.uses(module._TokenDecoder.decode, "_select_jwk")
+    upstream_guard.uses(module.validate_token, "BadSignatureError", "_get_provider_jwks")
     upstream_guard.needed("jwks_cache", keeps(module), "the plugin keeps the keys that it knows while the issuer does not answer")
 
 
@@ -132,10 +145,24 @@ def keeps(module):
     return True
 
 
+def looked_up(select):
+    """The plugin's choice of a key, which makes it read the keys again where the token names one that it does not know."""
+
+    @functools.wraps(select)
+    def selected(jwks, header):
+        try:
+            return select(jwks, header)
+        except ValueError as error:
+            raise auth.BadSignatureError(str(error)) from error
+
+    return selected
+
+
 def install_jwks_cache():
     """Makes the plugin go this way."""
     expect()
     auth._load_jwks = MEMORY
+    auth._select_jwk = looked_up(auth._select_jwk)
 
 
 def warm():
