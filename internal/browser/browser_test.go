@@ -217,3 +217,25 @@ func TestACopyKeepsTheCookiesThatTheBrowserLoses(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, status(b, "/api"))
 	require.Equal(t, http.StatusOK, status(thief, "/api"))
 }
+
+func TestAPageForBrowsersWithoutScriptsSendsThemOn(t *testing.T) {
+	site := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		switch r.URL.Path {
+		case "/":
+			_, _ = io.WriteString(w, `<head><title>MLflow</title><noscript><meta http-equiv="Refresh" content="0;url=login?next=%2F"></noscript></head>`)
+		case "/login":
+			_, _ = io.WriteString(w, `<title>Sign in</title><noscript>This page needs scripts.</noscript>`)
+		}
+	})
+	b := New()
+	defer b.Close()
+
+	page, err := b.Open(t.Context(), site+"/#/experiments/1")
+
+	require.NoError(t, err)
+	require.Equal(t, "Sign in", page.Title())
+	require.Equal(t, "next=%2F", page.URL.RawQuery)
+	require.Len(t, page.Hops, 1)
+	require.Equal(t, http.StatusOK, page.Hops[0].Status)
+}

@@ -36,12 +36,36 @@ func (p *Page) redirect() (*url.URL, error) {
 	switch p.Status {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
 		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-	default:
-		return nil, nil
+		return p.sendsTo(p.Header.Get("Location"))
+	case http.StatusOK:
+		return p.sendsTo(p.refresh())
 	}
-	location := p.Header.Get("Location")
+	return nil, nil
+}
+
+// refresh is where a page sends a browser that runs no scripts; empty when it stays.
+func (p *Page) refresh() string {
+	if !p.HTML() || !bytes.Contains(p.Body, []byte("http-equiv")) {
+		return ""
+	}
+	root, err := html.ParseWithOptions(bytes.NewReader(p.Body), html.ParseOptionEnableScripting(false))
+	if err != nil {
+		return ""
+	}
+	found := find(root, func(n *html.Node) bool {
+		return n.DataAtom == atom.Meta && strings.EqualFold(attribute(n, "http-equiv"), "refresh")
+	})
+	if found == nil {
+		return ""
+	}
+	_, to, _ := strings.Cut(attribute(found, "content"), "url=")
+	return to
+}
+
+// sendsTo is an address that the page names; nil without one: a browser shows the body then.
+func (p *Page) sendsTo(location string) (*url.URL, error) {
 	if location == "" {
-		return nil, nil // a browser shows the body of such an answer
+		return nil, nil
 	}
 	next, err := p.URL.Parse(location)
 	if err != nil {
