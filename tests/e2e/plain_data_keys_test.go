@@ -141,7 +141,7 @@ func (d *dataKeysLab) readable(t *testing.T, before dataKeys) {
 
 // Plain Pulumi alone encrypts what users have stored, and the snapshots, with the keys of now.
 func TestPlainPulumiRotatesTheKeysOfStoredData(t *testing.T) {
-	inLane(t, ownLane)
+	nightly(t)
 	t.Parallel()
 	d := newDataKeysLab(t)
 	gateway(t, d.docker, d.deployed, "", "store")

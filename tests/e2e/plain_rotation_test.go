@@ -21,7 +21,7 @@ import (
 // Nothing but Pulumi rotates the secret that it logs in to Keycloak with, the password of the
 // administrator and the root secret, also if it is killed at the moment when Keycloak has changed.
 func TestPlainPulumiRotatesWhatItLogsInWith(t *testing.T) {
-	inLane(t, ownLane)
+	nightly(t)
 	t.Parallel()
 	l, err := newLab(t.TempDir())
 	require.NoError(t, err)

@@ -15,7 +15,7 @@ import (
 )
 
 func TestAMandatoryPolicyStopsPreviewAndUpBeforeAnythingIsMade(t *testing.T) {
-	inLane(t, sharedLane)
+	nightly(t)
 	l, err := nameLab(t.TempDir())
 	require.NoError(t, err)
 	settings := `config:

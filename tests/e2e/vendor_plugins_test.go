@@ -83,7 +83,7 @@ func (v *pluginVendor) requests() []string {
 }
 
 func TestPluginsOfTheVendorAreInstalledByPulumiAndStay(t *testing.T) {
-	inLane(t, sharedLane)
+	nightly(t)
 	root, err := workingcopy.Find(".")
 	require.NoError(t, err)
 	home, err := datadir.Open()
