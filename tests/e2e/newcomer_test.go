@@ -28,7 +28,8 @@ func TestALoginEndsAtTheLinkAndWhatIsNotSharedSaysSo(t *testing.T) {
 		member.clicks("Sign In")
 		member.sees("is not shared with you")
 		member.picture("not shared")
-		require.Equal(t, strings.TrimPrefix(notShared, "/"), evaluated[string](member, `location.hash`))
+		// MLflow's page adds the state of its list.
+		require.Regexp(t, "^"+strings.TrimPrefix(notShared, "/")+"([?]|$)", evaluated[string](member, `location.hash`))
 		member.logsOut(at)
 	})
 }
