@@ -74,7 +74,7 @@ func TestAnOutsiderReadsARefusalAndNothingOfMLflow(t *testing.T) {
 		}
 		outsider.picture("refused again")
 		outsider.open(at.deployed.MLflow.URL + "/oidc/ui/user")
-		outsider.sees(loginAgain)
+		outsider.sees(refusal) // a page of the plugin leads to the login, which is refused again
 		outsider.doesNotSee("User Page")
 		// Keycloak knows them and would not ask again: so they leave there.
 		outsider.open(at.deployed.Realm.Issuer + "/protocol/openid-connect/logout?client_id=" + at.deployed.Realm.ClientID)
