@@ -132,7 +132,7 @@ func (v *validation) user(key string, p User, c *Config) {
 		v.fail(key+".username", "got %q, want 3 to 64 lower-case letters, digits, dots, underscores and hyphens", p.Username)
 	case c.Realm.DemoUsers && slices.Contains(realm.DemoUsernames(), p.Username):
 		v.fail(key+".username", "got %q, which is a demo user while realm.demoUsers is true, want another", p.Username)
-	case strings.HasPrefix(p.Username, "service-account-"):
+	case strings.HasPrefix(p.Username, realm.ServiceAccountUsername("")):
 		v.fail(key+".username", "got %q, want another: Keycloak names the accounts of machines so", p.Username)
 	}
 	if !isMailAddress(p.Email) {

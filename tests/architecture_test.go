@@ -28,7 +28,7 @@ var layers = []string{"images", "contract", "components", "config", "platform", 
 var allowed = map[string][]string{
 	"childopts":          nil,
 	"hostvolume":         nil,
-	"leftovers":          nil,
+	"leftovers":          {"identity"},
 	"internal/argcheck":  nil,
 	"internal/container": nil,
 	"credentials":        nil,

@@ -13,6 +13,11 @@ import (
 // a browser, or the limit that an edge sets to logins.
 func AdminClients() []string { return []string{"admin-cli", "security-admin-console"} }
 
+// BuiltinClients are all clients that Keycloak gives every realm.
+func BuiltinClients() []string {
+	return append(AdminClients(), "account", "account-console", "broker", RealmManagement)
+}
+
 // RealmManagement is the client to which the roles belong that allow a realm's
 // administration. ViewUsers is the one to see who is in which group.
 const (

@@ -10,6 +10,8 @@ import (
 	"github.com/Nerzal/gocloak/v13"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-sso/mlflow-sso/components/identity"
 )
 
 // answerWithin bounds one call of Keycloak's admin API. Deleting a realm on a cold server takes seconds.
@@ -111,9 +113,6 @@ func inUse(what, why string) error {
 		"otherwise rename or remove it", what, why)
 }
 
-// builtinClients are the clients of a realm that was just created.
-var builtinClients = []string{"account", "account-console", "admin-cli", "broker", "realm-management", "security-admin-console"}
-
 // removeRealm removes a realm that has nothing: an update goes on only after it has recorded the realm.
 func (s *session) removeRealm(ctx context.Context, inputs texts) (string, error) {
 	realm := inputs.of("realm")
@@ -133,7 +132,8 @@ func (s *session) removeRealm(ctx context.Context, inputs texts) (string, error)
 	if err != nil {
 		return "", err
 	}
-	more := slices.ContainsFunc(clients, func(c *gocloak.Client) bool { return !slices.Contains(builtinClients, gocloak.PString(c.ClientID)) })
+	builtin := identity.BuiltinClients()
+	more := slices.ContainsFunc(clients, func(c *gocloak.Client) bool { return !slices.Contains(builtin, gocloak.PString(c.ClientID)) })
 	if users > 0 || len(groups) > 0 || more {
 		return "", inUse(what, fmt.Sprintf("has %d users, %d groups and %d clients", users, len(groups), len(clients)))
 	}

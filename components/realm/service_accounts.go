@@ -11,6 +11,7 @@ import (
 	"github.com/pulumi/pulumi-keycloak/sdk/v6/go/keycloak/openid"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"github.com/mlflow-sso/mlflow-sso/components/identity"
 	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
 )
 
@@ -44,7 +45,7 @@ const AccessAdminID = "mlflow-steward"
 
 // ReservedClientIDs are the IDs of clients that are in the realm anyway.
 func ReservedClientIDs() []string {
-	return []string{ClientID, SyncClientID, AccessAdminID, "account", "account-console", "admin-cli", "broker", "realm-management", "security-admin-console"}
+	return append([]string{ClientID, SyncClientID, AccessAdminID}, identity.BuiltinClients()...)
 }
 
 func checkMachines(m *argcheck.List, all []ServiceAccount, groups []string) {

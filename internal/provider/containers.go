@@ -51,7 +51,7 @@ func (k inContainer) doReady(ctx context.Context, at target, container string, c
 			if state.Ended() {
 				stop(fmt.Errorf("it has ended with code %d", state.ExitCode))
 			}
-			at.progress(fmt.Sprintf("waiting for container %s, which is %s %s", container, state.Status, state.Health))
+			at.progress(state.Waiting(container))
 		})
 		if errors.Is(err, engine.ErrNoContainer) {
 			return fmt.Errorf("%w: `pulumi up --refresh` creates it again", err)

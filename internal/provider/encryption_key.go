@@ -91,13 +91,19 @@ func storedKeys(inputs resource.PropertyMap) (encryptionkey.Keys, error) {
 	if keys.Current, err = keyOf(text(inputs, mlflow.KeyVersion), inputs[mlflow.KeyValue]); err != nil {
 		return keys, err
 	}
-	previous := members(inputs[mlflow.KeyPrevious])
-	for _, version := range slices.Sorted(maps.Keys(previous)) {
-		key, err := keyOf(string(version), previous[version])
+	keys.Previous, err = previousKeys(inputs[mlflow.KeyPrevious])
+	return keys, err
+}
+
+// previousKeys are the earlier values of a credential, which an input has by their versions.
+func previousKeys(input resource.PropertyValue) (keys []credentials.Key, err error) {
+	all := members(input)
+	for _, version := range slices.Sorted(maps.Keys(all)) {
+		key, err := keyOf(string(version), all[version])
 		if err != nil {
-			return keys, err
+			return nil, err
 		}
-		keys.Previous = append(keys.Previous, key)
+		keys = append(keys, key)
 	}
 	return keys, nil
 }

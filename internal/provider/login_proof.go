@@ -249,7 +249,7 @@ func waitReady(ctx context.Context, docker *engine.Engine, stack outputs.Stack, 
 	defer cancel()
 	for _, name := range stack.Containers() {
 		err := docker.WaitReady(ctx, name, func(state engine.State) {
-			progress(fmt.Sprintf("waiting for container %s, which is %s %s", name, state.Status, state.Health))
+			progress(state.Waiting(name))
 		})
 		if err != nil {
 			progress(fmt.Sprintf("not waiting for container %s: %v", name, err))

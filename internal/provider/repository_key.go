@@ -87,17 +87,13 @@ func recoveryOf(inputs resource.PropertyMap) (backup.Recovery, error) {
 		return backup.Recovery{}, err
 	}
 	recovery := backup.Recovery{Passphrase: passphrase, Root: text(inputs, component.KeyRootSecret), Version: text(inputs, component.KeyVersion)}
-	var previous []credentials.Key
-	for version, value := range members(inputs[component.KeyPrevious]) {
-		key, err := keyOf(string(version), value)
-		if err != nil {
-			return backup.Recovery{}, err
-		}
-		// After a restore all root secrets are the snapshot's, and a previous key may be the current one.
-		if key.Value != text(inputs, component.KeyValue) {
-			previous = append(previous, key)
-		}
+	previous, err := previousKeys(inputs[component.KeyPrevious])
+	if err != nil {
+		return backup.Recovery{}, err
 	}
+	// After a restore all root secrets are the snapshot's, and a previous key may be the current one.
+	current := text(inputs, component.KeyValue)
+	previous = slices.DeleteFunc(previous, func(key credentials.Key) bool { return key.Value == current })
 	// The newest one first: that is the one which a rotation replaces.
 	slices.SortFunc(previous, func(a, b credentials.Key) int { return b.Number - a.Number })
 	for _, key := range previous {

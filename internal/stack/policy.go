@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/host/toolchain"
 )
 
 // mandatory is the level of a policy whose violation stops a run.
@@ -17,7 +19,7 @@ const mandatory = "mandatory"
 // there, and then Pulumi would prefer those to the ones of the toolchain.
 func pluginsOnPath() error {
 	var found []string
-	for _, name := range []string{"docker", "keycloak", "random"} {
+	for _, name := range toolchain.PluginNames() {
 		if path, err := exec.LookPath("pulumi-resource-" + name); err == nil {
 			found = append(found, path)
 		}

@@ -32,7 +32,7 @@ func (s *Stack) ready(ctx context.Context, step Step, name string) error {
 	var last engine.State
 	err := s.Docker.WaitReady(ctx, name, func(state engine.State) {
 		last = state
-		step.Say("waiting for container %s, which is %s %s", name, state.Status, state.Health)
+		step.Say("%s", state.Waiting(name))
 	})
 	if ctx.Err() != nil {
 		return s.notReady(ctx, name, last)

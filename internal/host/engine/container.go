@@ -31,6 +31,11 @@ func (s State) Ready() bool {
 	return s.Status == container.StateRunning && (s.Health == "" || s.Health == container.Healthy)
 }
 
+// Waiting says that a container of a name is waited for, and why.
+func (s State) Waiting(name string) string {
+	return fmt.Sprintf("waiting for container %s, which is %s %s", name, s.Status, s.Health)
+}
+
 // Ended reports whether the container has run and will not run again by itself.
 func (s State) Ended() bool {
 	return s.Status == container.StateExited || s.Status == container.StateDead

@@ -41,6 +41,15 @@ var (
 	plugins = []part{plugin("docker", "4.11.2"), plugin("keycloak", "6.12.0"), plugin("random", "4.21.1")}
 )
 
+// PluginNames are the plugins of the toolchain as Pulumi calls them.
+func PluginNames() []string {
+	var names []string
+	for _, p := range plugins {
+		names = append(names, p.plugin)
+	}
+	return names
+}
+
 func plugin(name, version string) part {
 	return part{
 		name: "Pulumi plugin " + name, version: version, source: filepath.Join("plugins", name),

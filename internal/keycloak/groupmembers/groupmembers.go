@@ -12,15 +12,12 @@ import (
 
 	"github.com/Nerzal/gocloak/v13"
 
+	"github.com/mlflow-sso/mlflow-sso/components/realm"
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
 )
 
-const (
-	// many are more than any group has.
-	many = 100000
-	// accountPrefix begins the user names of service accounts.
-	accountPrefix = "service-account-"
-)
+// many are more than any group has.
+const many = 100000
 
 // Group is a group of a realm by its name.
 type Group struct {
@@ -74,7 +71,7 @@ func (g Group) Unlisted(ctx context.Context, api *admin.Client, listed []string)
 
 // isServiceAccount asks for the client, since a name alone proves nothing.
 func (g Group) isServiceAccount(ctx context.Context, api *admin.Client, username string) (bool, error) {
-	id, ok := strings.CutPrefix(username, accountPrefix)
+	id, ok := strings.CutPrefix(username, realm.ServiceAccountUsername(""))
 	if !ok {
 		return false, nil
 	}
