@@ -112,8 +112,10 @@ func (u *up) detach(ctx context.Context) error {
 // going to be asked with that.
 func (u *up) decide(ctx context.Context) error {
 	u.found.newUsers = reconcile.NewlyListed(u.s, u.found.known)
-	u.found.realmChanged = reconcile.DefencesDiffer(ctx, u.s)
-	u.found.keysDiffer = reconcile.DataKeysDiffer(ctx, u.s)
+	if deployed, err := u.s.Outputs(ctx); err == nil { // else nothing was deployed
+		u.found.realmChanged = reconcile.DefencesDiffer(ctx, u.s, deployed)
+		u.found.keysDiffer = reconcile.DataKeysDiffer(ctx, u.s, deployed)
+	}
 	if u.found.refresh() || u.found.newUsers {
 		u.found.loginRefused = reconcile.LoginRefused(ctx, u.found.known)
 	}
@@ -123,7 +125,8 @@ func (u *up) decide(ctx context.Context) error {
 
 // compareDefences sees what could not be compared before Keycloak ran.
 func (u *up) compareDefences(ctx context.Context) error {
-	u.plan.Refresh = u.plan.Refresh || reconcile.DefencesDiffer(ctx, u.s)
+	deployed, err := u.s.Outputs(ctx)
+	u.plan.Refresh = u.plan.Refresh || err == nil && reconcile.DefencesDiffer(ctx, u.s, deployed)
 	return nil
 }
 

@@ -18,13 +18,9 @@ const compareTimeout = time.Minute
 // DataKeysDiffer says whether data is encrypted with another key than the one that the last
 // update has set: someone has loaded older data, or removed the backup's state. It does not where
 // a container cannot be asked. Pulumi alone sees that in a refresh.
-func DataKeysDiffer(ctx context.Context, s *stack.Stack) bool {
+func DataKeysDiffer(ctx context.Context, s *stack.Stack, deployed outputs.Stack) bool {
 	ctx, cancel := context.WithTimeout(ctx, compareTimeout)
 	defer cancel()
-	deployed, err := s.Outputs(ctx)
-	if err != nil {
-		return false // nothing was deployed
-	}
 	keys, err := s.Keys(ctx)
 	if err != nil {
 		return false

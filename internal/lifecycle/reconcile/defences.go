@@ -5,6 +5,7 @@ package reconcile
 import (
 	"context"
 
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/adminrealm"
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/clientsecret"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
@@ -12,15 +13,11 @@ import (
 
 // DefencesDiffer says whether Keycloak differs from what the last update has set in realm master, beside
 // it and in managed groups. It does not where Keycloak cannot be asked.
-func DefencesDiffer(ctx context.Context, s *stack.Stack) bool {
-	deployed, err := s.Outputs(ctx)
-	if err != nil {
-		return false // nothing was deployed
-	}
+func DefencesDiffer(ctx context.Context, s *stack.Stack, deployed outputs.Stack) bool {
 	if found, err := adminrealm.New(deployed).Differences(ctx); err == nil && len(found) > 0 {
 		return true
 	}
-	unlisted, err := UnlistedMembers(ctx, s)
+	unlisted, err := unlistedMembers(ctx, s, deployed)
 	return err == nil && len(unlisted) > 0
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/mlflow-sso/mlflow-sso/config"
+	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/realmusers"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
@@ -58,6 +59,13 @@ func UnlistedMembers(ctx context.Context, s *stack.Stack) ([]check.Finding, erro
 	deployed, err := s.Outputs(ctx)
 	if err != nil {
 		return nil, err
+	}
+	return unlistedMembers(ctx, s, deployed)
+}
+
+func unlistedMembers(ctx context.Context, s *stack.Stack, deployed outputs.Stack) ([]check.Finding, error) {
+	if len(s.Config.Realm.ManagedGroups) == 0 {
+		return nil, nil
 	}
 	in, err := realmusers.Open(ctx, deployed)
 	if err != nil {
