@@ -37,18 +37,25 @@ func keepingLab(t *testing.T, env ...string) (*lab, string) {
 // the repository and its recovery passphrase.
 func keepSnapshots(t *testing.T, l *lab) string {
 	t.Helper()
-	folder := t.TempDir()
-	repository, passphrase := filepath.Join(folder, "snapshots"), filepath.Join(folder, "passphrase")
-	require.NoError(t, os.Mkdir(repository, 0o700))
-	require.NoError(t, os.Chown(repository, 10073, 10073))
-	require.NoError(t, os.WriteFile(passphrase, []byte("the passphrase of "+l.name), 0o600))
+	repository, passphrase := makeRepository(t, l)
 	file, err := os.OpenFile(l.file, os.O_APPEND|os.O_WRONLY, 0)
 	require.NoError(t, err)
 	_, err = fmt.Fprintf(file, "  mlflow-sso:backup:\n    directory: %s\n    recoveryPassphraseFile: %s\n    interval: 0s\n"+
 		"  mlflow-sso:serviceAccounts:\n    - {name: ci, groups: [mlflow-users]}\n", repository, passphrase)
 	require.NoError(t, err)
 	require.NoError(t, file.Close())
-	return folder
+	return filepath.Dir(repository)
+}
+
+// makeRepository makes a folder for snapshots, and a file beside it with a recovery passphrase.
+func makeRepository(t *testing.T, l *lab) (repository, passphrase string) {
+	t.Helper()
+	folder := t.TempDir()
+	repository, passphrase = filepath.Join(folder, "snapshots"), filepath.Join(folder, "passphrase")
+	require.NoError(t, os.Mkdir(repository, 0o700))
+	require.NoError(t, os.Chown(repository, 10073, 10073))
+	require.NoError(t, os.WriteFile(passphrase, []byte("the passphrase of "+l.name), 0o600))
+	return repository, passphrase
 }
 
 // writers write runs, several at a time, until they are stopped.

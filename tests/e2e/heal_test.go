@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"syscall"
 	"testing"
 	"time"
@@ -22,23 +23,46 @@ import (
 // moment that something is there.
 func killed(t *testing.T, l *lab, when string, there func() bool) {
 	t.Helper()
-	process, ended, said := startUp(t, l)
+	startUp(t, l).killed(t, when, there, 0)
+}
+
+// runningUpdate is an update that was started. What it wrote is to be read once it has ended.
+type runningUpdate struct {
+	process *os.Process
+	ended   <-chan error
+	said    *bytes.Buffer
+}
+
+// startUpdate starts a command that writes to said.
+func startUpdate(t *testing.T, command *exec.Cmd, said *bytes.Buffer) runningUpdate {
+	t.Helper()
+	require.NoError(t, command.Start())
+	ended := make(chan error, 1)
+	go func() { ended <- command.Wait() }()
+	return runningUpdate{command.Process, ended, said}
+}
+
+// killed kills the update, with Pulumi and its plugins, some time after the first moment that
+// something is there.
+func (u runningUpdate) killed(t *testing.T, when string, there func() bool, after time.Duration) {
+	t.Helper()
 	deadline := time.After(10 * time.Minute)
 	// Something may be there from the update before: Pulumi has to be at work.
-	for !there() || alone(t, process.Pid) {
+	for !there() || alone(t, u.process.Pid) {
 		select {
-		case err := <-ended:
-			require.FailNow(t, "the update ended before "+when, "%v\n%s", err, said)
+		case err := <-u.ended:
+			require.FailNow(t, "the update ended before "+when, "%v\n%s", err, u.said)
 		case <-deadline:
 			require.FailNow(t, "never came: "+when)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-	killed, err := processtree.Kill(process.Pid)
+	time.Sleep(after)
+	killed, err := processtree.Kill(u.process.Pid)
 	require.NoError(t, err)
 	require.Greater(t, killed, 1, "no pulumi to kill")
-	<-ended
-	t.Logf("killed %d processes when %s", killed, when)
+	<-u.ended
+	t.Logf("killed %d processes %s after %s", killed, after, when)
 }
 
 // alone says that a process has started no other that still runs.
@@ -106,14 +130,14 @@ func TestAServiceThatIsKilledAtItsFirstStartIsHealedByTheNextUp(t *testing.T) {
 		{"keycloak", 12 * time.Second},
 	} {
 		t.Run(fmt.Sprintf("%s after %s", moment.service, moment.after), func(t *testing.T) {
-			_, ended, said := startUp(t, l)
+			up := startUp(t, l)
 			killMain(t, l.name+"-"+moment.service, moment.after)
 			began := time.Now()
-			err := <-ended
+			err := <-up.ended
 			t.Logf("the update in which it was killed ended %s later: %v", time.Since(began).Round(time.Second), err)
 			if err != nil {
-				require.Less(t, time.Since(began), time.Minute, "it waited for what is dead\n%s", said)
-				require.Contains(t, said.String(), l.name+"-"+moment.service)
+				require.Less(t, time.Since(began), time.Minute, "it waited for what is dead\n%s", up.said)
+				require.Contains(t, up.said.String(), l.name+"-"+moment.service)
 			}
 
 			require.Regexp(t, allPassed, l.must(t, "up").stdout)
@@ -123,17 +147,13 @@ func TestAServiceThatIsKilledAtItsFirstStartIsHealedByTheNextUp(t *testing.T) {
 	}
 }
 
-// startUp starts an update in a process group of its own. What it wrote is to be read once it has
-// ended.
-func startUp(t *testing.T, l *lab) (*os.Process, <-chan error, *bytes.Buffer) {
+// startUp starts an update in a process group of its own.
+func startUp(t *testing.T, l *lab) runningUpdate {
 	t.Helper()
 	command, said := l.command(t.Context(), "up", "--no-verify"), new(bytes.Buffer)
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	command.Stderr = said
-	require.NoError(t, command.Start())
-	ended := make(chan error, 1)
-	go func() { ended <- command.Wait() }()
-	return command.Process, ended, said
+	return startUpdate(t, command, said)
 }
 
 // killMain kills a container's first process, as the kernel does, when it has run for so long.

@@ -7,7 +7,6 @@ import (
 	_ "embed"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -37,19 +36,13 @@ func newDataKeysLab(t *testing.T) *dataKeysLab {
 	t.Helper()
 	l, err := newLab(t.TempDir())
 	require.NoError(t, err)
-	folder := t.TempDir()
-	repository, passphrase := filepath.Join(folder, "snapshots"), filepath.Join(folder, "passphrase")
-	require.NoError(t, os.Mkdir(repository, 0o700))
-	require.NoError(t, os.Chown(repository, 10073, 10073))
-	require.NoError(t, os.WriteFile(passphrase, []byte("the passphrase of "+l.name), 0o600))
+	repository, passphrase := makeRepository(t, l)
 	text, err := os.ReadFile(l.file)
 	require.NoError(t, err)
 	more := fmt.Sprintf("  mlflow-sso:proof: never\n  mlflow-sso:backup:\n    directory: %s\n    recoveryPassphraseFile: %s\n    interval: 0s\n", repository, passphrase)
 	webhooks := strings.Replace(string(text), "  mlflow-sso:mlflow:\n", "  mlflow-sso:mlflow:\n    webhooks: {hosts: [hooks.example.com]}\n", 1)
 	require.NoError(t, os.WriteFile(l.file, []byte(webhooks+more), 0o600))
-	d := &dataKeysLab{plainPulumi: newPlainPulumi(t, l), l: l, docker: openEngine(t), passphrase: passphrase}
-	d.buildPlugin(t)
-	t.Cleanup(func() { d.must(t, "destroy", "--yes", "--skip-preview", "--stack", l.name) })
+	d := &dataKeysLab{plainPulumi: ownPlainPulumi(t, l), l: l, docker: openEngine(t), passphrase: passphrase}
 	d.up(t)
 	d.deployed = d.outputs(t, l)
 	return d
@@ -57,13 +50,12 @@ func newDataKeysLab(t *testing.T) *dataKeysLab {
 
 func (d *dataKeysLab) up(t *testing.T, flags ...string) string {
 	t.Helper()
-	return d.must(t, append([]string{"up", "--yes", "--skip-preview", "--stack", d.l.name}, flags...)...)
+	return d.plainPulumi.up(t, d.l, flags...)
 }
 
 func (d *dataKeysLab) nothingToDo(t *testing.T) {
 	t.Helper()
-	d.up(t, "--expect-no-changes")
-	d.must(t, "refresh", "--yes", "--skip-preview", "--expect-no-changes", "--stack", d.l.name)
+	d.plainPulumi.nothingToDo(t, d.l)
 }
 
 // variable is one of a container's environment.
@@ -107,12 +99,7 @@ func (d *dataKeysLab) webhook(t *testing.T, input, what string) string {
 // opensRepository says whether a key or passphrase does.
 func (d *dataKeysLab) opensRepository(t *testing.T, key string) bool {
 	t.Helper()
-	ran, err := d.docker.Exec(t.Context(), d.deployed.Backup.Container, []string{
-		"bash", "-c", "read -r RESTIC_PASSWORD; export RESTIC_PASSWORD; exec restic cat config --no-lock --no-cache --quiet >/dev/null",
-	}, engine.Stdin(strings.NewReader(key+"\n")))
-	require.NoError(t, err)
-	require.Contains(t, []int{0, 12}, ran.ExitCode, ran.Stderr)
-	return ran.ExitCode == 0
+	return opensRepository(t, d.docker, d.deployed, key)
 }
 
 func (d *dataKeysLab) snapshot(t *testing.T) (said []string) {

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net/http"
 	"os/exec"
@@ -14,34 +15,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/naming"
-	"github.com/mlflow-sso/mlflow-sso/tests/internal/processtree"
 )
 
 // killed kills `pulumi up` with its program and plugins some time after something is there, and
 // clears Pulumi's lock as its own message says.
 func (p *plainPulumi) killed(t *testing.T, l *lab, when string, there func() bool, after time.Duration) {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), p.command, "up", "--yes", "--skip-preview", "--non-interactive", "--stack", l.name)
-	var said bytes.Buffer
-	command.Dir, command.Env, command.Stdout, command.Stderr = p.folder, p.env, &said, &said
-	require.NoError(t, command.Start())
-	ended := make(chan error, 1)
-	go func() { ended <- command.Wait() }()
-	deadline := time.After(10 * time.Minute)
-	for !there() || alone(t, command.Process.Pid) {
-		select {
-		case err := <-ended:
-			require.FailNow(t, "the update ended before "+when, "%v\n%s", err, said.String())
-		case <-deadline:
-			require.FailNow(t, "never came: "+when)
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
-	time.Sleep(after)
-	count, err := processtree.Kill(command.Process.Pid)
-	require.NoError(t, err)
-	<-ended
-	t.Logf("killed %d processes %s after %s", count, after, when)
+	command, said := exec.CommandContext(context.WithoutCancel(t.Context()), p.command, "up", "--yes", "--skip-preview", "--non-interactive", "--stack", l.name), new(bytes.Buffer)
+	command.Dir, command.Env, command.Stdout, command.Stderr = p.folder, p.env, said, said
+	startUpdate(t, command, said).killed(t, when, there, after)
 	p.must(t, "cancel", "--yes", "--stack", l.name)
 }
 
@@ -52,9 +34,7 @@ func TestAPlainUpdateThatIsKilledAtAnyPointIsCompletedByTheNext(t *testing.T) {
 	t.Parallel()
 	l, err := newLabWithAccount(t.TempDir())
 	require.NoError(t, err)
-	p, api := newPlainPulumi(t, l), openEngine(t).API()
-	p.buildPlugin(t)
-	t.Cleanup(func() { p.must(t, "destroy", "--yes", "--skip-preview", "--stack", l.name) })
+	p, api := ownPlainPulumi(t, l), openEngine(t).API()
 	exists := func(component string) func() bool {
 		return func() bool {
 			_, err := api.ContainerInspect(t.Context(), l.name+"-"+component)
@@ -87,7 +67,7 @@ func TestAPlainUpdateThatIsKilledAtAnyPointIsCompletedByTheNext(t *testing.T) {
 	require.NoError(t, err)
 	p.killed(t, l, "identity sync is there", exists("keeper"), time.Second)
 
-	p.must(t, "up", "--refresh", "--yes", "--skip-preview", "--stack", l.name)
+	p.up(t, l, "--refresh")
 	allChecksPass(t, p.verify(t, l))
-	p.must(t, "up", "--yes", "--skip-preview", "--expect-no-changes", "--stack", l.name)
+	p.up(t, l, "--expect-no-changes")
 }

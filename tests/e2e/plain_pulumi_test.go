@@ -49,6 +49,15 @@ func newPlainPulumi(t *testing.T, l *lab) *plainPulumi {
 	return p
 }
 
+// ownPlainPulumi has the plugin, and tears the stack down when the test has ended.
+func ownPlainPulumi(t *testing.T, l *lab) *plainPulumi {
+	t.Helper()
+	p := newPlainPulumi(t, l)
+	p.buildPlugin(t)
+	t.Cleanup(func() { p.must(t, "destroy", "--yes", "--skip-preview", "--stack", l.name) })
+	return p
+}
+
 // buildPlugin builds the project's own plugin as the documentation says.
 func (p *plainPulumi) buildPlugin(t *testing.T) {
 	t.Helper()
@@ -63,6 +72,19 @@ func (p *plainPulumi) must(t *testing.T, arguments ...string) string {
 	said, err := p.run(t, arguments...)
 	require.NoError(t, err, "pulumi %s\n%s", strings.Join(arguments, " "), said)
 	return said
+}
+
+// up runs `pulumi up`.
+func (p *plainPulumi) up(t *testing.T, l *lab, more ...string) string {
+	t.Helper()
+	return p.must(t, append([]string{"up", "--yes", "--skip-preview", "--stack", l.name}, more...)...)
+}
+
+// nothingToDo demands that neither an update nor a refresh finds a difference.
+func (p *plainPulumi) nothingToDo(t *testing.T, l *lab) {
+	t.Helper()
+	p.up(t, l, "--expect-no-changes")
+	p.must(t, "refresh", "--yes", "--skip-preview", "--expect-no-changes", "--stack", l.name)
 }
 
 // run returns what Pulumi writes: its standard output alone where it succeeds.
@@ -136,11 +158,10 @@ func TestPlainPulumiIsTheWholeDeployment(t *testing.T) {
 			require.False(t, strings.HasPrefix(v.Name, l.name+"-"), "%s is left", v.Name)
 		}
 	})
-	require.Contains(t, p.must(t, "up", "--yes", "--skip-preview", "--stack", l.name), "the logins are proved")
+	require.Contains(t, p.up(t, l), "the logins are proved")
 
 	allChecksPass(t, p.verify(t, l))
-	p.must(t, "up", "--yes", "--skip-preview", "--expect-no-changes", "--stack", l.name)
-	p.must(t, "refresh", "--yes", "--skip-preview", "--expect-no-changes", "--stack", l.name)
+	p.nothingToDo(t, l)
 
 	deployed := p.outputs(t, l)
 	p.secretsAreEncrypted(t, l, deployed)
@@ -176,8 +197,8 @@ func (p *plainPulumi) brokenLoginFailsTheUpdate(t *testing.T, l *lab, deployed o
 	}
 	require.False(t, deployed.DemoUsers[2].Password == p.outputs(t, l).DemoUsers[2].Password, "the rest of the update stays")
 
-	require.Contains(t, p.must(t, "up", "--refresh", "--yes", "--skip-preview", "--stack", l.name), "the logins are proved")
-	p.must(t, "up", "--yes", "--skip-preview", "--expect-no-changes", "--stack", l.name)
+	require.Contains(t, p.up(t, l, "--refresh"), "the logins are proved")
+	p.up(t, l, "--expect-no-changes")
 }
 
 // Each change is what an administrator may do in Keycloak's console.
@@ -190,13 +211,13 @@ func (p *plainPulumi) manualChangesAreReverted(t *testing.T, l *lab, deployed ou
 	require.Len(t, cli, 1)
 	require.NoError(t, client.UpdateClient(t.Context(), token, deployed.Realm.Name, gocloak.Client{ID: cli[0].ID, ClientID: cli[0].ClientID, Enabled: gocloak.BoolP(true)}))
 
-	p.must(t, "up", "--yes", "--skip-preview", "--expect-no-changes", "--stack", l.name) // without a refresh, Pulumi compares with the state alone
+	p.up(t, l, "--expect-no-changes") // without a refresh, Pulumi compares with the state alone
 	named := p.must(t, "preview", "--refresh", "--diff", "--stack", l.name)
 	for _, property := range []string{"bruteForceProtected", "enabledEventTypes", "enabled"} {
 		require.Contains(t, named, property)
 	}
 	require.Equal(t, []string{"administrators", "password-grant"}, fallen(p.verify(t, l), check.StatusFailed))
-	p.must(t, "up", "--refresh", "--yes", "--skip-preview", "--stack", l.name)
+	p.up(t, l, "--refresh")
 	require.Equal(t, true, realmDocument(t, deployed, "master")["bruteForceProtected"])
 	p.must(t, "refresh", "--yes", "--skip-preview", "--expect-no-changes", "--stack", l.name)
 }
@@ -221,10 +242,10 @@ func (p *plainPulumi) passwordIsRotated(t *testing.T, l *lab, before outputs.Sta
 	t.Helper()
 	p.must(t, "config", "set", "--path", "mlflow-sso:credentials.generations.demo/member", "2", "--stack", l.name)
 	require.Contains(t, p.must(t, "preview", "--diff", "--stack", l.name), "realm-password-demo-member")
-	p.must(t, "up", "--yes", "--skip-preview", "--stack", l.name)
+	p.up(t, l)
 	after := p.outputs(t, l)
 	require.False(t, before.DemoUsers[1].Password == after.DemoUsers[1].Password)
-	p.must(t, "up", "--yes", "--skip-preview", "--expect-no-changes", "--stack", l.name)
+	p.up(t, l, "--expect-no-changes")
 }
 
 // The program itself refuses to start containers over a data volume that is gone, and a
@@ -237,14 +258,14 @@ func TestPlainPulumiMakesNoContainerOverAVolumeThatIsGone(t *testing.T) {
 	p, docker := newPlainPulumi(t, l), openEngine(t)
 	p.buildPlugin(t)
 	t.Cleanup(func() { p.must(t, "destroy", "--yes", "--skip-preview", "--refresh", "--stack", l.name) })
-	p.must(t, "up", "--yes", "--skip-preview", "--stack", l.name)
+	p.up(t, l)
 
 	p.must(t, "config", "set", "mlflow-sso:name", l.name+"-new", "--stack", l.name)
 	said, err := p.run(t, "up", "--yes", "--stack", l.name)
 	require.Error(t, err)
 	require.Contains(t, said, "the setting `name` has changed")
 	p.must(t, "config", "set", "mlflow-sso:name", l.name, "--stack", l.name)
-	p.must(t, "up", "--yes", "--skip-preview", "--expect-no-changes", "--stack", l.name)
+	p.up(t, l, "--expect-no-changes")
 
 	removeVolumes(t, docker, l, "postgres-data")
 	for _, arguments := range [][]string{{"preview"}, {"up", "--yes", "--skip-preview"}} {

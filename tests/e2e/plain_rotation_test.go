@@ -3,10 +3,7 @@
 package e2e
 
 import (
-	"bytes"
-	"context"
 	"net/http"
-	"os/exec"
 	"testing"
 	"time"
 
@@ -15,7 +12,6 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
-	"github.com/mlflow-sso/mlflow-sso/tests/internal/processtree"
 )
 
 // Nothing but Pulumi rotates the secret that it logs in to Keycloak with, the password of the
@@ -25,10 +21,8 @@ func TestPlainPulumiRotatesWhatItLogsInWith(t *testing.T) {
 	t.Parallel()
 	l, err := newLab(t.TempDir())
 	require.NoError(t, err)
-	p := newPlainPulumi(t, l)
-	p.buildPlugin(t)
-	t.Cleanup(func() { p.must(t, "destroy", "--yes", "--skip-preview", "--stack", l.name) })
-	p.must(t, "up", "--yes", "--skip-preview", "--stack", l.name)
+	p := ownPlainPulumi(t, l)
+	p.up(t, l)
 	first := p.outputs(t, l)
 	require.True(t, acceptsProgram(t, first) && acceptsAdmin(t, first), "a control")
 
@@ -39,46 +33,19 @@ func TestPlainPulumiRotatesWhatItLogsInWith(t *testing.T) {
 	require.Contains(t, plan, "realm-provider-secret")
 	require.Contains(t, plan, `edition : "1.1" => "1.2"`)
 	require.NotContains(t, plan, "keycloak:index/realm:Realm", "the realm is not about to change")
-	p.killedWhen(t, l, func() bool { return !acceptsProgram(t, first) })
-	p.must(t, "cancel", "--yes", "--stack", l.name) // the lock of the process that was killed
-	p.must(t, "up", "--yes", "--skip-preview", "--stack", l.name)
+	p.killed(t, l, "Keycloak has another secret", func() bool { return !acceptsProgram(t, first) }, 0)
+	p.up(t, l)
 	second := p.requireRotated(t, l, first)
 
 	p.must(t, "config", "set", "--path", "mlflow-sso:credentials.root", "2", "--stack", l.name)
 	plan = p.must(t, "preview", "--stack", l.name)
 	require.Contains(t, plan, "credentials-root-2")
 	require.NotContains(t, plan, "docker:index:Volume", "no volume is about to change")
-	p.must(t, "up", "--yes", "--skip-preview", "--stack", l.name)
+	p.up(t, l)
 	third := p.requireRotated(t, l, first, second)
 	allChecksPass(t, p.verify(t, l))
 
 	p.addedMemberIsTakenOut(t, l, third)
-}
-
-// killedWhen begins an update and kills it with all that it has started.
-func (p *plainPulumi) killedWhen(t *testing.T, l *lab, there func() bool) {
-	t.Helper()
-	command := exec.CommandContext(context.WithoutCancel(t.Context()), p.command, "up", "--yes", "--skip-preview", "--non-interactive", "--stack", l.name)
-	command.Dir, command.Env = p.folder, p.env
-	var said bytes.Buffer
-	command.Stdout, command.Stderr = &said, &said
-	require.NoError(t, command.Start())
-	ended := make(chan error, 1)
-	go func() { ended <- command.Wait() }()
-	deadline := time.After(10 * time.Minute)
-	for !there() {
-		select {
-		case err := <-ended:
-			require.FailNow(t, "the update ended before it was killed", "%v\n%s", err, said.String())
-		case <-deadline:
-			require.FailNow(t, "the moment to kill the update never came")
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-	killed, err := processtree.Kill(command.Process.Pid)
-	require.NoError(t, err)
-	require.Greater(t, killed, 1, "no plugin to kill")
-	<-ended
 }
 
 // requireRotated demands that Keycloak refuses what was before and accepts what is now, and that
@@ -92,8 +59,7 @@ func (p *plainPulumi) requireRotated(t *testing.T, l *lab, before ...outputs.Sta
 		require.False(t, acceptsProgram(t, old), "an old secret of the program is accepted")
 		require.False(t, acceptsAdmin(t, old), "an old password of the administrator is accepted")
 	}
-	p.must(t, "up", "--yes", "--skip-preview", "--expect-no-changes", "--stack", l.name)
-	p.must(t, "refresh", "--yes", "--skip-preview", "--expect-no-changes", "--stack", l.name)
+	p.nothingToDo(t, l)
 	return now
 }
 
@@ -119,7 +85,7 @@ func acceptsAdmin(t *testing.T, deployed outputs.Stack) bool {
 func (p *plainPulumi) addedMemberIsTakenOut(t *testing.T, l *lab, deployed outputs.Stack) {
 	t.Helper()
 	p.must(t, "config", "set", "--path", "mlflow-sso:realm.managedGroups[0]", deployed.Realm.UserGroup, "--stack", l.name)
-	p.must(t, "up", "--yes", "--skip-preview", "--stack", l.name)
+	p.up(t, l)
 	client, token := keycloakAdmin(t, deployed)
 	_, err := client.CreateUser(t.Context(), token, deployed.Realm.Name, gocloak.User{
 		Username: gocloak.StringP("eve"), Email: gocloak.StringP("eve@example.com"), Enabled: gocloak.BoolP(true),
@@ -127,6 +93,6 @@ func (p *plainPulumi) addedMemberIsTakenOut(t *testing.T, l *lab, deployed outpu
 	})
 	require.NoError(t, err)
 	require.Regexp(t, `unlisted: \[\s+\+ \[0\]: "eve"`, p.must(t, "preview", "--refresh", "--diff", "--stack", l.name))
-	require.Contains(t, p.must(t, "up", "--refresh", "--yes", "--skip-preview", "--stack", l.name), "person eve in group "+deployed.Realm.UserGroup+" taken out")
+	require.Contains(t, p.up(t, l, "--refresh"), "person eve in group "+deployed.Realm.UserGroup+" taken out")
 	p.must(t, "refresh", "--yes", "--skip-preview", "--expect-no-changes", "--stack", l.name)
 }

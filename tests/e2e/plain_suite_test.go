@@ -22,19 +22,6 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/syncstatus"
 )
 
-// up runs `pulumi up`.
-func (p *plainPulumi) up(t *testing.T, l *lab, more ...string) string {
-	t.Helper()
-	return p.must(t, append([]string{"up", "--yes", "--skip-preview", "--stack", l.name}, more...)...)
-}
-
-// nothingToDo demands that neither an update nor a refresh finds a difference.
-func (p *plainPulumi) nothingToDo(t *testing.T, l *lab) {
-	t.Helper()
-	p.up(t, l, "--expect-no-changes")
-	p.must(t, "refresh", "--yes", "--skip-preview", "--expect-no-changes", "--stack", l.name)
-}
-
 // handMade are changes that an administrator makes without Pulumi, and the resource whose difference a refresh
 // has to name.
 var handMade = []struct {
@@ -75,8 +62,7 @@ func TestPlainPulumiBringsUpAndDefendsTheStackOfTheProdFile(t *testing.T) {
 	t.Parallel()
 	l, err := newPublicLab(t.TempDir())
 	require.NoError(t, err)
-	p := newPlainPulumi(t, l)
-	p.buildPlugin(t)
+	p := ownPlainPulumi(t, l)
 
 	away := *p
 	away.env = append(append([]string{}, p.env...), "DOCKER_HOST=unix:///nothing/here.sock")
@@ -85,7 +71,6 @@ func TestPlainPulumiBringsUpAndDefendsTheStackOfTheProdFile(t *testing.T) {
 	require.Error(t, err)
 	require.Contains(t, said, "/nothing/here.sock")
 
-	t.Cleanup(func() { p.must(t, "destroy", "--yes", "--skip-preview", "--stack", l.name) })
 	p.up(t, l)
 	allChecksPass(t, p.verify(t, l))
 	p.nothingToDo(t, l)
@@ -129,9 +114,7 @@ func TestPlainPulumiRotatesEveryCredentialAlsoAfterAKill(t *testing.T) {
 	l, err := newLab(t.TempDir())
 	require.NoError(t, err)
 	keepSnapshots(t, l)
-	p, docker := newPlainPulumi(t, l), openEngine(t)
-	p.buildPlugin(t)
-	t.Cleanup(func() { p.must(t, "destroy", "--yes", "--skip-preview", "--stack", l.name) })
+	p, docker := ownPlainPulumi(t, l), openEngine(t)
 	p.up(t, l)
 	gateway(t, docker, p.outputs(t, l), "", "store")
 	all := []map[string]string{keys(t, docker, p.outputs(t, l))}

@@ -81,13 +81,19 @@ func taken(t *testing.T, docker *engine.Engine, deployed outputs.Stack, all map[
 	said := gateway(t, docker, deployed, all["gateway"], "other")
 	require.Regexp(t, "stored-before|refused", said)
 	answer["gateway"] = strings.Contains(said, "stored-before")
-	ran, err = docker.Exec(t.Context(), deployed.Backup.Container, []string{
+	answer["RESTIC_PASSWORD"] = opensRepository(t, docker, deployed, all["RESTIC_PASSWORD"])
+	return answer
+}
+
+// opensRepository says whether a key or a passphrase opens the snapshots.
+func opensRepository(t *testing.T, docker *engine.Engine, deployed outputs.Stack, key string) bool {
+	t.Helper()
+	ran, err := docker.Exec(t.Context(), deployed.Backup.Container, []string{
 		"bash", "-c", "read -r RESTIC_PASSWORD; export RESTIC_PASSWORD; exec restic cat config --no-lock --no-cache --quiet >/dev/null",
-	}, engine.Stdin(strings.NewReader(all["RESTIC_PASSWORD"]+"\n")))
+	}, engine.Stdin(strings.NewReader(key+"\n")))
 	require.NoError(t, err)
 	require.Contains(t, []int{0, 12}, ran.ExitCode, ran.Stderr)
-	answer["RESTIC_PASSWORD"] = ran.ExitCode == 0
-	return answer
+	return ran.ExitCode == 0
 }
 
 // gateway does something with the API key that is stored in MLflow.
