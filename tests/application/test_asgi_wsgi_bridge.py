@@ -204,11 +204,15 @@ class TestBridge(unittest.IsolatedAsyncioTestCase):
         body = [os.urandom(asgi_wsgi_bridge.IN_MEMORY) for _ in range(4)]
         application = self.bridged(requests=1, spool=self.folder)
         real = os.statvfs(self.folder)
-        for left, status in ((asgi_wsgi_bridge.IN_MEMORY, 503), (asgi_wsgi_bridge.IN_MEMORY * 6, 200)):
-            blocks = int((asgi_wsgi_bridge.RESERVE * 1000 * real.f_frsize + left) / real.f_frsize)
-            disk = mock.Mock(f_bavail=blocks, f_frsize=real.f_frsize, f_blocks=1000)
-            with mock.patch("os.fstatvfs", return_value=disk):
-                got = await Client("POST", "/echo", body).ask(application)
+        small, large = 1000, 1 << 40
+        for of, reserve in (
+            (small, asgi_wsgi_bridge.RESERVE * small * real.f_frsize),
+            (large, asgi_wsgi_bridge.RESERVE_BYTES),
+        ):
+            for left, status in ((asgi_wsgi_bridge.IN_MEMORY, 507), (asgi_wsgi_bridge.IN_MEMORY * 6, 200)):
+                disk = mock.Mock(f_bavail=int((reserve + left) / real.f_frsize), f_frsize=real.f_frsize, f_blocks=of)
+                with mock.patch("os.fstatvfs", return_value=disk):
+                    got = await Client("POST", "/echo", body).ask(application)
                 self.assertEqual(got.status, status)
                 self.assertEqual((await Client("POST", "/echo", [b"short"]).ask(application)).status, 200)
             self.assertEqual([n for n in os.listdir("/proc/self/fd") if (_target(n) or "").startswith(self.folder + "/")], [])

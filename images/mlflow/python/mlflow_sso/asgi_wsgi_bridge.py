@@ -27,8 +27,10 @@ from mlflow_sso import upstream_guard
 PART = 64 << 10
 # Bytes of a request's body that are kept in memory; what is longer goes to disk.
 IN_MEMORY = 256 << 10
-# The part of that disk which long bodies leave free, all of them together and whoever serves them.
+# What long bodies leave free on that disk, which the databases may share: this part of it, and at most these bytes. Five percent
+# of a disk of terabytes would refuse uploads that fit many times.
 RESERVE = 0.05
+RESERVE_BYTES = 2 << 30
 
 
 def expect():
@@ -63,7 +65,8 @@ class Bridge:
             except TimeoutError:
                 await _plain(send, 408, b"The rest of the request did not come.")
             except Full:
-                await _plain(send, 503, b"The disk for long requests is full.", (b"retry-after", b"60"))
+                # Not 503: MLflow's client would repeat the request for ten minutes before it shows the reason.
+                await _plain(send, 507, b"The disk of the MLflow server is almost full. Its operator must free space.")
             except ConnectionError:
                 await _plain(send, 400, b"")  # nobody is there to read it
             else:
@@ -201,7 +204,8 @@ def _append(file, parts, folder):
     file = file or TemporaryFile(dir=folder)  # noqa: SIM115 (the caller closes it)
     try:
         disk = os.fstatvfs(file.fileno())
-        if disk.f_bavail * disk.f_frsize - sum(map(len, parts)) < RESERVE * disk.f_blocks * disk.f_frsize:
+        reserve = min(RESERVE * disk.f_blocks * disk.f_frsize, RESERVE_BYTES)
+        if disk.f_bavail * disk.f_frsize - sum(map(len, parts)) < reserve:
             raise Full
         file.writelines(parts)
     except BaseException:
