@@ -47,7 +47,7 @@ func (p *Platform) makeBackup(ctx *pulumi.Context, opts ...pulumi.ResourceOption
 		Folder:            set.Directory,
 		Repository:        set.Repository(backup.RepositoryPath),
 		Key:               key,
-		OwnProvider:       p.realm.OwnProvider,
+		OwnProvider:       p.plugin,
 		Interval:          set.Interval,
 		Last:              set.Keep.Last,
 		Daily:             set.Keep.Daily,

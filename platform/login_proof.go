@@ -7,7 +7,14 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/mlflow-sso/mlflow-sso/components/loginproof"
+	"github.com/mlflow-sso/mlflow-sso/components/pluginprovider"
 )
+
+// makePlugin registers the provider of resources that need no login.
+func (p *Platform) makePlugin(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
+	p.plugin, err = pluginprovider.New(ctx, p.name+"-plugin", opts...)
+	return err
+}
 
 // makeLoginProof is the last step: the proof depends on everything else.
 func (p *Platform) makeLoginProof(ctx *pulumi.Context, opts ...pulumi.ResourceOption) error {
@@ -15,7 +22,7 @@ func (p *Platform) makeLoginProof(ctx *pulumi.Context, opts ...pulumi.ResourceOp
 		return nil
 	}
 	_, err := loginproof.New(ctx, p.name+"-login-proof", &loginproof.Args{
-		Provider: p.realm.OwnProvider, Mode: p.config.Proof, Outputs: p.outputs(), Triggers: p.registered.digests(),
+		Provider: p.plugin, Mode: p.config.Proof, Outputs: p.outputs(), Triggers: p.registered.digests(),
 	}, append(opts, pulumi.DeletedWith(p.keycloak.Admin.Server))...)
 	return err
 }

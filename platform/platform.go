@@ -23,6 +23,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/mlflow"
 	"github.com/mlflow-sso/mlflow-sso/components/network"
 	"github.com/mlflow-sso/mlflow-sso/components/objectstore"
+	"github.com/mlflow-sso/mlflow-sso/components/pluginprovider"
 	"github.com/mlflow-sso/mlflow-sso/components/postgres"
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
 	"github.com/mlflow-sso/mlflow-sso/components/redis"
@@ -81,6 +82,7 @@ type Platform struct {
 	mlflow       *mlflow.Server
 	identitySync *identitysync.Sidecar
 	backup       *backup.Backup // nil without a backup
+	plugin       *pluginprovider.Provider
 	versions     pulumi.StringMap
 	registered   *registrations
 }
@@ -100,9 +102,8 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		return nil, fmt.Errorf("platform %q: %w", name, err)
 	}
 	steps := []func(*pulumi.Context, ...pulumi.ResourceOption) error{
-		p.makeCredentials, p.makeNetwork, p.imagesFrom(args.Images),
-		p.connectExternal, p.makePostgres, p.makeRedis, p.makeKeycloak, p.makeEdge, p.makeRealm, p.makeUsers, p.makeIdentityProviders, p.makeMLflow, p.makeIdentitySync, p.makePermissions, p.makeBackup,
-		p.makeLoginProof,
+		p.makePlugin, p.makeCredentials, p.makeNetwork, p.imagesFrom(args.Images),
+		p.connectExternal, p.makePostgres, p.makeRedis, p.makeKeycloak, p.makeEdge, p.makeRealm, p.makeUsers, p.makeIdentityProviders, p.makeMLflow, p.makeIdentitySync, p.makePermissions, p.makeBackup, p.makeLoginProof,
 	}
 	for _, step := range steps {
 		if err := step(ctx, childopts.Options(p)...); err != nil {
@@ -289,7 +290,7 @@ func (p *Platform) makeMLflow(ctx *pulumi.Context, opts ...pulumi.ResourceOption
 		GatewayKey:        p.credentials.Password(credentials.MLflowGateway),
 		GatewayKeyNumber:  p.credentials.VersionNumber(credentials.MLflowGateway),
 		Keys:              p.storedKeys(),
-		OwnProvider:       p.realm.OwnProvider,
+		OwnProvider:       p.plugin,
 		Gateway:           p.gateway(),
 		Webhooks:          p.webhooks(),
 		Protect:           p.config.ProtectData,

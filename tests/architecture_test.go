@@ -47,6 +47,7 @@ var allowed = map[string][]string{
 	"identityprovider":   {"realm"},
 	"mlflow":             {"postgres", "realm", "redis", "objectstore"},
 	"permissions":        {"mlflow", "realm"},
+	"pluginprovider":     {},
 	"identitysync":       {"mlflow", "postgres", "realm"},
 }
 

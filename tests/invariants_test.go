@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/components/identity"
+	"github.com/mlflow-sso/mlflow-sso/components/loginproof"
 	"github.com/mlflow-sso/mlflow-sso/components/mlflow"
 	"github.com/mlflow-sso/mlflow-sso/config"
 	"github.com/mlflow-sso/mlflow-sso/contract/pulumiplugin"
@@ -99,6 +100,9 @@ func TestMLflowStartsWithoutWaitingForKeycloak(t *testing.T) {
 	})
 }
 
+// pluginProvider is the provider that has no login.
+const pluginProvider = pulumiplugin.ProviderType + "::" + platform.Name + "-plugin"
+
 func TestEverythingInsideAServiceNamesItsProviderAndGoesWithItsContainer(t *testing.T) {
 	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		providers := map[string]string{"keycloak": providerType + "::realm-keycloak", "mlflow-sso": pulumiplugin.ProviderType + "::realm-own"}
@@ -114,6 +118,9 @@ func TestEverythingInsideAServiceNamesItsProviderAndGoesWithItsContainer(t *test
 			if made.Type == mlflow.EncryptionKeyType {
 				inside = containerType + "::mlflow-container"
 			}
+			if made.Type == mlflow.EncryptionKeyType || made.Type == loginproof.TypeToken {
+				provider = pluginProvider
+			}
 			require.Equal(t, provider, made.Provider, "of %s", made.Key())
 			require.Equal(t, inside, made.DeletedWith, "of %s", made.Key())
 			needed := needs(r, made.Key())
@@ -124,6 +131,26 @@ func TestEverythingInsideAServiceNamesItsProviderAndGoesWithItsContainer(t *test
 			}
 		}
 		require.Greater(t, checked, 5)
+	})
+}
+
+// Before a container is replaced, Pulumi asks the provider of everything that is computed from it
+// whether that is replaced as well. A preview fails there if the provider's own configuration
+// is unknown, as a secret is that a new root secret derives.
+func TestWhatIsComputedFromAContainerHasAProviderThatAPreviewAlwaysKnows(t *testing.T) {
+	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
+		computed := 0
+		for _, made := range r.Resources {
+			if !made.Custom || strings.HasPrefix(made.Type, "docker:") || !slices.ContainsFunc(made.ComputedFrom, func(key string) bool {
+				return strings.HasPrefix(key, containerType+"::")
+			}) {
+				continue
+			}
+			computed++
+			require.Equal(t, pluginProvider, made.Provider, "of %s", made.Key())
+		}
+		require.Positive(t, computed, "a control: the proof is computed from every container")
+		require.Empty(t, r.Get(t, pulumiplugin.ProviderType, platform.Name+"-plugin").Inputs)
 	})
 }
 

@@ -63,7 +63,7 @@ type Args struct {
 	Repository string
 	// Key opens the repository.
 	Key Key
-	// OwnProvider is one of the project's own provider, for whichever service. It sets what
+	// OwnProvider is that of package pluginprovider. It sets what
 	// opens the repository.
 	OwnProvider pulumi.ProviderResource
 	// Interval is the time between two snapshots; 0 takes them on demand alone.

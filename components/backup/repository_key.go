@@ -41,7 +41,7 @@ type Key struct {
 
 // RepositoryKeyArgs say what opens the snapshots.
 type RepositoryKeyArgs struct {
-	// Provider is one of the project's own provider, for whichever service.
+	// Provider is that of package pluginprovider.
 	Provider pulumi.ProviderResource
 	// Container is the name of the backup container. Not what is known once that is there: a
 	// container that is recreated has the same key.

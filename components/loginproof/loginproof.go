@@ -43,7 +43,7 @@ const (
 
 // Args say what is proved, and when.
 type Args struct {
-	// Provider is one of the project's own provider, for whichever service.
+	// Provider is that of package pluginprovider.
 	Provider pulumi.ProviderResource
 	// Mode is OnChange or Always.
 	Mode string

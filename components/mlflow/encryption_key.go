@@ -36,7 +36,7 @@ type Key struct {
 
 // EncryptionKeyArgs say which stored secrets a key encrypts.
 type EncryptionKeyArgs struct {
-	// Provider is one of the project's own provider, for whichever service.
+	// Provider is that of package pluginprovider.
 	Provider pulumi.ProviderResource
 	// Container is the name of the server's container. Not what is known once that is there: a
 	// container that is recreated has the same key.

@@ -92,7 +92,7 @@ type Args struct {
 	GatewayKeyNumber int
 	// Keys are those of secrets that MLflow stores, with the values that they had before.
 	Keys []Key
-	// OwnProvider is one of the project's own provider, for whichever service. It makes
+	// OwnProvider is that of package pluginprovider. It makes
 	// MLflow's stored secrets readable with the keys of now.
 	OwnProvider pulumi.ProviderResource
 	// Gateway and Webhooks turn on what calls other hosts; nil keeps it off.

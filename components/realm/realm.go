@@ -186,8 +186,6 @@ type Realm struct {
 	ServiceAccounts []ServiceAccountClient
 	// Resources is for what others make in the realm.
 	Resources Resources
-	// OwnProvider is the project's own provider, for Keycloak.
-	OwnProvider pulumi.ProviderResource
 }
 
 // New makes the realm. With an error from args nothing is registered.
@@ -216,7 +214,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 			return nil, fmt.Errorf("realm %q: %w", name, err)
 		}
 	}
-	r.Resources, r.OwnProvider = b.resources(), b.own
+	r.Resources = b.resources()
 	if err := ctx.RegisterResourceOutputs(r, pulumi.Map{"issuer": pulumi.String(r.Client.Issuer)}); err != nil {
 		return nil, fmt.Errorf("realm %q: %w", name, err)
 	}

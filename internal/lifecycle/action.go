@@ -5,10 +5,7 @@
 // them.
 package lifecycle
 
-import (
-	"context"
-	"errors"
-)
+import "context"
 
 // Action is one step of a workflow.
 type Action struct {
@@ -18,24 +15,17 @@ type Action struct {
 	When func() bool
 	// Do does it.
 	Do func(ctx context.Context) error
-	// Independent is set on an action that is done also when the one before it failed.
-	Independent bool
 }
 
-// perform does actions in order. A failure ends the workflow at the first action that is not
-// independent; the error has all failures.
+// perform does actions in order, up to the first failure.
 func perform(ctx context.Context, actions []Action) error {
-	var failed error
 	for _, action := range actions {
-		if failed != nil && !action.Independent {
-			return failed
-		}
 		if action.When != nil && !action.When() {
 			continue
 		}
 		if err := action.Do(ctx); err != nil {
-			failed = errors.Join(failed, err)
+			return err
 		}
 	}
-	return failed
+	return nil
 }

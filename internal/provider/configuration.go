@@ -13,7 +13,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/accessclient"
 )
 
-// CheckConfig demands an address of Keycloak or a container, and a client's ID and secret together.
+// CheckConfig demands a client's ID and secret together, and accepts an address of Keycloak, a
+// container, or neither, which is enough for resources that find all they need in their inputs.
 // Without a client the provider logs in nowhere.
 func (s *server) CheckConfig(_ context.Context, r plugin.CheckConfigRequest) (plugin.CheckConfigResponse, error) {
 	var failures []plugin.CheckFailure
@@ -24,8 +25,8 @@ func (s *server) CheckConfig(_ context.Context, r plugin.CheckConfigRequest) (pl
 	if isText("clientId") != isText("clientSecret") {
 		failures = append(failures, plugin.CheckFailure{Property: "clientSecret", Reason: "got one of clientId and clientSecret, want both or neither"})
 	}
-	if isText("container") == isText("url") {
-		failures = append(failures, plugin.CheckFailure{Property: "container", Reason: "got both or neither of container and url, want one of them"})
+	if isText("container") && isText("url") {
+		failures = append(failures, plugin.CheckFailure{Property: "container", Reason: "got both container and url, want one of them at most"})
 	}
 	return plugin.CheckConfigResponse{Properties: r.News, Failures: failures}, nil
 }
@@ -76,20 +77,16 @@ func (s *server) connected(ctx context.Context, of need, urn resource.URN) (targ
 	if !at.has(of) {
 		return at, fmt.Errorf("plugin %s: got a provider that was configured for another service, want one for that of the resource; this is a mistake in the program", pulumiplugin.Name)
 	}
-	if of != mlflowAdmin && of != container {
+	if of != mlflowAdmin {
 		return at, nil
 	}
-	if s.at.docker == nil {
+	if s.at.mlflow.Docker == nil {
 		docker, err := engine.Open(ctx)
 		if err != nil {
 			return at, fmt.Errorf("%w: %w", accessclient.ErrAbsent, err)
 		}
-		s.at.docker = docker
-		if s.at.mlflow != nil {
-			s.at.mlflow.Docker = docker
-		}
+		s.at.mlflow.Docker = docker
 	}
-	at.docker = s.at.docker
 	return at, nil
 }
 
@@ -102,8 +99,6 @@ func (t target) has(of need) bool {
 		return t.keycloak != nil && t.keycloak.Provider.ID != ""
 	case mlflowAdmin:
 		return t.mlflow != nil
-	case container:
-		return t.container != ""
 	default:
 		return true
 	}

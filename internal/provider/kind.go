@@ -15,7 +15,6 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/mlflow"
 	"github.com/mlflow-sso/mlflow-sso/components/permissions"
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
-	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/accessclient"
 )
 
@@ -93,8 +92,6 @@ const (
 	keycloakAdmin
 	// mlflowAdmin is MLflow as its access admin.
 	mlflowAdmin
-	// container is a container and the Docker host that runs it.
-	container
 )
 
 // ofKeycloak says whether Keycloak keeps the resource.
@@ -106,9 +103,8 @@ type target struct {
 	// keycloak has no client where the provider has none.
 	keycloak *outputs.Keycloak
 	mlflow   *accessclient.Client
-	// container is the name of a container, docker the Docker host.
+	// container is the name of MLflow's.
 	container string
-	docker    *engine.Engine
 	// warn and say report for good, progress until the next report.
 	warn, say, progress func(string)
 }

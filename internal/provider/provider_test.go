@@ -305,11 +305,14 @@ func TestEveryMistakeInTheInputsIsReportedByItsProperty(t *testing.T) {
 	_, err := s.Check(t.Context(), plugin.CheckRequest{Type: "mlflow-sso:identity:Unknown"})
 	require.ErrorContains(t, err, "make plugin", "a plugin of another version")
 	some := resource.NewProperty("x")
-	for _, config := range []resource.PropertyMap{{"clientId": some}, {"url": some, "container": some, "clientSecret": some}} {
+	for _, config := range []resource.PropertyMap{{"clientId": some}, {"url": some, "container": some}} {
 		checked, err := s.CheckConfig(t.Context(), plugin.CheckConfigRequest{News: config})
 		require.NoError(t, err)
-		require.Len(t, checked.Failures, 2)
+		require.Len(t, checked.Failures, 1)
 	}
+	checkedEmpty, err := s.CheckConfig(t.Context(), plugin.CheckConfigRequest{News: resource.PropertyMap{}})
+	require.NoError(t, err)
+	require.Empty(t, checkedEmpty.Failures, "resources that need no service have a provider, too")
 }
 
 // A provider without a client logs in nowhere, so what needs a login is not made with it.
@@ -322,15 +325,15 @@ func TestAResourceIsMadeOnlyWithAProviderThatHasWhatItNeeds(t *testing.T) {
 		"nothing":               {resource.PropertyMap{}, nil},
 		"an address":            {resource.PropertyMap{"url": some}, []need{keycloakAddress}},
 		"Keycloak":              {resource.PropertyMap{"url": some, "clientId": some, "clientSecret": some}, []need{keycloakAddress, keycloakAdmin}},
-		"a container":           {resource.PropertyMap{"container": some}, []need{container}},
-		"MLflow":                {resource.PropertyMap{"container": some, "clientId": some, "clientSecret": some}, []need{container, mlflowAdmin}},
+		"a container":           {resource.PropertyMap{"container": some}, nil},
+		"MLflow":                {resource.PropertyMap{"container": some, "clientId": some, "clientSecret": some}, []need{mlflowAdmin}},
 		"what is not known yet": {resource.PropertyMap{"url": resource.MakeComputed(some)}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(newLoginProofs(false))
 			_, err := s.Configure(t.Context(), plugin.ConfigureRequest{Inputs: test.config})
 			require.NoError(t, err)
-			for _, of := range []need{keycloakAddress, keycloakAdmin, container, mlflowAdmin} {
+			for _, of := range []need{keycloakAddress, keycloakAdmin, mlflowAdmin} {
 				require.Equal(t, slices.Contains(test.has, of), s.at.has(of), of)
 			}
 			require.True(t, s.at.has(nothing))

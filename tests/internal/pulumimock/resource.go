@@ -24,6 +24,8 @@ type Resource struct {
 	IgnoreChanges       []string `json:"ignoreChanges,omitempty"`
 	SecretOutputs       []string `json:"secretOutputs,omitempty"`
 	Aliases             []string `json:"aliases,omitempty"`
+	// ComputedFrom are the resources whose outputs the inputs contain.
+	ComputedFrom []string `json:"-"`
 	// Inputs are for reading: a secret is "[secret]", an unknown value "[unknown]".
 	Inputs map[string]any `json:"inputs,omitempty"`
 	// Outputs are what a component registered, for reading too.
@@ -56,6 +58,13 @@ func newResource(rpc *pulumirpc.RegisterResourceRequest, inputs resource.Propert
 		made.DependsOn = append(made.DependsOn, key(urn))
 	}
 	slices.Sort(made.DependsOn)
+	for _, input := range rpc.GetPropertyDependencies() {
+		for _, urn := range input.GetUrns() {
+			made.ComputedFrom = append(made.ComputedFrom, key(urn))
+		}
+	}
+	slices.Sort(made.ComputedFrom)
+	made.ComputedFrom = slices.Compact(made.ComputedFrom)
 	for _, alias := range rpc.GetAliases() {
 		// The text form of a message has one space or two between fields, by the build of the tests.
 		made.Aliases = append(made.Aliases, strings.Join(strings.Fields(alias.String()), " "))
