@@ -175,7 +175,7 @@ func allChecksPass(t *testing.T, got check.Report) {
 	t.Helper()
 	require.Greater(t, len(got.Checks), 20)
 	for _, c := range got.Checks {
-		require.Equal(t, check.StatusPassed, c.Status, "%s: got %s, want %s", c.ID, c.Got, c.Wanted)
+		require.Equal(t, check.StatusPassed, c.Status, "%s: got %s, want %s %s", c.ID, c.Got, c.Wanted, c.Reason)
 	}
 }
 
