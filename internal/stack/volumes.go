@@ -63,6 +63,9 @@ func withoutLabels(deployment json.RawMessage, names []string) (json.RawMessage,
 					return nil, err
 				}
 				values["labels"] = json.RawMessage("[]")
+				// Pulumi's bridge to the Docker provider applies this to the outputs, and panics where it names
+				// a label that is gone. It computes it again.
+				delete(values, "__pulumi_raw_state_delta")
 				var err error
 				if r[side], err = json.Marshal(values); err != nil {
 					return nil, err

@@ -9,7 +9,7 @@ import (
 
 const oneVolume = `{"resources":[
 	{"urn":"v","type":"docker:index/volume:Volume","id":"lab-postgres-data","inputs":{"name":"lab-postgres-data","labels":[{"label":"a","value":"b"}]},
-	 "outputs":{"driver":"local","driverOpts":{"type":"none"},"labels":[{"label":"mlflow-sso.deployment","value":"lab"}],"future":1}},
+	 "outputs":{"driver":"local","driverOpts":{"type":"none"},"labels":[{"label":"mlflow-sso.deployment","value":"lab"}],"future":1,"__pulumi_raw_state_delta":{"obj":{}}}},
 	{"urn":"w","type":"docker:index/volume:Volume","id":"lab-mlflow-artifacts","inputs":{"labels":[1]},"outputs":{"labels":[2]}},
 	{"urn":"d","type":"docker:index/volume:Volume","id":"lab-gone","delete":true}]}`
 
