@@ -1,1 +1,2 @@
-"""How this image serves MLflow: the plugin's application, so that no client can hold what others need."""
+"""Patches for the MLflow server of this image: they bound what each client uses, and close gaps in
+authorization."""

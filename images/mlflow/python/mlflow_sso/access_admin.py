@@ -1,10 +1,12 @@
-"""What the program of the stack does in MLflow: `python -m mlflow_sso.access_admin`, run inside the container.
+"""Manages MLflow's accounts and permissions for the stack: `python -m mlflow_sso.access_admin`, run inside the
+container.
 
-The request is JSON on standard input, with the ID and secret of the access admin's client at
-Keycloak; the answer is JSON on standard output. The access admin is an administrator of MLflow,
-bound to the `sub` of its client's service account. Where MLflow does not know it (a new
-database), it is bound first, by the plugin's own functions: whoever runs this has the database
-anyway. All the rest goes through the plugin's own API, as an administrator's requests do.
+Reads a JSON request from standard input, including the client ID and secret of the access admin's Keycloak
+client. Prints a JSON response.
+
+The access admin is an MLflow administrator that is bound to the `sub` of its client's service account. On a
+new database this program creates that binding with the plugin's own functions: a caller that can run it can
+reach the database anyway. Everything else goes through the plugin's API, like an administrator's requests.
 """
 
 import base64
@@ -19,14 +21,14 @@ from mlflow_sso.access_report import LISTS, PATTERNS, Refused, effective, quoted
 
 SERVER = "http://127.0.0.1:5000"
 API = "/api/2.0/mlflow"
-SOURCE = "default"  # the plugin's name for the one provider of the flat variables
+SOURCE = "default"  # the plugin's name for the single provider of the flat variables
 SECONDS = 30
 
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def ask(method, url, body=None, headers=None):
-    """Status and JSON of an answer; None where it is no JSON."""
+    """Status and JSON of a response. The JSON is None if the body is not JSON."""
     request = urllib.request.Request(url, body, headers or {}, method=method)
     try:
         with _opener.open(request, timeout=SECONDS) as answer:
@@ -43,7 +45,8 @@ class AccessAdmin:
     def __init__(self, client, secret):
         self._token = self._fetch(client, secret)
         claims = self._token.split(".")[1]
-        # Keycloak gave it, on the private network, for this secret: nobody else's word counts here.
+        # Keycloak issued the token over the private network for this client secret, so the caller's
+        # identity is certain.
         said = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
         self.name, self.subject = said["preferred_username"].lower(), said["sub"]
 
@@ -59,7 +62,8 @@ class AccessAdmin:
         return given["access_token"]
 
     def api(self, method, path, body=None, want=(200, 201)):
-        """The answer of MLflow's API. Without `want`, status and answer."""
+        """Calls MLflow's API. Without `want`, returns status and body; with it, raises unless the
+        status matches."""
         status, answer = self._send(method, path, body)
         if status == 401:
             self.bind()
@@ -78,7 +82,7 @@ class AccessAdmin:
         return ask(method, SERVER + API + path, data, headers)
 
     def bind(self):
-        """Makes the access admin an administrator, or one again."""
+        """Creates the access admin as an administrator, or restores its role."""
         from mlflow_oidc_auth.store import store
         from mlflow_oidc_auth.user import create_user
         try:
@@ -97,7 +101,7 @@ class AccessAdmin:
                     written_by="manual", service_account_source=SOURCE,
                 )
                 break
-            except Exception:  # another run has just made it
+            except Exception:  # a concurrent run has created it
                 if attempt == 2:
                     raise
         store.update_user(username=self.name, active=True, written_by="manual")
@@ -105,7 +109,7 @@ class AccessAdmin:
 
 
 def account(client, name):
-    """What MLflow says about a service account or person; None where it knows nobody."""
+    """MLflow's record of a user or service account; None if there is none."""
     for row in client.api("GET", "/users/details"):
         if row["username"] == name:
             bound = client.api("GET", f"/users/{quoted(name)}/identities")
@@ -143,7 +147,7 @@ def set_account(client, wanted):
 def remove_account(client, name):
     status, answer = client.api("DELETE", "/users", {"username": name}, want=None)
     if status == 409 and name == client.name:
-        return {"kept": True}  # the last administrator; its client goes, so nobody can be it
+        return {"kept": True}  # the last administrator; its client is deleted, so no one can use the account
     if status not in (200, 404):
         raise Refused(f"MLflow answers {status} to the removal of {name}: {json.dumps(answer)[:300]}")
     return {"kept": False}
@@ -157,7 +161,7 @@ def path_of(grant):
 def find_grant(client, grant):
     status, listed = client.api("GET", path_of(grant), want=None)
     if status == 404:
-        return None  # nobody of that name yet
+        return None  # the account does not exist yet
     if status != 200:
         raise Refused(f"MLflow answers {status} to a list of grants of {grant['name']}: {json.dumps(listed)[:300]}")
     for one in listed:
@@ -167,7 +171,8 @@ def find_grant(client, grant):
 
 
 def make_subject(client, grant):
-    """A group or person whom MLflow does not know yet is made, with no right but what is granted."""
+    """Creates a group or user that MLflow does not know yet, without permissions beyond those granted
+    here."""
     name = grant["name"]
     if grant["who"] == "group":
         client.api("POST", "/permissions/groups", {"group_name": name})
@@ -191,7 +196,7 @@ def set_grant(client, grant):
         else:
             status, answer = client.api("PATCH", f"{path_of(grant)}/{found['id']}", body, want=None)
         if status in (404, 409):
-            continue  # another request has just removed or made it
+            continue  # a concurrent request has removed or created it
         if status not in (200, 201):
             raise Refused(f"MLflow answers {status} to a grant of {grant['name']}: {json.dumps(answer)[:300]}")
     found = find_grant(client, grant)
@@ -208,13 +213,13 @@ def remove_grant(client, grant):
 
 
 def names(client, kind):
-    """Everything of a kind that there is, as the plugin lists it to an administrator."""
+    """All objects of a kind, as the plugin lists them for an administrator."""
     listed = client.api("GET", f"/permissions/users/{quoted(client.name)}/{LISTS[kind]}")
     return [one["name"] for one in listed]
 
 
 def admin_state(client, what):
-    """The access admin's own account: read, made, removed."""
+    """Reads, creates and removes the access admin's own account."""
     if what == "bind":
         client.bind()
     elif what == "remove":
@@ -223,7 +228,8 @@ def admin_state(client, what):
     return {"username": client.name, "subject": client.subject} if status == 200 and me["is_admin"] else None
 
 
-# Names of commands and answers stay: the tool may be of another release than the image.
+# The names of commands and JSON keys are stable: the tool and the image may come from different
+# releases.
 DOES = {
     "steward": admin_state,
     "account": lambda client, it: account(client, it),
@@ -238,14 +244,14 @@ DOES = {
 
 
 def main():
-    answer_to, sys.stdout = sys.stdout, sys.stderr  # what a library prints is no part of the answer
+    answer_to, sys.stdout = sys.stdout, sys.stderr  # keep the output of libraries out of the response
     request = json.load(sys.stdin)
     try:
         answer = DOES[request["do"]](AccessAdmin(request["client"], request["secret"]), request.get("with"))
     except Refused as refused:
         print(refused, file=sys.stderr)
         sys.exit(3)
-    except OSError as error:  # nobody there, or not in time
+    except OSError as error:  # refused, or timed out
         print(f"a service does not answer: {error}", file=sys.stderr)
         sys.exit(4)
     json.dump(answer, answer_to)

@@ -1,10 +1,11 @@
-"""Who may do what in MLflow, for `mlflow-sso access`: all of it, or an error."""
+"""Reports who may do what in MLflow, for `mlflow-sso access`. The report is complete, or the program
+fails."""
 
 import urllib.parse
 
 PATTERNS = {"experiment": "experiment-patterns", "registered-model": "registered-models-patterns", "prompt": "prompts-patterns"}
 LISTS = {"experiment": "experiments", "registered-model": "registered-models", "prompt": "prompts"}
-# What MLflow's own search for a kind is: path, field of the answer, filter.
+# MLflow's search endpoint for each kind: path, response field, filter.
 SEARCHES = {
     "experiment": ("experiments", "experiments", ""),
     "registered-model": ("registered-models", "registered_models", ""),
@@ -14,7 +15,7 @@ PAGE = 1000
 
 
 class Refused(Exception):
-    """What cannot be done, in words for people."""
+    """A failure with a message for the user."""
 
 
 def quoted(name):
@@ -22,7 +23,8 @@ def quoted(name):
 
 
 def count(client, kind):
-    """How many things of a kind there are, by MLflow's own search, which an administrator gets whole."""
+    """Counts the objects of a kind with MLflow's search, which returns everything to an administrator.
+    """
     path, field, wanted = SEARCHES[kind]
     found, token = 0, ""
     while True:
@@ -34,9 +36,9 @@ def count(client, kind):
 
 
 def effective(client):
-    """Everybody, the grants of each, what the plugin decides for each about each thing, and how many things that are.
+    """All users, their grants, the plugin's decision for each user and object, and the number of objects.
 
-    Who reads this takes what is not in it for what nobody may do: a list that is not whole is an error.
+    A reader takes an omission as "no access", so an incomplete report is an error.
     """
     before = {kind: count(client, kind) for kind in SEARCHES}
     found = everybody(client)
@@ -50,7 +52,7 @@ def effective(client):
 
 
 def everybody(client):
-    """The people and groups of `effective`."""
+    """Users and groups in `effective`."""
     people, groups = [], []
     for row in client.api("GET", "/users/details"):
         name = row["username"]
@@ -66,7 +68,8 @@ def everybody(client):
 
 
 def grants(client, path, source):
-    """The rules of a user or a group, and what they may do; source says of a permission where it comes from."""
+    """The rules of a user or group and the resulting permissions; source says where each permission comes from.
+    """
     rules, may = [], []
     for kind in PATTERNS:
         for one in client.api("GET", f"{path}/{PATTERNS[kind]}"):

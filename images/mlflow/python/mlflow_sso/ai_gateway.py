@@ -1,20 +1,22 @@
-"""The AI gateway of MLflow 3.17.2, where mlflow.gateway turns it on.
+"""Runs the AI gateway of MLflow 3.17.2 within bounds, where mlflow.gateway enables it.
 
-Upstream's faults, each closed here:
+Upstream defects, and what this module does about each:
 
-- Its handlers read the database in the server's event loop, and so would every provider's client
-  that blocks. Here all of `/gateway` runs in an event loop of its own.
-- It calls whatever a secret's `api_base` names, and checks addresses for such secrets alone. Here
-  each call goes to a listed host and checked address (outgoing.py), also for what was stored before.
-- Its list of providers holds for the use of a definition and not for its creation.
-- It forwards a client's headers: credentials of some user agents, and what steers a provider's own
-  routing. Here few are left of them, and a provider's own few are sent.
-- The header that skips guardrails is taken from everybody, and guardrails call models and the server
-  itself with the caller's token. They are judges, so they are off like jobs.
-- The raw proxy gives whoever may use one model all that the stored key may do. It is off.
+- Handlers read the database in the server's event loop, and a blocking provider client would block
+  it, too. Here all of `/gateway` runs in an event loop of its own.
+- Upstream calls any `api_base` that a secret names, and validates addresses for such secrets only.
+  Here every call goes to a listed host and a checked address (outgoing.py), including for secrets
+  stored earlier.
+- Upstream checks its list of providers when a definition is used, but not when it is created.
+- Upstream forwards a client's headers: credentials of some user agents, and headers that control a
+  provider's routing. Here an allowlist of headers passes, plus the provider's own few.
+- Any client may send the header that skips guardrails, and guardrails call models and the server
+  itself with the caller's token. They are judges, so they are disabled like jobs.
+- The raw proxy gives anyone with access to one model everything that the stored key permits. It is
+  disabled.
 
-Administrators alone make and change secrets, models and endpoints: a key is money, and a host sees
-what is sent to it. A member needs USE on an endpoint (or more) to call it.
+Only administrators create and change secrets, models and endpoints: a key costs money, and a host
+sees what is sent to it. A member needs USE or more on an endpoint to call it.
 """
 
 import os
@@ -44,26 +46,26 @@ from mlflow_sso import outgoing, upstream_guard
 from mlflow_sso.outgoing_targets import Refused, Targets
 
 PROVIDERS = "MLFLOW_SSO_GATEWAY_PROVIDERS"
-# Providers whose calls all go through the one function that is replaced here. The others need
-# packages that the image does not have, block, or use credentials of the server.
+# Providers whose calls all use the one function that this module replaces. The others need
+# packages that the image lacks, block the loop, or use the server's credentials.
 SUPPORTED = {"openai", "azure", "anthropic", "mistral", "gemini", "groq", "deepseek", "xai", "openrouter", "ollama", "portkey", "typesafe"}
-# Calls at once in one process, and of one person.
+# Concurrent calls per process, and per user.
 AT_ONCE, EACH = 32, 8
-# Seconds for one call, a stream included.
+# Time limit of one call in seconds, including a stream.
 TOTAL = 300
 
-# What is left of a client's request.
+# Request headers that are forwarded.
 _FROM_CLIENT = {
     b"host", b"content-type", b"content-length", b"transfer-encoding", b"accept", b"user-agent", b"idempotency-key",
     b"anthropic-version", b"anthropic-beta", b"traceparent", b"tracestate",
 }  # fmt: skip
-# What a provider is sent.
+# Headers that a provider receives.
 _TO_PROVIDER = {"content-type", "accept", "user-agent", "idempotency-key", "authorization", "api-key", "x-api-key", "x-goog-api-key", "http-referer", "x-title"}
 _TO_PROVIDER_PREFIXES = ("anthropic-", "openai-", "x-portkey-")
 
 
 class Gateway:
-    """What the settings allow, and the calls that are on their way."""
+    """The allowed providers and hosts, and the calls in flight."""
 
     def __init__(self, variables=os.environ, total=TOTAL):
         self.targets = Targets.read("mlflow.gateway", "MLFLOW_SSO_GATEWAY", variables)
@@ -77,12 +79,12 @@ class Gateway:
             raise RuntimeError(f"mlflow-sso: the AI gateway is on without {PROVIDERS} or without hosts, want both")
 
     def allow(self, provider):
-        """Raises for a provider that is not listed."""
+        """Raises if the provider is not listed."""
         if provider and provider not in self.providers:
             raise MlflowException.invalid_parameter_value(f"Provider {provider!r} is not among those that mlflow.gateway allows: {', '.join(sorted(self.providers))}.")
 
     def allow_url(self, url):
-        """Raises for an api_base that is not at a listed host. Nothing is looked up."""
+        """Raises if an api_base is not a listed host. Does not resolve names."""
         try:
             self.targets.find(url)
         except Refused as refused:
@@ -90,7 +92,7 @@ class Gateway:
 
     @contextmanager
     def place(self, person):
-        """One of the places for a call; raises if there is none."""
+        """Reserves a slot for a call; raises if all are taken."""
         if self._all >= AT_ONCE or self._each[person] >= EACH:
             raise Refused(f"{EACH if self._each[person] >= EACH else AT_ONCE} calls of the AI gateway are on their way in this process, which is the limit.")
         self._all += 1
@@ -105,7 +107,7 @@ class Gateway:
 
     @asynccontextmanager
     async def post(self, headers, base_url, path, payload, *, ssrf_protect=True):
-        """In place of mlflow.gateway.providers.utils._aiohttp_post; there is no call without a check."""
+        """Replaces mlflow.gateway.providers.utils._aiohttp_post, so that every call is checked."""
         sent = {name: value for name, value in headers.items() if name.lower() in _TO_PROVIDER or name.lower().startswith(_TO_PROVIDER_PREFIXES)}
         sent["Accept-Encoding"] = providers_utils.SUPPORTED_ACCEPT_ENCODING
         try:
@@ -122,12 +124,12 @@ class Gateway:
         except aiohttp.ClientResponseError as error:
             raise HTTPException(502, f"The provider's answer cannot be read: {error.message}") from None
         except (aiohttp.ClientError, OSError):
-            # The text of these errors holds addresses.
+            # The text of these errors contains addresses.
             raise HTTPException(502, "The provider cannot be reached.") from None
 
 
 class Calls(BaseRoute):
-    """A first route for the gateway's own addresses."""
+    """A route for the gateway's paths that precedes all others."""
 
     def __init__(self, gateway, routes):
         self._gateway, self._router = gateway, Router(routes=routes, redirect_slashes=False)
@@ -147,7 +149,7 @@ class Calls(BaseRoute):
 
 
 class Managed(BaseRoute):
-    """A first route for changes of secrets, models and endpoints that are not an administrator's."""
+    """A route that refuses changes of secrets, models and endpoints to non-administrators."""
 
     def __init__(self, paths):
         self._paths = paths
@@ -166,10 +168,10 @@ def _say(status, code, message, headers=None):
 
 
 def open_(routes, paths, variables=os.environ):
-    """Puts all of this in place; raises where upstream is another one."""
+    """Installs the patches; raises if upstream is not as expected."""
     _expect(variables)
     gateway = Gateway(variables)
-    # MLflow's own list, which its pages show; it makes an openai provider of azure.
+    # MLflow's own list, which its pages show, maps azure to an openai provider.
     os.environ[MLFLOW_GATEWAY_ALLOWED_PROVIDERS.name] = ",".join(sorted(gateway.providers | ({"openai"} if "azure" in gateway.providers else set())))
     providers_utils._aiohttp_post = gateway.post
     providers_base._USER_CREDENTIAL_AGENTS = ()
@@ -182,7 +184,7 @@ def open_(routes, paths, variables=os.environ):
 
 
 def _expect(variables):
-    """What the patches rely on."""
+    """Checks what the patches rely on."""
     for variable in (MLFLOW_ENABLE_UC_FUNCTIONS, MLFLOW_GATEWAY_RESOLVE_API_KEY_FROM_ENV, MLFLOW_GATEWAY_RESOLVE_API_KEY_FROM_FILE):
         if variables.get(variable.name, "false") != "false":
             raise RuntimeError(f"mlflow-sso: {variable.name} is set, want false")
@@ -196,7 +198,7 @@ def _expect(variables):
 
 
 def _check_providers(gateway):
-    """Providers are checked where they are stored and where they are used."""
+    """Checks providers when they are stored and when they are used."""
     for name in ("create_gateway_secret", "create_gateway_model_definition", "update_gateway_model_definition"):
         _check_argument(gateway, name)
     build = gateway_api._build_endpoint_config

@@ -1,10 +1,11 @@
-"""Gives every 401 and 403 of the API an error_code and a message with the next step.
+"""Adds an error_code and a message with the next step to every 401 and 403 of the API.
 
-mlflow-oidc-auth 11.0.2 answers `{"detail": …}`, `{"message": "Permission denied"}` or plain text. MLflow 3.17.2's client shows
-the first as "INTERNAL_ERROR: Response: {…}", and its pages treat all of them as a fault of the server: they stay blank.
+mlflow-oidc-auth 11.0.2 answers `{"detail": …}`, `{"message": "Permission denied"}` or plain text. MLflow
+3.17.2's client shows the first as "INTERNAL_ERROR: Response: {…}", and its pages treat all of them as a
+server error and stay blank.
 
-A message says only what the request itself says, and the caller's own permission where the caller may read the thing. What
-does not exist and what is not shared therefore read the same.
+A message contains only what the request itself contains, and the caller's own permission if the caller may
+read the object. A missing object and an object without a grant therefore get the same message.
 """
 
 import base64
@@ -30,12 +31,12 @@ from mlflow_sso import upstream_guard
 
 UNAUTHENTICATED, PERMISSION_DENIED = "UNAUTHENTICATED", "PERMISSION_DENIED"
 DENIED, ASK = "Permission denied", "Ask its owner or an administrator to share it"
-# What a refusal may be answered with, by the plugin or by Starlette.
+# The refusals that the plugin or Starlette sends.
 REWRITTEN = ("application/json", "text/plain")
-# Bytes of an answer that are kept to be rewritten; refusals are far shorter.
+# Bytes of a response that are buffered for rewriting; refusals are far shorter.
 LONGEST = 64 * 1024
 SHOWN = 100
-# Fields of a request that name a thing, and what it is called.
+# Request fields that name an object, and the word for its kind.
 NAMED = (
     ("experiment_id", "experiment"), ("experiment_ids", "experiment"), ("run_id", "run"), ("run_uuid", "run"), ("run_ids", "run"),
     ("model_id", "logged model"), ("trace_id", "trace"), ("request_id", "trace"), ("dataset_id", "dataset"),
@@ -45,12 +46,12 @@ FILES = "/mlflow-artifacts/artifacts"
 
 
 def tokens_page():
-    """Where a person makes a token."""
+    """The page on which a user creates a token."""
     return config.OIDC_REDIRECT_URI.removesuffix("/callback") + "/oidc/ui/user/tokens"
 
 
 def unauthenticated(headers):
-    """Why a request with these headers is not let in, and what to do."""
+    """Why a request with these headers is refused, and the next step."""
     scheme, _, value = headers.get("authorization", "").partition(" ")
     make = f"Make a token at {tokens_page()}"
     if scheme.lower() == "basic":
@@ -81,7 +82,7 @@ def _decoded(value):
 
 
 def forbidden():
-    """Why Flask's current request is refused, and what to do."""
+    """Why Flask's current request is refused, and the next step."""
     given, username = _given(), get_fastapi_username()
     if (name := given.get("experiment_name")) and request.path.endswith("/experiments/get-by-name"):
         return f"The experiment name {_short(name)} is taken, and the experiment is not shared with you. Choose another name. {ASK}."
@@ -105,7 +106,7 @@ def _about(kind, value, username):
 
 
 def not_shared(kind, values):
-    """What is said of things that do not exist or are not shared, in the same words."""
+    """The message for an object that is missing or not shared: the same for both."""
     shown = ", ".join(map(_short, values[:5])) + (", …" if len(values) > 5 else "")
     if len(values) > 1:
         return f"Not all of these are shared with you, or one does not exist: {kind}s {shown}. Ask the owner or an administrator to share them."
@@ -114,7 +115,7 @@ def not_shared(kind, values):
 
 
 def _level(kind, value, username):
-    """The name of the caller's own permission, where it lets them read the thing."""
+    """The caller's own permission by name, if it includes reading the object."""
     try:
         if kind == "run":
             value, kind = run_validators.get_run_experiment_id(_get_tracking_store(), value), "experiment"
@@ -130,7 +131,7 @@ def _level(kind, value, username):
 
 
 def _given():
-    """What a request names: in its path, its query and its body."""
+    """The object that a request names in its path, query or body."""
     body = request_body_dict()
     return {**(body if isinstance(body, dict) else {}), **request.args.to_dict(), **(request.view_args or {})}
 
@@ -141,10 +142,11 @@ def _short(value):
 
 
 def _make_forbidden(msg=None):
-    """The plugin's refusal inside Flask."""
+    """Replaces the plugin's refusal inside Flask."""
     if request.path.startswith("/ajax-api/") and request.path.endswith("/experiments/get-by-name"):
-        # MLflow's form says "Could not validate experiment name. Please try again." to all other answers. To MLflow's own
-        # for a name that is free it asks to create the experiment, which is answered with "already exists".
+        # MLflow's form shows "Could not validate experiment name. Please try again." for any other response.
+        # For MLflow's own response to a free name it asks the server to create the experiment, which gets
+        # "already exists".
         return catch_mlflow_exception(_free)()
     said = {**(msg if isinstance(msg, dict) else {}), "error_code": PERMISSION_DENIED, "message": f"{DENIED}: {forbidden()}"}
     answer = make_response(jsonify(said))
@@ -157,7 +159,8 @@ def _free():
 
 
 class Refusals:
-    """An ASGI application whose 401 and 403 have error_code and message. What has them already, and what is a page, stays."""
+    """An ASGI application whose 401 and 403 have error_code and message. Pages, and responses that have both
+    already, pass unchanged."""
 
     def __init__(self, application):
         self._application = application
@@ -199,7 +202,8 @@ async def _send(send, start, body, scope):
 
 
 def explained(status, body, headers):
-    """An answer with error_code and message, or None where it has them or is of another protocol."""
+    """A response with error_code and message; None if it has them already or uses another protocol.
+    """
     try:
         said = json.loads(body)
     except ValueError:
@@ -215,7 +219,7 @@ def explained(status, body, headers):
 
 
 def explain_refusals():
-    """Puts the refusals that know the request in the place of the plugin's."""
+    """Replaces the plugin's refusals by those that describe the request."""
     upstream_guard.count(hooks, "responses.make_forbidden_response()", 8)
     upstream_guard.same("the responses of the plugin's hook", hooks.responses, plugins_responses)
     upstream_guard.count(handlers, "f\"Could not find experiment with name '{request_message.experiment_name}'\"", 1)

@@ -1,7 +1,8 @@
-"""The application of this image, which `mlflow server --app-name mlflow-sso` finds.
+"""The application of this image, which `mlflow server --app-name mlflow-sso` loads.
 
-It is the plugin's with the patches of this package; docs/reference/mlflow-changes.md lists them with their reasons. Each patch
-checks first that upstream is what it was written for (upstream_guard).
+It is the plugin's application with the patches of this package; docs/reference/mlflow-changes.md lists them
+with their reasons. Each patch first checks that upstream is the code that it was written for
+(upstream_guard).
 """
 
 import os
@@ -48,7 +49,8 @@ from mlflow_sso.tcp_nodelay import NoDelayProtocol
 
 
 class Bridged(AuthAwareWSGIMiddleware):
-    """The plugin's mount of Flask, which hands it the caller, with threads of our own."""
+    """Replaces the plugin's mount of Flask, which passes the caller on, by one with a bounded thread
+    pool."""
 
     def __init__(self, flask_app, bridge):
         super().__init__(flask_app)
@@ -62,7 +64,7 @@ class Bridged(AuthAwareWSGIMiddleware):
 
 
 def change(application, workers):
-    """Changes the plugin's application in place."""
+    """Patches the plugin's application in place."""
     routes = application.router.routes
     mount = routes[-1]
     if not isinstance(mount, Mount) or type(mount.app) is not AuthAwareWSGIMiddleware:

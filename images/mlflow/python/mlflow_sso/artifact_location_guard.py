@@ -1,17 +1,17 @@
-"""Lets MLflow alone choose where an experiment's files are.
+"""Lets only MLflow choose an experiment's artifact location.
 
-Whoever may create an experiment may say where its files are, and the plugin asks for no permission
-on that place. A path on the server or below the shared store leaves files in the folder of another user
-else's run; `mlflow-artifacts:/team-a` is taken and every upload to it is 403, because the plugin
-reads the experiment's ID from the path; `s3://…`, `gs://…`, `dbfs:/…` and `models:/…` are taken, the
-server has no credentials for them, runs answer 500 and the trash cannot remove them; and a colleague's
-client with credentials of its own uploads to the bucket of whoever made the experiment. (MLflow
+Any user who may create an experiment may set its artifact location, and the plugin checks no permission
+for that location. A path on the server or below the shared store writes into the folder of another
+user's run. MLflow accepts `mlflow-artifacts:/team-a`, but every upload to it gets 403, because the
+plugin reads the experiment's ID from the path. It accepts `s3://…`, `gs://…`, `dbfs:/…` and
+`models:/…`, for which the server has no credentials: runs answer 500, the trash cannot remove them, and
+another user's client with credentials of its own uploads to the experiment creator's bucket. (MLflow
 3.17.2, handlers._create_experiment, and mlflow-oidc-auth 11.0.2, validators/experiment.py.)
 
-Experiments with such a place from before are removed for good without it: the server removes files
-in its own store alone.
+Experiments that already have such a location are deleted without their files: the server deletes files
+only in its own store.
 
-A bucket of the stack is behind the server (decision 13): nobody needs to name it.
+A stack's bucket is behind the server (decision 13), so no client needs to name it.
 """
 
 from urllib.parse import urlsplit
@@ -27,7 +27,7 @@ FIELD = "artifact_location"
 
 
 def refuse_given(module=handlers):
-    """Puts this before MLflow's own check of such a place."""
+    """Runs this before MLflow's own check of a location."""
     upstream_guard.uses(module._create_experiment, "_validate_storage_location_uri", FIELD)
     upstream_guard.takes(module._validate_storage_location_uri, "value", "field_name")
     look = module._validate_storage_location_uri
@@ -43,10 +43,11 @@ def refuse_given(module=handlers):
 
 
 def remove_own_files_only(module=trash):
-    """Puts this before the plugin removes a run's files for good; it goes on where a place is none of its own."""
+    """Runs this before the plugin permanently deletes a run's files; skips a location outside of the server's
+    store."""
     upstream_guard.takes(module._resolve_run_artifact_repository, "artifact_uri")
     upstream_guard.count(module, "except InvalidUrlException", 1)
-    upstream_guard.count(module, "get_artifact_repository(", 2)  # both in the function that is replaced
+    upstream_guard.count(module, "get_artifact_repository(", 2)  # both are in the replaced function
     resolve = module._resolve_run_artifact_repository
 
     def resolved(artifact_uri):

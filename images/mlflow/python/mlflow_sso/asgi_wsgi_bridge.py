@@ -1,13 +1,13 @@
-"""Runs a WSGI application for ASGI requests so that no client holds a thread.
+"""Runs a WSGI application for ASGI requests so that no client blocks a thread.
 
-A thread works for a request only while the application does: it makes the head
-and one part of the body. The part then goes to the client, however long that
-takes, and the thread to another request; when the client has taken the part, a
-thread makes the next one. So a client that stops reading costs a little memory
-and an open file, and a client that stops sending not even that.
+A thread serves a request only while the application runs: it produces the head and one part of
+the body. The part then goes to the client at the client's pace while the thread serves another
+request; when the client has taken the part, a thread produces the next one. A client that stops
+reading therefore costs a little memory and an open file, and a client that stops sending costs
+even less.
 
-What is made for one request runs in one context, one step after the other, but
-not always in the same thread.
+All steps of one request run in one context, one after the other, but not always in the same
+thread.
 """
 
 import asyncio
@@ -23,12 +23,12 @@ from werkzeug.wsgi import FileWrapper
 
 from mlflow_sso import upstream_guard
 
-# Bytes of a file that are read at once, and so what a client is given at once.
+# Bytes of a file that are read at once, which is also the size of one part.
 PART = 64 << 10
-# Bytes of a request's body that are kept in memory; what is longer goes to disk.
+# Bytes of a request body that are kept in memory; longer bodies are spooled to disk.
 IN_MEMORY = 256 << 10
-# What long bodies leave free on that disk, which the databases may share: this part of it, and at most these bytes. Five percent
-# of a disk of terabytes would refuse uploads that fit many times.
+# The part of that disk that all spooled bodies together leave free, and its maximum in bytes: the databases may
+# share the disk, but five percent of terabytes would refuse uploads that fit many times.
 RESERVE = 0.05
 RESERVE_BYTES = 2 << 30
 
@@ -40,21 +40,22 @@ def expect():
 
 
 class Full(Exception):
-    """Long bodies have no more room."""
+    """The spool has no room for another long body."""
 
 
 class Bridge:
-    """The threads of one process, and how many requests may be there for them."""
+    """The thread pool of one process, with a limit on the requests that use it."""
 
     def __init__(self, threads, requests, patience, spool=None):
-        """Long bodies go to the folder `spool`; who sends none of one for `patience` seconds gets 408."""
+        """Spools long bodies in the folder `spool`; a client that sends nothing for `patience` seconds gets
+        408."""
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="wsgi")
         self._room = requests
         self._patience = patience
         self._spool = spool
 
     async def serve(self, application, scope, receive, send):
-        """Answers one request."""
+        """Serves one request."""
         if not self._room:
             await _plain(send, 503, b"Too many requests at once.", (b"retry-after", b"5"))
             return
@@ -68,7 +69,7 @@ class Bridge:
                 # Not 503: MLflow's client would repeat the request for ten minutes before it shows the reason.
                 await _plain(send, 507, b"The disk of the MLflow server is almost full. Its operator must free space.")
             except ConnectionError:
-                await _plain(send, 400, b"")  # nobody is there to read it
+                await _plain(send, 400, b"")  # the client has disconnected
             else:
                 with body:
                     await self._answer(application, scope, body, receive, send)
@@ -76,7 +77,7 @@ class Bridge:
             self._room += 1
 
     async def _read(self, receive):
-        """The whole body, before a thread is asked for."""
+        """Receives the whole body before it takes a thread."""
         kept, size, file = [], 0, None
         try:
             while True:
@@ -126,18 +127,18 @@ class Bridge:
 
 
 class _Answer:
-    """One call of the application. `run` is for threads, and runs the other methods."""
+    """One call of the application. `run` executes the other methods on a thread."""
 
     def __init__(self, application, environ):
         self._application, self._environ = application, environ
         self._context, self._one = contextvars.copy_context(), threading.Lock()
         self._made, self._parts = None, iter(())
-        self._promised = None  # bytes of the body that are still to come; None where the head does not say
+        self._promised = None  # remaining bytes of the body; None if the head does not give a length
         self.head = None
         self.complete = self.closed = False
 
     def run(self, what):
-        # One step at a time, also when nobody waits for the last one any more.
+        # Runs one step at a time, even if no one waits for the previous one any more.
         with self._one:
             return self._context.run(what)
 
@@ -148,7 +149,8 @@ class _Answer:
         return self.next()
 
     def next(self):
-        """The next part. Which one is the last is known by the promised length, or by the end."""
+        """Returns the next part. The declared length or the end of the iterator marks the last one.
+        """
         part = next(self._parts, None)
         if self.head is None:
             raise RuntimeError("the application has made a body without a head")
@@ -163,7 +165,7 @@ class _Answer:
         return part
 
     def close(self):
-        """Lets the application clean up, once."""
+        """Closes the application's response, once."""
         if not self.closed:
             self.closed = True
             getattr(self._made, "close", lambda: None)()
@@ -181,7 +183,8 @@ class _Answer:
 
 
 def _environ(scope, body):
-    """The request in WSGI's words, as the plugin's own adapter puts it; None if a header comes too often."""
+    """The WSGI environment of a request, as the plugin's own adapter builds it; None if a header is repeated
+    too often."""
     writer = WsgiToAsgiInstance(None)
     writer.scope = scope
     try:
@@ -190,8 +193,8 @@ def _environ(scope, body):
         return None
     length = body.seek(0, 2)
     body.seek(0)
-    # A body that came in chunks is whole here. With that header Flask would take it for one
-    # without an end, and read nothing.
+    # A chunked body is complete here. With that header Flask would treat it as endless and read
+    # nothing.
     environ.pop("HTTP_TRANSFER_ENCODING", None)
     if length:
         environ["CONTENT_LENGTH"] = str(length)
@@ -200,7 +203,7 @@ def _environ(scope, body):
 
 
 def _append(file, parts, folder):
-    """Writes to a file that has no name: it is gone with the process at the latest."""
+    """Writes to an unnamed file, which disappears with the process at the latest."""
     file = file or TemporaryFile(dir=folder)  # noqa: SIM115 (the caller closes it)
     try:
         disk = os.fstatvfs(file.fileno())
@@ -215,7 +218,7 @@ def _append(file, parts, folder):
 
 
 async def _disconnect(receive):
-    """Ends when the client has gone."""
+    """Returns when the client disconnects."""
     while (await receive())["type"] != "http.disconnect":
         pass
 

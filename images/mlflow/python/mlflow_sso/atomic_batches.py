@@ -1,7 +1,7 @@
 """Writes a batch of one run in one transaction.
 
-MLflow writes params, metrics and tags of a batch in a transaction each: whoever looks in
-between sees a part of it, a server that is killed leaves a part, and a snapshot may hold one.
+MLflow writes the params, metrics and tags of a batch in a transaction each: a concurrent reader
+sees a partial batch, a server that is killed leaves one behind, and a snapshot may contain one.
 """
 
 import copy
@@ -16,12 +16,12 @@ from sqlalchemy.orm import Session
 
 from mlflow_sso import upstream_guard
 
-# How often a batch is tried that another one of the same run has met.
+# Attempts to write a batch that conflicts with another batch of the same run.
 TRIES = 3
 
 
 def expect(store=SqlAlchemyStore):
-    """Raises unless MLflow writes the parts of a batch as this patch expects it."""
+    """Raises unless MLflow writes the parts of a batch as this patch expects."""
     upstream_guard.takes(store.log_batch, "self", "run_id", "metrics", "params", "tags")
     upstream_guard.uses(store.log_batch, "_log_params", "_log_metrics", "_log_model_metrics", "_set_tags")
     upstream_guard.takes(_get_managed_session_maker, "SessionMaker", "db_type")
@@ -32,13 +32,13 @@ def expect(store=SqlAlchemyStore):
 
 
 def install_atomic_batches():
-    """Changes MLflow's way to write a batch into Postgres."""
+    """Patches how MLflow writes a batch to Postgres."""
     expect()
     write = SqlAlchemyStore.log_batch
 
     def whole(self, *batch):
         with self.ManagedSessionMaker(read_only=False) as session:
-            # Each of MLflow's own transactions becomes a part of this one, which it can still take back.
+            # Turns each of MLflow's own transactions into a savepoint of this one.
             part = partial(Session, bind=session.connection(), join_transaction_mode="create_savepoint")
             one = copy.copy(self)
             one.ManagedSessionMaker = _get_managed_session_maker(part, self.db_type)
@@ -51,7 +51,7 @@ def install_atomic_batches():
             try:
                 return whole(self, run_id, metrics, params, tags)
             except MlflowException as error:
-                # The same key was written by another request in the meantime: now it can be seen.
+                # A concurrent request has written the same key; the retry can see it.
                 if not (left and isinstance(error.__cause__, IntegrityError)):
                     raise
 

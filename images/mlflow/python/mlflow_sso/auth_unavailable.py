@@ -1,9 +1,8 @@
-"""Answers 503 where it cannot be known who asks.
+"""Answers 503 when the server cannot determine the caller's identity.
 
-The plugin answers 401 while its database is away, or while it has no keys to verify
-Keycloak's tokens, as to a user without access. A script takes that for the
-last word, and a training of hours ends; MLflow's own client asks again after 503. Nobody
-is let in for it.
+The plugin answers 401 while its database is down, or while it has no keys to verify Keycloak's
+tokens, as it does for a user without access. A script treats 401 as final, so a training job of
+hours ends; MLflow's own client retries after a 503. No request gains access this way.
 """
 
 import asyncio
@@ -18,21 +17,21 @@ from starlette.responses import JSONResponse
 
 from mlflow_sso import jwks_cache, upstream_guard
 
-# What the plugin says of a login that it could not check, and of one that is written wrongly.
+# The plugin's messages for a login that it could not check, and for a malformed one.
 UNSEEN = {"Invalid basic auth format", "Session access failed", "Session error"}
 UNREAD = "Invalid token"
-# Seconds after which a client shall ask again.
+# Seconds for the Retry-After header.
 AGAIN = 2
 
 logger = get_logger()
 
 
 class Unknown(Exception):
-    """It could not be looked up who asks."""
+    """The caller's identity could not be looked up."""
 
 
 class AuthUnavailableMiddleware(AuthMiddleware):
-    """The plugin's decision who asks, or none."""
+    """The plugin's decision about the caller, or an error if it could not decide."""
 
     async def dispatch(self, request, call_next):
         try:
@@ -51,7 +50,7 @@ class AuthUnavailableMiddleware(AuthMiddleware):
         elif found[2] in UNSEEN:
             if not await asyncio.to_thread(answers):
                 raise Unknown
-            found = await super()._authenticate_user(request)  # it may have come back just now
+            found = await super()._authenticate_user(request)  # it may have just recovered
         return found
 
     def _get_user_auth_facts(self, username):
@@ -62,7 +61,8 @@ class AuthUnavailableMiddleware(AuthMiddleware):
 
 
 def expect(module=auth_middleware, artifacts=experiment):
-    """Raises unless the plugin denies a request in the places, and with the words, that this patch knows."""
+    """Raises unless the plugin denies a request in the places, and with the messages, that this patch knows.
+    """
     middleware = module.AuthMiddleware
     upstream_guard.needed("auth_unavailable", "503" in inspect.getsource(module), "the plugin's AuthMiddleware answers 503 itself")
     upstream_guard.takes(middleware._authenticate_user, "self", "request")
@@ -77,7 +77,7 @@ def expect(module=auth_middleware, artifacts=experiment):
 
 
 def install_auth_outage_503():
-    """Makes an artifact's experiment that could not be looked up an error, and not one that nobody may see."""
+    """Raises when an artifact's experiment cannot be looked up; the plugin would treat it as unreadable."""
     expect()
     warn = experiment._warn_store_lookup_failure
 
@@ -89,8 +89,8 @@ def install_auth_outage_503():
 
 
 def answers():
-    """Whether the plugin's database does."""
+    """Whether the plugin's database responds."""
     try:
         return bool(store.ping())
-    except Exception:  # whatever it is, it is no answer
+    except Exception:  # any exception means that it does not
         return False

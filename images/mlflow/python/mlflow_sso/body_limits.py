@@ -1,12 +1,12 @@
-"""Bounds for what a request carries, before anything reads it as JSON, a form or protobuf.
+"""Limits request bodies before they are parsed as JSON, a form or protobuf.
 
-MLflow 3.17.2 and mlflow-oidc-auth 11.0.2 read every body whole, and parse it before they refuse
-it: 45 MB of `[[],[],…]` takes 1.2 GB and the process with it, and `/v1/traces` unpacks 200 KB of
-gzip to 200 MB. So here each body has a bound by the kind of its route, on the bytes that are sent
-and on those that come out of them, and a long one may not hold more lists, objects and values than
-a bounded memory can take. Files are not bounded here: they pass to disk in parts.
+MLflow 3.17.2 and mlflow-oidc-auth 11.0.2 read and parse every body in full before they refuse it:
+45 MB of `[[],[],…]` takes 1.2 GB and kills the process, and `/v1/traces` decompresses 200 KB of
+gzip to 200 MB. Here each body has a limit by the kind of its route, on the compressed and the
+decompressed bytes, and a long body may not contain more lists, objects and values than fit in a
+bounded amount of memory. Files have no limit here: they are streamed to disk.
 
-Few long bodies are worked on at once: what one costs is bounded, and so is what all cost.
+Only a few long bodies are processed at once, which bounds their total cost.
 """
 
 import asyncio
@@ -20,18 +20,19 @@ from mlflow_oidc_auth.middleware.route_path import is_unprotected_route, routed_
 from mlflow_sso import asgi_wsgi_bridge, process_limits
 
 MIB = 1 << 20
-# What anybody may send without a login: it stays in memory.
+# The limit for an unauthenticated request: it stays in memory.
 PUBLIC = asgi_wsgi_bridge.IN_MEMORY
 USUAL = 4 * MIB
-# A batch of a run, records of a dataset, spans, a model's description.
+# The limit for a batch of a run, records of a dataset, spans, or a model's description.
 LARGE = 16 * MIB
-# From here on the shape of a body matters: a shorter one takes 11 MB at most, whatever is in it.
+# From this size on the shape of a body matters: a shorter one takes at most 11 MB, whatever it
+# contains.
 SHAPED = 256 << 10
-# Lists and objects in one body take up to 230 bytes each, other values up to 50.
+# Each list or object of a body takes up to 230 bytes, each other value up to 50.
 CONTAINERS, VALUES = 250_000, 1_000_000
-# The same for the AI gateway: such a body is kept until a provider answers, and many are.
+# The same for the AI gateway, which keeps many bodies until their providers answer.
 CALL_CONTAINERS, CALL_VALUES = 20_000, 100_000
-# Long bodies that one process works on at once; the others wait. The gateway has its own bound.
+# Long bodies that one process handles at once; the others wait. The gateway has its own limit.
 LONG, AT_ONCE = MIB, 2
 
 _FILES = re.compile(r"/(?:ajax-)?api/2\.0/mlflow-artifacts/artifacts/.")
@@ -39,7 +40,7 @@ _UPLOAD = re.compile(r"/(?:ajax-)?api/2\.0/mlflow/upload-artifact")
 _LARGE = re.compile(
     r"/v1/traces|/(?:ajax-)?api/[23]\.0/mlflow/(?:runs/log-batch|runs/log-inputs|traces(?:/.*)?|datasets/[^/]+/records|logged-models(?:/.*)?)"
 )
-# A string, or one that is not closed with all that follows: each byte is read once.
+# Matches a string, or an unterminated one to the end of the text: each byte is read once.
 _INSIDE = rb'[^"\\]*+(?:\\.[^"\\]*+)*+'
 _STRING = re.compile(rb'"' + _INSIDE + rb'"|(".*)', re.DOTALL)
 _OPEN = re.compile(rb'"' + _INSIDE, re.DOTALL)
@@ -47,7 +48,7 @@ _DECODED = {b"gzip": 16 + zlib.MAX_WBITS, b"x-gzip": 16 + zlib.MAX_WBITS, b"defl
 
 
 class Refused(Exception):
-    """A request that is over a bound; says which in one sentence."""
+    """A request exceeds a limit; the text says which, in one sentence."""
 
     def __init__(self, status, message):
         super().__init__(message)
@@ -55,7 +56,7 @@ class Refused(Exception):
 
 
 def bound(method, path):
-    """The most bytes that a request may carry; None for a file."""
+    """The size limit of a request in bytes; None for a file."""
     if is_unprotected_route(path):
         return PUBLIC
     if (method == "PUT" and _FILES.match(path)) or (method == "POST" and _UPLOAD.fullmatch(path)):
@@ -64,7 +65,7 @@ def bound(method, path):
 
 
 class Bodies:
-    """An ASGI application whose requests are within bounds."""
+    """An ASGI application that enforces the limits."""
 
     def __init__(self, application, patience=process_limits.SEND, at_once=AT_ONCE):
         self._application, self._patience = application, patience
@@ -90,14 +91,14 @@ class Bodies:
         try:
             await self._application(scope, exchange.receive, exchange.send)
         except Exception:
-            if not exchange.refused:  # else it is an effect of that
+            if not exchange.refused:  # otherwise it is a consequence of that
                 raise
         finally:
             exchange.leave()
 
 
 class _Exchange:
-    """One request: what is received of it, and whether it has been refused."""
+    """One request: what it has received, and whether it has been refused."""
 
     def __init__(self, receive, send, most, patience, room, shape):
         self._receive, self._send, self._most, self._patience, self._room = receive, send, most, patience, room
@@ -107,14 +108,14 @@ class _Exchange:
         self._shape = shape
 
     def begin(self, scope):
-        """Reads the head, and takes from it what no longer holds for the application."""
+        """Reads the head, and removes headers that no longer apply for the application."""
         headers = dict(scope["headers"])
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > self._most:
             raise _too_long(self._most)
         kind = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
         if kind == b"application/x-protobuf" and self._room:
-            self._shape = None  # spans check that themselves; the gateway reads every body as JSON
+            self._shape = None  # MLflow checks spans itself; the gateway parses every body as JSON
         coding = headers.get(b"content-encoding", b"identity").strip().lower()
         if coding == b"identity":
             return
@@ -167,7 +168,7 @@ class _Exchange:
             return
         if message["type"] == "http.response.start":
             self._started = True
-            self.leave()  # the client may take its time now
+            self.leave()  # no time limit for the client from here on
         await self._send(message)
 
     def leave(self):
@@ -177,11 +178,11 @@ class _Exchange:
 
 
 class _Inflate:
-    """A packed body, unpacked no further than to its bound."""
+    """Decompresses a body up to its limit."""
 
     def __init__(self, coding):
         self._bits = _DECODED[coding]
-        self._head = b"" if coding == b"deflate" else None  # until it is seen whether there is one
+        self._head = b"" if coding == b"deflate" else None  # until the compression is known
         self._made = zlib.decompressobj(self._bits)
 
     def feed(self, part, left, more):
@@ -192,19 +193,19 @@ class _Inflate:
         while part:
             if self._made.eof:
                 if self._bits <= zlib.MAX_WBITS:
-                    raise _malformed()  # one stream only; gzip may have several members
+                    raise _malformed()  # a single stream; gzip may have several members
                 self._made = zlib.decompressobj(self._bits)
             out.append(self._unpack(part, left + 1))
             left -= len(out[-1])
             part = self._made.unused_data if self._made.eof else self._made.unconsumed_tail
             if left < 0:
-                break  # over the bound
+                break  # over the limit
         if not more and left >= 0 and not self._made.eof:
             raise _malformed()
         return b"".join(out)
 
     def _look(self, more):
-        """Some clients send deflate without its head of two bytes."""
+        """Some clients send deflate without its two-byte header."""
         if len(self._head) < 2 and more:
             return b""
         part, self._head = self._head, None
@@ -222,12 +223,12 @@ class _Inflate:
 
 
 class _Shape:
-    """How many lists, objects and values a body holds, as its parts come."""
+    """Counts the lists, objects and values of a body as its parts arrive."""
 
     def __init__(self, most_containers, most_values):
         self._most_containers, self._most_values = most_containers, most_values
         self._early, self._size = [], 0
-        self._string = b""  # the beginning of one that goes on in the next part
+        self._string = b""  # the start of one that continues in the next part
         self._containers = self._values = 0
 
     def feed(self, part):
@@ -237,7 +238,7 @@ class _Shape:
             if self._size <= SHAPED:
                 return
             part, self._early = b"".join(self._early), None
-            if part.lstrip()[:1] == b'"':  # MLflow would read what is in the string as JSON again
+            if part.lstrip()[:1] == b'"':  # MLflow would parse the content of the string as JSON again
                 raise Refused(HTTPStatus.BAD_REQUEST, "The body is one long string, and a JSON object is wanted.")
         self._look(part)
 
@@ -248,7 +249,7 @@ class _Shape:
         begin = rest.find(b'"')
         self._string = b""
         if begin >= 0:
-            # Of a string that is not closed yet, only how it may go on: in the middle of an escape or not.
+            # For an unterminated string, keeps only whether it ends inside an escape.
             tail = rest[begin:]
             self._string = b'"\\' if _OPEN.match(tail).end() < len(tail) else b'"'
             rest = rest[:begin]
@@ -261,7 +262,7 @@ class _Shape:
 
 
 async def answer(send, refused):
-    """Says why, in the form that MLflow's own errors have."""
+    """Sends the reason in the format of MLflow's own errors."""
     content = json.dumps({"error_code": "BAD_REQUEST", "message": refused.message}).encode()
     head = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
     await send({"type": "http.response.start", "status": int(refused.status), "headers": head})

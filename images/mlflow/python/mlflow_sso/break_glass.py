@@ -1,10 +1,10 @@
-"""Lets an operator in as administrator while Keycloak cannot, for a while.
+"""Gives an operator temporary administrator access while Keycloak is down.
 
-`python -m mlflow_sso.break_glass` runs inside the server's container. It reads one JSON
-object from standard input: {"minutes": 30, "person": "who", "reason": "why"} makes an
-account with a token, {"end": "break-glass-..."} takes its rights again. The answer is
-JSON on standard output. Both are written to the plugin's audit log and to the table
-mlflow_sso_break_glass, and identity sync ends what nobody ended.
+`python -m mlflow_sso.break_glass` runs inside the server's container and reads one JSON object
+from standard input: {"minutes": 30, "person": "who", "reason": "why"} creates an account with a
+token, {"end": "break-glass-..."} revokes its permissions. It prints JSON. Both actions are
+recorded in the plugin's audit log and in the table mlflow_sso_break_glass. The identity sync ends
+expired accounts.
 """
 
 import datetime
@@ -27,7 +27,7 @@ def main():
 
 
 def grant(minutes, person, reason):
-    """Makes an account and its token; the token dies by itself."""
+    """Creates an account and its token; the token expires by itself."""
     if not (0 < minutes <= LONGEST_MINUTES and person and reason):
         sys.exit(f"break-glass: got {minutes} minutes, person {person!r}, reason {reason!r}; want 1 to {LONGEST_MINUTES} minutes and both texts")
     from mlflow_oidc_auth.store import store
@@ -35,11 +35,12 @@ def grant(minutes, person, reason):
     until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=minutes)
     username = PREFIX + secrets.token_hex(5)
     with database() as connection:
-        # First what ends it, so that a kill between the two leaves nothing for ever.
+        # Store the expiry first, so that a kill in between leaves no permanent account.
         connection.execute(
             "INSERT INTO mlflow_sso_break_glass (username, until, person, reason) VALUES (%s, %s, %s, %s)", (username, until, person, reason)
         )
-        # A service account of the plugin's own: it has no password, and no way in but its token.
+        # A service account of the plugin: it has no password, and its token is the only way to
+        # log in.
         store.create_user(username=username, display_name=f"{person}: {reason}"[:255], is_admin=True, is_service_account=True, service_account_source="internal")
         _, token = store.create_user_token(username, "break-glass", until, created_by=person[:255])
     audit("break_glass.granted", username, {"person": person, "reason": reason, "until": until.isoformat(timespec="seconds")})
@@ -47,7 +48,7 @@ def grant(minutes, person, reason):
 
 
 def end(username):
-    """Takes the account's rights; it says whether it still had any."""
+    """Revokes the account's permissions; returns whether it had any."""
     if not username.startswith(PREFIX):
         sys.exit(f"break-glass: got {username!r}, want a name that begins with {PREFIX}")
     from mlflow_sso.identity_sync.expire_break_glass import end as take
@@ -69,7 +70,7 @@ def database():
 
 
 def audit(event, username, detail):
-    """Writes to the log of the container, which is that of its first process."""
+    """Writes to the container's log, which is the output of its first process."""
     from mlflow_oidc_auth.audit import emit_audit_event
 
     logger = logging.getLogger("mlflow_oidc_auth.audit")

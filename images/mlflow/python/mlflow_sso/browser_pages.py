@@ -1,9 +1,9 @@
-"""Pages for people where mlflow-oidc-auth 11.0.2 and MLflow 3.17.2 have a bare sentence or JSON.
+"""Shows pages to users where mlflow-oidc-auth 11.0.2 and MLflow 3.17.2 show a bare sentence or JSON.
 
-A refused login says who is signed in at Keycloak, which groups let people in, whom to ask
-(MLFLOW_SSO_CONTACT) and how to log in as another user. A 403 or 404 that a person navigates to is a
-page too; programs get MLflow's own answer. Everything that comes from outside is escaped, texts of
-the address are shown only where they are known, and nothing is loaded from anywhere.
+A refused login shows the Keycloak account, the groups that have access, the contact
+(MLFLOW_SSO_CONTACT) and how to log in as another user. A 403 or 404 for a browser navigation is a
+page, too; programs get MLflow's own response. All external input is escaped, only known texts from
+the URL are shown, and the pages load no resources.
 """
 
 import base64
@@ -24,10 +24,11 @@ from mlflow_sso import upstream_guard
 from mlflow_sso.login_attempts import NO_COOKIE
 
 CONTACT = "MLFLOW_SSO_CONTACT"
-# Where the plugin sends a browser whose login failed, and where a login as another user begins.
+# Where the plugin redirects a browser after a failed login, and where a login as another user
+# starts.
 ERROR_PATH, ANOTHER_USER_PATH = "/oidc/ui/auth", "/login/another-user"
 REFUSED, DEACTIVATED = "User is not allowed to login", "This account cannot be used to sign in here"
-# What the plugin says of a login that failed, and what that means to a person.
+# The plugin's messages for a failed login, and what they mean to a user.
 KNOWN = {
     DEACTIVATED: "MLflow has switched off this account, or it belongs to a program.",
     NO_COOKIE: "Allow cookies for this site, and log in again.",
@@ -37,7 +38,7 @@ KNOWN = {
     "Failed to update user/groups": "MLflow could not store the account. Try again in a minute.",
 }
 OTHERWISE = "Log in again. If that does not help, ask the administrators."
-# The key of the signed cookie under which a refused user is remembered until the next login.
+# The key of the signed cookie that stores a refused user until the next login.
 REMEMBERED = "refused"
 
 STYLE = """
@@ -62,7 +63,8 @@ _denied = contextvars.ContextVar("denied", default=None)
 
 
 def page(status, title, facts=(), links=()):
-    """A page. facts are pairs of a heading and HTML, links are pairs of a text and an address."""
+    """Renders a page. facts are pairs of heading and HTML, links are pairs of text and address.
+    """
     rows = "".join(f"<dt>{html.escape(name)}</dt><dd>{value}</dd>" for name, value in facts)
     buttons = "".join(
         f'<a class="button{" first" if n == 0 else ""}" href="{html.escape(to, quote=True)}">{html.escape(text)}</a>' for n, (text, to) in enumerate(links)
@@ -77,7 +79,7 @@ def page(status, title, facts=(), links=()):
 
 
 def contact(value=None):
-    """Whom to ask, as HTML."""
+    """The contact as HTML."""
     value = os.environ.get(CONTACT, "") if value is None else value
     if not value:
         return "The administrators of this MLflow."
@@ -86,7 +88,7 @@ def contact(value=None):
 
 
 def refused(who, root=""):
-    """The page of a user whom Keycloak knows and MLflow does not let in."""
+    """The page for a user whom Keycloak authenticates and MLflow refuses."""
     wanted = " or ".join(f"<strong>{html.escape(group)}</strong>" for group in (*config.OIDC_GROUP_NAME, *config.OIDC_ADMIN_GROUP_NAME))
     facts = [("You are", html.escape(who) if who else "a user of Keycloak")]
     facts += [("What is missing", f"Membership in the group {wanted}."), ("Whom to ask", contact())]
@@ -94,7 +96,7 @@ def refused(who, root=""):
 
 
 async def login_error(request):
-    """The page at which a login ends that failed."""
+    """The page for a failed login."""
     errors, root = request.query_params.getlist("error"), request.scope.get("root_path", "")
     who = request.session.get(REMEMBERED)
     if REFUSED in errors:
@@ -107,7 +109,7 @@ async def login_error(request):
 
 
 async def another_user(request):
-    """Ends the session at Keycloak, which asks first, and comes back to the login."""
+    """Ends the Keycloak session, which asks for confirmation first, and returns to the login."""
     metadata = await auth._provider_metadata(oauth.oidc)
     back = auth._build_ui_url(request, "/auth")
     end = metadata.get("end_session_endpoint")
@@ -116,7 +118,7 @@ async def another_user(request):
 
 
 class ErrorRoute(Route):
-    """The plugin's page for logins, where it is to say that one failed."""
+    """The plugin's login page when it reports a failed login."""
 
     def matches(self, scope):
         if scope["type"] == "http" and get_route_path(scope) == ERROR_PATH and b"error=" in scope["query_string"]:
@@ -125,7 +127,7 @@ class ErrorRoute(Route):
 
 
 def _remember(plugins_own):
-    """Lets the end of a login see whom the plugin refuses."""
+    """Records which user the plugin refuses, for the page at the end of the login."""
 
     def provision(provider, *, username, **more):
         name, errors = plugins_own(provider, username=username, **more)
@@ -149,7 +151,7 @@ def _complete(plugins_own):
 
 
 class Pages:
-    """An ASGI application whose 403 and 404 are pages where a person navigates to them."""
+    """An ASGI application whose 403 and 404 are pages for browser navigation."""
 
     def __init__(self, application):
         self._application = application
@@ -184,18 +186,19 @@ def _explain(status, scope):
 
 
 def navigates(scope):
-    """Whether a person's browser opens an address as a page."""
+    """Whether a browser navigates to an address."""
     headers = dict(scope["headers"])
     return scope["method"] == "GET" and headers.get(b"sec-fetch-mode") == b"navigate" and headers.get(b"sec-fetch-dest") == b"document"
 
 
 def _bare(message):
-    """Whether an answer is no page of ours."""
+    """Whether the body is not already one of these pages."""
     return not any(name.lower() == b"content-security-policy" and value == POLICY.encode() for name, value in message.get("headers", ()))
 
 
 def show_pages(application):
-    """Puts the pages before the plugin's own, and behind the first route, which is for most requests."""
+    """Installs the pages before the plugin's own, and after the fast path, which serves most requests.
+    """
     upstream_guard.uses(auth._process_oidc_callback_fastapi, "_provision_login")
     upstream_guard.takes(auth._provision_login, "provider", "username", "display_name", "userinfo", "user_groups", "access_token", "method")
     upstream_guard.count(auth, f'"{REFUSED}"', 1)

@@ -1,7 +1,7 @@
 """Applies every patch as the server does, without its services; the image's build runs it.
 
-`python -m mlflow_sso.build_check` fails with one sentence where MLflow or the plugin is not what a patch was written for, where
-upstream does by itself what a patch is for, or where a patch states no expectation at all.
+`python -m mlflow_sso.build_check` fails with one sentence if upstream is not what a patch was written for, if
+upstream no longer needs a patch, or if a patch states no expectation.
 """
 
 import logging
@@ -10,16 +10,16 @@ import pathlib
 import sys
 import tempfile
 
-# Modules that replace nothing of upstream's, or wrap it by ASGI alone.
+# Modules that patch nothing upstream, or only wrap it with ASGI.
 WITHOUT_UPSTREAM = {
     "__init__", "access_admin", "access_report", "app", "authorization", "body_limits", "break_glass", "build_check", "database_indexes", "loop_heartbeat", "origin_check",
     "outgoing", "outgoing_targets", "process_limits", "request_bounds", "upstream_guard",
 }  # fmt: skip
-# Modules whose guard is an error of their own.
+# Modules that check upstream with an exception of their own.
 OWN_GUARD = {"disabled_features", "otlp_ingest", "provider_hosts"}
 
 
-# Hosts that are named and not called.
+# Host names for the settings; none is called.
 OUTGOING = {
     "MLFLOW_SSO_GATEWAY_PROVIDERS": "openai", "MLFLOW_SSO_GATEWAY_HOSTS": "api.openai.com", "MLFLOW_SSO_WEBHOOK_HOSTS": "hooks.example.com",
     "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY": "bm90IGEgc2VjcmV0OiBvZiB0aGUgYnVpbGQgYWxvbmU=",
@@ -27,7 +27,7 @@ OUTGOING = {
 
 
 def variables(folder):
-    """The settings without which the application does not start; none of these addresses is used."""
+    """Settings without which the application does not start; none of these addresses is used."""
     return {
         "MLFLOW_WORKERS": "1", "MLFLOW_BACKEND_STORE_URI": f"sqlite:///{folder}/mlflow.db", "OIDC_USERS_DB_URI": f"sqlite:///{folder}/auth.db",
         "OIDC_DISCOVERY_URL": "http://127.0.0.1:9/", "OIDC_ISSUER": "http://127.0.0.1:9", "OIDC_AUDIENCE": "mlflow", "OIDC_CLIENT_ID": "mlflow",
@@ -37,16 +37,17 @@ def variables(folder):
 
 
 def patches():
-    """The modules of this package that change upstream."""
+    """The modules of this package that patch upstream."""
     modules = {file.stem for file in pathlib.Path(__file__).parent.glob("*.py")}
     return modules - WITHOUT_UPSTREAM - OWN_GUARD
 
 
 def check():
-    """Applies all patches; returns how many expectations were stated by how many modules."""
+    """Applies all patches; returns the number of expectations and of the modules that state them.
+    """
     from mlflow_sso import disabled_features
 
-    # What a setting turns on is checked too.
+    # Check optional features, too.
     os.environ.update(disabled_features.WANTED | disabled_features.GATEWAY_ON | OUTGOING)
     from mlflow_sso import app, upstream_guard
 
@@ -57,7 +58,7 @@ def check():
 
 
 def main():
-    """Prints one line, and ends with 1 where a patch does not fit."""
+    """Prints one line, and exits with 1 if a patch does not fit."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ.update(variables(folder))
         logging.disable(logging.CRITICAL)

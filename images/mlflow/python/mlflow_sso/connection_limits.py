@@ -1,8 +1,9 @@
-"""What uvicorn is taught about connections: heads arrive in time, and no query is logged.
+"""Configures uvicorn's connections: request heads must arrive in time, and the access log omits
+queries.
 
-Uvicorn gives an idle connection an end after an answer, but waits for ever for the rest of a
-head, before the first request and after any. Its access log writes the whole target, and
-Keycloak sends a browser back with a code in the query.
+Uvicorn limits how long a connection may idle after a response, but not how long it waits for the
+rest of a head. Its access log contains the whole target, and Keycloak redirects a browser back
+with a code in the query.
 """
 
 import logging
@@ -11,13 +12,13 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from mlflow_sso import upstream_guard
 
-# Seconds in which the head of a request has to be there, from the connection's begin or the
+# Seconds in which the head of a request must arrive, counted from the connection's start or the
 # head's first byte.
 HEAD = 20
 
 
 class WithoutQuery(logging.Filter):
-    """Takes the query off the target in a record of uvicorn's access log."""
+    """Removes the query from the target in a record of uvicorn's access log."""
 
     def filter(self, record):
         if isinstance(record.args, tuple) and len(record.args) == 5:
@@ -27,14 +28,14 @@ class WithoutQuery(logging.Filter):
 
 
 def log_no_query():
-    """Adds the filter, once, to the logger of this process."""
+    """Adds the filter to this process's logger, once."""
     logger = logging.getLogger("uvicorn.access")
     if not any(isinstance(filter, WithoutQuery) for filter in logger.filters):
         logger.addFilter(WithoutQuery())
 
 
 def _waits(protocol):
-    """Whether no request is being answered."""
+    """Whether no request is in progress."""
     return protocol.cycle is None or protocol.cycle.response_complete
 
 
@@ -45,7 +46,7 @@ def _watch(protocol, seconds):
 
 def _end(protocol, last, seconds):
     protocol.head_timer = None
-    # An idle connection after an answer has uvicorn's own, shorter end.
+    # Uvicorn has its own, shorter limit for an idle connection after a response.
     if protocol.transport.is_closing() or not _waits(protocol) or protocol.timeout_keep_alive_task is not None:
         return
     if protocol.cycle is last:
@@ -55,7 +56,7 @@ def _end(protocol, last, seconds):
 
 
 def limit_heads(protocol=H11Protocol, seconds=HEAD):
-    """Changes the protocol's class in place, or raises where it is not uvicorn's on h11."""
+    """Patches the protocol class in place; raises if it is not uvicorn's h11 protocol."""
     upstream_guard.has(protocol, "connection_made", "data_received")
     upstream_guard.takes(protocol.connection_made, "self", "transport")
     upstream_guard.takes(protocol.data_received, "self", "data")

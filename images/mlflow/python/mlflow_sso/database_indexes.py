@@ -1,8 +1,9 @@
-"""Adds indexes to MLflow's tables that its searches need and its migrations do not make.
+"""Adds indexes to MLflow's tables that its searches need and its migrations do not create.
 
-MLflow finds the runs of an experiment by reading all runs of the server: 0.7 s for a list of 200 among a million, 0.4 ms with the
-index. They are made once, beside the work of users, by one server process after its start: MLflow has migrated its tables by then,
-and its migrations leave other indexes alone. Values of params and tags have up to 8000 characters, for which Postgres has no index.
+MLflow finds the runs of an experiment by reading all runs of the server: 0.7 s for a list of 200 among a
+million, 0.4 ms with the index. One server process creates the indexes once, concurrently, after its start:
+MLflow has migrated its tables by then, and its migrations do not touch other indexes. Values of params and
+tags have up to 8000 characters, more than a Postgres index allows.
 """
 
 import os
@@ -13,9 +14,9 @@ from mlflow_oidc_auth.logger import get_logger
 
 logger = get_logger()
 
-# Name, table and columns. Names begin with this project's, so that none is MLflow's.
+# Name, table and columns. The prefix of the names keeps them apart from MLflow's.
 INDEXES = (("mlflow_sso_runs_experiment", "runs", "experiment_id, lifecycle_stage"),)
-# Of this module alone: one process makes them.
+# An advisory lock of this module: only one process creates indexes.
 LOCK = 5_917_312_774_401
 WITHOUT_LIMIT = "-c statement_timeout=0"
 
@@ -23,7 +24,8 @@ INVALID = "SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(%s) AND NOT ind
 
 
 def create(uri):
-    """Makes those that are not there, and returns their names. One whose making was cut off is made again."""
+    """Creates the missing indexes and returns their names. Recreates an index whose creation was interrupted.
+    """
     made = []
     with psycopg.connect(uri, autocommit=True, options=WITHOUT_LIMIT) as connection:
         if not connection.execute("SELECT pg_try_advisory_lock(%s)", (LOCK,)).fetchone()[0]:
@@ -38,11 +40,11 @@ def create(uri):
 
 
 def create_in_background(environment=os.environ):
-    """Begins that in a thread, for Postgres; the server works without it."""
+    """Starts that in a thread, on Postgres only; the server does not depend on it."""
     uri = environment["MLFLOW_BACKEND_STORE_URI"]
     if not uri.startswith("postgresql"):
         return None
-    # SQLAlchemy's addresses may name a driver.
+    # SQLAlchemy's URLs may name a driver.
     scheme, _, rest = uri.partition("://")
     thread = threading.Thread(target=_logged, args=(f"{scheme.partition('+')[0]}://{rest}",), name="indexes", daemon=True)
     thread.start()
@@ -53,7 +55,7 @@ def _logged(uri):
     try:
         made = create(uri)
     except psycopg.Error as error:
-        # Its text names neither a password nor a statement's values.
+        # Its text contains neither a password nor a statement's values.
         logger.warning("Indexes of MLflow's tables were not made; the next start tries again: %s", type(error).__name__)
         return
     if made:

@@ -1,16 +1,17 @@
-"""Features of MLflow 3.17.2 that are off say so, and nothing runs.
+"""Disables features of MLflow 3.17.2 with a clear response, so that none of their code runs.
 
-- The AI gateway, on by default in MLflow: a member's credentials make the server call addresses of
-  that member's choice, and the call to Google's blocks everything else in the process for minutes.
-  Setting mlflow.gateway turns it on within bounds (ai_gateway.py), without guardrails and raw proxy.
-- Webhooks, MLflow's and those of mlflow-oidc-auth 11.0.2: the server calls addresses from inside
-  the private networks, and every process keeps the secrets under a random key of its own. Setting
-  mlflow.webhooks turns them on within bounds (webhook_delivery.py).
-- Jobs (judges, evaluations, prompt optimization): see job_refusals. What only lists jobs answers as
-  ever: there are none.
-- The assistant runs commands on the server.
+- The AI gateway, which MLflow enables by default: a member's credentials make the server call
+  addresses of that member's choice, and the call to Google's provider blocks the whole process for
+  minutes. Setting mlflow.gateway enables it within bounds (ai_gateway.py), without guardrails and
+  raw proxy.
+- Webhooks, MLflow's and those of mlflow-oidc-auth 11.0.2: the server calls addresses from inside the
+  private networks, and every process encrypts the secrets with a random key of its own. Setting
+  mlflow.webhooks enables them within bounds (webhook_delivery.py).
+- Jobs (judges, evaluations, prompt optimization): see job_refusals. Endpoints that only list jobs
+  return an empty list.
+- The assistant, which runs commands on the server.
 
-Whoever asks has been authenticated before: an anonymous client gets 401, as everywhere.
+Callers are authenticated first: an anonymous client gets 401, as everywhere.
 """
 
 import os
@@ -23,7 +24,7 @@ from starlette.routing import BaseRoute, Match, get_route_path
 from mlflow_sso import ai_gateway, job_refusals, webhook_delivery
 
 _API = job_refusals.API
-# The answer, methods (None: all), paths.
+# Response, methods (None: all), paths.
 GATEWAY = ("The AI gateway is switched off on this server.", None, rf"(?:{_API}/mlflow/gateway|/gateway)(?:/.*)?")
 WEBHOOKS = ("Webhooks are switched off on this server.", None, rf"(?:{_API}/mlflow/webhooks|/oidc/webhook)(?:/.*)?")
 ALWAYS = (
@@ -32,10 +33,10 @@ ALWAYS = (
     ("The assistant is switched off on this server.", None, rf"{_API}/mlflow/assistant(?:/.*)?"),
     *job_refusals.ROUTES,
 )
-# What changes something of the gateway.
+# Requests that change something in the gateway.
 GATEWAY_API = re.compile(rf"{_API}/mlflow/gateway/.*")
-# What MLflow has to be set to so that its own code and pages know the same, and so that it fetches
-# nothing: the default of MLFLOW_MODEL_CATALOG_URI is asked for each provider that a span names.
+# MLflow's settings for the same, so that its own code and pages agree and it fetches nothing: it
+# would request the default MLFLOW_MODEL_CATALOG_URI for each provider that a span names.
 WANTED = {
     "MLFLOW_ENABLE_AI_GATEWAY": "false",
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
@@ -44,7 +45,7 @@ WANTED = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
 GATEWAY_ON = {"MLFLOW_ENABLE_AI_GATEWAY": "true", "OIDC_GEN_AI_GATEWAY_ENABLED": "true"}
-# An address that members could make the server call.
+# Settings with addresses that members could make the server call.
 UNWANTED = "MLFLOW_DEPLOYMENTS_TARGET"
 
 
@@ -57,14 +58,14 @@ def webhooks_are_on(variables=os.environ):
 
 
 class Closed(BaseRoute):
-    """A first route for all that is closed."""
+    """A route for all disabled paths that precedes all others."""
 
     def __init__(self, features=(GATEWAY, WEBHOOKS, *ALWAYS)):
         self._features = [(answer, methods, re.compile(paths)) for answer, methods, paths in features]
         self._any = re.compile("|".join(f"(?:{paths})" for _, _, paths in features))
 
     def matches(self, scope):
-        # One match for each request; a second one for those few.
+        # One match for each request, and a second one for the few that match.
         if scope["type"] == "http" and self._any.fullmatch(get_route_path(scope)) and self._feature(scope):
             return Match.FULL, {}
         return Match.NONE, {}
@@ -79,9 +80,10 @@ class Closed(BaseRoute):
 
 
 def close(routes, variables=os.environ, module=delivery):
-    """Opens what the settings turn on, and puts the route for all that is off before all others.
+    """Enables what the settings enable, and puts the route for everything disabled before all
+    others.
 
-    Webhooks that are stored while they are off are not called either.
+    Stored webhooks are not called while webhooks are disabled.
     """
     gateway, webhooks = gateway_is_on(variables), webhooks_are_on(variables)
     wanted = WANTED | (GATEWAY_ON if gateway else {})

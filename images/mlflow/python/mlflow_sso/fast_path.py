@@ -1,8 +1,7 @@
-"""Ways through the plugin that do the same in less time.
+"""Shortens the path of requests through the plugin.
 
-Each of them ends in the plugin's own decision, or in what that decision was a
-moment ago, never in another one. Where the plugin is not as expected here, it
-goes its own way and is slower.
+Each shortcut ends in the plugin's own decision, or in its decision of a moment ago, never in
+another one. If the plugin is not as expected, it runs unchanged and slower.
 """
 
 import functools
@@ -21,7 +20,7 @@ from starlette.routing import Match, Mount, get_route_path
 from mlflow_sso import upstream_guard
 from mlflow_sso.auth_unavailable import AuthUnavailableMiddleware
 
-# Seconds for which an account that may log in is not looked up again.
+# Seconds for which an account that may log in is cached.
 ACCOUNT_SECONDS = 2
 ACCOUNTS = RUNS = 10_000
 
@@ -29,8 +28,8 @@ _HANDED_ON = object()
 
 
 class _Direct:
-    """Runs a dispatch() that hands the answer on as it comes, without the task and the
-    queue that BaseHTTPMiddleware puts around every one."""
+    """Runs a dispatch() that streams the response, without the task and the queue that
+    BaseHTTPMiddleware adds to every one."""
 
     async def __call__(self, scope, receive, send):
         if scope["type"] != "http":
@@ -55,11 +54,10 @@ class _Workspace(_Direct, WorkspaceContextMiddleware):
 
 
 class _Auth(_Direct, AuthUnavailableMiddleware):
-    """Remembers for two seconds that an account exists and is active.
+    """Caches for two seconds that an account exists and is active.
 
-    The plugin looks that up in the database for every request, and everything else
-    in the process waits for it. An administrator is looked up every time, and so
-    is everybody who was refused.
+    The plugin looks that up in the database for every request, and blocks the whole process
+    meanwhile. Administrators and refused users are looked up every time.
     """
 
     def __init__(self, *arguments, **options):
@@ -81,7 +79,7 @@ class _Auth(_Direct, AuthUnavailableMiddleware):
 
 
 class _Permission(BaseHTTPMiddleware):
-    """Direct where no validator is concerned: only those read answers."""
+    """Direct for paths without a validator: only validators read responses."""
 
     async def __call__(self, scope, receive, send):
         if scope["type"] == "http" and permission._find_fastapi_validator(permission.routed_path(scope)) is None:
@@ -90,12 +88,12 @@ class _Permission(BaseHTTPMiddleware):
             await super().__call__(scope, receive, send)
 
 
-# The plugin's modules of middleware, and how often each hands a request on.
+# The plugin's middleware modules, and how often each calls the next application.
 HANDED_ON = {auth_middleware: 2, proxy_headers_middleware: 2, workspace_middleware: 2, permission: 3}
 
 
 def expect(application):
-    """Raises unless the plugin's middleware hands requests on as this module does it."""
+    """Raises unless the plugin's middleware calls the next application as this module does."""
     upstream_guard.needed(
         "fast_path", not upstream_guard.refers(BaseHTTPMiddleware.__call__, "create_task_group"), "BaseHTTPMiddleware hands on answers without a task of its own"
     )
@@ -112,7 +110,7 @@ def expect(application):
 
 
 def flatten_middleware(middleware):
-    """The plugin's middleware, direct where nothing is done to answers."""
+    """The plugin's middleware, with direct calls where it does not modify responses."""
     return [Middleware(_direct(m), *m.args, **m.kwargs) for m in middleware]
 
 
@@ -125,8 +123,8 @@ def _direct(m):
 
 
 class FirstRoute(Mount):
-    """A first route for what the routes would lead to Flask after all: they are many,
-    and Flask's mount is the last. It knows paths without variables only."""
+    """A route for paths that reach Flask in the end: the other routes are many, and Flask's mount is
+    the last. It matches paths without variables only."""
 
     def __init__(self, mount, others):
         super().__init__(mount.path, app=mount.app, name=mount.name)
@@ -139,15 +137,15 @@ class FirstRoute(Mount):
             return Match.NONE, {}
         key = (scope["method"], path)
         if key not in self._leads_here:
-            # No other route takes it, not even with another method.
+            # No other route matches it, not even with another method.
             self._leads_here[key] = all(route.matches(scope)[0] is Match.NONE for route in self._others)
         return super().matches(scope) if self._leads_here[key] else (Match.NONE, {})
 
 
 def cache_run_experiments():
-    """Runs never move to another experiment, so it is asked once where one belongs.
+    """Caches a run's experiment, which never changes.
 
-    Not with workspaces: there the answer depends on the request's.
+    Not with workspaces, where the result depends on the request's workspace.
     """
     if not config.MLFLOW_ENABLE_WORKSPACES:
         run_validators.get_run_experiment_id = functools.lru_cache(RUNS)(run_validators.get_run_experiment_id)

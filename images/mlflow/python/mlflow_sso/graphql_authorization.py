@@ -1,18 +1,17 @@
-"""Decides what a member may ask of MLflow's GraphQL endpoint.
+"""Authorizes every field of MLflow's GraphQL endpoint for members.
 
-Upstream's fault (mlflow-oidc-auth 11.0.2, graphql/middleware.py, with MLflow 3.17.2): for a field
-that takes a list of experiment IDs the plugin removes those that the caller may not read, and
-writes what is left with `input["experiment_ids"] = …`. Graphene's input object is a dict with
-attributes, and MLflow's resolvers read the attributes, which still hold the whole list. One
-readable ID therefore opens every experiment. For model versions it looks for a name inside the
-filter's text: the first name of an IN list, or the inside of a quoted string, opens all others.
+Upstream defect (mlflow-oidc-auth 11.0.2, graphql/middleware.py, with MLflow 3.17.2): for a field that takes a
+list of experiment IDs the plugin removes those that the caller may not read, and stores the rest with
+`input["experiment_ids"] = …`. Graphene's input object is a dict with attributes, and MLflow's resolvers read
+the attributes, which still hold the whole list. One readable ID therefore opens every experiment. For model
+versions it searches the filter's text for a name: the first name of an IN list, or the inside of a quoted
+string, opens all others.
 
-Here a field is known or it is refused. For a known field every ID in its input, as attribute and
-as item, has to be readable; otherwise the answer is what MLflow's pages show as an error: `apiError` with
-PERMISSION_DENIED where the field has one, and else an error and null, which leaves a page blank. Model
-versions are filtered by the model that each belongs to, as REST does. A field with arguments, an input field,
-or a resolver of its own that a new MLflow adds is refused to everybody but administrators until
-it is added here.
+Here unknown fields are refused. For a known field the caller must be able to read every ID in its input, as
+attribute and as item; otherwise the response is an error that MLflow's pages show: `apiError` with
+PERMISSION_DENIED if the field has one, and otherwise an error and null, which leaves a page blank. Model
+versions are filtered by their model, as REST does. A field with arguments, an input field, or a resolver that
+a new MLflow version adds is refused to everyone but administrators until it is added here.
 """
 
 from graphql import GraphQLError, GraphQLInputObjectType, GraphQLObjectType, get_named_type
@@ -31,7 +30,7 @@ _SEARCH_RUNS = {
     "experiment_ids": EXPERIMENT, "filter": FREE, "run_view_type": FREE, "max_results": FREE, "order_by": FREE, "page_token": FREE,
 }  # fmt: skip
 _SEARCH_VERSIONS = {"filter": FREE, "max_results": FREE, "order_by": FREE, "page_token": FREE}
-# What each field takes. A field whose input names no ID at all is refused, unless it is named in FREE_FIELDS.
+# What each field takes. A field whose input names no ID is refused, unless it is in FREE_FIELDS.
 KNOWN = {
     ("Query", "mlflowGetExperiment"): {"experiment_id": EXPERIMENT},
     ("Query", "mlflowGetRun"): {"run_id": RUN, "run_uuid": RUN},
@@ -44,7 +43,7 @@ KNOWN = {
     ("Mutation", "mlflowSearchDatasets"): {"experiment_ids": EXPERIMENT},
     ("Query", "mlflowSearchModelVersions"): _SEARCH_VERSIONS,
 }  # fmt: skip
-# Fields that echo their input, or compute something of what was checked above them.
+# Fields that echo their input, or compute something from objects that are already authorized.
 FREE_FIELDS = {
     ("Query", "test"), ("Mutation", "testMutation"), ("MlflowRunExtension", "experiment"), ("MlflowMetricExtension", "value"),
 }  # fmt: skip
@@ -58,7 +57,7 @@ class Unreadable(Exception):
 
 
 class Authorization(plugin.GraphQLAuthorizationMiddleware):
-    """One request's decisions; graphene calls `resolve` for every field of it."""
+    """The decisions of one request; graphene calls `resolve` for each of its fields."""
 
     def __init__(self, unknown):
         super().__init__()
@@ -74,7 +73,7 @@ class Authorization(plugin.GraphQLAuthorizationMiddleware):
             return next_(root, info, **arguments)
         try:
             self._check(place, arguments, caller.username)
-        except Exception as refused:  # also what cannot be looked up: nothing is shown in doubt
+        except Exception as refused:  # also if the lookup fails: deny when in doubt
             logger.debug("GraphQL: %s.%s is refused to %s: %s", *place, caller.username, refused)
             if place not in self._unknown and (answer := _api_error(place, info.return_type, arguments)) is not None:
                 return answer
@@ -115,7 +114,7 @@ class Authorization(plugin.GraphQLAuthorizationMiddleware):
 
 
 def _api_error(place, type_, arguments):
-    """The answer that says that something may not be read, where the field's type can say it. It names what was asked for alone."""
+    """The PERMISSION_DENIED response, if the field's type has one. It repeats only what the request names."""
     graphene = getattr(get_named_type(type_), "graphene_type", None)
     if graphene is None or "apiError" not in graphene._meta.fields:
         return None
@@ -135,7 +134,7 @@ def _fields(given):
 
 
 def _ids(kind, value):
-    """The IDs in a value: itself, or what a list holds."""
+    """The IDs in a value: the value itself, or the items of a list."""
     if kind is FREE or value is None:
         return
     for one in value if isinstance(value, (list, tuple)) else [value]:
@@ -143,7 +142,7 @@ def _ids(kind, value):
 
 
 def unknown_fields(schema):
-    """Fields that take something, or resolve something of their own, and that nobody has checked."""
+    """Fields with arguments or a resolver that this module does not know."""
     found = set()
     for name, kind in schema.graphql_schema.type_map.items():
         if not isinstance(kind, GraphQLObjectType) or name.startswith("__"):
@@ -159,7 +158,7 @@ def unknown_fields(schema):
 
 
 def _as_known(field, kinds):
-    """Whether a field takes one input object with no other fields than those that are known, and none below them."""
+    """Whether a field takes one input object that has only known, flat fields."""
     if set(field.args) != {"input"}:
         return False
     given = get_named_type(field.args["input"].type)
@@ -169,14 +168,15 @@ def _as_known(field, kinds):
 
 
 def _resolves(kind, field_name, field):
-    """Whether a field has a resolver of its own, and does not just read what its parent holds."""
+    """Whether a field has a resolver of its own, and does not just read an attribute of its parent.
+    """
     graphene = getattr(kind, "graphene_type", None)
     snake = "".join("_" + letter.lower() if letter.isupper() else letter for letter in field_name)
     return graphene is None or any(hasattr(graphene, f"resolve_{name}") for name in (snake, field_name))
 
 
 def authorize():
-    """Puts this in the place of the plugin's decision."""
+    """Replaces the plugin's decision."""
     from mlflow.server.graphql.graphql_schema_extensions import schema
 
     upstream_guard.uses(handlers._graphql, "_get_graphql_auth_middleware", "middleware", "schema")

@@ -1,9 +1,9 @@
-"""What needs MLflow's job runner is refused before anything is made, with the reason and what works instead.
+"""Refuses what needs MLflow's job runner before anything is created, with the reason and an alternative.
 
-The runner of MLflow 3.17.2 calls the server back without the credentials of the user who started a job, so that nothing it
-starts works behind a login, and takes 1.4 GiB. It is off (disabled_features). MLflow's own answers to that are a 500 that asks
-the user to set a variable of the server, after a run has been made; and for a scorer that is started, a 200, although nothing
-ever judges.
+The runner of MLflow 3.17.2 calls the server back without the credentials of the user who started a job, so
+nothing that it starts works behind a login, and it takes 1.4 GiB. It is disabled (disabled_features).
+MLflow's own responses without it are a 500 that asks the user to set a variable of the server, after a run
+has been created; and for starting a scorer a 200, although nothing ever runs it.
 """
 
 import mlflow.server.jobs
@@ -14,9 +14,9 @@ from mlflow.server import handlers, job_api
 from mlflow_sso import upstream_guard
 
 REASON = "MLflow's job runner is off on this server, because it works without its users' permissions."
-# How the paths of MLflow's API begin.
+# Prefixes of MLflow's API paths.
 API = r"/(?:ajax-)?api/[23]\.0"
-# What a route would do, and what works in its place; methods; paths.
+# What a route would do, and what works instead; methods; paths.
 _REFUSED = (
     ("A judge does not run on this server", "Run it in a client: mlflow.genai.evaluate(data=traces, scorers=[judge]).", {"POST"}, rf"{API}/mlflow/scorer/invoke"),
     ("An evaluation does not run on this server", "Run it in a client: mlflow.genai.evaluate(data=traces, scorers=[…]).", {"POST"}, rf"{API}/mlflow/genai/evaluate/invoke"),
@@ -30,23 +30,25 @@ _REFUSED = (
     ("A prompt is not optimized on this server", "Run it in a client: mlflow.genai.optimize_prompts().", {"POST"}, rf"{API}/mlflow/prompt-optimization/jobs(?:/[^/]+/cancel)?"),
     ("A job does not run on this server", "Run its work in a client.", {"POST", "PUT", "PATCH", "DELETE"}, rf"{API}/(?:mlflow/)?jobs/?(?:cancel/[^/]+)?"),
 )
-# The same as disabled_features takes it: the whole text of the answer, methods, paths.
+# The same in the form of disabled_features: full text of the response, methods, paths.
 ROUTES = tuple((f"{what}: {REASON} {instead}", methods, paths) for what, instead, methods, paths in _REFUSED)
 _ANY = f"A job does not run on this server: {REASON}"
 
 
 def refuse_jobs():
-    """Refuses a job on every other way to the runner, too: the routes above are known by their paths."""
+    """Refuses jobs at the runner itself, too: the routes above cover known paths only."""
     if mlflow.server.jobs.submit_job is not _refuse:
         expect()
         mlflow.server.jobs.submit_job = _refuse
 
 
 def expect(jobs=mlflow.server.jobs):
-    """Raises unless MLflow's routes reach the runner as they did, and it does not refuse by itself."""
+    """Raises unless MLflow's routes reach the runner as expected, and the runner does not refuse by
+    itself."""
     upstream_guard.takes(jobs.submit_job, "function", "params", "timeout", "extra_envs", "creator")
     upstream_guard.uses(jobs.submit_job, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION")
-    # A new one is a new route, or one that starts jobs now: see whether ROUTES has it.
+    # A new caller is a new route, or a route that starts jobs now: check whether ROUTES covers
+    # it.
     upstream_guard.count(handlers, "import submit_job", 4)
     upstream_guard.count(job_api, "import submit_job", 1)
     upstream_guard.count(handlers, ".upsert_online_scoring_config(", 1)

@@ -1,13 +1,12 @@
-"""The issuer's keys, which outlive its absence.
+"""Caches the issuer's signing keys (JWKS), so that tokens stay valid while Keycloak is down.
 
-The plugin forgets them after five minutes, and asks for them in the middle of a
-request, while everything else in the process waits. Without Keycloak that ends every
-token that Keycloak has issued, however long it is valid. Here keys that are old are
-asked for beside the request. It waits for them a moment, if the issuer has answered the
-last time, and goes by those that are known where they do not come. A token is worth no more than before: its end is in itself.
+The plugin drops the keys after five minutes, and fetches them in the middle of a request, which blocks the
+whole process. While Keycloak is down, that makes every token invalid, whatever its lifetime. Here stale keys
+are refreshed in the background. A request waits for the refresh briefly, if the issuer answered the last
+time, and otherwise uses the cached keys. This does not extend a token: its own expiry still applies.
 
-The plugin also refuses tokens of a key that the issuer has had for less than those five minutes. Here an unknown key is looked
-up at once, as the plugin does after a wrong signature, and at most once a second.
+The plugin also refuses tokens whose key is newer than its cache. Here an unknown key triggers an immediate
+refresh, as a wrong signature does in the plugin, at most once a second.
 """
 
 import functools
@@ -20,40 +19,40 @@ from mlflow_oidc_auth.logger import get_logger
 
 from mlflow_sso import upstream_guard
 
-# Seconds between two questions to an issuer that has not answered.
+# Seconds between two requests to an issuer that has not answered.
 AGAIN = 5
-# The same for one that has: keys that were rotated in between are known that much later.
+# The same for one that has: the longest delay until a key that was just rotated is known.
 ANSWERED = 1
-# Seconds for which a request waits for new keys, and everything else in the process with it.
+# Seconds that a request, and with it the whole process, waits for new keys.
 WAIT = 1
-# Seconds for which keys are believed that nobody has confirmed: more than any token lives.
+# Seconds for which unconfirmed keys are used: longer than any token lives.
 BELIEVED = 86_400
 
 logger = get_logger()
 
 
 class Keys:
-    """The plugin's way to the keys of an issuer, with a memory."""
+    """Caches the keys of each issuer."""
 
     def __init__(self, load, fresh, again=AGAIN, believed=BELIEVED, wait=WAIT):
-        """load is the plugin's; fresh says for how many seconds keys are not asked for again."""
+        """load is the plugin's loader; fresh is the number of seconds before a refresh."""
         self._load, self._fresh, self._again, self._believed, self._wait = load, fresh, again, believed, wait
         self._lock = threading.Lock()
-        self._known = {}  # what they are kept by to (when they were read, keys)
-        self._silent = set()  # the same, where the last question had no answer
+        self._known = {}  # by issuer: (when they were read, keys)
+        self._silent = set()  # the same, after a failed refresh
         self._warmed = 0
-        self._asked = {}  # the same to when they were last asked for in vain, or are being asked for
+        self._asked = {}  # by issuer: when a refresh last failed, or began
 
     def __call__(self, url, *, cache_key, force_refresh=False, **how):
         now = time.monotonic()
         read, _ = self._known.get(cache_key, (None, None))
         if read is None or now - read > self._believed:
-            # Nothing to go by. Who comes while the issuer is away does not wait for it each time.
+            # There are no cached keys. Do not make each request wait while the issuer is down.
             if now < self._asked.get(cache_key, 0):
                 raise ValueError("the issuer's keys are not known, and it has not answered a moment ago")
             return self._ask(url, cache_key, how)
-        # The plugin asks again for a key that it does not know, and after a wrong signature. Every client can send either, so keys
-        # are not forgotten for it, and an issuer that is slow is not waited for twice.
+        # The plugin reloads keys for an unknown key ID and after a wrong signature. Any client can cause
+        # both, so keep the cached keys, and wait for a slow issuer only once.
         if force_refresh or now - read > self._fresh():
             asking = self._ask_beside(url, cache_key, how, now)
             if asking and cache_key not in self._silent:
@@ -64,11 +63,12 @@ class Keys:
 
     @property
     def known(self):
-        """Whether there are any to go by."""
+        """Whether usable keys are cached."""
         return bool(self._known)
 
     def warm(self, read):
-        """Has keys read beside the requests where there are none: whoever starts while the issuer is there has them when it is not."""
+        """Loads missing keys in the background, so that a server that starts while the issuer is up has them
+        when it is down."""
         now = time.monotonic()
         with self._lock:
             if self._known or now < self._warmed:
@@ -88,7 +88,7 @@ class Keys:
     def _quietly(self, read):
         try:
             read()
-        except Exception as error:  # whatever it is, what is known is as good as before
+        except Exception as error:  # any failure: the cached keys are as good as before
             logger.warning("The issuer's keys could not be read (%s): those of before are used, if there are any", type(error).__name__)
 
     def _ask(self, url, cache_key, how):
@@ -110,12 +110,12 @@ class Keys:
 MEMORY = Keys(auth._load_jwks, lambda: config.OIDC_JWKS_CACHE_TTL_SECONDS)
 
 
-# Parameters of the plugin's function that reads keys.
+# The parameters of the plugin's function that loads keys.
 PARAMETERS = ("url", "cache", "lock", "cache_key", "force_refresh", "label", "direct", "verify", "auth_token")
 
 
 def expect(module=auth):
-    """Raises unless the plugin reads keys in one place, and forgets them while the issuer is down."""
+    """Raises unless the plugin loads keys in one place, and drops them while the issuer is down."""
     upstream_guard.takes(module._load_jwks, *PARAMETERS)
     upstream_guard.count(module, "return _load_jwks(", 3)
     upstream_guard.takes(module._get_provider_jwks, "provider", "force_refresh")
@@ -127,7 +127,7 @@ def expect(module=auth):
 
 
 def keeps(module):
-    """Whether the plugin's function returns the known keys where the issuer does not answer."""
+    """Whether the plugin's function already returns cached keys while the issuer is down."""
 
     class Silent:
         @staticmethod
@@ -146,7 +146,7 @@ def keeps(module):
 
 
 def looked_up(select):
-    """The plugin's choice of a key, which makes it read the keys again where the token names one that it does not know."""
+    """The plugin's choice of a key, which reloads the keys for an unknown key ID."""
 
     @functools.wraps(select)
     def selected(jwks, header):
@@ -159,12 +159,12 @@ def looked_up(select):
 
 
 def install_jwks_cache():
-    """Makes the plugin go this way."""
+    """Replaces the plugin's loader by this cache."""
     expect()
     auth._load_jwks = MEMORY
     auth._select_jwk = looked_up(auth._select_jwk)
 
 
 def warm():
-    """Has the memory filled that the plugin's requests go by."""
+    """Fills the cache that the plugin's requests use."""
     MEMORY.warm(lambda: [auth._get_provider_jwks(provider) for provider in config.AUTH_PROVIDERS.providers])

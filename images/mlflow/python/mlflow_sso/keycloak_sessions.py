@@ -1,8 +1,8 @@
-"""Records which Keycloak session each MLflow session came from.
+"""Records the Keycloak session of each MLflow session.
 
-The plugin keeps the ID token encrypted, so the identity sync, which has no key for it, could not
-know that a session was signed out in Keycloak. The session's ID alone is stored here; with it
-nobody can log in. Where it is missing, the sync compares times (identity_sync.live_logins).
+The plugin encrypts the ID token, and the identity sync lacks the key, so it could not detect that
+a session was signed out in Keycloak. Only the session's ID is stored here, which is useless for a
+login. If it is missing, the sync compares times (identity_sync.live_logins).
 """
 
 import base64
@@ -23,7 +23,7 @@ logger = get_logger()
 
 
 def keycloak_session(id_token):
-    """The ID of Keycloak's session in an ID token that was verified before; None without one."""
+    """The Keycloak session ID of an ID token that is already verified; None if it has none."""
     try:
         payload = id_token.split(".")[1]
         return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))).get("sid")
@@ -32,7 +32,7 @@ def keycloak_session(id_token):
 
 
 def record(session_id, sid):
-    """Stores the pair. The identity sync makes the table too; whichever program is first does."""
+    """Stores the pair. The identity sync creates the same table; either program may be first."""
     for table_exists in (False, True):
         try:
             with store.engine.begin() as connection:
@@ -46,7 +46,7 @@ def record(session_id, sid):
 
 
 def record_keycloak_sessions():
-    """Makes every login through Keycloak record it."""
+    """Records the session at every login through Keycloak."""
     upstream_guard.takes(auth._open_server_session, "username", "provider_id", "tokens")
     upstream_guard.uses(auth._complete_login, "_open_server_session")
     plugins_own = auth._open_server_session
@@ -56,7 +56,7 @@ def record_keycloak_sessions():
         if sid := keycloak_session(getattr(tokens, "id_token", None)):
             try:
                 record(session_id, sid)
-            except Exception as error:  # a login is worth more than this record, without which times are compared
+            except Exception as error:  # do not fail the login; the sync compares times instead
                 logger.warning("Could not record the Keycloak session of a login: %s", type(error).__name__)
         return session_id
 

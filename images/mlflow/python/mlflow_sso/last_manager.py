@@ -1,12 +1,12 @@
-"""Refuses to take the last MANAGE from a thing, unless an administrator does it.
+"""Refuses to remove the last MANAGE grant of an object, unless an administrator does it.
 
-With mlflow-oidc-auth 11.0.2 one click on the bin in one's own row removes one's own MANAGE, without a question. Nobody but an
-administrator can give it back, and the name stays taken.
+With mlflow-oidc-auth 11.0.2 one click on the bin in one's own row removes one's own MANAGE grant without
+confirmation. Only an administrator can restore it, and the name stays taken.
 
-The check is on the grants themselves, before one is written, so that it holds for every route that changes one: experiments,
-models, prompts, scorers, the gateway's and MCP servers; users and groups. Patterns are the administrators' alone, so they do
-not count. What MLflow does when a thing is deleted or renamed runs inside Flask and is not concerned; the programs of this
-package have no caller and are not either.
+The check is on the grants before a change is written, so it covers every route that changes one: experiments,
+models, prompts, scorers, the gateway and MCP servers; users and groups. Only administrators create patterns,
+so they do not count. It does not apply to the deletion or renaming of objects, which runs inside Flask, or to
+this package's programs, which have no caller.
 """
 
 from fastapi import HTTPException
@@ -25,14 +25,14 @@ STATUS = 409
 
 
 class LastManager(MlflowException):
-    """The change would leave no user who may share a thing."""
+    """The change would leave no user who can share the object."""
 
     def __init__(self, kind, name):
         super().__init__(f"This is the last MANAGE on {kind.replace('_', ' ')} {name}: without it no member could change or share it. Give MANAGE to another user first, or ask an administrator.")
 
 
 def protect_last_manager():
-    """Watches every grant of a user and of a group."""
+    """Checks every change of a user's or group's grant."""
     upstream_guard.same("the kinds of grants", {kind.name for kind in table_owning_kinds()}, {
         "experiment", "registered_model", "scorer", "gateway_endpoint", "gateway_model_definition", "gateway_secret", "mcp_server", "workspace",
     })  # fmt: skip
@@ -49,7 +49,7 @@ def protect_last_manager():
 
 
 def _translated(plugins_own):
-    """The plugin's answer to an error, which for this one has its sentence."""
+    """The plugin's response to an error, with this error's message."""
 
     def translate(*arguments):
         refused = next((one for one in arguments if isinstance(one, LastManager)), None)
@@ -81,17 +81,17 @@ def _check(kind, connection, grant):
 
 
 def _by_a_member():
-    """Whether a user who is no administrator changes grants by the plugin's routes."""
+    """Whether a non-administrator changes grants through the plugin's routes."""
     if has_request_context():
         return False
     try:
         return not get_auth_context().is_admin
-    except Exception:  # nobody asks: a program of ours
+    except Exception:  # no caller: one of this package's programs
         return False
 
 
 def _others(kind, connection, grant):
-    """Whether a user who is let in has MANAGE on the same thing by another grant, or by a group."""
+    """Whether an active user keeps MANAGE on the same object by another grant, or by a group."""
     users, groups = kind.user_model, kind.group_model
     by_user = select(users.id).join(SqlUser, SqlUser.id == users.user_id)
     by_group = select(groups.id).join(SqlUserGroup, SqlUserGroup.group_id == groups.group_id).join(SqlUser, SqlUser.id == SqlUserGroup.user_id)

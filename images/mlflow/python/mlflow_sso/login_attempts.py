@@ -1,14 +1,14 @@
-"""Keeps several logins of one browser apart, and starts a login again that cannot be completed.
+"""Keeps concurrent logins of one browser apart, and restarts a login that cannot be completed.
 
-mlflow-oidc-auth 11.0.2 with authlib 1.x keeps the secrets of the newest attempt only: the form of an
+mlflow-oidc-auth 11.0.2 with authlib 1.x keeps only the latest attempt's secrets: the form in an
 older tab ends at "Failed to process authentication response", after the browser's working session
-was revoked. An attempt that took more than 15 minutes ends at "Invalid state parameter", and so
-does the way back to a callback of before, although the browser is signed in.
+was revoked. An attempt of more than 15 minutes ends at "Invalid state parameter", and so does going
+back to an earlier callback, although the browser is signed in.
 
-Here the newest few attempts are kept. A session is revoked when its successor exists, not before.
-An answer of Keycloak's that belongs to no attempt of this browser is never exchanged: who is signed
-in goes on, everybody else starts again, which Keycloak answers without a form where the password
-was right. A browser that keeps no cookie gets an error after a few rounds.
+Here the latest few attempts are kept. A session is revoked only when its successor exists. A
+response from Keycloak that belongs to no attempt of this browser is never exchanged: a signed-in
+user continues, any other restarts the login, which Keycloak completes without a form if the password
+was right. A browser without cookies gets an error after a few rounds.
 """
 
 import datetime
@@ -23,14 +23,14 @@ from starlette.responses import RedirectResponse
 
 from mlflow_sso import upstream_guard
 
-# Attempts of one browser: five are 2 of the 4 KiB that a cookie may have.
+# Attempts of one browser: five take 2 of a cookie's 4 KiB.
 KEPT = 5
-# Rounds after which a login is given up. Tabs that start at once overwrite each other's cookie,
-# so one round may not be enough.
+# Restarts before a login fails. Tabs that start at once overwrite each other's cookie, so one
+# round may not be enough.
 ROUNDS = 3
-# The query of a login that starts again, and what marks its row; the plugin uses the column for SAML.
+# The query of a restarted login, and the mark in its row; the plugin uses that column for SAML.
 ROUND = "round"
-# Keycloak's answer where its form was open for too long, or another tab was faster.
+# Keycloak's response when its form expired, or another tab was faster.
 OVER = ("temporarily_unavailable", "authentication_expired")
 NO_COOKIE = "This browser keeps no cookies of MLflow"
 
@@ -38,12 +38,12 @@ logger = get_logger()
 
 
 async def _keep(self, session, state, data):
-    """Stores an attempt beside the newest others, without the address, which nobody reads again."""
+    """Stores an attempt next to the latest others, without the address, which is not used again."""
     self._clear_session_state(session)
     others = sorted((key for key in session if key.startswith(f"_state_{self.name}_")), key=lambda key: session[key]["exp"])
     for old in others[: max(0, len(others) - KEPT + 1)]:
         session.pop(old)
-    alone = {}  # authlib drops what else is in a session
+    alone = {}  # authlib drops other values in a session
     await _authlibs_own(self, alone, state, {name: value for name, value in data.items() if name != "url"})
     session.update(alone)
 
@@ -52,7 +52,7 @@ _authlibs_own = StarletteIntegration.set_state_data
 
 
 class Attempt:
-    """A row of auth_state, read without taking it."""
+    """Reads a row of auth_state without removing it."""
 
     def __init__(self, row):
         self.target, self.rounds = row.relay_state, int((row.binding_hash or "").removeprefix(ROUND) or 0)
@@ -71,13 +71,13 @@ def _count(state, rounds):
 
 
 def signed_in(session):
-    """Whether a session of the plugin's is alive."""
+    """Whether a plugin session is valid."""
     resolved = store.resolve_auth_session(session.get("session_id") or "")
     return resolved is not None and resolved.is_active
 
 
 async def begin(request, provider_id):
-    """The plugin's start of a login; one that starts again says so in its row."""
+    """The plugin's start of a login; marks a restarted one in its row."""
     answer = await _begin(request, provider_id)
     rounds = request.query_params.get(ROUND, "")
     if rounds in {str(n) for n in range(1, ROUNDS + 1)}:
@@ -86,7 +86,7 @@ async def begin(request, provider_id):
 
 
 async def complete(request, provider_id):
-    """The plugin's end of a login, where the answer belongs to an attempt of this browser."""
+    """The plugin's end of a login, if the response belongs to an attempt of this browser."""
     query, session = request.query_params, request.session
     over = (query.get("error"), query.get("error_description")) == OVER
     if query.get("error") and not over:
@@ -110,7 +110,8 @@ async def complete(request, provider_id):
 
 
 async def _finish(request, provider_id):
-    """The plugin's own way. The browser's session of before ends where the new one exists, and stays where it does not."""
+    """Runs the plugin's handler. Revokes the browser's previous session when the new one exists, and keeps it
+    otherwise."""
     session = request.session
     before = {key: session[key] for key in auth._LOGIN_SESSION_KEYS if key in session}
     old = before.get("session_id")
@@ -124,7 +125,7 @@ async def _finish(request, provider_id):
     if old:
         try:
             store.revoke_auth_session(old)
-        except Exception as error:  # the cookie does not name it any more, and it ends by itself
+        except Exception as error:  # the cookie no longer names it, and it expires by itself
             logger.warning("Could not revoke the previous session at a new login: %s", type(error).__name__)
     return answer
 
@@ -133,7 +134,7 @@ _begin, _complete = auth._begin_login, auth._complete_login
 
 
 def keep_attempts():
-    """Makes the plugin go this way."""
+    """Patches the plugin's login."""
     upstream_guard.takes(StarletteIntegration.set_state_data, "self", "session", "state", "data")
     upstream_guard.takes(auth._retire_previous_login, "session")
     upstream_guard.uses(auth._process_oidc_callback_fastapi, "_retire_previous_login", "consume_auth_state")

@@ -1,12 +1,12 @@
-"""Makes a login end at the page that was asked for.
+"""Returns a user to the requested page after the login.
 
-MLflow 3.17.2's pages are behind a `#`, which a browser does not send. mlflow-oidc-auth 11.0.2 remembers the path of a request
-that needs a login, so a link to a run or an experiment ends at MLflow's home page. A person who navigates to it therefore gets
-a page of a few bytes that goes on to the login with the whole address. Only a path of this server is ever kept
-(the plugin's _sanitize_next).
+MLflow 3.17.2's pages are behind a `#`, which a browser does not send. mlflow-oidc-auth 11.0.2 stores only the
+path of a request that needs a login, so a link to a run or an experiment ends at MLflow's home page. Such a
+navigation therefore gets a page of a few bytes that continues to the login with the full address. Only a path
+of this server is ever stored (the plugin's _sanitize_next).
 
-The plugin's own pages (Permissions, tokens) are served to everybody and show a button for the login first, which forgets the
-page. Who navigates to one without a session goes to the login directly.
+The plugin's own pages (Permissions, tokens) are public and first show a login button, which loses the page. A
+navigation to one without a session goes to the login directly.
 """
 
 import base64
@@ -21,7 +21,7 @@ from starlette.routing import Match, Route, get_route_path
 from mlflow_sso import browser_pages, login_attempts, upstream_guard
 
 HOME, PLUGINS_PAGES = "/", "/oidc/ui"
-# The address is read in the browser and checked by the server.
+# The browser reads the address and the server validates it.
 SCRIPT = 'location.replace("login?next="+encodeURIComponent(location.pathname+location.search+location.hash))'
 _DIGEST = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
 HEADERS = {**browser_pages.HEADERS, "content-security-policy": f"default-src 'none'; script-src 'sha256-{_DIGEST}'; base-uri 'none'; frame-ancestors 'none'"}
@@ -41,7 +41,7 @@ def _handle_auth_redirect(plugins_own):
 
 
 class SignedOut(Route):
-    """The plugin's pages, but for its page for logins, where a person without a session navigates to one."""
+    """Matches navigation to the plugin's pages, except for its login page, without a session."""
 
     def matches(self, scope):
         if scope["type"] != "http" or not (path := get_route_path(scope)).startswith(PLUGINS_PAGES) or not browser_pages.navigates(scope):
@@ -52,14 +52,14 @@ class SignedOut(Route):
 
 
 async def to_login(request):
-    """To the login, and from there back."""
+    """Redirects to the login, and from there back."""
     target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     root = request.scope.get("root_path", "")
     return RedirectResponse(f"{root}{auth.LOGIN}?next={quote(target, safe='')}", 302, {"cache-control": "no-store"})
 
 
 def keep_address(application):
-    """Puts both before the plugin's own."""
+    """Installs both before the plugin's own."""
     upstream_guard.takes(AuthMiddleware._handle_auth_redirect, "self", "request")
     upstream_guard.uses(AuthMiddleware._deny, "_handle_auth_redirect", "_is_document_request")
     upstream_guard.uses(auth._begin_login if auth._begin_login.__module__ == auth.__name__ else login_attempts._begin, "_sanitize_next")

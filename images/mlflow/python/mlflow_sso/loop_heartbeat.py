@@ -1,7 +1,7 @@
-"""A sign of life of each process's event loop, for the health check.
+"""Touches a file per event loop, for the health check.
 
-A connection that nobody accepts goes to another process of the same server, so a check from outside
-does not find the one whose loop is blocked. Each touches a file of its own.
+A connection that a blocked process does not accept goes to another process of the same server, so
+an external check cannot find the blocked one. Each process touches a file of its own.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ SECONDS = 2
 
 
 class Beat:
-    """An ASGI application whose loop shows that it runs, from start to end."""
+    """An ASGI application whose loop touches the file from startup to shutdown."""
 
     def __init__(self, application, folder=FOLDER, seconds=SECONDS):
         self._application, self._folder, self._seconds = application, folder, seconds
@@ -34,7 +34,7 @@ class Beat:
         file = self._folder / str(os.getpid())
         try:
             while True:
-                with contextlib.suppress(OSError):  # a full disk is not what this is about
+                with contextlib.suppress(OSError):  # a full disk is not what this check is for
                     file.touch()
                 await asyncio.sleep(self._seconds)
         finally:

@@ -1,13 +1,15 @@
-"""Lets READ on a registered model reach the files of its versions, and nothing else.
+"""Extends READ on a registered model to the files of its versions, and nothing else.
 
-Upstream's fault (mlflow-oidc-auth 11.0.2, validators/experiment.py): the artifact routes ask for a
-right on the experiment in the path. Who may read a registered model and not the experiment that its
-versions come from gets the version's location, and 403 from `mlflow.pyfunc.load_model("models:/churn/1")`
-for every file of it; `/model-versions/get-artifact` hands out the same files for the same right.
+Upstream defect (mlflow-oidc-auth 11.0.2, validators/experiment.py): the artifact routes require a
+permission on the experiment in the path. A user who may read a registered model, but not the experiment
+of its versions, gets the version's location, and then 403 from
+`mlflow.pyfunc.load_model("models:/churn/1")` for every file; `/model-versions/get-artifact` returns the
+same files for the same permission.
 
-Here a read that the plugin refuses is asked again: whether the path is at or below the location of a
-version of a model that the caller may read. Nothing is asked further where the plugin permits. A
-version that names a run by `runs:/` is answered as the run's own place, which its reader may not ask for.
+Here a read that the plugin refuses gets a second check: whether the path is at or below the location of a
+version of a model that the caller may read. Requests that the plugin permits skip it. The location of a
+version that names a run by `runs:/` is returned as the run's own location, which its reader could not
+look up.
 """
 
 from flask import request
@@ -25,14 +27,15 @@ from sqlalchemy import func, select
 
 from mlflow_sso import upstream_guard
 
-# A version's files are in a folder of a run or a logged model: never an experiment, or all of its runs.
+# A version's files are in a folder of a run or a logged model: never in an experiment's, or the folder
+# of all its runs.
 SHALLOWEST = 3
-# Deeper paths than this are nobody's model, and cost a longer query.
+# No model is at deeper paths, and a longer query costs more.
 DEEPEST = 64
 
 
 def locations(segments):
-    """Every place that a path is at or below, as a version may name it."""
+    """Every location at or above a path, in each form that a version may use."""
     found = []
     for end in range(SHALLOWEST, len(segments) + 1):
         found.append("mlflow-artifacts:/" + "/".join(segments[:end]))
@@ -48,14 +51,14 @@ def of_readable_version(path, username):
         return False
     place = func.coalesce(func.nullif(SqlModelVersion.storage_location, ""), SqlModelVersion.source)
     with _get_model_registry_store().ManagedSessionMaker() as session:
-        # A version that is deleted keeps its row.
+        # A deleted version keeps its row.
         there = SqlModelVersion.current_stage != STAGE_DELETED_INTERNAL
         names = session.execute(select(SqlModelVersion.name).where(place.in_(locations(segments)), there).distinct()).scalars().all()
     return any(effective_registry_permission(name, username).permission.can_read for name in names)
 
 
 def _paths():
-    """What a request reads: a list may name several places, and all of them count."""
+    """The paths that a request reads: a list may name several, and all of them count."""
     if experiment._is_artifact_list_request():
         listed = experiment._artifact_listed_path()
         return [listed, *experiment._artifact_list_paths()]
@@ -63,7 +66,7 @@ def _paths():
 
 
 def readable():
-    """Puts this behind the plugin's refusal of an artifact."""
+    """Runs this after the plugin's refusal of an artifact."""
     upstream_guard.uses(hooks._get_proxy_artifact_validator, "validate_can_read_experiment_artifact_proxy", "validate_can_update_experiment_artifact_proxy")
     upstream_guard.takes(experiment._artifact_path_segments, "artifact_path")
     upstream_guard.takes(experiment._artifact_experiment_permission, "experiment_id", "username")
@@ -88,7 +91,7 @@ def _may_read(path, username):
 
 
 def of_run(location):
-    """A location with the place of the run that it names, where there is that run."""
+    """The location of the run that a `runs:/` location names, if the run exists."""
     if not location or not location.startswith("runs:/"):
         return location
     try:

@@ -1,12 +1,13 @@
-"""A member's search reads what the member may read, not page after page of what the plugin then removes.
+"""Restricts a member's search to readable rows, instead of filtering page after page.
 
-mlflow-oidc-auth 11.0.2 removes unreadable rows from a page of MLflow 3.17.2's search and fetches further pages of the same size
-until the page is full. For a member who may read 30 of 5,000 experiments, a page of 25 took 150 to 200 searches.
+mlflow-oidc-auth 11.0.2 removes unreadable rows from a page of MLflow 3.17.2's search and fetches further
+pages of the same size until the page is full. For a member who may read 30 of 5,000 experiments, a page of 25
+took 150 to 200 searches.
 
-Here the four searches get a condition of the names or IDs that the member may read. The decisions are the plugin's own
-(`grant_context.resolve`), made once for all names that the same patterns match. The plugin's filter still judges each row of the
-answer: the condition can only remove rows. Where the decisions cannot be made like this (workspaces, a database that compares
-names otherwise, very long conditions), the search is MLflow's.
+Here the four searches get a condition with the names or IDs that the member may read. The decisions are the
+plugin's own (`grant_context.resolve`), one for all names that match the same patterns. The plugin's filter
+still checks each row of the result: the condition can only remove rows. If this is not possible (workspaces,
+a database that compares names differently, very long conditions), the search is MLflow's.
 """
 
 import contextvars
@@ -29,16 +30,16 @@ from sqlalchemy import func, select
 
 from mlflow_sso import upstream_guard
 
-# Values in one condition; databases have a limit for those of a statement.
+# Values in one condition; databases limit the number in a statement.
 MOST = 10_000
 _SEARCH = re.compile(r"/(?:ajax-)?api/2\.0/mlflow/(?:experiments|registered-models|model-versions|logged-models)/search")
-# For the search that runs: the mapped class, and the condition on it.
+# For the current search: the mapped class, and the condition on it.
 _condition = contextvars.ContextVar("condition", default=(None, None))
 _PROMPTS = select(SqlRegisteredModelTag.name).where(SqlRegisteredModelTag.key == IS_PROMPT_TAG_KEY, func.lower(SqlRegisteredModelTag.value) == "true")
 
 
 def narrow_searches():
-    """Changes both stores' classes in place."""
+    """Patches both store classes in place."""
     expect()
     Tracking.search_experiments = _narrowed(Tracking.search_experiments, _experiments, SqlExperiment, SqlExperiment.experiment_id)
     Tracking.search_logged_models = _narrowed(Tracking.search_logged_models, _experiments, SqlLoggedModel, SqlLoggedModel.experiment_id)
@@ -104,7 +105,7 @@ def _narrowed(search, readable, model, column):
 
 
 def _note(page):
-    """Spares the plugin's filter a query for the name of each row's experiment."""
+    """Saves the plugin's filter a query for the name of each row's experiment."""
     names = g.get("mlflow_sso_names") if has_request_context() else None
     if names and page:
         ctx = after_request._request_grant_context(after_request.get_fastapi_username())
@@ -114,10 +115,10 @@ def _note(page):
 
 
 def _of_request(store, readable, column, arguments, options):
-    """The condition for the member whose search this is, and None for everything else."""
+    """The condition for the member's search; None for everything else."""
     if not has_request_context() or not _SEARCH.fullmatch(request.path) or config.MLFLOW_ENABLE_WORKSPACES or after_request.get_fastapi_admin_status():
         return None
-    if "mlflow_sso_readable" not in g:  # a page that is filled up asks again
+    if "mlflow_sso_readable" not in g:  # a request for a further page
         ctx = after_request._request_grant_context(after_request.get_fastapi_username())
         g.mlflow_sso_readable = readable(store, ctx, *arguments, **options) if ctx.names_in_memory() else None
     if g.mlflow_sso_readable is None:
@@ -129,7 +130,7 @@ def _of_request(store, readable, column, arguments, options):
 
 
 def _experiments(store, ctx, *_, **__):
-    """IDs that may be read, and the others (None: all others)."""
+    """Readable IDs and unreadable ones (None: all others)."""
     if _only_direct(ctx, EXPERIMENT):
         return {int(key) for key in _direct(ctx, EXPERIMENT) if _may_read(ctx, EXPERIMENT, key, None)}, None
     with store.ManagedSessionMaker() as session:
@@ -139,20 +140,20 @@ def _experiments(store, ctx, *_, **__):
 
 
 def _models(store, ctx, filter_string=None, *_, **__):
-    """The same for the names of what a search of registered models is about: prompts, or everything else."""
+    """The same for the names of a search of registered models: prompts, or everything else."""
     if store._is_querying_prompt(SearchModelUtils.parse_search_filter(filter_string)):
         return _by_kind(store, ctx, _PROMPTS, None)
-    # The plugin takes others for prompts than MLflow does.
+    # The plugin's definition of a prompt differs from MLflow's.
     return _by_kind(store, ctx, _PROMPTS.where(SqlRegisteredModelTag.value != "true"), select(SqlRegisteredModel.name))
 
 
 def _versions(store, ctx, *_, **__):
-    """The same for a search of versions, which have tags of their own that say to MLflow what a prompt is."""
+    """The same for a search of versions, which have their own tags that mark a prompt for MLflow."""
     return _by_kind(store, ctx, _PROMPTS, select(SqlRegisteredModel.name))
 
 
 def _by_kind(store, ctx, prompts, names):
-    """Decides about prompts, and about the names that are not among them."""
+    """Decides for prompts, and for all other names."""
     if _only_direct(ctx, PROMPT) and (names is None or _only_direct(ctx, REGISTERED_MODEL)):
         return {key for key in _direct(ctx, PROMPT) if _may_read(ctx, PROMPT, key, key)}, None
     with store.ManagedSessionMaker() as session:
@@ -163,7 +164,8 @@ def _by_kind(store, ctx, prompts, names):
 
 
 def _with_kinds(search):
-    """Gives the plugin's filter the models of a page of versions that are prompts; it would ask for one after the other."""
+    """Loads the models of a page of prompt versions for the plugin's filter, which would load them one by one.
+    """
 
     @functools.wraps(search)
     def searched(self, *arguments, **options):
@@ -180,7 +182,7 @@ def _with_kinds(search):
 
 
 def _only_direct(ctx, kind):
-    """Whether a thing without a grant of its own cannot be read, whatever its name is."""
+    """Whether an object without a grant of its own is unreadable, whatever its name is."""
     return not get_permission(config.DEFAULT_MLFLOW_PERMISSION).can_read and not _patterns(ctx, kind)
 
 
@@ -195,16 +197,16 @@ def _patterns(ctx, kind):
 
 
 def _split(ctx, kind, rows):
-    """Rows of a value, the key of its grants and its name: the values that may be read, and the others."""
+    """For rows of value, grant key and name: the readable values, and the others."""
     direct, expressions = _direct(ctx, kind), [rule.compiled for rule in _patterns(ctx, kind)]
     if None in expressions:
-        return None  # one that does not compile: the plugin says so
+        return None  # an invalid one: the plugin reports it
     by_patterns, allowed, denied = {}, set(), set()
     for value, key, name in rows:
         if key in direct:
             may = _may_read(ctx, kind, key, name)
         else:
-            # Without a grant of its own only the patterns that match decide.
+            # Without a grant of its own, only the matching patterns decide.
             matched = tuple([expression.match(name) is not None for expression in expressions])
             if matched not in by_patterns:
                 by_patterns[matched] = _may_read(ctx, kind, key, name)

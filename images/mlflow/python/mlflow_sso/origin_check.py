@@ -1,13 +1,13 @@
-"""Unsafe requests come from our own pages, or from no browser at all.
+"""Refuses unsafe browser requests from other origins.
 
-MLflow 3.17.2 takes `http://localhost:<any port>` for its own origin, with cookies, and lets such a
-page read answers; mlflow-oidc-auth 11.0.2 checks no origin on its own routes, so that a form on
-a sibling subdomain empties the bin with an administrator's cookie. Ports and sibling subdomains
-are one site, so SameSite does not help.
+MLflow 3.17.2 treats `http://localhost:<any port>` as its own origin, with cookies, and lets such a
+page read responses; mlflow-oidc-auth 11.0.2 checks no origin on its own routes, so a form on a
+sibling subdomain empties the trash with an administrator's cookie. Ports and sibling subdomains
+are same-site, so SameSite does not help.
 
-A browser sends Origin with every POST to another origin, and Sec-Fetch-Site since 2020 (Safari:
-2023). A request with the session's cookie that has neither comes from a script, which has tokens
-to use. Login and its callback are GET, as is logout: that one may not come from another site.
+A browser sends Origin with every cross-origin POST, and Sec-Fetch-Site since 2020 (Safari: 2023).
+A request with the session cookie that has neither comes from a script, which should use a token.
+Login and its callback are GET, and so is logout, which other sites may not trigger.
 """
 
 import re
@@ -22,10 +22,11 @@ LOGOUT = "/logout"
 
 
 class Origin:
-    """An ASGI application that pages of other origins neither command nor read."""
+    """An ASGI application that accepts no commands from other origins, and lets them read nothing.
+    """
 
     def __init__(self, application, redirect_uri, cookie):
-        """Where browsers come back to after a login says what the public origin is."""
+        """The login's redirect address contains the public origin."""
         public = urlsplit(redirect_uri)
         if not public.scheme or not public.netloc:
             raise RuntimeError(f"mlflow-sso: OIDC_REDIRECT_URI is {redirect_uri!r}, want an address with scheme and host")
@@ -66,7 +67,7 @@ class Origin:
 
 
 class _Headers:
-    """Those that say where a request comes from."""
+    """Headers that say where a request comes from."""
 
     def __init__(self, headers):
         self.origin = self.site = None

@@ -1,10 +1,9 @@
-"""Takes spans in (`/v1/traces`) beside the event loop, and no more at once than memory can take.
+"""Parses spans (`/v1/traces`) outside of the event loop, and limits how many at once.
 
-MLflow 3.17.2 parses OTLP in the event loop: seconds of everybody's time for a long request. An
-empty span has two bytes and becomes 177, and an object of Python for each comes on top of that.
-Here the messages of a long request are counted before protobuf parses them, and everything that
-MLflow does with spans runs in a thread with a loop of its own, one request after the other but for
-what waits for the database.
+MLflow 3.17.2 parses OTLP in the event loop: a long request blocks all others for seconds. An empty
+span of two bytes becomes 177, plus a Python object for each. Here the messages of a long request
+are counted before protobuf parses them, and everything that MLflow does with spans runs in a
+thread with its own loop, one request at a time except while it waits for the database.
 """
 
 import asyncio
@@ -17,12 +16,12 @@ from mlflow.server import otel_api
 
 from mlflow_sso.body_limits import SHAPED
 
-# The batches of OpenTelemetry's collector have 8192 spans unless it is set otherwise.
+# The OpenTelemetry collector's batches have 8192 spans by default.
 SPANS = 10_000
-# Attributes, events, links and the values in them; each takes 54 bytes or more.
+# Attributes, events, links and their values; each takes 54 bytes or more.
 MESSAGES = 500_000
 
-# The messages within each message of ExportTraceServiceRequest, by the numbers of their fields.
+# The nested messages of each message in ExportTraceServiceRequest, by field number.
 _WITHIN = {
     "request": {1: "resource spans"},
     "resource spans": {1: "resource", 2: "scope spans"},
@@ -42,7 +41,7 @@ _WITHIN = {
 
 
 def bound(module=otel_api):
-    """Replaces MLflow's endpoint by one that runs it beside the loop."""
+    """Replaces MLflow's endpoint by one that runs it outside of the loop."""
     router = module.otel_router
     found = [route for route in router.routes if getattr(route, "endpoint", None) is module.export_traces]
     if len(found) != 1 or not callable(getattr(module, "ParseJsonProto", None)):
@@ -55,7 +54,7 @@ def bound(module=otel_api):
 def _beside(export, loop):
     @functools.wraps(export)
     async def export_traces(*arguments, **named):
-        body = await named["request"].body()  # MLflow finds it there again
+        body = await named["request"].body()  # MLflow reads it from there
         kind = (named.get("content_type") or "").split(";")[0].strip()
         return await loop.run(_export(export, arguments, named, body if kind == "application/x-protobuf" else b""))
 
@@ -69,7 +68,7 @@ async def _export(export, arguments, named, protobuf):
 
 
 class _Loop:
-    """A thread with an event loop, from the first request on."""
+    """A thread with an event loop, started by the first request."""
 
     def __init__(self):
         self._lock, self._loop = threading.Lock(), None
@@ -94,7 +93,7 @@ def _counted(parse):
 
 
 def count(body):
-    """Walks over protobuf without making anything of it; raises where it holds too much."""
+    """Walks protobuf without creating objects; raises if it contains too many."""
     spans = messages = at = 0
     inside, within = [(len(body), "request")], _WITHIN["request"]
     end = len(body)

@@ -1,8 +1,8 @@
-"""Calls to other hosts: each checked at its connection, bounded in time and size, beside the server's event loop.
+"""Makes outgoing calls: to checked addresses only, limited in time and size, outside of the server's event loop.
 
-A host is resolved once, every address that it has is checked, and the connection goes to one of
-those: a name that has another address a moment later gains nothing. Redirects are not followed, no
-proxy of the environment is used, no cookie is kept.
+A host is resolved once, all of its addresses are checked, and the connection uses one of them, so that DNS
+rebinding has no effect. Redirects are not followed, proxies of the environment are not used, and cookies are
+not kept.
 """
 
 import asyncio
@@ -15,14 +15,14 @@ import aiohttp
 import yarl
 from aiohttp.abc import AbstractResolver
 
-# Seconds to connect, name and TLS included, and between two parts of an answer.
+# Seconds to connect, including DNS and TLS, and between two parts of a response.
 CONNECT, READ = 10, 120
-# The most bytes of an answer that is read as a whole, unpacked.
+# The maximum size of a response that is read as a whole, after decompression.
 ANSWER = 16 << 20
 
 
 class TooLong(aiohttp.ClientPayloadError):
-    """An answer that is longer than its bound."""
+    """A response exceeds its limit."""
 
 
 class _Response(aiohttp.ClientResponse):
@@ -41,7 +41,7 @@ class _Response(aiohttp.ClientResponse):
 
 
 class _Resolver(AbstractResolver):
-    """Hands out the addresses of one target, or none if one of them is not allowed."""
+    """Resolves a target's addresses; fails if one of them is not allowed."""
 
     def __init__(self, target):
         self._target = target
@@ -60,14 +60,14 @@ class _Resolver(AbstractResolver):
 
 @asynccontextmanager
 async def post(targets, url, *, headers, total, connect=CONNECT, read=READ, **content):
-    """A POST to one of the targets. Raises Refused, TimeoutError or aiohttp's errors."""
+    """Posts to one of the targets. Raises Refused, TimeoutError or aiohttp's errors."""
     target = targets.find(url)
     try:
         ipaddress.ip_address(target.host)
     except ValueError:
         pass
     else:
-        target.check(target.host)  # the resolver is not asked for it
+        target.check(target.host)  # literal addresses do not reach the resolver
     connector = aiohttp.TCPConnector(resolver=_Resolver(target), use_dns_cache=False, limit=1, force_close=True)
     timeout = aiohttp.ClientTimeout(total=total, connect=connect, sock_connect=connect, sock_read=read)
     async with (
@@ -80,7 +80,7 @@ async def post(targets, url, *, headers, total, connect=CONNECT, read=READ, **co
 
 
 class SideLoop:
-    """An event loop in a thread of its own, made at its first use (a process may be forked before)."""
+    """An event loop in its own thread, created at first use (a process may fork before)."""
 
     def __init__(self, name):
         self._name, self._lock, self._loop = name, threading.Lock(), None
@@ -98,9 +98,10 @@ class SideLoop:
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
 
     async def serve(self, application, scope, receive, send):
-        """Runs an ASGI application there. What it receives and sends passes through the caller's loop.
+        """Runs an ASGI application there. Its receive and send calls pass through the caller's loop.
 
-        It ends when the client leaves before the answer is complete: what it waits for may take minutes.
+        It ends when the client disconnects before the response is complete: what it waits for may take
+        minutes.
         """
         here, messages, complete = asyncio.get_running_loop(), asyncio.Queue(), asyncio.Event()
 

@@ -1,9 +1,9 @@
-"""Which hosts the server may call, and whether an address that such a host has is fit for a call.
+"""Decides which hosts the server may call, and which of their addresses are permitted.
 
-A stack's settings name each host (mlflow.gateway and mlflow.webhooks). A host by itself stands for
-https and for public addresses only. A server of one's own is named with its scheme and port; its
-address may be private, but is never link-local (a cloud's metadata service), and loopback only where
-the setting itself names a loopback address.
+A stack's settings name each host (mlflow.gateway and mlflow.webhooks). A bare host means https and
+public addresses only. A private server is named with scheme and port; its address may be private,
+but never link-local (a cloud's metadata service), and loopback only if the setting itself names a
+loopback address.
 """
 
 import ipaddress
@@ -17,7 +17,7 @@ HTTPS = 443
 
 
 class Refused(Exception):
-    """A call that the settings do not allow. The text names no address that a host resolves to."""
+    """The settings do not allow this call. The text names no resolved address."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,13 @@ class Target:
             return False
 
     def check(self, text):
-        """Raises for an address that this host must not have."""
+        """Raises if this host may not have the address."""
         try:
             address = ipaddress.ip_address(text)
         except ValueError:
             raise Refused(f"{self.host} resolves to what is no IP address.") from None
         address = getattr(address, "ipv4_mapped", None) or address
-        # is_global alone counts multicast in.
+        # is_global alone includes multicast.
         if address.is_multicast or address.is_unspecified:
             raise Refused(f"The address of {self.host} is no address of a host.")
         if not self.private and not _is_public_ip(address):
@@ -61,7 +61,7 @@ class Targets:
 
     @classmethod
     def read(cls, setting, prefix, variables=os.environ):
-        """From the two variables of a feature; the settings of the stack were checked before."""
+        """From the two variables of a feature; the stack has validated its settings."""
         hosts, own = (variables.get(f"{prefix}_{name}", "").split(",") for name in ("HOSTS", "OWN_SERVERS"))
         targets = [_target(f"https://{host}", private=False) for host in hosts if host]
         return cls(setting, targets + [_target(url, private=True) for url in own if url])

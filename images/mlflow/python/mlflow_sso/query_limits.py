@@ -1,13 +1,13 @@
-"""Bounds for what a search asks for, before MLflow plans it.
+"""Limits the size of a search before MLflow plans it.
 
-Each condition of a filter and each sort key is a join in MLflow 3.17.2: Postgres takes 177 MB to
-plan 70 of them and is killed for memory at 100, whatever the tables hold. mlflow-oidc-auth 11.0.2
-asks for a permission for each id of a list before anybody has counted them. Neither has a bound.
+In MLflow 3.17.2 each condition of a filter and each sort key is a join: Postgres takes 177 MB to
+plan 70 of them and runs out of memory at 100, whatever the tables hold. mlflow-oidc-auth 11.0.2
+checks a permission for each ID of a list before it counts them. Neither has a limit.
 
-Requests are checked before the plugin's own hook: lists and texts by what their fields are called,
-in JSON, in the query string and in GraphQL's variables. What reaches a store by another way, such as
-an argument that is written into a GraphQL query, is checked there, and conditions where they have
-been parsed, which costs little, and not planned yet.
+Requests are checked before the plugin's own hook: lists and texts by the name of their field, in
+JSON, in the query string and in GraphQL's variables. Input that reaches a store in another way, such
+as an argument written into a GraphQL query, is checked there, and conditions after parsing, which is
+cheap, but before planning.
 """
 
 import functools
@@ -24,13 +24,13 @@ from mlflow_oidc_auth.hooks import before_request_hook
 
 from mlflow_sso import body_limits, text_checks, upstream_guard
 
-# 20 conditions and 5 keys are 25 joins, on top of the table that is asked for.
+# 20 conditions and 5 keys are 25 joins, in addition to the searched table.
 CONDITIONS, ORDER = 20, 5
 FILTER = 64 << 10  # characters: 1000 ids in an IN (…)
-IDS = 1000  # as many as MLflow takes in any batch
+IDS = 1000  # as many as MLflow accepts in any batch
 EXPERIMENTS = 10_000  # a search in all experiments names each of them
 QUERY = 32 << 10  # characters of a GraphQL query
-DEPTH = 4  # of objects in a request in which such a field is looked for
+DEPTH = 4  # objects of a request that are searched for such a field
 
 _EVERYWHERE = {"experimentids", "locations"}
 _PARTS = {"orderby": ORDER, "filters": CONDITIONS, "dimensions": CONDITIONS, "aggregations": CONDITIONS}
@@ -38,12 +38,12 @@ _SEARCHES = ("search", "_search", "query", "calculate", "find_completed", "batch
 
 
 def refuse(name, value):
-    """Raises where the value of a field or a parameter is over its bound."""
+    """Raises if the value of a field or parameter exceeds its limit."""
     plain = name.replace("_", "").lower()
     if isinstance(value, str):
         if "filter" in plain and len(value) > FILTER:
             raise _over(name, f"has {len(value):,} characters", f"{FILTER:,}")
-    elif isinstance(value, Sequence):  # protobuf's as well
+    elif isinstance(value, Sequence):  # protobuf's field names, too
         most = _most(plain)
         if most is not None and len(value) > most:
             raise _over(name, f"has {len(value):,} entries", f"{most:,}")
@@ -64,7 +64,7 @@ def _over(name, has, most):
 
 
 def fields(value, depth=DEPTH):
-    """The fields of an object, and of the objects in it. What is in lists are not fields of a search."""
+    """The fields of an object and of its nested objects. Lists contain no fields of a search."""
     if isinstance(value, dict) and depth:
         for name, inner in value.items():
             yield name, inner
@@ -72,7 +72,7 @@ def fields(value, depth=DEPTH):
 
 
 def _look():
-    """Flask's hook: an answer where the request is over a bound."""
+    """Flask's hook: returns a response if the request exceeds a limit."""
     try:
         for name, values in request.args.lists():
             refuse(f"{name}s" if len(values) > 1 and name.endswith("_id") else name, values)
@@ -92,9 +92,10 @@ def _look():
 
 
 def _sent():
-    """The body as JSON, whatever it says that it is: MLflow does not ask that either."""
+    """The body as JSON, regardless of its content type, which MLflow does not check either."""
     try:
-        # The plugin and MLflow have the same one; what is no JSON by its type is not kept for them.
+        # The plugin and MLflow cache the parsed body; a body that is not declared as JSON is not
+        # cached.
         sent = request.get_json(silent=True) if request.is_json else json.loads(request.get_data())
         return json.loads(sent) if isinstance(sent, str) else sent  # old clients encode it twice
     except RecursionError:
@@ -104,7 +105,7 @@ def _sent():
 
 
 def bound(flask_app):
-    """Puts the bounds where they belong; raises where MLflow is not as expected."""
+    """Installs the limits; raises if MLflow is not as expected."""
     hooks = flask_app.before_request_funcs.setdefault(None, [])
     upstream_guard.uses(type(flask_app).preprocess_request, "before_request_funcs")
     upstream_guard.same("the plugin's hook among Flask's before a request", before_request_hook in hooks, True)
@@ -143,7 +144,7 @@ def _looking(function, looked):
 
 
 def _wrap_parser(owner, name):
-    """The three places that every filter of MLflow is parsed in."""
+    """The three functions that parse all of MLflow's filters."""
     found = vars(owner).get(name)
     if found is None:
         raise RuntimeError(f"mlflow-sso: got no {name} in {owner!r}, want MLflow 3.17's")

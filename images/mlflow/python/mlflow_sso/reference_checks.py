@@ -1,16 +1,16 @@
-"""Asks for permission on what a request names beside the thing that it changes.
+"""Checks permissions on every object that a request references, not only on the one it changes.
 
-Upstream's fault (mlflow-oidc-auth 11.0.2, hooks/before_request.py and
+Upstream defect (mlflow-oidc-auth 11.0.2, hooks/before_request.py and
 middleware/fastapi_permission_middleware.py, with MLflow 3.17.2): the plugin checks the run, trace or
-experiment that a request writes to, and not what the request ties to it: the traces that are linked
-to a run, the prompts that are linked to a trace, logged models as inputs and outputs of a run, the
-run that a logged model comes from, a run's parent, traces in a review queue, and over OTLP the run in
-a header and the traces that the spans belong to. A member writes spans, names and tags into the trace
-of another user, and ties things of others to their own.
+experiment that a request writes to, but not the objects that the request links to it: the traces that
+are linked to a run, the prompts that are linked to a trace, logged models as inputs and outputs of a
+run, the source run of a logged model, a run's parent, traces in a review queue, and over OTLP the run
+in a header and the traces of the spans. A member can write spans, names and tags into another user's
+trace, and link other users' objects to their own.
 
-A thing that does not exist is left to MLflow: a trace may be linked before it arrives. Nothing here
-costs a query for a request that names none of this: `mlflow.parentRunId` is looked for in tags that
-the plugin has parsed already, and spans are checked with the rows that log_spans holds anyway.
+Missing objects are left to MLflow: a client may link a trace before it arrives. A request without
+such references costs no query: `mlflow.parentRunId` is looked up in tags that the plugin has already
+parsed, and spans are checked with the rows that log_spans loads anyway.
 """
 
 from contextvars import ContextVar
@@ -34,7 +34,7 @@ from mlflow_sso import upstream_guard
 
 RUN_HEADER = "x-mlflow-run-id"
 
-# Who sends spans, for as long as the request is worked on, and the experiment that it names.
+# The sender of spans and the experiment that the request names, for the duration of the request.
 _sender, _destination = ContextVar("sender", default=None), ContextVar("destination", default=None)
 
 
@@ -51,7 +51,7 @@ def _of_model(identifier):
 
 
 def may(username, right, find, identifiers):
-    """Whether a user has a right on the experiment of everything named, where that is there."""
+    """Whether a user has a permission on the experiments of all named objects that exist."""
     for identifier in dict.fromkeys(str(one) for one in identifiers):
         try:
             experiment = find(identifier)
@@ -65,7 +65,7 @@ def may(username, right, find, identifiers):
 
 
 def parents(body):
-    """The runs that tags in a body name as parent: of a tag by itself, or in a list of tags."""
+    """The parent runs that tags in a body name, in a single tag or a list of tags."""
     tags = body.get("tags")
     listed = [*tags, body] if isinstance(tags, list) else [body]
     return [tag["value"] for tag in listed if isinstance(tag, dict) and tag.get("key") == MLFLOW_PARENT_RUN_ID and tag.get("value")]
@@ -113,7 +113,7 @@ MORE = {
 
 
 def check():
-    """Puts this behind the plugin's own checks."""
+    """Runs this after the plugin's own checks."""
     places = 0
     for table, find in ((hooks.BEFORE_REQUEST_VALIDATORS, lambda path: path), (hooks.LOGGED_MODEL_BEFORE_REQUEST_VALIDATORS, hooks._re_compile_path)):
         for path, more, methods in get_endpoints(MORE.get):
@@ -131,7 +131,7 @@ def _both(first, more):
 
 
 def _bound():
-    """The requests of which a route has a check of this module."""
+    """The requests whose route has a check of this module."""
     found = set()
     for request in MORE:
         for path, handler, methods in get_endpoints(lambda one, wanted=request: one if one is wanted else None):
@@ -182,9 +182,9 @@ def _check_spans():
 
 
 def _refuse_foreign(rows):
-    """Refuses spans of traces that are in another experiment than the request's, if its sender may not write there.
+    """Refuses spans of traces in other experiments than the request's, unless the sender may write there.
 
-    The rows have the experiment of their trace, which is locked by now; nothing is written yet.
+    The rows contain the experiment of their trace, which is locked by now; nothing is written yet.
     """
     destination, sender = _destination.get(), _sender.get()
     if destination is None:

@@ -1,4 +1,4 @@
-"""What a request may be and do, put around the plugin's application in one place."""
+"""Wraps the plugin's application in the limits on requests, in one place."""
 
 from mlflow.server import app as flask_app
 from mlflow_oidc_auth.config import config
@@ -10,7 +10,7 @@ from mlflow_sso.origin_check import Origin
 
 
 def change(application):
-    """Changes the plugin's application in place."""
+    """Patches the plugin's application in place."""
     disabled_features.close(application.router.routes)
     query_limits.bound(flask_app)
     otlp_ingest.bound()
@@ -19,5 +19,5 @@ def change(application):
 
 
 def around(application):
-    """Wraps what is served: pages of other origins are refused first, then bodies that are too much."""
+    """Wraps the outermost application: refuses other origins first, then oversized bodies."""
     return Beat(Origin(Bodies(application), config.OIDC_REDIRECT_URI, config.SESSION_COOKIE_NAME))

@@ -1,9 +1,9 @@
-"""The plugin's cache, which may be away: the database is asked then, and nobody sees an error.
+"""Falls back to the database when the plugin's cache is down, so that no user sees an error.
 
-All that is in the cache can be looked up, so an answer that does not come is taken for
-"not there". A process that has got none leaves the cache alone until it answers again, so
-that one request waits and not each. What should have left the cache meanwhile leaves it
-before this process uses it again, or has become too old to be believed by anybody.
+Everything in the cache can be looked up, so a missing response counts as a cache miss. After a
+failure a process skips the cache until it responds again, so that one request waits and not each.
+Invalidations that could not be sent are sent before this process uses the cache again, unless
+their entries have expired by then.
 """
 
 import threading
@@ -16,23 +16,23 @@ from mlflow_oidc_auth.logger import get_logger
 
 from mlflow_sso import upstream_guard
 
-# Seconds between two questions whether it is back.
+# Seconds between two attempts to reconnect.
 AGAIN = 1
 
 logger = get_logger()
 
 
 class RedisConnection:
-    """Whether this process may use the cache now, and what it owes it."""
+    """Whether this process may use the cache now, and which invalidations are pending."""
 
     def __init__(self, again=AGAIN):
         self.away = False
         self._again = again
         self._lock = threading.Lock()
-        self._owed = []  # (until when it matters, what is to be done), in the order of their coming
+        self._owed = []  # (expiry, call), in order of arrival
 
     def lost(self, error, answers):
-        """The cache has not answered; `answers` raises for as long as it does not."""
+        """Records a failure of the cache; `answers` raises as long as it lasts."""
         with self._lock:
             if self.away:
                 return
@@ -41,7 +41,8 @@ class RedisConnection:
         threading.Thread(target=self._wait, args=(answers,), name="cache", daemon=True).start()
 
     def owe(self, seconds, do):
-        """Has something done before the cache is used again, if that is within so many seconds. False: it is back."""
+        """Defers a call until the cache is used again, if that is within so many seconds. Returns False if the
+        cache has recovered."""
         now = time.monotonic()
         with self._lock:
             if self.away:
@@ -72,21 +73,21 @@ class RedisConnection:
 
 
 class ResilientRedisCache(redis_backend.RedisCacheBackend):
-    """The plugin's way to Redis, without its errors."""
+    """The plugin's Redis cache, without its errors."""
 
     link = RedisConnection()
 
     def __init__(self, url, prefix, ttl):
         try:
             super().__init__(url, prefix, ttl)
-        except (ConnectionError, redis.RedisError) as error:  # its last step is to ask for a sign of life
+        except (ConnectionError, redis.RedisError) as error:  # its last step is a ping
             self.link.lost(error, self._client.ping)
 
     def get(self, key):
         return self._try(super().get, key)
 
     def set(self, key, value):
-        # A generation shows others that what they have just read is old.
+        # A generation tells other processes that what they have just read is stale.
         self._try(super().set, key, value, matters=key == generation._GENERATION_KEY)
 
     def delete(self, key):
@@ -105,12 +106,12 @@ class ResilientRedisCache(redis_backend.RedisCacheBackend):
                     return what(*arguments)
                 except redis.RedisError as error:
                     self.link.lost(error, self._client.ping)
-            # No entry but a generation is kept for longer than this.
+            # Only generations are kept for longer than this.
             if not matters or self.link.owe(config.PERMISSION_CACHE_TTL_SECONDS, lambda: what(*arguments)):
                 return None
 
 
-# What the plugin calls, with its parameters.
+# The methods that the plugin calls, with their parameters.
 METHODS = {
     "__init__": ("self", "url", "prefix", "ttl"), "get": ("self", "key"), "set": ("self", "key", "value"), "delete": ("self", "key"),
     "delete_prefix": ("self", "prefix"), "clear": ("self",),
@@ -118,20 +119,21 @@ METHODS = {
 
 
 def expect(module=redis_backend, made=factory.get_cache_backend):
-    """Raises unless the plugin's cache has these methods, is made where it can be replaced, and fails without Redis."""
+    """Raises unless the plugin's cache has these methods, is created where this module can replace it, and fails
+    without Redis."""
     backend = module.RedisCacheBackend
     public = {name for name, value in vars(backend).items() if callable(value) and not name.startswith("_")}
     upstream_guard.same("methods of the plugin's RedisCacheBackend", public | {"__init__"}, set(METHODS))
     for name, parameters in METHODS.items():
         upstream_guard.takes(getattr(backend, name), *parameters)
     upstream_guard.uses(backend.__init__, "_client", "ping")
-    # An import at the head of the module would keep the original.
+    # An import at the top of the module would keep the original.
     upstream_guard.uses(made, "mlflow_oidc_auth.cache.redis_backend", "RedisCacheBackend")
     upstream_guard.needed("resilient_cache", tolerates(backend), "the plugin's RedisCacheBackend works without Redis")
 
 
 def tolerates(backend):
-    """Whether a cache answers although Redis does not."""
+    """Whether a cache responds although Redis does not."""
 
     class Away:
         def __getattr__(self, name):
@@ -147,6 +149,6 @@ def tolerates(backend):
 
 
 def install_resilient_cache():
-    """Makes the plugin use it. Caches are made at their first use."""
+    """Replaces the plugin's cache. Caches are created at first use."""
     expect()
     redis_backend.RedisCacheBackend = ResilientRedisCache

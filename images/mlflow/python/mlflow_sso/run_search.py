@@ -1,8 +1,9 @@
-"""Lets the database take the first page of a search of runs without sorting all of them by every column.
+"""Lets the database return the first page of a search of runs without sorting all matches by every column.
 
-Upstream's fault (MLflow 3.17.2, SqlAlchemyStore._search_runs): each search is `SELECT DISTINCT` of all columns of a run. The database
-sorts every match by all of them, on disk, before it takes the first hundred: 174 MB for the list of an experiment with a million runs.
-A filter on datasets alone can find a run twice. All other joins are with one key of metrics, params or tags, of which a run has one.
+Upstream defect (MLflow 3.17.2, SqlAlchemyStore._search_runs): each search is a `SELECT DISTINCT` of all
+columns of a run. The database sorts every match by all of them, on disk, before it takes the first hundred:
+174 MB for the list of an experiment with a million runs. Only a filter on datasets can find a run twice. All
+other joins are with one key of metrics, params or tags, of which a run has one.
 
 Here DISTINCT is left out of searches that filter by no dataset. The rows and their order are the same.
 """
@@ -17,14 +18,15 @@ from sqlalchemy.orm import Session
 
 from mlflow_sso import upstream_guard
 
-# What a filter on datasets has to say; a text in quotes that has it too costs the old way.
+# A filter on datasets contains this word; a quoted text that contains it only loses the
+# optimization.
 DATASET = "dataset"
 
 _unique = ContextVar("mlflow-sso: a search that finds each run once", default=False)
 
 
 def sort_pages_only(store=SqlAlchemyStore):
-    """Leaves DISTINCT out where it changes nothing."""
+    """Removes DISTINCT where it changes nothing."""
     search = store._search_runs
     upstream_guard.takes(search, "self", "experiment_ids", "filter_string", "run_view_type", "max_results", "order_by", "page_token")
     upstream_guard.needed("run_search", not upstream_guard.refers(search, "distinct"), "a search of runs is no SELECT DISTINCT")
@@ -45,7 +47,7 @@ def sort_pages_only(store=SqlAlchemyStore):
 
 
 def leave_out(state):
-    """Removes DISTINCT from the statement of a search that was found to need none."""
+    """Removes DISTINCT from the statement of a search that does not need it."""
     if _unique.get() and state.is_select and getattr(state.statement, "_distinct", False):
         statement = state.statement._clone()
         statement._distinct = False

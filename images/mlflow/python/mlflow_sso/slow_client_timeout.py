@@ -1,4 +1,4 @@
-"""Ends connections whose clients do not take what they are sent."""
+"""Closes connections whose clients stop reading."""
 
 import asyncio
 
@@ -8,7 +8,8 @@ from mlflow_sso import upstream_guard
 
 
 def expect(cycle=RequestResponseCycle):
-    """Raises unless an application's send leads to uvicorn's transport, and waits for a slow client without an end."""
+    """Raises unless an application's send leads to uvicorn's transport, and waits for a slow client without a
+    limit."""
     upstream_guard.uses(cycle.__init__, "transport")
     upstream_guard.takes(cycle.send, "self", "message")
     upstream_guard.uses(cycle.send, "write_paused", "drain")
@@ -16,10 +17,9 @@ def expect(cycle=RequestResponseCycle):
 
 
 class SlowClientTimeout:
-    """An ASGI application, with clients that have to take something every so often.
+    """An ASGI application that requires clients to accept data within a time limit.
 
-    What is lost is the one connection: the application sees a client that has
-    gone, as at any other time.
+    Only that connection is lost: the application sees an ordinary disconnect.
     """
 
     def __init__(self, application, seconds):
@@ -35,8 +35,8 @@ class SlowClientTimeout:
                 async with asyncio.timeout(self._seconds):
                     await send(message)
             except TimeoutError:
-                # A plain close would wait until the client has taken what was sent. ASGI has no
-                # word for more; uvicorn's send is a method of what holds the connection.
+                # A plain close would wait until the client has read everything. ASGI has no way
+                # to abort; uvicorn's send is a method of the object that holds the connection.
                 send.__self__.transport.abort()
 
         await self._application(scope, receive, impatient)

@@ -1,12 +1,12 @@
-"""Runs slow searches one after the other in each server process, beside all that are fast.
+"""Runs slow searches one at a time in each server process, alongside all fast ones.
 
-Upstream's fault (MLflow 3.17.2): searches run as many at once as there are threads. Each that sorts hundreds of thousands of matches
-reads them from disk and writes temporary files; together they take the memory that keeps the tables, and all of them end at the
-database's time limit.
+Upstream defect (MLflow 3.17.2): as many searches run at once as there are threads. Each that sorts hundreds
+of thousands of matches reads them from disk and writes temporary files; together they evict the tables from
+memory, and all of them reach the database's time limit.
 
-Here every search has a short time first. One that the database ends for it runs again, with the time that the database gives any
-statement, when no other slow search of this process does. Fast searches never wait. Only so many wait that threads are left for others;
-the rest get 503, which MLflow's client retries.
+Here every search first gets a short time limit. One that exceeds it runs again with the database's usual
+limit, when no other slow search of this process is running. Fast searches never wait. The queue is short
+enough to leave threads for other requests; beyond it, a search gets 503, which MLflow's client retries.
 """
 
 import functools
@@ -27,9 +27,9 @@ from sqlalchemy.orm import Session
 
 from mlflow_sso import process_limits, upstream_guard
 
-FIRST = 2000  # milliseconds of a statement, before the search is a slow one
+FIRST = 2000  # milliseconds of a statement, before the search counts as slow
 WAIT = 25  # seconds: with the 60 of a statement less than the 120 that MLflow's client waits
-ENDED = "57014"  # Postgres's code of a statement that reached its time limit
+ENDED = "57014"  # Postgres's code for a statement that reached its time limit
 
 # Methods that only read, in a session of their own.
 SEARCHES = {
@@ -42,13 +42,14 @@ _logger = logging.getLogger(__name__)
 
 
 class Queue:
-    """The slow searches of one process: the first runs, the others wait in the order in which they came."""
+    """The queue of slow searches in one process: the first runs, the others wait in order of arrival."""
 
     def __init__(self, places, wait=WAIT):
         self._places, self._wait, self._all, self._changed = places, wait, deque(), threading.Condition()
 
     def run(self, search):
-        """Runs a search when it is the first, or raises that the server is busy."""
+        """Runs a search when it is first in the queue; raises if the queue is full or the wait times
+        out."""
         me = object()
         with self._changed:
             if len(self._all) >= self._places:
@@ -66,7 +67,7 @@ class Queue:
 
 
 def busy():
-    """The answer to one search too many. MLflow's client tries again by itself."""
+    """The response when the queue is full. MLflow's client retries by itself."""
     return MlflowException(
         "The server is busy with other long searches. Try again in a minute, or narrow the search, for example to one experiment, "
         "or sort by start time instead of a metric.",
@@ -75,7 +76,7 @@ def busy():
 
 
 def queue_slow(workers, searches=SEARCHES):
-    """Lets each search try first, and queues those that are slow."""
+    """Lets each search try with the short limit first, and queues slow ones."""
     queue = Queue(max(1, process_limits.threads(workers) - 3))
     for store, names in searches.items():
         upstream_guard.has(store, *names)
@@ -91,7 +92,7 @@ def queue_slow(workers, searches=SEARCHES):
 def _queued(search, queue):
     @functools.wraps(search)
     def searched(*arguments, **named):
-        if _impatient.get():  # a search in a search
+        if _impatient.get():  # a nested search
             return search(*arguments, **named)
         began = time.monotonic()
         token = _impatient.set(True)
@@ -110,16 +111,17 @@ def _queued(search, queue):
 
 
 def reached_limit(error):
-    """Whether the database has ended a statement for its time."""
+    """Whether the database has cancelled a statement at its time limit."""
     return isinstance(error, OperationalError) and getattr(error.orig, "sqlstate", None) == ENDED
 
 
 def expected(record):
-    """A filter for MLflow's log: the end of a first try is no error."""
+    """A filter for MLflow's log: a first attempt that times out is not an error."""
     return not (_impatient.get() and record.exc_info and reached_limit(record.exc_info[1]))
 
 
 def limit(session, transaction, connection):
-    """SQLAlchemy's hook: a search's transaction has the short time. It ends with the transaction."""
+    """SQLAlchemy's hook: sets the short time limit for a search's transaction. It ends with the
+    transaction."""
     if _impatient.get() and connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SET LOCAL statement_timeout = {FIRST}")

@@ -1,14 +1,14 @@
-"""Gives a new thing's creator the only grant on its name.
+"""Gives the creator of an object the only grants on its name.
 
-Upstream's fault (mlflow-oidc-auth 11.0.2, hooks/after_request.py and
-middleware/mcp_server_registry.py): grants are kept by name. A grant that is checked before a model
-is deleted and written after that stays as a row without a model, and is valid for the next model of
-that name: its files, its aliases, its versions. The plugin removes such rows for a new prompt and
-for the gateway's kinds, and not for a registered model, a scorer, an MCP server or an experiment.
+Upstream defect (mlflow-oidc-auth 11.0.2, hooks/after_request.py and middleware/mcp_server_registry.py):
+grants are stored by name. A grant that is checked before a model is deleted and written after that leaves a
+row without a model, which applies to the next model of that name: its files, aliases and versions. The plugin
+removes such rows for a new prompt and for the gateway's kinds, but not for a registered model, a scorer, an
+MCP server or an experiment.
 
-Here they are removed for each kind before the creator's grant is written; for a model in the same
-transaction. What is left on names that nothing has is swept up hourly. Grants by pattern are no grants on a name and stay. What an administrator grants on the
-name of a thing that is not there yet is removed with the rest: declare a rule instead.
+Here they are removed for each kind before the creator's grant is written, for a model in the same
+transaction. An hourly sweep removes grants on names that do not exist. Patterns are not grants on a name and
+stay. A grant on the name of an object that does not exist yet is removed, too: declare a rule instead.
 """
 
 import random
@@ -35,7 +35,8 @@ from mlflow_sso import upstream_guard
 
 logger = get_logger()
 
-# Every kind of grant, and what clears a name of it for a new thing. Workspaces are not switched on here.
+# Every kind of grant, and the function that clears a name for a new object. Workspaces are not enabled
+# here.
 CLEARED = {
     "experiment": "here", "registered_model": "here", "prompt": "here", "scorer": "here", "mcp_server": "here",
     "gateway_endpoint": "plugin", "gateway_model_definition": "plugin", "gateway_secret": "plugin", "workspace": "off",
@@ -55,7 +56,7 @@ def own_model(response):
 
 def own_experiment(response):
     identifier = _answer(CreateExperiment, response).experiment_id
-    # A name is never taken again here, but a grant on an ID to come may have been written by mistake.
+    # IDs are never reused, but a grant on a future ID may have been written by mistake.
     with store.ManagedSessionMaker(read_only=False) as session:
         cleared = sum(repository._wipe_in(session, identifier) for repository in (store.experiment_repo, store.experiment_group_repo))
     if cleared:
@@ -66,7 +67,7 @@ def own_experiment(response):
 def own_scorer(response):
     made = _answer(RegisterScorer, response)
     if made.version != 1:
-        return  # another version of a scorer that is there
+        return  # another version of an existing scorer
     store.delete_scorer_permissions_for_scorer(made.experiment_id, made.name)
     store.create_scorer_permission(made.experiment_id, made.name, get_fastapi_username(), MANAGE.name)
 
@@ -79,7 +80,7 @@ REPLACED = {
 
 
 def belong_to_creators():
-    """Puts this where the plugin grants a creator their rights."""
+    """Runs this where the plugin grants a creator's permissions."""
     upstream_guard.same("kinds of grants", {kind.name for kind in permission_kinds.GRANT_KINDS}, set(CLEARED))
     upstream_guard.uses(SqlAlchemyStore.grant_creator_prompt_permission, "_grant_creator_of_new_resource", "registered_model_repo", "registered_model_group_repo")
     upstream_guard.uses(SqlAlchemyStore._grant_creator_of_new_resource, "_wipe_in", "_grant_in")
@@ -102,16 +103,17 @@ def belong_to_creators():
     mcp._grant_creator_manage = own_mcp_server
 
 
-# Seconds between two sweeps of one server process; the first is when a deployment has settled.
+# Seconds between two sweeps of one server process; the first is after a deployment has
+# stabilized.
 SWEEP = 3600
 
 
 def sweep():
-    """Removes grants on names that nothing has, and returns how many.
+    """Removes grants on names that do not exist, and returns their number.
 
-    Grants are read first and names after that: a grant that is read then and has no name is of a thing
-    that is gone. What is made meanwhile has grants that were not read. Only what MLflow keeps by name
-    or ID is checked; the plugin removes the gateway's own.
+    Reads grants first and names after that: a grant without a name then belongs to a deleted object,
+    and grants of objects created meanwhile are not in the list. Covers only what MLflow stores by name
+    or ID; the plugin removes the gateway's own.
     """
     removed = 0
     for kind, there in (
@@ -139,12 +141,12 @@ def _all(at, *columns):
 
 
 def keep_swept(every=SWEEP):
-    """Sweeps again and again, beside the requests, for as long as this process is there."""
+    """Sweeps periodically in the background, for the lifetime of the process."""
 
     def again():
         try:
             sweep()
-        except Exception as error:  # a database is away; the next time is soon enough
+        except Exception as error:  # a database is down; the next sweep is soon enough
             logger.warning("Grants on names that nothing has could not be removed: %s", type(error).__name__)
         keep_swept(every)
 

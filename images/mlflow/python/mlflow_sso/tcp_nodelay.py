@@ -1,8 +1,8 @@
-"""Lets answers leave as soon as they are written.
+"""Sends responses as soon as they are written.
 
-uvicorn writes head and body one after the other, over a socket that it makes in a
-way in which asyncio does not see that it is TCP. So Nagle's algorithm stays on: the
-body waits until the client has acknowledged the head, which clients put off for 40 ms.
+uvicorn writes head and body separately, over a socket that it creates so that asyncio does not
+recognize it as TCP. Nagle's algorithm therefore stays enabled: the body waits until the client
+has acknowledged the head, which clients delay by 40 ms.
 """
 
 import inspect
@@ -15,7 +15,8 @@ from mlflow_sso import upstream_guard
 
 
 def expect(module=h11_impl, settings=config):
-    """Raises unless uvicorn's send is a method of what holds the connection, over a socket that asyncio takes for no TCP."""
+    """Raises unless uvicorn's send is a method of the object that holds the connection, over a socket that
+    asyncio does not recognize as TCP."""
     upstream_guard.needed("tcp_nodelay", "TCP_NODELAY" in inspect.getsource(module), "uvicorn sets TCP_NODELAY itself")
     upstream_guard.count(settings, "socket.socket(family=family)", 1)
     expect_connection(module.RequestResponseCycle)
@@ -35,7 +36,7 @@ class NoDelayProtocol:
         self._application = application
 
     async def __call__(self, scope, receive, send):
-        # uvicorn's send is a method of what holds the connection.
+        # uvicorn's send is a method of the object that holds the connection.
         transport = getattr(getattr(send, "__self__", None), "transport", None)
         if scope["type"] == "http" and transport:
             transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -1,7 +1,8 @@
-"""Keeps MLflow 3.17.2's pages from announcing usage telemetry, which is off on this server.
+"""Keeps MLflow 3.17.2's pages from announcing usage telemetry, which is disabled on this server.
 
 The server reports this to the page (MLFLOW_DISABLE_TELEMETRY), but the page shows its notice, and "Enable
-telemetry: On" in its settings, by what the browser stored. So that is stored before the page starts.
+telemetry: On" in its settings, by what the browser stored. So this module stores the setting before the
+page starts.
 """
 
 import glob
@@ -11,7 +12,7 @@ from mlflow.server import app as flask_app
 
 from mlflow_sso import upstream_guard
 
-# MLflow's keys in the browser's storage, and what is to be there.
+# MLflow's keys in the browser's storage, and their values.
 STORED = {"mlflow.telemetry.info.alert.dismissed": "true", "mlflow.settings.telemetry.enabled": "false"}
 VERSION = "_v1"
 _SET = "".join(f'localStorage.setItem("{key}{VERSION}","{value}");' for key, value in STORED.items())
@@ -20,7 +21,7 @@ START = "<head>"
 
 
 def hide_telemetry_banner(application=flask_app):
-    """Makes MLflow's start page store it first."""
+    """Makes MLflow's start page store them first."""
     folder = os.path.join(application.static_folder, "static", "js")
     sources = glob.glob(os.path.join(folder, "main.*.js"))
     found = set()

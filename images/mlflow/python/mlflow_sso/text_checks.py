@@ -1,11 +1,11 @@
-"""What a database cannot keep is refused with the name of its field, and nobody reads SQL.
+"""Reports text that a database cannot store by the name of its field, without SQL.
 
-MLflow 3.17.2 hands the text of a database's error to the client: the statement, and the parameters
-of the whole batch. It does not look for NUL characters, which Postgres takes in no text, and not at
-the length of every name. A batch with one bad value says then nothing of which one it is.
+MLflow 3.17.2 returns a database error's text to the client: the statement, and the parameters of
+the whole batch. It does not check for NUL characters, which Postgres does not accept in text, or
+the length of every name. For a batch with one bad value the error does not say which one it is.
 
-NUL characters are looked for in a request, before anything is done with it; a text that is longer
-than its column when the database has refused the statement, which costs nothing where it does not.
+A request is checked for NUL characters before it is processed; for a text that exceeds its column
+only after the database has refused the statement, which costs nothing in the usual case.
 """
 
 import json
@@ -19,27 +19,28 @@ from sqlalchemy.engine import Engine
 from mlflow_sso import body_limits, upstream_guard
 
 ESCAPED = b"\\u0000"
-# What SQLAlchemy adds to the message of a driver.
+# What SQLAlchemy appends to a driver's message.
 _ADDED = "_sql_message"
-_ROW = re.compile(r"_m\d+$")  # what SQLAlchemy adds where a statement has several rows
+_ROW = re.compile(r"_m\d+$")  # what SQLAlchemy appends if a statement has several rows
 _VALUES = re.compile(r"=\(.*\)|\bDETAIL:.*|\bCONTEXT:.*|\bLINE \d+:.*", re.DOTALL)
 
 
 def look(sent):
-    """Raises where the request holds a NUL character; sent is what is known of its body."""
+    """Raises if the request contains a NUL character; sent is the known part of its body."""
     if "\0" in request.path:
         raise _nul("path")
     for name, values in request.args.lists():
         if "\0" in name or any("\0" in value for value in values):
             raise _nul(name.replace("\0", "\\0"))
     if body_limits.bound(request.method, request.path) is not None and request.content_length and ESCAPED in request.get_data():
-        where = next(_where(sent), None)  # an escaped backslash before it makes it a text of six letters
+        where = next(_where(sent), None)  # after an escaped backslash it is a text of six letters
         if where:
             raise _nul(*where)
 
 
 def _where(value, path="", key=None):
-    """The fields with such a character: where, and the key of the entry that they are in."""
+    """The fields with such a character: their path, and the key of the entry that contains them.
+    """
     if isinstance(value, str):
         if "\0" in value:
             yield path, key
@@ -65,7 +66,8 @@ def _refused(name, key, problem):
 
 
 def show_no_sql():
-    """Errors of databases say what the driver says, and name the field where a text was too long."""
+    """Reports database errors with the driver's message, and names the field if a text was too long.
+    """
     upstream_guard.has(exc.StatementError, _ADDED)
     upstream_guard.takes(exc.StatementError._sql_message, "self")
     exc.StatementError._sql_message = exc.StatementError.__str__ = _said

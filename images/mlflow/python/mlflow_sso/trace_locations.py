@@ -1,15 +1,16 @@
 """Keeps clients and the server from following a location that a member wrote.
 
-Upstream's fault (MLflow 3.17.2): three tags of a trace say where its data is, and whoever may edit
-the trace may write them: `mlflow.artifactLocation` by every route that sets tags, all three as span
-attributes `mlflow.traceTag.<tag>` over OTLP and in the tags of a trace that is started or ended.
-Nothing checks the value. The stock client opens it with its own credentials, so whoever reads the
-trace sends their token to a host of the writer's choice; the server opens it past all permissions.
+Upstream defect (MLflow 3.17.2): three tags of a trace contain the location of its data, and any
+user who may edit the trace may write them: `mlflow.artifactLocation` by every route that sets tags,
+all three as span attributes `mlflow.traceTag.<tag>` over OTLP and in the tags of a trace that is
+started or ended. Nothing validates the value. The stock client opens it with its own credentials,
+so a user who reads the trace sends their token to a host of the writer's choice; the server opens
+it without any permission check.
 
-Here such a tag is refused where it is set alone, and left out where it comes among others: the
-server writes its own. Rows that are there are not believed either: what is read of a trace has the
-location that the server would give it. A location of an experiment, a run, a logged model or a
-model's version that addresses a host is withheld.
+Here a request that sets only such a tag is refused, and other requests lose it: the server writes
+its own. Stored rows are not trusted either: a trace is returned with the location that the server
+would give it. The location of an experiment, a run, a logged model or a model version that
+addresses a host is withheld.
 """
 
 from mlflow.exceptions import MlflowException
@@ -29,32 +30,32 @@ from mlflow_sso import upstream_guard
 
 ARTIFACTS, SPANS, ARCHIVE = MLFLOW_ARTIFACT_LOCATION, TraceTagKey.SPANS_LOCATION, TraceTagKey.ARCHIVE_LOCATION
 TAGS = frozenset({ARTIFACTS, SPANS, ARCHIVE})
-# What stands for a location that nobody may follow. No client knows this scheme.
+# Replaces a location that must not be followed. No client knows this scheme.
 WITHHELD = "withheld:/"
-# Where most things are: on this server, with no host in the address.
+# The usual location: on this server, with no host in the address.
 OWN = "mlflow-artifacts:/"
-# Experiments whose location is remembered; it never changes.
+# Experiments whose location is cached; it never changes.
 EXPERIMENTS = 10_000
 
 _locations = {}
 
 
 def followable(location):
-    """A location, or what stands for it where it addresses a host that is not this server's store."""
+    """A location, or the placeholder if it addresses a host that is not this server's store."""
     if location and not (location.startswith(OWN) and location[len(OWN) : len(OWN) + 1] != "/") and rejected_host_addressed_scheme(location):
         return WITHHELD
     return location
 
 
 def without_locations(tags):
-    """Tags of a trace as a client sent them, without those that only the server sets."""
+    """A client's tags of a trace, without those that only the server sets."""
     return {key: value for key, value in tags.items() if key not in TAGS}
 
 
 def corrected(tags, trace_id, location):
-    """Tags of a trace as they are stored, with no location but the server's own.
+    """Stored tags of a trace, with no location but the server's own.
 
-    location is that of its experiment; None where that is not known.
+    location is that of its experiment; None if unknown.
     """
     if tags.keys().isdisjoint(TAGS):
         return tags
@@ -80,7 +81,7 @@ def _archived(location):
 
 
 def protect():
-    """Puts this where tags are written and where stored rows become what is answered."""
+    """Installs this where tags are written and where stored rows become responses."""
     _guard()
     _refuse_tags()
     _correct_traces()
@@ -95,7 +96,7 @@ def _guard():
     store = tracking.SqlAlchemyStore
     for function in (store.set_trace_tag, store._log_spans_once):
         upstream_guard.uses(function, "_validate_trace_tag")
-    # Each is a place that writes a trace's tag. Those of the archive and the server's own are not a client's.
+    # Each of these writes a trace's tag. Those of the archive and the server's own do not come from a client.
     upstream_guard.count(tracking, "SqlTraceTag(", 12)
     upstream_guard.count(tracking, "_build_trace_infos_from_rows(", 3)
     upstream_guard.takes(tracking._build_trace_infos_from_rows, "session", "trace_rows")
@@ -120,7 +121,7 @@ def _refuse_tags():
 
     def validated(key, value):
         key, value = validate(key, value)
-        _refuse(key)  # log_spans leaves out what this refuses
+        _refuse(key)  # log_spans omits what this refuses
         return key, value
 
     def start_trace(self, trace_info):
@@ -164,7 +165,8 @@ def _correct_traces():
         return info
 
     def of_this_archive(self, *, session, trace_ids):
-        # A location that this server never archived to names another owner's files: the row goes, they stay.
+        # A location that this server never archived to names another owner's files: delete the row, keep the
+        # files.
         return [
             one if one.archived_artifact_uri is None or _archived(one.archived_artifact_uri) else tracking._TraceDeleteSelection(one.trace_id, None)
             for one in archived(self, session=session, trace_ids=trace_ids)
@@ -175,7 +177,7 @@ def _correct_traces():
 
 
 def _of_experiments(session, identifiers):
-    """The locations of experiments, remembered by ID."""
+    """The locations of experiments, cached by ID."""
     if missing := [int(one) for one in identifiers if one not in _locations]:
         if len(_locations) > EXPERIMENTS:
             _locations.clear()
@@ -186,7 +188,7 @@ def _of_experiments(session, identifiers):
 
 
 def _withhold(model, holder, attribute, column):
-    """Withholds a location of a host where a row of a table becomes an entity."""
+    """Withholds a location with a host when a row becomes an entity."""
     upstream_guard.uses(model.to_mlflow_entity, column)
     convert = model.to_mlflow_entity
 

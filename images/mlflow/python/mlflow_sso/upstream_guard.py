@@ -1,7 +1,8 @@
-"""Checks that what a patch replaces in MLflow or the plugin is still what it was written for.
+"""Checks that the upstream code that a patch replaces is still what the patch was written for.
 
-A patch of a private function protects nothing when a new version calls another one. Each patch therefore states what it expects.
-The image's build runs all of these checks (build_check), and so does every start: neither succeeds where one fails.
+A patch of a private function has no effect when a new version calls another one. Each patch therefore states
+what it expects. The image's build (build_check) and every start run all checks; either fails if one check
+does.
 """
 
 import inspect
@@ -11,7 +12,7 @@ from types import CodeType
 # The versions that the patches of this package were written for and tested with.
 MLFLOW, PLUGIN = "3.17.2", "11.0.2"
 
-# How many expectations each module has stated and found true in this process.
+# How many expectations each module has stated and verified in this process.
 stated = {}
 
 
@@ -26,14 +27,14 @@ class Changed(RuntimeError):
 
 
 class NotNeeded(RuntimeError):
-    """Upstream does by itself what a patch is for."""
+    """Upstream no longer needs a patch."""
 
     def __init__(self, patch, reason):
         super().__init__(f"mlflow-sso: {patch} is no longer needed: {reason}. Remove the patch, its test and its row in docs/reference/mlflow-changes.md")
 
 
 def uses(function, *names):
-    """Raises unless a function refers to all these names, itself or in a function inside of it."""
+    """Raises unless a function refers to all these names, directly or in a nested function."""
     function = inspect.unwrap(function)
     found = _names(function.__code__)
     if missing := sorted(set(names) - found):
@@ -58,28 +59,29 @@ def has(owner, *names):
 
 
 def count(module, text, want):
-    """Raises unless a text is in a module's source so many times: a new place has to be checked."""
+    """Raises unless a text occurs so many times in a module's source: a new place needs a review.
+    """
     if (got := inspect.getsource(module).count(text)) != want:
         raise Changed(f"uses of {text!r} in {module.__name__}", got, want)
     _count()
 
 
 def same(what, got, want):
-    """Raises unless two things are equal."""
+    """Raises unless two values are equal."""
     if got != want:
         raise Changed(what, got, want)
     _count()
 
 
 def needed(patch, by_itself, reason):
-    """Raises where upstream does by itself what the patch is for."""
+    """Raises if upstream no longer needs the patch."""
     if by_itself:
         raise NotNeeded(patch, reason)
     _count()
 
 
 def refers(function, name):
-    """Whether a function refers to a name, itself or in a function inside of it."""
+    """Whether a function refers to a name, directly or in a nested function."""
     return name in _names(inspect.unwrap(function).__code__)
 
 

@@ -1,16 +1,16 @@
-"""Delivery of the webhooks of MLflow 3.17.2, where mlflow.webhooks turns them on.
+"""Delivers the webhooks of MLflow 3.17.2, where mlflow.webhooks enables them.
 
-Upstream's faults, each closed here:
+Upstream defects, and what this module does about each:
 
-- An address is checked after the connection to it; a redirect is followed. Here each delivery goes
-  to a listed host and checked address (outgoing.py), also for webhooks that were stored before.
-- What waits for delivery has no bound, and a target that answers a byte at a time holds its thread
-  for ever. Here deliveries run in an event loop of their own, few at once, with a total time.
-- Every process makes up a key for the secrets. Here a webhook has the stack's key or the server does
-  not start.
-- A failure is logged with the URL, which may hold a token, and with the traceback.
+- Upstream checks an address after it has connected, and follows redirects. Here each delivery goes
+  to a listed host and a checked address (outgoing.py), including for webhooks stored earlier.
+- The delivery queue is unbounded, and a target that sends a byte at a time blocks its thread
+  indefinitely. Here deliveries run in a separate event loop, few at once, with a total time limit.
+- Every process generates its own key for the secrets. Here webhooks use the stack's key, or the
+  server does not start.
+- A failure is logged with the URL, which may contain a token, and with the traceback.
 
-Administrators alone make webhooks, as the plugin has it.
+Only administrators create webhooks, as in the plugin.
 """
 
 import asyncio
@@ -38,21 +38,21 @@ from mlflow_sso.outgoing_targets import Refused, Targets
 
 logger = logging.getLogger(__name__)
 
-# Deliveries on their way at once, and waiting, in one process; tests at once.
+# Concurrent and queued deliveries per process; concurrent tests.
 AT_ONCE, WAITING, TESTS = 8, 1000, 2
-# Seconds for one request; and for a test, which holds a thread.
+# Seconds for one request; and for a test, which blocks a thread.
 TOTAL, TEST = 30, 10
-# Seconds before the next try of a delivery.
+# Seconds before each retry of a delivery.
 PAUSES = (1, 5, 25)
 AGAIN = {429, 500, 502, 503, 504}
-# Seconds for which a process keeps the list of webhooks.
+# Seconds for which a process caches the list of webhooks.
 REMEMBERED = 5
-# Characters of an answer that a test shows.
+# Characters of a response that a test shows.
 SHOWN = 2000
 
 
 class Webhooks:
-    """Deliveries to the listed hosts."""
+    """Delivers to the listed hosts."""
 
     def __init__(self, variables=os.environ, pauses=PAUSES, total=TOTAL, test=TEST):
         self.targets = Targets.read("mlflow.webhooks", "MLFLOW_SSO_WEBHOOK", variables)
@@ -61,18 +61,18 @@ class Webhooks:
         self._pauses, self._total, self._test = pauses, total, test
         self._side = outgoing.SideLoop("webhooks")
         self._lock, self._waiting = threading.Lock(), 0
-        self._room = asyncio.Semaphore(AT_ONCE)  # used in the side loop alone
+        self._room = asyncio.Semaphore(AT_ONCE)  # used in the side loop only
         self._tests = threading.BoundedSemaphore(TESTS)
 
     def allow_url(self, url):
-        """Raises for the URL of a webhook that is not at a listed host. Nothing is looked up."""
+        """Raises if a webhook's URL is not a listed host. Does not resolve names."""
         try:
             self.targets.find(url)
         except Refused as refused:
             raise MlflowException.invalid_parameter_value(str(refused)) from None
 
     def deliver(self, *, event, payload, store):
-        """In place of mlflow.webhooks.delivery._deliver_webhook_impl."""
+        """Replaces mlflow.webhooks.delivery._deliver_webhook_impl."""
         for webhook in delivery._get_cached_webhooks_by_event(store, event, REMEMBERED):
             if webhook.status.is_active():
                 self._begin(webhook, payload, event)
@@ -101,7 +101,7 @@ class Webhooks:
                     logger.error("Webhook %s: %s", identifier, refused)
                     return
                 except (aiohttp.ClientError, OSError) as error:
-                    said = type(error).__name__  # its text holds addresses
+                    said = type(error).__name__  # its text contains addresses
                 if pause is None:
                     logger.error("Webhook %s: not delivered after %d tries: %s", identifier, len(self._pauses) + 1, said)
                     return
@@ -116,11 +116,12 @@ class Webhooks:
             async for part in response.content.iter_any():
                 start += part
                 if len(start) >= SHOWN:
-                    break  # the connection is closed with the rest
+                    break  # the connection closes with the rest
             return response.status, start[:SHOWN].decode(errors="replace")
 
     def test(self, webhook, event=None):
-        """In place of mlflow.webhooks.delivery.test_webhook: one try, whose answer is shown."""
+        """Replaces mlflow.webhooks.delivery.test_webhook: a single attempt, whose response is shown.
+        """
         if not self._tests.acquire(blocking=False):
             return WebhookTestResult(success=False, error_message=f"{TESTS} tests of webhooks run in this process, which is the limit. Try again.")
         try:
@@ -147,7 +148,7 @@ def message(webhook, payload, event):
 
 
 def open_(variables=os.environ):
-    """Puts this in place; raises where upstream is another one."""
+    """Installs the patches; raises if upstream is not as expected."""
     if not variables.get(MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY.name):
         raise RuntimeError(f"mlflow-sso: {MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY.name} is not set, want the stack's key: every process would make up one")
     webhooks = Webhooks(variables)

@@ -1,8 +1,8 @@
-"""Lists of permissions hold everything there is, beyond a thousand experiments too.
+"""Completes lists of permissions beyond a thousand experiments.
 
-mlflow-oidc-auth 11.0.2 lists a user's permissions on experiments, and the experiments to manage, from the first page of MLflow's
-search: 1,000. What is beyond is left out without a word, in the plugin's pages and in `mlflow-sso access`. Models and prompts are
-paged through.
+mlflow-oidc-auth 11.0.2 lists a user's permissions on experiments, and the experiments to manage, from the
+first page of MLflow's search: 1,000. It omits the rest silently, in the plugin's pages and in `mlflow-sso
+access`. Models and prompts are paginated correctly.
 """
 
 from mlflow_oidc_auth.routers import experiment_permissions, user_permissions
@@ -27,14 +27,15 @@ class _Whole:
 
 
 def page_through():
-    """Changes both modules of the plugin in place."""
+    """Patches both plugin modules in place."""
     expect()
     for module in experiment_permissions, user_permissions:
         module._get_tracking_store = _whole(module._get_tracking_store)
 
 
 def expect(modules=(experiment_permissions, user_permissions)):
-    """Raises unless each module searches without arguments once, and all of its lists of the other kinds are whole."""
+    """Raises unless each module searches without arguments once, and all of its lists of other kinds are
+    complete."""
     for module in modules:
         upstream_guard.has(module, "_get_tracking_store")
         upstream_guard.needed("whole_lists", hasattr(module, "fetch_all_experiments"), f"{module.__name__} pages through")

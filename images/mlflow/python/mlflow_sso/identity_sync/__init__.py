@@ -1,8 +1,7 @@
-"""Keeps MLflow's people as Keycloak has them, and its tables small.
+"""Mirrors Keycloak's users and groups into MLflow, and prunes expired rows.
 
-The plugin learns at a login who a person is, and never again: a user who is disabled
-in Keycloak, deleted there or no longer in a group keeps session and personal tokens. So
-this runs beside the server, in a container of its own, asks Keycloak again and again,
-and writes what has changed where the plugin reads it at every request. Accounts that are
-no person's are left alone. While Keycloak does not answer, nothing changes.
+The plugin reads a user's groups at login and never again: a user who is disabled or deleted in
+Keycloak, or leaves a group, keeps session and personal tokens. This program therefore runs in its
+own container, polls Keycloak, and writes changes to the tables that the plugin reads for every
+request. It does not touch service accounts. While Keycloak is down, nothing changes.
 """

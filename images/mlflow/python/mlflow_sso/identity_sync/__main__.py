@@ -1,4 +1,5 @@
-"""`python -m mlflow_sso.identity_sync` runs until it is stopped; with `status` it prints how the jobs ended."""
+"""`python -m mlflow_sso.identity_sync` runs until it is stopped; with `status` it prints the result of each job.
+"""
 
 import datetime
 import json
@@ -20,31 +21,31 @@ from mlflow_sso.identity_sync.schema import prepare
 from mlflow_sso.identity_sync.sign_out import sign_out
 from mlflow_sso.identity_sync.sync import follow
 
-# Seconds between two readings of the clock, for a connection, and for one statement.
+# Seconds between two checks for due jobs, for a connection, and for one statement.
 TICK = 1
 CONNECT = 5
 STATEMENT = 30
 
-# Its age shows the health check that this process goes on.
+# The health check reads the age of this file.
 ALIVE = pathlib.Path("/tmp/identity-sync")
 
 
 def log(event, about, **detail):
-    """One line of JSON on standard error, as the plugin writes its audit log."""
+    """Writes one line of JSON to standard error, in the format of the plugin's audit log."""
     # The actor's name in existing audit logs.
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
     print(json.dumps({"timestamp": now, "event": event, "actor": "keeper", "resource_id": about, "detail": detail}), file=sys.stderr, flush=True)
 
 
 def connect():
-    """A connection to the plugin's database, whose statements end in time."""
+    """A connection to the plugin's database with a statement timeout."""
     connection = psycopg.connect(os.environ["OIDC_USERS_DB_URI"], connect_timeout=CONNECT, options=f"-c statement_timeout={STATEMENT}s", autocommit=True)
     prepare(connection)
     return connection
 
 
 def jobs(environment):
-    """What is done, in this order."""
+    """The jobs, in their order."""
     directory = Directory(environment["KEEPER_REALM_URL"], environment["KEEPER_CLIENT_ID"], environment["KEEPER_CLIENT_SECRET"])
     administrators = environment["OIDC_ADMIN_GROUP_NAME"]
     allowed = [administrators, *environment["OIDC_GROUP_NAME"].split(",")]

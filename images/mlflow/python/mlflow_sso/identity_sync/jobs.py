@@ -1,12 +1,12 @@
-"""Runs the jobs when it is their time, and remembers how each ended."""
+"""Runs jobs when they are due, and records how each ended."""
 
 import json
 import time
 
-# Seconds after which a job that failed is tried again, if its own time is not sooner.
+# Seconds until a failed job is retried, unless its own interval is shorter.
 AGAIN = 3
 
-# Seconds that it may fail before that is logged: Keycloak starts more slowly than this.
+# Seconds of failure before it is logged: Keycloak starts more slowly than the sync.
 PATIENCE = 60
 
 STATUS = """
@@ -15,27 +15,28 @@ SELECT job, extract(epoch FROM now() - succeeded)::bigint, extract(epoch FROM no
 
 
 class Job:
-    """Something that is done again and again."""
+    """A periodic job."""
 
     def __init__(self, name, every, run):
-        """every is in seconds; run takes a connection and returns what it did, as a text."""
+        """every is in seconds; run takes a connection and returns a summary of what it did."""
         self.name, self.every, self._run = name, every, run
         self._next = 0.0
-        # Since when it fails, and what was logged of that.
+        # When the current failure began, and what of it is logged.
         self._failing, self._reported = None, None
 
     def due(self):
-        """Whether it is time."""
+        """Whether the job is due."""
         return time.monotonic() >= self._next
 
     def run(self, connect, log):
-        """Runs it, whatever happens, and writes down how it ended. A failure that lasts is logged once."""
+        """Runs the job, catches every exception, and records the result. Logs a lasting failure once."""
         try:
             with connect() as connection:
                 detail = self._run(connection)
                 remember(connection, self.name, detail)
-        except Exception as error:  # whatever it is, the next round may be better
-            # A driver's text names the server and the role, never the password; others are ours.
+        except Exception as error:  # any failure: the next round may succeed
+            # A driver's text names the server and the role, never the password; the other texts
+            # are this package's.
             failure = f"{type(error).__name__}: {error}".splitlines()[0][:300]
             self._failing = self._failing or time.monotonic()
             if failure != self._reported and time.monotonic() - self._failing >= PATIENCE:
@@ -53,12 +54,12 @@ class Job:
         try:
             with connect() as connection:
                 remember(connection, self.name, "", failure)
-        except Exception:  # the database is away; logged already
+        except Exception:  # the database is down; already logged
             pass
 
 
 def remember(connection, job, detail, error=""):
-    """Writes down how a job ended, for whoever asks for its status."""
+    """Records how a job ended, for the status command."""
     connection.execute(
         "INSERT INTO mlflow_sso_jobs (job, succeeded, tried, detail, error) VALUES (%(job)s, CASE WHEN %(error)s = '' THEN now() END, now(), %(detail)s, %(error)s) "
         "ON CONFLICT (job) DO UPDATE SET succeeded = coalesce(excluded.succeeded, mlflow_sso_jobs.succeeded), tried = excluded.tried, error = excluded.error, "
@@ -68,6 +69,6 @@ def remember(connection, job, detail, error=""):
 
 
 def status(connection):
-    """Each job's end as JSON: seconds since it last succeeded and since it last ran."""
+    """The status of each job as JSON: seconds since it last succeeded and since it last ran."""
     rows = connection.execute(STATUS).fetchall()
     return json.dumps([{"job": job, "succeeded": succeeded, "tried": tried, "detail": detail, "error": error} for job, succeeded, tried, detail, error in rows])

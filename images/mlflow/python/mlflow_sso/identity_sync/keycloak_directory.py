@@ -1,45 +1,45 @@
-"""Who is in which group, as Keycloak answers."""
+"""Reads users and their groups from Keycloak."""
 
 import time
 
 import requests
 
-# Seconds for one answer, people in one, and seconds before its end in which a token is
-# not used any more.
+# Seconds for one response, users per page, and seconds before its expiry in which a token is no
+# longer used.
 TIMEOUT = 10
 PAGE = 500
 MARGIN = 30
 
 
 class Account:
-    """What Keycloak says of a user's logins. Times are seconds since the epoch; 0 where there was no such moment."""
+    """A user's logins in Keycloak. Times are seconds since the epoch; 0 if there is none."""
 
     def __init__(self, not_before, password_changed, sessions):
-        """sessions are the beginnings of Keycloak's own, by their IDs."""
+        """sessions maps the IDs of Keycloak's sessions to their start."""
         self.not_before, self.password_changed, self.sessions = not_before, password_changed, sessions
 
 
 class DirectoryUnavailable(Exception):
-    """Keycloak did not answer what was asked; nothing is known about anybody then."""
+    """Keycloak gave no usable response, so the state of its users is unknown."""
 
 
 class Directory:
-    """A realm's groups, read with the rights of a service account that may view people."""
+    """Reads a realm's groups as a service account with the role to view users."""
 
     def __init__(self, realm_url, client, secret):
         """realm_url is such as http://keycloak:8080/realms/mlflow."""
         self._realm_url = realm_url
         self._admin_url = realm_url.replace("/realms/", "/admin/realms/", 1)
         self._client, self._secret = client, secret
-        # Each login is remembered by Keycloak, where people look for those of people.
+        # Keycloak records each login as an event, among those of users.
         self._token, self._until = None, 0.0
         self._kept = requests.Session()
 
     def members(self, wanted, needed):
-        """Everybody's groups, by the name that MLflow knows them by, and the groups that are there.
+        """All users with their groups, by MLflow's user name, and the groups that exist.
 
-        The needed groups must be there: without them nobody could be distinguished from a user
-        who left.
+        Raises if a required group is missing: without it, all of its members would look like
+        removed users.
         """
         people, there = {}, set()
         with requests.Session() as session:
@@ -57,12 +57,12 @@ class Directory:
         return people, there
 
     def realm_not_before(self):
-        """When all of the realm's sessions were last signed out. The realm says so to everybody."""
+        """When all of the realm's sessions were last revoked. The value is public."""
         with requests.Session() as session:
             return self._ask(session.get, self._realm_url).get("tokens-not-before", 0)
 
     def account(self, identifier, with_sessions):
-        """A user's logins; None where there is no such user. Sessions and passwords are read only where they are asked for."""
+        """A user's logins; None if the user does not exist. Reads sessions and passwords only on request."""
         session = self._admin_session()
         path = f"{self._admin_url}/users/{identifier}"
         user = self._ask(session.get, path, missing=None)
@@ -76,7 +76,7 @@ class Directory:
         return Account(user.get("notBefore") or 0, changed, sessions)
 
     def _admin_session(self):
-        """A connection that stays open over many questions, with a token that is good now."""
+        """A persistent connection with a valid token."""
         self._kept.headers["Authorization"] = "Bearer " + self._valid_token(self._kept)
         return self._kept
 
@@ -111,20 +111,21 @@ class Directory:
             first += PAGE
 
     def _ask(self, method, url, missing=..., **more):
-        """The answer to one question; missing stands for a 404 where that is an answer too."""
+        """The response to one request; returns `missing` for a 404, where that is a valid result.
+        """
         try:
             answer = method(url, timeout=TIMEOUT, allow_redirects=False, **more)
             if answer.status_code == 404 and missing is not ...:
                 return missing
             if answer.status_code != 200:
-                self._until = 0.0  # the token may be of keys that are gone
+                self._until = 0.0  # the token's key may have been removed
                 raise DirectoryUnavailable(f"{url} answers {answer.status_code}, want 200")
             return answer.json()
         except (requests.RequestException, ValueError) as error:
-            # Its text can hold what was sent.
+            # Its text may contain what was sent.
             raise DirectoryUnavailable(f"{url}: {type(error).__name__}") from None
 
 
 def known_as(person):
-    """The name by which the plugin knows a person: see OIDC_USERNAME_FIELD."""
+    """The user name in the plugin: see OIDC_USERNAME_FIELD."""
     return (person.get("email") or person["username"]).lower()

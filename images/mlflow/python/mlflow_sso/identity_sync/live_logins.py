@@ -1,13 +1,13 @@
-"""What of a user's logins is still valid in MLflow: sessions and personal tokens, and when each began.
+"""A user's valid logins in MLflow: sessions and personal tokens, and when each started.
 
-Times are seconds since the epoch. The plugin stores a session's beginning by the database's
-clock in the connection's time zone, and everything else in UTC.
+Times are seconds since the epoch. The plugin stores a session's start by the database's clock in the
+connection's time zone, and all other times in UTC.
 """
 
 import datetime
 
-# A user who was made again in Keycloak has two; the last one that logged in counts. A subject that
-# is the name is a placeholder of the plugin's.
+# A user who was recreated in Keycloak has two subjects; the last to log in counts. A subject that
+# equals the name is a placeholder of the plugin.
 SUBJECT = """(SELECT i.subject FROM user_identities i WHERE i.user_id = u.id AND i.provider_id = 'default' AND i.subject <> u.username
   ORDER BY i.last_login_at DESC NULLS LAST, i.id DESC LIMIT 1)"""
 SESSIONS = f"""
@@ -24,7 +24,7 @@ WHERE NOT u.is_service_account AND t.expires_at > now() AT TIME ZONE 'utc' ORDER
 
 
 class Session:
-    """One login at MLflow. sid is Keycloak's session; None where it was not recorded."""
+    """One MLflow session. sid is the Keycloak session; None if it was not recorded."""
 
     def __init__(self, identifier, began, sid):
         self.identifier, self.began, self.sid = identifier, began, sid
@@ -38,14 +38,15 @@ class Token:
 
 
 class Holder:
-    """A user with sessions or tokens. subject is their ID in Keycloak; None where they never logged in."""
+    """A user with sessions or tokens. subject is the user's ID in Keycloak; None if the user has never logged
+    in."""
 
     def __init__(self, connection, username, subject):
         self._db = connection
         self.username, self.subject, self.sessions, self.tokens = username, subject, [], []
 
     def end(self, sessions, tokens):
-        """Ends these, in the plugin's own order, and no others: a login meanwhile stays."""
+        """Revokes exactly these, in the plugin's own order: a concurrent login is kept."""
         now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
         with self._db.transaction():
             if sessions:
@@ -57,7 +58,7 @@ class Holder:
 
 
 def holders(connection):
-    """Every user who holds something."""
+    """Every user with a session or token."""
     found = {}
     for user, username, subject, identifier, began, sid in connection.execute(SESSIONS).fetchall():
         found.setdefault(user, Holder(connection, username, subject)).sessions.append(Session(identifier, began, sid))

@@ -1,9 +1,8 @@
-"""The plugin's people, and what becomes of them when Keycloak says something else.
+"""Reads and updates the plugin's user accounts.
 
-Written straight into the plugin's tables, in the order in which the plugin writes them
-(users, then sessions, then tokens) so that no token that is issued meanwhile is missed.
-The plugin's own way would refuse to end its last administrator; here Keycloak decides
-who that is.
+It writes to the plugin's tables directly, in the plugin's own order (users, then sessions, then
+tokens), so that it misses no token that is issued meanwhile. The plugin's API would refuse to
+deactivate its last administrator; here Keycloak decides who is an administrator.
 """
 
 import datetime
@@ -16,32 +15,32 @@ WHERE NOT u.is_service_account GROUP BY u.id ORDER BY u.id
 
 
 class Accounts:
-    """The plugin's accounts of people."""
+    """The plugin's user accounts."""
 
     def __init__(self, connection):
         self._db = connection
 
     def groups(self):
-        """The names of all groups that MLflow knows: only those can have been granted anything."""
+        """The names of all groups in MLflow: only those can have grants."""
         return {name for (name,) in self._db.execute("SELECT group_name FROM groups")}
 
     def people(self):
-        """Everybody, as MLflow knows them."""
+        """All users in MLflow."""
         return [Account(self._db, *row) for row in self._db.execute(PEOPLE).fetchall()]
 
 
 class Account:
-    """One person's account."""
+    """One user's account."""
 
     def __init__(self, connection, identifier, username, is_admin, active, groups):
         self._db = connection
         self._id, self.username, self.is_admin, self.active, self.groups = identifier, username, is_admin, active, set(groups)
 
     def end(self, reason):
-        """Ends sessions and tokens, and takes no new ones. Returns how many of each."""
+        """Revokes sessions and tokens, and refuses new ones. Returns the number of each."""
         with self._db.transaction():
             self._db.execute("UPDATE users SET active = false WHERE id = %s", (self._id,))
-            # The plugin's times are in UTC, without saying so.
+            # The plugin stores UTC without a time zone.
             now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
             sessions = self._db.execute(
                 "UPDATE auth_sessions SET revoked_at = %s WHERE user_id = %s AND revoked_at IS NULL AND expires_at > %s", (now, self._id, now)
@@ -54,7 +53,7 @@ class Account:
         return sessions, tokens
 
     def resume(self):
-        """Activates a user again whom this program had deactivated, and nobody else."""
+        """Reactivates a user whom this program has deactivated, and no other."""
         with self._db.transaction():
             mine = self._db.execute("DELETE FROM mlflow_sso_departures WHERE username = %s", (self.username,)).rowcount
             if mine:
@@ -62,7 +61,7 @@ class Account:
         return mine > 0
 
     def join(self, groups, admin):
-        """Sets the groups and the administrator's right, as a login would."""
+        """Sets the groups and the administrator flag, as a login does."""
         with self._db.transaction():
             self._db.execute("UPDATE users SET is_admin = %s WHERE id = %s AND is_admin <> %s", (admin, self._id, admin))
             self._db.execute(

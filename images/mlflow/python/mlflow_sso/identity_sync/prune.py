@@ -1,6 +1,6 @@
-"""Removes what is over from the plugin's tables: it removes hardly anything by itself."""
+"""Prunes expired rows from the plugin's tables; the plugin itself removes few of them."""
 
-# By what a person reads of it. Times are in UTC, without saying so.
+# By the expression that gives a row's end. Times are UTC without a time zone.
 OVER = {
     "login attempts": "DELETE FROM auth_state WHERE expires_at < now() AT TIME ZONE 'utc'",
     "sessions": "DELETE FROM auth_sessions WHERE expires_at < now() AT TIME ZONE 'utc' OR revoked_at < now() AT TIME ZONE 'utc' - interval '1 day'",
@@ -11,6 +11,6 @@ OVER = {
 
 
 def prune(connection):
-    """Removes what is over, and returns how much."""
+    """Prunes expired rows, and returns how many."""
     with connection.transaction():
         return ", ".join(f"{connection.execute(statement).rowcount} {what}" for what, statement in OVER.items()) + " removed"

@@ -1,12 +1,12 @@
-"""This program's own tables, beside the plugin's."""
+"""This program's own tables, next to the plugin's."""
 
-# The Keycloak session of each MLflow session; MLflow itself writes it at a login.
+# The Keycloak session of each MLflow session; MLflow writes it at login.
 KEYCLOAK_SESSIONS = """
 CREATE TABLE IF NOT EXISTS mlflow_sso_keycloak_sessions (auth_session integer PRIMARY KEY, sid varchar(255) NOT NULL)
 """
 
-# Who was put to rest and wakes up again with their account in Keycloak; when each job
-# last ran; who was let in past Keycloak, and until when.
+# Users whom the sync has deactivated and reactivates with their Keycloak account; when each job
+# last ran; break-glass accounts and their expiry.
 OWN = f"""
 {KEYCLOAK_SESSIONS};
 CREATE TABLE IF NOT EXISTS mlflow_sso_departures (
@@ -20,7 +20,7 @@ CREATE TABLE IF NOT EXISTS mlflow_sso_break_glass (
 
 
 def prepare(connection):
-    """Makes the tables that are not there."""
+    """Creates missing tables."""
     there = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename LIKE 'mlflow\\_sso\\_%'").fetchone()[0]
     if there < OWN.count("CREATE TABLE"):
         with connection.transaction():

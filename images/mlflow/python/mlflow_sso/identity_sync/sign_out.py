@@ -1,12 +1,13 @@
-"""Ends MLflow's sessions and personal tokens that Keycloak has ended: see decision 29."""
+"""Revokes MLflow's sessions and personal tokens that Keycloak has ended: see decision 29."""
 
-# Keycloak's "not before" and MLflow's times are compared in whole seconds: what began in the same
-# second ends. A new login takes a second more at most.
+# Compare Keycloak's "not before" and MLflow's times in whole seconds: a session that began in the
+# same second ends, too. A new login may have to wait for a second.
 SECOND = 1.0
 
 
 def sign_out(holders, directory, log):
-    """One round. holders were read before Keycloak is asked, so a login meanwhile is not judged by an old answer."""
+    """One round. Read holders before asking Keycloak, so that a concurrent login is not judged by an older
+    response."""
     realm = directory.realm_not_before() if holders else 0
     sessions_ended = tokens_ended = unknown = 0
     for holder in holders:
@@ -15,7 +16,7 @@ def sign_out(holders, directory, log):
             continue
         account = directory.account(holder.subject, with_sessions=bool(holder.sessions))
         if account is None:
-            continue  # deleted in Keycloak: the job that follows users ends all of it
+            continue  # deleted in Keycloak: the sync of users ends all of it
         not_before = max(realm, account.not_before)
         tokens = [token for token in holder.tokens if token.began < not_before + SECOND]
         sessions = [session for session in holder.sessions if reason(session, account, not_before)]
@@ -29,12 +30,12 @@ def sign_out(holders, directory, log):
 
 
 def reason(session, account, not_before):
-    """Why a session is over; empty where it is not."""
+    """Why a session is over; empty if it is not."""
     if session.began < not_before + SECOND:
         return "not before"
     if session.began < account.password_changed:
         return "password changed"
     if session.sid is not None:
         return "" if session.sid in account.sessions else "signed out"
-    # The login was not recorded: any session of Keycloak's that is as old may be its own.
+    # The login was not recorded: any Keycloak session of the same age may belong to it.
     return "" if any(start <= session.began for start in account.sessions.values()) else "signed out"

@@ -1,13 +1,13 @@
-"""Brings MLflow's people to what Keycloak says of them."""
+"""Updates MLflow's users to match Keycloak."""
 
 
 def follow(accounts, directory, allowed, administrators, log):
-    """One round. What it did is the returned text; log gets each change.
+    """One round. Returns a summary; log receives each change.
 
-    allowed are the groups that let a person in, administrators the one among them that
-    makes an administrator.
+    allowed are the groups with access, administrators is the one among them whose members are
+    administrators.
     """
-    # MLflow first: who logs in meanwhile is in Keycloak already.
+    # Read MLflow first: a user who logs in meanwhile is already in Keycloak.
     people, known = accounts.people(), accounts.groups()
     present, there = directory.members(known, allowed)
     ended = resumed = changed = 0
@@ -21,10 +21,10 @@ def follow(accounts, directory, allowed, administrators, log):
             continue
         if not person.active:
             if not person.resume():
-                continue  # an administrator deactivated them, and will know why
+                continue  # an administrator deactivated them on purpose
             resumed += 1
             log("person.resumed", person.username)
-        # Memberships in groups that Keycloak does not know are an administrator's.
+        # Memberships in groups that Keycloak does not know are managed by administrators.
         now = (groups & known) | (person.groups - there)
         admin = administrators in groups
         if (now, admin) != (person.groups, person.is_admin):

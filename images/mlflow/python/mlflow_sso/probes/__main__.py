@@ -5,12 +5,13 @@ import pathlib
 import runpy
 import sys
 
-# The exit code of a probe that this image lacks or has in another version: EX_UNAVAILABLE of sysexits.h. No probe uses it.
+# The exit code for a probe that this image lacks or has in another version: EX_UNAVAILABLE of sysexits.h. No
+# probe uses it.
 UNAVAILABLE = 69
 
 
 def digest_of(name):
-    """The digest of a module's source; None where there is no such module."""
+    """The digest of a module's source; None if there is no such module."""
     file = pathlib.Path(__file__).with_name(name + ".py")
     return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
 

@@ -1,8 +1,9 @@
-"""Wraps the keys of the API keys that users stored in MLflow with the current key, in one transaction.
+"""Rewraps the API keys that users stored in MLflow with the current key, in one transaction.
 
-The current and the previous keys come as JSON on standard input, each with the number that MLflow stores beside what it
-encrypts. The argument `report` changes nothing. Prints how many rows it wrapped, the numbers of the keys of rows that are not
-wrapped with the current one, and the names of rows that no key of this stack opens, which stay as they are.
+Reads the current and the previous keys as JSON from standard input, each with the version number that MLflow
+stores next to the encrypted value. The argument `report` changes nothing. Prints how many rows it rewrapped,
+the key versions of the other rows, and the names of rows that no key of this stack decrypts; those stay
+unchanged.
 """
 
 import json
@@ -17,14 +18,14 @@ UPDATE = "UPDATE secrets SET wrapped_dek = %s, kek_version = %s WHERE secret_id 
 
 
 def stored(database):
-    """The stored keys, locked until the transaction ends."""
+    """Reads the stored keys, locked until the transaction ends."""
     if not database.execute("SELECT to_regclass('secrets')").fetchone()[0]:
         return []
     return database.execute(STORED).fetchall()
 
 
 def opened(wrapped, kek):
-    """The data's key; None where this one did not wrap it."""
+    """The data key; None if this key did not wrap it."""
     from mlflow.exceptions import MlflowException
     from mlflow.utils.crypto import unwrap_dek
 
@@ -35,7 +36,7 @@ def opened(wrapped, kek):
 
 
 def rewrap(database, now, values, report=False):
-    """Wraps with the current key what a previous one wrapped, and returns what it found."""
+    """Rewraps with the current key what a previous one wrapped, and returns the result."""
     found = {"rewrapped": 0, "pending": [], "lost": []}
     rows = stored(database)
     if not rows:
@@ -43,7 +44,7 @@ def rewrap(database, now, values, report=False):
     from mlflow.utils.crypto import KEKManager, wrap_dek
 
     values = {**values, now["Number"]: now["Value"]}
-    # Each takes a noticeable time to derive.
+    # Deriving each key takes a noticeable time.
     keks = {number: KEKManager(values[number], number).get_kek() for number in {row[3] for row in rows} & values.keys() | {now["Number"]}}
     for identity, name, wrapped, number in rows:
         plain = opened(wrapped, keks[number]) if number in keks else None

@@ -1,6 +1,7 @@
-"""Writes an object to MLflow's external object store, reads it back, asks for it anonymously, and removes it.
+"""Writes an object to MLflow's external object store, reads it back, requests it anonymously, and removes it.
 
-It uses MLflow's key and client, but not MLflow itself, which would need the memory of another worker.
+It uses MLflow's key and client, but does not import MLflow itself, which would need the memory of another
+worker.
 """
 
 import json
@@ -31,7 +32,7 @@ def anonymous(environment):
 
 
 def read(store, bucket, key):
-    """An object's content; None where the store refuses."""
+    """An object's content; None if the store refuses."""
     try:
         return store.get_object(Bucket=bucket, Key=key)["Body"].read()
     except ClientError:
@@ -39,7 +40,7 @@ def read(store, bucket, key):
 
 
 def probe(store, public_store, destination):
-    """What became of the object: kept, public, gone."""
+    """The state of the object: kept, public, gone."""
     bucket, _, prefix = destination.removeprefix("s3://").partition("/")
     key = "/".join(filter(None, [prefix, ".mlflow-sso-verify-" + secrets.token_hex(8)]))
     content = secrets.token_bytes(32)

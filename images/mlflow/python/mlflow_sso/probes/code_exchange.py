@@ -14,7 +14,7 @@ READ = 20
 
 
 def exchange(grant, environment):
-    """The access token; the program ends where the token endpoint refuses."""
+    """Returns the access token; exits if the token endpoint refuses."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(environment["OIDC_DISCOVERY_URL"], timeout=READ) as answer:
         endpoint = json.load(answer)["token_endpoint"]

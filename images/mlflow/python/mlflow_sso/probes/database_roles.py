@@ -1,4 +1,5 @@
-"""Checks external databases from MLflow's container, as its roles: are MLflow's sessions encrypted, and what else do the roles open?"""
+"""Checks external databases with MLflow's roles and from its container: whether MLflow's sessions are encrypted,
+and what else the roles can open."""
 
 import json
 import os
@@ -25,19 +26,19 @@ def refused(uri):
 
 
 def with_password(uri, password):
-    """The same login with another password."""
+    """The same login with a different password."""
     at = urlsplit(uri)
     return urlunsplit(at._replace(netloc=f"{at.username}:{password}@{at.hostname}:{at.port}"))
 
 
 def database_names(uris):
-    """Names of MLflow's databases, and that of Keycloak's beside them."""
+    """The names of MLflow's databases, and of Keycloak's next to them."""
     names = [urlsplit(uri).path.strip("/") for uri in uris]
     return [*names, names[0].removesuffix("mlflow") + "keycloak"]
 
 
 def probe(uri, own, names):
-    """What one role sees and opens."""
+    """What one role sees and can open."""
     with psycopg.connect(uri, connect_timeout=CONNECT) as connection:
         sessions, encrypted = connection.execute(SESSIONS).fetchone()
         superuser = connection.execute(SUPERUSER).fetchone()[0]
@@ -52,7 +53,7 @@ def probe(uri, own, names):
 
 
 def probe_all(uris):
-    """The same for every role of MLflow's."""
+    """The same for each of MLflow's roles."""
     names = database_names(uris)
     return [probe(uri, own, names) for uri, own in zip(uris, names, strict=False)]
 

@@ -1,7 +1,8 @@
-"""Tries well-known passwords at Redis or Postgres from MLflow's container, and prints what each attempt got.
+"""Tries well-known passwords for Redis or Postgres from MLflow's container, and prints the result of each
+attempt.
 
-The argument is `redis` or `postgres`. An attempt has `who` and `answer`: "in", or the beginning of the refusal. The proper
-credentials come from the environment and are not printed.
+The argument is `redis` or `postgres`. An attempt has `who` and `answer`: "in", or the beginning of the error.
+The correct credentials come from the environment and are not printed.
 """
 
 import json
@@ -17,13 +18,13 @@ IN = "in"
 
 
 def refusal(problem, secret):
-    """The last line of a refusal, which is withheld if it contains the password."""
+    """The last line of an error, or a placeholder if it contains the password."""
     text = str(problem).strip().splitlines()[-1][:200] if str(problem).strip() else type(problem).__name__
     return "a text that holds the password" if secret and secret in text else text
 
 
 def redis_attempts(parsed):
-    """Names of attempts with their user and password."""
+    """Attempts by name, with user and password."""
     return (
         ("nobody", None, None),
         ("default with an empty password", "default", ""),
@@ -34,7 +35,7 @@ def redis_attempts(parsed):
 
 
 def try_redis(environment):
-    """Every attempt at Redis, over the same kind of connection as MLflow's."""
+    """Runs every attempt at Redis over the same kind of connection as MLflow's."""
     url = environment["CACHE_REDIS_URL"]
     parsed = make_url(url)
     pool = redis.Redis.from_url(url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT).connection_pool
@@ -51,7 +52,7 @@ def try_redis(environment):
 
 
 def postgres_attempts(proper, other):
-    """Names of attempts with their role, password and database."""
+    """Attempts by name, with role, password and database."""
     for role in (proper.username, other.username, "postgres"):
         database = proper.database if role == "postgres" else role
         for password in ("", role, "postgres", "password"):
@@ -60,7 +61,7 @@ def postgres_attempts(proper, other):
 
 
 def try_postgres(environment):
-    """Every attempt at Postgres."""
+    """Runs every attempt at Postgres."""
     proper = make_url(environment["MLFLOW_BACKEND_STORE_URI"])
     answers = []
     for who, role, password, database in postgres_attempts(proper, make_url(environment["OIDC_USERS_DB_URI"])):

@@ -1,4 +1,5 @@
-"""Prints the discovery document at an address, the only argument, as the container gets it."""
+"""Prints the discovery document at an address, the only argument, as the container receives it.
+"""
 
 import json
 import sys
@@ -8,7 +9,7 @@ READ = 20
 
 
 def fetch(address):
-    """The document. Proxies do not apply to the private network."""
+    """Fetches the document. Proxies do not apply to the private network."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(address, timeout=READ) as answer:
         return json.load(answer)

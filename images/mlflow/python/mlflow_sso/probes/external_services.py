@@ -1,7 +1,7 @@
-"""Connects to the external services of a stack with the clients and from the place that MLflow will use.
+"""Connects to a stack's external services with the clients and from the network that MLflow will use.
 
-What to try, secrets included, comes as JSON on standard input. Prints one result per service and database. No user's data is
-changed: a key and an object are written under names of their own and removed.
+Reads the services, including secrets, as JSON from standard input. Prints one result per service and
+database. It changes no user data: it writes a key and an object under its own names and removes them.
 """
 
 import json
@@ -18,7 +18,7 @@ DATABASE = (
 
 
 def unique(name):
-    """A name that nothing has."""
+    """A name that does not exist."""
     return name + "mlflow-sso-check-" + secrets.token_hex(8)
 
 
@@ -52,7 +52,7 @@ def try_redis(url, prefix):
 
 
 def s3_client(key_id, secret, settings):
-    """A client with MLflow's settings, which gives up after one attempt."""
+    """A client with MLflow's settings that does not retry."""
     import boto3
     from botocore.config import Config
 
@@ -73,7 +73,7 @@ def s3_client(key_id, secret, settings):
 
 
 def try_object(client, bucket, name):
-    """Writes, reads, lists and deletes an object; returns whether it came back."""
+    """Writes, reads, lists and deletes an object; returns whether it read the same content."""
     client.put_object(Bucket=bucket, Key=name, Body=b"1")
     try:
         found = client.get_object(Bucket=bucket, Key=name)["Body"].read()
@@ -95,7 +95,7 @@ def try_s3(bucket, prefix, key_id, secret, settings):
 
 
 def try_all(wanted):
-    """Tries what is wanted and returns all results."""
+    """Runs the requested checks and returns all results."""
     seen = []
     if "postgres" in wanted:
         seen += try_postgres(wanted["postgres"])
@@ -107,5 +107,5 @@ def try_all(wanted):
 
 
 if __name__ == "__main__":
-    os.environ["HOME"] = tempfile.gettempdir()  # no client reads a user's settings
+    os.environ["HOME"] = tempfile.gettempdir()  # do not read a user's client settings
     print(json.dumps(try_all(json.load(sys.stdin))))

@@ -1,7 +1,9 @@
-"""Permanently deletes what a security test made: experiments with their runs and files, models, datasets and the rest.
+"""Permanently deletes the fixtures of a security test: experiments with their runs and files, models, datasets
+and the rest.
 
-Prefix, names and the age in seconds of stale fixtures come as JSON on standard input. A name consists of the prefix, the second
-of its creation and a random part. The names of this run are deleted, and those that are stale: a killed run left them.
+Reads prefix, names and the age in seconds of stale fixtures as JSON from standard input. A name consists of
+the prefix, the second of its creation and a random part. Deletes the fixtures of this run, and stale ones
+that a killed run left.
 """
 
 import contextlib
@@ -12,7 +14,8 @@ import time
 
 import sqlalchemy
 
-# Tables whose rows no store can delete by name, and grants on names that do not exist any more, with the column of the name.
+# Tables whose rows no store can delete by name, and grants on names that no longer exist, with the column of
+# the name.
 RUN_TABLES = (
     ("evaluation_datasets", "name"), ("mcp_servers", "name"), ("webhooks", "name"), ("endpoints", "name"), ("model_definitions", "name"),
     ("secrets", "secret_name"),
@@ -27,18 +30,18 @@ class Fixtures:
         self.prefix, self._names, self._stale, self._now = prefix, set(names or []), stale, now
 
     def include(self, name):
-        """Whether the object of this name is to be deleted."""
+        """Whether to delete the object with this name."""
         made = name.removeprefix(self.prefix).partition("-")[0]
         stale = made.isdigit() and self._now() - int(made) > self._stale
         return name.startswith(self.prefix) and (name in self._names or stale)
 
     def include_nested(self, name):
-        """The same for a name that ends in one of a fixture."""
+        """The same for a name that ends in a fixture's."""
         return self.prefix in name and self.include(name[name.index(self.prefix) :])
 
 
 def delete_models(models, fixtures):
-    """Deletes registered models and prompts, which a search omits unless it asks for them."""
+    """Deletes registered models and prompts; a search omits prompts unless it asks for them."""
     deleted = 0
     for kind in ("", " AND tags.`mlflow.prompt.is_prompt` = 'true'"):
         for model in models.search_registered_models(f"name LIKE '{fixtures.prefix}%'{kind}", max_results=1000):
@@ -65,7 +68,8 @@ def delete_experiments(runs, root, fixtures):
 
 
 def delete_files(root, experiment):
-    """Deletes an experiment's artifacts: those that MLflow proxies are in this place, whatever the experiment's location says."""
+    """Deletes an experiment's artifacts. Artifacts that MLflow proxies are in this place, whatever the
+    experiment's location is."""
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
     get_artifact_repository(f"{root.rstrip('/')}/{experiment}").delete_artifacts("")
@@ -74,7 +78,7 @@ def delete_files(root, experiment):
 
 
 def delete_rows(uri, tables, fixtures):
-    """Deletes rows by name from those of the tables that exist."""
+    """Deletes rows by name from the tables that exist."""
     engine = sqlalchemy.create_engine(uri, poolclass=sqlalchemy.pool.NullPool)
     existing, deleted = set(sqlalchemy.inspect(engine).get_table_names()), 0
     for table, column in tables:
@@ -90,7 +94,7 @@ def delete_rows(uri, tables, fixtures):
 
 
 def delete_all(given, environment):
-    """Deletes everything and returns how many objects there were."""
+    """Deletes everything and returns the number of objects."""
     from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as Models
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as Runs
 

@@ -1,7 +1,7 @@
-"""Prints who and what has privileges inside MLflow: administrators, service accounts, their tokens, SCIM tokens, webhooks,
-permission patterns, and the mode of the artifact folder.
+"""Prints which accounts and rules have privileges inside MLflow: administrators, service accounts, their tokens,
+SCIM tokens, webhooks, permission patterns, and the mode of the artifact folder.
 
-It reads the databases and the folder, changes nothing, and prints no secret: of tokens their names.
+It reads the databases and the folder, changes nothing, and prints no secrets, only the names of tokens.
 """
 
 import contextlib
@@ -24,7 +24,8 @@ WEBHOOKS = "SELECT name, url, coalesce(status, '') AS status FROM webhooks WHERE
 # Kinds of objects whose names a pattern can match, as the plugin's tables call them.
 KINDS = ("experiment", "registered_model", "scorer", "gateway_endpoint", "gateway_secret", "gateway_model_definition", "workspace")
 
-# Subject of a pattern, the middle of its table's name, its name and whether it is a service account, and the subject's table.
+# Subject of a pattern, the middle part of its table's name, the subject's name column and whether it is a
+# service account, and the subject's table.
 SUBJECTS = (
     ("group", "_group_regex", "s.group_name", "false", "JOIN groups s ON s.id = p.group_id"),
     ("user", "_regex", "s.username", "s.is_service_account", "JOIN users s ON s.id = p.user_id"),
@@ -37,7 +38,7 @@ def rows(connection, query):
 
 
 def users_query(has_break_glass):
-    """The query for active users; the identity sync makes the break-glass table when it first runs."""
+    """The query for active users; the identity sync creates the break-glass table on its first run."""
     return f"""
 SELECT u.username, u.is_admin, u.is_service_account, coalesce(u.service_account_source, '') AS source,
   (SELECT count(*) FROM user_tokens t WHERE t.user_id = u.id AND (t.expires_at IS NULL OR t.expires_at > {NOW})) AS tokens,
@@ -52,7 +53,7 @@ def pattern_query(kind, table, name, service, join):
 
 
 def patterns(connection, tables):
-    """Every permission that is granted by a pattern on names."""
+    """Every permission that a name pattern grants."""
     for kind in KINDS:
         for subject, middle, name, service, join in SUBJECTS:
             table = f"{kind}{middle}_permissions"
@@ -64,18 +65,18 @@ def patterns(connection, tables):
 
 
 def artifact_folder(environment):
-    """The artifact folder and its mode; None where artifacts are in an object store."""
+    """The artifact folder and its mode; None if artifacts are in an object store."""
     root = environment.get("MLFLOW_ARTIFACTS_DESTINATION", "").removeprefix("file://")
     return {"folder": root, "mode": stat.S_IMODE(os.stat(root).st_mode)} if root.startswith("/") else None
 
 
 def connect(uri):
-    """A connection of its own, outside the server's pools."""
+    """A separate connection, outside of the server's pools."""
     return sqlalchemy.create_engine(uri, connect_args={"connect_timeout": 4}, poolclass=sqlalchemy.pool.NullPool).connect()
 
 
 def inventory(environment):
-    """All of it."""
+    """The whole inventory."""
     found = {}
     with connect(environment["OIDC_USERS_DB_URI"]) as connection:
         tables = set(sqlalchemy.inspect(connection).get_table_names())
@@ -88,6 +89,6 @@ def inventory(environment):
 
 
 if __name__ == "__main__":
-    with contextlib.redirect_stdout(sys.stderr):  # what a library prints is no part of the answer
+    with contextlib.redirect_stdout(sys.stderr):  # keep the output of libraries out of the response
         found = inventory(os.environ)
     print(json.dumps(found))

@@ -1,7 +1,7 @@
-"""Asks an external Redis from MLflow's container, and prints the lines that it answers.
+"""Queries an external Redis from MLflow's container, and prints the lines of its responses.
 
-The argument is `scan` for the keys of permission decisions, or the authentication before a PING: `ping` with the password of
-MLflow's environment, `wrong` with a wrong one, `anonymous` with none.
+The argument is `scan` for the keys of permission decisions, or the authentication before a PING: `ping` with
+the password of MLflow's environment, `wrong` with a wrong one, `anonymous` with none.
 """
 
 import json
@@ -22,7 +22,7 @@ def scan(url, prefix):
 
 
 def connect(at):
-    """A socket to Redis, encrypted where the address says so."""
+    """A socket to Redis, with TLS if the URL says so."""
     connection = socket.create_connection((at.hostname, at.port), CONNECT)
     if at.scheme == "rediss":
         return ssl.create_default_context().wrap_socket(connection, server_hostname=at.hostname)
@@ -30,13 +30,13 @@ def connect(at):
 
 
 def command(connection, answers, *words):
-    """Sends a command and returns the first line of the answer, as the server wrote it."""
+    """Sends a command and returns the first line of the raw response."""
     connection.sendall(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words))
     return answers.readline().decode().strip()
 
 
 def ping(url, authentication):
-    """The answers to AUTH, where one is sent, and to PING."""
+    """The responses to AUTH, if one is sent, and to PING."""
     at = urlsplit(url)
     passwords = {"wrong": b"password", "ping": unquote(at.password or "").encode()}
     with connect(at) as connection, connection.makefile("rb") as answers:

@@ -1,9 +1,10 @@
 """Prints every route of this container's application with every field in which a request can name an object.
 
-The answer is {"routes": [route, ...], "graphql": [field, ...]}. A route has a method, a path with its parameters in braces, and
-its fields; a field is the list of names that leads to it, its type, and whether it takes a list. Fields come from protobuf
-descriptors, from FastAPI's own description, and, for a handler that has neither, from the names that its source reads. GraphQL's
-come from the schema, each with a selection of all that it returns.
+The output is {"routes": [route, ...], "graphql": [field, ...]}. A route has a method, a path with its
+parameters in braces, and its fields; a field is the list of names that leads to it, its type, and whether it
+takes a list. Fields come from protobuf descriptors, from FastAPI's own schema, and, for a handler that has
+neither, from the names that its source reads. GraphQL fields come from the schema, each with a selection of
+everything that it returns.
 """
 
 import contextlib
@@ -18,7 +19,7 @@ PARAMETER = re.compile(r"<(?:[a-z_]+:)?([^>]+)>|\{([^}:]+)(?::[a-z]+)?\}")
 
 
 class Routes:
-    """Routes that were found; the first description of a field stays."""
+    """The routes found so far; the first description of a field wins."""
 
     def __init__(self):
         self._found = {}
@@ -34,7 +35,7 @@ class Routes:
                 known.setdefault(tuple(field["path"]), field)
 
     def listed(self):
-        """All of them, sorted by method and path."""
+        """All routes, sorted by method and path."""
         return [{"method": method, "path": path, "fields": list(fields.values())} for (method, path), fields in sorted(self._found.items())]
 
 
@@ -44,7 +45,7 @@ def braces(path):
 
 
 def message_type(field):
-    """The type of a protobuf field that is no message."""
+    """The type of a protobuf field that is not a message."""
     if field.enum_type is not None:
         return "enum:" + field.enum_type.values[min(1, len(field.enum_type.values) - 1)].name
     if field.type in (field.TYPE_STRING, field.TYPE_BYTES):
@@ -141,7 +142,7 @@ def add_contexts(routes, contexts, prefix):
 
 
 def add_routes(routes, served, prefix=""):
-    """Adds routes of Starlette, and those of what is mounted there."""
+    """Adds Starlette's routes, including mounted applications."""
     for route in served:
         contexts = getattr(route, "effective_route_contexts", None)
         if callable(contexts):
@@ -159,7 +160,7 @@ def add_routes(routes, served, prefix=""):
 
 
 def selection(kind, depth=5):
-    """A GraphQL selection of all that a type has."""
+    """A GraphQL selection of all fields of a type."""
     from graphql import get_named_type, is_leaf_type, is_object_type
 
     parts = []
@@ -173,7 +174,7 @@ def selection(kind, depth=5):
 
 
 def leaf_type(kind):
-    """The type of a GraphQL input that is no object."""
+    """The type of a GraphQL input that is not an object."""
     from graphql import is_enum_type
 
     if is_enum_type(kind):
@@ -198,7 +199,7 @@ def input_fields(kind, prefix=(), depth=DEPTH):
 
 
 def graphql_fields():
-    """Every field of GraphQL's query and mutation."""
+    """Every field of GraphQL's query and mutation types."""
     from mlflow.server.graphql.graphql_schema_extensions import schema
 
     inner = schema.graphql_schema
@@ -212,7 +213,7 @@ def graphql_fields():
 
 
 def catalogue(application):
-    """All that the application takes."""
+    """All routes and GraphQL fields of the application."""
     routes = Routes()
     add_services(routes)
     add_openapi(routes, application)

@@ -1,7 +1,8 @@
-"""Requests every route without credentials, from inside a network, and prints [method, path, status, location] for each.
+"""Requests every route without credentials, from inside a network, and prints [method, path, status, location]
+for each.
 
-Address, port, host name, routes, control and the control's token come as JSON on standard input. The first answer is that to
-the control.
+Reads address, port, host name, routes, control and the control's token as JSON from standard input. The first
+result is the control's.
 """
 
 import http.client
@@ -12,14 +13,14 @@ TIMEOUT = 30
 
 
 class Scanner:
-    """One connection that is opened again where the server closes it."""
+    """A connection that reopens when the server closes it."""
 
     def __init__(self, address, port, host):
         self._at, self._host = (address, port), host
         self._connection = None
 
     def ask(self, method, path, headers=None, body=None):
-        """Sends one request, a second time where the connection was closed before the answer."""
+        """Sends one request; retries once if the connection was closed before the response."""
         try:
             return self._ask(method, path, headers or {}, body)
         except (http.client.HTTPException, OSError):
@@ -27,7 +28,7 @@ class Scanner:
             return self._ask(method, path, headers or {}, body)
 
     def close(self):
-        """Closes the connection; the next request opens another one."""
+        """Closes the connection; the next request opens a new one."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -42,7 +43,7 @@ class Scanner:
 
 
 def scan(given):
-    """The control's answer, and one for each route."""
+    """The response to the control, and one for each route."""
     scanner = Scanner(given["address"], given["port"], given["host"])
     credentials = {"Authorization": "Bearer " + given["token"], "Content-Type": "application/json"}
     control = scanner.ask("POST", given["control"], credentials, b'{"max_results": 1}')

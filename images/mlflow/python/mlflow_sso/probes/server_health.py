@@ -1,6 +1,7 @@
-"""Prints what MLflow's container observes of the services that it needs, and of its own processes.
+"""Prints how MLflow's container sees the services that it depends on, and its own processes.
 
-Arguments are the packages whose versions are wanted. Errors may repeat what a service answered: the caller removes secrets.
+The arguments are the packages whose versions to print. Errors may repeat what a service answered: the caller
+redacts secrets.
 """
 
 import contextlib
@@ -14,7 +15,7 @@ import socket
 import sys
 import urllib.request
 
-# Seconds for a connection.
+# Connection timeout in seconds.
 CONNECT, READ = 4, 6
 
 
@@ -27,7 +28,7 @@ def version(package):
 
 
 def connect(variable):
-    """A connection to a database of MLflow's, outside the server's pools."""
+    """A connection to one of MLflow's databases, outside of the server's pools."""
     import sqlalchemy
 
     engine = sqlalchemy.create_engine(os.environ[variable], connect_args={"connect_timeout": CONNECT}, poolclass=sqlalchemy.pool.NullPool)
@@ -35,13 +36,13 @@ def connect(variable):
 
 
 def runs():
-    """Whether the database of runs accepts a connection."""
+    """Whether the tracking database accepts a connection."""
     with connect("MLFLOW_BACKEND_STORE_URI"):
         return True
 
 
 def migration_head():
-    """The newest migration of the plugin's database that the image has."""
+    """The latest migration of the plugin's database in the image."""
     from alembic.config import Config
     from alembic.script import ScriptDirectory
 
@@ -52,7 +53,7 @@ def migration_head():
 
 
 def permissions():
-    """The migration at which the plugin's database is, and the newest one."""
+    """The current migration of the plugin's database, and the latest one."""
     import sqlalchemy
 
     with connect("OIDC_USERS_DB_URI") as connection:
@@ -64,7 +65,7 @@ def permissions():
 
 
 def cache():
-    """Whether Redis answers."""
+    """Whether Redis responds."""
     import redis
 
     return redis.Redis.from_url(os.environ["CACHE_REDIS_URL"]).ping()
@@ -78,7 +79,7 @@ def discovery():
 
 
 def session_keys(processes=pathlib.Path("/proc")):
-    """Fingerprints of the session key in each process of the server; this process was started by Docker."""
+    """Fingerprints of the session key in each server process; Docker started this process separately."""
     found = []
     for environ in processes.glob("[0-9]*/environ"):
         try:
@@ -96,7 +97,7 @@ CHECKS = {"runs": runs, "permissions": permissions, "cache": cache, "discovery":
 
 
 def health(packages, checks=None):
-    """The results of all checks; one that fails leaves its error and does not stop the others."""
+    """The results of all checks; a failed one reports its error and does not stop the others."""
     seen = {"versions": {package: version(package) for package in packages}, "errors": {}, "keys": []}
     for name, check in (CHECKS if checks is None else checks).items():
         try:
@@ -108,6 +109,6 @@ def health(packages, checks=None):
 
 if __name__ == "__main__":
     socket.setdefaulttimeout(READ)
-    with contextlib.redirect_stdout(sys.stderr):  # what a library prints is no part of the answer
+    with contextlib.redirect_stdout(sys.stderr):  # keep the output of libraries out of the response
         found = health(sys.argv[1:])
     print(json.dumps(found))

@@ -1,7 +1,8 @@
-"""Prints for how many seconds a user's sessions stay valid; the user name comes on standard input.
+"""Prints for how many seconds a user's sessions stay valid; reads the user name from standard input.
 
-A session ends with its row or with Keycloak's token in it, whichever is first: the plugin checks both. "renewable" says that a
-refresh token extends it. With the argument `expire` the tokens get an end in the past, to show that the plugin checks it.
+A session ends with its row or with Keycloak's token in it, whichever is first: the plugin checks both.
+"renewable" says that a refresh token extends it. The argument `expire` sets the tokens' expiry to the past,
+to show that the plugin checks it.
 """
 
 import contextlib
@@ -21,13 +22,13 @@ UPDATE = text("update auth_sessions set encrypted_tokens = :tokens where id = :k
 
 
 def expire(connection, vault, key, tokens):
-    """Stores a session's tokens with an end that has passed."""
+    """Stores a session's tokens with an expiry in the past."""
     old = vault.encrypt(dataclasses.replace(tokens, expires_at=int(time.time()) - 60))
     connection.execute(UPDATE, {"tokens": old, "key": key})
 
 
 def sessions(connection, vault, name, expires):
-    """The remaining seconds of each session, and whether one is renewable."""
+    """The remaining seconds of each session, and whether any is renewable."""
     left, renewable = [], False
     for key, sealed, seconds in connection.execute(SESSIONS, {"name": name}).all():
         tokens = vault.decrypt(sealed)

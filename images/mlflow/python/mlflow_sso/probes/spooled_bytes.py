@@ -1,4 +1,4 @@
-"""Prints how many bytes the processes of this container keep in files without a name."""
+"""Prints how many bytes this container's processes keep in unnamed files."""
 
 import json
 import os
@@ -7,7 +7,7 @@ import stat
 
 
 def spooled(processes=pathlib.Path("/proc")):
-    """The sum over all such files; a file that several descriptors name counts once."""
+    """The sum over all such files; counts a file once, however many descriptors it has."""
     sizes = {}
     for descriptor in processes.glob("[0-9]*/fd/*"):
         try:

@@ -1,7 +1,8 @@
-"""Lets MLflow's own client read traces, and listens where their tags point.
+"""Reads traces with MLflow's own client, and listens at the address that their tags name.
 
-The token, the experiment, the traces and the port come as JSON on standard input. Prints how many control requests the listener
-received ("heard"), how many traces the client found, and how many requests carried the token ("stolen").
+Reads the token, the experiment, the traces and the port as JSON from standard input. Prints how many control
+requests the listener received ("heard"), how many traces the client found, and how many requests carried the
+token ("stolen").
 """
 
 import contextlib
@@ -15,7 +16,7 @@ import urllib.request
 
 
 class Listener(http.server.ThreadingHTTPServer):
-    """Counts requests on this machine: the control's, and those with credentials."""
+    """Counts requests: the control's, and those with credentials."""
 
     def __init__(self, port):
         super().__init__(("127.0.0.1", port), Handler)
@@ -23,14 +24,14 @@ class Listener(http.server.ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def control(self):
-        """Sends one request without credentials: the listener works."""
+        """Sends one request without credentials, to show that the listener works."""
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with contextlib.suppress(urllib.error.HTTPError):
             opener.open(f"http://127.0.0.1:{self.server_port}/proper", timeout=10)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Answers 404 to everything."""
+    """Answers every request with 404."""
 
     def do_GET(self):
         if self.path == "/proper":
@@ -48,7 +49,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 def client_environment(environment, token, server="http://127.0.0.1:5000"):
-    """An environment as a reader's client has it: nothing of the server's settings."""
+    """The environment of a reader's client, without the server's settings."""
     kept = {name: value for name, value in environment.items() if not name.startswith(("MLFLOW_", "OIDC_"))}
     return kept | {
         "MLFLOW_TRACKING_TOKEN": token, "MLFLOW_TRACKING_URI": server, "no_proxy": "*", "HOME": "/tmp", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
@@ -56,7 +57,7 @@ def client_environment(environment, token, server="http://127.0.0.1:5000"):
 
 
 def read_traces(experiment, traces):
-    """Reads with the stock client: how many traces it found, and its error."""
+    """Reads with the stock client; returns the number of traces found, and the error."""
     import mlflow
 
     found, error = 0, ""

@@ -1,7 +1,8 @@
 """Deletes temporary users of a verification from the plugin's database, and prints how many there were.
 
-The argument is the prefix of their names, and the names come as a JSON list on standard input. The plugin keeps the last
-administrator, which is what a temporary one is before an administrator has logged in: this restriction is off here.
+The argument is the prefix of their names; the names come as a JSON list from standard input. The plugin
+refuses to delete the last administrator, which a temporary user is before an administrator has logged in:
+this program bypasses that check.
 """
 
 import contextlib
@@ -10,7 +11,7 @@ import sys
 
 
 def delete(names, prefix, repository, store):
-    """Deletes those who exist; the program ends before any deletion where a name is not temporary."""
+    """Deletes the users that exist; exits before any deletion if a name is not temporary."""
     if foreign := [name for name in names if not prefix or not name.startswith(prefix)]:
         sys.exit(f"{foreign[0]!r} was not made by this tool")
     if not hasattr(repository, "_assert_not_last_active_admin"):

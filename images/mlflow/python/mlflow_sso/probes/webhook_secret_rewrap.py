@@ -1,9 +1,9 @@
 """Encrypts the secrets of MLflow's webhooks with the current key, in one transaction.
 
-The current and the previous keys come as JSON on standard input. The argument `report` changes nothing. Prints how many
-secrets it encrypted again, the numbers of the keys of secrets that the current one does not encrypt (0 where none does), and the
-names of webhooks whose secret no key of this stack decrypts: those are disabled, without their secret, since MLflow would
-answer no list of webhooks with them.
+Reads the current and the previous keys as JSON from standard input. The argument `report` changes nothing.
+Prints how many secrets it encrypted again, the key versions of the other secrets (0 if no key decrypts one),
+and the names of webhooks whose secret no key of this stack decrypts: those are disabled and lose their
+secret, since MLflow would not list any webhooks otherwise.
 """
 
 import json
@@ -29,7 +29,7 @@ def decrypted(secret, ciphers):
 
 
 def rewrap(database, number, current, previous, report=False):
-    """Encrypts with the current cipher what one of the previous ones encrypted, and returns what it found."""
+    """Encrypts with the current cipher what a previous one encrypted, and returns the result."""
     found = {"rewrapped": 0, "pending": [], "lost": []}
     if not database.execute("SELECT to_regclass('webhooks')").fetchone()[0]:
         return found

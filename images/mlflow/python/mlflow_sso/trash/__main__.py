@@ -1,8 +1,10 @@
-"""`python -m mlflow_sso.trash` reads what to do as JSON from standard input, and prints what it found or did as JSON.
+"""`python -m mlflow_sso.trash` reads a JSON request from standard input, and prints what it found or did as
+JSON.
 
     {"delete": false, "trashSeconds": 2592000, "orphanSeconds": 86400, "foreign": false}
 
-`foreign` includes files that are older than the database, or of an experiment with an ID that it never gave.
+`foreign` includes files that are older than the database, or of an experiment with an ID that the database
+never assigned.
 """
 
 import contextlib
@@ -15,14 +17,14 @@ from mlflow_sso.trash.files import store
 from mlflow_sso.trash.places import References
 from mlflow_sso.trash.removal import Removal
 
-# An upload of a client that is younger than this may still go on.
+# A younger upload may still be in progress.
 YOUNGEST_ORPHAN = 3600
-# The exit code of a round that has to wait, which is sysexits.h's EX_TEMPFAIL.
+# The exit code of a round that must be retried later: sysexits.h's EX_TEMPFAIL.
 BUSY = 75
 
 
 def remove(given, environment):
-    """One round with a server's variables."""
+    """Runs one round with a server's environment variables."""
     if given["orphanSeconds"] < YOUNGEST_ORPHAN or given["trashSeconds"] < 0:
         raise ValueError(f"orphanSeconds is {given['orphanSeconds']} and trashSeconds {given['trashSeconds']}, want at least {YOUNGEST_ORPHAN} and 0")
     database, destination = Database(environment["MLFLOW_BACKEND_STORE_URI"]), environment["MLFLOW_ARTIFACTS_DESTINATION"]

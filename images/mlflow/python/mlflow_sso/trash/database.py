@@ -7,12 +7,12 @@ from itertools import batched
 import sqlalchemy
 from sqlalchemy import text
 
-# Tables with a column experiment_id and no foreign key: the database does not clear them itself.
+# Tables with a column experiment_id and no foreign key: the database does not cascade to them.
 ROLLUPS = ("sql_trace_metric_daily_rollups", "sql_span_cost_daily_rollups", "sql_assessment_daily_rollups", "sql_trace_rollup_rebuild_queue")
 # Rows in one transaction, and IDs in one query.
 BATCH = 200
 
-# What is in the trash: its table, the columns of ID and place, and the time in milliseconds at which it came there.
+# What is in the trash: its table, the columns of ID and location, and the deletion time in milliseconds.
 TRASH = {
     "runs": ("run_uuid", "artifact_uri", "deleted_time"), "logged_models": ("model_id", "artifact_location", "last_updated_timestamp_ms"),
     "experiments": ("experiment_id", "artifact_location", "last_update_time"),
@@ -21,12 +21,12 @@ IN_TRASH = "lifecycle_stage = 'deleted'"
 # MLflow itself needs the experiment Default.
 DEFAULT_EXPERIMENT = 0
 
-# The lock that a snapshot shares with others as long as it is taken (images/backup: snapshot).
+# The lock that a snapshot shares for as long as it runs (images/backup: snapshot).
 TOGETHER = "mlflow-sso rows and files"
 
 
 class Busy(Exception):
-    """A snapshot is being taken, or another round is deleting."""
+    """A snapshot or another round of deletion is in progress."""
 
 
 class Database:
@@ -34,7 +34,7 @@ class Database:
 
     def __init__(self, uri):
         sqlite = uri.startswith("sqlite")
-        # A run may have more metrics than the role's limit of a statement allows to delete.
+        # A run may have more metrics than the role's statement limit allows to delete.
         self._engine = sqlalchemy.create_engine(uri, poolclass=sqlalchemy.pool.NullPool, connect_args={} if sqlite else {"options": "-c statement_timeout=0"})
         if sqlite:
             sqlalchemy.event.listen(self._engine, "connect", lambda connection, _: connection.execute("PRAGMA foreign_keys=ON"))
@@ -47,7 +47,7 @@ class Database:
 
     @contextlib.contextmanager
     def deleting(self):
-        """Keeps a snapshot from beginning, which would have rows without their files. SQLite has none."""
+        """Blocks new snapshots, which would contain rows without their files. SQLite has no such lock."""
         if self._engine.dialect.name != "postgresql":
             yield
             return
@@ -62,7 +62,8 @@ class Database:
             return connection.execute(_statement(query, values), values).all()
 
     def _paged(self, table, condition, **values):
-        """ID, place and experiment of rows, in lists of BATCH. Rows may be deleted between two of them."""
+        """ID, location and experiment of rows, in lists of BATCH. Rows may be deleted between two of them.
+        """
         if table not in self._tables:
             return
         column, place, _ = TRASH[table]
@@ -84,9 +85,10 @@ class Database:
         return bool(self._all("SELECT 1 FROM experiments WHERE experiment_id = :id", id=identifier))
 
     def owners(self):
-        """Rows that name places of their own choice: pairs of a name to report and the place."""
+        """Rows with a location of their own choice: pairs of a name to report and the location.
+        """
         stored = "storage_location" if "storage_location" in self._columns["model_versions"] else "NULL"
-        # A version that is deleted keeps its row.
+        # A deleted version keeps its row.
         versions = f"SELECT name, version, source, {stored} FROM model_versions WHERE current_stage IS NULL OR current_stage <> 'Deleted_Internal'"
         for name, version, *places in self._all(versions):
             yield from ((f"version {version} of model {name}", place) for place in places if place)
@@ -98,7 +100,8 @@ class Database:
             yield from ((f"dataset {name}", place) for place in re.findall(r"(?:mlflow-artifacts|runs|models):/[^\"'\\\s]*", source))
 
     def began(self):
-        """When this database was made, in seconds, and the last ID that it gave an experiment; None for what it does not know."""
+        """When this database was created, in seconds, and the last experiment ID that it assigned; None if
+        unknown."""
         made = self._all("SELECT min(creation_time) FROM experiments")[0][0] if "creation_time" in self._columns["experiments"] else None
         last = None
         if self._engine.dialect.name == "postgresql":
@@ -107,11 +110,12 @@ class Database:
         return made / 1000 if made else None, last
 
     def trash(self, table, before):
-        """What has been in the trash since before a time in milliseconds: lists of ID, place and experiment."""
+        """What has been in the trash since before a time in milliseconds: lists of ID, location and experiment.
+        """
         return self._paged(table, f"{_in_trash(table)} AND experiment_id <> {DEFAULT_EXPERIMENT}" if table == "experiments" else _in_trash(table), before=before)
 
     def of_experiment(self, table, experiment):
-        """The same of everything in an experiment."""
+        """The same for everything in an experiment."""
         return self._paged(table, "experiment_id = :id", id=experiment)
 
     def active_runs(self, experiment):
@@ -121,21 +125,22 @@ class Database:
         return self._all("SELECT count(*) FROM trace_info WHERE experiment_id = :id", id=experiment)[0][0] if "trace_info" in self._tables else 0
 
     def remove(self, table, identifiers, before):
-        """Deletes rows that are still in the trash since then, and returns their IDs: a user may have restored one."""
+        """Deletes rows that are still in the trash since then, and returns their IDs: a user may have restored
+        one."""
         condition = _in_trash(table)
         if table == "experiments":
             condition += " AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.experiment_id = experiments.experiment_id)"
         return self._remove(table, TRASH[table][0], identifiers, condition, before=before)
 
     def remove_of_experiment(self, table, identifiers, experiment, before):
-        """The same for rows that are deleted with their experiment; a run has to be in the trash itself."""
+        """The same for rows that are deleted with their experiment; a run must be in the trash itself."""
         own = IN_TRASH if table == "runs" else "1 = 1"
         condition = f"{own} AND experiment_id = :id AND EXISTS (SELECT 1 FROM experiments e WHERE e.experiment_id = :id AND e.{IN_TRASH} AND e.last_update_time <= :before)"
         column = TRASH[table][0] if table in TRASH else "request_id"
         return self._remove(table, column, identifiers, condition, id=experiment, before=before)
 
     def remove_traces(self, experiment, before):
-        """Deletes an experiment's traces, and returns how many."""
+        """Deletes an experiment's traces, and returns their number."""
         removed = 0
         while "trace_info" in self._tables:
             found = [row[0] for row in self._all(f"SELECT request_id FROM trace_info WHERE experiment_id = :id LIMIT {BATCH}", id=experiment)]
@@ -161,7 +166,7 @@ class Database:
         return found
 
     def _children(self, table, column):
-        """Tables whose rows the database does not delete by itself with those they belong to."""
+        """Tables whose rows the database does not delete by cascade."""
         if table not in self._dependents:
             rollups = [(one, "experiment_id") for one in ROLLUPS if table == "experiments" and one in self._tables]
             self._dependents[table] = rollups + [

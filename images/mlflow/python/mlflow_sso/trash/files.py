@@ -1,13 +1,14 @@
-"""Artifacts as files of a directory or objects of a bucket: their sizes, ages and removal, which MLflow's own interface lacks."""
+"""Artifacts as files of a directory or objects of a bucket: their sizes, ages and removal, which MLflow's own
+interface lacks."""
 
 import os
 import pathlib
 import shutil
 from itertools import batched
 
-# What MLflow calls a file before it has all of it.
+# MLflow's name for an incomplete file.
 PARTIAL = ".artifact.uploading."
-# Keys in one request of an object store.
+# Keys per request to an object store.
 KEYS = 1000
 
 
@@ -41,14 +42,14 @@ class Folder:
                 yield one, seen.st_size, seen.st_mtime
 
     def changed(self, path):
-        """When something was last put into a folder that has no files; 0 where that does not count."""
+        """When an entry was last added to an empty folder; 0 if that does not count."""
         try:
             return max(os.lstat(folder).st_mtime for folder, _, _ in os.walk(self._root / path))
         except (FileNotFoundError, ValueError):
             return 0
 
     def remove(self, path):
-        """Removes what is at and below a path."""
+        """Removes everything at and below a path."""
         target = self._root / path
         try:
             if target.is_dir() and not target.is_symlink():
@@ -56,7 +57,7 @@ class Folder:
             else:
                 target.unlink()
         except FileNotFoundError:
-            pass  # another call did
+            pass  # a concurrent call did
 
     def tidy(self, path):
         """Removes a folder if it is empty."""
@@ -66,7 +67,7 @@ class Folder:
             pass
 
     def partial(self):
-        """Uploads that never ended: what removes one, size, time."""
+        """Incomplete uploads: a function that removes one, size, time."""
         for one, size, at in self.files(""):
             if os.path.basename(one).startswith(PARTIAL):
                 yield lambda one=one: pathlib.Path(one).unlink(missing_ok=True), size, at
@@ -93,7 +94,7 @@ class Bucket:
         top = self._prefix + path
         for page in self._pages("list_objects_v2", Prefix=top):
             for one in page.get("Contents", []):
-                # 12 is a prefix of 120 too.
+                # The prefix 12 also matches 120.
                 if one["Key"] == top or one["Key"].startswith(top + "/"):
                     yield one["Key"], one["Size"], one["LastModified"].timestamp()
 
@@ -118,7 +119,7 @@ class Bucket:
 
 
 def store(destination, environment):
-    """The artifacts of a server with these variables."""
+    """The artifacts of a server with these environment variables."""
     if not destination.startswith("s3://"):
         return Folder(destination.removeprefix("file://"))
     import boto3

@@ -1,4 +1,4 @@
-"""Decides what goes, deletes it, and counts it."""
+"""Decides what to delete, deletes it, and counts it."""
 
 import heapq
 import time
@@ -7,12 +7,12 @@ from itertools import batched
 from mlflow_sso.trash.database import BATCH
 from mlflow_sso.trash.places import FOLDERS, RUN, own_unit, path_of
 
-# So many of the largest, of what is kept and of failures are listed by name.
+# The number of items listed by name: the largest, what is kept, and failures.
 LISTED = 20
 
 
 class Report:
-    """What was found, and with it what was deleted unless nothing was to be."""
+    """What was found, and deleted if the request says so."""
 
     def __init__(self):
         self.rows = {"experiments": 0, "runs": 0, "loggedModels": 0, "traces": 0}
@@ -22,7 +22,8 @@ class Report:
         self.kept_count = self.failure_count = 0
 
     def add(self, what, place, kind, files, size):
-        """Counts files: of the trash, of nothing, of uploads that never ended; or, which stay, too recent or of another database."""
+        """Counts files: trash, orphans and incomplete uploads, which are deleted, and recent or foreign files,
+        which are kept."""
         of = self.files[what]
         of["places"], of["files"], of["bytes"] = of["places"] + 1, of["files"] + files, of["bytes"] + size
         if what in ("trash", "orphans") and size:
@@ -31,7 +32,7 @@ class Report:
                 heapq.heappop(self._largest)
 
     def keep(self, what, why):
-        """Counts what stays although it is old enough."""
+        """Counts what is kept although it is old enough."""
         self.kept_count += 1
         if len(self._kept) < LISTED:
             self._kept[what] = why
@@ -51,7 +52,7 @@ class Report:
 
 
 class Removal:
-    """One round: the trash, then what no row names, then uploads that never ended."""
+    """One round: the trash, then orphans, then incomplete uploads."""
 
     def __init__(self, database, files, destination, references, delete, trash_seconds, orphan_seconds, foreign, now=time.time):
         self._database, self._files, self._destination, self._references = database, files, destination, references
@@ -73,7 +74,7 @@ class Removal:
         return self.report.result()
 
     def _experiment(self, experiment, place):
-        """Deletes an experiment of the trash with all that is in it, unless something else names a part."""
+        """Deletes an experiment in the trash with its contents, unless another object names a part."""
         path = path_of(place, self._destination)
         whole = path == str(experiment)
         owner = self._references.inside(path) if whole else None
@@ -107,7 +108,7 @@ class Removal:
         return units
 
     def _rows(self, table, kind, rows):
-        """Deletes runs or logged models of the trash, with their files."""
+        """Deletes runs or logged models in the trash, with their files."""
         free = []
         for row in rows:
             if owner := self._references.of(self._unit(row) or row[0]):
@@ -126,7 +127,7 @@ class Removal:
         return own_unit(row[1], row[0], self._destination)
 
     def _orphans(self):
-        """Finds units that no row names. Names are read before rows, so what is made meanwhile has its row."""
+        """Finds units that no row names. Reads names before rows, so that new units have their rows."""
         made, last = self._database.began()
         for name, folder in self._files.children(""):
             if not folder or not name.isdecimal() or str(int(name)) != name:
@@ -141,7 +142,8 @@ class Removal:
                     self._files.tidy(folder)
 
     def _groups(self, experiment):
-        """What is in an experiment's folder, by kind: the folder, the kind, and some names with whether each is a folder."""
+        """The contents of an experiment's folder, by kind: the folder, the kind, and names with whether each is
+        a folder."""
         runs = []
         for child, folder in self._files.children(experiment):
             if folder and child in FOLDERS:
@@ -155,7 +157,7 @@ class Removal:
         yield experiment, RUN, runs
 
     def _judge(self, folder, kind, some, there):
-        """Takes those of an experiment's units that nothing names; there says whether the experiment has a row."""
+        """Removes an experiment's orphaned units; there says whether the experiment has a row."""
         units = {name for name, is_folder in some if is_folder and kind.pattern.fullmatch(name)}
         known = self._database.known(kind, sorted(units))
         for name, _ in some:
@@ -163,7 +165,7 @@ class Removal:
             if name in known:
                 continue
             if there and name not in units:
-                self.report.unknown += 1  # a user uploaded it beside MLflow's own folders
+                self.report.unknown += 1  # a user uploaded it next to MLflow's own folders
             elif owner := self._references.of(unit):
                 self.report.keep(unit, f"named by {owner}")
             else:
@@ -171,7 +173,7 @@ class Removal:
                 self._take(self._orphan(measured[2]), unit, kind.name, measured)
 
     def _orphan(self, newest):
-        """What an orphan is by the age of its newest file."""
+        """Classifies an orphan by the age of its newest file."""
         made, unknown_experiment = self._origin
         if newest > self._oldest_recent:
             return "recent"
@@ -187,11 +189,11 @@ class Removal:
             if self._delete:
                 try:
                     remove()
-                except Exception as error:  # the next round tries again
+                except Exception as error:  # the next round retries
                     self.report.fail("an upload that never ended", error)
 
     def _measure(self, unit):
-        """Number, size and greatest time of a unit's files."""
+        """Number, total size and latest time of a unit's files."""
         count, total, newest = 0, 0, 0
         for _, size, at in self._files.files(unit):
             count, total, newest = count + 1, total + size, max(newest, at)
@@ -202,5 +204,5 @@ class Removal:
         if self._delete and what in ("trash", "orphans"):
             try:
                 self._files.remove(unit)
-            except Exception as error:  # its rows are gone: the next round finds it as an orphan
+            except Exception as error:  # its rows are deleted: the next round finds it as an orphan
                 self.report.fail(unit, error)
