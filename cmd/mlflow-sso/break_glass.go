@@ -70,7 +70,7 @@ revokes the rest.`,
 	return command
 }
 
-// currentUser returns who runs this, also behind sudo.
+// currentUser returns the user who runs the command, also under sudo.
 func currentUser() string {
 	if name := os.Getenv("SUDO_USER"); name != "" {
 		return name
@@ -81,14 +81,14 @@ func currentUser() string {
 	return ""
 }
 
-// request is the access that an operator asks for.
+// request is the access that an operator requests.
 type request struct {
 	duration         time.Duration
 	operator, reason string
 	port             int
 }
 
-// breakGlass grants access, waits, and revokes it whatever happens meanwhile.
+// breakGlass grants access, waits, and always revokes it.
 func breakGlass(ctx context.Context, cmd *cobra.Command, stack outputs.Stack, r request) (err error) {
 	log := progress.New(cmd.ErrOrStderr())
 	docker, err := engine.Open(ctx)

@@ -106,7 +106,7 @@ func clean(cmd *cobra.Command, which stackFlags, flags cleaning) error {
 	return writeClean(cmd, flags, result)
 }
 
-// runClean runs it as a step: a large store takes minutes.
+// runClean runs the cleanup as a progress step: a large store takes minutes.
 func runClean(cmd *cobra.Command, container string, request trash.Request) (result trash.Result, err error) {
 	docker, err := engine.Open(cmd.Context())
 	if err != nil {

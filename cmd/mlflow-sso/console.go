@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	// consoleDefault is how long a person may stay unless --for says something else,
-	// shortestConsole the least that --for may say. The most is what Keycloak gives a session.
+	// consoleDefault is the default of --for, shortestConsole its minimum. Its maximum is the
+	// lifetime of a Keycloak session.
 	consoleDefault = 30 * time.Minute
 	consoleMin     = 10 * time.Second
 )
@@ -63,12 +63,12 @@ up or verify.`,
 	return command
 }
 
-// console grants access, waits, and revokes it whatever happens meanwhile.
+// console grants access, waits, and always revokes it.
 func console(ctx context.Context, cmd *cobra.Command, stack outputs.Stack, length time.Duration) (err error) {
 	realm, log := adminrealm.New(stack), progress.New(cmd.ErrOrStderr())
 	var admin *adminrealm.TemporaryAdmin
 	err = log.Step(ctx, "creating a temporary Keycloak administrator", func(ctx context.Context, step *progress.Step) error {
-		// This also deletes expired administrators; without its settings the login would fail.
+		// This also deletes expired administrators. Without its settings the login would fail.
 		set, err := realm.Reconcile(ctx)
 		if err != nil {
 			return err

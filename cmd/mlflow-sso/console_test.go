@@ -37,7 +37,8 @@ func TestAGuestIsShownWithEverythingThatALoginTakes(t *testing.T) {
 	}
 }
 
-// without a permanent administrator, none is shown, and the way in is named.
+// Without a permanent administrator, none is printed, and the output names the command for
+// temporary access.
 func TestPasswordsAreOfThoseWhoExist(t *testing.T) {
 	stack := outputs.Stack{Keycloak: outputs.Keycloak{AdminURL: "http://127.0.0.1:8081", Admin: outputs.Login{Username: "admin", Password: "p"}}}
 	require.Len(t, logins(stack), 1)

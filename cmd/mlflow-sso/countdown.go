@@ -10,8 +10,7 @@ import (
 )
 
 const (
-	// revokeTimeout limits the attempts to revoke access: the service that has to do it may
-	// be restarting.
+	// revokeTimeout limits the attempts to revoke access: the service may be restarting.
 	revokeTimeout = time.Minute
 	revokePoll    = 2 * time.Second
 )
@@ -31,7 +30,7 @@ func countdown(ctx context.Context, log *progress.Log, name string, until time.T
 }
 
 // revokeOnExit revokes temporary access, also after an interrupt. If that fails within
-// revokeTimeout, the error ends with otherwise, which says what revokes it instead.
+// revokeTimeout, the error ends with otherwise, which says how the access ends instead.
 func revokeOnExit(ctx context.Context, log *progress.Log, name string, end func(context.Context) error, otherwise string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
 	defer cancel()

@@ -53,11 +53,11 @@ func subcommand(root *cobra.Command, name string) *cobra.Command {
 			return command
 		}
 	}
-	panic("no command " + name) // a mistake in the tables above, which every test meets
+	panic("no command " + name) // a mistake in the tables above, which every test reveals
 }
 
-// warnOldNames warns once for each old name that was used. An old name beside the
-// current one is a mistake: nobody can tell which value is meant.
+// warnOldNames warns once for each old name that is used. An old name together with the current
+// one is an error: it is unclear which value applies.
 func warnOldNames(cmd *cobra.Command) error {
 	for _, row := range renamedCommands {
 		if cmd.Name() == row.current && cmd.CalledAs() == row.old {

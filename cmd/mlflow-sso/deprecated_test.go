@@ -14,7 +14,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 )
 
-// stubbed returns the commands with one whose work is replaced, and what it got.
+// stubbed returns the commands with one whose work is replaced, and the arguments that it
+// received.
 func stubbed(t *testing.T, name string) (root *cobra.Command, got *map[string]string) {
 	t.Helper()
 	root, got = newRootCommand(nil), &map[string]string{}

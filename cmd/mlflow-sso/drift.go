@@ -42,8 +42,8 @@ unknown containers on its networks.`,
 	return command
 }
 
-// writeDrift writes the report. On standard error it names the places that were not compared
-// because of what was found; why a place could not be read is in the command's error.
+// writeDrift writes the report. On standard error it names what was not compared because of the
+// drift found; the command's error says why something could not be read.
 func writeDrift(to streams, found check.Report, output format) error {
 	if output == asJSON {
 		return report.WriteDriftJSON(to.out, found)

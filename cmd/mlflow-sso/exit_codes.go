@@ -18,7 +18,7 @@ const (
 	exitFindings = 4
 )
 
-// exitMeanings says what each code means unless a command says it more precisely.
+// exitMeanings is the default meaning of each code. A command may be more specific.
 var exitMeanings = map[int]string{
 	exitOK:       "success",
 	exitFailed:   "a step or a check failed",
@@ -32,7 +32,7 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-// exitCode returns the code for what a command returned.
+// exitCode returns the exit code for a command's error.
 func exitCode(err error) int {
 	var misuse usageError
 	switch {
@@ -50,7 +50,7 @@ func exitCode(err error) int {
 
 const exitAnnotation = "exit-code-"
 
-// exits annotates a command with the codes whose meaning it makes more precise.
+// exits annotates a command with more specific meanings of its exit codes.
 func exits(meanings map[int]string) map[string]string {
 	notes := map[string]string{}
 	for code, text := range meanings {

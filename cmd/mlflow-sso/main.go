@@ -23,7 +23,7 @@ func main() {
 		}
 		return
 	}
-	// Pulumi starts the tool as the program, so that nothing is compiled again.
+	// Pulumi starts the tool as the program, so nothing is compiled twice.
 	if os.Getenv(pulumi.EnvMonitor) != "" {
 		pulumi.Run(platform.Program)
 		return

@@ -46,13 +46,13 @@ func (c formatChoice) Set(text string) error {
 }
 
 func (c formatChoice) String() string {
-	if c.chosen == nil { // pflag asks an empty one
+	if c.chosen == nil { // pflag calls String on a zero value
 		return ""
 	}
 	return string(*c.chosen)
 }
 
-// Type is what help calls the value where the usage has no name for it.
+// Type names the value in the help if the usage has no name for it.
 func (c formatChoice) Type() string { return "format" }
 
 // words returns the names of the formats.

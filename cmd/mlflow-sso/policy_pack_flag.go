@@ -23,7 +23,8 @@ func (p *policyPacks) flag(command *cobra.Command) {
 	_ = command.MarkFlagDirname(policyPackFlag)
 }
 
-// absolute returns the folders, for Pulumi, which runs in another one. All mistakes are reported.
+// absolute returns absolute folder names, since Pulumi runs in another folder. It reports all
+// mistakes.
 func (p *policyPacks) absolute() ([]string, error) {
 	var all []string
 	var mistakes []error

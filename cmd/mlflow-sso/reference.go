@@ -10,8 +10,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/reference"
 )
 
-// newReferenceCommand writes the generated pages of docs/reference. It is hidden: only
-// who changes a command or a setting needs it.
+// newReferenceCommand writes the generated pages of docs/reference. It is hidden: only a change
+// of a command or setting needs it.
 func newReferenceCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "reference",

@@ -22,7 +22,7 @@ import (
 
 var update = flag.Bool("update", false, "write docs/reference, then fail")
 
-// everyCommand calls do for each command that a person can run.
+// everyCommand calls do for each visible command.
 func everyCommand(t *testing.T, do func(t *testing.T, command *cobra.Command)) {
 	t.Helper()
 	var visit func(*cobra.Command)
@@ -77,7 +77,7 @@ func TestEveryCommandIsInAGroup(t *testing.T) {
 	require.NotContains(t, help.String(), "Additional Commands")
 }
 
-// pflag takes a quoted word of a flag's text for the name of its value.
+// pflag treats a quoted word of a flag's usage as the name of its value.
 func TestAFlagWithoutAValueNamesNone(t *testing.T) {
 	everyCommand(t, func(t *testing.T, command *cobra.Command) {
 		command.Flags().VisitAll(func(f *pflag.Flag) {
@@ -97,7 +97,7 @@ func TestStackAndFileWorkForEveryCommandButBootstrap(t *testing.T) {
 	require.Contains(t, stderr.String(), "--stack: remove this flag")
 }
 
-// Code 2 is for mistakes in the arguments, and nothing else has it.
+// Code 2 means a mistake in the arguments and nothing else.
 func TestExitCodes(t *testing.T) {
 	for err, code := range map[error]int{
 		nil:                             exitOK,
@@ -181,7 +181,7 @@ func TestNamesAreCompleted(t *testing.T) {
 	require.Contains(t, complete("invite", "--file", file, ""), "ada\n")
 }
 
-// The pages are generated: `make golden` writes them, and a stale one fails.
+// `make golden` generates the pages; a stale page fails the test.
 func TestTheReferencePagesAreCurrent(t *testing.T) {
 	root := filepath.Join("..", "..")
 	pages, err := referencePages(root, newRootCommand(nil))

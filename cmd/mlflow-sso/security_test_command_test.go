@@ -13,7 +13,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
-// Whoever runs it can choose a stack of their own, never an address.
+// A caller can choose a stack of their own, but never an address.
 func TestNothingButAStackCanBeGivenToAttack(t *testing.T) {
 	var names []string
 	command := subcommand(newRootCommand(nil), "security-test")

@@ -16,7 +16,7 @@ func (f *sourceFlag) flag(command *cobra.Command) {
 		"build Pulumi and its plugins instead of downloading them (also $"+toolchain.SourceVariable+"=1)")
 }
 
-// chosen is what the flag asks for, if it was given.
+// chosen is the flag's value, if it was given.
 func (f *sourceFlag) chosen(command *cobra.Command) toolchain.Source {
 	switch {
 	case f.build:

@@ -60,8 +60,8 @@ func outputsInState(ctx context.Context, which stackFlags) (outputs.Stack, error
 	return lifecycle.Outputs(ctx, which.selection())
 }
 
-// session runs workflows for a command. If the result is for a machine, the report on logins
-// goes to standard error.
+// session runs workflows for a command. With a machine-readable result, the report on logins goes
+// to standard error.
 func session(cmd *cobra.Command, output format) *lifecycle.Session {
 	return &lifecycle.Session{Err: cmd.ErrOrStderr(), Verify: func(ctx context.Context, stack outputs.Stack, quiet bool) error {
 		out := streams{cmd.OutOrStdout(), cmd.ErrOrStderr()}

@@ -16,7 +16,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/cmd/mlflow-sso/internal/noquery"
 )
 
-// toolArguments makes the test binary run as the tool, which then needs no second build.
+// toolArguments makes the test binary run as the tool, so that no second build is needed.
 const toolArguments = "MLFLOW_SSO_TEST_ARGUMENTS"
 
 func TestMain(m *testing.M) {
@@ -54,15 +54,15 @@ func runInTerminal(t *testing.T, arguments string) (written string, took time.Du
 		n, err := master.Read(buffer)
 		out.Write(buffer[:n])
 		if err != nil {
-			break // the program has ended and with it the terminal
+			break // the program has ended and closed the terminal
 		}
 	}
 	require.NoError(t, command.Wait())
 	return out.String(), time.Since(began)
 }
 
-// An imported library used to ask the terminal for its colours, and waited five seconds
-// for a terminal that does not answer.
+// An imported library used to query the terminal's colours, and waited five seconds for a
+// terminal that does not respond.
 func TestHelpDoesNotQueryTheTerminal(t *testing.T) {
 	written, took := runInTerminal(t, "--help")
 	require.Contains(t, written, "Usage:")

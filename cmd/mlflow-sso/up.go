@@ -78,15 +78,15 @@ Progress is written to standard error, the check results and the URLs to standar
 	return command
 }
 
-// proofWanted says whether the settings want the logins proved. up does that in every run, also
-// where nothing has changed.
+// proofWanted says whether the settings request a login proof. up runs it every time, also if
+// nothing has changed.
 func proofWanted(which stackFlags) (bool, error) {
 	settings, err := lifecycle.Settings(which.selection())
 	return err == nil && settings.Proof != loginproof.Never, err
 }
 
-// freshen sets the day of Debian's packages in the stack file, so that plain Pulumi and other
-// machines agree with what is built now.
+// freshen sets the date of the Debian packages in the stack file, so that plain Pulumi and other
+// machines build the same images.
 func freshen(cmd *cobra.Command, which stackFlags) error {
 	file, err := lifecycle.SetImagesDate(which.selection(), time.Now())
 	if err == nil {
@@ -95,8 +95,8 @@ func freshen(cmd *cobra.Command, which stackFlags) error {
 	return err
 }
 
-// printAddresses prints the URLs and how to get the credentials, which are not printed
-// here: this output ends up in logs.
+// printAddresses prints the URLs and how to get the credentials, but not the credentials: this
+// output ends up in logs.
 func printAddresses(w io.Writer, which stackFlags, deployed outputs.Stack) error {
 	console := deployed.Keycloak.AdminURL + "/admin/"
 	if !deployed.Keycloak.Admin.Exists() {

@@ -17,7 +17,7 @@ type upgradeFlags struct {
 	which      stackFlags
 	options    lifecycle.UpgradeOptions
 	back, sure bool
-	// unproved leaves out the logins after going back.
+	// unproved skips the login proof after a rollback.
 	unproved bool
 	output   format
 }
@@ -92,7 +92,7 @@ func upgrade(cmd *cobra.Command, o upgradeFlags) error {
 	return err
 }
 
-// rollback prints what the stack is again.
+// rollback prints the versions of the stack after a rollback.
 func rollback(cmd *cobra.Command, o upgradeFlags) error {
 	options := lifecycle.RollbackOptions{NoVerify: o.unproved}
 	if !o.sure {
@@ -110,7 +110,8 @@ func rollback(cmd *cobra.Command, o upgradeFlags) error {
 	return err
 }
 
-// confirmBack lets a person type the stack's name before what was written is lost.
+// confirmBack requires the stack's name to be typed before data written since the upgrade is
+// lost.
 func confirmBack(cmd *cobra.Command, which stackFlags, way *lifecycle.RollbackPoint) error {
 	in, ok := terminal(cmd)
 	if !ok {
@@ -129,7 +130,7 @@ func printRehearsal(w io.Writer, r lifecycle.Rehearsal) error {
 	return err
 }
 
-// joined are texts in one line.
+// joined returns texts on one line.
 func joined[T fmt.Stringer](all []T) string {
 	texts := make([]string, 0, len(all))
 	for _, one := range all {

@@ -91,7 +91,7 @@ func stackToVerify(cmd *cobra.Command, ofStack outputsOf, which stackFlags, file
 
 const howToExport = "write them with `pulumi stack output --json --show-secrets`"
 
-// readOutputs reads what Pulumi writes. Errors do not repeat what was read.
+// readOutputs reads outputs in Pulumi's JSON. Errors do not repeat the input.
 func readOutputs(r io.Reader, source string) (outputs.Stack, error) {
 	var stack outputs.Stack
 	raw, err := io.ReadAll(r)
@@ -121,8 +121,8 @@ func verifyStack(ctx context.Context, to streams, stack outputs.Stack, docker *e
 	})
 }
 
-// runChecks runs a suite and names on standard error the check that it waits for. The
-// report is a table that grows row by row, or what write makes of it at the end.
+// runChecks runs a suite and names the check in progress on standard error. The report is a table
+// that grows row by row, or what write renders at the end.
 func runChecks(to streams, suite check.Suite, write func(io.Writer, check.Report) error, run func(check.Observer) (check.Report, error)) (check.Report, error) {
 	observer := check.Observer{Slow: func(id check.ID, ran time.Duration) {
 		_, _ = fmt.Fprintf(to.err, "%s has been running for %s\n", id, ran.Round(time.Second))

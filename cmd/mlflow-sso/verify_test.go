@@ -33,7 +33,7 @@ func TestOutputsAreReadOnlyWhenTheyAreComplete(t *testing.T) {
 	}
 }
 
-// stackGiven runs the choice of a stack alone, without a Docker daemon.
+// stackGiven runs only the choice of a stack, without a Docker daemon.
 func stackGiven(t *testing.T, file, input string) (outputs.Stack, error) {
 	t.Helper()
 	command := newVerifyCommand(&stackFlags{}, nil)

@@ -28,56 +28,56 @@ import (
 // TypeToken is the component's type in the state.
 const TypeToken = "mlflow-sso:backup:Backup"
 
-// Where the container has what it works with.
+// Paths inside the container.
 const (
 	StatePath      = "/var/lib/backup"
 	RepositoryPath = "/repository"
 	ArtifactPath   = "/mlflow/artifacts"
 )
 
-// Args say what is read, and where snapshots go.
+// Args are the arguments of the backup container.
 type Args struct {
 	// Deployment is the prefix of the container's and the volumes' names.
 	Deployment string
-	// Image keeps the contract of images/backup.
+	// Image implements the contract of images/backup.
 	Image pulumi.StringInput
-	// Data is the network of the databases, Edge the way out; each is nil where it is
-	// not needed.
+	// Data is the network of the databases, Edge the one with outgoing traffic; each is nil if it
+	// is not needed.
 	Data, Edge pulumi.StringInput
 	// MemoryMB limits the container's memory, in MiB.
 	MemoryMB int
 	// Restart is Docker's restart policy.
 	Restart string
-	// Databases are read in the order of Order, which names them all.
+	// Databases are backed up in the order of Order, which names all of them.
 	Databases map[string]postgres.Database
 	Order     []string
-	// Artifacts is the volume with the artifacts; nil if they are in
-	// ExternalArtifacts, and then no snapshot has them.
+	// Artifacts is the volume with the artifacts; nil if they are in ExternalArtifacts, which
+	// snapshots do not include.
 	Artifacts         pulumi.StringInput
 	ExternalArtifacts string
-	// Folder is the folder of the Docker host for the repository; empty where it is in
+	// Folder is the folder of the Docker host for the repository; empty if the repository is in
 	// Bucket.
 	Folder string
 	Bucket objectstore.Bucket
-	// Repository is how restic names it.
+	// Repository is the repository in restic's notation.
 	Repository string
-	// Key opens the repository.
+	// Key decrypts the repository.
 	Key Key
-	// OwnProvider is that of package pluginprovider. It sets what
-	// opens the repository.
+	// OwnProvider is the provider of package pluginprovider. It manages the
+	// repository's keys.
 	OwnProvider pulumi.ProviderResource
-	// Interval is the time between two snapshots; 0 takes them on demand alone.
+	// Interval is the time between two snapshots; 0 takes snapshots on demand only.
 	Interval time.Duration
-	// Last, Daily, Weekly and Monthly are how many snapshots stay.
+	// Last, Daily, Weekly and Monthly are the numbers of snapshots to keep.
 	Last, Daily, Weekly, Monthly int
-	// VerifyWithin is how old a proven restore may be.
+	// VerifyWithin is the maximum age of the last verified restore.
 	VerifyWithin time.Duration
-	// Ready is there when what is read is there.
+	// Ready resolves when the databases and artifacts are available.
 	Ready pulumi.Resource
 }
 
-// Validate reports every mistake in the arguments at once. What only the
-// container needs is checked there.
+// Validate reports every mistake in the arguments at once. It leaves what concerns the container
+// alone to package container.
 func (a *Args) Validate() error {
 	if a == nil {
 		return argcheck.ErrNilArgs()
@@ -93,17 +93,17 @@ func (a *Args) Validate() error {
 	return m.Err(a.container().Validate())
 }
 
-// Backup is what takes the snapshots.
+// Backup is the backup container.
 type Backup struct {
 	pulumi.ResourceState
 
 	// Container is the name of the container.
 	Container pulumi.StringOutput
-	// Ready is there when the container is.
+	// Ready resolves when the container is healthy.
 	Ready pulumi.Resource
 }
 
-// New makes it. With an error from args nothing is registered.
+// New creates the container. If args are invalid, nothing is registered.
 func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Backup, error) {
 	if err := args.Validate(); err != nil {
 		return nil, fmt.Errorf("backup %q: %w", name, err)

@@ -9,13 +9,13 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/pulumiplugin"
 )
 
-// RepositoryKeyType is the type in the state, which is that of the plugin's schema.
+// RepositoryKeyType is the type in the state, the same as in the plugin's schema.
 const RepositoryKeyType = "mlflow-sso:backup:RepositoryKey"
 
 // Inputs of a RepositoryKey by their names in the schema.
 const (
 	KeyContainer        = "container"
-	KeyVersion          = "edition" // "version" is Pulumi's own, that of the plugin
+	KeyVersion          = "edition" // Pulumi reserves "version" for the plugin's version
 	KeyValue            = "value"
 	KeyPrevious         = "previous"
 	KeyRootSecret       = "rootSecret"
@@ -24,27 +24,27 @@ const (
 	KeyRecoverable      = "recoverable"
 )
 
-// Key is the repository's derived key, with what a restore needs beside it.
+// Key is the repository's derived key, and what a restore needs in addition.
 type Key struct {
-	// Version says which root secret and generation the value is of.
+	// Version is the root secret and generation of the value.
 	Version string
 	Value   pulumi.StringInput
-	// Previous are the earlier values by their versions.
+	// Previous are the previous values by their versions.
 	Previous pulumi.StringMapInput
-	// RootSecret is what a snapshot has, encrypted to the recovery passphrase.
+	// RootSecret is stored in each snapshot, encrypted with the recovery passphrase.
 	RootSecret pulumi.StringInput
-	// PassphraseFile is a file with that passphrase, which is in no resource.
+	// PassphraseFile is a file with that passphrase, which no resource contains.
 	PassphraseFile string
-	// PassphraseDigest is another one with another passphrase.
+	// PassphraseDigest changes with the passphrase.
 	PassphraseDigest pulumi.StringInput
 }
 
-// RepositoryKeyArgs say what opens the snapshots.
+// RepositoryKeyArgs are the keys that decrypt the snapshots.
 type RepositoryKeyArgs struct {
-	// Provider is that of package pluginprovider.
+	// Provider is the provider of package pluginprovider.
 	Provider pulumi.ProviderResource
-	// Container is the name of the backup container. Not what is known once that is there: a
-	// container that is recreated has the same key.
+	// Container is the name of the backup container. It must not depend on the created container:
+	// a container that is recreated has the same key.
 	Container string
 	Key       Key
 }
@@ -64,12 +64,12 @@ func (a *RepositoryKeyArgs) Validate() error {
 	return m.Err()
 }
 
-// RepositoryKey is what opens the repository of snapshots. Creating or updating it admits the
-// current key with a previous one, which it removes, admits the recovery passphrase, and seals
-// the root secret with that for every later snapshot.
+// RepositoryKey manages the keys of the snapshot repository. Creating or updating it adds the
+// current key with the help of a previous one, removes the previous one, adds the recovery
+// passphrase, and encrypts the root secret with it for every later snapshot.
 type RepositoryKey struct{ pulumi.CustomResourceState }
 
-// NewRepositoryKey registers it. With an error from args nothing is registered.
+// NewRepositoryKey registers the resource. If args are invalid, nothing is registered.
 func NewRepositoryKey(ctx *pulumi.Context, name string, args *RepositoryKeyArgs, opts ...pulumi.ResourceOption) (*RepositoryKey, error) {
 	if err := args.Validate(); err != nil {
 		return nil, fmt.Errorf("repository key %q: %w", name, err)
@@ -83,7 +83,7 @@ func NewRepositoryKey(ctx *pulumi.Context, name string, args *RepositoryKeyArgs,
 		KeyRootSecret:       pulumi.ToSecret(args.Key.RootSecret),
 		KeyPassphraseFile:   pulumi.String(args.Key.PassphraseFile),
 		KeyPassphraseDigest: pulumi.ToSecret(args.Key.PassphraseDigest),
-		// Whether a restore would succeed; a comparison may find that it would not.
+		// A refresh checks whether a restore would succeed; it may find that it would not.
 		KeyRecoverable: pulumi.Bool(true),
 	}, k, append(opts, pulumi.Provider(args.Provider), pulumi.Version(pulumiplugin.Version),
 		pulumi.AdditionalSecretOutputs([]string{KeyValue, KeyPrevious, KeyRootSecret, KeyPassphraseDigest}))...)

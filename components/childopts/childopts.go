@@ -6,19 +6,19 @@ package childopts
 
 import "github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-// Options are the options of a child of parent, with extra ones behind.
+// Options returns the options of a child of parent, followed by extra ones.
 func Options(parent pulumi.Resource, extra ...pulumi.ResourceOption) []pulumi.ResourceOption {
 	return append([]pulumi.ResourceOption{pulumi.Parent(parent)}, extra...)
 }
 
-// FormerType makes the resource that the state has under an earlier type this one, its
-// children included, so that a renamed type replaces nothing.
+// FormerType makes the resource that has an earlier type in the state this one, including its
+// children, so that a renamed type replaces nothing.
 func FormerType(token string) pulumi.ResourceOption {
 	return pulumi.Aliases([]pulumi.Alias{{Type: pulumi.String(token)}})
 }
 
-// Protected adds protection where it is wanted. An explicit "not protected"
-// would override what a parent hands down, so there is none.
+// Protected adds protection if on is true. An explicit "not protected" would override what a
+// parent passes down, so there is none.
 func Protected(protect bool) []pulumi.ResourceOption {
 	if !protect {
 		return nil

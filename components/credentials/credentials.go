@@ -41,7 +41,7 @@ const (
 	// PostgresBackup is the role that reads all databases.
 	PostgresBackup Label = "postgres/backup"
 	Redis          Label = "redis/default"
-	// KeycloakAdmin is the person who opens the admin console.
+	// KeycloakAdmin is the permanent administrator's password.
 	KeycloakAdmin Label = "keycloak/admin"
 	// KeycloakProvider is the service account that this program uses.
 	KeycloakProvider Label = "keycloak/provider"
@@ -51,35 +51,35 @@ const (
 	MLflowSession Label = "mlflow/secret-key"
 	// MLflowSessionTokens encrypts the tokens that a session keeps.
 	MLflowSessionTokens Label = "mlflow/session-token-key"
-	// IdentitySyncClient is the secret of the client that sees Keycloak's people.
+	// IdentitySyncClient is the secret of the client that reads Keycloak's users.
 	IdentitySyncClient Label = "keeper/client-secret"
-	// AccessAdminClient is the secret of the client that acts for the program in MLflow.
+	// AccessAdminClient is the secret of the client that manages access in MLflow for the
+	// program.
 	AccessAdminClient Label = "steward/client-secret"
-	// MLflowGateway encrypts the API keys that people store in MLflow.
+	// MLflowGateway encrypts the API keys that users store in MLflow.
 	MLflowGateway Label = "mlflow/gateway-key"
-	// MLflowWebhooks encrypts the secrets of webhooks, where those are on.
+	// MLflowWebhooks encrypts the secrets of webhooks, if those are enabled.
 	MLflowWebhooks Label = "mlflow/webhook-key"
-	// BackupRepository opens the snapshots.
+	// BackupRepository decrypts the snapshots.
 	BackupRepository Label = "backup/repository"
 	DemoAdmin        Label = "demo/admin"
 	DemoMember       Label = "demo/member"
 	DemoOutsider     Label = "demo/outsider"
 )
 
-// accounts begins the labels of service accounts' secrets.
+// accounts is the prefix of labels of service accounts' secrets.
 const accounts = "service-account/"
 
-// ServiceAccount is the label of the secret of a service account's client.
+// ServiceAccount returns the label of a service account's client secret.
 func ServiceAccount(name string) Label { return Label(accounts + name) }
 
-// ofAccount says whether it is such a label.
+// ofAccount reports whether a label is one of a service account.
 func ofAccount(label Label) bool {
 	name, ok := strings.CutPrefix(string(label), accounts)
 	return ok && name != ""
 }
 
-// Labels are all labels that every stack has, in a fixed order. Each service
-// account has one more.
+// Labels are the labels that every stack has, in a fixed order. Each service account adds one.
 func Labels() []Label {
 	return []Label{
 		PostgresSuperuser, PostgresMLflow, PostgresMLflowAuth, PostgresKeycloak, PostgresBackup, Redis,
@@ -88,7 +88,7 @@ func Labels() []Label {
 	}
 }
 
-// LabelList is all labels as one text, for messages.
+// LabelList returns all labels as one text, for messages.
 func LabelList() string {
 	texts := make([]string, 0, len(Labels()))
 	for _, label := range Labels() {
@@ -97,13 +97,13 @@ func LabelList() string {
 	return strings.Join(texts, ", ")
 }
 
-// Args say how the root is kept and which credentials were rotated.
+// Args are the protection of the root secret, and which credentials were rotated.
 type Args struct {
-	// Root is the number of the root secret, 1 where it was never replaced.
+	// Root is the number of the root secret; 1 if it was never rotated.
 	Root int
-	// Generations is the generation of each credential, 1 where absent.
+	// Generations is the generation of each credential; 1 if absent.
 	Generations map[Label]int
-	// Protect refuses to delete a root.
+	// Protect prevents the deletion of a root secret.
 	Protect bool
 }
 
@@ -122,18 +122,18 @@ func (a *Args) Validate() error {
 	return m.Err()
 }
 
-// Credentials is the root and what is derived from it.
+// Credentials is the root secret with the credentials that are derived from it.
 type Credentials struct {
 	pulumi.ResourceState
 
 	root pulumi.StringOutput
-	// roots are all of them, in order; the last one is root.
+	// roots are all root secrets, in order; the last one is root.
 	roots       []any
 	number      int
 	generations map[Label]int
 }
 
-// New makes the root secret, and keeps the earlier ones. With an error from args nothing is registered.
+// New creates the root secret, and keeps the previous ones. If args are invalid, nothing is registered.
 func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Credentials, error) {
 	if err := args.Validate(); err != nil {
 		return nil, fmt.Errorf("credentials %q: %w", name, err)
@@ -149,7 +149,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		if err != nil {
 			return nil, fmt.Errorf("credentials %q: root: %w", name, err)
 		}
-		// The provider marks its result as secret; a provider that did not would put every credential in clear.
+		// The provider marks its result as secret; one that did not would expose every credential.
 		c.root = pulumi.ToSecret(root.Base64).(pulumi.StringOutput)
 		c.roots = append(c.roots, c.root)
 	}
@@ -159,21 +159,21 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	return c, nil
 }
 
-// Version says which root and generation a credential is of.
+// Version returns the root secret and generation of a credential.
 func (c *Credentials) Version(label Label) string { return Version(c.number, c.generations[label]) }
 
-// VersionNumber is that as one number.
+// VersionNumber returns the version as one number.
 func (c *Credentials) VersionNumber(label Label) int {
 	return VersionNumber(c.number, c.generations[label])
 }
 
-// Password is the credential as 43 characters that need no escaping in a URL, a
-// shell or a connection string. It carries 256 bits.
+// Password returns the credential as 43 characters that need no escaping in a URL, a shell or a
+// connection string. It carries 256 bits.
 func (c *Credentials) Password(label Label) pulumi.StringOutput {
 	return c.derive(label, base64.RawURLEncoding)
 }
 
-// Previous is everything that Password may have been before, newest first.
+// Previous returns every value that Password may have had before, newest first.
 func (c *Credentials) Previous(label Label) pulumi.StringArrayOutput {
 	return pulumi.All(c.roots...).ApplyT(func(roots []any) ([]string, error) {
 		before, err := c.earlier(roots, label)
@@ -185,7 +185,7 @@ func (c *Credentials) Previous(label Label) pulumi.StringArrayOutput {
 	}).(pulumi.StringArrayOutput)
 }
 
-// earlier are the keys that a credential may have been before, newest first.
+// earlier returns the keys that a credential may have had before, newest first.
 func (c *Credentials) earlier(roots []any, label Label) ([]Key, error) {
 	keys := Keys{Roots: map[int]string{}, Root: c.number, Generations: c.generations}
 	for i, root := range roots {
@@ -194,7 +194,7 @@ func (c *Credentials) earlier(roots []any, label Label) ([]Key, error) {
 	return keys.Previous(label)
 }
 
-// FernetKey is the credential in the form that Python's Fernet wants.
+// FernetKey returns the credential in the format of Python's Fernet.
 func (c *Credentials) FernetKey(label Label) pulumi.StringOutput {
 	return c.derive(label, base64.URLEncoding)
 }
@@ -213,12 +213,12 @@ func (c *Credentials) derive(label Label, encoding *base64.Encoding) pulumi.Stri
 // rootLength is the length of the root and of each credential, in bytes.
 const rootLength = 32
 
-// Derive is the credential itself, 32 bytes: HKDF-SHA256 (RFC 5869) of the
-// root, which is in base64, with "mlflow-sso/v1/<label>/<generation>" as info.
+// Derive returns the 32 bytes of a credential: HKDF-SHA256 (RFC 5869) of the root, which is in
+// base64, with "mlflow-sso/v1/<label>/<generation>" as info.
 func Derive(root string, label Label, generation int) ([]byte, error) {
 	secret, err := base64.StdEncoding.DecodeString(root)
 	if err != nil || len(secret) != rootLength {
-		// The text is not repeated: it may be the secret with one wrong character.
+		// Do not repeat the text: it may be the secret with one wrong character.
 		return nil, fmt.Errorf("root secret: got %d characters that are not %d bytes in base64", len(root), rootLength)
 	}
 	return hkdf.Key(sha256.New, secret, nil, fmt.Sprintf("mlflow-sso/v1/%s/%d", label, generation), rootLength)

@@ -11,12 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// root is 32 bytes that are easy to write down.
+// root is 32 bytes that are easy to write.
 var root = base64.StdEncoding.EncodeToString([]byte("0123456789abcdef0123456789abcdef"))
 
-// A derivation that changes locks everybody out of every stack that exists, so
-// its values stand here. Never "fix" them: a new derivation needs a new version
-// in its info, and a way for old stacks.
+// A changed derivation locks everyone out of every existing stack, so this test pins the values.
+// Never "fix" them: a new derivation needs a new version in its info, and a migration for
+// existing stacks.
 func TestDerivationNeverChanges(t *testing.T) {
 	golden := map[Label]string{
 		"postgres/superuser":       "aUTLkYseLwJjVmVf72_lOrO4ZVlDt_WBMq_6RVNyJIQ",
@@ -50,8 +50,8 @@ func TestDerivationNeverChanges(t *testing.T) {
 	require.Equal(t, "gKn7xHwkVQATwa7xc22BOMlQuuP617jKBJqcJ3V9nr4", base64.RawURLEncoding.EncodeToString(key))
 }
 
-// RFC 5869, A.1 and A.3: the standard library's function is the one of the
-// standard. Derive is then that function with the documented info and no salt.
+// RFC 5869, A.1 and A.3: the standard library's function implements the RFC. Derive is that
+// function with the documented info and no salt.
 func TestDerivationIsHKDF(t *testing.T) {
 	unhex := func(text string) []byte {
 		value, err := hex.DecodeString(text)
@@ -104,7 +104,7 @@ func TestLabelsAreUniqueAndListed(t *testing.T) {
 	for _, label := range Labels() {
 		require.False(t, seen[label], "%s twice", label)
 		seen[label] = true
-		// The info is joined by slashes: with one in a wrong place two labels could meet.
+		// The info is joined by slashes: a slash in a label could make two labels equal.
 		require.Regexp(t, `^[a-z]+/[a-z-]+$`, string(label))
 		require.Contains(t, LabelList(), string(label))
 	}

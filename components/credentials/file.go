@@ -13,15 +13,14 @@ import (
 )
 
 const (
-	// leastSecret is the least length of an external secret, in characters.
+	// leastSecret is the minimum length of an external secret, in characters.
 	leastSecret = 16
-	// mostSecret bounds what is read: a file of another kind was named by mistake.
+	// mostSecret limits what is read: a larger file is probably the wrong one.
 	mostSecret = 4 << 10
 )
 
-// FromFile reads the credential of a service that is not the stack's: its whole
-// file, without one final newline. No error repeats what is in the file, or a
-// path that may be the credential itself.
+// FromFile reads the credential of an external service: the whole file, without one trailing
+// newline. No error repeats the file's content, or a path that may be the credential itself.
 func FromFile(path string) (string, error) {
 	if path == "" {
 		return "", errors.New("got nothing, want the absolute path of a file that holds it")
@@ -64,8 +63,8 @@ func readSecret(path string) ([]byte, error) {
 	return content, err
 }
 
-// shownPath leaves out a path that may be a secret that was typed in the
-// wrong place: one in a folder that is not there.
+// shownPath hides a path in a folder that does not exist: it may be a secret that was typed in
+// the wrong place.
 func shownPath(path string) string {
 	folder := filepath.Dir(path)
 	if info, err := os.Stat(folder); folder == "/" || err != nil || !info.IsDir() {
@@ -74,15 +73,15 @@ func shownPath(path string) string {
 	return fmt.Sprintf("%q", path)
 }
 
-// obvious are the words and rows of passwords that everybody tries first, and of
-// examples that were never replaced.
+// obvious are common passwords and sequences, and placeholders of examples that were never
+// replaced.
 var obvious = regexp.MustCompile(`(?i)pass(word|wort|w0rd|phrase)?|change-?me|example|placeholder|secret|default|admin|minio|root|user|` +
 	`postgres(ql)?|mlflow|auth|keycloak|redis|test|demo|qwert[yz]|abcdef(ghi)?|0?12345\d*`)
 
-// leastLeft is how many different characters a secret has beside such words.
+// leastLeft is the minimum number of different characters in a secret besides such words.
 const leastLeft = 6
 
-// checkSecret says what is wrong with a secret without repeating any of it.
+// checkSecret describes what is wrong with a secret without repeating any of it.
 func checkSecret(secret string) error {
 	length := utf8.RuneCountInString(secret)
 	different := map[rune]bool{}

@@ -74,7 +74,7 @@ func TestAFileThatOthersMayReadIsRefused(t *testing.T) {
 	}
 }
 
-// The secret is typed where its file belongs.
+// The setting contains the secret instead of its file.
 func TestAPathThatMayBeTheSecretItselfIsNotRepeated(t *testing.T) {
 	folder := t.TempDir()
 	for _, typed := range []string{good, "relative/path", "/" + "wJalrXUtnFEMI", "/wJal/rXUtn/FEMI", "~/secret"} {

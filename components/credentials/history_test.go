@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// roots gives each root secret a value of its own.
+// roots returns a different value for each root secret.
 type roots map[string]string
 
 func (r roots) NewResource(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {

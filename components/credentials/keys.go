@@ -10,17 +10,17 @@ import (
 const (
 	// MostGenerations bounds generations and roots, so that a version fits in one number.
 	MostGenerations = 999
-	// FirstVersion is that of a credential that was never rotated.
+	// FirstVersion is the version of a credential that was never rotated.
 	FirstVersion = "1.1"
 )
 
-// Version says which root secret a credential is derived from and its generation, such
-// as "1.2". It reveals nothing about the value.
+// Version is the root secret and the generation that a credential is derived from, such as "1.2".
+// It reveals nothing about the value.
 func Version(root, generation int) string {
 	return fmt.Sprintf("%d.%d", max(root, 1), max(generation, 1))
 }
 
-// ParseVersion is what such a text is of.
+// ParseVersion parses such a text.
 func ParseVersion(text string) (root, generation int, err error) {
 	first, second, _ := strings.Cut(text, ".")
 	root, errRoot := strconv.Atoi(first)
@@ -31,19 +31,19 @@ func ParseVersion(text string) (root, generation int, err error) {
 	return root, generation, nil
 }
 
-// VersionOfNumber is the version that [VersionNumber] makes a number of.
+// VersionOfNumber is the inverse of [VersionNumber].
 func VersionOfNumber(number int) string {
 	return Version(number/(MostGenerations+1)+1, number%(MostGenerations+1))
 }
 
-// VersionNumber is a version as one number, for a service that counts. That of the first
-// is 1, which is what such a service begins with.
+// VersionNumber returns a version as one number, for a service that counts. The first version is
+// 1, the value such a service starts with.
 func VersionNumber(root, generation int) int {
 	return (max(root, 1)-1)*(MostGenerations+1) + max(generation, 1)
 }
 
-// RootName is the name of a root secret in the state, after that of its component. The
-// first has no number: it was there before there was a second.
+// RootName returns the name of a root secret in the state, which begins with its component's. The
+// first has no number, because stacks had it before rotation existed.
 func RootName(component string, number int) string {
 	if number <= 1 {
 		return component + "-root"
@@ -51,34 +51,34 @@ func RootName(component string, number int) string {
 	return fmt.Sprintf("%s-root-%d", component, number)
 }
 
-// Keys are the credentials in plain text, for what is done outside the program: the
-// current value of each and the previous one.
+// Keys are the credentials in plain text, for use outside the program: the current and previous
+// values of each.
 type Keys struct {
-	// Roots are the root secrets in base64, by number; Root is the one of now.
+	// Roots are the root secrets in base64, by number; Root is the current one.
 	Roots map[int]string
 	Root  int
-	// Generations is the generation of each credential, 1 where absent.
+	// Generations is the generation of each credential; 1 if absent.
 	Generations map[Label]int
 }
 
 // Key is a value of a credential.
 type Key struct {
-	// Number is its version.
+	// Number is the version of the value.
 	Number int
-	// Value is as Password writes it.
+	// Value has the format of Password.
 	Value string
 }
 
-// Current is what a credential is.
+// Current returns a credential's current value.
 func (k Keys) Current(label Label) (Key, error) {
 	return k.key(label, max(k.Root, 1), max(k.Generations[label], 1))
 }
 
-// Version is that of what a credential is now.
+// Version returns the version of a credential's current value.
 func (k Keys) Version(label Label) string { return Version(k.Root, k.Generations[label]) }
 
-// Previous is what a credential may have been before, newest first: generations do not go
-// back, so none is higher than that of now.
+// Previous returns the values that a credential may have had before, newest first: generations
+// never decrease, so none is higher than the current one.
 func (k Keys) Previous(label Label) ([]Key, error) {
 	var all []Key
 	root, generation := max(k.Root, 1), max(k.Generations[label], 1)

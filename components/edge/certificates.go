@@ -20,26 +20,26 @@ import (
 
 // Where the certificates come from.
 const (
-	// Internal is an authority of the edge's own, for hosts without a public name.
+	// Internal is a certificate authority inside the edge, for hosts without a public name.
 	Internal = "internal"
-	// Files are a chain and a key of the operator's.
+	// Files are a certificate chain and a key that the operator provides.
 	Files = "files"
-	// ACME is an authority such as Let's Encrypt.
+	// ACME is a certificate authority such as Let's Encrypt.
 	ACME = "acme"
 )
 
-// Sources are the places that certificates may come from.
+// Sources are the possible sources of certificates.
 func Sources() []string { return []string{Internal, Files, ACME} }
 
-// Certificates are what the edge shows to a client.
+// Certificates configures the edge's TLS certificates.
 type Certificates struct {
 	// Source is one of Sources.
 	Source string
 	// Pair is for Files.
 	Pair KeyPair
-	// Directory and Email are for ACME: the authority's directory, an https URL, and
-	// where it writes to. Root is what it is trusted by, in PEM, where that is not in
-	// the system's store.
+	// Directory and Email are for ACME: the authority's directory, an https URL, and the contact
+	// address. Root is the CA certificate in PEM that the edge trusts for it, if it is not in the
+	// system's store.
 	Directory, Email, Root string
 }
 
@@ -53,7 +53,7 @@ func (c Certificates) Validate() error {
 	return m.Err()
 }
 
-// CheckDirectory says what is wrong with the directory of an ACME authority.
+// CheckDirectory validates the directory of an ACME authority.
 func CheckDirectory(directory string) error {
 	if u, err := url.Parse(directory); err != nil || u.Scheme != "https" || u.Host == "" {
 		return errors.New(`want an https URL such as "https://acme-v02.api.letsencrypt.org/directory"`)
@@ -61,7 +61,7 @@ func CheckDirectory(directory string) error {
 	return nil
 }
 
-// CheckEmail says what is wrong with where an ACME authority writes to.
+// CheckEmail validates the contact address for an ACME authority.
 func CheckEmail(email string) error {
 	user, domain, ok := strings.Cut(email, "@")
 	if !ok || user == "" || !strings.Contains(domain, ".") || strings.ContainsAny(email, " \t\n,;") {
@@ -89,8 +89,8 @@ func (c Certificates) addTo(env map[string]pulumi.StringInput) {
 // KeyPair is a certificate with its chain, and its key, both in PEM.
 type KeyPair struct{ Chain, Key string }
 
-// ReadKeyPair reads a chain and a key, and reports every reason for which a browser
-// would refuse them for one of the hosts. The key's content is in no error.
+// ReadKeyPair reads a chain and a key, and reports every reason for which a browser would refuse
+// them for one of the hosts. No error contains the key.
 func ReadKeyPair(chainFile, keyFile string, hosts []string, now time.Time) (KeyPair, error) {
 	chain, err := read(chainFile)
 	key, keyErr := read(keyFile)
@@ -117,7 +117,7 @@ func ReadKeyPair(chainFile, keyFile string, hosts []string, now time.Time) (KeyP
 	return KeyPair{Chain: strings.TrimSpace(string(chain)), Key: strings.TrimSpace(string(key))}, errors.Join(errs...)
 }
 
-// ReadRoot reads certificates of authorities, in PEM.
+// ReadRoot reads CA certificates in PEM.
 func ReadRoot(file string) (string, error) {
 	content, err := read(file)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 
 var hosts = []string{"mlflow.example.com", "auth.example.com"}
 
-// pair writes a certificate for some names and its key, and returns the two files.
+// pair writes a certificate for the given names and its key, and returns the two files.
 func pair(t *testing.T, from, to time.Time, names ...string) (chain, key string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -27,7 +27,7 @@ import (
 // TypeToken is the component's type in the state.
 const TypeToken = "mlflow-sso:edge:Server"
 
-// Inside the container.
+// Paths and ports inside the container.
 const (
 	httpPort  = 8080
 	adminPort = 8081
@@ -35,17 +35,16 @@ const (
 	dataPath  = "/var/lib/edge"
 )
 
-// AuthorityPath is where the container keeps the root certificate of its internal
-// authority.
+// AuthorityPath is the path of the internal authority's root certificate in the container.
 const AuthorityPath = dataPath + "/pki/authorities/local/root.crt"
 
-// Args say what the edge serves, to whom and how.
+// Args are the arguments of the edge.
 type Args struct {
 	// Deployment is the prefix of the container's and the volume's name.
 	Deployment string
-	// Image keeps the contract of images/edge.
+	// Image implements the contract of images/edge.
 	Image pulumi.StringInput
-	// Network is the name of the edge network, Address the edge's own on it.
+	// Network is the name of the edge network, Address the edge's fixed address on it.
 	Network pulumi.StringInput
 	Address netip.Addr
 	// MemoryMB limits the container's memory, in MiB.
@@ -57,27 +56,27 @@ type Args struct {
 	HTTPPort, HTTPSPort int
 	// AdminPort leads to Keycloak's admin console and API, on 127.0.0.1 of the host.
 	AdminPort int
-	// MLflow and Keycloak are what a browser sees, MLflowAt and KeycloakAt where
-	// they answer on the network.
+	// MLflow and Keycloak are the public URLs, MLflowAt and KeycloakAt the addresses on the
+	// network.
 	MLflow, Keycloak     address.Public
 	MLflowAt, KeycloakAt address.Internal
-	// Admin is Keycloak's admin API. The edge comes after it, since who finds the edge
-	// ready uses that.
+	// Admin is Keycloak's admin API. The edge starts after it, since users of a ready edge need
+	// it.
 	Admin keycloak.Admin
-	// Realm is the only realm that the public sees.
+	// Realm is the only realm that the edge serves publicly.
 	Realm string
-	// Certificates are what the edge shows.
+	// Certificates configures TLS.
 	Certificates Certificates
-	// MaxRequestMB is the largest artifact that is taken, in MiB.
+	// MaxRequestMB is the maximum size of an uploaded artifact, in MiB.
 	MaxRequestMB int
-	// LoginsPerMinute and RequestsPerSecond bound what one client address may do.
+	// LoginsPerMinute and RequestsPerSecond are rate limits for one client address.
 	LoginsPerMinute, RequestsPerSecond int
-	// Protect refuses to delete the certificates.
+	// Protect prevents the deletion of the certificates.
 	Protect bool
 }
 
-// Validate reports every mistake in the arguments at once. What only the
-// container needs is checked there.
+// Validate reports every mistake in the arguments at once. It leaves what concerns the container
+// alone to package container.
 func (a *Args) Validate() error {
 	if a == nil {
 		return argcheck.ErrNilArgs()
@@ -99,19 +98,19 @@ func (a *Args) Validate() error {
 	return m.Err(a.Certificates.Validate(), a.container().Validate())
 }
 
-// Server is the edge.
+// Server is the edge container.
 type Server struct {
 	pulumi.ResourceState
 
 	// Container is the name of the container.
 	Container pulumi.StringOutput
-	// HTTPS is where the edge answers on this host, whatever the public names lead to.
+	// HTTPS is the address of the edge on this host, whatever the public names resolve to.
 	HTTPS netip.AddrPort
-	// Ready is there when the edge answers.
+	// Ready resolves when the edge responds.
 	Ready pulumi.Resource
 }
 
-// New makes the edge. With an error from args nothing is registered.
+// New creates the edge. If args are invalid, nothing is registered.
 func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Server, error) {
 	if err := args.Validate(); err != nil {
 		return nil, fmt.Errorf("edge %q: %w", name, err)
@@ -141,7 +140,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	return s, nil
 }
 
-// https is an address that this host can connect to.
+// https returns an address that this host can connect to.
 func (a *Args) https() netip.AddrPort {
 	host := a.Listen
 	if host.IsUnspecified() {
@@ -162,9 +161,9 @@ func (a *Args) container() *container.Args {
 		"EDGE_REALM":              pulumi.String(a.Realm),
 		"EDGE_MAX_REQUEST_MB":     pulumi.String(strconv.Itoa(a.MaxRequestMB)),
 		"EDGE_LOGINS_PER_MINUTE":  pulumi.String(strconv.Itoa(a.LoginsPerMinute)),
-		// A login is a form that is shown and sent, and sent again after a slip.
+		// A login requests the form, submits it, and submits it again after a typing error.
 		"EDGE_FORMS_PER_MINUTE": pulumi.String(strconv.Itoa(3 * a.LoginsPerMinute)),
-		// Over a longer while, so that a burst is no offence.
+		// A longer window, so that a short burst is allowed.
 		"EDGE_REQUESTS_PER_SECOND": pulumi.String(strconv.Itoa(a.RequestsPerSecond)),
 	}
 	a.Certificates.addTo(env)
@@ -184,7 +183,7 @@ func (a *Args) container() *container.Args {
 		Tmpfs:        map[string]string{"/tmp": "size=16m"},
 		Restart:      a.Restart,
 		StartSeconds: 60,
-		// Open downloads are given this long.
+		// The grace period for open downloads.
 		StopSeconds: 30,
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/naming"
 )
 
-// answerWithin bounds one question to the daemon.
+// answerWithin is the timeout of one request to the daemon.
 const answerWithin = 10 * time.Second
 
 // Docker is a Docker host.
@@ -24,8 +24,8 @@ type Docker struct {
 	API client.APIClient
 }
 
-// FromEnvironment is the Docker host that the Docker provider of Pulumi uses. Nothing is
-// asked of it yet.
+// FromEnvironment returns the Docker host that Pulumi's Docker provider uses. It does not connect
+// yet.
 func FromEnvironment() (Docker, error) {
 	api, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
 	if err != nil {
@@ -34,7 +34,7 @@ func FromEnvironment() (Docker, error) {
 	return Docker{API: api}, nil
 }
 
-// VolumeLabels returns the labels of a volume, and whether there is one of that name.
+// VolumeLabels returns the labels of a volume, and whether the volume exists.
 func (d Docker) VolumeLabels(ctx context.Context, name string) (map[string]string, bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
@@ -48,7 +48,7 @@ func (d Docker) VolumeLabels(ctx context.Context, name string) (map[string]strin
 	return found.Labels, true, nil
 }
 
-// HasDeployment says whether a volume, a container or a network has the label of the deployment.
+// HasDeployment reports whether a volume, container or network has the deployment's label.
 func (d Docker) HasDeployment(ctx context.Context, deployment string) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()

@@ -15,36 +15,36 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/naming"
 )
 
-// AcceptFlag is the flag of `mlflow-sso up` that goes on with the volumes as they are.
+// AcceptFlag is the flag of `mlflow-sso up` that accepts the volumes as they are.
 const AcceptFlag = "--accept-volumes"
 
-// The ways in which the host differs from the state.
+// The ways in which the host can differ from the state.
 var (
-	// ErrMissing says that the host has no such volume.
+	// ErrMissing means that the volume does not exist on the host.
 	ErrMissing = errors.New("it does not exist on this Docker host")
-	// ErrUnmanaged says that Docker or another user made it.
+	// ErrUnmanaged means that Docker or another user created the volume.
 	ErrUnmanaged = errors.New("it does not have this deployment's label: Docker creates such a volume, empty, when a container mounts one that does not exist")
-	// ErrRenamed says that the setting `name` has changed.
+	// ErrRenamed means that the setting `name` has changed.
 	ErrRenamed = errors.New("the setting `name` has changed, and no volume can be renamed")
 )
 
 // Host is the Docker host.
 type Host interface {
-	// VolumeLabels returns the labels of a volume, and whether there is one of that name.
+	// VolumeLabels returns the labels of a volume, and whether the volume exists.
 	VolumeLabels(ctx context.Context, name string) (map[string]string, bool, error)
-	// HasDeployment says whether anything on the host has the label of the deployment.
+	// HasDeployment reports whether any object on the host has the deployment's label.
 	HasDeployment(ctx context.Context, deployment string) (bool, error)
 }
 
-// Recorded is a volume as the state has it.
+// Recorded is a volume in the state.
 type Recorded struct {
 	Name string
-	// Deployment is the value of its label; empty for one that was accepted without.
+	// Deployment is the value of its label; empty for one that was accepted without a label.
 	Deployment string
 }
 
-// Compare looks for a volume of the state on the host. The error wraps ErrMissing or
-// ErrUnmanaged where it is not there, or not the same one.
+// Compare compares a volume in the state with the host's. The error wraps ErrMissing or
+// ErrUnmanaged if the volume does not exist or is a different one.
 func Compare(ctx context.Context, host Host, recorded Recorded) error {
 	labels, exists, err := host.VolumeLabels(ctx, recorded.Name)
 	if err != nil {
@@ -53,7 +53,7 @@ func Compare(ctx context.Context, host Host, recorded Recorded) error {
 	return recorded.compare(labels, exists)
 }
 
-// compare is Compare with what was read from the host.
+// compare is Compare with the data of the host.
 func (r Recorded) compare(labels map[string]string, exists bool) error {
 	switch {
 	case !exists:
@@ -64,8 +64,8 @@ func (r Recorded) compare(labels map[string]string, exists bool) error {
 	return nil
 }
 
-// Explain says of differences what they mean, and what to do. An error that is none of the
-// above stays as it is.
+// Explain adds to such an error what it means and what to do. Other errors are returned
+// unchanged.
 func Explain(err error) error {
 	switch {
 	case errors.Is(err, ErrRenamed):

@@ -56,7 +56,7 @@ func TestAVolumeIsTheOneOfTheStateByNameAndLabel(t *testing.T) {
 	}
 }
 
-// countedHost counts its answers.
+// countedHost counts its calls.
 type countedHost struct {
 	fakeHost
 	volumes, deployments int

@@ -12,20 +12,20 @@ import (
 
 type hostKey struct{}
 
-// With returns a context in which volumes are compared with those of a host.
+// With returns a context in which volumes are compared with those of the host.
 func With(ctx *pulumi.Context, host Host) *pulumi.Context { return ctx.WithValue(hostKey{}, host) }
 
-// Volume is a volume of the program.
+// Volume is a volume in the program.
 type Volume struct {
-	// Name is for the containers that mount it: it is known once the volume was compared with
-	// the host's, and fails where they differ.
+	// Name is for containers that mount the volume: it resolves after the comparison with the
+	// host, and fails if they differ.
 	Name pulumi.StringOutput
-	// Deployment is the value of its label as the state has it; empty for a volume that was
-	// accepted without.
+	// Deployment is the value of its label in the state; empty for a volume that was accepted
+	// without a label.
 	Deployment pulumi.StringOutput
 }
 
-// Checked compares a volume with the host's. Want is the name that the settings give it. A volume
+// Checked compares a volume with the host's. want is its name according to the settings. A volume
 // that does not exist yet has no mount point, and is not compared.
 func Checked(ctx *pulumi.Context, volume *docker.Volume, deployment, want string) Volume {
 	host, _ := ctx.Value(hostKey{}).(Host)
@@ -45,10 +45,9 @@ func Checked(ctx *pulumi.Context, volume *docker.Volume, deployment, want string
 	return Volume{Name: name, Deployment: volume.Labels.ApplyT(deploymentOf).(pulumi.StringOutput)}
 }
 
-// check is Compare. A preview may be made on another machine: only a host that has the volume,
-// or something else of the deployment, is taken for the right one, and one that does not answer
-// is none. The deployment costs three lists, so it is asked for only where the volume does not
-// exist.
+// check is Compare. A preview may run on another machine: only a host that has the volume, or
+// another object of the deployment, counts as the right one; one that does not respond does not.
+// Looking for the deployment takes three lists, so it happens only if the volume does not exist.
 func check(ctx context.Context, host Host, recorded Recorded, deployment string, preview bool) error {
 	if !preview {
 		return Compare(ctx, host, recorded)

@@ -10,16 +10,15 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
 )
 
-// How long an administrator's session lasts: until nobody has used it for a quarter of an
-// hour, which is a break, and at most a working day. Whoever sits down at the computer
-// meanwhile can become anybody.
+// The lifetime of an administrator's session: it ends after 15 minutes of inactivity, and after a
+// working day at most. An unattended session lets anyone at the computer impersonate any user.
 const (
 	sessionIdle = 15 * time.Minute
-	// SessionMax is the longest session of an administrator.
+	// SessionMax is the maximum lifetime of an administrator's session.
 	SessionMax = 8 * time.Hour
 )
 
-// Inputs of an AdminRealm that are not settings of the realm.
+// Inputs of an AdminRealm that are not realm settings.
 const (
 	PermanentAdmin        = "permanentAdmin"
 	AdminPassword         = "adminPassword"
@@ -27,17 +26,17 @@ const (
 	ExpiredAdmins         = "expiredAdmins"
 )
 
-// RealmSetting is a setting of realm master by Keycloak's name for it.
+// RealmSetting is a setting of realm master by its name in Keycloak.
 type RealmSetting struct {
 	Name string
-	// Attribute is for settings that Keycloak has one level below the others.
+	// Attribute marks settings that Keycloak stores as realm attributes.
 	Attribute bool
 	// Value is nil for an attribute that must not be set.
 	Value any
 }
 
-// AdminRealmSettings are those that realm master has; others are left alone. An empty
-// frontendURL leaves the realm at the server's public address.
+// AdminRealmSettings are the managed settings of realm master; others stay unchanged. With an
+// empty frontendURL, the realm uses the server's public address.
 func AdminRealmSettings(eventsExpiration time.Duration, frontendURL string) []RealmSetting {
 	seconds := func(d time.Duration) int { return int(d / time.Second) }
 	all := []RealmSetting{
@@ -47,8 +46,8 @@ func AdminRealmSettings(eventsExpiration time.Duration, frontendURL string) []Re
 		{Name: "editUsernameAllowed", Value: false},
 		{Name: "rememberMe", Value: false},
 
-		// As in the stack's own realm. Nobody is locked out for good: whoever reaches the
-		// login form could do that to the administrator.
+		// As in the stack's own realm. Lockouts are temporary: anyone with access to the login
+		// form could otherwise lock out the administrator permanently.
 		{Name: "bruteForceProtected", Value: true},
 		{Name: "permanentLockout", Value: false},
 		{Name: "failureFactor", Value: 10},
@@ -60,7 +59,7 @@ func AdminRealmSettings(eventsExpiration time.Duration, frontendURL string) []Re
 
 		{Name: "ssoSessionIdleTimeout", Value: seconds(sessionIdle)},
 		{Name: "ssoSessionMaxLifespan", Value: seconds(SessionMax)},
-		// A session that is kept for later is no way around.
+		// Offline sessions must not bypass the limit.
 		{Name: "offlineSessionIdleTimeout", Value: seconds(sessionIdle)},
 		{Name: "offlineSessionMaxLifespanEnabled", Value: true},
 		{Name: "offlineSessionMaxLifespan", Value: seconds(SessionMax)},
@@ -80,13 +79,13 @@ func AdminRealmSettings(eventsExpiration time.Duration, frontendURL string) []Re
 	return append(all, frontend)
 }
 
-// AdminRealmArgs say what realm master is like.
+// AdminRealmArgs are the arguments of realm master.
 type AdminRealmArgs struct {
-	// EventsExpiration is how long the realm remembers logins and changes.
+	// EventsExpiration is the retention of login and admin events.
 	EventsExpiration time.Duration
 	// FrontendURL is where administrators log in; empty for the server's public address.
 	FrontendURL string
-	// AdminPassword is the first password of the permanent administrator; nil where there is none.
+	// AdminPassword is the initial password of the permanent administrator; nil if there is none.
 	AdminPassword pulumi.StringInput
 }
 
@@ -100,23 +99,23 @@ func (a *AdminRealmArgs) Validate() error {
 	return m.Err()
 }
 
-// AdminRealm is realm master: what anonymous clients may try, how long a session lasts, what
-// is remembered, and who may log in.
+// AdminRealm is realm master: its brute-force protection, session lifetimes, events, and
+// administrators.
 type AdminRealm struct {
 	pulumi.CustomResourceState
 
-	// Ready is there when the realm is set.
+	// Ready resolves when the realm is configured.
 	Ready pulumi.Resource
 }
 
-// NewAdminRealm registers it. With an error from args nothing is registered.
+// NewAdminRealm registers the resource. If args are invalid, nothing is registered.
 func NewAdminRealm(ctx *pulumi.Context, name string, args *AdminRealmArgs, opts ...pulumi.ResourceOption) (*AdminRealm, error) {
 	if err := args.Validate(); err != nil {
 		return nil, fmt.Errorf("admin realm %q: %w", name, err)
 	}
 	inputs := pulumi.Map{
 		PermanentAdmin: pulumi.Bool(args.AdminPassword != nil),
-		// An administrator for a while carries the end of that time, and is deleted after it.
+		// A temporary administrator has its expiry as an attribute, and is deleted after it.
 		TemporaryAdminsExpire: pulumi.Bool(true),
 		ExpiredAdmins:         pulumi.ToStringArray(nil),
 	}

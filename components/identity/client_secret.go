@@ -8,18 +8,17 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
 )
 
-// ClientSecretArgs say which secret a service account in realm master has, and which ones it may
-// have had.
+// ClientSecretArgs are the current and previous secrets of a service account in realm master.
 type ClientSecretArgs struct {
 	// ClientID is the client with the service account.
 	ClientID string
 	// Secret is the current one.
 	Secret pulumi.StringInput
-	// Previous are all earlier ones that are known, most likely first; nil if there is none.
+	// Previous are all known previous secrets, most likely first; nil if there is none.
 	Previous pulumi.StringArrayInput
-	// Version is that of the credential. A preview shows it in place of the secrets.
+	// Version is the version of the credential. A preview shows it in place of the secrets.
 	Version string
-	// Ready is there when Keycloak's admin API answers.
+	// Ready resolves when Keycloak's admin API responds.
 	Ready pulumi.Resource
 }
 
@@ -36,17 +35,17 @@ func (a *ClientSecretArgs) Validate() error {
 	return m.Err()
 }
 
-// ClientSecret is the secret of the service account with which all other resources in Keycloak are
-// made. Its provider needs no client: the resource logs in with whichever of its secrets Keycloak
-// accepts, and sets the current one. Whatever else is in Keycloak depends on it.
+// ClientSecret is the secret of the service account that creates all other resources in Keycloak.
+// Its provider needs no client: the resource logs in with the first of its secrets that Keycloak
+// accepts, and sets the current one. Everything else in Keycloak depends on it.
 type ClientSecret struct {
 	pulumi.CustomResourceState
 
-	// Ready is there when Keycloak accepts the current secret.
+	// Ready resolves when Keycloak accepts the current secret.
 	Ready pulumi.Resource
 }
 
-// NewClientSecret registers it. With an error from args nothing is registered.
+// NewClientSecret registers the resource. If args are invalid, nothing is registered.
 func NewClientSecret(ctx *pulumi.Context, name string, args *ClientSecretArgs, opts ...pulumi.ResourceOption) (*ClientSecret, error) {
 	if err := args.Validate(); err != nil {
 		return nil, fmt.Errorf("client secret %q: %w", name, err)

@@ -8,30 +8,30 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
 )
 
-// AdminClients are clients that Keycloak gives every realm for administrators of that realm
-// alone. One of them, for a command line, takes anybody's name and password without a form,
-// a browser, or the limit that an edge sets to logins.
+// AdminClients are clients that Keycloak creates in every realm for administrators of that realm.
+// One of them, for a command line, accepts any user's name and password without a form, a
+// browser, or the edge's rate limit on logins.
 func AdminClients() []string { return []string{"admin-cli", "security-admin-console"} }
 
-// BuiltinClients are all clients that Keycloak gives every realm.
+// BuiltinClients are all clients that Keycloak creates in every realm.
 func BuiltinClients() []string {
 	return append(AdminClients(), "account", "account-console", "broker", RealmManagement)
 }
 
-// RealmManagement is the client to which the roles belong that allow a realm's
-// administration. ViewUsers is the one to see who is in which group.
+// RealmManagement is the client that owns the roles for administering a realm. ViewUsers is the
+// role to read users and their groups.
 const (
 	RealmManagement = "realm-management"
 	ViewUsers       = "view-users"
 )
 
-// BuiltinClientArgs name a client that Keycloak has created, and say whether it may be used.
+// BuiltinClientArgs name a client that Keycloak has created, and say whether it is enabled.
 type BuiltinClientArgs struct {
-	// Realm is the realm's name; from the realm itself, so that it exists.
+	// Realm is the realm's name, an output of the realm, so that it exists.
 	Realm pulumi.StringInput
 	// ClientID is such as admin-cli.
 	ClientID string
-	// Enabled says whether anybody may log in with it. A missing client counts as disabled.
+	// Enabled says whether the client accepts logins. A missing client counts as disabled.
 	Enabled bool
 }
 
@@ -49,7 +49,7 @@ func (a *BuiltinClientArgs) Validate() error {
 // BuiltinClient is a client that Keycloak has created.
 type BuiltinClient struct{ pulumi.CustomResourceState }
 
-// NewBuiltinClient registers it. With an error from args nothing is registered.
+// NewBuiltinClient registers the resource. If args are invalid, nothing is registered.
 func NewBuiltinClient(ctx *pulumi.Context, name string, args *BuiltinClientArgs, opts ...pulumi.ResourceOption) (*BuiltinClient, error) {
 	if err := args.Validate(); err != nil {
 		return nil, fmt.Errorf("built-in client %q: %w", name, err)
@@ -68,15 +68,15 @@ func NewBuiltinClient(ctx *pulumi.Context, name string, args *BuiltinClientArgs,
 type ClientRolesArgs struct {
 	// Realm is the realm's name.
 	Realm pulumi.StringInput
-	// Account is the ID of the client whose service account gets the roles; from the client
-	// itself, so that it exists.
+	// Account is the ID of the client whose service account gets the roles, an output of the
+	// client, so that it exists.
 	Account pulumi.StringInput
-	// Subject is the service account's own ID: where the client was created again, the roles are
-	// given again.
+	// Subject is the service account's own ID: if the client is recreated, the roles are assigned
+	// again.
 	Subject pulumi.StringInput
-	// Owner is the client to which the roles belong.
+	// Owner is the client that owns the roles.
 	Owner string
-	// Roles are all that it has of that client: others are taken from it.
+	// Roles are all roles of that client that the account has: others are removed from it.
 	Roles []string
 }
 
@@ -97,7 +97,7 @@ func (a *ClientRolesArgs) Validate() error {
 // ClientRoles are the roles of a service account that belong to one client.
 type ClientRoles struct{ pulumi.CustomResourceState }
 
-// NewClientRoles registers them. With an error from args nothing is registered.
+// NewClientRoles registers the resource. If args are invalid, nothing is registered.
 func NewClientRoles(ctx *pulumi.Context, name string, args *ClientRolesArgs, opts ...pulumi.ResourceOption) (*ClientRoles, error) {
 	if err := args.Validate(); err != nil {
 		return nil, fmt.Errorf("client roles %q: %w", name, err)

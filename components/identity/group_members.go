@@ -9,14 +9,14 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
 )
 
-// UnlistedMembers is the input that is always empty. A refresh puts there whom it finds.
+// UnlistedMembers is an input that is always empty. A refresh reports unlisted members there.
 const UnlistedMembers = "unlisted"
 
-// GroupMembersArgs say who may be in a group.
+// GroupMembersArgs list the permitted members of a group.
 type GroupMembersArgs struct {
-	// Realm is the realm's name, Group the group's; from the group itself, so that it exists.
+	// Realm is the realm's name, Group the group's, an output of the group, so that it exists.
 	Realm, Group pulumi.StringInput
-	// Members are the user names of those who may be in it. Service accounts may in any case.
+	// Members are the user names of permitted members. Service accounts are always permitted.
 	Members []string
 }
 
@@ -32,11 +32,11 @@ func (a *GroupMembersArgs) Validate() error {
 	return m.Err()
 }
 
-// GroupMembers is a group without members whom nobody lists: creating or updating it takes them out.
-// It adds nobody.
+// GroupMembers is a group without unlisted members: creating or updating it removes them. It adds no
+// members.
 type GroupMembers struct{ pulumi.CustomResourceState }
 
-// NewGroupMembers registers it. With an error from args nothing is registered.
+// NewGroupMembers registers the resource. If args are invalid, nothing is registered.
 func NewGroupMembers(ctx *pulumi.Context, name string, args *GroupMembersArgs, opts ...pulumi.ResourceOption) (*GroupMembers, error) {
 	if err := args.Validate(); err != nil {
 		return nil, fmt.Errorf("group members %q: %w", name, err)

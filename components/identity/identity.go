@@ -1,12 +1,11 @@
-// Package identity declares the resources of the project's own Pulumi provider inside
-// Keycloak: what Keycloak creates by itself, and its vendor's provider therefore cannot
-// manage.
+// Package identity declares the resources of the project's own Pulumi provider inside Keycloak:
+// objects that Keycloak creates itself, and that its vendor's provider therefore cannot manage.
 //
-// These are realm master, the built-in clients of every realm, roles of a service account
-// that belong to such a client, rotated passwords, the program's own secret, and members that
-// a group must not have. The provider (package provider of the tool) adopts what exists, so
-// creating one of them is always safe. Deleting one leaves Keycloak unchanged: removing a
-// resource from a program makes nothing less strict.
+// These are realm master, the built-in clients of every realm, roles of a service account that
+// belong to such a client, rotated passwords, the program's own secret, and members that a group
+// must not have. The provider (package provider of the tool) adopts existing objects, so creating
+// a resource is always safe. Deleting one leaves Keycloak unchanged: removing a resource from a
+// program relaxes no setting.
 package identity
 
 import (
@@ -19,7 +18,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/pulumiplugin"
 )
 
-// The types in the state, which are those of the plugin's schema.
+// The types in the state, the same as in the plugin's schema.
 const (
 	AdminRealmType    = "mlflow-sso:identity:AdminRealm"
 	BuiltinClientType = "mlflow-sso:identity:BuiltinClient"
@@ -29,17 +28,17 @@ const (
 	GroupMembersType  = "mlflow-sso:identity:GroupMembers"
 )
 
-// RealmTypes are all of them that need a login at Keycloak: all but the secret of that login.
+// RealmTypes are the types that need a login to Keycloak: all except the secret of that login.
 func RealmTypes() []string {
 	return []string{AdminRealmType, BuiltinClientType, ClientRolesType, PasswordType, GroupMembersType}
 }
 
-// MasterRealm is Keycloak's own name of the realm of its administrators.
+// MasterRealm is the realm of Keycloak's administrators.
 const MasterRealm = "master"
 
-// ProviderArgs say how the provider reaches Keycloak's admin API.
+// ProviderArgs are the connection to Keycloak's admin API.
 type ProviderArgs struct {
-	// URL is where the admin API answers on this host.
+	// URL is the address of the admin API on this host.
 	URL string
 	// ClientID and Secret are of a service account in realm master.
 	ClientID string
@@ -61,7 +60,7 @@ func (a *ProviderArgs) Validate() error {
 // Provider is the provider of these resources.
 type Provider struct{ pulumi.ProviderResourceState }
 
-// NewProvider registers it. Nothing is asked of Keycloak for that.
+// NewProvider registers the provider. It does not connect to Keycloak.
 func NewProvider(ctx *pulumi.Context, name string, args *ProviderArgs, opts ...pulumi.ResourceOption) (*Provider, error) {
 	if err := args.Validate(); err != nil {
 		return nil, fmt.Errorf("provider %q: %w", name, err)

@@ -49,8 +49,8 @@ func TestEveryMistakeInTheArgumentsIsReportedAtOnce(t *testing.T) {
 	}
 }
 
-// A realm without its own address logs in at the server's public one, which behind an edge
-// does not exist for it.
+// A realm without a frontend URL uses the server's public address for logins, which
+// administrators cannot reach behind an edge.
 func TestOnlyAnAttributeCanBeAbsent(t *testing.T) {
 	for _, frontend := range []string{"", "http://127.0.0.1:8081"} {
 		absent := 0

@@ -8,16 +8,16 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/internal/argcheck"
 )
 
-// PasswordArgs say which password a user was given last.
+// PasswordArgs are a user's derived password and its version.
 type PasswordArgs struct {
 	// Realm is the realm's name.
 	Realm pulumi.StringInput
-	// Username is the user's; from the user, so that they exist.
+	// Username is an output of the user, so that they exist.
 	Username pulumi.StringInput
 	// Password is the derived one.
 	Password pulumi.StringInput
-	// Version is that of the credential: the password is set where another one was set last. A
-	// password that the user has changed stays until then.
+	// Version is the version of the credential: the password is set when the version changes.
+	// Until then, a password that the user has changed stays.
 	Version string
 }
 
@@ -37,7 +37,7 @@ func (a *PasswordArgs) Validate() error {
 // Password is a user's password that is rotated with its credential.
 type Password struct{ pulumi.CustomResourceState }
 
-// NewPassword registers it. With an error from args nothing is registered.
+// NewPassword registers the resource. If args are invalid, nothing is registered.
 func NewPassword(ctx *pulumi.Context, name string, args *PasswordArgs, opts ...pulumi.ResourceOption) (*Password, error) {
 	if err := args.Validate(); err != nil {
 		return nil, fmt.Errorf("password %q: %w", name, err)

@@ -29,30 +29,30 @@ import (
 // TypeToken is the component's type in the state.
 const TypeToken = "mlflow-sso:identityprovider:IdentityProvider"
 
-// formerTypeToken is the type in the state of stacks that an earlier version made.
+// formerTypeToken is the type in the state of stacks from an earlier version.
 const formerTypeToken = "mlflow-sso:broker:Broker"
 
-// FirstLogin is the name of the flow for a user who logs in for the first time.
+// FirstLogin is the name of the flow for a user's first login.
 const FirstLogin = "mlflow-first-login"
 
-// Provider is where people are known.
+// Provider is an external identity provider or directory.
 type Provider struct {
-	// Alias is its name in Keycloak, and begins the user names of its people.
+	// Alias is its name in Keycloak, and the prefix of its users' names.
 	Alias string
-	// DisplayName is what the button in the login form says.
+	// DisplayName is the label of its button in the login form.
 	DisplayName string
 	// Groups maps the provider's groups to the realm's.
 	Groups map[string]string
-	// TrustEmail says that the provider has made sure that an address is the person's.
+	// TrustEmail says that the provider verifies e-mail addresses.
 	TrustEmail bool
-	// OIDC says how it is asked.
+	// OIDC configures a provider that uses OpenID Connect.
 	OIDC *OIDC
-	// SAML says how it is asked, in place of OIDC, and LDAP in place of both.
+	// SAML and LDAP configure the alternatives to OIDC.
 	SAML *SAML
 	LDAP *LDAP
 }
 
-// ways are in how many ways it is asked.
+// ways counts the configured protocols.
 func (p Provider) ways() (n int) {
 	for _, ok := range []bool{p.OIDC != nil, p.SAML != nil, p.LDAP != nil} {
 		if ok {
@@ -62,24 +62,24 @@ func (p Provider) ways() (n int) {
 	return n
 }
 
-// OIDC is a provider that speaks OpenID Connect.
+// OIDC is an OpenID Connect provider.
 type OIDC struct {
-	// Discovery is what it publishes about itself.
+	// Discovery is its discovery document.
 	Discovery Discovery
-	// ClientID and ClientSecret are those of this stack at the provider.
+	// ClientID and ClientSecret are this stack's credentials at the provider.
 	ClientID     string
 	ClientSecret pulumi.StringInput
-	// GroupsClaim is the claim with a person's groups.
+	// GroupsClaim is the claim that contains a user's groups.
 	GroupsClaim string
-	// Scopes are what is asked for.
+	// Scopes are the requested scopes.
 	Scopes string
 }
 
-// Args say who is asked about people.
+// Args are the arguments of the identity providers.
 type Args struct {
-	// Realm is where they are let in.
+	// Realm is the realm that trusts the providers.
 	Realm realm.Resources
-	// Providers are all that are asked.
+	// Providers are all providers.
 	Providers []Provider
 }
 
@@ -107,7 +107,7 @@ func (a *Args) Validate() error {
 // Providers are the external identity providers of a realm.
 type Providers struct{ pulumi.ResourceState }
 
-// New makes the providers. With an error from args nothing is registered.
+// New creates the providers. If args are invalid, nothing is registered.
 func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Providers, error) {
 	if err := args.Validate(); err != nil {
 		return nil, fmt.Errorf("broker %q: %w", name, err)
@@ -117,7 +117,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		return nil, fmt.Errorf("broker %q: %w", name, err)
 	}
 	b := &builder{ctx: ctx, name: name, args: args, component: component}
-	// A directory's people log in by Keycloak's own form.
+	// Users of a directory log in with Keycloak's own form.
 	if slices.ContainsFunc(args.Providers, func(p Provider) bool { return p.LDAP == nil }) {
 		if err := b.firstLogin(); err != nil {
 			return nil, fmt.Errorf("broker %q: first login: %w", name, err)
@@ -141,7 +141,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	return component, nil
 }
 
-// builder makes the children, one after the other.
+// builder creates the children in order.
 type builder struct {
 	ctx       *pulumi.Context
 	name      string
@@ -151,8 +151,8 @@ type builder struct {
 	flow pulumi.StringOutput
 }
 
-// firstLogin has one step: make an account, or end there. Keycloak's own flow would go
-// on and offer to join an account that has the same address.
+// firstLogin has one step: create an account, or fail. Keycloak's default flow would then offer
+// to link an account with the same address.
 func (b *builder) firstLogin() error {
 	flow, err := authentication.NewFlow(b.ctx, b.name+"-first-login", &authentication.FlowArgs{
 		RealmId:     b.args.Realm.RealmID,
@@ -172,7 +172,7 @@ func (b *builder) firstLogin() error {
 	if err != nil {
 		return err
 	}
-	// A provider comes after the step: until then its people could not log in at all.
+	// Create a provider after the step: until then its users could not log in.
 	b.flow = pulumi.All(flow.Alias, step.ID()).ApplyT(func(both []any) string { return both[0].(string) }).(pulumi.StringOutput)
 	return nil
 }
@@ -196,8 +196,8 @@ func (b *builder) provider(p Provider) error {
 		DefaultScopes:             pulumi.String(p.OIDC.Scopes),
 		FirstBrokerLoginFlowAlias: b.flow,
 		TrustEmail:                pulumi.Bool(p.TrustEmail),
-		// The address is taken once. The groups' mappers say for themselves that they are
-		// checked each time.
+		// The address is imported once. The mappers of groups override this and sync at every
+		// login.
 		SyncMode:    pulumi.String("IMPORT"),
 		StoreToken:  pulumi.Bool(false),
 		ExtraConfig: pulumi.StringMap{"pkceEnabled": pulumi.String("true"), "pkceMethod": pulumi.String("S256")},
@@ -225,7 +225,7 @@ func (b *builder) provider(p Provider) error {
 	return nil
 }
 
-// mapperOf makes mappers of a provider, which is made and has an alias of its own.
+// mapperOf creates mappers of a provider that exists and has its own alias.
 func (b *builder) mapperOf(name string, alias pulumi.StringInput, made pulumi.Resource) func(of, kind string, config map[string]string) error {
 	return func(of, kind string, config map[string]string) error {
 		_, err := keycloak.NewCustomIdentityProviderMapping(b.ctx, b.name+"-"+name+"-"+of, &keycloak.CustomIdentityProviderMappingArgs{
@@ -239,17 +239,17 @@ func (b *builder) mapperOf(name string, alias pulumi.StringInput, made pulumi.Re
 	}
 }
 
-// usernames is the name of the mapper that gives people their user names, addresses of
-// the one for a provider that speaks SAML. A group that is called so has another kind.
+// usernames is the name of the mapper that sets user names, addresses of the one for SAML. A
+// mapper of a group with the same name has a different type.
 const (
 	usernames = "user names"
 	addresses = "addresses"
 )
 
-// MapperName is what a provider's mapper is called in Keycloak.
+// MapperName returns the name of a provider's mapper in Keycloak.
 func MapperName(alias, of string) string { return alias + ": " + of }
 
-// MapperNames are those of all mappers of a provider.
+// MapperNames returns the names of all mappers of a provider.
 func MapperNames(alias string, saml bool, groups map[string]string) []string {
 	names := []string{MapperName(alias, usernames)}
 	if saml {

@@ -9,25 +9,24 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// LDAP is a directory. It is read and never written to.
+// LDAP is a directory. Access is read-only.
 type LDAP struct {
-	// URL is where it answers, in TLS.
+	// URL is its address, with TLS.
 	URL string
-	// BindDN and BindPassword are of who reads it.
+	// BindDN and BindPassword are the credentials of the reader.
 	BindDN       string
 	BindPassword pulumi.StringInput
-	// UsersDN and GroupsDN are above people and groups.
+	// UsersDN and GroupsDN are the base DNs of users and groups.
 	UsersDN, GroupsDN string
-	// Filter leaves out people who do not match; empty for none.
+	// Filter excludes users who do not match; empty for none.
 	Filter string
-	// UsernameAttribute is what people type, UUIDAttribute what never changes of them.
+	// UsernameAttribute is the login name, UUIDAttribute an attribute that never changes.
 	UsernameAttribute, UUIDAttribute string
-	// UserClass and GroupClass are the object classes of people and groups.
+	// UserClass and GroupClass are the object classes of users and groups.
 	UserClass, GroupClass string
 }
 
-// filter leaves out users without an address: the plugin in MLflow would take the user
-// name for one.
+// filter excludes users without an address: MLflow's plugin would use the user name as one.
 func (l *LDAP) filter() string {
 	if l.Filter == "" {
 		return "(mail=*)"
@@ -35,7 +34,7 @@ func (l *LDAP) filter() string {
 	return "(&(mail=*)" + l.Filter + ")"
 }
 
-// named is a filter of groups that are called so.
+// named returns a filter for groups with this name.
 func named(groups map[string]string) string {
 	var text strings.Builder
 	text.WriteString("(|")
@@ -46,8 +45,7 @@ func named(groups map[string]string) string {
 	return text.String()
 }
 
-// patience is how long Keycloak waits for a directory: without an end a login waits for
-// ever.
+// patience is Keycloak's timeout for a directory: without one, a login may block indefinitely.
 const patience = "10s"
 
 func (b *builder) directory(p Provider) error {

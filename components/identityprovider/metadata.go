@@ -1,4 +1,4 @@
 package identityprovider
 
-// Discovery is what an OpenID Connect provider publishes about itself.
+// Discovery is the discovery document of an OpenID Connect provider.
 type Discovery struct{ Issuer, Authorization, Token, Keys, UserInfo string }

@@ -10,23 +10,22 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// SAML is a provider that speaks SAML 2.0. Its answers come by the browser and count
-// for nothing without its signature.
+// SAML is a SAML 2.0 provider. Its responses come through the browser and are valid only with its
+// signature.
 type SAML struct {
-	// Entity is the provider's name, SignOn where a browser is sent.
+	// Entity is the provider's entity ID, SignOn the URL for logins.
 	Entity, SignOn string
-	// Certificates are those of its signatures.
+	// Certificates verify its signatures.
 	Certificates []string
-	// MetadataURL is where it publishes all this.
+	// MetadataURL is the address of its metadata.
 	MetadataURL string
-	// Audience is what the provider calls this stack: the realm's issuer.
+	// Audience is this stack's entity ID at the provider: the realm's issuer.
 	Audience string
-	// GroupsAttribute and EmailAttribute are what is read of a person.
+	// GroupsAttribute and EmailAttribute are the attributes with a user's groups and address.
 	GroupsAttribute, EmailAttribute string
 }
 
-// How Keycloak writes what an answer's subject is: nothing is read of it but that it
-// stays the same.
+// Keycloak's name for the format of a response's subject: only its stability matters.
 const persistent = "Persistent"
 
 func (b *builder) saml(p Provider) error {
@@ -62,7 +61,8 @@ func (b *builder) saml(p Provider) error {
 	}); err != nil {
 		return err
 	}
-	// An answer has no address of its own, as a token has: it is one of the attributes.
+	// Unlike a token, a response has no standard field for the address: it is one of the
+	// attributes.
 	if err := mapper(addresses, "saml-user-attribute-idp-mapper", map[string]string{
 		"syncMode": "IMPORT", "attribute.name": p.SAML.EmailAttribute, "user.attribute": "email",
 	}); err != nil {

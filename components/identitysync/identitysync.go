@@ -29,7 +29,7 @@ import (
 // TypeToken is the component's type in the state.
 const TypeToken = "mlflow-sso:identitysync:IdentitySync"
 
-// formerTypeToken is the type in the state of stacks that an earlier version made.
+// formerTypeToken is the type in the state of stacks from an earlier version.
 const formerTypeToken = "mlflow-sso:keeper:Keeper"
 
 // Command makes the image run as the identity sync.
@@ -39,10 +39,9 @@ func Command() []string { return []string{"keep"} }
 type Args struct {
 	// Deployment is the prefix of the container's name.
 	Deployment string
-	// Image keeps the contract of images/mlflow.
+	// Image implements the contract of images/mlflow.
 	Image pulumi.StringInput
-	// Edge and Data are the names of the two networks. Data is nil where the
-	// database is not on it.
+	// Edge and Data are the names of the two networks. Data is nil if the database is external.
 	Edge, Data pulumi.StringInput
 	// MemoryMB limits the container's memory, in MiB.
 	MemoryMB int
@@ -51,18 +50,18 @@ type Args struct {
 	// Interval is the time between two synchronizations, PruneInterval between two
 	// removals of expired rows.
 	Interval, PruneInterval time.Duration
-	// Auth keeps people, permissions and sessions.
+	// Auth stores users, permissions and sessions.
 	Auth postgres.Database
-	// OIDC is how people log in, and in which groups.
+	// OIDC is the login configuration, including the groups with access.
 	OIDC realm.OIDCClient
 	// SyncClient is the client with the role to view users.
 	SyncClient realm.SyncClient
-	// MLflow is the server, which makes the plugin's tables when it starts.
+	// MLflow is the server, which creates the plugin's tables when it starts.
 	MLflow *mlflow.Server
 }
 
-// Validate reports every mistake in the arguments at once. What only the
-// container needs is checked there.
+// Validate reports every mistake in the arguments at once. It leaves what concerns the container
+// alone to package container.
 func (a *Args) Validate() error {
 	if a == nil {
 		return argcheck.ErrNilArgs()
@@ -87,7 +86,7 @@ type Sidecar struct {
 	Container pulumi.StringOutput
 }
 
-// New creates the container. With an error from args nothing is registered.
+// New creates the container. If args are invalid, nothing is registered.
 func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Sidecar, error) {
 	if err := args.Validate(); err != nil {
 		return nil, fmt.Errorf("identity sync %q: %w", name, err)
@@ -97,7 +96,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		return nil, fmt.Errorf("identity sync %q: %w", name, err)
 	}
 	spec := args.container()
-	spec.Env = args.environment() // not in container: Validate has no database to take it from
+	spec.Env = args.environment() // package container cannot check this: it does not know the database
 	made, err := container.New(ctx, name+"-container", spec, k, container.After(args.Auth.Ready, args.MLflow.Ready))
 	if err != nil {
 		return nil, fmt.Errorf("identity sync %q: %w", name, err)

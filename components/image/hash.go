@@ -9,18 +9,17 @@ import (
 	"path/filepath"
 )
 
-// Hash is a SHA-256, in hexadecimal, of all that goes into a built image: the
-// base's name, the day of its Debian packages where one is set, and of every file in the folder the path, whether it may be
-// executed, and the content. Times and owners do not count, so two clones of
-// one commit have one hash.
+// Hash returns a SHA-256, in hexadecimal, of all inputs of a built image: the base's name, the date of its
+// Debian packages if one is set, and the path, executable bit and content of every file in the folder. Times
+// and owners are ignored, so two clones of one commit have the same hash.
 func Hash(folder, base, date string) (string, error) {
 	sum := sha256.New()
-	_, _ = fmt.Fprintf(sum, "base %q\n", base) // a hash never fails to write
+	_, _ = fmt.Fprintf(sum, "base %q\n", base) // writing to a hash never fails
 	if date != "" {
 		_, _ = fmt.Fprintf(sum, "date %q\n", date)
 	}
 	files := 0
-	// WalkDir goes in lexical order, the same on every machine.
+	// WalkDir walks in lexical order, the same on every machine.
 	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err

@@ -52,7 +52,7 @@ func TestEveryChangeOfABuildContextIsANewHash(t *testing.T) {
 			write(t, root, "Dockerfile", "#!/bin/sh\n", 0o644)
 			write(t, root, "entrypoint", "FROM base\n", 0o755)
 		},
-		// The end of one file and the name of the next must not run into each other.
+		// The end of one file and the name of the next must not be ambiguous.
 		"content moved": func(t *testing.T, root string) {
 			write(t, root, "Dockerfile", "FROM base\n#!/bin/sh\n", 0o644)
 			write(t, root, "entrypoint", "", 0o755)
@@ -71,7 +71,7 @@ func TestEveryChangeOfABuildContextIsANewHash(t *testing.T) {
 
 func TestTwoClonesHaveOneHash(t *testing.T) {
 	one, two := folder(t), t.TempDir()
-	// Another order, other times, other rights of the group and of others.
+	// Another order, other times, other permissions of group and others.
 	write(t, two, "conf/a", "a", 0o600)
 	write(t, two, "entrypoint", "#!/bin/sh\n", 0o700)
 	write(t, two, "Dockerfile", "FROM base\n", 0o664)

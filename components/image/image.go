@@ -18,20 +18,20 @@ import (
 // TypeToken is the component's type in the state.
 const TypeToken = "mlflow-sso:image:Image"
 
-// Args say where the image comes from.
+// Args are the source of the image.
 type Args struct {
 	// Deployment is the prefix of a built image's name.
 	Deployment string
-	// Service is the name of the folder under Folder, and of the image.
+	// Service is the name of the image and of its folder in Folder.
 	Service string
-	// Folder holds a folder per service. It is read when the component is made.
+	// Folder contains a folder per service. It is read when the component is created.
 	Folder string
-	// Base is the image that a built one starts from.
+	// Base is the base image of a built image.
 	Base string
-	// Date is the day, as 2006-01-02, of which a built one's Debian packages have to be at
-	// least; empty takes any.
+	// Date is the minimum date of the Debian packages in a built image, as 2006-01-02; empty for
+	// no minimum.
 	Date string
-	// Reference is an image of a registry to use in place of a built one; empty builds.
+	// Reference is a registry image to use instead of a built one; empty builds.
 	Reference string
 }
 
@@ -51,12 +51,12 @@ func (a *Args) Validate() error {
 type Image struct {
 	pulumi.ResourceState
 
-	// ID is the image's own ID on the Docker host, which changes with its content.
+	// ID is the image ID on the Docker host, which changes with the content.
 	ID pulumi.StringOutput
 }
 
-// New builds or pulls the image. With an error from args, or a folder that
-// cannot be read, nothing is registered.
+// New builds or pulls the image. If args are invalid or the folder cannot be read, nothing is
+// registered.
 func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Image, error) {
 	if err := args.Validate(); err != nil {
 		return nil, fmt.Errorf("image %q: %w", name, err)
@@ -80,7 +80,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	return i, nil
 }
 
-// Name is what Docker calls the image.
+// Name is the image's name in Docker.
 func (a *Args) Name() (string, error) {
 	if a.Reference != "" {
 		return a.Reference, nil
@@ -96,7 +96,7 @@ func (a *Args) named(digest string) string { return a.Deployment + "/" + a.Servi
 
 func (a *Args) remoteImage() (*docker.RemoteImageArgs, error) {
 	if a.Reference != "" {
-		// An image of another name is not ours to delete.
+		// Keep images with other names: they are not this stack's.
 		return &docker.RemoteImageArgs{Name: pulumi.String(a.Reference), KeepLocally: pulumi.Bool(true)}, nil
 	}
 	context := a.Folder + "/" + a.Service
@@ -109,9 +109,9 @@ func (a *Args) remoteImage() (*docker.RemoteImageArgs, error) {
 		Build: &docker.RemoteImageBuildArgs{
 			Context:   pulumi.String(context),
 			BuildArgs: pulumi.ToStringMap(a.buildArgs()),
-			// The host's own network: package registries are reached as the host reaches them.
+			// The host's own network, so that package registries are reachable as from the host.
 			NetworkMode: pulumi.String("host"),
-			// Layers of a failed build are of no use to anyone.
+			// Remove intermediate layers of a failed build.
 			Remove: pulumi.Bool(true), ForceRemove: pulumi.Bool(true),
 		},
 		Triggers: pulumi.ToStringMap(map[string]string{"context": digest}),

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// source is where the version of a service is pinned in its folder. Each match is one part
-// of it; what the first group has, if there is one, is the name of that part.
+// source is the file and pattern of a service's pinned version in its folder. Each match is one
+// part of it; the first group, if any, is the name of that part.
 type source struct {
 	file    string
 	pattern *regexp.Regexp
@@ -21,12 +21,12 @@ var sources = map[string]source{
 	"mlflow":   {"requirements.txt", regexp.MustCompile(`(?m)^(mlflow|mlflow-oidc-auth)(?:\[[^\]]*\])?==([^\s\\;]+)`)},
 }
 
-// VersionedServices are the services that keep data in a form of their own, which another version may
-// have to migrate.
+// VersionedServices are the services with a data format of their own, which another version may have
+// to migrate.
 func VersionedServices() []string { return []string{"postgres", "keycloak", "mlflow"} }
 
-// Version is what the image holds, such as "mlflow 3.17.2, mlflow-oidc-auth 11.0.2", as its
-// folder pins it; for a registry image it is its reference.
+// Version returns the version in the image, such as "mlflow 3.17.2, mlflow-oidc-auth 11.0.2", as
+// its folder pins it; for a registry image it is the reference.
 func (a *Args) Version() (string, error) {
 	if a.Reference != "" {
 		return a.Reference, nil

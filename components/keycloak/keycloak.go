@@ -30,7 +30,7 @@ const TypeToken = "mlflow-sso:keycloak:Server"
 
 const (
 	port = 8080
-	// ProviderClientID is the service account that this program uses.
+	// ProviderClientID is the ID of the service account that this program uses.
 	ProviderClientID = "mlflow-sso"
 )
 
@@ -42,44 +42,41 @@ const (
 	Development = "development"
 )
 
-// StartModes are all of them.
+// StartModes are all start modes.
 func StartModes() []string { return []string{Production, Development} }
 
-// Args say how the server runs.
+// Args are the arguments of the Keycloak server.
 type Args struct {
 	// Deployment is the prefix of the container's name.
 	Deployment string
-	// Image keeps the contract of images/keycloak.
+	// Image implements the contract of images/keycloak.
 	Image pulumi.StringInput
-	// Edge and Data are the names of the two networks. Data is nil where the
-	// database is not on it.
+	// Edge and Data are the names of the two networks. Data is nil if the database is external.
 	Edge, Data pulumi.StringInput
-	// MemoryMB limits the container's memory, in MiB. Java takes its heap from it.
+	// MemoryMB limits the container's memory, in MiB. Java sizes its heap by it.
 	MemoryMB int
 	// Restart is Docker's restart policy.
 	Restart string
 	// StartMode is one of StartModes.
 	StartMode string
-	// Port is where the server answers on 127.0.0.1 of the host: published, or, where
-	// the edge is in front of it, through that.
+	// Port is the server's port on 127.0.0.1 of the host: published, or forwarded by the edge if
+	// there is one.
 	Port int
-	// EdgeAddress is the address of the edge, which terminates TLS: the
-	// only one that is believed where a request comes from. The zero value publishes
-	// the server itself.
+	// EdgeAddress is the address of the edge, which terminates TLS: the only trusted proxy. The
+	// zero value publishes the server itself.
 	EdgeAddress netip.Addr
-	// Public is what a browser sees.
+	// Public is the public URL.
 	Public address.Public
-	// Database keeps everything.
+	// Database stores everything.
 	Database postgres.Database
-	// AdminPassword is of the person who may open the admin console at any time; nil
-	// where there is no such person.
+	// AdminPassword is the permanent administrator's; nil if there is none.
 	AdminPassword pulumi.StringInput
-	// ProviderSecret is of the service account that this program uses.
+	// ProviderSecret is the secret of the service account that this program uses.
 	ProviderSecret pulumi.StringInput
 }
 
-// Validate reports every mistake in the arguments at once. What only the
-// container needs is checked there.
+// Validate reports every mistake in the arguments at once. It leaves what concerns the container
+// alone to package container.
 func (a *Args) Validate() error {
 	if a == nil {
 		return argcheck.ErrNilArgs()
@@ -97,44 +94,44 @@ func (a *Args) Validate() error {
 	return m.Err(a.container().Validate())
 }
 
-// Admin is what this program needs to manage what stands inside Keycloak.
+// Admin is the connection for managing objects inside Keycloak.
 type Admin struct {
-	// URL is where the admin API answers on this host.
+	// URL is the address of the admin API on this host.
 	URL string
 	// ClientID and Secret are of a service account in realm master.
 	ClientID string
 	Secret   pulumi.StringOutput
-	// Server is the container, which takes all that is inside with it.
+	// Server is the container, whose deletion removes all objects inside.
 	Server pulumi.Resource
-	// Ready is there when the API answers.
+	// Ready resolves when the API responds.
 	Ready pulumi.Resource
 }
 
-// IsZero says whether there is no access.
+// IsZero reports whether there is no connection.
 func (a Admin) IsZero() bool { return a.Ready == nil || a.Server == nil || a.URL == "" }
 
-// WithReady is the same access where the API answers only once edge is ready.
+// WithReady returns the same connection for an API that responds only once the edge is ready.
 func (a Admin) WithReady(edge pulumi.Resource) Admin {
 	a.Ready = edge
 	return a
 }
 
-// Server is the identity provider's server.
+// Server is the Keycloak server.
 type Server struct {
 	pulumi.ResourceState
 
 	// Container is the name of the container.
 	Container pulumi.StringOutput
-	// Public is what a browser sees, Internal what a service on the network calls.
+	// Public is the public URL, Internal the one for services on the network.
 	Public   address.Public
 	Internal address.Internal
-	// Admin is how to manage it.
+	// Admin is the connection to manage it.
 	Admin Admin
 	// PermanentAdmin may open the admin console at any time.
 	PermanentAdmin PermanentAdmin
 }
 
-// New makes the server. With an error from args nothing is registered.
+// New creates the server. If args are invalid, nothing is registered.
 func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Server, error) {
 	if err := args.Validate(); err != nil {
 		return nil, fmt.Errorf("keycloak %q: %w", name, err)
@@ -177,15 +174,15 @@ func (a *Args) container() *container.Args {
 		"KC_DB_URL_DATABASE": pulumi.String(a.Database.Name),
 		"KC_DB_USERNAME":     pulumi.String(a.Database.Name),
 		"KC_DB_PASSWORD":     a.Database.Password,
-		// The default of 100 is all that the database server gives to everybody.
+		// The default of 100 would take all connections of the database server.
 		"KC_DB_POOL_MAX_SIZE": pulumi.String("20"),
-		// What waits costs memory; by default there is no end to it.
+		// Queued requests cost memory; the default queue is unbounded.
 		"KC_HTTP_MAX_QUEUED_REQUESTS": pulumi.String("1000"),
-		// A full URL: the port is part of it, and without it the next setting is refused.
+		// A full URL including the port: otherwise Keycloak refuses the next setting.
 		"KC_HOSTNAME": pulumi.String(a.Public.String()),
-		// A service gets the endpoints where it asked, not those of the browser.
+		// A service gets endpoints at the address of its request, not the browser's.
 		"KC_HOSTNAME_BACKCHANNEL_DYNAMIC": pulumi.String("true"),
-		// TLS ends in front of the container; inside the private network there is none.
+		// TLS ends at the edge; traffic on the private network is plain.
 		"KC_HTTP_ENABLED":                  pulumi.String("true"),
 		"KC_BOOTSTRAP_ADMIN_CLIENT_ID":     pulumi.String(ProviderClientID),
 		"KC_BOOTSTRAP_ADMIN_CLIENT_SECRET": a.ProviderSecret,
@@ -200,10 +197,10 @@ func (a *Args) container() *container.Args {
 	}
 	var publish []container.Port
 	if a.EdgeAddress.IsValid() {
-		// Without the headers Keycloak takes every form for a forged one.
+		// Without the headers Keycloak refuses every form as forged.
 		env["KC_PROXY_HEADERS"] = pulumi.String("xforwarded")
 		env["KC_PROXY_TRUSTED_ADDRESSES"] = pulumi.String(a.EdgeAddress.String())
-		// The public name does not show the console.
+		// The public name does not serve the console.
 		env["KC_HOSTNAME_ADMIN"] = pulumi.String(a.adminURL())
 	} else {
 		publish = []container.Port{{Host: a.Port, Container: port}}
@@ -218,9 +215,9 @@ func (a *Args) container() *container.Args {
 		MemoryMB:   a.MemoryMB,
 		Tmpfs:      map[string]string{"/tmp": "size=256m"},
 		Restart:    a.Restart,
-		// The first start makes the schema, which takes minutes on a busy machine.
+		// The first start creates the schema, which takes minutes on a busy machine.
 		StartSeconds: 300,
-		// Keycloak gives open requests 10 s.
+		// Keycloak gives requests in progress 10 s.
 		StopSeconds: 30,
 	}
 }

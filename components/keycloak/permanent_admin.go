@@ -20,7 +20,8 @@ func (a *Args) permanentAdmin() PermanentAdmin {
 }
 
 // bootstrapPermanentAdmin makes the server create the administrator at its first start. A later
-// start ignores it; then the resource of realm master does it, see package identity.
+// start ignores it; then the resource of realm master creates the administrator, see package
+// identity.
 func (a *Args) bootstrapPermanentAdmin(env map[string]pulumi.StringInput) {
 	if who := a.permanentAdmin(); who.Username != "" {
 		env["KC_BOOTSTRAP_ADMIN_USERNAME"] = pulumi.String(who.Username)

@@ -14,17 +14,18 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/identity"
 )
 
-// answerWithin bounds one call of Keycloak's admin API. Deleting a realm on a cold server takes seconds.
+// answerWithin is the timeout of one call of Keycloak's admin API. Deleting a realm on a cold server
+// takes seconds.
 const answerWithin = time.Minute
 
-// Keycloak is where objects are created, and who creates them.
+// Keycloak is the connection, and the account that creates objects.
 type Keycloak struct {
 	URL, ClientID string
 	Secret        pulumi.StringInput
 }
 
-// InKeycloak removes a leftover object before the object of the same name is created in Keycloak. The
-// hook is one for all objects of a realm.
+// InKeycloak removes a leftover object before an object with the same name is created in Keycloak.
+// One hook serves all objects of a realm.
 func InKeycloak(ctx *pulumi.Context, name string, at Keycloak) (pulumi.ResourceOption, error) {
 	binding := &pulumi.ResourceHookBinding{}
 	if _, ok := ctx.Value(hostKey{}).(Host); !ok {
@@ -37,7 +38,7 @@ func InKeycloak(ctx *pulumi.Context, name string, at Keycloak) (pulumi.ResourceO
 		secret <- value
 		removed, err := Object(ctx.Context(), at.URL, at.ClientID, value, string(args.Type), args.NewInputs)
 		if removed != "" {
-			_ = ctx.Log.Warn(fmt.Sprintf("removed %s from Keycloak, which an interrupted update left behind", removed), nil) // Pulumi has gone
+			_ = ctx.Log.Warn(fmt.Sprintf("removed %s from Keycloak, which an interrupted update left behind", removed), nil) // Pulumi has ended
 		}
 		return err
 	}, nil)
@@ -48,8 +49,8 @@ func InKeycloak(ctx *pulumi.Context, name string, at Keycloak) (pulumi.ResourceO
 	return pulumi.ResourceHooks(binding), nil
 }
 
-// objects are the kinds of which Keycloak refuses a second one of a name, and how to remove one. Each
-// returns what it removed; empty where there was nothing.
+// objects are the kinds of objects whose names are unique in Keycloak, and how to remove one. Each
+// function returns what it removed; empty if nothing existed.
 var objects = map[string]func(*session, context.Context, texts) (string, error){
 	"keycloak:index/realm:Realm":              (*session).removeRealm,
 	"keycloak:index/group:Group":              (*session).removeGroup,
@@ -60,19 +61,19 @@ var objects = map[string]func(*session, context.Context, texts) (string, error){
 	"keycloak:openid/audienceProtocolMapper:AudienceProtocolMapper":               (*session).removeMapper,
 }
 
-// Object removes what is in Keycloak under the name that a resource is about to get. An object that
-// is in use is not a leftover, and an error says so.
+// Object removes an object in Keycloak with the name that a resource is about to get. It returns an
+// error for an object that is in use.
 func Object(ctx context.Context, url, clientID, secret, kind string, inputs resource.PropertyMap) (string, error) {
 	remove, ok := objects[kind]
 	if !ok {
-		return "", nil // setting it twice does no harm
+		return "", nil // setting it twice is harmless
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	api := gocloak.NewClient(url)
 	login, err := api.LoginClient(ctx, clientID, secret, "master")
 	if err != nil {
-		return "", nil // the error of the provider is more to the point
+		return "", nil // the provider's error is more helpful
 	}
 	s := &session{api, login.AccessToken}
 	removed, err := remove(s, ctx, texts(inputs))
@@ -82,7 +83,7 @@ func Object(ctx context.Context, url, clientID, secret, kind string, inputs reso
 	return removed, err
 }
 
-// texts are inputs of a resource, secret ones included.
+// texts returns a resource's text inputs, including secret ones.
 type texts resource.PropertyMap
 
 func (t texts) of(name resource.PropertyKey) string {
@@ -107,13 +108,13 @@ type session struct {
 	token string
 }
 
-// inUse is the error for an object that is no leftover.
+// inUse is the error for an object that is not a leftover.
 func inUse(what, why string) error {
 	return fmt.Errorf("%s exists in Keycloak and is not in this state, and %s: nothing was changed. If it is of this deployment, `mlflow-sso up` imports it; "+
 		"otherwise rename or remove it", what, why)
 }
 
-// removeRealm removes a realm that has nothing: an update goes on only after it has recorded the realm.
+// removeRealm removes an empty realm: an update continues only after it has recorded the realm.
 func (s *session) removeRealm(ctx context.Context, inputs texts) (string, error) {
 	realm := inputs.of("realm")
 	what := "realm " + realm
@@ -162,7 +163,7 @@ func (s *session) removeGroup(ctx context.Context, inputs texts) (string, error)
 	return "", nil
 }
 
-// removeUser removes a user who gets a derived password, or who has not set one yet.
+// removeUser removes a user with a derived password, or without a password.
 func (s *session) removeUser(ctx context.Context, inputs texts) (string, error) {
 	realm, name := inputs.of("realmId"), inputs.of("username")
 	users, err := s.api.GetUsers(ctx, s.token, realm, gocloak.GetUsersParams{Username: &name, Exact: gocloak.BoolP(true)})
@@ -185,7 +186,7 @@ func (s *session) removeUser(ctx context.Context, inputs texts) (string, error) 
 	return "user " + name, s.api.DeleteUser(ctx, s.token, realm, *users[0].ID)
 }
 
-// removeClient removes a client that has the secret of the one to be created, and no other.
+// removeClient removes a client only if it has the secret of the one to be created.
 func (s *session) removeClient(ctx context.Context, inputs texts) (string, error) {
 	realm, name := inputs.of("realmId"), inputs.of("clientId")
 	clients, err := s.api.GetClients(ctx, s.token, realm, gocloak.GetClientsParams{ClientID: &name})
@@ -212,7 +213,7 @@ func (s *session) removeScope(ctx context.Context, inputs texts) (string, error)
 	return "", nil
 }
 
-// removeMapper removes a mapper of a client or of a client scope. Keycloak keeps nothing in it.
+// removeMapper removes a mapper of a client or of a client scope. Mappers contain no data.
 func (s *session) removeMapper(ctx context.Context, inputs texts) (string, error) {
 	realm, name := inputs.of("realmId"), inputs.of("name")
 	if id := inputs.of("clientId"); id != "" {

@@ -13,7 +13,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/leftovers"
 )
 
-// keycloak answers the admin API with fixed documents by path, and remembers what was deleted.
+// keycloak answers the admin API with fixed documents by path, and records deletions.
 type keycloak struct {
 	*httptest.Server
 
@@ -63,7 +63,8 @@ func list(all ...object) []object { return append([]object{}, all...) }
 
 func inputs(values object) resource.PropertyMap { return resource.NewPropertyMapFromMap(values) }
 
-// emptyRealm is a realm as Keycloak creates it, with more documents or other ones.
+// emptyRealm returns the documents of a realm as Keycloak creates it, with additions or
+// replacements.
 func emptyRealm(more object) object {
 	all := object{
 		realmPath: object{"realm": "mlflow"}, realmPath + "/users/count": 0, realmPath + "/groups": list(),

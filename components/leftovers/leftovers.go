@@ -1,9 +1,9 @@
-// Package leftovers removes containers and networks that an update created on the Docker host and,
-// because it was killed, did not record in its state.
+// Package leftovers removes containers and networks that an update created on the Docker host but, because it
+// was killed, did not record in its state.
 //
-// Their names are fixed, so the next update could not create them: Docker refuses a second container
-// of a name, and makes a second network of it. Pulumi calls a hook before it creates a resource, so what exists then under that name is
-// not in the state. It is removed if it belongs to the deployment and to nobody else.
+// Their names are fixed, so the next update could not create them: Docker refuses a second container with the
+// same name, and creates a second network. Pulumi calls a hook before it creates a resource, so an object
+// that exists then under that name is not in the state. It is removed if it belongs to this deployment only.
 package leftovers
 
 import (
@@ -20,10 +20,10 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/naming"
 )
 
-// removeWithin bounds the removal of one leftover.
+// removeWithin is the timeout of one removal.
 const removeWithin = time.Minute
 
-// Host is the part of Docker's API that is needed.
+// Host is the required part of Docker's API.
 type Host interface {
 	ContainerInspect(ctx context.Context, container string) (container.InspectResponse, error)
 	ContainerList(ctx context.Context, options container.ListOptions) ([]container.Summary, error)
@@ -34,18 +34,19 @@ type Host interface {
 
 type hostKey struct{}
 
-// With returns a context in which leftovers on a host are removed. Without it nothing is.
+// With returns a context in which leftovers on a host are removed. Without it, nothing is
+// removed.
 func With(ctx *pulumi.Context, host Host) *pulumi.Context { return ctx.WithValue(hostKey{}, host) }
 
-// remove removes what has a name; removed says whether there was something.
+// remove removes the objects with a name; removed reports whether there were any.
 type remove func(ctx context.Context, host Host, deployment, name string) (removed bool, err error)
 
-// BeforeContainer removes a leftover container before the container of this name is created.
+// BeforeContainer removes a leftover container before a container with this name is created.
 func BeforeContainer(ctx *pulumi.Context, deployment, name string) ([]pulumi.ResourceOption, error) {
 	return before(ctx, "container", deployment, name, Container)
 }
 
-// BeforeNetwork removes a leftover network before the network of this name is created.
+// BeforeNetwork removes a leftover network before a network with this name is created.
 func BeforeNetwork(ctx *pulumi.Context, deployment, name string) ([]pulumi.ResourceOption, error) {
 	return before(ctx, "network", deployment, name, Network)
 }
@@ -60,7 +61,7 @@ func before(ctx *pulumi.Context, kind, deployment, name string, remove remove) (
 		defer cancel()
 		removed, err := remove(within, host, deployment, name)
 		if removed {
-			_ = ctx.Log.Warn(fmt.Sprintf("removed %s %s, which an interrupted update left behind", kind, name), &pulumi.LogArgs{}) // Pulumi has gone
+			_ = ctx.Log.Warn(fmt.Sprintf("removed %s %s, which an interrupted update left behind", kind, name), &pulumi.LogArgs{}) // Pulumi has ended
 		}
 		return err
 	}, nil)
@@ -70,8 +71,8 @@ func before(ctx *pulumi.Context, kind, deployment, name string, remove remove) (
 	return []pulumi.ResourceOption{pulumi.ResourceHooks(&pulumi.ResourceHookBinding{BeforeCreate: []*pulumi.ResourceHook{hook}})}, nil
 }
 
-// Container removes a container of a deployment by its name. One without the deployment's label is
-// left for Docker to refuse.
+// Container removes a container of a deployment by its name. It keeps one without the deployment's
+// label, and Docker then refuses the new one.
 func Container(ctx context.Context, host Host, deployment, name string) (bool, error) {
 	found, err := host.ContainerInspect(ctx, name)
 	if errdefs.IsNotFound(err) {
@@ -89,9 +90,9 @@ func Container(ctx context.Context, host Host, deployment, name string) (bool, e
 	return true, nil
 }
 
-// Network removes the networks of a deployment that have the name. Containers are created after the
+// Network removes the networks of a deployment with this name. Containers are created after the
 // networks are recorded, so a network with a container belongs to another state. That protects the
-// containers of that state too: those of this one wait for the network.
+// containers of that state, too: those of this one wait for the network.
 func Network(ctx context.Context, host Host, deployment, name string) (removed bool, err error) {
 	all, err := host.NetworkList(ctx, network.ListOptions{Filters: filters.NewArgs(filters.Arg("name", "^"+name+"$"))})
 	if err != nil {
@@ -99,7 +100,7 @@ func Network(ctx context.Context, host Host, deployment, name string) (removed b
 	}
 	for _, n := range all {
 		if n.Name != name || n.Labels[naming.Deployment] != deployment {
-			continue // Docker allows two networks of one name
+			continue // Docker allows two networks with the same name
 		}
 		on, err := host.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("network", n.ID))})
 		if err != nil {

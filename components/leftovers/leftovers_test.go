@@ -22,7 +22,7 @@ const (
 
 var errDaemon = errors.New("the daemon is tired")
 
-// host has one container, at most, and some networks.
+// host has at most one container, and some networks.
 type host struct {
 	container *container.InspectResponse
 	networks  []network.Summary
@@ -43,7 +43,7 @@ func (h *host) ContainerInspect(_ context.Context, name string) (container.Inspe
 
 func (h *host) ContainerList(_ context.Context, options container.ListOptions) ([]container.Summary, error) {
 	if !options.All {
-		return nil, nil // none of them runs
+		return nil, nil // none of them is running
 	}
 	return h.on[options.Filters.Get("network")[0]], h.fails
 }

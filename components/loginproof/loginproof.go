@@ -16,20 +16,20 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/pulumiplugin"
 )
 
-// TypeToken is the type in the state, which is that of the plugin's schema.
+// TypeToken is the type in the state, the same as in the plugin's schema.
 const TypeToken = "mlflow-sso:login:LoginProof"
 
 // When an update proves the logins.
 const (
-	// OnChange proves them if something has changed since they were proved last.
+	// OnChange proves them if something has changed since the last proof.
 	OnChange = "onChange"
 	// Always proves them in every update.
 	Always = "always"
-	// Never leaves them out: there is no resource.
+	// Never skips the proof: there is no resource.
 	Never = "never"
 )
 
-// Modes are all of these.
+// Modes are all modes.
 func Modes() []string { return []string{OnChange, Always, Never} }
 
 // Inputs and the output by their names in the schema.
@@ -37,19 +37,19 @@ const (
 	Mode     = "mode"
 	Outputs  = "outputs"
 	Triggers = "triggers"
-	// Proved are the triggers of the last proof; none if there is none, or if it failed.
+	// Proved are the triggers of the last successful proof; none if it failed.
 	Proved = "proved"
 )
 
-// Args say what is proved, and when.
+// Args are the arguments of the proof.
 type Args struct {
-	// Provider is that of package pluginprovider.
+	// Provider is the provider of package pluginprovider.
 	Provider pulumi.ProviderResource
 	// Mode is OnChange or Always.
 	Mode string
-	// Outputs are the stack's, by their names.
+	// Outputs are the stack's outputs by name.
 	Outputs pulumi.Map
-	// Triggers are digests by what they are of: with another one the proof is outdated.
+	// Triggers are digests by what they cover: when one changes, the proof is outdated.
 	Triggers pulumi.StringMap
 }
 
@@ -69,7 +69,7 @@ func (a *Args) Validate() error {
 // LoginProof is the proof.
 type LoginProof struct{ pulumi.CustomResourceState }
 
-// New registers it. With an error from args nothing is registered.
+// New registers the resource. If args are invalid, nothing is registered.
 func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*LoginProof, error) {
 	if err := args.Validate(); err != nil {
 		return nil, fmt.Errorf("login proof %q: %w", name, err)
@@ -77,7 +77,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	p := &LoginProof{}
 	err := ctx.RegisterResource(TypeToken, name, pulumi.Map{
 		Mode: pulumi.String(args.Mode),
-		// One text, because all of it is a secret together.
+		// A single text, so that all of it is one secret.
 		Outputs:  pulumi.ToSecret(pulumi.JSONMarshal(args.Outputs)),
 		Triggers: secrets(args.Triggers),
 	}, p, append(opts, pulumi.Provider(args.Provider), pulumi.Version(pulumiplugin.Version), pulumi.AdditionalSecretOutputs([]string{Proved}))...)
@@ -87,8 +87,8 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	return p, nil
 }
 
-// secrets marks each digest by itself: a preview names those that differ. A digest is a secret,
-// because a password that a person has chosen could be guessed from it.
+// secrets marks each digest as secret separately, so that a preview names those that differ. A
+// digest is a secret, because a password chosen by a user could be guessed from it.
 func secrets(digests pulumi.StringMap) pulumi.Map {
 	marked := pulumi.Map{}
 	for name, digest := range digests {

@@ -12,8 +12,8 @@ func (a *Args) artifacts(env map[string]pulumi.StringInput) {
 		return
 	}
 	env["MLFLOW_ARTIFACTS_DESTINATION"] = pulumi.String(a.Artifacts.URI)
-	// The server writes what it takes from or gives to people there first. /tmp is memory;
-	// at the image's place for artifacts, Docker has a volume that goes with the container.
+	// The server first writes uploads and downloads to this folder. /tmp is memory; at the
+	// image's path for artifacts, Docker has a volume that is removed with the container.
 	env["TMPDIR"] = pulumi.String(artifactPath + "/passing")
 	env["AWS_ACCESS_KEY_ID"] = pulumi.String(a.Artifacts.AccessKeyID)
 	env["AWS_SECRET_ACCESS_KEY"] = a.Artifacts.SecretKey

@@ -9,8 +9,8 @@ import (
 // maxContactLength keeps the contact on one line of a page.
 const maxContactLength = 200
 
-// CheckContact accepts what a browser can open as it is: an e-mail address without a
-// name, or an https URL. Empty is no contact.
+// CheckContact accepts what a browser can open: an e-mail address without a name, or an https
+// URL. Empty is no contact.
 func CheckContact(contact string) error {
 	if contact == "" {
 		return nil

@@ -11,35 +11,35 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/pulumiplugin"
 )
 
-// EncryptionKeyType is the type in the state, which is that of the plugin's schema.
+// EncryptionKeyType is the type in the state, the same as in the plugin's schema.
 const EncryptionKeyType = "mlflow-sso:mlflow:EncryptionKey"
 
 // Inputs of an EncryptionKey by their names in the schema.
 const (
 	KeyContainer = "container"
 	KeyLabel     = "label"
-	KeyVersion   = "edition" // "version" is Pulumi's own, that of the plugin
+	KeyVersion   = "edition" // Pulumi reserves "version" for the plugin's version
 	KeyValue     = "value"
 	KeyPrevious  = "previous"
 )
 
-// Key is a derived key with the values that it had before.
+// Key is a derived key with its previous values.
 type Key struct {
 	// Label names the credential.
 	Label string
-	// Version says which root secret and generation the value is of.
+	// Version is the root secret and generation of the value.
 	Version string
 	Value   pulumi.StringInput
-	// Previous are the earlier values by their versions.
+	// Previous are the previous values by their versions.
 	Previous pulumi.StringMapInput
 }
 
-// EncryptionKeyArgs say which stored secrets a key encrypts.
+// EncryptionKeyArgs are a key and the stored secrets that it encrypts.
 type EncryptionKeyArgs struct {
-	// Provider is that of package pluginprovider.
+	// Provider is the provider of package pluginprovider.
 	Provider pulumi.ProviderResource
-	// Container is the name of the server's container. Not what is known once that is there: a
-	// container that is recreated has the same key.
+	// Container is the name of the server's container. It must not depend on the created
+	// container: a container that is recreated has the same key.
 	Container string
 	Key       Key
 }
@@ -59,10 +59,10 @@ func (a *EncryptionKeyArgs) Validate() error {
 }
 
 // EncryptionKey is a key that encrypts secrets in MLflow's database. Creating or updating it
-// encrypts with the current value what an earlier one encrypts.
+// re-encrypts with the current value what a previous value encrypts.
 type EncryptionKey struct{ pulumi.CustomResourceState }
 
-// NewEncryptionKey registers it. With an error from args nothing is registered.
+// NewEncryptionKey registers the resource. If args are invalid, nothing is registered.
 func NewEncryptionKey(ctx *pulumi.Context, name string, args *EncryptionKeyArgs, opts ...pulumi.ResourceOption) (*EncryptionKey, error) {
 	if err := args.Validate(); err != nil {
 		return nil, fmt.Errorf("encryption key %q: %w", name, err)
@@ -82,7 +82,7 @@ func NewEncryptionKey(ctx *pulumi.Context, name string, args *EncryptionKeyArgs,
 	return k, nil
 }
 
-// encryptionKeys registers those of the server's stored secrets, once its container has them.
+// encryptionKeys registers the keys of the server's stored secrets, once its container has them.
 func (s *Server) encryptionKeys(ctx *pulumi.Context, name string, args *Args) error {
 	for _, key := range args.Keys {
 		_, short, _ := strings.Cut(key.Label, "/")

@@ -10,9 +10,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// environment is the complete configuration of the server. The plugin takes any text
-// for a list or a truth value and falls back to a default in silence, so all
-// values are written by code.
+// environment is the complete configuration of the server. The plugin parses any text as a list
+// or a boolean and silently falls back to a default, so code writes every value.
 func (a *Args) environment() map[string]pulumi.StringInput {
 	env := map[string]pulumi.StringInput{
 		"MLFLOW_BACKEND_STORE_URI": a.Backend.URI(),
@@ -20,12 +19,12 @@ func (a *Args) environment() map[string]pulumi.StringInput {
 		// The job runner takes 1.4 GiB and calls back without credentials.
 		"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": no,
 		"MLFLOW_DISABLE_TELEMETRY":           yes,
-		// Members could make the server call addresses of theirs, and block it (images/mlflow:
-		// disabled_features.py); outgoing turns it on within bounds.
+		// Members could make the server call addresses of their choice, and block it
+		// (images/mlflow: disabled_features.py); outgoing enables it within bounds.
 		"MLFLOW_ENABLE_AI_GATEWAY":    no,
 		"OIDC_GEN_AI_GATEWAY_ENABLED": no,
-		// Empty, and not left out: the default fetches lists of models from a public host,
-		// for an hour of tries where there is no way out.
+		// Empty, not unset: the default fetches lists of models from a public host, and retries
+		// for an hour without internet access.
 		"MLFLOW_MODEL_CATALOG_URI":            pulumi.String(""),
 		"MLFLOW_SERVER_ALLOWED_HOSTS":         pulumi.String(strings.Join(a.allowedHosts(), ",")),
 		"MLFLOW_SERVER_CORS_ALLOWED_ORIGINS":  pulumi.String(a.Public.String()),
@@ -77,10 +76,9 @@ const (
 	no  = pulumi.String("false")
 )
 
-// allowedHosts are the Host headers that are answered: the browser's, the
-// private network's, the health check's, and this host's own where the server is
-// published on it. Setting them replaces a default that lets every private address
-// through and no public name.
+// allowedHosts are the Host headers that the server accepts: the browser's, the private
+// network's, the health check's, and this host's own if the server is published on it. They
+// replace a default that accepts every private address and no public name.
 func (a *Args) allowedHosts() []string {
 	hosts := []string{a.Public.Host()}
 	more := []string{"mlflow", fmt.Sprintf("mlflow:%d", port), fmt.Sprintf("127.0.0.1:%d", port)}
@@ -95,8 +93,8 @@ func (a *Args) allowedHosts() []string {
 	return hosts
 }
 
-// cookieName binds the cookie to the very host where a browser can prove it:
-// the prefix is refused over plain http.
+// cookieName binds the cookie to the exact host if a browser can enforce it: browsers refuse the
+// prefix over plain http.
 func (a *Args) cookieName() string {
 	if a.Public.TLS() {
 		return "__Host-mlflow"

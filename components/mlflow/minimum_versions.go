@@ -10,10 +10,10 @@ import (
 	"golang.org/x/mod/semver"
 )
 
-// MinimumVersion is the oldest version of a Python package that is run, and why.
+// MinimumVersion is the oldest permitted version of a Python package, and the reason.
 type MinimumVersion struct{ Package, Version, Why string }
 
-// MinimumVersions are the oldest versions of what the image holds.
+// MinimumVersions are the oldest permitted versions of the image's packages.
 func MinimumVersions() []MinimumVersion {
 	return []MinimumVersion{
 		{"mlflow", "3.10.0", "the plugin's permissions do not cover what older ones serve"},
@@ -21,9 +21,9 @@ func MinimumVersions() []MinimumVersion {
 	}
 }
 
-// Check says whether a version is too old.
+// Check returns an error if a version is too old.
 func (l MinimumVersion) Check(version string) error {
-	// What a Python version may carry behind its numbers, such as rc1, makes it no older than they say.
+	// A suffix of a Python version, such as rc1, does not make it older here.
 	numbers := regexp.MustCompile(`^\d+(\.\d+){0,2}`).FindString(version)
 	if numbers == "" || semver.Compare("v"+numbers, "v"+l.Version) < 0 {
 		return fmt.Errorf("%s is %q, want %s or later: %s", l.Package, version, l.Version, l.Why)
@@ -33,8 +33,8 @@ func (l MinimumVersion) Check(version string) error {
 
 var pinned = regexp.MustCompile(`(?m)^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==(\S+)`)
 
-// CheckRequirements reads the lock of the image's Python packages, and reports
-// each that is too old or not in it.
+// CheckRequirements reads the lock file of the image's Python packages, and reports each that is
+// too old or missing.
 func CheckRequirements(file string) error {
 	content, err := os.ReadFile(file)
 	if err != nil {

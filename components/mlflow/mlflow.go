@@ -28,7 +28,7 @@ import (
 // TypeToken is the component's type in the state.
 const TypeToken = "mlflow-sso:mlflow:Server"
 
-// Where the plugin expects a browser back from Keycloak.
+// Paths of the plugin to which Keycloak redirects a browser.
 const (
 	RedirectPath = "/callback"
 	LogoutPath   = "/oidc/ui/auth"
@@ -39,71 +39,69 @@ const (
 	artifactPath = "/mlflow/artifacts"
 )
 
-// Internal is where a service on the network calls the server. It is known before
-// there is a server, since the edge starts before it.
+// Internal returns the server's address on the network. It is known before the server exists,
+// since the edge starts first.
 func Internal() address.Internal { return address.Internal{Host: "mlflow", Port: port} }
 
-// Permissions are what the plugin knows, and all it knows.
+// Permissions are all permissions of the plugin.
 func Permissions() []string { return []string{"READ", "USE", "EDIT", "MANAGE", "NO_PERMISSIONS"} }
 
-// Args say how the server runs and whom it works with.
+// Args are the arguments of the MLflow server.
 type Args struct {
 	// Deployment is the prefix of the container's and the volume's name.
 	Deployment string
-	// Image keeps the contract of images/mlflow.
+	// Image implements the contract of images/mlflow.
 	Image pulumi.StringInput
-	// Edge and Data are the names of the two networks. Data is nil where neither
-	// databases nor cache are on it.
+	// Edge and Data are the names of the two networks. Data is nil if databases and cache are
+	// external.
 	Edge, Data pulumi.StringInput
 	// MemoryMB limits the container's memory, in MiB.
 	MemoryMB int
 	// Restart is Docker's restart policy.
 	Restart string
-	// Port is where the server is published on 127.0.0.1 of the host, unless
-	// the edge is in front of it.
+	// Port is the server's published port on 127.0.0.1 of the host, unless there is an edge.
 	Port int
-	// EdgeAddress is the address of the edge, which terminates TLS: the
-	// only one that is believed where a request comes from. The zero value publishes
-	// the server itself.
+	// EdgeAddress is the address of the edge, which terminates TLS: the only trusted proxy. The
+	// zero value publishes the server itself.
 	EdgeAddress netip.Addr
-	// Public is what a browser sees.
+	// Public is the public URL.
 	Public address.Public
 	// Workers is the number of server processes.
 	Workers int
-	// DefaultPermission is what a member may do without a grant.
+	// DefaultPermission is a member's permission without a grant.
 	DefaultPermission string
-	// Contact is whom a refused user asks: an e-mail address or an https URL; empty for none.
+	// Contact is shown to a refused user: an e-mail address or an https URL; empty for none.
 	Contact string
-	// Backend keeps runs and models, Auth keeps people, permissions and sessions.
+	// Backend stores runs and models, Auth stores users, permissions and sessions.
 	Backend, Auth postgres.Database
-	// Cache keeps permissions for a short time.
+	// Cache stores permissions for a short time.
 	Cache redis.Endpoint
-	// Artifacts is where files are kept; the zero value keeps them in a volume.
+	// Artifacts is the artifact store; the zero value uses a volume.
 	Artifacts objectstore.Bucket
-	// OIDC is how people log in.
+	// OIDC is the login configuration.
 	OIDC realm.OIDCClient
 	// SessionKey signs session cookies.
 	SessionKey pulumi.StringInput
-	// SessionTokenKey encrypts the tokens that a session keeps; in Fernet's form.
+	// SessionTokenKey encrypts the tokens in a session, in Fernet's format.
 	SessionTokenKey pulumi.StringInput
-	// GatewayKey encrypts the API keys that people store in MLflow; GatewayKeyNumber is
-	// what MLflow writes beside what is encrypted with it, 1 for the first.
+	// GatewayKey encrypts the API keys that users store in MLflow; GatewayKeyNumber is the
+	// version that MLflow stores next to the encrypted value, 1 for the first.
 	GatewayKey       pulumi.StringInput
 	GatewayKeyNumber int
-	// Keys are those of secrets that MLflow stores, with the values that they had before.
+	// Keys are those of secrets that MLflow stores, with their previous values.
 	Keys []Key
-	// OwnProvider is that of package pluginprovider. It makes
-	// MLflow's stored secrets readable with the keys of now.
+	// OwnProvider is the provider of package pluginprovider. It re-encrypts
+	// MLflow's stored secrets with the current keys.
 	OwnProvider pulumi.ProviderResource
-	// Gateway and Webhooks turn on what calls other hosts; nil keeps it off.
+	// Gateway and Webhooks enable features that call other hosts; nil disables them.
 	Gateway  *Gateway
 	Webhooks *Webhooks
-	// Protect refuses to delete the artifacts.
+	// Protect prevents the deletion of the artifacts.
 	Protect bool
 }
 
-// Validate reports every mistake in the arguments at once. What only the
-// container needs is checked there.
+// Validate reports every mistake in the arguments at once. It leaves what concerns the container
+// alone to package container.
 func (a *Args) Validate() error {
 	if a == nil {
 		return argcheck.ErrNilArgs()
@@ -136,24 +134,24 @@ func (a *Args) Validate() error {
 	return m.Err(a.container().Validate())
 }
 
-// Server is the tracking server.
+// Server is the MLflow server.
 type Server struct {
 	pulumi.ResourceState
 
-	// Container is the name of the container, Name the same for whom need not wait for it.
+	// Container is the name of the container; Name is the same without waiting for the container.
 	Container pulumi.StringOutput
 	Name      string
-	// Public is what a browser sees.
+	// Public is the public URL.
 	Public address.Public
 	// Artifacts is the name of the volume with the artifacts; nil if they are in a bucket.
 	Artifacts pulumi.StringInput
 	// Volume is that volume.
 	Volume *hostvolume.Volume
-	// Ready is there when the server answers.
+	// Ready resolves when the server responds.
 	Ready pulumi.Resource
 }
 
-// New makes the server. With an error from args nothing is registered.
+// New creates the server. If args are invalid, nothing is registered.
 func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Server, error) {
 	if err := args.Validate(); err != nil {
 		return nil, fmt.Errorf("mlflow %q: %w", name, err)
@@ -163,7 +161,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		return nil, fmt.Errorf("mlflow %q: %w", name, err)
 	}
 	spec := args.container()
-	spec.Env = args.environment() // not in container: Validate has no database or cache to take it from
+	spec.Env = args.environment() // package container cannot check this: it does not know the database and the cache
 	if args.Artifacts.IsZero() {
 		artifacts, err := container.NewVolume(ctx, name+"-artifacts", &container.VolumeArgs{
 			Deployment: args.Deployment, Component: "mlflow", Data: "mlflow-artifacts", Protect: args.Protect,
@@ -174,7 +172,8 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		spec.Volumes = map[string]pulumi.StringInput{artifactPath: artifacts.Name}
 		s.Artifacts, s.Volume = artifacts.Name, &artifacts
 	}
-	// Not on the realm: the plugin reads about the issuer at the first login, not at start.
+	// It does not wait for the realm: the plugin loads the issuer's metadata at the first login,
+	// not at startup.
 	made, err := container.New(ctx, name+"-container", spec, s,
 		container.After(args.Backend.Ready, args.Auth.Ready, args.Cache.Ready))
 	if err != nil {

@@ -17,29 +17,29 @@ import (
 
 // Targets are the hosts that the server may call for one feature.
 type Targets struct {
-	// Hosts are called over https and only at public addresses: "api.openai.com" or
+	// Hosts are called over https and at public addresses only: "api.openai.com" or
 	// "llm.example.com:8443".
 	Hosts []string
 	// OwnServers are origins whose address may be private: "http://llm.internal:8000".
 	OwnServers []string
 }
 
-// Gateway turns the AI gateway on.
+// Gateway enables the AI gateway.
 type Gateway struct {
-	// Providers are those of [GatewayProviders] that may be used.
+	// Providers are the enabled ones of [GatewayProviders].
 	Providers []string
 	Targets
 }
 
-// Webhooks turns webhooks on.
+// Webhooks enables webhooks.
 type Webhooks struct {
 	Targets
-	// Key encrypts the webhooks' secrets, in Fernet's form.
+	// Key encrypts the webhooks' secrets, in Fernet's format.
 	Key pulumi.StringInput
 }
 
-// GatewayProviders are the providers that the AI gateway may use: all their calls go
-// through the one place where the server checks them (images/mlflow: ai_gateway.py).
+// GatewayProviders are the providers that the AI gateway supports: all their calls pass the
+// server's check (images/mlflow: ai_gateway.py).
 func GatewayProviders() []string {
 	return []string{"anthropic", "azure", "deepseek", "gemini", "groq", "mistral", "ollama", "openai", "openrouter", "portkey", "typesafe", "xai"}
 }
@@ -49,7 +49,7 @@ const (
 	cloudAccount = "may use the cloud credentials of the server itself, and its client blocks"
 )
 
-// refusedProviders are those of MLflow that are not offered, each with the reason.
+// refusedProviders are MLflow's providers that are not supported, each with the reason.
 var refusedProviders = map[string]string{
 	"vertex_ai":                             "blocks a server process while it fetches a token from an address that its credentials name, and may use the server's own cloud credentials",
 	"bedrock":                               cloudAccount,
@@ -67,7 +67,7 @@ var refusedProviders = map[string]string{
 	"togetherai":                            needsLiteLLM,
 }
 
-// CheckGatewayProvider says what is wrong with the name of a provider.
+// CheckGatewayProvider validates the name of a provider.
 func CheckGatewayProvider(name string) error {
 	want := "want one of " + strings.Join(GatewayProviders(), ", ")
 	if reason, ok := refusedProviders[name]; ok {
@@ -81,7 +81,7 @@ func CheckGatewayProvider(name string) error {
 
 var hostName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
 
-// CheckHost says what is wrong with one of [Targets.Hosts].
+// CheckHost validates one of [Targets.Hosts].
 func CheckHost(text string) error {
 	const want = "want a host name in lower case, with a port unless it is 443, such as api.openai.com or llm.example.com:8443"
 	name, port, hasPort := strings.Cut(text, ":")
@@ -94,10 +94,10 @@ func CheckHost(text string) error {
 	return nil
 }
 
-// stackHosts are the names of the stack's own containers on its networks.
+// stackHosts are the network names of the stack's own containers.
 var stackHosts = []string{"backup", "edge", "keeper", "keycloak", "mlflow", "postgres", "redis", "localhost"}
 
-// CheckOwnServer says what is wrong with one of [Targets.OwnServers].
+// CheckOwnServer validates one of [Targets.OwnServers].
 func CheckOwnServer(text string) error {
 	const want = `want an origin with a port, such as "http://llm.internal:8000", or "https://llm.internal"`
 	u, err := url.Parse(text)
@@ -149,7 +149,7 @@ func (a *Args) checkOutgoing(m *argcheck.List) {
 	}
 }
 
-// outgoing adds what turns features on that call other hosts.
+// outgoing adds the variables that enable features which call other hosts.
 func (a *Args) outgoing(env map[string]pulumi.StringInput) {
 	if g := a.Gateway; g != nil {
 		maps.Copy(env, map[string]pulumi.StringInput{

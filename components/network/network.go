@@ -28,12 +28,12 @@ import (
 // TypeToken is the component's type in the state.
 const TypeToken = "mlflow-sso:network:Network"
 
-// Args say whose networks they are.
+// Args are the arguments of the networks.
 type Args struct {
 	// Deployment is the prefix of the networks' names.
 	Deployment string
-	// Subnet is the edge network's, with an edge in front of the
-	// services; the zero value leaves the choice to Docker.
+	// Subnet is the edge network's if there is an edge; the zero value leaves the choice to
+	// Docker.
 	Subnet netip.Prefix
 	// Data says whether there is a data network.
 	Data bool
@@ -50,9 +50,8 @@ func (a *Args) Validate() error {
 	return m.Err()
 }
 
-// CheckSubnet says what is wrong with a subnet for the edge network; nil when
-// nothing is. Keycloak takes plain http from private addresses only, so it has to
-// be private.
+// CheckSubnet validates a subnet for the edge network. It must be private, since Keycloak accepts
+// plain http from private addresses only.
 func CheckSubnet(subnet netip.Prefix) error {
 	switch {
 	case !subnet.IsValid() || !subnet.Addr().Is4() || !subnet.Addr().IsPrivate():
@@ -65,8 +64,8 @@ func CheckSubnet(subnet netip.Prefix) error {
 	return nil
 }
 
-// EdgeAddress is the address that is reserved for the edge: the
-// last one of the subnet, since Docker gives them out from the first.
+// EdgeAddress returns the address that is reserved for the edge: the last one of the subnet,
+// since Docker assigns them from the first.
 func EdgeAddress(subnet netip.Prefix) netip.Addr {
 	bytes := subnet.Masked().Addr().As4()
 	last := binary.BigEndian.Uint32(bytes[:]) + 1<<(32-subnet.Bits()) - 2
@@ -78,16 +77,16 @@ func EdgeAddress(subnet netip.Prefix) netip.Addr {
 type Network struct {
 	pulumi.ResourceState
 
-	// Edge is the name of the network of what a browser reaches.
+	// Edge is the name of the network with the services that browsers reach.
 	Edge pulumi.StringOutput
-	// Data is the name of the network of the databases; nil where there is none.
+	// Data is the name of the network of the databases; nil if it does not exist.
 	Data pulumi.StringInput
-	// EdgeAddress is the address of the edge on the edge network, the only proxy that
-	// the services trust; the zero value without an edge.
+	// EdgeAddress is the address of the edge on the edge network, the only proxy that the
+	// services trust; the zero value without an edge.
 	EdgeAddress netip.Addr
 }
 
-// New makes the networks. With an error from args nothing is registered.
+// New creates the networks. If args are invalid, nothing is registered.
 func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Network, error) {
 	if err := args.Validate(); err != nil {
 		return nil, fmt.Errorf("network %q: %w", name, err)
@@ -138,7 +137,7 @@ func (n *Network) network(ctx *pulumi.Context, name, role, deployment string, su
 	if err != nil {
 		return nil, fmt.Errorf("network %q: %w", name, err)
 	}
-	// The name is fixed, so a new network cannot stand beside the old one.
+	// The name is fixed, so a new network cannot exist next to the old one.
 	made, err := docker.NewNetwork(ctx, name+"-"+role, args, childopts.Options(n, append(hooks, pulumi.DeleteBeforeReplace(true))...)...)
 	if err != nil {
 		return nil, fmt.Errorf("network %q: %s: %w", name, role, err)

@@ -20,15 +20,15 @@ import (
 )
 
 var (
-	// bucketPattern is Amazon's rule, without dots: with one, no certificate fits a
-	// name in front of the service's own.
+	// bucketPattern is Amazon's rule, without dots: no wildcard certificate matches a name with
+	// dots in front of the service's.
 	bucketPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`)
 	prefixPattern = regexp.MustCompile(`^([A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*)?$`)
 	regionPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 	keyPattern    = regexp.MustCompile(`^[A-Za-z0-9_.-]{3,128}$`)
 )
 
-// CheckBucket says what is wrong with the name of a bucket.
+// CheckBucket validates the name of a bucket.
 func CheckBucket(name string) error {
 	if !bucketPattern.MatchString(name) {
 		return errors.New("want 3 to 63 lower-case letters, digits and hyphens")
@@ -36,7 +36,7 @@ func CheckBucket(name string) error {
 	return nil
 }
 
-// CheckPrefix says what is wrong with the path of the artifacts in the bucket.
+// CheckPrefix validates the path of the artifacts in the bucket.
 func CheckPrefix(prefix string) error {
 	if !prefixPattern.MatchString(prefix) {
 		return errors.New(`want a path such as "mlflow/artifacts", without a slash at either end, or nothing for the whole bucket`)
@@ -44,7 +44,7 @@ func CheckPrefix(prefix string) error {
 	return nil
 }
 
-// CheckRegion says what is wrong with a region.
+// CheckRegion validates a region.
 func CheckRegion(region string) error {
 	if !regionPattern.MatchString(region) {
 		return errors.New(`want the bucket's own, such as "eu-central-1"`)
@@ -52,7 +52,7 @@ func CheckRegion(region string) error {
 	return nil
 }
 
-// CheckEndpoint says what is wrong with the address of the service.
+// CheckEndpoint validates the address of the service.
 func CheckEndpoint(endpoint string) error {
 	if endpoint == "" {
 		return nil
@@ -69,7 +69,7 @@ func CheckEndpoint(endpoint string) error {
 	return address.CheckExternalHost(u.Hostname())
 }
 
-// CheckAccessKeyID says what is wrong with the name of an access key.
+// CheckAccessKeyID validates the name of an access key.
 func CheckAccessKeyID(id string) error {
 	if !keyPattern.MatchString(id) {
 		return errors.New("want the name of an access key, which is not a secret; the key itself is in the file that secretKeyFile names")
@@ -77,7 +77,7 @@ func CheckAccessKeyID(id string) error {
 	return nil
 }
 
-// External is a bucket, with the key in clear.
+// External is a bucket, with the key in plain text.
 type External struct {
 	// Bucket is the name of the bucket, Prefix the path of the artifacts in it.
 	Bucket, Prefix string
@@ -89,7 +89,7 @@ type External struct {
 	AccessKeyID, SecretKey string
 }
 
-// Validate reports every mistake in it at once. The key is not repeated.
+// Validate reports every mistake at once. Errors do not repeat the key.
 func (e External) Validate() error {
 	var m argcheck.List
 	for _, check := range []struct {
@@ -108,7 +108,7 @@ func (e External) Validate() error {
 	return m.Err()
 }
 
-// Connect hands on the bucket.
+// Connect returns the bucket for MLflow.
 func (e External) Connect() (Bucket, error) {
 	if err := e.Validate(); err != nil {
 		return Bucket{}, fmt.Errorf("external artifact store: %w", err)
@@ -119,12 +119,12 @@ func (e External) Connect() (Bucket, error) {
 	}, nil
 }
 
-// URI is where artifacts are, such as "s3://bucket/prefix".
+// URI is the location of the artifacts, such as "s3://bucket/prefix".
 func (e External) URI() string { return strings.TrimSuffix("s3://"+e.Bucket+"/"+e.Prefix, "/") }
 
-// Bucket is what MLflow needs to keep artifacts there.
+// Bucket is MLflow's connection to the artifact store.
 type Bucket struct {
-	// URI is where artifacts are, such as "s3://bucket/prefix".
+	// URI is the location of the artifacts, such as "s3://bucket/prefix".
 	URI string
 	// Endpoint is the service's origin; empty for Amazon's own.
 	Endpoint string
@@ -135,24 +135,24 @@ type Bucket struct {
 	SecretKey   pulumi.StringOutput
 }
 
-// IsZero says whether there is no bucket.
+// IsZero reports whether there is no bucket.
 func (b Bucket) IsZero() bool { return b.URI == "" }
 
-// Settings are the configuration of a client beside its key.
+// Settings returns the configuration of a client, without its key.
 func (b Bucket) Settings() map[string]string { return settings(b.Endpoint, b.Region) }
 
-// Settings are the same, of a bucket with the key in clear.
+// Settings returns the same for a bucket with the key in plain text.
 func (e External) Settings() map[string]string { return settings(e.Endpoint, e.Region) }
 
-// settings are Amazon's own variables, and two of MLflow's. The client brings its
-// own list of authorities and takes no other unless it is configured.
+// settings returns Amazon's own variables, and two of MLflow's. The client has its own CA list
+// and uses no other unless it is configured.
 func settings(endpoint, region string) map[string]string {
 	env := map[string]string{"AWS_DEFAULT_REGION": region, "AWS_CA_BUNDLE": address.Authorities}
 	if endpoint != "" {
 		env["MLFLOW_S3_ENDPOINT_URL"] = endpoint
-		// Not the bucket in front of the service's name, which few resolve.
+		// Path style: few servers resolve the bucket as a subdomain.
 		env["MLFLOW_BOTO_CLIENT_ADDRESSING_STYLE"] = "path"
-		// Checksums of the newest kind are Amazon's alone.
+		// Only Amazon supports the newest checksums.
 		env["AWS_REQUEST_CHECKSUM_CALCULATION"] = "when_required"
 		env["AWS_RESPONSE_CHECKSUM_VALIDATION"] = "when_required"
 	}

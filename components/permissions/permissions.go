@@ -35,22 +35,22 @@ const (
 	GrantType          = "mlflow-sso:permissions:Grant"
 )
 
-// formerTypes are the types in the state of stacks that an earlier version made.
+// formerTypes are the types in the state of stacks from an earlier version.
 var formerTypes = map[string]string{
 	AccessAdminType:    "mlflow-sso:access:Steward",
 	ServiceAccountType: "mlflow-sso:access:ServiceAccount",
 	GrantType:          "mlflow-sso:access:Grant",
 }
 
-// Args say who is known and who may what.
+// Args are the arguments of MLflow's service accounts and rules.
 type Args struct {
 	// MLflow is the server.
 	MLflow *mlflow.Server
-	// AccessAdmin is the client that acts for the program.
+	// AccessAdmin is the client that manages access for the program.
 	AccessAdmin realm.ServiceAccountClient
 	// Accounts are the service accounts.
 	Accounts []realm.ServiceAccountClient
-	// Rules are the grants. No two of them have the same key.
+	// Rules are the grants. No two have the same key.
 	Rules []accessrule.Rule
 }
 
@@ -70,7 +70,7 @@ func (a *Args) Validate() error {
 	return m.Err()
 }
 
-// Access is what MLflow knows.
+// Access is the service accounts and rules in MLflow.
 type Access struct {
 	pulumi.ResourceState
 }
@@ -80,7 +80,7 @@ type (
 	resource struct{ pulumi.CustomResourceState }
 )
 
-// New makes it. With an error from args nothing is registered.
+// New creates them. If args are invalid, nothing is registered.
 func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Access, error) {
 	if err := args.Validate(); err != nil {
 		return nil, fmt.Errorf("access %q: %w", name, err)
@@ -101,7 +101,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	return a, nil
 }
 
-// builder makes the children, one after the other.
+// builder creates the children in order.
 type builder struct {
 	ctx       *pulumi.Context
 	name      string
@@ -110,15 +110,15 @@ type builder struct {
 
 	plugin      *plugin
 	accessAdmin *resource
-	// known are the accounts, by name.
+	// known are the accounts by name.
 	known map[string]pulumi.IDOutput
 }
 
 func (b *builder) connect() error {
 	b.plugin = &plugin{}
 	err := b.ctx.RegisterResource(pulumiplugin.ProviderType, b.name+"-mlflow", pulumi.Map{
-		// Not what is known once the container is there: Pulumi makes a provider also in an
-		// update of other things alone, such as the first of a restore.
+		// Do not depend on the created container: Pulumi creates a provider in partial updates,
+		// too, such as the first one of a restore.
 		"container":    pulumi.String(b.args.MLflow.Name),
 		"clientId":     pulumi.String(b.args.AccessAdmin.Name),
 		"clientSecret": pulumi.ToSecret(b.args.AccessAdmin.Secret),
@@ -129,8 +129,8 @@ func (b *builder) connect() error {
 	return nil
 }
 
-// make registers a resource of the plugin. What MLflow knows goes with its server: a
-// stack that is torn down asks nothing of it, and the database stays where it is kept.
+// make registers a resource of the plugin. Objects in MLflow are deleted with its server:
+// destroying a stack makes no requests to it, and the database stays if its volume is kept.
 func (b *builder) make(token, name string, inputs pulumi.Map) (*resource, error) {
 	made := &resource{}
 	err := b.ctx.RegisterResource(token, b.name+"-"+name, inputs, made, childopts.Options(b.component,
@@ -169,7 +169,7 @@ func (b *builder) grants() error {
 	for _, r := range b.args.Rules {
 		var who pulumi.Input = pulumi.String(r.Name)
 		if made, ok := b.known[r.Name]; ok && r.Who == accessrule.ServiceAccount {
-			who = made // once MLflow knows the account
+			who = made // once the account exists in MLflow
 		}
 		_, err := b.make(GrantType, "grant-"+strings.ReplaceAll(r.Key(), "/", "-"), pulumi.Map{
 			string(r.Who): who,

@@ -11,18 +11,18 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/address"
 )
 
-// External is a server that is not the stack's. Its operator has made the
-// databases and their roles; nothing there is made, changed or removed from here.
+// External is an external server. Its operator has created the databases and their roles; this
+// program creates, changes and removes nothing there.
 type External struct {
-	// Address is where containers reach it.
+	// Address is the server's address for containers.
 	Address address.Server
-	// Prefix begins the name of each database, and of its role, which is the same.
+	// Prefix is the prefix of each database's name and of its role's, which is the same.
 	Prefix string
 	// Passwords maps each database, without the prefix, to its role's password.
 	Passwords map[string]string
 }
 
-// Validate reports every mistake in it at once. No password is repeated.
+// Validate reports every mistake at once. Errors repeat no password.
 func (e External) Validate() error {
 	var m argcheck.List
 	if err := e.Address.CheckExternal(); err != nil {
@@ -41,8 +41,8 @@ func (e External) Validate() error {
 	return m.Err()
 }
 
-// Connect hands on the databases, by their names without the prefix. With an
-// error there are none.
+// Connect returns the databases by their names without the prefix. If the settings are invalid,
+// there are none.
 func (e External) Connect() (map[string]Database, error) {
 	if err := e.Validate(); err != nil {
 		return nil, fmt.Errorf("external postgres: %w", err)
@@ -59,13 +59,13 @@ func (e External) Connect() (map[string]Database, error) {
 	return databases, nil
 }
 
-// URI is the connection string of a database, in clear.
+// URI returns the connection string of a database, in plain text.
 func (e External) URI(name string) string {
 	return uri(e.Address, e.Prefix+name, e.Passwords[name], e.parameters())
 }
 
-// parameters leave nothing to a client's defaults: these encrypt if the server
-// likes to, and believe any certificate.
+// parameters sets what a client's defaults leave open: those encrypt only if the server offers
+// it, and accept any certificate.
 func (e External) parameters() string {
 	if !e.Address.TLS {
 		return "sslmode=disable"

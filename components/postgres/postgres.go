@@ -41,15 +41,15 @@ const (
 	reader = "backup"
 )
 
-// namePattern keeps names that need quoting, or an environment variable with
-// another spelling, out of the entrypoint.
+// namePattern excludes names that need quoting, or an environment variable with a different
+// spelling, in the entrypoint.
 var namePattern = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
-// Args say how the server runs and which databases it has.
+// Args are the arguments of the database server.
 type Args struct {
 	// Deployment is the prefix of the container's and the volume's name.
 	Deployment string
-	// Image keeps the contract of images/postgres.
+	// Image implements the contract of images/postgres.
 	Image pulumi.StringInput
 	// Network is the name of the data network.
 	Network pulumi.StringInput
@@ -59,18 +59,16 @@ type Args struct {
 	Restart string
 	// Superuser is the password of the role postgres.
 	Superuser pulumi.StringInput
-	// Databases maps the name of each database, which is its role's too, to the
-	// role's password.
+	// Databases maps the name of each database, which is also its role's, to the role's password.
 	Databases map[string]pulumi.StringInput
-	// Reader is the password of the role that reads all databases; nil where there is
-	// none.
+	// Reader is the password of the role that reads all databases; nil if there is none.
 	Reader pulumi.StringInput
-	// Protect refuses to delete the data.
+	// Protect prevents the deletion of the data.
 	Protect bool
 }
 
-// Validate reports every mistake in the arguments at once. What only the
-// container needs is checked there.
+// Validate reports every mistake in the arguments at once. It leaves what concerns the container
+// alone to package container.
 func (a *Args) Validate() error {
 	if a == nil {
 		return argcheck.ErrNilArgs()
@@ -86,31 +84,31 @@ func (a *Args) Validate() error {
 	return m.Err(a.container().Validate())
 }
 
-// Database is what a service needs to reach its own database.
+// Database is a service's connection to its database.
 type Database struct {
-	// Address is where the server answers: on the data network, or external.
+	// Address is the server's address: on the data network, or external.
 	Address address.Server
 	// Name is the name of the database and of the role that owns it.
 	Name string
-	// Reader is the role to log in as in place of the owner; empty for the owner.
+	// Reader is the role to log in as instead of the owner; empty for the owner.
 	Reader string
 	// Password is the role's.
 	Password pulumi.StringOutput
-	// Parameters say how a client connects, as the query of an address. libpq and
-	// Java's driver know the same ones. Empty on the data network.
+	// Parameters are a client's connection options in the form of a URL query. libpq and the JDBC
+	// driver have the same ones. Empty on the data network.
 	Parameters string
-	// Ready is there when the database accepts connections; nil where the server is
-	// not the stack's, and is there before it.
+	// Ready resolves when the database accepts connections; nil for an external server, which
+	// exists before the stack.
 	Ready pulumi.Resource
 }
 
-// IsZero says whether there is no database.
+// IsZero reports whether there is no database.
 func (d Database) IsZero() bool { return d.Name == "" || d.Address.IsZero() }
 
-// Managed says whether the server is the stack's, on the data network.
+// Managed reports whether the server is the stack's, on the data network.
 func (d Database) Managed() bool { return d.Ready != nil }
 
-// Role is who logs in.
+// Role returns the role that logs in.
 func (d Database) Role() string {
 	if d.Reader != "" {
 		return d.Reader
@@ -118,7 +116,7 @@ func (d Database) Role() string {
 	return d.Name
 }
 
-// URI is the connection string that SQLAlchemy reads, a secret.
+// URI returns the connection string for SQLAlchemy, a secret.
 func (d Database) URI() pulumi.StringOutput {
 	return d.Password.ApplyT(func(password string) string {
 		return uri(d.Address, d.Name, password, d.Parameters)
@@ -136,16 +134,15 @@ type Server struct {
 
 	// Container is the name of the container.
 	Container pulumi.StringOutput
-	// Volume has the data.
+	// Volume contains the data.
 	Volume hostvolume.Volume
-	// Databases are the databases, by name.
+	// Databases are the databases by name.
 	Databases map[string]Database
-	// Read are the same for one who reads them all and changes nothing; empty where
-	// nobody does.
+	// Read are the same for a read-only role; empty if there is none.
 	Read map[string]Database
 }
 
-// New makes the server. With an error from args nothing is registered.
+// New creates the server. If args are invalid, nothing is registered.
 func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Server, error) {
 	if err := args.Validate(); err != nil {
 		return nil, fmt.Errorf("postgres %q: %w", name, err)

@@ -9,15 +9,15 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/identity"
 )
 
-// ownOpts are childOpts for what the project's own provider makes.
+// ownOpts are childOpts for resources of the project's own provider.
 func (b *builder) ownOpts(extra ...pulumi.ResourceOption) []pulumi.ResourceOption {
 	return childopts.Options(b.component, append(extra, pulumi.Provider(b.own), pulumi.DeletedWith(b.args.Admin.Server))...)
 }
 
-// ownProvider makes the project's own provider and, with it, the secret of the program's service
-// account. The secret comes before everything else in Keycloak, since all of that logs in with it.
-// The two providers are not made of its output: Pulumi makes providers also in an update of a part
-// of the stack that leaves Keycloak out.
+// ownProvider creates the project's own provider and the secret of the program's service account.
+// The secret precedes everything else in Keycloak, since all of that logs in with it. The two
+// providers do not depend on its output: Pulumi creates providers also in a partial update that
+// excludes Keycloak.
 func (b *builder) ownProvider() (err error) {
 	b.own, err = identity.NewProvider(b.ctx, b.name+"-own", &identity.ProviderArgs{
 		URL: b.args.Admin.URL, ClientID: b.args.Admin.ClientID, Secret: b.args.Admin.Secret,
@@ -32,8 +32,8 @@ func (b *builder) ownProvider() (err error) {
 	return err
 }
 
-// adminRealm makes realm master what it has to be before there is any other realm: a new
-// address of it ends the sessions of those who are making something.
+// adminRealm configures realm master before any other realm exists: a change of its address ends
+// the sessions of the providers.
 func (b *builder) adminRealm() (err error) {
 	args := &identity.AdminRealmArgs{EventsExpiration: b.args.EventsExpiration, FrontendURL: b.args.AdminFrontend}
 	permanent := b.args.PermanentAdmin
@@ -50,8 +50,8 @@ func (b *builder) adminRealm() (err error) {
 	return err
 }
 
-// builtin sets what Keycloak has created in the realm by itself: clients for administrators
-// of this realm, of whom there are none, and the one role of the identity sync.
+// builtin configures what Keycloak creates in the realm: clients for administrators of this
+// realm, which has none, and the one role of the identity sync.
 func (b *builder) builtin() error {
 	for _, client := range identity.AdminClients() {
 		_, err := identity.NewBuiltinClient(b.ctx, b.name+"-client-"+client, &identity.BuiltinClientArgs{

@@ -10,9 +10,9 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/leftovers"
 )
 
-// Resources is what a component needs that makes something in the realm.
+// Resources is the connection for components that create objects in the realm.
 type Resources struct {
-	// RealmID is the realm's.
+	// RealmID is the ID of the realm.
 	RealmID pulumi.StringOutput
 	// Groups are the IDs of the realm's groups by their names.
 	Groups map[string]pulumi.StringOutput
@@ -22,11 +22,11 @@ type Resources struct {
 	leftovers pulumi.ResourceOption
 }
 
-// IsZero says whether there is no realm.
+// IsZero reports whether there is no realm.
 func (i Resources) IsZero() bool { return i.provider == nil || i.server == nil }
 
-// Options are those of a child inside Keycloak: it is made through the realm's
-// provider, and goes with the server's container.
+// Options returns the options of a child inside Keycloak: it uses the realm's provider, and is
+// deleted with the server's container.
 func (i Resources) Options(parent pulumi.Resource, extra ...pulumi.ResourceOption) []pulumi.ResourceOption {
 	return childopts.Options(parent, append([]pulumi.ResourceOption{pulumi.Provider(i.provider), pulumi.DeletedWith(i.server), i.leftovers}, extra...)...)
 }
@@ -46,10 +46,11 @@ func (b *builder) provider() (err error) {
 	b.keycloak, err = keycloak.NewProvider(b.ctx, b.name+"-keycloak", &keycloak.ProviderArgs{
 		Url:          pulumi.String(b.args.Admin.URL),
 		ClientId:     pulumi.String(b.args.Admin.ClientID),
-		ClientSecret: b.args.Admin.Secret, // the provider does not mark it secret by itself; it is one
-		// A preview must not need a Keycloak that runs.
+		ClientSecret: b.args.Admin.Secret, // a secret that the provider does not mark as one
+		// A preview must not need a running Keycloak.
 		InitialLogin: pulumi.Bool(false),
-		// Making a realm on a cold server can pass the default of 5 s, and would then be made but not known.
+		// Creating a realm on a cold server can exceed the default timeout of 5 s, and the realm would then
+		// exist but not be recorded.
 		ClientTimeout: pulumi.Int(60),
 	}, childopts.Options(b.component)...)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// events makes the realm remember who logged in and who failed to, and who changed
-// what. What changed is kept with it: Keycloak leaves passwords and secrets out.
+// events configures the realm to record logins, failed logins and admin events. Admin events
+// include the changed values: Keycloak omits passwords and secrets.
 func (b *builder) events() error {
 	_, err := keycloak.NewRealmEvents(b.ctx, b.name+"-events", &keycloak.RealmEventsArgs{
 		RealmId:                   b.made.ID(),
@@ -17,7 +17,7 @@ func (b *builder) events() error {
 		EventsExpiration:          pulumi.Int(b.expiration()),
 		AdminEventsEnabled:        pulumi.Bool(true),
 		AdminEventsDetailsEnabled: pulumi.Bool(true),
-		// Failures are in the container's log, too.
+		// Failures are also in the container's log.
 		EventsListeners: pulumi.ToStringArray([]string{"jboss-logging"}),
 	}, b.childOpts()...)
 	if err != nil {
@@ -26,8 +26,7 @@ func (b *builder) events() error {
 	return nil
 }
 
-// adminEventsExpire is an attribute of the realm: the expiration above is of
-// people's logins alone.
+// adminEventsExpire is a realm attribute: the expiration above covers users' login events only.
 func (b *builder) adminEventsExpire() pulumi.StringMap {
 	return pulumi.StringMap{"adminEventsExpiration": pulumi.String(strconv.Itoa(b.expiration()))}
 }

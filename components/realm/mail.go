@@ -9,21 +9,21 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/address"
 )
 
-// implicitTLS is the port at which TLS is spoken from the first byte.
+// implicitTLS is the port for TLS without STARTTLS.
 const implicitTLS = 465
 
-// Mail is the server through which Keycloak writes to people.
+// Mail is the SMTP server that Keycloak uses.
 type Mail struct {
-	// Server is where Keycloak's container reaches it.
+	// Server is its address for Keycloak's container.
 	Server address.Server
 	// From is the sender.
 	From string
-	// Username and Password log in there; empty and nil where it takes mail without.
+	// Username and Password authenticate there; empty and nil if the server needs no login.
 	Username string
 	Password pulumi.StringInput
 }
 
-// server is Keycloak's setting; nil, and no setting, where there is no server.
+// server returns Keycloak's setting; nil without a server.
 func (m *Mail) server() keycloak.RealmSmtpServerPtrInput {
 	if m == nil {
 		return nil

@@ -13,7 +13,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/identity"
 )
 
-// profile lets only an administrator set a person's user name and address.
+// profile lets only administrators set a user's name and address.
 func (b *builder) profile() error {
 	attribute := func(name, display string, edits []string, required []string, validators ...keycloak.RealmUserProfileAttributeValidatorInput) keycloak.RealmUserProfileAttributeArgs {
 		return keycloak.RealmUserProfileAttributeArgs{
@@ -82,7 +82,7 @@ func (b *builder) client() error {
 	return nil
 }
 
-// syncClient is a client for a program, which no browser may use.
+// syncClient creates a client for a program, which no browser can use.
 func (b *builder) syncClient() error {
 	made, err := openid.NewClient(b.ctx, b.name+"-watcher", &openid.ClientArgs{
 		RealmId:      b.made.ID(),
@@ -97,7 +97,7 @@ func (b *builder) syncClient() error {
 		DirectAccessGrantsEnabled: pulumi.Bool(false),
 		ServiceAccountsEnabled:    pulumi.Bool(true),
 
-		AccessTokenLifespan: pulumi.String("3600"), // each login is remembered: few of them
+		AccessTokenLifespan: pulumi.String("3600"), // logs in rarely: each login is an event
 	}, b.childOpts()...)
 	if err != nil {
 		return fmt.Errorf("client %s: %w", b.component.SyncClient.ID, err)
@@ -106,14 +106,15 @@ func (b *builder) syncClient() error {
 	return nil
 }
 
-// mappers put into the tokens what MLflow checks.
+// mappers add the claims to the tokens that MLflow checks.
 func (b *builder) mappers() error {
 	_, err := openid.NewGroupMembershipProtocolMapper(b.ctx, b.name+"-groups-mapper", &openid.GroupMembershipProtocolMapperArgs{
 		RealmId:   b.made.ID(),
 		ClientId:  b.openid.ID(),
 		Name:      pulumi.String("groups"),
 		ClaimName: pulumi.String(b.component.Client.GroupsClaim),
-		// With the full path the claim would read "/mlflow-users", which is no group's name.
+		// With the full path the claim would contain "/mlflow-users", which does not match a
+		// group's name.
 		FullPath:         pulumi.Bool(false),
 		AddToIdToken:     pulumi.Bool(true),
 		AddToAccessToken: pulumi.Bool(true),
@@ -150,7 +151,7 @@ func (b *builder) groups() error {
 	return nil
 }
 
-// managedGroups takes out of a group whom nobody lists for it.
+// managedGroups removes unlisted members from groups.
 func (b *builder) managedGroups() error {
 	for _, group := range slices.Sorted(maps.Keys(b.args.ManagedGroups)) {
 		members := slices.Clone(b.args.ManagedGroups[group])
@@ -195,7 +196,7 @@ func (b *builder) users() error {
 		if user.Group == "" {
 			continue
 		}
-		// Not exhaustive: groups that an administrator adds manually stay.
+		// Not exhaustive: groups that an administrator assigns manually stay.
 		_, err = keycloak.NewUserGroups(b.ctx, b.name+"-user-"+user.Username+"-groups", &keycloak.UserGroupsArgs{
 			RealmId:    b.made.ID(),
 			UserId:     made.ID(),

@@ -1,9 +1,10 @@
-// Package realm creates the objects inside Keycloak: MLflow's realm, its client, two
-// groups, and the mappers that put a user's groups into tokens.
+// Package realm creates the objects inside Keycloak: MLflow's realm, its client, two groups, and the mappers
+// that add a user's groups to tokens.
 //
-// The plugin in MLflow knows people by their e-mail address, so an address belongs to one user and stays with
-// that user: no two share one, there is no self-registration, and no editing of one's own address or user name.
-// Group names reach MLflow exactly as MLflow compares them, because one value makes the group and the comparison.
+// MLflow's plugin identifies users by their e-mail address, so an address belongs permanently to one user:
+// addresses are unique, there is no self-registration, and users cannot edit their own address or user name.
+// Group names reach MLflow exactly as MLflow compares them, because the same value creates the group and
+// configures the comparison.
 package realm
 
 import (
@@ -27,7 +28,7 @@ import (
 // TypeToken is the component's type in the state.
 const TypeToken = "mlflow-sso:realm:Realm"
 
-// Names inside Keycloak. MLflow gets the same.
+// Names inside Keycloak, which MLflow gets, too.
 const (
 	Name        = "mlflow"
 	ClientID    = "mlflow"
@@ -36,77 +37,80 @@ const (
 	GroupsClaim = "groups"
 )
 
-// SSLRequirements are from whom Keycloak may demand https: from none, or from
-// all but private addresses. Requiring it from all would lock out MLflow, which connects
-// on the private network.
+// SSLRequirements are Keycloak's requirements of https that work here: for no address, or for all
+// except private ones. Requiring it for all would lock out MLflow, which connects on the private
+// network.
 func SSLRequirements() []string { return []string{"none", "external"} }
 
-// User is a person whom the realm starts with.
+// User is an initial user of the realm.
 type User struct {
 	// Username is in lower case.
 	Username string
 	// FirstName and LastName are shown in Keycloak's pages.
 	FirstName, LastName string
-	// Group is the group the person is in; empty for none.
+	// Group is the user's group; empty for none.
 	Group string
-	// Password is the first one; the person may change it. Edition says which one it is: where
-	// another one was set last, this one is set.
+	// Password is the initial one, which the user may change. Edition is its version: the
+	// password is set when it changes.
 	Password pulumi.StringOutput
 	Edition  string
 }
 
-// DemoUsernames are the user names of the people that a stack for trying out has.
+// DemoUsernames are the user names of the demo users.
 func DemoUsernames() []string { return []string{"demo-admin", "demo-member", "demo-outsider"} }
 
-// Email is the address by which MLflow knows the person. Its domain is reserved
-// and receives no mail.
+// Email is the address that identifies the user in MLflow. Its domain is reserved and receives no
+// mail.
 func (u User) Email() string { return u.Username + "@example.com" }
 
-// Args say what the realm is like.
+// Args are the arguments of the realm.
 type Args struct {
-	// Admin is how to reach Keycloak's admin API.
+	// Admin is the connection to Keycloak's admin API.
 	Admin keycloakserver.Admin
-	// AdminSecretVersion is that of the secret in Admin, PreviousAdminSecrets are all earlier ones.
+	// AdminSecretVersion is the version of the secret in Admin, PreviousAdminSecrets are all
+	// previous ones.
 	AdminSecretVersion   string
 	PreviousAdminSecrets pulumi.StringArrayInput
-	// AdminFrontend is where Keycloak's administrators log in; empty for its public address.
+	// AdminFrontend is the address for administrators' logins; empty for Keycloak's public
+	// address.
 	AdminFrontend string
-	// PermanentAdmin is the administrator who may log in at any time, if there is one, and
-	// PermanentAdminEdition says which password that one has.
+	// PermanentAdmin is the permanent administrator, if there is one, and PermanentAdminEdition
+	// the version of its password.
 	PermanentAdmin        keycloakserver.PermanentAdmin
 	PermanentAdminEdition string
-	// Public is what a browser sees of Keycloak, Internal what MLflow calls.
+	// Public is Keycloak's public URL, Internal the one for MLflow.
 	Public   address.Public
 	Internal address.Internal
-	// Application is what a browser sees of MLflow.
+	// Application is MLflow's public URL.
 	Application address.Public
-	// RedirectPath and LogoutPath are where MLflow expects a browser back from
-	// Keycloak, each with a leading slash.
+	// RedirectPath and LogoutPath are MLflow's redirect paths for Keycloak, each with a leading
+	// slash.
 	RedirectPath, LogoutPath string
 	// ClientSecret is MLflow's, SyncClientSecret that of the identity sync.
 	ClientSecret, SyncClientSecret pulumi.StringInput
-	// AccessAdminSecret is that of the client that acts for the program in MLflow; nil makes none.
+	// AccessAdminSecret is the secret of the access admin's client; nil creates none.
 	AccessAdminSecret pulumi.StringInput
 	// SSLRequired is none or external.
 	SSLRequired string
-	// AccessTokenLifespan is how long a login lasts: the session in MLflow ends with it.
+	// AccessTokenLifespan is the lifetime of a login: MLflow's session ends with it.
 	AccessTokenLifespan time.Duration
 	// PasswordPolicy is in Keycloak's notation.
 	PasswordPolicy string
-	// EventsExpiration is how long the realm remembers logins and changes.
+	// EventsExpiration is the retention of login and admin events.
 	EventsExpiration time.Duration
-	// Users are people whom the realm starts with.
+	// Users are the initial users.
 	Users []User
 	// ServiceAccounts are service accounts.
 	ServiceAccounts []ServiceAccount
-	// Groups are further groups.
+	// Groups are additional groups.
 	Groups []string
-	// ManagedGroups are groups in which nobody is but these users, demo users who belong there, and
+	// ManagedGroups are groups whose only members are these users, demo users in that group, and
 	// service accounts.
 	ManagedGroups map[string][]string
-	// Mail is the server through which Keycloak writes to people; nil where it does not.
+	// Mail is the SMTP server for mail to users; nil if Keycloak sends none.
 	Mail *Mail
-	// ConfirmsEmail has people confirm an address by mail if their provider does not verify it.
+	// ConfirmsEmail requires users to confirm their address by mail if their provider does not
+	// verify it.
 	ConfirmsEmail bool
 }
 
@@ -149,46 +153,46 @@ func (a *Args) Validate() error {
 	return m.Err()
 }
 
-// OIDCClient is what MLflow needs to let people log in. It depends on no
-// resource inside Keycloak, so MLflow starts while the realm is still made.
+// OIDCClient is MLflow's login configuration. It depends on no resource inside Keycloak, so
+// MLflow starts while the realm is being created.
 type OIDCClient struct {
 	// ID and Secret are the client's.
 	ID     string
 	Secret pulumi.StringOutput
 	// Issuer is in every token, and public.
 	Issuer string
-	// DiscoveryURL is where MLflow reads about the issuer, on the private network.
+	// DiscoveryURL is the issuer's discovery document on the private network.
 	DiscoveryURL string
-	// RedirectURI is where Keycloak sends the browser back to.
+	// RedirectURI is the redirect URI for Keycloak.
 	RedirectURI string
-	// GroupsClaim is the claim that carries a person's groups.
+	// GroupsClaim is the claim that contains a user's groups.
 	GroupsClaim string
-	// AdminGroup and UserGroup let a person in, as administrator or as member.
+	// AdminGroup and UserGroup are the groups with access, as administrator or as member.
 	AdminGroup, UserGroup string
 }
 
-// IsZero says whether there is no client.
+// IsZero reports whether there is no client.
 func (c OIDCClient) IsZero() bool { return c.ID == "" || c.Issuer == "" || c.DiscoveryURL == "" }
 
-// Realm is what stands inside Keycloak.
+// Realm is MLflow's realm in Keycloak.
 type Realm struct {
 	pulumi.ResourceState
 
-	// Client is what MLflow needs.
+	// Client is MLflow's login configuration.
 	Client OIDCClient
 	// SyncClient is the client of the identity sync.
 	SyncClient SyncClient
-	// Users are the people whom the realm starts with.
+	// Users are the initial users.
 	Users []User
-	// AccessAdmin acts for the program in MLflow; its name is empty where there is none.
+	// AccessAdmin manages access in MLflow for the program; its name is empty if there is none.
 	AccessAdmin ServiceAccountClient
 	// ServiceAccounts are the service accounts.
 	ServiceAccounts []ServiceAccountClient
-	// Resources is for what others make in the realm.
+	// Resources is the connection for components that create objects in the realm.
 	Resources Resources
 }
 
-// New makes the realm. With an error from args nothing is registered.
+// New creates the realm. If args are invalid, nothing is registered.
 func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Realm, error) {
 	if err := args.Validate(); err != nil {
 		return nil, fmt.Errorf("realm %q: %w", name, err)
@@ -221,7 +225,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	return r, nil
 }
 
-// builder makes the children, one after the other.
+// builder creates the children in order.
 type builder struct {
 	ctx       *pulumi.Context
 	name      string
@@ -236,12 +240,13 @@ type builder struct {
 	made     *keycloak.Realm
 	openid   *openid.Client
 	byGroup  map[string]*keycloak.Group
-	// leftovers removes what a killed update left.
+	// leftovers removes objects that a killed update left.
 	leftovers pulumi.ResourceOption
 }
 
-// childOpts are the options of everything inside Keycloak. It goes with the container: tearing a stack down
-// asks nothing of a server that is going away, and leaves the people in the database where its volume is kept.
+// childOpts are the options of everything inside Keycloak. Deleting the container deletes it: destroying a
+// stack makes no requests to a server that is being removed, and keeps the users in the database if its
+// volume is kept.
 func (b *builder) childOpts() []pulumi.ResourceOption {
 	return childopts.Options(b.component, pulumi.Provider(b.keycloak), pulumi.DeletedWith(b.args.Admin.Server), b.leftovers)
 }
@@ -254,7 +259,7 @@ func (b *builder) realm() (err error) {
 		DisplayName: pulumi.String("MLflow"),
 		SslRequired: pulumi.String(b.args.SSLRequired),
 
-		// MLflow knows people by their address: see the package's own words.
+		// MLflow identifies users by their address: see the package comment.
 		DuplicateEmailsAllowed: pulumi.Bool(false),
 		RegistrationAllowed:    pulumi.Bool(false),
 		EditUsernameAllowed:    pulumi.Bool(false),
@@ -268,8 +273,9 @@ func (b *builder) realm() (err error) {
 				WaitIncrementSeconds:    pulumi.Int(60),
 				MaxFailureWaitSeconds:   pulumi.Int(900),
 				FailureResetTimeSeconds: pulumi.Int(43200),
-				// Off: two wrong passwords within its time would lock a name for a minute, and
-				// anonymous clients know names. Ten failures lock, however fast they come.
+				// Disabled: two wrong passwords within its interval would lock a user for a
+				// minute, and anonymous clients know user names. Ten failures lock a user,
+				// regardless of their rate.
 				QuickLoginCheckMilliSeconds:  pulumi.Int(0),
 				MinimumQuickLoginWaitSeconds: pulumi.Int(1),
 			},
@@ -278,10 +284,10 @@ func (b *builder) realm() (err error) {
 		Attributes: b.adminEventsExpire(),
 
 		SmtpServer: b.args.Mail.server(),
-		// Only where it is asked for is it set: a stack without stays as it was.
+		// Set only if requested: a stack without it stays unchanged.
 		VerifyEmail: b.args.confirms(),
 
-		// No token outlives the session at Keycloak, so both last as long.
+		// No token outlives the Keycloak session, so both have the same lifetime.
 		SsoSessionIdleTimeout: day,
 		SsoSessionMaxLifespan: day,
 	}, append(b.childOpts(), pulumi.DependsOn([]pulumi.Resource{b.args.Admin.Ready, b.master.Ready}))...)

@@ -18,32 +18,32 @@ import (
 // accessAdminTokenLifespan is short: the access admin requests a token for each operation.
 const accessAdminTokenLifespan = 5 * time.Minute
 
-// ServiceAccountScope is the client scope that every machine has and no person: it puts
-// MLflow as the audience, and the machine's groups, into its access tokens.
+// ServiceAccountScope is the client scope of service accounts only: it adds MLflow as the
+// audience, and the account's groups, to access tokens.
 const ServiceAccountScope = "mlflow-machine"
 
 // ServiceAccount is a service account.
 type ServiceAccount struct {
-	// Name is its client's ID.
+	// Name is the ID of its client.
 	Name string
-	// Groups are those that it is in, and no others.
+	// Groups are all groups of the account.
 	Groups []string
-	// Admin says that it administers MLflow.
+	// Admin makes it an administrator of MLflow.
 	Admin bool
 	// Secret is the client's.
 	Secret pulumi.StringInput
-	// TokenLifespan is how long one of its tokens lasts, in whole seconds.
+	// TokenLifespan is the lifetime of a token, in whole seconds.
 	TokenLifespan time.Duration
 }
 
-// ServiceAccountUsername is the user name that Keycloak gives a machine, which is also the one
-// by which MLflow knows it.
+// ServiceAccountUsername returns a service account's user name in Keycloak, which is also its
+// name in MLflow.
 func ServiceAccountUsername(name string) string { return "service-account-" + name }
 
-// AccessAdminID is the client that acts for the program in MLflow.
+// AccessAdminID is the ID of the access admin's client.
 const AccessAdminID = "mlflow-steward"
 
-// ReservedClientIDs are the IDs of clients that are in the realm anyway.
+// ReservedClientIDs are the IDs of clients that the realm always has.
 func ReservedClientIDs() []string {
 	return append([]string{ClientID, SyncClientID, AccessAdminID}, identity.BuiltinClients()...)
 }
@@ -62,18 +62,18 @@ func checkMachines(m *argcheck.List, all []ServiceAccount, groups []string) {
 	}
 }
 
-// ServiceAccountClient is a service account as others need it.
+// ServiceAccountClient is a service account for other components.
 type ServiceAccountClient struct {
 	ServiceAccount
-	// Username is the machine's at Keycloak and MLflow.
+	// Username is the account's in Keycloak and MLflow.
 	Username string
 	// Subject is the `sub` of its tokens.
 	Subject pulumi.StringOutput
 }
 
-// machines makes a client for each service account. It knows one way to a token, its
-// own secret: no page of Keycloak and no password leads there. The secret is a
-// derived one, so it is rotated with its generation.
+// machines creates a client for each service account. It can get a token only with its own
+// secret: no login page or password works. The secret is derived, so it rotates with its
+// generation.
 func (b *builder) machines() error {
 	if len(b.args.ServiceAccounts) == 0 && b.args.AccessAdminSecret == nil {
 		return nil
@@ -83,7 +83,7 @@ func (b *builder) machines() error {
 		return err
 	}
 	if b.args.AccessAdminSecret != nil {
-		// In no group: what it may do in MLflow is bound to it there.
+		// In no group: MLflow grants its permissions to the account itself.
 		b.component.AccessAdmin, err = b.machine(ServiceAccount{Name: AccessAdminID, Secret: b.args.AccessAdminSecret, TokenLifespan: accessAdminTokenLifespan}, scope)
 		if err != nil {
 			return fmt.Errorf("access admin: %w", err)
@@ -113,9 +113,9 @@ func (b *builder) machineScope() (*openid.ClientScope, error) {
 		RealmId:       b.made.ID(),
 		ClientScopeId: scope.ID(),
 		Name:          pulumi.String("audience"),
-		// From the client itself: Keycloak's provider refuses one that is not there yet.
+		// From the client, so that it exists: Keycloak's provider refuses one that does not.
 		IncludedClientAudience: b.openid.ClientId,
-		AddToIdToken:           pulumi.Bool(false), // an ID token is for the machine itself
+		AddToIdToken:           pulumi.Bool(false), // an ID token is for the account itself
 		AddToAccessToken:       pulumi.Bool(true),
 	}, b.childOpts()...)
 	if err != nil {
@@ -158,8 +158,8 @@ func (b *builder) machine(machine ServiceAccount, scope *openid.ClientScope) (Se
 	if err != nil {
 		return ServiceAccountClient{}, fmt.Errorf("client: %w", err)
 	}
-	// Those listed and no others: an e-mail address would make another user name of MLflow's.
-	// Keycloak itself adds service_account whenever such a client is changed.
+	// Only the listed scopes: an e-mail address would create a different user name in MLflow.
+	// Keycloak itself adds service_account whenever such a client changes.
 	_, err = openid.NewClientDefaultScopes(b.ctx, name+"-scopes", &openid.ClientDefaultScopesArgs{
 		RealmId:       b.made.ID(),
 		ClientId:      client.ID(),
@@ -168,7 +168,8 @@ func (b *builder) machine(machine ServiceAccount, scope *openid.ClientScope) (Se
 	if err != nil {
 		return ServiceAccountClient{}, fmt.Errorf("scopes: %w", err)
 	}
-	// What is there for the asking else: groups from roles, a token that does not end.
+	// Optional scopes that any client could otherwise request: groups from roles, a token that
+	// does not expire.
 	_, err = openid.NewClientOptionalScopes(b.ctx, name+"-optional-scopes", &openid.ClientOptionalScopesArgs{
 		RealmId: b.made.ID(), ClientId: client.ID(), OptionalScopes: pulumi.StringArray{},
 	}, b.childOpts()...)
@@ -187,7 +188,7 @@ func (b *builder) machine(machine ServiceAccount, scope *openid.ClientScope) (Se
 		RealmId:    b.made.ID(),
 		UserId:     client.ServiceAccountUserId,
 		GroupIds:   ids,
-		Exhaustive: pulumi.Bool(true), // a group that was added manually is removed
+		Exhaustive: pulumi.Bool(true), // removes manually added groups
 	}, b.childOpts()...)
 	if err != nil {
 		return ServiceAccountClient{}, fmt.Errorf("groups: %w", err)

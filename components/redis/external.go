@@ -9,18 +9,18 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/address"
 )
 
-// External is a server that is not the stack's.
+// External is an external server.
 type External struct {
-	// Address is where containers reach it.
+	// Address is the server's address for containers.
 	Address address.Server
-	// Password is that of the user default.
+	// Password is the password of the user default.
 	Password string
-	// Prefix begins every key. Another stack's decisions about the same person must
-	// not be taken for this one's.
+	// Prefix is the prefix of every key, so that stacks on one server do not share permission
+	// decisions.
 	Prefix string
 }
 
-// Validate reports every mistake in it at once. The password is not repeated.
+// Validate reports every mistake at once. Errors do not repeat the password.
 func (e External) Validate() error {
 	var m argcheck.List
 	if err := e.Address.CheckExternal(); err != nil {
@@ -31,7 +31,7 @@ func (e External) Validate() error {
 	return m.Err()
 }
 
-// Connect hands on the cache.
+// Connect returns the connection to the cache.
 func (e External) Connect() (Endpoint, error) {
 	if err := e.Validate(); err != nil {
 		return Endpoint{}, fmt.Errorf("external redis: %w", err)
@@ -43,5 +43,5 @@ func (e External) Connect() (Endpoint, error) {
 	}, nil
 }
 
-// URL is the address in the form that redis-py reads, in clear.
+// URL returns the address in redis-py's format, in plain text.
 func (e External) URL() string { return location(e.Address, e.Password) }

@@ -24,24 +24,24 @@ const TypeToken = "mlflow-sso:redis:Server"
 
 const port = 6379
 
-// Args say how the server runs.
+// Args are the arguments of the cache server.
 type Args struct {
 	// Deployment is the prefix of the container's name.
 	Deployment string
-	// Image keeps the contract of images/redis.
+	// Image implements the contract of images/redis.
 	Image pulumi.StringInput
 	// Network is the name of the data network.
 	Network pulumi.StringInput
-	// MemoryMB limits the container's memory, in MiB; the cache takes half.
+	// MemoryMB limits the container's memory, in MiB; the cache uses half.
 	MemoryMB int
 	// Restart is Docker's restart policy.
 	Restart string
-	// Password is what a client must present.
+	// Password is the password for clients.
 	Password pulumi.StringInput
 }
 
-// Validate reports every mistake in the arguments at once. What only the
-// container needs is checked there.
+// Validate reports every mistake in the arguments at once. It leaves what concerns the container
+// alone to package container.
 func (a *Args) Validate() error {
 	if a == nil {
 		return argcheck.ErrNilArgs()
@@ -52,34 +52,33 @@ func (a *Args) Validate() error {
 	return m.Err(a.container().Validate())
 }
 
-// Endpoint is what a service needs to reach the cache.
+// Endpoint is a service's connection to the cache.
 type Endpoint struct {
-	// Address is where the server answers: on the data network, or external.
+	// Address is the server's address: on the data network, or external.
 	Address address.Server
-	// Password is what a client must present.
+	// Password is the password for clients.
 	Password pulumi.StringOutput
-	// Prefix begins every key, where others may use the same server. With none a
-	// client takes its own.
+	// Prefix is the prefix of every key on a shared server. If it is empty, a client uses its
+	// own.
 	Prefix string
-	// Ready is there when the server accepts connections; nil where it is not the
-	// stack's, and is there before it.
+	// Ready resolves when the server accepts connections; nil for an external server, which
+	// exists before the stack.
 	Ready pulumi.Resource
 }
 
-// IsZero says whether there is no cache.
+// IsZero reports whether there is no cache.
 func (e Endpoint) IsZero() bool { return e.Address.IsZero() }
 
-// Managed says whether the server is the stack's, on the data network.
+// Managed reports whether the server is the stack's, on the data network.
 func (e Endpoint) Managed() bool { return e.Ready != nil }
 
-// URL is the address in the form that redis-py reads, a secret.
+// URL returns the address in redis-py's format, a secret.
 func (e Endpoint) URL() pulumi.StringOutput {
 	return e.Password.ApplyT(func(password string) string { return location(e.Address, password) }).(pulumi.StringOutput)
 }
 
-// location has time-outs, in seconds, after which MLflow goes on without a cache that
-// is stalled. The client does not compare the server's name with its
-// certificate unless it is configured.
+// location contains timeouts, in seconds, after which MLflow continues without a stalled cache.
+// By default the client does not verify the host name in the certificate.
 func location(at address.Server, password string) string {
 	u := url.URL{
 		Scheme: "redis", User: url.UserPassword("", password), Host: at.String(), Path: "/0",
@@ -98,11 +97,11 @@ type Server struct {
 
 	// Container is the name of the container.
 	Container pulumi.StringOutput
-	// Endpoint is how to reach it.
+	// Endpoint is the connection to it.
 	Endpoint Endpoint
 }
 
-// New makes the server. With an error from args nothing is registered.
+// New creates the server. If args are invalid, nothing is registered.
 func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Server, error) {
 	if err := args.Validate(); err != nil {
 		return nil, fmt.Errorf("redis %q: %w", name, err)

@@ -20,28 +20,28 @@ import (
 // TypeToken is the component's type in the state.
 const TypeToken = "mlflow-sso:users:Users"
 
-// formerTypeToken is the type in the state of stacks that an earlier version made.
+// formerTypeToken is the type in the state of stacks from an earlier version.
 const formerTypeToken = "mlflow-sso:people:People"
 
 // User is a user of the stack file.
 type User struct {
-	// Username is in lower case, and stays.
+	// Username is in lower case, and cannot change.
 	Username string
-	// Email is the address by which MLflow knows them.
+	// Email is the address that identifies the user in MLflow.
 	Email string
 	// FirstName and LastName may be empty.
 	FirstName, LastName string
-	// Groups are the names of all groups that they are in.
+	// Groups are the names of all groups of the user.
 	Groups []string
-	// Enabled says whether they may log in.
+	// Enabled says whether the user may log in.
 	Enabled bool
 }
 
-// Args say who is listed.
+// Args are the arguments of the users.
 type Args struct {
-	// Realm is where they are made.
+	// Realm is the realm of the users.
 	Realm realm.Resources
-	// Users are all who are listed.
+	// Users are all listed users.
 	Users []User
 }
 
@@ -62,10 +62,10 @@ func (a *Args) Validate() error {
 	return m.Err()
 }
 
-// Users are those whom the stack lists.
+// Users are the listed users.
 type Users struct{ pulumi.ResourceState }
 
-// New makes the people. With an error from args nothing is registered.
+// New creates the users. If args are invalid, nothing is registered.
 func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Users, error) {
 	if err := args.Validate(); err != nil {
 		return nil, fmt.Errorf("users %q: %w", name, err)
@@ -90,13 +90,13 @@ func (p *Users) user(ctx *pulumi.Context, name string, in realm.Resources, who U
 		RealmId:       in.RealmID,
 		Username:      pulumi.String(who.Username),
 		Email:         pulumi.String(who.Email),
-		EmailVerified: pulumi.Bool(true), // the operator vouches for it by listing it
+		EmailVerified: pulumi.Bool(true), // listed by the operator, so it counts as verified
 		FirstName:     pulumi.String(who.FirstName),
 		LastName:      pulumi.String(who.LastName),
 		Enabled:       pulumi.Bool(who.Enabled),
 	}, in.Options(p,
-		// What Keycloak still wants of a person, and where else they log in, is between the
-		// two: an update would ask for a password again, or forget an identity.
+		// Required actions and linked identities are between Keycloak and the user: an update
+		// would ask for a password again, or unlink an identity.
 		pulumi.IgnoreChanges([]string{"requiredActions", "federatedIdentities"}))...)
 	if err != nil {
 		return err
@@ -105,7 +105,7 @@ func (p *Users) user(ctx *pulumi.Context, name string, in realm.Resources, who U
 	for _, group := range who.Groups {
 		groups = append(groups, in.Groups[group])
 	}
-	// A person who is removed leaves their groups by that.
+	// Deleting a user ends their memberships, too.
 	_, err = keycloak.NewUserGroups(ctx, name+"-"+who.Username+"-groups", &keycloak.UserGroupsArgs{
 		RealmId:    in.RealmID,
 		UserId:     made.ID(),

@@ -7,22 +7,21 @@ import (
 	"fmt"
 )
 
-// List is what is wrong with some Args. The zero value is an empty one.
+// List is a list of mistakes. The zero value is empty.
 type List struct{ errs []error }
 
-// ErrNilArgs is the mistake of having no Args at all.
+// ErrNilArgs is the error for nil Args.
 func ErrNilArgs() error { return errors.New("args: got none, want Args") }
 
-// Require notes a mistake when ok is false. The text begins with the field and
-// says what was got and wanted.
+// Require adds a mistake if ok is false. The text begins with the field and says what was got and
+// wanted.
 func (l *List) Require(ok bool, format string, values ...any) {
 	if !ok {
 		l.errs = append(l.errs, fmt.Errorf("args: "+format, values...))
 	}
 }
 
-// Err joins all mistakes, and those that another Validate found; nil if there
-// are none.
+// Err joins all mistakes, and those of another Validate; nil if there are none.
 func (l *List) Err(more ...error) error {
 	return errors.Join(append(l.errs, more...)...)
 }

@@ -1,10 +1,9 @@
-// Package container creates all containers and volumes, hardened in one way.
+// Package container creates all containers and volumes with the same hardening.
 //
-// Every container has a health check and is ready only when it passes, a memory
-// limit without swap, a limit of processes, bounded logs, no capabilities, no way
-// to new privileges, time to stop in peace, and labels that say whose it is. Only
-// the ports that are asked for are published, and where the caller names no other
-// address, on 127.0.0.1.
+// Every container has a health check and is ready only when it passes, a memory limit without
+// swap, a limit on processes, bounded logs, no capabilities, no privilege escalation, time for a
+// graceful stop, and labels with its owner. Only the requested ports are published, by default on
+// 127.0.0.1.
 package container
 
 import (
@@ -23,12 +22,12 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/naming"
 )
 
-// Args say what a container runs and what it may use. Plain values decide the
-// shape; inputs only flow through.
+// Args are a container's configuration. Plain values determine the resources; inputs only flow
+// through.
 type Args struct {
 	// Deployment is the prefix of the container's name.
 	Deployment string
-	// Component is the rest of its name and its alias on every network.
+	// Component is the rest of its name and its network alias.
 	Component string
 	// Image is an image ID or a reference with a digest.
 	Image pulumi.StringInput
@@ -38,27 +37,27 @@ type Args struct {
 	Env map[string]pulumi.StringInput
 	// Networks are the names of the networks to join.
 	Networks []pulumi.StringInput
-	// Address is a fixed one on the first network; the zero value takes any.
+	// Address is a fixed address on the first network; the zero value lets Docker choose.
 	Address netip.Addr
 	// Volumes maps a path in the container to the name of a volume.
 	Volumes map[string]pulumi.StringInput
-	// ReadOnly are those of these paths that the container cannot change.
+	// ReadOnly are those of these paths that are mounted read-only.
 	ReadOnly []string
-	// Publish are the ports that are reached from outside of the networks.
+	// Publish are the published ports.
 	Publish []Port
-	// MemoryMB is the memory limit in MiB. There is no swap beyond it.
+	// MemoryMB is the memory limit in MiB, without additional swap.
 	MemoryMB int
-	// Tmpfs are the paths that are writable and forgotten, with mount options.
+	// Tmpfs maps paths of temporary file systems to mount options.
 	Tmpfs map[string]string
 	// Restart is Docker's restart policy.
 	Restart string
-	// StartSeconds is how long the first healthy answer may take.
+	// StartSeconds is the time limit for the first successful health check.
 	StartSeconds int
-	// StopSeconds is how long the container may take to stop before it is killed.
+	// StopSeconds is the grace period before the container is killed.
 	StopSeconds int
 }
 
-// Name is the container's.
+// Name returns the container's name.
 func (a *Args) Name() string { return naming.Container(a.Deployment, a.Component) }
 
 // Validate reports every mistake in the arguments at once.
@@ -78,9 +77,9 @@ func (a *Args) Validate() error {
 	return m.Err()
 }
 
-// Port is a port of the host that leads to one of the container.
+// Port maps a port of the host to one of the container.
 type Port struct {
-	// Address is the host's own; the zero value is 127.0.0.1.
+	// Address is the host's address; the zero value is 127.0.0.1.
 	Address netip.Addr
 	// Host and Container are the two ports.
 	Host, Container int
@@ -89,23 +88,22 @@ type Port struct {
 // Label is a Docker label.
 type Label struct{ Key, Value string }
 
-// Labels say whose a container, network or volume is.
+// Labels returns the labels of a deployment's container, network or volume.
 func Labels(deployment, component string) []Label {
 	return []Label{{naming.Component, component}, {naming.Deployment, deployment}}
 }
 
-// loopback is the address of the host that no other machine reaches.
+// loopback is the host's address that is unreachable from other machines.
 var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
-// maxProcesses bounds the processes and threads of a container's user, far above
-// what a service needs. Docker's own limit of processes is out of the provider's
-// reach, so it is the kernel's for a user: two stacks on one host share it.
+// maxProcesses limits the processes and threads of a container's user, far above what a service
+// needs. The provider does not support Docker's own limit, so it is the kernel's limit per user:
+// two stacks on one host share it.
 const maxProcesses = 4096
 
-// New makes a container under parent and waits until it is healthy. The
-// container is stopped and made again when anything about it changes: Docker
-// applies hardly any change in place, and its provider would skip the rest in
-// silence.
+// New creates a container under parent and waits until it is healthy. Any change replaces the
+// container: Docker changes hardly anything in place, and its provider would silently skip the
+// rest.
 func New(ctx *pulumi.Context, name string, args *Args, parent pulumi.Resource, opts ...pulumi.ResourceOption) (*docker.Container, error) {
 	if err := args.Validate(); err != nil {
 		return nil, fmt.Errorf("container %q: %w", name, err)
@@ -115,8 +113,8 @@ func New(ctx *pulumi.Context, name string, args *Args, parent pulumi.Resource, o
 		return nil, err
 	}
 	opts = append(append(opts, hooks...),
-		pulumi.DeleteBeforeReplace(true), // name and ports can be had only once
-		// "#initerror": a container that never got healthy is made again, not waited for in vain.
+		pulumi.DeleteBeforeReplace(true), // name and ports must be free first
+		// "#initerror": recreate a container that never became healthy.
 		pulumi.ReplaceOnChanges([]string{"healthcheck", "tmpfs", "init", "#initerror"}),
 	)
 	made, err := docker.NewContainer(ctx, name, args.spec(), childopts.Options(parent, opts...)...)
@@ -126,8 +124,8 @@ func New(ctx *pulumi.Context, name string, args *Args, parent pulumi.Resource, o
 	return made, nil
 }
 
-// After makes a container wait for what its connections need. One to a service
-// that is not the stack's has nothing to wait for, and is nil.
+// After makes a container wait for its connections. An external service has nothing to wait for,
+// and is nil.
 func After(ready ...pulumi.Resource) pulumi.ResourceOption {
 	return pulumi.DependsOn(slices.DeleteFunc(ready, func(r pulumi.Resource) bool { return r == nil }))
 }
@@ -141,7 +139,7 @@ func (a *Args) spec() *docker.ContainerArgs {
 		Command:  pulumi.ToStringArray(a.Command),
 		Envs:     a.envs(),
 		Labels:   a.labels(),
-		Init:     pulumi.Bool(true), // reaps what health checks and workers leave behind
+		Init:     pulumi.Bool(true), // reaps orphaned processes of health checks and workers
 		Restart:  pulumi.String(a.Restart),
 
 		NetworksAdvanced: a.networks(),
@@ -155,10 +153,10 @@ func (a *Args) spec() *docker.ContainerArgs {
 		Healthcheck: &docker.ContainerHealthcheckArgs{
 			Tests:    pulumi.ToStringArray([]string{"CMD", "healthcheck"}),
 			Interval: pulumi.String("2s"),
-			Timeout:  pulumi.String("15s"), // images wait a while before they look again at what was healthy
+			Timeout:  pulumi.String("15s"), // images delay the next check after a successful one
 			Retries:  pulumi.Int(5),
-			// Within the start period a failed check counts for nothing; the first passed one ends it.
-			// The provider compares durations as texts, in the form that Go prints.
+			// A failed check within the start period does not count; the first successful one ends the
+			// period. The provider compares durations as text, in Go's format.
 			StartPeriod: pulumi.String(start.String()),
 		},
 
@@ -176,7 +174,7 @@ func (a *Args) spec() *docker.ContainerArgs {
 	}
 }
 
-// envs are the environment in a fixed order, so that two runs make one graph.
+// envs returns the environment in a fixed order, so that two runs create the same graph.
 func (a *Args) envs() pulumi.StringArray {
 	var envs pulumi.StringArray
 	for _, name := range slices.Sorted(maps.Keys(a.Env)) {
@@ -209,7 +207,7 @@ func (a *Args) networks() docker.ContainerNetworksAdvancedArray {
 
 func (a *Args) ports() docker.ContainerPortArray {
 	var ports docker.ContainerPortArray
-	// In the order in which Docker reports them, or a refresh shows a difference that is none.
+	// In Docker's order, or a refresh would show a spurious difference.
 	for _, port := range slices.SortedFunc(slices.Values(a.Publish), func(x, y Port) int { return x.Container - y.Container }) {
 		address := port.Address
 		if !address.IsValid() {
@@ -234,7 +232,7 @@ func (a *Args) mounts() docker.ContainerMountArray {
 	return mounts
 }
 
-// readOnly is nothing at all where a volume may be changed, as the provider writes it.
+// readOnly returns nil for a writable volume, as the provider does.
 func (a *Args) readOnly(target string) pulumi.BoolPtrInput {
 	if !slices.Contains(a.ReadOnly, target) {
 		return nil

@@ -42,7 +42,7 @@ func TestAllMistakesAreNamedAtOnce(t *testing.T) {
 	}
 }
 
-// The order of a map is another one at each run: it must not show in the graph.
+// The order of a map changes between runs: the graph must not.
 func TestOrderOfMapsNeverShows(t *testing.T) {
 	a := right()
 	a.Env = map[string]pulumi.StringInput{"C": pulumi.String("3"), "A": pulumi.String("1"), "B": pulumi.String("2")}

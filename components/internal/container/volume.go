@@ -11,24 +11,23 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/naming"
 )
 
-// VolumeArgs say whose a volume is and what it keeps.
+// VolumeArgs are a volume's owner and content.
 type VolumeArgs struct {
 	// Deployment is the prefix of the volume's name.
 	Deployment string
-	// Component is whose data it keeps.
+	// Component is the component that owns the data.
 	Component string
 	// Data is the rest of its name.
 	Data string
-	// Folder is one of the Docker host that the volume shows; empty for one of
-	// Docker's own. What is in it stays when the volume is removed.
+	// Folder is a folder of the Docker host to mount; empty for a volume that Docker manages. Its
+	// content stays when the volume is removed.
 	Folder string
-	// Protect refuses to delete it.
+	// Protect prevents its deletion.
 	Protect bool
 }
 
-// neverReplaced are the properties that would replace a volume, which deletes what is in it.
-// A volume that differs in them stays; a container mounts it only if it is the stack's, see
-// package hostvolume.
+// neverReplaced are the properties whose change would replace a volume and delete its data. Such
+// a volume stays; a container mounts it only if it belongs to the stack, see package hostvolume.
 func (a *VolumeArgs) neverReplaced() []string {
 	properties := []string{"name", "driver", "labels"}
 	if a.Folder == "" {
@@ -37,7 +36,7 @@ func (a *VolumeArgs) neverReplaced() []string {
 	return properties
 }
 
-// NewVolume makes a named volume for data that outlives its container.
+// NewVolume creates a named volume for data that outlives its container.
 func NewVolume(ctx *pulumi.Context, name string, args *VolumeArgs, parent pulumi.Resource) (hostvolume.Volume, error) {
 	labels := docker.VolumeLabelArray{}
 	for _, l := range Labels(args.Deployment, args.Component) {

@@ -85,20 +85,24 @@ class AccessAdmin:
         """Creates the access admin as an administrator, or restores its role."""
         from mlflow_oidc_auth.store import store
         from mlflow_oidc_auth.user import create_user
+
         try:
             from mlflow_oidc_auth.utils.service_accounts import apply_source
         except ModuleNotFoundError:
             installed = version("mlflow-oidc-auth")
             raise Refused(
-                f"mlflow-oidc-auth {installed} has no service accounts of an identity provider, want 11 or later: "
-                "leave serviceAccounts and access out of the stack file until MLflow is upgraded"
+                f"mlflow-oidc-auth {installed} has no service accounts of an identity provider, want 11 or later: leave serviceAccounts and access out of the stack file until MLflow is upgraded"
             ) from None
 
         for attempt in (1, 2):
             try:
                 create_user(
-                    username=self.name, display_name="steward of the stack", is_admin=True, is_service_account=True,
-                    written_by="manual", service_account_source=SOURCE,
+                    username=self.name,
+                    display_name="steward of the stack",
+                    is_admin=True,
+                    is_service_account=True,
+                    written_by="manual",
+                    service_account_source=SOURCE,
                 )
                 break
             except Exception:  # a concurrent run has created it
@@ -115,8 +119,12 @@ def account(client, name):
             bound = client.api("GET", f"/users/{quoted(name)}/identities")
             subjects = [one["subject"] for one in bound if one["provider_id"] == SOURCE]
             return {
-                "username": name, "admin": row["is_admin"], "active": row["active"], "service": row["is_service_account"],
-                "source": row["service_account_source"], "subject": subjects[0] if len(subjects) == 1 else "",
+                "username": name,
+                "admin": row["is_admin"],
+                "active": row["active"],
+                "service": row["is_service_account"],
+                "source": row["service_account_source"],
+                "subject": subjects[0] if len(subjects) == 1 else "",
                 "displayName": row["display_name"],
             }
     return None

@@ -23,8 +23,7 @@ def quoted(name):
 
 
 def count(client, kind):
-    """Counts the objects of a kind with MLflow's search, which returns everything to an administrator.
-    """
+    """Counts the objects of a kind with MLflow's search, which returns everything to an administrator."""
     path, field, wanted = SEARCHES[kind]
     found, token = 0, ""
     while True:
@@ -58,8 +57,12 @@ def everybody(client):
         name = row["username"]
         about = client.api("GET", f"/users/{quoted(name)}")
         person = {
-            "name": name, "admin": row["is_admin"], "active": row["active"], "service": row["is_service_account"],
-            "steward": name == client.name, "groups": sorted(g["group_name"] for g in about["groups"]),
+            "name": name,
+            "admin": row["is_admin"],
+            "active": row["active"],
+            "service": row["is_service_account"],
+            "steward": name == client.name,
+            "groups": sorted(g["group_name"] for g in about["groups"]),
         }
         people.append(person | grants(client, f"/permissions/users/{quoted(name)}", lambda one: one["kind"]))
     for name in client.api("GET", "/permissions/groups"):
@@ -68,8 +71,7 @@ def everybody(client):
 
 
 def grants(client, path, source):
-    """The rules of a user or group and the resulting permissions; source says where each permission comes from.
-    """
+    """The rules of a user or group and the resulting permissions; source says where each permission comes from."""
     rules, may = [], []
     for kind in PATTERNS:
         for one in client.api("GET", f"{path}/{PATTERNS[kind]}"):

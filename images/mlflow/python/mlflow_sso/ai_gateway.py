@@ -227,4 +227,3 @@ def _no_guardrails(store, endpoint_config, request):
     if store.list_endpoint_guardrail_configs(endpoint_config.endpoint_id):
         raise HTTPException(501, "This endpoint has guardrails. They run judges on the server, which is switched off.")
     return []
-

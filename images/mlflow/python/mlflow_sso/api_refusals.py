@@ -202,8 +202,7 @@ async def _send(send, start, body, scope):
 
 
 def explained(status, body, headers):
-    """A response with error_code and message; None if it has them already or uses another protocol.
-    """
+    """A response with error_code and message; None if it has them already or uses another protocol."""
     try:
         said = json.loads(body)
     except ValueError:

@@ -149,8 +149,7 @@ class _Answer:
         return self.next()
 
     def next(self):
-        """Returns the next part. The declared length or the end of the iterator marks the last one.
-        """
+        """Returns the next part. The declared length or the end of the iterator marks the last one."""
         part = next(self._parts, None)
         if self.head is None:
             raise RuntimeError("the application has made a body without a head")

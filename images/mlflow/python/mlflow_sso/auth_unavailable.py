@@ -61,8 +61,7 @@ class AuthUnavailableMiddleware(AuthMiddleware):
 
 
 def expect(module=auth_middleware, artifacts=experiment):
-    """Raises unless the plugin denies a request in the places, and with the messages, that this patch knows.
-    """
+    """Raises unless the plugin denies a request in the places, and with the messages, that this patch knows."""
     middleware = module.AuthMiddleware
     upstream_guard.needed("auth_unavailable", "503" in inspect.getsource(module), "the plugin's AuthMiddleware answers 503 itself")
     upstream_guard.takes(middleware._authenticate_user, "self", "request")

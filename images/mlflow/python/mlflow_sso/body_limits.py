@@ -37,9 +37,7 @@ LONG, AT_ONCE = MIB, 2
 
 _FILES = re.compile(r"/(?:ajax-)?api/2\.0/mlflow-artifacts/artifacts/.")
 _UPLOAD = re.compile(r"/(?:ajax-)?api/2\.0/mlflow/upload-artifact")
-_LARGE = re.compile(
-    r"/v1/traces|/(?:ajax-)?api/[23]\.0/mlflow/(?:runs/log-batch|runs/log-inputs|traces(?:/.*)?|datasets/[^/]+/records|logged-models(?:/.*)?)"
-)
+_LARGE = re.compile(r"/v1/traces|/(?:ajax-)?api/[23]\.0/mlflow/(?:runs/log-batch|runs/log-inputs|traces(?:/.*)?|datasets/[^/]+/records|logged-models(?:/.*)?)")
 # Matches a string, or an unterminated one to the end of the text: each byte is read once.
 _INSIDE = rb'[^"\\]*+(?:\\.[^"\\]*+)*+'
 _STRING = re.compile(rb'"' + _INSIDE + rb'"|(".*)', re.DOTALL)

@@ -36,9 +36,7 @@ def grant(minutes, person, reason):
     username = PREFIX + secrets.token_hex(5)
     with database() as connection:
         # Store the expiry first, so that a kill in between leaves no permanent account.
-        connection.execute(
-            "INSERT INTO mlflow_sso_break_glass (username, until, person, reason) VALUES (%s, %s, %s, %s)", (username, until, person, reason)
-        )
+        connection.execute("INSERT INTO mlflow_sso_break_glass (username, until, person, reason) VALUES (%s, %s, %s, %s)", (username, until, person, reason))
         # A service account of the plugin: it has no password, and its token is the only way to
         # log in.
         store.create_user(username=username, display_name=f"{person}: {reason}"[:255], is_admin=True, is_service_account=True, service_account_source="internal")

@@ -63,12 +63,9 @@ _denied = contextvars.ContextVar("denied", default=None)
 
 
 def page(status, title, facts=(), links=()):
-    """Renders a page. facts are pairs of heading and HTML, links are pairs of text and address.
-    """
+    """Renders a page. facts are pairs of heading and HTML, links are pairs of text and address."""
     rows = "".join(f"<dt>{html.escape(name)}</dt><dd>{value}</dd>" for name, value in facts)
-    buttons = "".join(
-        f'<a class="button{" first" if n == 0 else ""}" href="{html.escape(to, quote=True)}">{html.escape(text)}</a>' for n, (text, to) in enumerate(links)
-    )
+    buttons = "".join(f'<a class="button{" first" if n == 0 else ""}" href="{html.escape(to, quote=True)}">{html.escape(text)}</a>' for n, (text, to) in enumerate(links))
     return HTMLResponse(
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{html.escape(title)} - MLflow</title><style>{STYLE}</style></head>"
@@ -197,8 +194,7 @@ def _bare(message):
 
 
 def show_pages(application):
-    """Installs the pages before the plugin's own, and after the fast path, which serves most requests.
-    """
+    """Installs the pages before the plugin's own, and after the fast path, which serves most requests."""
     upstream_guard.uses(auth._process_oidc_callback_fastapi, "_provision_login")
     upstream_guard.takes(auth._provision_login, "provider", "username", "display_name", "userinfo", "user_groups", "access_token", "method")
     upstream_guard.count(auth, f'"{REFUSED}"', 1)

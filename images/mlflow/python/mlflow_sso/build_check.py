@@ -43,8 +43,7 @@ def patches():
 
 
 def check():
-    """Applies all patches; returns the number of expectations and of the modules that state them.
-    """
+    """Applies all patches; returns the number of expectations and of the modules that state them."""
     from mlflow_sso import disabled_features
 
     # Check optional features, too.

@@ -24,8 +24,7 @@ INVALID = "SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(%s) AND NOT ind
 
 
 def create(uri):
-    """Creates the missing indexes and returns their names. Recreates an index whose creation was interrupted.
-    """
+    """Creates the missing indexes and returns their names. Recreates an index whose creation was interrupted."""
     made = []
     with psycopg.connect(uri, autocommit=True, options=WITHOUT_LIMIT) as connection:
         if not connection.execute("SELECT pg_try_advisory_lock(%s)", (LOCK,)).fetchone()[0]:

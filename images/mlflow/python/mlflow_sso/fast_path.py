@@ -94,9 +94,7 @@ HANDED_ON = {auth_middleware: 2, proxy_headers_middleware: 2, workspace_middlewa
 
 def expect(application):
     """Raises unless the plugin's middleware calls the next application as this module does."""
-    upstream_guard.needed(
-        "fast_path", not upstream_guard.refers(BaseHTTPMiddleware.__call__, "create_task_group"), "BaseHTTPMiddleware hands on answers without a task of its own"
-    )
+    upstream_guard.needed("fast_path", not upstream_guard.refers(BaseHTTPMiddleware.__call__, "create_task_group"), "BaseHTTPMiddleware hands on answers without a task of its own")
     upstream_guard.takes(BaseHTTPMiddleware.__init__, "self", "app", "dispatch")
     upstream_guard.uses(BaseHTTPMiddleware.__init__, "dispatch_func")
     changed = [_direct(m).__name__ for m in application.user_middleware]

@@ -168,8 +168,7 @@ def _as_known(field, kinds):
 
 
 def _resolves(kind, field_name, field):
-    """Whether a field has a resolver of its own, and does not just read an attribute of its parent.
-    """
+    """Whether a field has a resolver of its own, and does not just read an attribute of its parent."""
     graphene = getattr(kind, "graphene_type", None)
     snake = "".join("_" + letter.lower() if letter.isupper() else letter for letter in field_name)
     return graphene is None or any(hasattr(graphene, f"resolve_{name}") for name in (snake, field_name))

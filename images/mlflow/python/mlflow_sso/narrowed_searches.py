@@ -164,8 +164,7 @@ def _by_kind(store, ctx, prompts, names):
 
 
 def _with_kinds(search):
-    """Loads the models of a page of prompt versions for the plugin's filter, which would load them one by one.
-    """
+    """Loads the models of a page of prompt versions for the plugin's filter, which would load them one by one."""
 
     @functools.wraps(search)
     def searched(self, *arguments, **options):

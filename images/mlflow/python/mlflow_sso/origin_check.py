@@ -22,8 +22,7 @@ LOGOUT = "/logout"
 
 
 class Origin:
-    """An ASGI application that accepts no commands from other origins, and lets them read nothing.
-    """
+    """An ASGI application that accepts no commands from other origins, and lets them read nothing."""
 
     def __init__(self, application, redirect_uri, cookie):
         """The login's redirect address contains the public origin."""

@@ -71,9 +71,7 @@ async def post(targets, url, *, headers, total, connect=CONNECT, read=READ, **co
     connector = aiohttp.TCPConnector(resolver=_Resolver(target), use_dns_cache=False, limit=1, force_close=True)
     timeout = aiohttp.ClientTimeout(total=total, connect=connect, sock_connect=connect, sock_read=read)
     async with (
-        aiohttp.ClientSession(
-            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), response_class=_Response, timeout=timeout, trust_env=False, read_bufsize=1 << 20
-        ) as session,
+        aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), response_class=_Response, timeout=timeout, trust_env=False, read_bufsize=1 << 20) as session,
         session.post(yarl.URL(str(url)), headers=headers, allow_redirects=False, **content) as response,
     ):
         yield response

@@ -16,8 +16,7 @@ POOLS = 3  # tracking, model registry, and the plugin
 
 
 def threads(workers):
-    """Threads for Flask. Each may hold a connection of each pool, and one more is for the rest of the process.
-    """
+    """Threads for Flask. Each may hold a connection of each pool, and one more is for the rest of the process."""
     return max(1, min(MOST_THREADS, CONNECTIONS // (POOLS * workers) - 1))
 
 

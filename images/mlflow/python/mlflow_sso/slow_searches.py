@@ -69,8 +69,7 @@ class Queue:
 def busy():
     """The response when the queue is full. MLflow's client retries by itself."""
     return MlflowException(
-        "The server is busy with other long searches. Try again in a minute, or narrow the search, for example to one experiment, "
-        "or sort by start time instead of a metric.",
+        "The server is busy with other long searches. Try again in a minute, or narrow the search, for example to one experiment, or sort by start time instead of a metric.",
         error_code=TEMPORARILY_UNAVAILABLE,
     )
 

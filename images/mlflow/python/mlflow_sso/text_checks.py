@@ -39,8 +39,7 @@ def look(sent):
 
 
 def _where(value, path="", key=None):
-    """The fields with such a character: their path, and the key of the entry that contains them.
-    """
+    """The fields with such a character: their path, and the key of the entry that contains them."""
     if isinstance(value, str):
         if "\0" in value:
             yield path, key
@@ -66,8 +65,7 @@ def _refused(name, key, problem):
 
 
 def show_no_sql():
-    """Reports database errors with the driver's message, and names the field if a text was too long.
-    """
+    """Reports database errors with the driver's message, and names the field if a text was too long."""
     upstream_guard.has(exc.StatementError, _ADDED)
     upstream_guard.takes(exc.StatementError._sql_message, "self")
     exc.StatementError._sql_message = exc.StatementError.__str__ = _said

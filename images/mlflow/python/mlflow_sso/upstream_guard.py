@@ -21,8 +21,7 @@ class Changed(RuntimeError):
 
     def __init__(self, what, got, want):
         super().__init__(
-            f"mlflow-sso: {what}: got {got}, want {want}. The patch was written for MLflow {MLFLOW} and mlflow-oidc-auth {PLUGIN}; "
-            "check it against the new version before you change the requirements"
+            f"mlflow-sso: {what}: got {got}, want {want}. The patch was written for MLflow {MLFLOW} and mlflow-oidc-auth {PLUGIN}; check it against the new version before you change the requirements"
         )
 
 
@@ -59,8 +58,7 @@ def has(owner, *names):
 
 
 def count(module, text, want):
-    """Raises unless a text occurs so many times in a module's source: a new place needs a review.
-    """
+    """Raises unless a text occurs so many times in a module's source: a new place needs a review."""
     if (got := inspect.getsource(module).count(text)) != want:
         raise Changed(f"uses of {text!r} in {module.__name__}", got, want)
     _count()

@@ -120,8 +120,7 @@ class Webhooks:
             return response.status, start[:SHOWN].decode(errors="replace")
 
     def test(self, webhook, event=None):
-        """Replaces mlflow.webhooks.delivery.test_webhook: a single attempt, whose response is shown.
-        """
+        """Replaces mlflow.webhooks.delivery.test_webhook: a single attempt, whose response is shown."""
         if not self._tests.acquire(blocking=False):
             return WebhookTestResult(success=False, error_message=f"{TESTS} tests of webhooks run in this process, which is the limit. Try again.")
         try:

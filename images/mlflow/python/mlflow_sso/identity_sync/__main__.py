@@ -1,5 +1,4 @@
-"""`python -m mlflow_sso.identity_sync` runs until it is stopped; with `status` it prints the result of each job.
-"""
+"""`python -m mlflow_sso.identity_sync` runs until it is stopped; with `status` it prints the result of each job."""
 
 import datetime
 import json

@@ -111,8 +111,7 @@ class Directory:
             first += PAGE
 
     def _ask(self, method, url, missing=..., **more):
-        """The response to one request; returns `missing` for a 404, where that is a valid result.
-        """
+        """The response to one request; returns `missing` for a 404, where that is a valid result."""
         try:
             answer = method(url, timeout=TIMEOUT, allow_redirects=False, **more)
             if answer.status_code == 404 and missing is not ...:

@@ -50,9 +50,7 @@ class Holder:
         now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
         with self._db.transaction():
             if sessions:
-                self._db.execute(
-                    "UPDATE auth_sessions SET revoked_at = %s WHERE id = ANY(%s) AND revoked_at IS NULL", (now, [s.identifier for s in sessions])
-                )
+                self._db.execute("UPDATE auth_sessions SET revoked_at = %s WHERE id = ANY(%s) AND revoked_at IS NULL", (now, [s.identifier for s in sessions]))
             if tokens:
                 self._db.execute("DELETE FROM user_tokens WHERE id = ANY(%s)", ([t.identifier for t in tokens],))
 

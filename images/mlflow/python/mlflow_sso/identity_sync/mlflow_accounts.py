@@ -42,9 +42,7 @@ class Account:
             self._db.execute("UPDATE users SET active = false WHERE id = %s", (self._id,))
             # The plugin stores UTC without a time zone.
             now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
-            sessions = self._db.execute(
-                "UPDATE auth_sessions SET revoked_at = %s WHERE user_id = %s AND revoked_at IS NULL AND expires_at > %s", (now, self._id, now)
-            ).rowcount
+            sessions = self._db.execute("UPDATE auth_sessions SET revoked_at = %s WHERE user_id = %s AND revoked_at IS NULL AND expires_at > %s", (now, self._id, now)).rowcount
             tokens = self._db.execute("DELETE FROM user_tokens WHERE user_id = %s", (self._id,)).rowcount
             self._db.execute(
                 "INSERT INTO mlflow_sso_departures (username, reason) VALUES (%s, %s) ON CONFLICT (username) DO UPDATE SET at = now(), reason = excluded.reason",
@@ -69,7 +67,6 @@ class Account:
                 (self._id, sorted(self.groups - groups)),
             )
             self._db.execute(
-                "INSERT INTO user_groups (user_id, group_id, managed_by) SELECT %s, id, 'oidc:default' FROM groups WHERE group_name = ANY(%s) "
-                "ON CONFLICT DO NOTHING",
+                "INSERT INTO user_groups (user_id, group_id, managed_by) SELECT %s, id, 'oidc:default' FROM groups WHERE group_name = ANY(%s) ON CONFLICT DO NOTHING",
                 (self._id, sorted(groups - self.groups)),
             )

@@ -9,10 +9,7 @@ import psycopg
 
 CONNECT = 10
 
-SESSIONS = (
-    "select count(*), count(*) filter (where s.ssl) from pg_stat_activity a join pg_stat_ssl s using (pid)"
-    " where a.usename = current_user and a.pid <> pg_backend_pid()"
-)
+SESSIONS = "select count(*), count(*) filter (where s.ssl) from pg_stat_activity a join pg_stat_ssl s using (pid) where a.usename = current_user and a.pid <> pg_backend_pid()"
 SUPERUSER = "select rolsuper from pg_roles where rolname = current_user"
 
 

@@ -1,5 +1,4 @@
-"""Prints the discovery document at an address, the only argument, as the container receives it.
-"""
+"""Prints the discovery document at an address, the only argument, as the container receives it."""
 
 import json
 import sys

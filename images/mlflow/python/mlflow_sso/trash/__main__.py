@@ -30,9 +30,7 @@ def remove(given, environment):
     database, destination = Database(environment["MLFLOW_BACKEND_STORE_URI"]), environment["MLFLOW_ARTIFACTS_DESTINATION"]
     with database.deleting() if given["delete"] else contextlib.nullcontext():
         references = References(database.owners(), destination)
-        return Removal(
-            database, store(destination, environment), destination, references, given["delete"], given["trashSeconds"], given["orphanSeconds"], given["foreign"]
-        ).run()
+        return Removal(database, store(destination, environment), destination, references, given["delete"], given["trashSeconds"], given["orphanSeconds"], given["foreign"]).run()
 
 
 def main(given, environment, output):

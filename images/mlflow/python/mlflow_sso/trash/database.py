@@ -62,8 +62,7 @@ class Database:
             return connection.execute(_statement(query, values), values).all()
 
     def _paged(self, table, condition, **values):
-        """ID, location and experiment of rows, in lists of BATCH. Rows may be deleted between two of them.
-        """
+        """ID, location and experiment of rows, in lists of BATCH. Rows may be deleted between two of them."""
         if table not in self._tables:
             return
         column, place, _ = TRASH[table]
@@ -85,8 +84,7 @@ class Database:
         return bool(self._all("SELECT 1 FROM experiments WHERE experiment_id = :id", id=identifier))
 
     def owners(self):
-        """Rows with a location of their own choice: pairs of a name to report and the location.
-        """
+        """Rows with a location of their own choice: pairs of a name to report and the location."""
         stored = "storage_location" if "storage_location" in self._columns["model_versions"] else "NULL"
         # A deleted version keeps its row.
         versions = f"SELECT name, version, source, {stored} FROM model_versions WHERE current_stage IS NULL OR current_stage <> 'Deleted_Internal'"
@@ -110,8 +108,7 @@ class Database:
         return made / 1000 if made else None, last
 
     def trash(self, table, before):
-        """What has been in the trash since before a time in milliseconds: lists of ID, location and experiment.
-        """
+        """What has been in the trash since before a time in milliseconds: lists of ID, location and experiment."""
         return self._paged(table, f"{_in_trash(table)} AND experiment_id <> {DEFAULT_EXPERIMENT}" if table == "experiments" else _in_trash(table), before=before)
 
     def of_experiment(self, table, experiment):
