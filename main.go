@@ -1,5 +1,5 @@
-// Command mlflow-sso as a Pulumi program: MLflow with single sign-on, and all it
-// needs, on one Docker host. `pulumi up` runs it.
+// Command mlflow-sso as a Pulumi program: MLflow with single sign-on, and everything it needs, on
+// one Docker host. `pulumi up` runs it.
 package main
 
 import (

@@ -30,7 +30,7 @@ type Access struct {
 	Future bool `json:"future"`
 }
 
-// subject is whom it is for; the name is MLflow's.
+// subject returns the subject of the rule; the name is MLflow's.
 func (a Access) subject() (who accessrule.Subject, name string, err error) {
 	named := 0
 	for w, n := range map[accessrule.Subject]string{accessrule.Group: a.Group, accessrule.User: a.User, accessrule.ServiceAccount: a.ServiceAccount} {
@@ -48,8 +48,8 @@ func (a Access) subject() (who accessrule.Subject, name string, err error) {
 	return who, name, nil
 }
 
-// Rules are the access rules, each by itself, in a fixed order. Those that Validate
-// refuses are left out.
+// Rules returns the access rules one by one, in a fixed order, without those that Validate
+// refuses.
 func (c *Config) Rules() []accessrule.Rule {
 	var all []accessrule.Rule
 	for _, a := range c.Access {

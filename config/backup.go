@@ -46,14 +46,14 @@ func (b *Backup) setDefaults() {
 	b.Keep = Keep{Last: 3, Daily: 7, Weekly: 5, Monthly: 12}
 }
 
-// unset says whether nothing was set: Pulumi knows no object that may be left out.
+// unset reports whether nothing was set: Pulumi has no optional objects.
 func (b *Backup) unset() bool {
 	var untouched Backup
 	untouched.setDefaults()
 	return b != nil && reflect.DeepEqual(*b, untouched)
 }
 
-// Place is where snapshots go, to be shown to a person.
+// Place returns where snapshots are stored, for messages.
 func (b *Backup) Place() string {
 	if b.S3 != nil {
 		return "bucket " + b.S3.Bucket
@@ -61,8 +61,8 @@ func (b *Backup) Place() string {
 	return b.Directory
 }
 
-// Repository is where snapshots go, as restic names it in a container that has the
-// folder, if it is one, at mount.
+// Repository returns the repository in restic's notation, for a container that mounts a folder at
+// mount.
 func (b *Backup) Repository(mount string) string {
 	if b.S3 == nil {
 		return mount
@@ -74,7 +74,7 @@ func (b *Backup) Repository(mount string) string {
 	return "s3:" + endpoint + "/" + path.Join(b.S3.Bucket, b.S3.Prefix)
 }
 
-// folderPattern keeps out what Docker would read as more than a path.
+// folderPattern excludes characters that Docker would interpret.
 var folderPattern = regexp.MustCompile(`^/[A-Za-z0-9._/-]+$`)
 
 func (v *validation) backup(b *Backup) {

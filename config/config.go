@@ -1,11 +1,10 @@
 // Package config holds every setting of a stack, typed and checked.
 //
-// [Load] loads the settings once and reports all mistakes together, each with its full
-// key, the value got and the value wanted. No other package of the program reads Pulumi's
-// configuration, and none reads the stack's name: two stacks differ in their settings
-// only.
+// [Load] loads the settings once and reports all mistakes together, each with its full key, the
+// value got and the value wanted. No other package of the program reads Pulumi's configuration,
+// and none reads the stack's name: two stacks differ in their settings only.
 //
-// Defaults are those of a cheap stack for development on one machine.
+// The defaults are those of a small development stack on one machine.
 package config
 
 import (
@@ -56,7 +55,7 @@ type Config struct {
 	// Backup takes snapshots of all that a stack keeps; nil takes none.
 	Backup *Backup `json:"backup"`
 
-	// Warnings are about settings that were given under an old name.
+	// Warnings report settings under old names.
 	Warnings []string `json:"-"`
 }
 
@@ -137,10 +136,10 @@ type Edge struct {
 	MemoryMB int `json:"memoryMB"`
 }
 
-// NoEdge is where the services are published themselves, on localhost.
+// NoEdge publishes the services directly, on localhost.
 const NoEdge = "none"
 
-// Enabled says whether there is an edge.
+// Enabled reports whether there is an edge.
 func (e Edge) Enabled() bool { return e.Certificates != NoEdge }
 
 // Postgres configures the database server.
@@ -234,16 +233,16 @@ type Credentials struct {
 	Generations map[credentials.Label]int `json:"generations"`
 }
 
-// Published is a port of the Docker host that a stack listens on.
+// Published is a port of the Docker host on which a stack listens.
 type Published struct {
 	// Key is the setting.
 	Key string
-	// Address is the host's own.
+	// Address is the host's address.
 	Address netip.Addr
 	Port    int
 }
 
-// Published are all ports that the stack listens on.
+// Published returns all ports on which the stack listens.
 func (c *Config) Published() []Published {
 	loopback := netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	keycloak := Published{"keycloak.port", loopback, c.Keycloak.Port}
@@ -267,7 +266,7 @@ func defaults() *Config {
 			ACMEDirectory: "https://acme-v02.api.letsencrypt.org/directory",
 			Subnet:        netip.MustParsePrefix("10.213.71.0/24"),
 			MaxRequestMB:  6 << 10,
-			// Teams share an address, and a hyper-parameter search has many clients.
+			// Teams share an address, and a hyperparameter search runs many clients.
 			LoginsPerMinute:   60,
 			RequestsPerSecond: 300,
 			MemoryMB:          256,

@@ -11,7 +11,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
 )
 
-// localhost and public are the least settings of two stacks that are right.
+// localhost and public are the minimal valid settings of two stacks.
 func localhost() map[string]string {
 	return map[string]string{
 		"mlflow-sso:name":     "some-stack",
@@ -78,7 +78,7 @@ func TestSettingsAreReadAsTheyAreWritten(t *testing.T) {
 
 const digest = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
-// Each mistake is named by its full key, what was got, and what is wanted.
+// Each mistake names its full key, what was got and what is wanted.
 func TestEveryMistakeNamesItsKeyWhatWasGotAndWhatIsWanted(t *testing.T) {
 	for name, test := range map[string]struct {
 		start func() map[string]string

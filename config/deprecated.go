@@ -25,8 +25,8 @@ func RenamedSettings() []Renamed {
 	}
 }
 
-// renamed returns the rows whose new name is a direct member of the object at path.
-// Path is a full key such as "mlflow-sso:backup"; the top level is "mlflow-sso".
+// renamed returns the rows whose new name is a direct member of the object at path, a full key
+// such as "mlflow-sso:backup"; the top level is "mlflow-sso".
 func renamed(path string) (rows []Renamed) {
 	parent := strings.TrimPrefix(strings.TrimPrefix(path, Namespace), ":")
 	for _, row := range RenamedSettings() {
@@ -38,7 +38,7 @@ func renamed(path string) (rows []Renamed) {
 	return rows
 }
 
-// split parts a path into the object and the member's own name.
+// split splits a path into the object and the member's own name.
 func split(path string) (parent, name string) {
 	if dot := strings.LastIndex(path, "."); dot >= 0 {
 		return path[:dot], path[dot+1:]
@@ -46,8 +46,8 @@ func split(path string) (parent, name string) {
 	return "", path
 }
 
-// rename moves members from their old names to the new ones, with one warning each.
-// A member under both names is a mistake: nobody can tell which one is meant.
+// rename moves members from their old names to the new ones, with one warning each. A member
+// under both names is an error: it is unclear which value applies.
 func (d *decoder) rename(path string, members map[string]json.RawMessage) {
 	for _, row := range renamed(path) {
 		_, was := split(row.Old)

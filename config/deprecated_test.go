@@ -22,7 +22,7 @@ var renamedValues = map[string]string{
 	"realm.exclusive":        `["mlflow-users"]`,
 }
 
-// settingsWith returns the least settings of a stack with a backup, and one value at a path.
+// settingsWith returns the minimal settings of a stack with a backup, and one value at a path.
 func settingsWith(t *testing.T, values map[string]string) map[string]string {
 	t.Helper()
 	passphrase := filepath.Join(t.TempDir(), "passphrase")
@@ -70,7 +70,7 @@ func TestEveryOldSettingWorksWarnsOnceAndEqualsTheNewOne(t *testing.T) {
 			same(t, current, old)
 			require.NotEqual(t, without(plain), without(old), "the value has to differ from the default")
 
-			// Both names in one object: that of the old name.
+			// Both names in one object: the old name is an error.
 			parent, _ := split(row.Old)
 			_, member := split(row.New)
 			if parent != "" {
@@ -105,7 +105,7 @@ func TestAMistakeUnderAnOldNameIsReported(t *testing.T) {
 	require.ErrorContains(t, err, "mlflow-sso:people: is encrypted")
 }
 
-// same compares two configurations but for their warnings and their own passphrase files.
+// same compares two configurations except for their warnings and passphrase files.
 func same(t *testing.T, want, got *Config) {
 	t.Helper()
 	require.Equal(t, without(want), without(got))

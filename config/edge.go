@@ -11,16 +11,14 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/address"
 )
 
-// The edge remembers when each of so many requests came, 24 bytes for one, for every
-// address that has asked: with 1000 times as many it spent its whole memory on the
-// first address, and stood still for two minutes.
+// The edge stores the time of that many requests, 24 bytes each, for every client address: with
+// 1000 times as many it used up its memory on the first address, and hung for two minutes.
 const (
 	mostLoginsPerMinute   = 2000
 	mostRequestsPerSecond = 2000
 )
 
-// edge checks the reverse proxy's settings. Without an edge they are not used, so none
-// of them is a mistake.
+// edge validates the reverse proxy's settings. They are ignored without an edge.
 func (v *validation) edge(c *Config) {
 	e := c.Edge
 	v.oneOf("edge.certificates", e.Certificates, append([]string{NoEdge}, edge.Sources()...))
@@ -70,7 +68,7 @@ func (v *validation) edgeNames(c *Config) {
 	}{{"mlflow.publicURL", application}, {"keycloak.publicURL", keycloak}} {
 		_, ipErr := netip.ParseAddr(s.public.Name())
 		switch {
-		case s.public.IsZero(): // said already
+		case s.public.IsZero(): // already reported
 		case !s.public.TLS():
 			v.fail(s.key, "got %q while edge.certificates is %s, want https", s.public, c.Edge.Certificates)
 		case s.public.Port() != c.Edge.HTTPSPort:

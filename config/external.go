@@ -13,13 +13,13 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/address"
 )
 
-// SecretFile is the absolute path of a file on this machine with the secret of an
-// external service, which its owner alone can read. What was typed here by
-// mistake may be the secret itself, so it is never repeated.
+// SecretFile is the absolute path of a file on this machine with the secret of an external
+// service, which only its owner can read. A mistaken value may be the secret itself, so errors
+// never repeat it.
 type SecretFile string
 
-// Read is what is in the file. It is kept nowhere: a caller makes a secret of it
-// at once.
+// Read returns the file's content. It is not stored: a caller turns it into a secret output at
+// once.
 func (f SecretFile) Read() (string, error) { return credentials.FromFile(string(f)) }
 
 func readSecretFile(raw json.RawMessage, into reflect.Value) error {
@@ -59,7 +59,7 @@ type PasswordFiles struct {
 
 func (e *ExternalPostgres) setDefaults() { e.Port, e.TLS = 5432, true }
 
-// Server is where containers reach it.
+// Server returns the address for containers.
 func (e *ExternalPostgres) Server() address.Server {
 	return address.Server{Host: e.Host, Port: e.Port, TLS: e.TLS}
 }
@@ -79,7 +79,7 @@ type ExternalRedis struct {
 
 func (e *ExternalRedis) setDefaults() { e.Port, e.TLS = 6379, true }
 
-// Server is where containers reach it.
+// Server returns the address for containers.
 func (e *ExternalRedis) Server() address.Server {
 	return address.Server{Host: e.Host, Port: e.Port, TLS: e.TLS}
 }
@@ -102,7 +102,7 @@ type S3 struct {
 
 func (s *S3) setDefaults() { s.Region = "us-east-1" }
 
-// UsesExternalServices are the places of this stack's data that are not the stack's.
+// UsesExternalServices names the external services that store this stack's data.
 func (c *Config) UsesExternalServices() []string {
 	var places []string
 	if e := c.Postgres.External; e != nil {
@@ -117,13 +117,12 @@ func (c *Config) UsesExternalServices() []string {
 	return places
 }
 
-// NeedsDataNetwork says whether a database or a cache is the stack's.
+// NeedsDataNetwork reports whether the database or the cache is the stack's.
 func (c *Config) NeedsDataNetwork() bool {
 	return c.Postgres.External == nil || c.Redis.External == nil
 }
 
-// replaced are the credentials that nothing derives, and the settings because of
-// which nothing does.
+// replaced maps credentials that are not derived to the settings that replace them.
 func (c *Config) replaced() map[credentials.Label]string {
 	by := map[credentials.Label]string{}
 	if c.Postgres.External != nil {
@@ -142,8 +141,8 @@ func (c *Config) replaced() map[credentials.Label]string {
 
 var databasePrefix = regexp.MustCompile(`^([a-z][a-z0-9_]{0,30})?$`)
 
-// external checks what is in place of containers and volumes, the files with
-// secrets included: they have to be right before anything is made.
+// external validates the external services, including the files with secrets: they must be valid
+// before anything is created.
 func (v *validation) external(c *Config) {
 	if e := c.Postgres.External; e != nil {
 		v.server("postgres.external", e.Server())
@@ -167,8 +166,8 @@ func (v *validation) server(key string, at address.Server) {
 	}
 }
 
-// passwords demands a password of its own for each role: a service that was
-// broken into opens its own database alone.
+// passwords requires a separate password for each role, so that a compromised service opens only
+// its own database.
 func (v *validation) passwords(files PasswordFiles) {
 	owner := map[string]string{}
 	for _, role := range []struct {
@@ -184,7 +183,7 @@ func (v *validation) passwords(files PasswordFiles) {
 	}
 }
 
-// secret is what is in a file; empty where that is a mistake.
+// secret returns the content of a file; empty if that is an error.
 func (v *validation) secret(key string, file SecretFile) string {
 	secret, err := file.Read()
 	if err != nil {

@@ -10,8 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// externalServices returns settings in which everything that can be external is, and their
-// secrets.
+// externalServices returns settings with everything external that can be, and their secrets.
 func externalServices(t *testing.T) (values map[string]string, secrets []string) {
 	t.Helper()
 	folder := t.TempDir()
@@ -120,7 +119,7 @@ func TestEveryMistakeAboutAnExternalServiceNamesItsKeyWhatWasGotAndWhatIsWanted(
 	}
 }
 
-// The secrets are read before anything is made, and never shown.
+// The secrets are read before anything is created, and never shown.
 func TestAFileWithASecretIsRefusedByItsKey(t *testing.T) {
 	keys := map[string]string{
 		"a": "postgres.external.passwordFiles.mlflow", "b": "postgres.external.passwordFiles.mlflow_auth",

@@ -8,9 +8,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 )
 
-// LoadFile reads and checks the settings of a stack file, "Pulumi.<stack>.yaml",
-// with the project file's defaults, as a tool needs them that runs outside of
-// Pulumi.
+// LoadFile reads and validates the settings of a stack file, "Pulumi.<stack>.yaml", with the
+// project file's defaults, for tools that run outside of Pulumi.
 func LoadFile(projectFile, stackFile string) (*Config, error) {
 	project, err := workspace.LoadProject(projectFile)
 	if err != nil {

@@ -48,7 +48,7 @@ type OIDC struct {
 
 func (o *OIDC) setDefaults() { o.GroupsClaim, o.Scopes = "groups", "openid profile email" }
 
-// DisplayTitle is what the button in the login form says.
+// DisplayTitle returns the label of the button in the login form.
 func (p IdentityProvider) DisplayTitle() string {
 	if p.DisplayName == "" {
 		return p.Alias
@@ -63,7 +63,7 @@ const (
 	KindLDAP = "ldap"
 )
 
-// Kind is how it is asked.
+// Kind returns the kind of the provider.
 func (p IdentityProvider) Kind() string {
 	switch {
 	case p.LDAP != nil:
@@ -122,7 +122,8 @@ func (v *validation) providers(c *Config) {
 	}
 }
 
-// mapping requires that a user can get in, and that no user is added and removed in turn.
+// mapping requires that a user can log in, and that a login and an update do not undo each
+// other's changes.
 func (v *validation) mapping(key string, p IdentityProvider, c *Config) {
 	entrance := false
 	for _, theirs := range slices.Sorted(maps.Keys(p.Groups)) {

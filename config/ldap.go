@@ -41,10 +41,10 @@ func (l *LDAP) setDefaults() {
 	l.Port, l.UsernameAttribute, l.UUIDAttribute, l.UserClass, l.GroupClass = 636, "uid", "entryUUID", "inetOrgPerson", "groupOfNames"
 }
 
-// Server is where Keycloak's container reaches it.
+// Server returns the address for Keycloak's container.
 func (l *LDAP) Server() address.Server { return address.Server{Host: l.Host, Port: l.Port, TLS: true} }
 
-// URL is the same, as a directory's clients write it.
+// URL returns the same as an LDAP URL.
 func (l *LDAP) URL() string { return "ldaps://" + net.JoinHostPort(l.Host, strconv.Itoa(l.Port)) }
 
 var (
@@ -71,7 +71,7 @@ func (v *validation) ldap(key string, groups map[string]string, l *LDAP) {
 			v.fail(key+"."+name.key, "got %q, want a name of the directory's schema", name.got)
 		}
 	}
-	// Keycloak's mapper of a directory's groups takes them by their names.
+	// Keycloak's mapper for a directory's groups matches them by name.
 	for _, theirs := range slices.Sorted(maps.Keys(groups)) {
 		if theirs != groups[theirs] {
 			v.fail(strings.TrimSuffix(key, ".ldap")+".groups", "got %q for %q, want the same name on both sides: Keycloak takes a directory's groups by their names; "+

@@ -29,19 +29,19 @@ func Load(ctx *pulumi.Context) (*Config, error) {
 	return c, nil
 }
 
-// Source is where settings come from. Keys are full, "mlflow-sso:name".
+// Source is a source of settings. Keys are full, "mlflow-sso:name".
 type Source struct {
-	// Keys are the keys that are set, this project's and others'.
+	// Keys returns the keys that are set, of this project and others.
 	Keys []string
-	// Get is the value of a key and whether it is set: a text as it is,
-	// everything else as JSON.
+	// Get returns the value of a key and whether it is set: a text as it is, everything else as
+	// JSON.
 	Get func(key string) (string, bool)
-	// IsSecret says whether the value is kept encrypted.
+	// IsSecret reports whether the value is encrypted.
 	IsSecret func(key string) bool
 }
 
-// Parse reads and checks settings. The error joins every mistake there is; with
-// an error there is no configuration.
+// Parse reads and validates settings. The error joins all mistakes; with an error there is no
+// configuration.
 func Parse(source Source) (*Config, error) {
 	c := defaults()
 	d := &decoder{}
@@ -62,7 +62,7 @@ func Parse(source Source) (*Config, error) {
 	}
 	d.unknown(Namespace+":", slices.DeleteFunc(ours, oldName), known)
 
-	// Rules between settings only make sense of settings that could be read.
+	// Rules between settings only apply to settings that could be read.
 	if err := errors.Join(d.errs...); err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
@@ -76,7 +76,7 @@ func Parse(source Source) (*Config, error) {
 	return c, nil
 }
 
-// topLevelFields are the fields of a configuration by their keys.
+// topLevelFields returns the fields of a configuration by their keys.
 func topLevelFields(config reflect.Value) map[string]reflect.Value {
 	fields := map[string]reflect.Value{}
 	for i := range config.NumField() {
@@ -87,8 +87,8 @@ func topLevelFields(config reflect.Value) map[string]reflect.Value {
 	return fields
 }
 
-// topLevel returns the top-level settings as JSON, under their current names. Pulumi
-// keeps a text without its quotes and everything else as JSON.
+// topLevel returns the top-level settings as JSON, under their current names. Pulumi stores a
+// text without its quotes and everything else as JSON.
 func (d *decoder) topLevel(source Source, known, given []string) map[string]json.RawMessage {
 	members := map[string]json.RawMessage{}
 	for _, name := range append(slices.Clone(known), slices.DeleteFunc(slices.Clone(given), func(name string) bool { return !oldName(name) })...) {
@@ -108,7 +108,7 @@ func (d *decoder) topLevel(source Source, known, given []string) map[string]json
 	return members
 }
 
-// isText says whether a top-level setting is a text.
+// isText reports whether a top-level setting is a text.
 func isText(name string) bool {
 	for field := range reflect.TypeFor[Config]().Fields() {
 		if key(field) == name {
@@ -118,14 +118,13 @@ func isText(name string) bool {
 	return false
 }
 
-// oldName says whether a top-level key is the old name of a setting.
+// oldName reports whether a top-level key is the old name of a setting.
 func oldName(name string) bool {
 	return slices.ContainsFunc(RenamedSettings(), func(r Renamed) bool { return r.Old == name })
 }
 
-// setKeys are the keys that the stack sets. Pulumi's context can only be asked
-// for a key whose name is known, so they are read where the context itself gets
-// them from.
+// setKeys returns the keys that the stack sets. Pulumi's context only returns the value of a
+// known key, so this reads them from the context's own source.
 func setKeys() []string {
 	var all map[string]string
 	if json.Unmarshal([]byte(os.Getenv(pulumi.EnvConfig)), &all) != nil {
@@ -134,11 +133,11 @@ func setKeys() []string {
 	return slices.Collect(maps.Keys(all))
 }
 
-// key is a field's name in the stack file.
+// key returns a field's name in the stack file.
 func key(field reflect.StructField) string { return field.Tag.Get("json") }
 
-// decoder reads JSON into a struct and keeps every mistake, where
-// encoding/json stops at the first and names neither key nor value.
+// decoder reads JSON into a struct and collects every mistake; encoding/json stops at the first
+// and names neither key nor value.
 type decoder struct {
 	errs     []error
 	warnings []string
@@ -157,7 +156,7 @@ func (d *decoder) decode(path string, raw json.RawMessage, into reflect.Value) {
 	}
 	switch into.Kind() {
 	case reflect.Pointer:
-		// What may be absent as a whole, with defaults of its own where it is not.
+		// An optional object, with defaults of its own if it is present.
 		fresh := reflect.New(into.Type().Elem())
 		if withDefaults, has := fresh.Interface().(interface{ setDefaults() }); has {
 			withDefaults.setDefaults()
@@ -194,14 +193,14 @@ func (d *decoder) decode(path string, raw json.RawMessage, into reflect.Value) {
 	}
 }
 
-// plain reads what has no members of its own names.
+// plain reads a value without named members.
 func (d *decoder) plain(path string, raw json.RawMessage, into reflect.Value) {
 	if err := json.Unmarshal(raw, into.Addr().Interface()); err != nil || string(raw) == "null" {
 		d.fail(path, "got %s, want %s", shown(path, raw), wanted(into.Type()))
 	}
 }
 
-// list reads one member after the other, each with its defaults and by its place.
+// list reads the members in order, each with its defaults and its index.
 func (d *decoder) list(path string, raw json.RawMessage, into reflect.Value) {
 	var members []json.RawMessage
 	if err := json.Unmarshal(raw, &members); err != nil || string(raw) == "null" {
@@ -209,7 +208,7 @@ func (d *decoder) list(path string, raw json.RawMessage, into reflect.Value) {
 		return
 	}
 	if len(members) == 0 {
-		return // as if it was left out
+		return // as if it were absent
 	}
 	all := reflect.MakeSlice(into.Type(), len(members), len(members))
 	for i, member := range members {
@@ -222,14 +221,14 @@ func (d *decoder) list(path string, raw json.RawMessage, into reflect.Value) {
 	into.Set(all)
 }
 
-// howSecrets is how a stack comes to a secret.
+// howSecrets explains how to configure a secret.
 const howSecrets = "The credentials of a stack are derived; those of an external service are read from files, " +
 	"which passwordFile, passwordFiles or secretKeyFile name"
 
-// secretName is the name of what may hold a secret, by mistake or by its nature.
+// secretName matches names of settings that may contain a secret, by mistake or by design.
 var secretName = regexp.MustCompile(`(?i)password|passwd|secret|token|credential|api_?key`)
 
-// shown is a value that was got, unless it may be a secret that was typed by mistake.
+// shown returns a value for a message, unless it may be a secret.
 func shown(path string, raw json.RawMessage) string {
 	if secretName.MatchString(path[strings.LastIndex(path, ".")+1:]) {
 		return "a value that is not repeated here"
@@ -237,7 +236,7 @@ func shown(path string, raw json.RawMessage) string {
 	return string(raw)
 }
 
-// unknown reports the names that no field has.
+// unknown reports names that no field has.
 func (d *decoder) unknown(prefix string, got, known []string) {
 	slices.Sort(got)
 	for _, name := range got {

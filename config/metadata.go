@@ -10,10 +10,10 @@ import (
 	"path/filepath"
 )
 
-// mostMetadata bounds what is read: a file of another kind was named by mistake.
+// mostMetadata limits what is read: a larger file is probably the wrong one.
 const mostMetadata = 1 << 20
 
-// Discovery is what an OpenID Connect provider publishes about itself, under
+// Discovery is the discovery document of an OpenID Connect provider,
 // /.well-known/openid-configuration.
 type Discovery struct {
 	Issuer        string `json:"issuer"`
@@ -23,8 +23,8 @@ type Discovery struct {
 	UserInfo      string `json:"userinfo_endpoint"`
 }
 
-// ReadDiscovery reads the document from a file. Every URL in it must be https:
-// otherwise a man in the middle decides who logs in.
+// ReadDiscovery reads the document from a file. Every URL in it must be https: otherwise a man in
+// the middle could log in as any user.
 func ReadDiscovery(path string) (Discovery, error) {
 	var d Discovery
 	content, err := readMetadata(path)
@@ -55,8 +55,8 @@ func ReadDiscovery(path string) (Discovery, error) {
 	return d, errors.Join(errs...)
 }
 
-// readMetadata reads a file that the operator has fetched from a provider, so that
-// neither a preview nor an update depends on it.
+// readMetadata reads a file that the operator has fetched from a provider, so that neither
+// previews nor updates depend on the provider.
 func readMetadata(path string) ([]byte, error) {
 	if !filepath.IsAbs(path) {
 		return nil, fmt.Errorf("got %q, want the absolute path of a file with what the provider publishes about itself", path)

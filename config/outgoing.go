@@ -31,11 +31,11 @@ type Webhooks struct {
 	OwnServers []string `json:"ownServers"`
 }
 
-// noJobs is why mlflow.jobs is refused.
+// noJobs is the reason why mlflow.jobs is refused.
 const noJobs = "jobs cannot be enabled: MLflow 3.17.2's job runner calls the server back without credentials, so that nothing it starts " +
 	"works behind a login, and takes 1.4 GiB; run judges and evaluations in a client (docs/how-to/ai-gateway-and-webhooks.md)"
 
-// outgoing checks what makes the server call other hosts.
+// outgoing validates the settings that make the server call other hosts.
 func (v *validation) outgoing(c *Config) {
 	if g := c.MLflow.Gateway; g != nil {
 		if len(g.Providers) == 0 {
@@ -57,7 +57,7 @@ func (v *validation) targets(key string, hosts, ownServers []string) {
 	v.each(key+".ownServers", ownServers, mlflow.CheckOwnServer)
 }
 
-// each checks the members of a list, and that none is there twice.
+// each validates the members of a list, and that they are unique.
 func (v *validation) each(key string, list []string, check func(string) error) {
 	for i, one := range list {
 		if err := check(one); err != nil {

@@ -22,11 +22,11 @@ type SAML struct {
 
 func (s *SAML) setDefaults() { s.GroupsAttribute, s.EmailAttribute = "groups", "email" }
 
-// Descriptor is what a SAML provider publishes about itself.
+// Descriptor is the metadata of a SAML provider.
 type Descriptor struct {
-	// Entity is its name, SignOn where a browser is sent by a form.
+	// Entity is its entity ID, SignOn the URL to which a browser posts a form.
 	Entity, SignOn string
-	// Certificates are those of its signatures, in base64 without line breaks.
+	// Certificates verify its signatures; in base64 without line breaks.
 	Certificates []string
 }
 
@@ -35,8 +35,8 @@ const (
 	postBinding  = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
 )
 
-// ReadDescriptor reads the document from a file. Where a browser is sent has to be
-// https, and there has to be a certificate: answers without a proper signature are refused.
+// ReadDescriptor reads the document from a file. The login URL must be https, and there must be a
+// certificate: responses without a valid signature are refused.
 func ReadDescriptor(path string) (Descriptor, error) {
 	content, err := readMetadata(path)
 	if err != nil {

@@ -12,10 +12,10 @@ import (
 
 // Setting describes one setting for the reference page.
 type Setting struct {
-	// Path is the key from the stack file's top level, such as "realm.mail.host". Members
-	// of a list's objects follow "[]".
+	// Path is the key from the stack file's top level, such as "realm.mail.host". "[]" precedes
+	// members of a list's objects.
 	Path string
-	// Type is what the stack file has there.
+	// Type is the type of the value in the stack file.
 	Type string
 	// Default is empty if there is none.
 	Default string

@@ -24,17 +24,17 @@ type ServiceAccount struct {
 
 func (s *ServiceAccount) setDefaults() { s.TokenMinutes = 10 }
 
-// Label is the one of its secret.
+// Label returns the label of its secret.
 func (s *ServiceAccount) Label() credentials.Label { return credentials.ServiceAccount(s.Name) }
 
 const (
 	maxServiceAccounts = 200
-	// maxTokenMinutes is a day: a token cannot be taken back before it ends.
+	// maxTokenMinutes is a day: a token cannot be revoked before it expires.
 	maxTokenMinutes = 24 * 60
 )
 
-// serviceAccounts checks each account by its name, since that is what a person
-// looks for in a stack file.
+// serviceAccounts validates each account by its name, which is what an operator looks for in a
+// stack file.
 func (v *validation) serviceAccounts(c *Config) {
 	if n := len(c.ServiceAccounts); n > maxServiceAccounts {
 		v.fail("serviceAccounts", "got %d accounts, want at most %d", n, maxServiceAccounts)
@@ -74,7 +74,7 @@ func (v *validation) serviceAccounts(c *Config) {
 	}
 }
 
-// accountLabels are the labels of the accounts' secrets.
+// accountLabels returns the labels of the accounts' secrets.
 func (c *Config) accountLabels() []credentials.Label {
 	labels := make([]credentials.Label, 0, len(c.ServiceAccounts))
 	for _, a := range c.ServiceAccounts {

@@ -49,7 +49,7 @@ type Mail struct {
 
 func (m *Mail) setDefaults() { m.Port, m.TLS = 587, true }
 
-// Server is where Keycloak's container reaches it.
+// Server returns the address for Keycloak's container.
 func (m *Mail) Server() address.Server {
 	return address.Server{Host: m.Host, Port: m.Port, TLS: m.TLS}
 }
@@ -65,8 +65,8 @@ func (c *Config) UsersInGroup(group string) []string {
 	return names
 }
 
-// ManagedGroups are the users who may be in each managed group, apart from demo users and service
-// accounts.
+// ManagedGroups returns the permitted members of each managed group, apart from demo users and
+// service accounts.
 func (c *Config) ManagedGroups() map[string][]string {
 	groups := map[string][]string{}
 	for _, group := range c.Realm.ManagedGroups {
@@ -78,20 +78,20 @@ func (c *Config) ManagedGroups() map[string][]string {
 	return groups
 }
 
-// groups are all groups of the realm that the program makes.
+// groups returns all groups of the realm that the program creates.
 func (c *Config) groups() []string {
 	return append([]string{realm.AdminGroup, realm.UserGroup}, c.Realm.Groups...)
 }
 
 var (
 	usernamePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{2,63}$`)
-	// A slash would part a path of groups, a comma a list of MLflow's.
+	// A slash would split a group path, a comma a list in MLflow.
 	groupPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
-	// Keycloak refuses the same in names of people.
+	// Keycloak refuses the same in users' names.
 	personNamePattern = regexp.MustCompile(`^[^<>&"$%!#?§;*~/\\|^=\[\]{}()\x00-\x1f]{0,255}$`)
 )
 
-// users checks the users of the stack file and the groups of the realm.
+// users validates the users of the stack file and the groups of the realm.
 func (v *validation) users(c *Config) {
 	for i, group := range c.Realm.Groups {
 		switch {
@@ -115,7 +115,7 @@ func (v *validation) users(c *Config) {
 			if p.Username == other.Username {
 				v.fail(fmt.Sprintf("users[%d].username", i), "got %q twice, want each user once", p.Username)
 			}
-			// MLflow would take them for one person.
+			// MLflow would treat them as one user.
 			if strings.EqualFold(p.Email, other.Email) {
 				v.fail(fmt.Sprintf("users[%d].email", i), "got %q, which %s has too, want one address for each user: MLflow identifies users by it", p.Email, other.Username)
 			}
@@ -155,7 +155,7 @@ func (v *validation) user(key string, p User, c *Config) {
 	}
 }
 
-// knownGroup demands a group that the program makes.
+// knownGroup requires a group that the program creates.
 func (v *validation) knownGroup(key, group string, c *Config) {
 	if !slices.Contains(c.groups(), group) {
 		v.fail(key, "got %q, which is not a group of the realm, want one of %s; realm.groups adds more", group, strings.Join(c.groups(), ", "))
@@ -175,8 +175,8 @@ func (v *validation) mail(m *Mail) {
 	}
 }
 
-// isMailAddress says whether a text is one address and nothing else, in lower case:
-// Keycloak keeps it so, and a difference would be seen for ever.
+// isMailAddress reports whether a text is exactly one address, in lower case: Keycloak stores it
+// so, and every preview would show a difference otherwise.
 func isMailAddress(text string) bool {
 	parsed, err := mail.ParseAddress(text)
 	return err == nil && parsed.Address == text && text == strings.ToLower(text)

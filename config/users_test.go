@@ -12,7 +12,7 @@ import (
 
 const document = `{"issuer":"https://id.example.com/","authorization_endpoint":"https://id.example.com/a","token_endpoint":"https://id.example.com/t","jwks_uri":"https://id.example.com/k"}`
 
-// peopled are settings with people, mail and a provider, and their secrets.
+// peopled are settings with users, mail and a provider, and their secrets.
 func peopled(t *testing.T) (values map[string]string, secrets []string) {
 	t.Helper()
 	folder := t.TempDir()
@@ -132,7 +132,7 @@ func TestEveryMistakeAboutPeopleNamesItsKeyWhatWasGotAndWhatIsWanted(t *testing.
 	}
 }
 
-// Without a server of mail nobody could confirm an address that nobody vouches for.
+// Without a mail server, users cannot confirm an address that the provider has not verified.
 func TestAnAddressThatNobodyVouchesForNeedsAServerOfMail(t *testing.T) {
 	values, _ := peopled(t)
 	values["mlflow-sso:identityProviders"] = strings.Replace(values["mlflow-sso:identityProviders"], `"trustEmail":true,`, ``, 1)
@@ -145,7 +145,7 @@ func TestAnAddressThatNobodyVouchesForNeedsAServerOfMail(t *testing.T) {
 	require.ErrorContains(t, err, "mlflow-sso:identityProviders[0].trustEmail: got false while realm.mail is not set")
 }
 
-// Whoever stands between would say who logs in.
+// A man in the middle could log in as any user.
 func TestEverythingThatAProviderPublishesIsHTTPS(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "company.json")
 	for _, endpoint := range []string{"https://id.example.com/\"", "https://id.example.com/a", "https://id.example.com/t", "https://id.example.com/k"} {

@@ -27,8 +27,8 @@ var (
 
 const maxNameLength = 40
 
-// Validate reports every value that is out of bounds and every pair of values
-// that cannot be true together.
+// Validate reports every value that is out of bounds and every pair of values that contradict
+// each other.
 func (c *Config) Validate() error {
 	v := &validation{}
 	v.values(c)
@@ -102,7 +102,7 @@ func (v *validation) values(c *Config) {
 	if c.Realm.PasswordPolicy == "" {
 		v.fail("realm.passwordPolicy", `got "", want a policy such as "length(12)"`)
 	}
-	// Keycloak looks every quarter of an hour for what has expired.
+	// Keycloak deletes expired entries every 15 minutes.
 	if d := c.Realm.EventsExpiration; d < time.Hour || d > 366*24*time.Hour || d%time.Second != 0 {
 		v.fail("realm.eventsExpiration", "got %s, want 1h to 8784h (a year) in whole seconds", d)
 	}
@@ -174,7 +174,7 @@ func (v *validation) addresses(c *Config) {
 		v.fail("realm.sslRequired", "got %q while keycloak.publicURL is %q, want none: Keycloak would answer \"HTTPS required\"",
 			c.Realm.SSLRequired, public)
 	}
-	// Keycloak judges each request by itself, and MLflow's come in plain http on the private network.
+	// Keycloak checks each request separately, and MLflow's use plain http on the private network.
 	if public.TLS() && c.Realm.SSLRequired != "external" {
 		v.fail("realm.sslRequired", "got %q while keycloak.publicURL is %q, want external: none lets passwords travel in clear",
 			c.Realm.SSLRequired, public)
@@ -230,7 +230,7 @@ func (v *validation) generations(c *Config) {
 	}
 }
 
-// IsDerivedCredential says whether a label is of a credential that the stack derives now.
+// IsDerivedCredential reports whether the stack derives the credential with this label.
 func (c *Config) IsDerivedCredential(label credentials.Label) bool {
 	switch {
 	case label == credentials.KeycloakAdmin:

@@ -10,7 +10,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/address"
 )
 
-// readers read the settings whose text has a form of its own.
+// readers parse settings whose text has a format of its own.
 var readers = map[reflect.Type]func(json.RawMessage, reflect.Value) error{
 	reflect.TypeFor[address.Public](): reader(address.ParsePublic),
 	reflect.TypeFor[time.Duration]():  reader(parseDuration),

@@ -13,11 +13,12 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/objectstore"
 )
 
-// Databases are those of a stack in the order in which a snapshot reads them: what
-// MLflow's refers to, people and permissions, is read after it.
+// Databases returns a stack's databases in the order in which a snapshot reads them: users and
+// permissions, which MLflow's data refers to, come after it.
 func Databases() []string { return []string{mlflowDatabase, authDatabase, keycloakDatabase} }
 
-// backupReaderPassword is the password of the role that reads all databases; nil without a backup.
+// backupReaderPassword returns the password of the role that reads all databases; nil without a
+// backup.
 func (p *Platform) backupReaderPassword() pulumi.StringInput {
 	if p.config.Backup == nil {
 		return nil
@@ -25,7 +26,7 @@ func (p *Platform) backupReaderPassword() pulumi.StringInput {
 	return p.credentials.Password(credentials.PostgresBackup)
 }
 
-// makeBackup makes the backup container, if the settings want it.
+// makeBackup creates the backup container, if the settings enable it.
 func (p *Platform) makeBackup(ctx *pulumi.Context, opts ...pulumi.ResourceOption) error {
 	set := p.config.Backup
 	if set == nil {
@@ -54,7 +55,7 @@ func (p *Platform) makeBackup(ctx *pulumi.Context, opts ...pulumi.ResourceOption
 		Weekly:            set.Keep.Weekly,
 		Monthly:           set.Keep.Monthly,
 		VerifyWithin:      set.VerifyWithin,
-		Ready:             p.mlflow.Ready, // before that there is nothing to keep
+		Ready:             p.mlflow.Ready, // there is nothing to back up before that
 	}
 	if p.postgres != nil {
 		args.Databases, args.Data = p.postgres.Read, p.network.Data
@@ -83,8 +84,8 @@ func (p *Platform) makeBackup(ctx *pulumi.Context, opts ...pulumi.ResourceOption
 	return err
 }
 
-// repositoryKey is what opens the snapshots. The recovery passphrase opens the root secret of
-// every snapshot, so it stays in its file, and the state has no more than a digest of it.
+// repositoryKey manages what decrypts the snapshots. The recovery passphrase decrypts the root
+// secret of every snapshot, so it stays in its file, and the state contains only a digest.
 func (p *Platform) repositoryKey() (backup.Key, error) {
 	passphrase, err := p.config.Backup.RecoveryPassphraseFile.Read()
 	if err != nil {
@@ -94,7 +95,7 @@ func (p *Platform) repositoryKey() (backup.Key, error) {
 	return backup.Key{
 		Version: history.Version, Value: history.Value, Previous: history.Previous, RootSecret: root,
 		PassphraseFile: string(p.config.Backup.RecoveryPassphraseFile),
-		// With the root secret as key, it says nothing to anybody who does not have that.
+		// Keyed with the root secret, the digest reveals nothing without it.
 		PassphraseDigest: root.ApplyT(func(root string) string {
 			sum := hmac.New(sha256.New, []byte(root))
 			sum.Write([]byte(passphrase))

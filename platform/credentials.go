@@ -10,7 +10,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
 )
 
-// CredentialsName is how the component of the credentials is called.
+// CredentialsName is the name of the credentials component.
 const CredentialsName = "credentials"
 
 func (p *Platform) makeCredentials(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
@@ -21,7 +21,7 @@ func (p *Platform) makeCredentials(ctx *pulumi.Context, opts ...pulumi.ResourceO
 	return err
 }
 
-// demoUsers returns one user for each result of a login.
+// demoUsers returns one user for each possible result of a login.
 func (p *Platform) demoUsers() []realm.User {
 	if !p.config.Realm.DemoUsers {
 		return nil
@@ -45,7 +45,7 @@ func (p *Platform) permanentAdminVersion() string {
 	return p.credentials.Version(credentials.KeycloakAdmin)
 }
 
-// credentialVersionOutputs are as the settings have them.
+// credentialVersionOutputs returns the versions in the settings.
 func (p *Platform) credentialVersionOutputs() pulumi.Map {
 	set := p.config.Credentials
 	generations := pulumi.Array{}

@@ -12,7 +12,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/config"
 )
 
-// makeEdge makes the reverse proxy, if the settings want it.
+// makeEdge creates the reverse proxy, if the settings enable it.
 func (p *Platform) makeEdge(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
 	if !p.config.Edge.Enabled() {
 		return nil
@@ -48,7 +48,7 @@ func (p *Platform) makeEdge(ctx *pulumi.Context, opts ...pulumi.ResourceOption) 
 	return err
 }
 
-// certificates are those of the settings, with what is in their files.
+// certificates returns the configured certificates with the content of their files.
 func certificates(c *config.Config) (made edge.Certificates, err error) {
 	e := c.Edge
 	made = edge.Certificates{Source: e.Certificates, Directory: e.ACMEDirectory, Email: e.ACMEEmail}

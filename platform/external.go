@@ -11,8 +11,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/config"
 )
 
-// External is the connections to external services, with their secrets in plain text;
-// nil for a service of the stack.
+// External are the connections to external services, with their secrets in plain text; nil for a
+// service of the stack.
 type External struct {
 	Postgres  *postgres.External
 	Redis     *redis.External
@@ -55,8 +55,8 @@ func ReadExternal(c *config.Config) (External, error) {
 	return e, err
 }
 
-// connectExternal makes the connections to external services. It registers nothing: they
-// exist before the stack and remain after it.
+// connectExternal creates the connections to external services. It registers nothing: they exist
+// before the stack and remain after it.
 func (p *Platform) connectExternal(*pulumi.Context, ...pulumi.ResourceOption) error {
 	e, err := ReadExternal(p.config)
 	if err == nil && e.Postgres != nil {
@@ -71,8 +71,8 @@ func (p *Platform) connectExternal(*pulumi.Context, ...pulumi.ResourceOption) er
 	return err
 }
 
-// dataNetwork is the data network for a service that needs it, and no network for
-// one whose databases are external: that goes out through the edge network.
+// dataNetwork returns the data network for a service that needs it; none if its databases are
+// external, since it reaches those through the edge network.
 func (p *Platform) dataNetwork(needed bool) pulumi.StringInput {
 	if !needed {
 		return nil

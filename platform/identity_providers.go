@@ -9,8 +9,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/config"
 )
 
-// makeIdentityProviders makes the identity providers that the settings name; with none there is
-// nothing.
+// makeIdentityProviders creates the identity providers in the settings, if any.
 func (p *Platform) makeIdentityProviders(ctx *pulumi.Context, opts ...pulumi.ResourceOption) error {
 	if len(p.config.IdentityProviders) == 0 {
 		return nil
@@ -28,8 +27,8 @@ func (p *Platform) makeIdentityProviders(ctx *pulumi.Context, opts ...pulumi.Res
 	return err
 }
 
-// provider is one as the component takes it; stack is what it calls this one. Its
-// secret is one from here on.
+// provider returns the component's arguments for one provider; stack is this stack's entity ID.
+// Its secret is a secret output from here on.
 func provider(set config.IdentityProvider, stack string) (identityprovider.Provider, error) {
 	p := identityprovider.Provider{Alias: set.Alias, DisplayName: set.DisplayTitle(), Groups: set.Groups, TrustEmail: set.TrustEmail}
 	secret := func(key string, file config.SecretFile) (pulumi.StringOutput, error) {
@@ -70,7 +69,7 @@ func provider(set config.IdentityProvider, stack string) (identityprovider.Provi
 	return p, err
 }
 
-// identityProviderOutputs are the identity providers as the tool has to know them.
+// identityProviderOutputs returns the identity providers for the tool.
 func (p *Platform) identityProviderOutputs() pulumi.Array {
 	all := pulumi.Array{}
 	for _, set := range p.config.IdentityProviders {

@@ -27,17 +27,17 @@ func (p *Platform) makeLoginProof(ctx *pulumi.Context, opts ...pulumi.ResourceOp
 	return err
 }
 
-// registrations are the resources of a platform, by the child that they are part of. Whatever is
-// registered is among them, so nothing that a later version adds is forgotten.
+// registrations records the resources of a platform by the child that they belong to. It records
+// every registration, so it also covers what later versions add.
 type registrations struct {
 	whole pulumi.Resource
-	// part is the name of the child that a resource is, or is part of.
+	// part returns the name of the child that a resource is, or belongs to.
 	part map[pulumi.Resource]string
-	// made are those that are no components, by part, type and name.
+	// made are the resources that are not components, by part, type and name.
 	made map[string]map[string]registration
 }
 
-// registration is one resource. It has an ID only after it was noted.
+// registration is one resource. Its ID resolves only after note has run.
 type registration struct {
 	resource pulumi.CustomResource
 	inputs   pulumi.Input
@@ -47,12 +47,12 @@ func newRegistrations(whole pulumi.Resource) *registrations {
 	return &registrations{whole: whole, part: map[pulumi.Resource]string{}, made: map[string]map[string]registration{}}
 }
 
-// option has Pulumi call note for the platform and all that it consists of.
+// option makes Pulumi call note for the platform and all of its resources.
 func (r *registrations) option() pulumi.ResourceOption {
 	return pulumi.Transformations([]pulumi.ResourceTransformation{r.note})
 }
 
-// note changes nothing.
+// note records a resource and changes nothing.
 func (r *registrations) note(args *pulumi.ResourceTransformationArgs) *pulumi.ResourceTransformationResult {
 	if args.Resource == r.whole {
 		return nil
@@ -73,9 +73,9 @@ func (r *registrations) note(args *pulumi.ResourceTransformationArgs) *pulumi.Re
 	return nil
 }
 
-// digests are of the resources of each part: another one means that something was created,
-// changed, replaced or removed there. An ID is part of it, since a container that was removed
-// manually is created again with the same inputs.
+// digests returns a digest of each part's resources: it changes when one of them is created,
+// changed, replaced or removed. It includes IDs, since a container that was removed manually is
+// recreated with the same inputs.
 func (r *registrations) digests() pulumi.StringMap {
 	all := pulumi.StringMap{}
 	for part, made := range r.made {

@@ -7,7 +7,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/mlflow"
 )
 
-// gateway is nil where the AI gateway is off.
+// gateway returns nil if the AI gateway is disabled.
 func (p *Platform) gateway() *mlflow.Gateway {
 	set := p.config.MLflow.Gateway
 	if set == nil {
@@ -16,7 +16,7 @@ func (p *Platform) gateway() *mlflow.Gateway {
 	return &mlflow.Gateway{Providers: set.Providers, Targets: mlflow.Targets{Hosts: set.Hosts, OwnServers: set.OwnServers}}
 }
 
-// webhooks is nil where webhooks are off.
+// webhooks returns nil if webhooks are disabled.
 func (p *Platform) webhooks() *mlflow.Webhooks {
 	set := p.config.MLflow.Webhooks
 	if set == nil {
@@ -28,8 +28,8 @@ func (p *Platform) webhooks() *mlflow.Webhooks {
 	}
 }
 
-// storedKeys are those of what users store in MLflow. API keys may be there from a time at which
-// the gateway was on.
+// storedKeys returns the keys of secrets that users store in MLflow. API keys may remain from
+// when the gateway was enabled.
 func (p *Platform) storedKeys() []mlflow.Key {
 	labels := []credentials.Label{credentials.MLflowGateway}
 	if p.config.MLflow.Webhooks != nil {
@@ -43,7 +43,7 @@ func (p *Platform) storedKeys() []mlflow.Key {
 	return keys
 }
 
-// mlflowOutputs name what may call other hosts only where something may.
+// mlflowOutputs lists the hosts that may be called only if there are any.
 func (p *Platform) mlflowOutputs() pulumi.Map {
 	all := pulumi.Map{"container": p.mlflow.Container, "url": pulumi.String(p.mlflow.Public.String())}
 	if g := p.config.MLflow.Gateway; g != nil {

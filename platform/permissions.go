@@ -7,8 +7,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/permissions"
 )
 
-// needsAccessAdmin says whether the settings want something of MLflow that only an
-// administrator there can do.
+// needsAccessAdmin reports whether the settings need an administrator in MLflow.
 func (p *Platform) needsAccessAdmin() bool {
 	return len(p.config.ServiceAccounts) > 0 || len(p.config.Access) > 0
 }
@@ -31,7 +30,7 @@ func (p *Platform) makePermissions(ctx *pulumi.Context, opts ...pulumi.ResourceO
 	return err
 }
 
-// accessAdminOutputs are empty where there is none.
+// accessAdminOutputs returns nothing without an access admin.
 func (p *Platform) accessAdminOutputs() pulumi.Map {
 	if !p.needsAccessAdmin() {
 		return pulumi.Map{"id": pulumi.String(""), "secret": pulumi.ToSecret(pulumi.String(""))}

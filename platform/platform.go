@@ -33,7 +33,7 @@ import (
 // TypeToken is the component's type in the state.
 const TypeToken = "mlflow-sso:platform:Platform"
 
-// Name is that of the program's own platform.
+// Name is the name of the program's own platform.
 const Name = "platform"
 
 // The databases of a stack.
@@ -43,11 +43,11 @@ const (
 	keycloakDatabase = "keycloak"
 )
 
-// Args are the settings of the stack and where the images' folders are.
+// Args are the settings of the stack and the folder of the images.
 type Args struct {
-	// Config is checked by its loader.
+	// Config must be validated by its loader.
 	Config *config.Config
-	// Images is the folder with a folder per service.
+	// Images contains a folder per service.
 	Images string
 }
 
@@ -57,7 +57,7 @@ func (a *Args) Validate() error {
 		return errors.New("args: got no Config, want one")
 	}
 	if a.Config.Images.MLflow != "" {
-		return nil // verify checks an image of the user's own
+		return nil // verify checks the user's own image
 	}
 	return mlflow.CheckRequirements(filepath.Join(a.Images, "mlflow", "requirements.txt"))
 }
@@ -75,7 +75,7 @@ type Platform struct {
 	databases    map[string]postgres.Database
 	redis        *redis.Server // nil if it is external
 	cache        redis.Endpoint
-	artifacts    objectstore.Bucket // none where files are in a volume
+	artifacts    objectstore.Bucket // none if artifacts are in a volume
 	keycloak     *keycloak.Server
 	edge         *edge.Server // nil without an edge
 	realm        *realm.Realm
@@ -87,7 +87,7 @@ type Platform struct {
 	registered   *registrations
 }
 
-// New makes the stack. With an error from args nothing is registered.
+// New creates the stack. If args are invalid, nothing is registered.
 func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Platform, error) {
 	if err := args.Validate(); err != nil {
 		return nil, fmt.Errorf("platform %q: %w", name, err)
@@ -116,9 +116,9 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	return p, nil
 }
 
-// child is the name of one of the platform's components, and its options. The components of the
-// program's own platform keep the names that they have in the state of every stack. Those of any
-// other one begin with its name, so that a program can have several.
+// child returns the name and options of one of the platform's components. The program's own
+// platform keeps the names in the state of existing stacks. Names of any other platform begin
+// with its own, so that a program can have several.
 func (p *Platform) child(name string, opts []pulumi.ResourceOption) (string, []pulumi.ResourceOption) {
 	if p.name == Name {
 		return name, opts
@@ -221,7 +221,7 @@ func (p *Platform) makeKeycloak(ctx *pulumi.Context, opts ...pulumi.ResourceOpti
 	return err
 }
 
-// makeRealm reaches Keycloak's admin API as everybody on this host does.
+// makeRealm uses Keycloak's admin API at its address on this host.
 func (p *Platform) makeRealm(ctx *pulumi.Context, opts ...pulumi.ResourceOption) (err error) {
 	mail, err := mail(p.config.Realm.Mail)
 	if err != nil {
@@ -230,7 +230,7 @@ func (p *Platform) makeRealm(ctx *pulumi.Context, opts ...pulumi.ResourceOption)
 	admin, frontend := p.keycloak.Admin, ""
 	if p.edge != nil {
 		// The console logs in at the realm's own address. Behind an edge that is this host's
-		// loopback, since the edge shows realm master to nobody.
+		// loopback address, since the edge does not expose realm master.
 		admin, frontend = admin.WithReady(p.edge.Ready), admin.URL
 	}
 	name, opts := p.child("realm", opts)

@@ -10,11 +10,11 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/pulumiplugin"
 )
 
-// ImagesFolder is where the images' folders are, from the project's own folder,
-// in which Pulumi runs the program.
+// ImagesFolder is the folder of the images, relative to the project's folder, in which Pulumi
+// runs the program.
 const ImagesFolder = "images"
 
-// WithPlugin runs a program only where Pulumi finds the project's own plugin.
+// WithPlugin runs a program only if the project's own plugin exists.
 func WithPlugin(program pulumi.RunFunc) pulumi.RunFunc {
 	return func(ctx *pulumi.Context) error {
 		if err := pulumiplugin.Check(); err != nil {
@@ -25,7 +25,7 @@ func WithPlugin(program pulumi.RunFunc) pulumi.RunFunc {
 }
 
 // WithLeftovers runs a program that removes what a killed update left on the Docker host. Pulumi's mocks
-// have no hooks.
+// do not support hooks.
 func WithLeftovers(program pulumi.RunFunc) pulumi.RunFunc {
 	return func(ctx *pulumi.Context) error {
 		host, err := hostvolume.FromEnvironment()
@@ -56,7 +56,7 @@ func Program(ctx *pulumi.Context) error {
 	return nil
 }
 
-// outputs are what package outputs of the tool reads, key by key.
+// outputs returns the outputs that package outputs reads, key by key.
 func (p *Platform) outputs() pulumi.Map {
 	users := pulumi.Array{}
 	for _, user := range p.realm.Users {
@@ -99,7 +99,7 @@ func (p *Platform) outputs() pulumi.Map {
 			"clientId":     pulumi.String(p.realm.Client.ID),
 			"adminGroup":   pulumi.String(p.realm.Client.AdminGroup),
 			"userGroup":    pulumi.String(p.realm.Client.UserGroup),
-			// In seconds, also for realm master, which the tool sets.
+			// In seconds, also for realm master, which the tool configures.
 			"eventsExpiration": pulumi.Int(int(p.config.Realm.EventsExpiration.Seconds())),
 		},
 		"volumes":            p.volumeOutputs(),
@@ -118,7 +118,7 @@ func (p *Platform) outputs() pulumi.Map {
 	return all
 }
 
-// volumeOutputs are the volumes with data.
+// volumeOutputs returns the volumes with data.
 func (p *Platform) volumeOutputs() pulumi.Array {
 	volumes := pulumi.Array{}
 	add := func(v hostvolume.Volume) {

@@ -8,7 +8,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
 )
 
-// serviceAccounts are the service accounts that the settings want.
+// serviceAccounts returns the service accounts in the settings.
 func (p *Platform) serviceAccounts() []realm.ServiceAccount {
 	var all []realm.ServiceAccount
 	for _, a := range p.config.ServiceAccounts {

@@ -10,7 +10,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/config"
 )
 
-// makeUsers makes those whom the settings list; with none there is nothing.
+// makeUsers creates the users in the settings, if any.
 func (p *Platform) makeUsers(ctx *pulumi.Context, opts ...pulumi.ResourceOption) error {
 	if len(p.config.Users) == 0 {
 		return nil
@@ -24,7 +24,7 @@ func (p *Platform) makeUsers(ctx *pulumi.Context, opts ...pulumi.ResourceOption)
 	return err
 }
 
-// mail is how Keycloak writes to people. The password is a secret from here on.
+// mail returns Keycloak's mail server. The password is a secret output from here on.
 func mail(set *config.Mail) (*realm.Mail, error) {
 	if set == nil {
 		return nil, nil

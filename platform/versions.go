@@ -9,8 +9,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/config"
 )
 
-// Images are the images that the settings want, in the order in which they are made.
-// Folder holds a folder per service.
+// Images returns the images in the settings, in the order of their creation. Folder contains a
+// folder per service.
 func Images(c *config.Config, folder string) []image.Args {
 	all := []image.Args{
 		{Service: "postgres", Reference: c.Images.Postgres},
@@ -30,7 +30,7 @@ func Images(c *config.Config, folder string) []image.Args {
 	return all
 }
 
-// Versions are those of the services that keep data in a form of their own.
+// Versions returns the versions of the services with a data format of their own.
 func Versions(c *config.Config, folder string) (map[string]string, error) {
 	versions := map[string]string{}
 	for _, a := range Images(c, folder) {

@@ -2,7 +2,7 @@ package accessrule
 
 import "fmt"
 
-// Subject says whom a rule is for.
+// Subject is the user, group or service account of a rule.
 type Subject string
 
 // The kinds of subjects.
@@ -12,20 +12,20 @@ const (
 	ServiceAccount Subject = "serviceAccount"
 )
 
-// Kind says what a rule is about, in the plugin's words.
+// Kind is what a rule applies to, in the plugin's terms.
 type Kind string
 
-// The kinds of things.
+// The kinds of objects.
 const (
 	Experiment Kind = "experiment"
 	Model      Kind = "registered-model"
 	Prompt     Kind = "prompt"
 )
 
-// Kinds are all kinds of things.
+// Kinds are all kinds of objects.
 func Kinds() []Kind { return []Kind{Experiment, Model, Prompt} }
 
-// Plural is how a stack file and a table call them.
+// Plural returns its name in stack files and tables.
 func (k Kind) Plural() string {
 	if k == Model {
 		return "models"
@@ -33,7 +33,7 @@ func (k Kind) Plural() string {
 	return string(k) + "s"
 }
 
-// Permissions are what a rule can grant, the least first.
+// Permissions are the permissions that a rule can grant, from least to most.
 func Permissions() []string { return []string{"READ", "USE", "EDIT", "MANAGE"} }
 
 // Rule is one grant.
@@ -43,17 +43,17 @@ type Rule struct {
 	Kind       Kind
 	Pattern    Pattern
 	Permission string
-	// Future says that the pattern need not match anything yet.
+	// Future allows a pattern that matches nothing yet.
 	Future bool
 }
 
-// Key identifies a rule: there is one grant for each.
+// Key identifies a rule: there is one grant per key.
 func (r Rule) Key() string {
 	return fmt.Sprintf("%s/%s/%s/%s", r.Who, r.Name, r.Kind.Plural(), r.Pattern)
 }
 
-// ConflictsWith says whether two rules for the same subject grant different things by
-// patterns of which neither is the narrower one.
+// ConflictsWith reports whether two rules for the same subject grant different permissions by
+// patterns of which neither is narrower.
 func (r Rule) ConflictsWith(other Rule) bool {
 	return r.Who == other.Who && r.Name == other.Name && r.Kind == other.Kind && r.Permission != other.Permission &&
 		r.Pattern.Overlaps(other.Pattern) && r.Pattern.NarrowerThan(other.Pattern) == other.Pattern.NarrowerThan(r.Pattern)

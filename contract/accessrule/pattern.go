@@ -1,10 +1,10 @@
 // Package accessrule defines access rules: a subject, a resource pattern and a permission.
 //
-// A pattern is a name with * for any characters and ? for one. The plugin in MLflow wants
-// a regular expression and tries rules in the order of a number; both are computed from
-// the pattern, such that of two patterns that match the same name the narrower one always
-// applies. If neither pattern is narrower, they have no order, so rules that grant
-// different permissions by such a pair are refused.
+// A pattern is a name with * for any characters and ? for one. MLflow's plugin uses regular
+// expressions and tries rules in the order of a priority; both are computed from the pattern, so
+// that of two patterns that match the same name the narrower one always applies. If neither
+// pattern is narrower, they have no order, so rules that grant different permissions by such a
+// pair are refused.
 package accessrule
 
 import (
@@ -15,14 +15,14 @@ import (
 	"unicode"
 )
 
-// Pattern is one that Parse has accepted.
+// Pattern is a pattern that Parse has accepted.
 type Pattern string
 
-// longest keeps the expression below the plugin's 1024 characters, and the numbers
-// of rules in order.
+// longest keeps the expression below the plugin's limit of 1024 characters, and priorities in
+// order.
 const longest = 200
 
-// Parse reads a pattern.
+// Parse parses a pattern.
 func Parse(text string) (Pattern, error) {
 	switch {
 	case text == "":
@@ -41,11 +41,11 @@ func Parse(text string) (Pattern, error) {
 	return Pattern(text), nil
 }
 
-// Exact says whether it is one name.
+// Exact reports whether the pattern is a single name.
 func (p Pattern) Exact() bool { return !strings.ContainsAny(string(p), "*?") }
 
-// Regex is the pattern as the plugin wants it, which looks for it at the beginning
-// of a name only: the end is said here.
+// Regex returns the pattern as a regular expression for the plugin, which anchors it at the start
+// of a name only: so it has its own anchor at the end.
 func (p Pattern) Regex() string {
 	var b strings.Builder
 	b.WriteByte('^')
@@ -59,30 +59,29 @@ func (p Pattern) Regex() string {
 			b.WriteString(regexp.QuoteMeta(string(r)))
 		}
 	}
-	return b.String() + `\Z` // $ would let a line break follow
+	return b.String() + `\Z` // $ would also match before a line break
 }
 
-// Matches says whether a name is one of the pattern's.
+// Matches reports whether the pattern matches a name.
 func (p Pattern) Matches(name string) bool {
-	// The same but for Python's word for the end.
+	// The same without Python's anchor.
 	return regexp.MustCompile(strings.TrimSuffix(p.Regex(), `\Z`) + `\z`).MatchString(name)
 }
 
-// Priority is the number by which the plugin tries rules, the lowest first. Where
-// all names of one pattern are also another's, the one has more letters; else as
-// many and more ?; else fewer *.
+// Priority is the plugin's priority of the rule; it tries the lowest first. A pattern whose names
+// are a subset of another's has more letters; or as many and more ?; or fewer *.
 func (p Pattern) Priority() int {
 	marks, stars := strings.Count(string(p), "?"), strings.Count(string(p), "*")
 	letters := len([]rune(string(p))) - marks - stars
 	return 100*((longest-letters)*(longest+1)+longest-marks) + min(stars, 99)
 }
 
-// NarrowerThan says whether all names of p are names of q.
+// NarrowerThan reports whether q matches all names of p.
 func (p Pattern) NarrowerThan(q Pattern) bool { return within([]rune(string(p)), []rune(string(q))) }
 
-// within is true for a * only where q has one, and for a ? where q has one of both.
+// within accepts a * only where q has one, and a ? where q has either.
 func within(p, q []rune) bool {
-	// at[j] says whether what was read of p is within the first j of q.
+	// at[j] reports whether the prefix of p that was read is within the first j of q.
 	at := make([]bool, len(q)+1)
 	at[0] = true
 	for j := 1; j <= len(q) && q[j-1] == '*'; j++ {
@@ -104,10 +103,10 @@ func within(p, q []rune) bool {
 	return at[len(q)]
 }
 
-// Overlaps says whether there can be a name that is of both.
+// Overlaps reports whether any name matches both.
 func (p Pattern) Overlaps(q Pattern) bool {
 	a, b := []rune(string(p)), []rune(string(q))
-	// meet[i][j]: the first i of a and the first j of b have a name in common.
+	// meet[i][j]: the first i of a and the first j of b have a common name.
 	meet := make([][]bool, len(a)+1)
 	for i := range meet {
 		meet[i] = make([]bool, len(b)+1)

@@ -42,7 +42,7 @@ func TestWhatIsNoPatternIsRefusedByItsReason(t *testing.T) {
 	}
 }
 
-// The plugin tries the lowest number first, so this is what makes the narrower rule decide.
+// The plugin tries the lowest number first, so the narrower rule decides.
 func TestOfTwoPatternsTheNarrowerOneHasTheLowerNumber(t *testing.T) {
 	compared := 0
 	for _, p := range some {

@@ -1,11 +1,9 @@
-// Package address gives the public and the internal address of a service two different
-// types.
+// Package address gives the public and the internal address of a service two different types.
 //
-// A service is reached in two ways: a browser uses its [Public] address, a container on
-// the private network its [Internal] one. A swap of the two is an easy mistake and breaks
-// logins in ways that are hard to see, so here it does not compile. Services that no
-// browser calls, a database or a cache, may be outside the private network: their address
-// is a [Server].
+// A service has two addresses: a browser uses its [Public] address, a container on the private
+// network its [Internal] one. Swapping them is an easy mistake and breaks logins in ways that are
+// hard to see, so here it does not compile. Services that browsers do not call, a database or a
+// cache, may be outside the private network: their address is a [Server].
 package address
 
 import (
@@ -18,15 +16,15 @@ import (
 	"strings"
 )
 
-// Public is what a browser sees: scheme and host, and a port where it is not
-// the scheme's own. The zero value is no address.
+// Public is an address for browsers: scheme and host, and a port unless it is the scheme's
+// default. The zero value is no address.
 type Public struct {
 	scheme, host string
 }
 
-// ParsePublic reads a public address such as "http://localhost:5000" or
-// "https://mlflow.example.com". It refuses everything that is not exactly an
-// origin, and host names that only resolve inside a Docker network.
+// ParsePublic parses a public address such as "http://localhost:5000" or
+// "https://mlflow.example.com". It refuses everything that is not exactly an origin, and host
+// names that only resolve inside a Docker network.
 func ParsePublic(text string) (Public, error) {
 	const want = `want an origin such as "http://localhost:5000" or "https://mlflow.example.com"`
 	u, err := url.Parse(text)
@@ -59,28 +57,26 @@ func ParsePublic(text string) (Public, error) {
 		return Public{}, fmt.Errorf("got %q with an empty port, %s", text, want)
 	}
 	p := Public{scheme: u.Scheme, host: u.Host}
-	// What the parser lets through or puts right on its own is no origin either.
+	// Refuse what the parser tolerates or corrects by itself.
 	if _, err := netip.ParseAddr(host); (err != nil && !hostPattern.MatchString(host)) || p.String() != text {
 		return Public{}, fmt.Errorf("got %q, %s", text, want)
 	}
 	return p, nil
 }
 
-// hostPattern is a name of words of letters, digits and hyphens, and no dot at
-// either end.
+// hostPattern matches labels of letters, digits and hyphens, without a leading or trailing dot.
 var hostPattern = regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]+)*$`)
 
-// IsZero says whether there is no address.
+// IsZero reports whether there is no address.
 func (p Public) IsZero() bool { return p.host == "" }
 
-// String is the address without a trailing slash.
+// String returns the address without a trailing slash.
 func (p Public) String() string { return p.scheme + "://" + p.host }
 
-// Host is the host, with the port where the address has one, as an HTTP Host
-// header carries it.
+// Host returns the host, with the port if the address has one, as in an HTTP Host header.
 func (p Public) Host() string { return p.host }
 
-// Name is the host without a port, which a certificate is for.
+// Name returns the host without a port, the name for a certificate.
 func (p Public) Name() string {
 	if name, _, err := net.SplitHostPort(p.host); err == nil {
 		return name
@@ -88,13 +84,13 @@ func (p Public) Name() string {
 	return strings.Trim(p.host, "[]")
 }
 
-// URL is the URL of a path, which starts with a slash.
+// URL returns the URL of a path, which starts with a slash.
 func (p Public) URL(path string) string { return p.String() + path }
 
-// TLS says whether browsers use https.
+// TLS reports whether browsers use https.
 func (p Public) TLS() bool { return p.scheme == "https" }
 
-// Port is the TCP port that a browser connects to.
+// Port returns the TCP port that a browser connects to.
 func (p Public) Port() int {
 	if _, port, err := net.SplitHostPort(p.host); err == nil {
 		n, _ := strconv.Atoi(port) // ParsePublic has checked it
@@ -106,8 +102,7 @@ func (p Public) Port() int {
 	return 80
 }
 
-// Loopback says whether only browsers on this very machine can reach the
-// address.
+// Loopback reports whether only browsers on this machine can reach the address.
 func (p Public) Loopback() bool {
 	if p.Name() == "localhost" {
 		return true
@@ -116,20 +111,20 @@ func (p Public) Loopback() bool {
 	return err == nil && ip.IsLoopback()
 }
 
-// Internal is where a container answers on a private network: the network
-// alias of the service and a port. The zero value is no address.
+// Internal is the address of a container on a private network: the network alias of the service
+// and a port. The zero value is no address.
 type Internal struct {
-	// Host is the alias of the service on the network.
+	// Host is the network alias of the service.
 	Host string
 	// Port is the TCP port inside the container.
 	Port int
 }
 
-// IsZero says whether there is no address.
+// IsZero reports whether there is no address.
 func (i Internal) IsZero() bool { return i.Host == "" }
 
-// String is host and port.
+// String returns host and port.
 func (i Internal) String() string { return net.JoinHostPort(i.Host, strconv.Itoa(i.Port)) }
 
-// URL is the plain HTTP URL of a path, which starts with a slash.
+// URL returns the plain HTTP URL of a path, which starts with a slash.
 func (i Internal) URL(path string) string { return "http://" + i.String() + path }

@@ -94,7 +94,7 @@ func TestInternalAddressIsHostAndPort(t *testing.T) {
 	require.True(t, Internal{}.IsZero())
 }
 
-// What is accepted is exactly an origin, whatever it was made from.
+// Only an exact origin is accepted, whatever the input is.
 func FuzzAcceptedAddressIsAnOrigin(f *testing.F) {
 	for _, seed := range []string{"http://localhost:5000", "https://mlflow.example.com", "http://[::1]:80", "http://a.b:", "http://a.b\\c"} {
 		f.Add(seed)

@@ -9,29 +9,28 @@ import (
 	"strings"
 )
 
-// Authorities is the file in every image with the authorities that are trusted:
-// the distribution's, and the Docker host's own from when the image was made.
+// Authorities is the file in every image with the trusted CA certificates: the distribution's,
+// and the Docker host's own at the time of the build.
 const Authorities = "/etc/ssl/certs/ca-certificates.crt"
 
-// Server is where a container reaches a database or a cache: an alias on a
-// private network, or an external host. The zero value is no address.
+// Server is the address of a database or a cache for containers: an alias on a private network,
+// or an external host. The zero value is no address.
 type Server struct {
 	// Host is an alias, or an external host.
 	Host string
 	// Port is the TCP port there.
 	Port int
-	// TLS says that TLS is spoken, and that the server has to prove to be Host.
+	// TLS requires TLS, and a certificate for Host.
 	TLS bool
 }
 
-// IsZero says whether there is no address.
+// IsZero reports whether there is no address.
 func (s Server) IsZero() bool { return s.Host == "" }
 
-// String is host and port.
+// String returns host and port.
 func (s Server) String() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.Port)) }
 
-// CheckExternal says what is wrong with the address of a server that is not the
-// stack's, every mistake at once; nil when nothing is.
+// CheckExternal validates the address of an external server and reports every mistake at once.
 func (s Server) CheckExternal() error {
 	errs := []error{CheckExternalHost(s.Host)}
 	if s.Port < 1 || s.Port > 65535 {
@@ -43,8 +42,7 @@ func (s Server) CheckExternal() error {
 	return errors.Join(errs...)
 }
 
-// CheckExternalHost says what is wrong with an external host that a container
-// must reach; nil when nothing is.
+// CheckExternalHost validates an external host that a container must reach.
 func CheckExternalHost(host string) error {
 	const want = "want a full domain name in lower case, or an IPv4 address"
 	address, err := netip.ParseAddr(host)
@@ -59,8 +57,8 @@ func CheckExternalHost(host string) error {
 	return nil
 }
 
-// Private says whether a host is an address of a private network (RFC 1918). A
-// name is not: what it resolves to can change.
+// Private reports whether a host is an address of a private network (RFC 1918). A name is not:
+// what it resolves to can change.
 func Private(host string) bool {
 	address, err := netip.ParseAddr(host)
 	return err == nil && address.Is4() && address.IsPrivate()

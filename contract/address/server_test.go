@@ -46,7 +46,7 @@ func TestAnExternalServerIsRefusedWithWhatWasGotAndWhatIsWanted(t *testing.T) {
 	require.ErrorContains(t, Server{"db.example.com", 65536, true}.CheckExternal(), "got port 65536")
 }
 
-// A password in clear stays on a network that nobody else is on.
+// A password in plain text stays on a network without other parties.
 func TestWithoutTLSOnlyAPrivateAddressIsTaken(t *testing.T) {
 	for _, host := range []string{"db.example.com", "203.0.113.7", "100.64.0.1", "169.254.1.1", "172.32.0.1"} {
 		require.ErrorContains(t, Server{host, 5432, false}.CheckExternal(), "got tls false", "for %s", host)

@@ -1,6 +1,6 @@
 package naming
 
-// Container is the name of a service's container.
+// Container returns the name of a service's container.
 func Container(deployment, service string) string { return deployment + "-" + service }
 
 // The volumes with data.
@@ -9,16 +9,16 @@ const (
 	MLflowArtifacts = "mlflow-artifacts"
 )
 
-// Volume is the name of a volume.
+// Volume returns the name of a volume.
 func Volume(deployment, data string) string { return deployment + "-" + data }
 
-// The networks, by what they are for.
+// The networks by purpose.
 const (
-	// EdgeNetwork leads out of the host.
+	// EdgeNetwork has internet access.
 	EdgeNetwork = "edge"
 	// DataNetwork has the databases.
 	DataNetwork = "data"
 )
 
-// Network is the name of a network.
+// Network returns the name of a network.
 func Network(deployment, role string) string { return deployment + "-" + role }

@@ -1,5 +1,5 @@
-// Package naming defines the Docker labels of a stack's objects: the program writes them,
-// and the tool finds the objects by them.
+// Package naming defines the names and Docker labels of a stack's objects: the program writes
+// them, and the tool finds the objects by them.
 package naming
 
 // The keys. Deployment's value is the setting `name`; Component's is the part of
@@ -9,6 +9,6 @@ const (
 	Component  = "mlflow-sso.component"
 )
 
-// Debian is on the base image, and so on every image that is built on it: the day, as
-// 2006-01-02, of which its Debian packages are at least.
+// Debian is a label of the base image and of every image that is built on it: the minimum date of
+// its Debian packages, as 2006-01-02.
 const Debian = "mlflow-sso.debian"

@@ -9,8 +9,8 @@ import (
 // Renamed is an output whose name changed.
 type Renamed struct{ Old, New string }
 
-// RenamedOutputs lists every renamed output by its path. A stack that the previous
-// release made has the old ones until its next `mlflow-sso up`.
+// RenamedOutputs lists every renamed output by its path. A stack of the previous release has the
+// old ones until its next `mlflow-sso up`.
 func RenamedOutputs() []Renamed {
 	return []Renamed{
 		{"turned", "credentialVersions"},

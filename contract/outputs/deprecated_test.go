@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// previous has the outputs of a stack that the previous release made.
+// previous has the outputs of a stack of the previous release.
 const previous = `{"deployment":"d","keeper":{"container":"d-keeper","followSeconds":15,"pruneSeconds":3600},
 	"steward":{"id":"mlflow-steward","secret":"s"},"upstreams":[{"alias":"google","kind":"oidc"}],
 	"turned":{"root":2,"generations":[{"label":"redis/default","generation":3}]}}`

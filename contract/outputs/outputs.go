@@ -1,18 +1,18 @@
-// Package outputs declares the stack outputs: the program exports them, and every
-// command of mlflow-sso reads them.
+// Package outputs declares the stack outputs: the program exports them, and every command of
+// mlflow-sso reads them.
 //
-// Both sides use the names declared here, so that a renamed key cannot leave one of
-// them behind. Outputs of a stack that the previous release made are read, too.
+// Both sides use the names declared here, so a renamed key cannot leave one of them behind.
+// Outputs of a stack of the previous release are read, too.
 package outputs
 
 import "slices"
 
-// Stack is every output of a stack. Values that are secret in the state arrive
-// here in clear: never print a Password.
+// Stack is every output of a stack. Values that are secret in the state are in plain text here:
+// never print a Password.
 type Stack struct {
 	// Deployment is the prefix of every container, network and volume name.
 	Deployment string `json:"deployment"`
-	// Versions are those of the services that keep data in a form of their own, by service.
+	// Versions are the versions of the services with a data format of their own.
 	Versions map[string]string `json:"versions"`
 	MLflow   MLflow            `json:"mlflow"`
 	Keycloak Keycloak          `json:"keycloak"`
@@ -21,7 +21,7 @@ type Stack struct {
 	Redis    Service           `json:"redis"`
 	// Volumes are the volumes with the stack's data. Outputs of an earlier release lack them.
 	Volumes []Volume `json:"volumes"`
-	// Artifacts is empty where files are in a volume.
+	// Artifacts is empty if artifacts are in a volume.
 	Artifacts Artifacts `json:"artifacts"`
 	// IdentitySync mirrors Keycloak users and groups into MLflow.
 	IdentitySync IdentitySync `json:"identitySync"`
@@ -33,46 +33,43 @@ type Stack struct {
 	Backup Backup `json:"backup"`
 	// IdentityProviders are the external identity providers.
 	IdentityProviders []IdentityProvider `json:"identityProviders,omitempty"`
-	// DemoUsers is empty unless the stack asks for them (`realm.demoUsers`).
+	// DemoUsers is empty unless `realm.demoUsers` is set.
 	DemoUsers []User `json:"demoUsers"`
-	// ServiceAccounts are machines, if there are any (`serviceAccounts`).
+	// ServiceAccounts are the service accounts (`serviceAccounts`).
 	ServiceAccounts []ServiceAccount `json:"serviceAccounts"`
-	// CredentialVersions lists the root secret and the credentials that were rotated.
+	// CredentialVersions lists the root secret and the rotated credentials.
 	CredentialVersions CredentialVersions `json:"credentialVersions"`
 }
 
-// Containers are the names of all containers that the stack has.
+// Containers are the names of all containers of the stack.
 func (s Stack) Containers() []string {
 	all := []string{s.Postgres.Container, s.Redis.Container, s.Keycloak.Container, s.MLflow.Container, s.IdentitySync.Container, s.Edge.Container, s.Backup.Container}
 	return slices.DeleteFunc(all, func(name string) bool { return name == "" })
 }
 
-// CredentialVersions are the root secret's number and the generations as the settings had them.
+// CredentialVersions are the root secret's number and the generations in the settings.
 type CredentialVersions struct {
 	Root        int          `json:"root"`
 	Generations []Generation `json:"generations"`
 }
 
-// Generation is that of a credential.
+// Generation returns the generation of a credential.
 type Generation struct {
 	Label      string `json:"label"`
 	Generation int    `json:"generation"`
 }
 
-// Service is a container that is reached on the private network only, or a
-// service that is not the stack's.
+// Service is a container on the private network, or an external service.
 type Service struct {
-	// Container is the name of the container on the Docker host; empty where there
-	// is none.
+	// Container is the name of the container on the Docker host; empty for an external service.
 	Container string `json:"container"`
-	// External is host and port of a service that is not the stack's; empty where
-	// there is a container.
+	// External is host and port of an external service; empty if there is a container.
 	External string `json:"external"`
-	// TLS says whether connections to External are encrypted and verified.
+	// TLS reports whether connections to External are encrypted and verified.
 	TLS bool `json:"tls"`
 }
 
-// Volume is a volume of the Docker host as the state has it.
+// Volume is a volume of the Docker host according to the state.
 type Volume struct {
 	Name string `json:"name"`
 	// Deployment is the value of the deployment's label; empty for a volume that was accepted
@@ -80,7 +77,7 @@ type Volume struct {
 	Deployment string `json:"deployment"`
 }
 
-// Artifacts is where files are that is not the stack's.
+// Artifacts is an external artifact store.
 type Artifacts struct {
 	// URI is such as "s3://bucket/prefix".
 	URI string `json:"uri"`
@@ -91,39 +88,38 @@ type Artifacts struct {
 // Edge is the reverse proxy in front of MLflow and Keycloak, which terminates TLS.
 type Edge struct {
 	Container string `json:"container"`
-	// HTTPS is host and port where it answers on this machine, whatever the public
-	// names lead to.
+	// HTTPS is the edge's host and port on this machine, whatever the public names resolve to.
 	HTTPS string `json:"https"`
-	// Certificates is where they come from: internal, files or acme.
+	// Certificates is their source: internal, files or acme.
 	Certificates string `json:"certificates"`
 }
 
 // Backup is the backup container.
 type Backup struct {
 	Container string `json:"container"`
-	// Place is where snapshots go, for a person.
+	// Place is where snapshots are stored, for messages.
 	Place string `json:"place"`
 }
 
-// Exists says whether snapshots are taken.
+// Exists reports whether there is a backup container.
 func (b Backup) Exists() bool { return b.Container != "" }
 
-// Exists says whether there is an edge.
+// Exists reports whether there is an edge.
 func (e Edge) Exists() bool { return e.Container != "" }
 
-// IdentityProvider is an identity provider that Keycloak asks about people.
+// IdentityProvider is an external identity provider.
 type IdentityProvider struct {
 	// Alias is its name in Keycloak, Kind is oidc, saml or ldap.
 	Alias string `json:"alias"`
 	Kind  string `json:"kind"`
 }
 
-// MLflow is the tracking server.
+// MLflow is the MLflow server.
 type MLflow struct {
 	Container string `json:"container"`
-	// GatewayProviders are the providers of the AI gateway; none where it is off.
+	// GatewayProviders are the enabled providers of the AI gateway; none if it is disabled.
 	GatewayProviders []string `json:"gatewayProviders,omitempty"`
-	// WebhookTargets are the origins that webhooks may call; none where they are off.
+	// WebhookTargets are the origins that webhooks may call; none if they are disabled.
 	WebhookTargets []string `json:"webhookTargets,omitempty"`
 	// URL is the address in the browser, without a trailing slash.
 	URL string `json:"url"`
@@ -143,39 +139,39 @@ type Keycloak struct {
 	Container string `json:"container"`
 	// URL is the address in the browser, without a trailing slash.
 	URL string `json:"url"`
-	// AdminURL is where the admin API answers on this host.
+	// AdminURL is the address of the admin API on this host.
 	AdminURL string `json:"adminUrl"`
 	// Admin is the permanent administrator; empty if there is none
 	// (`keycloak.permanentAdmin`).
 	Admin Login `json:"admin"`
-	// Provider is the service account that the program itself uses, in realm master.
+	// Provider is the program's own service account, in realm master.
 	Provider Client `json:"provider"`
 }
 
-// Realm is the realm that MLflow's users live in.
+// Realm is the realm of MLflow's users.
 type Realm struct {
 	Name string `json:"name"`
-	// Issuer is the public issuer URL that tokens carry.
+	// Issuer is the public issuer URL in tokens.
 	Issuer string `json:"issuer"`
-	// DiscoveryURL is the discovery document as MLflow fetches it, on the private network.
+	// DiscoveryURL is the discovery document for MLflow, on the private network.
 	DiscoveryURL string `json:"discoveryUrl"`
 	// ClientID is the OpenID Connect client of MLflow.
 	ClientID   string `json:"clientId"`
 	AdminGroup string `json:"adminGroup"`
 	UserGroup  string `json:"userGroup"`
-	// EventsExpiration is how long Keycloak remembers logins and changes, in seconds.
+	// EventsExpiration is the retention of login and admin events, in seconds.
 	EventsExpiration int `json:"eventsExpiration"`
 }
 
-// Login is a person's user name and password.
+// Login is a user name and password.
 type Login struct {
 	Username string `json:"username"`
 	Password string `json:"password"`
-	// Edition says which root secret and generation the password is of; empty if there is none.
+	// Edition is the root secret and generation of the password; empty if there is none.
 	Edition string `json:"edition"`
 }
 
-// Exists says whether there is such a person.
+// Exists reports whether there is such a user.
 func (l Login) Exists() bool { return l.Username != "" }
 
 // Client is a service account: an OpenID Connect client and its secret.
@@ -189,8 +185,8 @@ type User struct {
 	Username string `json:"username"`
 	Email    string `json:"email"`
 	Password string `json:"password"`
-	// Edition says which root secret and generation the password is of.
+	// Edition is the root secret and generation of the password.
 	Edition string `json:"edition"`
-	// Group is the group that the user is in; empty for the one who is in none.
+	// Group is the user's group; empty for the user without a group.
 	Group string `json:"group"`
 }

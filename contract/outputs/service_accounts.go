@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// ServiceAccount is a machine that uses MLflow with tokens of its own. Its name is
-// its client's ID at Keycloak.
+// ServiceAccount is a service account that uses MLflow with its own tokens. Its name is its
+// client ID in Keycloak.
 type ServiceAccount struct {
 	Name string `json:"name"`
-	// Username is the account's at Keycloak and at MLflow.
+	// Username is the account's name in Keycloak and in MLflow.
 	Username string `json:"username"`
 	// Subject is the `sub` of its tokens.
 	Subject string   `json:"subject"`
@@ -19,7 +19,7 @@ type ServiceAccount struct {
 	Admin   bool     `json:"admin"`
 }
 
-// ServiceAccount finds one by its name.
+// ServiceAccount returns the account with this name.
 func (s Stack) ServiceAccount(name string) (ServiceAccount, error) {
 	names := make([]string, 0, len(s.ServiceAccounts))
 	for _, account := range s.ServiceAccounts {

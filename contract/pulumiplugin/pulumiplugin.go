@@ -1,5 +1,5 @@
-// Package pulumiplugin declares the names by which Pulumi, the program and the tool find
-// the project's own plugin.
+// Package pulumiplugin declares the names by which Pulumi, the program and the tool find the
+// project's own plugin.
 package pulumiplugin
 
 import (
@@ -11,35 +11,35 @@ import (
 const (
 	// Name is the package of the resource types and of their provider.
 	Name = "mlflow-sso"
-	// Version is that of the schema, not of the tool.
+	// Version is the version of the schema, not of the tool.
 	Version = "1.0.0"
-	// Binary is the name of the executable, for which Pulumi searches.
+	// Binary is the name of the executable that Pulumi searches for.
 	Binary = "pulumi-resource-" + Name
 	// ProviderType is the type of the provider in the state.
 	ProviderType = "pulumi:providers:" + Name
 
-	// Folder is where Pulumi.yaml says that the executable is, relative to the project.
+	// Folder is the executable's folder according to Pulumi.yaml, relative to the project.
 	Folder = "plugin"
-	// FolderVariable is the environment variable in which the tool passes another folder.
+	// FolderVariable is the environment variable with which the tool passes another folder.
 	FolderVariable = "MLFLOW_SSO_PLUGIN_FOLDER"
-	// DeferVariable is the environment variable with which the tool leaves the proof of the logins
-	// out of an update: it runs the checks itself, after its last step, or the user has asked for none.
+	// DeferVariable is the environment variable with which the tool excludes the login proof from an
+	// update: it runs the checks itself, after its last step, or the user has disabled them.
 	DeferVariable = "MLFLOW_SSO_DEFER_PROOF"
 	// Command builds the executable into Folder.
 	Command = "make plugin"
-	// NotCompared begins the warning of a refresh that could not ask for what there is.
+	// NotCompared is the prefix of a refresh's warning about a service that it could not read.
 	NotCompared = "not compared with what there is"
 )
 
-// Check reports a missing executable before Pulumi does, which would search the vendor's
-// download site for it. It is called in the folder of the project.
+// Check reports a missing executable before Pulumi does, which would search the vendor's download
+// site for it. Call it in the folder of the project.
 func Check() error {
 	folder := os.Getenv(FolderVariable)
 	if folder == "" {
 		folder = Folder
 	}
 	file := filepath.Join(folder, Binary)
-	// Stat follows a link: one whose target was removed is missing, too.
+	// Stat follows links: a link whose target was removed is missing, too.
 	found, err := os.Stat(file) //nolint:gosec // the tool sets the variable
 	switch {
 	case err != nil:
