@@ -1,10 +1,9 @@
-// Package backup creates and lists snapshots through the backup container, and reads a
-// snapshot repository without a stack.
+// Package backup creates and lists snapshots through the backup container, and reads a snapshot
+// repository without a stack.
 //
-// The first works in the stack's own container, with the key that is derived from
-// the root secret. The second, [Reader], has nothing but the repository and the
-// recovery passphrase, which is what the person on call has. No secret is an
-// argument of a command, and none is in an error.
+// [Client] works in the stack's own container, with the key that is derived from the root secret.
+// [Reader] has only the repository and the recovery passphrase, which is what the operator has
+// after a disaster. No secret is an argument of a command or part of an error.
 package backup
 
 import (
@@ -20,18 +19,18 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// Engine runs commands in containers; [engine.Engine] does.
+// Engine runs commands in containers, such as [engine.Engine].
 type Engine interface {
 	Exec(ctx context.Context, container string, argv []string, options ...engine.ExecOption) (engine.Result, error)
 }
 
-// Client is the container that takes a stack's snapshots.
+// Client is the client of a stack's backup container.
 type Client struct {
 	Docker    Engine
 	Container string
 }
 
-// Snapshot is what one that was taken just now came to.
+// Snapshot is the result of a snapshot that was just taken.
 type Snapshot struct {
 	ID             string `json:"snapshot"`
 	Began          int64  `json:"began"`
@@ -39,7 +38,7 @@ type Snapshot struct {
 	DatabasesBytes int64  `json:"databasesBytes"`
 	Artifacts      int64  `json:"artifacts"`
 	ArtifactsBytes int64  `json:"artifactsBytes"`
-	// Added is what the repository has grown by, in bytes.
+	// Added is the growth of the repository, in bytes.
 	Added int64 `json:"added"`
 }
 
@@ -55,18 +54,18 @@ type SnapshotList struct {
 	} `json:"summary"`
 }
 
-// Failure is the last try that came to nothing.
+// Failure is the last failed attempt.
 type Failure struct {
 	At  int64  `json:"at"`
 	Why string `json:"why"`
 }
 
-// Proof is a snapshot that was restored into a stack of its own, in which people
-// logged in and all was as the manifest says.
+// Proof is a verified restore: a snapshot that was restored into a separate stack, in which users
+// logged in and everything matched the manifest.
 type Proof struct {
 	At       int64  `json:"at"`
 	Snapshot string `json:"snapshot"`
-	// Taken is when the snapshot was begun.
+	// Taken is the time at which the snapshot started.
 	Taken     int64 `json:"taken"`
 	Tables    int   `json:"tables"`
 	Rows      int64 `json:"rows"`
@@ -74,30 +73,30 @@ type Proof struct {
 	Seconds   int64 `json:"seconds"`
 }
 
-// Status is what is known without asking the repository. Times are seconds since
-// 1970, by the clock of the container.
+// Status is what is known without reading the repository. Times are seconds since 1970, by the
+// container's clock.
 type Status struct {
 	Now int64 `json:"now"`
-	// Started is when the container was, First when the first snapshot was taken; 0
-	// where none was.
+	// Started is the start of the container, First the time of the first snapshot; 0 if there is
+	// none.
 	Started int64 `json:"started"`
 	First   int64 `json:"first"`
 	// Every and ProvedWithin are the settings, in seconds.
 	Every        int64     `json:"every"`
 	ProvedWithin int64     `json:"provedWithin"`
 	Last         *Snapshot `json:"last"`
-	// Failed is nil where the last try was no failure.
+	// Failed is nil if the last attempt succeeded.
 	Failed *Failure `json:"failed"`
 	Proof  *Proof   `json:"proof"`
 }
 
-// Create takes a snapshot now and calls say with its progress.
+// Create takes a snapshot now and reports progress to say.
 func (k Client) Create(ctx context.Context, say func(string)) (Snapshot, error) {
 	return k.take(ctx, say, "snapshot")
 }
 
-// CreatePinned takes one that stays, whatever the settings say about old ones, until the next of
-// its kind is taken.
+// CreatePinned takes a snapshot that is kept, whatever the retention settings are, until the next
+// of its kind is taken.
 func (k Client) CreatePinned(ctx context.Context, say func(string)) (Snapshot, error) {
 	return k.take(ctx, say, "snapshot", "keep")
 }
@@ -120,17 +119,17 @@ func (k Client) take(ctx context.Context, say func(string), command ...string) (
 	return taken, nil
 }
 
-// List are the snapshots of the stack in the repository, oldest first.
+// List returns the stack's snapshots in the repository, oldest first.
 func (k Client) List(ctx context.Context) (all []SnapshotList, err error) {
 	return all, k.read(ctx, &all, "repository", "list")
 }
 
-// Status is what is known without asking the repository.
+// Status returns what is known without reading the repository.
 func (k Client) Status(ctx context.Context) (s Status, err error) {
 	return s, k.read(ctx, &s, "repository", "status")
 }
 
-// Check looks whether the repository is whole; with data it reads every byte of it.
+// Check checks the repository's integrity; with data it reads every byte.
 func (k Client) Check(ctx context.Context, data bool) error {
 	command := []string{"repository", "check"}
 	if data {
@@ -139,20 +138,20 @@ func (k Client) Check(ctx context.Context, data bool) error {
 	return k.run(ctx, command, "", io.Discard)
 }
 
-// Recovery is what a repository is opened by, and what its snapshots need.
+// Recovery is what a restore needs: the passphrase and the root secret.
 type Recovery struct {
-	// Passphrase opens the repository and the sealed root secret.
+	// Passphrase decrypts the repository and the encrypted root secret.
 	Passphrase string
 	// Root is the root secret, in base64.
 	Root string
-	// Version is that of the key which the container has; Previous are the values which that
-	// had before.
+	// Version is the version of the container's key; Previous are its previous values.
 	Version  string
 	Previous []string
 }
 
-// SetRecovery ensures that the container's key opens the repository, and no previous one, that
-// the passphrase opens it, and that every later snapshot has the root secret, sealed with that.
+// SetRecovery ensures that the container's key and the recovery passphrase open the repository,
+// that previous keys do not, and that every later snapshot contains the root secret, encrypted
+// with the passphrase.
 func (k Client) SetRecovery(ctx context.Context, r Recovery) error {
 	identity, err := Identity(r.Root)
 	if err != nil {
@@ -166,19 +165,19 @@ func (k Client) SetRecovery(ctx context.Context, r Recovery) error {
 	return k.run(ctx, []string{"repository", "recover"}, input, io.Discard)
 }
 
-// RecoveryState is what opens a repository now.
+// RecoveryState is what currently opens a repository.
 type RecoveryState struct {
-	// KeyOpens says whether the container's key opens it, PassphraseOpens whether the
-	// recovery passphrase does.
+	// KeyOpens reports whether the container's key opens it, PassphraseOpens whether the recovery
+	// passphrase does.
 	KeyOpens        bool `json:"keyOpens"`
 	PassphraseOpens bool `json:"passphraseOpens"`
-	// Identity is that of the root secret which is in Sealed, encrypted to a passphrase; both are
-	// empty where none was set.
+	// Identity identifies the root secret in Sealed, which is encrypted with a passphrase; both
+	// are empty if none was set.
 	Identity string `json:"identity"`
 	Sealed   string `json:"sealed"`
 }
 
-// Recoverable says whether a restore by the passphrase would have this root secret.
+// Recoverable reports whether a restore with the passphrase would recover this root secret.
 func (r RecoveryState) Recoverable(root, passphrase string) bool {
 	if !r.PassphraseOpens || r.Sealed == "" {
 		return false
@@ -191,7 +190,7 @@ func (r RecoveryState) Recoverable(root, passphrase string) bool {
 	return err == nil && unsealed == root
 }
 
-// Recovery says what opens the repository now. Nothing is changed.
+// Recovery reports what currently opens the repository. It changes nothing.
 func (k Client) Recovery(ctx context.Context, passphrase string) (r RecoveryState, err error) {
 	var said bytes.Buffer
 	if err := k.run(ctx, []string{"repository", "recovery"}, passphrase+"\n", &said); err != nil {
@@ -203,7 +202,7 @@ func (k Client) Recovery(ctx context.Context, passphrase string) (r RecoveryStat
 	return r, nil
 }
 
-// RecordProof keeps a proof where doctor sees it.
+// RecordProof stores a proof for doctor.
 func (k Client) RecordProof(ctx context.Context, proof Proof) error {
 	encoded, err := json.Marshal(proof)
 	if err != nil {
@@ -232,7 +231,7 @@ func execute(ctx context.Context, docker Engine, container string, command []str
 	if err != nil || result.ExitCode == 0 {
 		return err
 	}
-	// The scripts say what is wrong themselves, in their last line of that form.
+	// The scripts report an error themselves, in their last line of this form.
 	all := strings.Split(strings.TrimSpace(result.Stderr), "\n")
 	for i := len(all) - 1; i >= 0; i-- {
 		if text, ok := strings.CutPrefix(all[i], "backup: "); ok {
@@ -242,13 +241,13 @@ func execute(ctx context.Context, docker Engine, container string, command []str
 	return fmt.Errorf("%s in container %s: %w", command[0], container, result.Err())
 }
 
-// lines hands on each line of what is written.
+// lines passes on each line that is written.
 type lines struct {
 	each func(string)
 	rest []byte
 }
 
-// Write makes it a writer.
+// Write implements io.Writer.
 func (l *lines) Write(p []byte) (int, error) {
 	l.rest = append(l.rest, p...)
 	for {

@@ -13,8 +13,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/credentials"
 )
 
-// Seal encrypts the root secret to the recovery passphrase, as `age --passphrase`
-// does and `age --decrypt` reads.
+// Seal encrypts the root secret with the recovery passphrase, as `age --passphrase` does and `age
+// --decrypt` reads.
 func Seal(root, passphrase string) (string, error) {
 	recipient, err := age.NewScryptRecipient(passphrase)
 	if err != nil {
@@ -33,8 +33,7 @@ func Seal(root, passphrase string) (string, error) {
 	return sealed.String(), nil
 }
 
-// Unseal is the root secret again. Its identity has to be the one that the snapshot
-// was taken under.
+// Unseal decrypts the root secret. Its identity must match the snapshot's.
 func Unseal(sealed, passphrase, identity string) (string, error) {
 	key, err := age.NewScryptIdentity(passphrase)
 	if err != nil {
@@ -58,7 +57,7 @@ func Unseal(sealed, passphrase, identity string) (string, error) {
 	return string(root), nil
 }
 
-// Identity distinguishes stacks by their root secrets, and says nothing about them.
+// Identity distinguishes stacks by their root secrets, and reveals nothing about them.
 func Identity(root string) (string, error) {
 	derived, err := credentials.Derive(root, "backup/identity", 1)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// container answers a command, and remembers it with what it was given.
+// container answers a command, and records it with its input.
 type container struct {
 	answer string
 	result engine.Result

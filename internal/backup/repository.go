@@ -20,10 +20,10 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// readWithin bounds the life of a reader's container, should nobody remove it.
+// readWithin limits the lifetime of a reader's container that is not removed.
 const readWithin = 24 * time.Hour
 
-// Reader reads a repository by the recovery passphrase alone.
+// Reader reads a repository with only the recovery passphrase.
 type Reader struct {
 	docker *engine.Engine
 	name   string
@@ -31,51 +31,51 @@ type Reader struct {
 	end    func() error
 }
 
-// Table is what a table held.
+// Table describes the content of a table.
 type Table struct {
 	Table string `json:"table"`
 	Rows  int64  `json:"rows"`
-	// Sum is over the content of all rows, in no order.
+	// Sum covers the content of all rows, in any order.
 	Sum string `json:"sum"`
 }
 
-// Manifest is what a snapshot says about itself.
+// Manifest is a snapshot's description of itself.
 type Manifest struct {
 	Format     int    `json:"format"`
 	Deployment string `json:"deployment"`
-	// Identity identifies the root secret with which it was taken.
+	// Identity identifies the root secret at the time of the snapshot.
 	Identity string `json:"identity"`
 	Began    int64  `json:"began"`
 	// DatabasesBytes is the size of the databases on disk.
 	DatabasesBytes int64 `json:"databasesBytes"`
 	Artifacts      struct {
 		Files, Bytes int64
-		// External is where artifacts are that the snapshot does not hold.
+		// External is the location of artifacts that the snapshot does not contain.
 		External string `json:"Elsewhere"`
 	} `json:"artifacts"`
 	Databases map[string][]Table `json:"databases"`
 }
 
-// Selection is a snapshot to be restored.
+// Selection is a snapshot to restore.
 type Selection struct {
 	ID       string    `json:"id"`
 	Time     time.Time `json:"time"`
 	Manifest Manifest  `json:"manifest"`
-	// Sealed is the root secret, encrypted to the recovery passphrase.
+	// Sealed is the root secret, encrypted with the recovery passphrase.
 	Sealed string `json:"sealed"`
 }
 
-// RestoreResult is what became of the artifacts.
+// RestoreResult is the result of restoring the artifacts.
 type RestoreResult struct {
-	// Wanted are those in the manifest, ChangedMeanwhile those of them that a user
-	// rewrote while the snapshot was taken, Files all that there are now.
+	// Wanted is the number in the manifest, ChangedMeanwhile the number of those that a user
+	// changed during the snapshot, Files the number after the restore.
 	Wanted           int64 `json:"wanted"`
 	ChangedMeanwhile int64 `json:"changedMeanwhile"`
 	Files            int64 `json:"files"`
 }
 
-// OpenReader starts a container of the image that sees the repository of the settings,
-// and the volume to write artifacts to, if there is one. The caller closes it.
+// OpenReader starts a container of the image with access to the configured repository, and to the
+// volume for the artifacts, if there is one. The caller closes it.
 func OpenReader(ctx context.Context, docker *engine.Engine, image, deployment string, set *config.Backup, artifacts string) (*Reader, error) {
 	passphrase, err := set.RecoveryPassphraseFile.Read()
 	if err != nil {
@@ -111,7 +111,7 @@ func OpenReader(ctx context.Context, docker *engine.Engine, image, deployment st
 // Close removes the container.
 func (r *Reader) Close() error { return r.end() }
 
-// Choose finds a snapshot of a deployment, the newest where id is "latest".
+// Choose returns a deployment's snapshot, the newest if id is "latest".
 func (r *Reader) Choose(ctx context.Context, deployment, id string) (c Selection, err error) {
 	var said bytes.Buffer
 	if err := r.look(ctx, &said, "choose", deployment, id); err != nil {
@@ -131,7 +131,7 @@ func (r *Reader) Verify(ctx context.Context, id string) error {
 	return r.look(ctx, io.Discard, "whole", id)
 }
 
-// Checksums is what was written down about a database's tables.
+// Checksums returns the recorded checksums of a database's tables.
 func (r *Reader) Checksums(ctx context.Context, id, database string) (string, error) {
 	var said bytes.Buffer
 	err := r.look(ctx, &said, "sums", id, database)

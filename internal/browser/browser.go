@@ -1,11 +1,10 @@
-// Package browser is an HTTP client that treats cookies, redirects and forms as a web
-// browser does, so that a scripted login succeeds and fails exactly where a user's would.
+// Package browser is an HTTP client that handles cookies, redirects and forms as a web browser
+// does, so that a scripted login succeeds and fails exactly where a user's would.
 //
-// Cookies marked Secure are sent over plain http to loopback addresses, which browsers
-// count as secure, and to no other plain http host: there they are refused, and the
-// refusal can be read back. Every redirect on the way to a page is recorded, so that a
-// caller can inspect the request that a login made to the identity provider. Scripts are
-// not run and SameSite is ignored.
+// Cookies marked Secure are sent over plain http to loopback addresses, which browsers treat as
+// secure, and to no other plain http host; the browser records such refusals. Every redirect on
+// the way to a page is recorded, so that a caller can inspect the request of a login to the
+// identity provider. Scripts do not run and SameSite is ignored.
 package browser
 
 import (
@@ -23,44 +22,42 @@ import (
 
 const (
 	defaultTimeout = 30 * time.Second
-	maxRedirects   = 20      // what Chrome and Firefox allow
-	maxBody        = 8 << 20 // bytes of a page; MLflow's and Keycloak's are far below
+	maxRedirects   = 20      // the limit of Chrome and Firefox
+	maxBody        = 8 << 20 // bytes of a page; MLflow's and Keycloak's are far smaller
 )
 
 // ErrRedirectLoop is wrapped when a page redirects more than twenty times.
 var ErrRedirectLoop = errors.New("too many redirects")
 
-// Browser is one person's browser: its cookies belong to nobody else. It is
-// not safe for concurrent use.
+// Browser is one user's browser, with its own cookies. It is not safe for concurrent use.
 type Browser struct {
 	client  *http.Client
 	cookies *jar
 }
 
-// Option changes a new Browser.
+// Option configures a new Browser.
 type Option func(*http.Client, *http.Transport)
 
-// RootCAs makes the browser trust the authorities of pool and no others.
-// Begin with x509.SystemCertPool to add to the machine's own.
+// RootCAs makes the browser trust the authorities in pool only. Start with x509.SystemCertPool to
+// add to the machine's own.
 func RootCAs(pool *x509.CertPool) Option {
 	return func(_ *http.Client, t *http.Transport) {
 		t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
 }
 
-// Timeout bounds every single request, redirects counted one by one. The
-// default is thirty seconds.
+// Timeout limits every single request, including each redirect. The default is thirty seconds.
 func Timeout(d time.Duration) Option {
 	return func(c *http.Client, _ *http.Transport) { c.Timeout = d }
 }
 
-// New opens a browser that has no cookies.
+// New returns a browser without cookies.
 func New(options ...Option) *Browser {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	client := &http.Client{
 		Transport: transport,
 		Timeout:   defaultTimeout,
-		// Redirects are followed by load, which keeps a record of them.
+		// load follows redirects and records them.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	for _, option := range options {
@@ -71,11 +68,11 @@ func New(options ...Option) *Browser {
 	return &Browser{client: client, cookies: cookies}
 }
 
-// Close gives up the browser's idle connections.
+// Close closes the browser's idle connections.
 func (b *Browser) Close() { b.client.CloseIdleConnections() }
 
-// Copy is another browser that holds the same cookies as this one now holds
-// for site: what a thief has who copied them. Later changes do not reach it.
+// Copy returns another browser with this one's current cookies for site, like a thief's who
+// copied them. Later changes do not affect it.
 func (b *Browser) Copy(site *url.URL) *Browser {
 	client := *b.client
 	cookies := newJar()
@@ -84,18 +81,17 @@ func (b *Browser) Copy(site *url.URL) *Browser {
 	return &Browser{client: &client, cookies: cookies}
 }
 
-// Refused lists the cookies that this browser did not accept, and why, oldest
-// first. A login that works for nobody often shows here.
+// Refused lists the cookies that this browser did not accept, with the reason, oldest first. They
+// often explain a login that fails for every user.
 func (b *Browser) Refused() []string { return b.cookies.refusals() }
 
-// Open navigates to an address as if it was typed in: redirects are followed.
+// Open navigates to an address as if it were typed in, and follows redirects.
 func (b *Browser) Open(ctx context.Context, address string) (*Page, error) {
 	return b.load(ctx, request{method: http.MethodGet, url: address, header: navigation()})
 }
 
-// Fetch is a request as a script makes it on a page of the same origin: with the
-// cookies, asking for JSON, not following redirects. A nil header is allowed; an
-// Origin in it is that of another page.
+// Fetch makes a request like a script on a page of the same origin: with cookies, requesting
+// JSON, not following redirects. header may be nil; an Origin in it is that of another page.
 func (b *Browser) Fetch(ctx context.Context, method, address string, header http.Header, body []byte) (*Page, error) {
 	merged := http.Header{"Accept": {"application/json"}, "Sec-Fetch-Dest": {"empty"}, "Sec-Fetch-Site": {"same-origin"}}
 	for name, values := range header {
@@ -117,7 +113,7 @@ func (b *Browser) Fetch(ctx context.Context, method, address string, header http
 	return b.send(ctx, request{method: method, url: address, header: merged, body: body})
 }
 
-// navigation lets a server see that a person opens a page.
+// navigation tells a server that a user opens a page.
 func navigation() http.Header {
 	return http.Header{
 		"Accept":          {"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"},
@@ -134,7 +130,7 @@ type request struct {
 	body        []byte
 }
 
-// load follows redirects until something else answers.
+// load follows redirects until it gets another response.
 func (b *Browser) load(ctx context.Context, r request) (*Page, error) {
 	var hops []Hop
 	for {
@@ -158,8 +154,8 @@ func (b *Browser) load(ctx context.Context, r request) (*Page, error) {
 	}
 }
 
-// redirected is the request that a browser makes after a redirect: 307 and 308
-// repeat the method and the body, the others turn a form post into a GET.
+// redirected returns a browser's request after a redirect: 307 and 308 repeat the method and the
+// body, others turn a form post into a GET.
 func (r request) redirected(status int, to *url.URL) request {
 	r.url = to.String()
 	if status == http.StatusTemporaryRedirect || status == http.StatusPermanentRedirect || r.method == http.MethodHead {
@@ -193,8 +189,8 @@ func (b *Browser) send(ctx context.Context, r request) (*Page, error) {
 	return &Page{URL: sent.URL, Status: answer.StatusCode, Header: answer.Header, Body: body}, nil
 }
 
-// withoutQuery takes the query out of the address that net/http puts in its
-// errors: on the way through a login it carries codes and tokens.
+// withoutQuery removes the query from the address in net/http's errors: during a login it
+// contains codes and tokens.
 func withoutQuery(err error) error {
 	var failed *url.Error
 	if !errors.As(err, &failed) {
@@ -207,8 +203,7 @@ func withoutQuery(err error) error {
 	return fmt.Errorf("%s %s: %w", failed.Op, shown, failed.Err)
 }
 
-// Bare is an address without user, query and fragment: the part that may be
-// printed.
+// Bare returns an address without user, query and fragment, which is safe to print.
 func Bare(u *url.URL) string {
 	if u == nil {
 		return "no address"

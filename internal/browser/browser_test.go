@@ -170,7 +170,7 @@ func TestTheTimeoutEndsASilentServer(t *testing.T) {
 
 func TestOnlyTheGivenAuthoritiesAreTrusted(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // the refused handshake is meant
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // the test expects the refused handshake
 	server.StartTLS()
 	defer server.Close()
 

@@ -12,9 +12,9 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
-// Form is a HTML form and what is filled in so far.
+// Form is an HTML form with its current values.
 type Form struct {
-	// ID is the form's id attribute; empty when it has none.
+	// ID is the form's id attribute; empty if it has none.
 	ID     string
 	Method string
 	Action *url.URL
@@ -27,8 +27,7 @@ type Form struct {
 
 type field struct{ name, value string }
 
-// Forms lists the forms of a page in document order, filled in as the page
-// fills them in.
+// Forms returns the forms of a page in document order, with the page's values.
 func (p *Page) Forms() []*Form {
 	root := p.document()
 	base := p.URL
@@ -46,8 +45,8 @@ func (p *Page) Forms() []*Form {
 	return forms
 }
 
-// FormWith is the first form of the page that has all the named fields: the
-// way a person recognises a login form. It is nil when there is none.
+// FormWith returns the page's first form that has all the named fields, which is how a user
+// recognizes a login form; nil if there is none.
 func (p *Page) FormWith(names ...string) *Form {
 	for _, form := range p.Forms() {
 		if !slices.ContainsFunc(names, func(name string) bool { return !form.Has(name) }) {
@@ -75,7 +74,7 @@ func newForm(n *html.Node, base, page *url.URL) *Form {
 	return f
 }
 
-// add takes up one control as a browser would submit it.
+// add adds a control as a browser would submit it.
 func (f *Form) add(n *html.Node) {
 	name, value := attribute(n, "name"), attribute(n, "value")
 	if _, disabled := lookup(n, "disabled"); disabled || name == "" {
@@ -111,7 +110,7 @@ func (f *Form) add(n *html.Node) {
 	}
 }
 
-// rawText keeps the spaces that a person typed.
+// rawText preserves the spaces that a user typed.
 func rawText(n *html.Node) string {
 	var b strings.Builder
 	for d := range n.Descendants() {
@@ -122,7 +121,7 @@ func rawText(n *html.Node) string {
 	return b.String()
 }
 
-// selected is the value of a drop-down: the chosen option, else the first.
+// selected returns the value of a drop-down: the selected option, or else the first.
 func selected(n *html.Node) (string, bool) {
 	var first *html.Node
 	for d := range n.Descendants() {
@@ -146,13 +145,13 @@ func selected(n *html.Node) (string, bool) {
 	return text(first), true
 }
 
-// Has reports whether the form has a field of that name that can be filled in.
+// Has reports whether the form has an editable field of that name.
 func (f *Form) Has(name string) bool {
 	return slices.ContainsFunc(f.fields, func(x field) bool { return x.name == name })
 }
 
-// Set fills in a field. A person cannot fill in what the form does not have,
-// so an unknown name is an error.
+// Set sets a field's value. A user cannot edit a field that does not exist, so an unknown name is
+// an error.
 func (f *Form) Set(name, value string) error {
 	for i := range f.fields {
 		if f.fields[i].name == name {
@@ -163,8 +162,7 @@ func (f *Form) Set(name, value string) error {
 	return fmt.Errorf("the form at %s has no field %q", Bare(f.Action), name)
 }
 
-// Submit sends the form as a click on its first button does and follows
-// redirects.
+// Submit submits the form like a click on its first button and follows redirects.
 func (b *Browser) Submit(ctx context.Context, f *Form) (*Page, error) {
 	encoded := f.encode()
 	if f.Method == http.MethodGet {
@@ -181,10 +179,10 @@ func (b *Browser) Submit(ctx context.Context, f *Form) (*Page, error) {
 	return b.load(ctx, request{method: http.MethodPost, url: f.Action.String(), header: header, body: []byte(encoded)})
 }
 
-// lineEnds writes line ends as forms send them.
+// lineEnds writes line ends as forms submit them.
 var lineEnds = strings.NewReplacer("\r\n", "\r\n", "\n", "\r\n", "\r", "\r\n")
 
-// encode keeps the order of the document, as browsers do.
+// encode preserves the document order, as browsers do.
 func (f *Form) encode() string {
 	fields := f.fields
 	if len(f.buttons) > 0 {

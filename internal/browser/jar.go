@@ -12,13 +12,12 @@ import (
 	"golang.org/x/net/publicsuffix"
 )
 
-// jar is net/http's cookie jar plus what browsers refuse.
+// jar is net/http's cookie jar with the refusals of browsers.
 //
-// The jar underneath implements RFC 6265 (domain, path, expiry, host-only) and
-// sends Secure cookies to https and to loopback addresses. It stores anything,
-// though; this one refuses beforehand, and remembers, what a browser would
-// refuse: a Secure cookie from an insecure page, and a __Host- or __Secure- name
-// without what the name promises.
+// The underlying jar implements RFC 6265 (domain, path, expiry, host-only) and sends Secure
+// cookies to https and to loopback addresses, but stores anything. This one first refuses, and
+// records, what a browser would refuse: a Secure cookie from an insecure page, and a __Host- or
+// __Secure- name without the attributes that it promises.
 type jar struct {
 	kept *cookiejar.Jar
 
@@ -27,7 +26,7 @@ type jar struct {
 }
 
 func newJar() *jar {
-	// The only error of New is a nil-options one that does not exist.
+	// New's only error is for options, which are nil.
 	kept, err := cookiejar.New(&cookiejar.Options{PublicSuffixList: publicsuffix.List})
 	if err != nil {
 		panic(err)
@@ -53,8 +52,8 @@ func (j *jar) SetCookies(u *url.URL, cookies []*http.Cookie) {
 // Cookies implements http.CookieJar.
 func (j *jar) Cookies(u *url.URL) []*http.Cookie { return j.kept.Cookies(u) }
 
-// put stores cookies that were read from another jar, which knows no more than
-// their names and values: for the whole host, until the browser closes.
+// put stores cookies that were read from another jar, which returns only names and values: for
+// the whole host, as session cookies.
 func (j *jar) put(u *url.URL, cookies []*http.Cookie) {
 	for _, cookie := range cookies {
 		cookie.Path = "/"
@@ -68,7 +67,7 @@ func (j *jar) refusals() []string {
 	return append([]string(nil), j.refused...)
 }
 
-// refusal says why a browser would not take a cookie; empty when it would.
+// refusal returns why a browser would refuse a cookie; empty if it would not.
 func refusal(u *url.URL, cookie *http.Cookie) string {
 	secure := secureContext(u)
 	host := hasPrefixFold(cookie.Name, "__Host-")
@@ -87,8 +86,8 @@ func hasPrefixFold(s, prefix string) bool {
 	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
 }
 
-// secureContext reports whether a browser treats the page as one that nobody
-// on the way could have read: https, or a loopback address.
+// secureContext reports whether a browser treats the page as a secure context: https, or a
+// loopback address.
 func secureContext(u *url.URL) bool {
 	return u.Scheme == "https" || loopback(u.Hostname())
 }

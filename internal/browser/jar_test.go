@@ -16,7 +16,7 @@ func address(t *testing.T, s string) *url.URL {
 	return u
 }
 
-// sent is what the jar sends to an address, as a Cookie header shows it.
+// sent returns what the jar sends to an address, as a Cookie header.
 func sent(t *testing.T, j *jar, to string) string {
 	t.Helper()
 	header := ""
@@ -29,7 +29,7 @@ func sent(t *testing.T, j *jar, to string) string {
 	return header
 }
 
-// receive stores one Set-Cookie line from an address.
+// receive stores one Set-Cookie header from an address.
 func receive(t *testing.T, j *jar, from, line string) {
 	t.Helper()
 	cookie, err := http.ParseSetCookie(line)

@@ -20,18 +20,18 @@ type Hop struct {
 	Location *url.URL
 }
 
-// Page is what an address answered with.
+// Page is the response of an address.
 type Page struct {
-	// URL is where the page came from, after all redirects.
+	// URL is the page's address, after all redirects.
 	URL    *url.URL
 	Status int
 	Header http.Header
 	Body   []byte
-	// Hops are the redirects that led here, in order.
+	// Hops are the redirects to this page, in order.
 	Hops []Hop
 }
 
-// redirect is where the page sends the browser; nil when it stays.
+// redirect returns the target of a redirect; nil without one.
 func (p *Page) redirect() (*url.URL, error) {
 	switch p.Status {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
@@ -43,7 +43,7 @@ func (p *Page) redirect() (*url.URL, error) {
 	return nil, nil
 }
 
-// refresh is where a page sends a browser that runs no scripts; empty when it stays.
+// refresh returns the target of a refresh that works without scripts; empty without one.
 func (p *Page) refresh() string {
 	if !p.HTML() || !bytes.Contains(p.Body, []byte("http-equiv")) {
 		return ""
@@ -62,7 +62,7 @@ func (p *Page) refresh() string {
 	return to
 }
 
-// sendsTo is an address that the page names; nil without one: a browser shows the body then.
+// sendsTo resolves an address in the page; nil without one: a browser then shows the body.
 func (p *Page) sendsTo(location string) (*url.URL, error) {
 	if location == "" {
 		return nil, nil
@@ -77,8 +77,7 @@ func (p *Page) sendsTo(location string) (*url.URL, error) {
 	return next, nil
 }
 
-// Through is the first redirect to an address for which match holds; nil when
-// there was none.
+// Through returns the first redirect to a matching address; nil if there was none.
 func (p *Page) Through(match func(*url.URL) bool) *Hop {
 	for i := range p.Hops {
 		if match(p.Hops[i].Location) {
@@ -96,12 +95,12 @@ func (p *Page) JSON(into any) error {
 	return nil
 }
 
-// HTML reports whether the server calls the page a HTML document.
+// HTML reports whether the content type is HTML.
 func (p *Page) HTML() bool {
 	return strings.HasPrefix(strings.ToLower(p.Header.Get("Content-Type")), "text/html")
 }
 
-// Title is the document's title; empty when it has none.
+// Title returns the document's title; empty if it has none.
 func (p *Page) Title() string {
 	found := find(p.document(), func(n *html.Node) bool { return n.DataAtom == atom.Title })
 	if found == nil {
@@ -110,8 +109,8 @@ func (p *Page) Title() string {
 	return text(found)
 }
 
-// TextOf is the text of the first element that has the class, or an id that
-// begins with the given one; empty when there is none.
+// TextOf returns the text of the first element that has the class, or an id with this prefix;
+// empty if there is none.
 func (p *Page) TextOf(idOrClass string) string {
 	found := find(p.document(), func(n *html.Node) bool {
 		if strings.HasPrefix(attribute(n, "id"), idOrClass) {
@@ -130,7 +129,7 @@ func (p *Page) TextOf(idOrClass string) string {
 	return text(found)
 }
 
-// document never fails: the parser makes a document of anything, as browsers do.
+// document never fails: the parser accepts any input, as browsers do.
 func (p *Page) document() *html.Node {
 	root, err := html.Parse(bytes.NewReader(p.Body))
 	if err != nil {

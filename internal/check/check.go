@@ -1,12 +1,11 @@
-// Package check is the framework in which verify, doctor, drift and security-test run
-// their checks: what a check is, how a suite of checks runs, and what its result is.
+// Package check is the framework in which verify, doctor, drift and security-test run their
+// checks: it defines checks, suites and results.
 //
-// A check passes, fails, or does not run. A check that did not run has proved nothing and
-// never counts as passed. Each suite is a package, and none imports another: what two of
-// them need is in package scenario.
+// A check passes, fails, or does not run. A check that did not run has proved nothing and never
+// counts as passed. Each suite is a package, and none imports another: what two of them need is
+// in package scenario.
 //
-// A result is visible to everyone who can read the terminal or the log, so a check must
-// not put a secret into it.
+// Results end up in terminals and logs, so a check must not put a secret into one.
 package check
 
 import (
@@ -16,8 +15,8 @@ import (
 	"time"
 )
 
-// ID names a check or a finding. It is short, stable, and the same in every run:
-// machines match on it.
+// ID identifies a check or a finding. It is short, stable, and the same in every run: programs
+// match on it.
 type ID string
 
 // Check is one named check of a suite.
@@ -27,31 +26,31 @@ type Check struct {
 	About string
 	// Needs are earlier checks that must have passed.
 	Needs []ID
-	// Blocked returns why the check cannot run, empty when it can. It is for what only a
-	// run finds out, such as a container that is down. Nil means that nothing blocks it.
+	// Blocked returns why the check cannot run, or an empty text. It is for reasons that only a
+	// run discovers, such as a stopped container. Nil means that nothing blocks it.
 	Blocked func() string
-	// Next is what an operator does when the check fails. The suite's Places are replaced.
+	// Next is what an operator does if the check fails. The suite's Places are replaced.
 	Next string
-	// Always is set for a check that runs whatever happened before, such as a cleanup.
+	// Always is set for a check that runs after any result, such as a cleanup.
 	Always bool
-	// Concurrent lets the check run together with its concurrent neighbours.
+	// Concurrent lets the check run in parallel with its concurrent neighbours.
 	Concurrent bool
 	// Timeout is the check's own limit; zero means the suite's.
 	Timeout time.Duration
-	// Run performs the check. An error of [Mismatch] or [NotRun] says more than others.
+	// Run performs the check. Errors from [Mismatch] and [NotRun] have a special meaning.
 	Run func(context.Context) (Outcome, error)
 }
 
 // Outcome is what a check observed.
 type Outcome struct {
-	// Detail says what was seen to hold, in one line.
+	// Detail describes the successful observation, in one line.
 	Detail string
-	// Findings are what is wrong, for a check that can find more than one thing. A check
-	// with findings fails.
+	// Findings are problems, for a check that can find more than one. A check with findings
+	// fails.
 	Findings []Finding
 }
 
-// Proves makes the Run of a check that proves one thing and says what was seen to hold.
+// Proves returns the Run of a check that proves one thing and describes its observation.
 func Proves(run func(context.Context) (string, error)) func(context.Context) (Outcome, error) {
 	return func(ctx context.Context) (Outcome, error) {
 		detail, err := run(ctx)
@@ -59,8 +58,8 @@ func Proves(run func(context.Context) (string, error)) func(context.Context) (Ou
 	}
 }
 
-// Finds makes the Run of a check that looks for any number of faults. It fails by what it
-// finds; an error means that it could not look everywhere, and what it found counts.
+// Finds returns the Run of a check that looks for any number of problems. An error means that the
+// check is incomplete; its findings still count.
 func Finds(run func(context.Context) ([]Finding, error)) func(context.Context) (Outcome, error) {
 	return func(ctx context.Context) (Outcome, error) {
 		found, err := run(ctx)
@@ -71,31 +70,31 @@ func Finds(run func(context.Context) ([]Finding, error)) func(context.Context) (
 	}
 }
 
-// unfinishedError is an error that is no finding.
+// unfinishedError is an error that is not a finding.
 type unfinishedError struct{ err error }
 
 func (e unfinishedError) Error() string   { return e.err.Error() }
 func (e unfinishedError) Unwrap() []error { return []error{e.err, ErrNotRun} }
 
-// Docs is the page of the repository that has a heading for each check and finding.
+// Docs is the documentation page with a heading for each check and finding.
 const Docs = "docs/reference/checks.md"
 
 // Suite is a list of checks that run in order.
 type Suite struct {
-	// Name is that of the command that runs the suite.
+	// Name is the name of the command that runs the suite.
 	Name string
 	// Title says what is checked, such as the deployment and its address.
 	Title  string
 	Checks []Check
-	// Timeout is the limit of each check that has none of its own.
+	// Timeout limits each check without a timeout of its own.
 	Timeout time.Duration
-	// Places replaces names in the next steps, such as {mlflow} for a container.
+	// Places maps placeholders in next steps, such as {mlflow}, to container names.
 	Places *strings.Replacer
 	// Order sorts the findings of all checks; nil keeps the order of the checks.
 	Order func([]Finding) []Finding
 }
 
-// IDs are the IDs of all checks in the order in which they run.
+// IDs returns the IDs of all checks in their order.
 func (s Suite) IDs() []ID {
 	all := make([]ID, len(s.Checks))
 	for i, c := range s.Checks {
@@ -104,14 +103,14 @@ func (s Suite) IDs() []ID {
 	return all
 }
 
-// Heading is the text of the heading in [Docs] that describes a check or a finding.
+// Heading returns the text of the heading in [Docs] for a check or a finding.
 func (s Suite) Heading(id ID) string { return fmt.Sprintf("%s: `%s`", s.Name, id) }
 
-// Link is the documentation of a check or a finding: the anchor of its heading.
+// Link returns the link to the documentation of a check or a finding: the anchor of its heading.
 func (s Suite) Link(id ID) string { return fmt.Sprintf("%s#%s-%s", Docs, s.Name, id) }
 
-// Validate reports all mistakes of a suite: IDs that are there twice, and needs that
-// are not met before the check begins, with which a check would never run.
+// Validate reports all mistakes of a suite: duplicate IDs, and needs that an earlier check does
+// not meet, which would block a check permanently.
 func (s Suite) Validate() (mistakes []string) {
 	began, ended := map[ID]bool{}, map[ID]bool{}
 	for i, c := range s.Checks {

@@ -1,6 +1,6 @@
 package check
 
-// The parts of a stack, in the order in which faults spread.
+// The parts of a stack, in the order in which faults propagate.
 const (
 	Host         Component = "host"
 	Postgres     Component = "postgres"

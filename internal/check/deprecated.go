@@ -2,8 +2,7 @@ package check
 
 import "encoding/json"
 
-// renamedKeys lists the keys of a finding in JSON whose names changed. For one
-// release a finding has both.
+// renamedKeys lists the renamed keys of a finding in JSON. For one release a finding has both.
 var renamedKeys = []struct{ old, current string }{
 	{"organ", "component"},
 	{"what", "summary"},

@@ -11,27 +11,27 @@ import (
 // Status is the outcome of a check.
 type Status string
 
-// The outcomes. StatusNotRun is no success: a check that could not run has proved nothing.
+// The outcomes. StatusNotRun is not a success: a check that could not run has proved nothing.
 const (
 	StatusPassed Status = "passed"
 	StatusFailed Status = "failed"
 	StatusNotRun Status = "not run"
 )
 
-// Result is what came of one check.
+// Result is the result of one check.
 type Result struct {
 	ID     ID
 	Status Status
-	// Took is how long the check ran; zero when it did not run.
+	// Took is the check's duration; zero if it did not run.
 	Took time.Duration
-	// Detail says what was seen to hold, in one line.
+	// Detail describes the successful observation, in one line.
 	Detail string
-	// Got and Wanted are the observation and the expectation of a check that failed;
-	// Reason says why it failed without them, or did not run.
+	// Got and Wanted are the observation and the expectation of a failed check; Reason is why it
+	// failed without them, or did not run.
 	Got, Wanted, Reason string
 	// Next is what an operator does about it.
 	Next string
-	// Findings are what the check found wrong, if it can find more than one thing.
+	// Findings are the problems found, if the check can find more than one.
 	Findings []Finding
 	// Docs is the heading that describes the check.
 	Docs string
@@ -40,13 +40,13 @@ type Result struct {
 // lackingPrefix begins the reason of a check that did not run because of others.
 const lackingPrefix = "needs "
 
-// Follows says whether the check did not run because another one did not pass.
+// Follows reports whether the check did not run because another one did not pass.
 func (r Result) Follows() bool {
 	return r.Status == StatusNotRun && strings.HasPrefix(r.Reason, lackingPrefix)
 }
 
-// Text says in a few words what came of the check, such as "groups-claim failed: got none, wanted
-// mlflow-users; next: docker logs --tail 50 dev-mlflow".
+// Text summarizes a result, such as "groups-claim failed: got none, wanted mlflow-users; next:
+// docker logs --tail 50 dev-mlflow".
 func (r Result) Text() string {
 	text := fmt.Sprintf("%s %s", r.ID, r.Status)
 	var why []string
@@ -68,34 +68,34 @@ func (r Result) Text() string {
 	return text
 }
 
-// Finding is something that is wrong, found by a check that looks for many things.
+// Finding is one problem, from a check that can find several.
 type Finding struct {
 	ID ID `json:"id"`
-	// Component is the part of the stack that is affected.
+	// Component is the affected part of the stack.
 	Component Component `json:"component"`
-	// Summary says what is wrong, in one line.
+	// Summary describes the problem, in one line.
 	Summary string `json:"summary"`
-	// Got and Wanted are the evidence; Log is a line of the container's log, if one fits.
+	// Got and Wanted are the evidence; Log is a matching line of the container's log, if any.
 	Got    string `json:"got"`
 	Wanted string `json:"wanted"`
 	Log    string `json:"log,omitempty"`
-	// Cause is the setting or the resource behind it.
+	// Cause is the setting or resource that causes it.
 	Cause string `json:"cause"`
-	// Next is what an operator does about it, where the summary and the command do not say it.
+	// Next is what an operator does about it, if the summary and the command do not say so.
 	Next string `json:"next,omitempty"`
 	// Fix is one command for a shell.
 	Fix string `json:"fix"`
-	// FollowsFrom is the ID of the finding that this one is an effect of; empty for a cause.
+	// FollowsFrom is the ID of the finding that causes this one; empty for a cause.
 	FollowsFrom ID `json:"followsFrom,omitempty"`
 	// Docs is the heading that describes the finding.
 	Docs string `json:"docs,omitempty"`
 }
 
-// Unmanaged says in a summary that something exists and no part of the stack made it.
+// Unmanaged says in a summary that an object exists which no part of the stack created.
 const Unmanaged = "not made by the stack"
 
-// UpCommand as the Fix of a finding stands for an update of the stack, where the command that
-// chooses the stack is not known.
+// UpCommand as the Fix of a finding means an update of the stack, before the command with the
+// stack's flags is known.
 const UpCommand = "{up}"
 
 // Component is a part of a stack.
@@ -108,7 +108,7 @@ type Report struct {
 	Began  time.Time
 	Took   time.Duration
 	Checks []Result
-	// Findings are those of all checks, in the suite's order.
+	// Findings are the findings of all checks, in the suite's order.
 	Findings []Finding
 }
 
@@ -117,10 +117,10 @@ func (r Report) OK() bool {
 	return len(r.Checks) > 0 && r.Count(StatusPassed) == len(r.Checks)
 }
 
-// Count is how many checks have a status.
+// Count returns the number of checks with a status.
 func (r Report) Count(s Status) int { return len(r.With(s)) }
 
-// With returns the results that have a status.
+// With returns the results with a status.
 func (r Report) With(s Status) (all []Result) {
 	for _, c := range r.Checks {
 		if c.Status == s {
@@ -130,12 +130,11 @@ func (r Report) With(s Status) (all []Result) {
 	return all
 }
 
-// ErrNotRun is wrapped by the error of a check that finds out by itself that it cannot
-// prove anything.
+// ErrNotRun is wrapped by the error of a check that cannot prove anything.
 var ErrNotRun = errors.New("could not run")
 
-// NotRun is the error of a check whose control failed: it has shown nothing, so it
-// counts as not run. nil stays nil.
+// NotRun returns the error of a check whose control failed: it has shown nothing, so it counts as
+// not run. nil stays nil.
 func NotRun(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return err
@@ -148,7 +147,7 @@ type MismatchError struct{ Got, Wanted, Next string }
 
 func (m *MismatchError) Error() string { return "got " + m.Got + ", wanted " + m.Wanted }
 
-// Mismatch is the error of a check that saw something else than it expects. Neither
+// Mismatch returns the error of a check whose observation differs from the expectation. Neither
 // text may contain a secret.
 func Mismatch(got, wanted string) error { return &MismatchError{Got: got, Wanted: wanted} }
 

@@ -10,18 +10,17 @@ import (
 	"time"
 )
 
-// cleanupTimeout is the limit of a check that always runs, also after an interrupt.
+// cleanupTimeout limits a check that always runs, also after an interrupt.
 const cleanupTimeout = 2 * time.Minute
 
-// slowAfter is the time after which a check that still runs is reported, and between
-// two such reports.
+// slowAfter is the time until a running check is reported, and between two such reports.
 const slowAfter = 8 * time.Second
 
-// Observer follows a run. Its functions are never called at the same time; each may be nil.
+// Observer follows a run. Its functions are never called concurrently; each may be nil.
 type Observer struct {
-	// Ended gets each result as its check ends.
+	// Ended receives each result as its check ends.
 	Ended func(Result)
-	// Slow is called again and again while a check runs for long.
+	// Slow is called periodically while a check takes long.
 	Slow func(id ID, ran time.Duration)
 }
 
@@ -36,8 +35,8 @@ type run struct {
 	running map[ID]time.Time
 }
 
-// Run performs every check once, in order; neighbours that are concurrent run together.
-// When ctx ends, the checks that are left are not run, except for those that always run.
+// Run performs every check once, in order; concurrent neighbours run in parallel. When ctx ends,
+// the remaining checks do not run, except for those that always run.
 func (s Suite) Run(ctx context.Context, observer Observer) Report {
 	r := &run{Suite: s, observer: observer, results: make([]Result, len(s.Checks)), passed: map[ID]bool{}, running: map[ID]time.Time{}}
 	began := time.Now()
@@ -68,7 +67,7 @@ func (s Suite) Run(ctx context.Context, observer Observer) Report {
 	return out
 }
 
-// together runs the checks of a range at the same time.
+// together runs the checks of a range in parallel.
 func (r *run) together(ctx context.Context, first, next int) {
 	var group sync.WaitGroup
 	for i, c := range r.Checks[first:next] {
@@ -144,7 +143,7 @@ func (r *run) perform(ctx context.Context, c Check) Result {
 	switch {
 	case errors.As(err, &m):
 		result.Got, result.Wanted = m.Got, m.Wanted
-		// The text before the two sides says in which step they differ.
+		// The text before the two sides names the step.
 		if step, more := strings.CutSuffix(err.Error(), m.Error()); step != "" || !more {
 			result.Reason = strings.TrimSuffix(step, ": ")
 		}
@@ -168,7 +167,7 @@ func (s Suite) place(text string) string {
 	return s.Places.Replace(text)
 }
 
-// watch reports checks that run for long until done is closed.
+// watch reports slow checks until done is closed.
 func (r *run) watch(done <-chan struct{}) {
 	if r.observer.Slow == nil {
 		return
@@ -185,7 +184,7 @@ func (r *run) watch(done <-chan struct{}) {
 	}
 }
 
-// reportSlow names the check that has been running longest, unless it began lately.
+// reportSlow names the check that has been running longest, unless it started recently.
 func (r *run) reportSlow(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

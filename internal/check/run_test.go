@@ -103,7 +103,7 @@ func TestConcurrentNeighboursRunTogetherAndKeepTheirOrder(t *testing.T) {
 	var first atomic.Bool
 	meet := make(chan struct{})
 	one := func(context.Context) ([]Finding, error) {
-		<-meet // closed by the neighbour alone
+		<-meet // closed by the neighbour only
 		return []Finding{{ID: "x"}}, nil
 	}
 	other := func(context.Context) ([]Finding, error) {

@@ -1,10 +1,10 @@
 // Package edgeclient connects to the public addresses of a stack from this machine.
 //
-// If the stack has an edge, connections for its public names go to the port that it
-// publishes on this machine, whatever the names resolve to. So a check proves this
-// deployment and not a resolver, and works before DNS does. Names and certificates are
-// still verified. The edge's internal authority is read out of its container and trusted in
-// addition to this machine's own; verification is never skipped.
+// If the stack has an edge, connections for its public names use the edge's published port on
+// this machine, whatever the names resolve to. A check therefore proves this deployment and not
+// DNS, and works before DNS does. Names and certificates are still verified. The edge's internal
+// authority is read from its container and trusted in addition to this machine's own;
+// verification is never skipped.
 package edgeclient
 
 import (
@@ -23,20 +23,20 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// ErrNoAuthority is wrapped when a stack has no certificate authority of its own.
+// ErrNoAuthority is wrapped if a stack has no certificate authority of its own.
 var ErrNoAuthority = errors.New("no certificate authority of its own")
 
-// Client is the way to a stack's public addresses.
+// Client connects to a stack's public addresses.
 type Client struct {
-	// Authority is the internal authority's root certificate, in PEM; empty where the
-	// certificates are not the stack's own.
+	// Authority is the internal authority's root certificate, in PEM; empty if the certificates
+	// come from another source.
 	Authority string
 
 	pool  *x509.CertPool
 	hosts map[string]string // host:port of a public address to host:port on this machine
 }
 
-// Open finds the way to the stack's public addresses.
+// Open returns a client for the stack's public addresses.
 func Open(ctx context.Context, stack outputs.Stack, docker *engine.Engine) (*Client, error) {
 	f := &Client{hosts: map[string]string{}}
 	if !stack.Edge.Exists() {
@@ -61,7 +61,7 @@ func Open(ctx context.Context, stack outputs.Stack, docker *engine.Engine) (*Cli
 		return nil, err
 	}
 	if f.pool, err = x509.SystemCertPool(); err != nil {
-		f.pool = x509.NewCertPool() // a machine without a store of its own
+		f.pool = x509.NewCertPool() // a machine without a trust store
 	}
 	if !f.pool.AppendCertsFromPEM([]byte(authority)) {
 		return nil, fmt.Errorf("%s holds no certificate of its authority, want one in PEM", stack.Edge.Container)
@@ -70,9 +70,9 @@ func Open(ctx context.Context, stack outputs.Stack, docker *engine.Engine) (*Cli
 	return f, nil
 }
 
-// Authority is the root certificate of the edge's internal authority, in PEM. It
-// is no secret: whoever shall trust the stack is given it. ErrNoAuthority is
-// wrapped where the certificates are not the stack's own.
+// Authority returns the root certificate of the edge's internal authority, in PEM. It is not a
+// secret: clients need it to trust the stack. ErrNoAuthority is wrapped if the certificates come
+// from another source.
 func Authority(ctx context.Context, stack outputs.Stack, docker *engine.Engine) (string, error) {
 	switch {
 	case !stack.Edge.Exists():
@@ -87,7 +87,7 @@ func Authority(ctx context.Context, stack outputs.Stack, docker *engine.Engine) 
 	return string(read), nil
 }
 
-// HTTP is an HTTP client that goes this way.
+// HTTP returns an HTTP client that uses this connection.
 func (f *Client) HTTP() *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	client := &http.Client{Transport: transport, Timeout: 30 * time.Second}
@@ -95,7 +95,7 @@ func (f *Client) HTTP() *http.Client {
 	return client
 }
 
-// ViaEdge makes an HTTP client go this way.
+// ViaEdge makes an HTTP client use this connection.
 func (f *Client) ViaEdge(_ *http.Client, transport *http.Transport) {
 	if f.pool != nil {
 		transport.TLSClientConfig = &tls.Config{RootCAs: f.pool, MinVersion: tls.VersionTLS12}
@@ -104,7 +104,7 @@ func (f *Client) ViaEdge(_ *http.Client, transport *http.Transport) {
 	if len(f.hosts) == 0 {
 		return
 	}
-	transport.Proxy = nil // this very machine is asked
+	transport.Proxy = nil // this machine itself
 	dialer := &net.Dialer{}
 	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		if at, ok := f.hosts[address]; ok {
@@ -114,7 +114,7 @@ func (f *Client) ViaEdge(_ *http.Client, transport *http.Transport) {
 	}
 }
 
-// ViaEdgeSystemTrust goes the same way and trusts this machine's own authorities alone.
+// ViaEdgeSystemTrust does the same and trusts this machine's own authorities only.
 func (f *Client) ViaEdgeSystemTrust(client *http.Client, transport *http.Transport) {
 	f.ViaEdge(client, transport)
 	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}

@@ -12,7 +12,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 )
 
-// a front that leads to a server under a name that no resolver knows.
+// a client that connects to a server under a name that does not resolve.
 func leading(t *testing.T, server *httptest.Server, pool *x509.CertPool) *Client {
 	t.Helper()
 	u, err := url.Parse(server.URL)
@@ -25,7 +25,7 @@ func served(t *testing.T) (*httptest.Server, *x509.CertPool) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(r.Host)) }))
 	t.Cleanup(server.Close)
 	pool := x509.NewCertPool()
-	pool.AddCert(server.Certificate()) // it is for example.com
+	pool.AddCert(server.Certificate()) // its certificate is for example.com
 	return server, pool
 }
 

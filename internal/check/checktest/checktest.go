@@ -9,7 +9,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
-// RequireMismatch demands a [check.MismatchError] whose observation contains a text.
+// RequireMismatch requires a [check.MismatchError] whose observation contains a text.
 func RequireMismatch(t *testing.T, err error, got string) {
 	t.Helper()
 	var m *check.MismatchError

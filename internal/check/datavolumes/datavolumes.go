@@ -1,5 +1,5 @@
-// Package datavolumes finds data volumes that are not those of the stack's state: an
-// MLflow on one of them lacks all data that was stored before.
+// Package datavolumes finds data volumes that differ from the stack's state: MLflow on such a
+// volume lacks all data that was stored before.
 package datavolumes
 
 import (
@@ -12,16 +12,16 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 )
 
-// Difference is a data volume that is not the state's.
+// Difference is a data volume that differs from the state.
 type Difference struct {
 	// Volume is its name.
 	Volume string
-	// Got is what is on the host, Wanted what the state has.
+	// Got describes the host's volume, Wanted the state's.
 	Got, Wanted string
 }
 
-// Of are the data volumes of a stack. Those of a stack that an earlier release made are known
-// by their names.
+// Of returns the data volumes of a stack. Those of a stack from an earlier release are recognized
+// by name.
 func Of(stack outputs.Stack) []outputs.Volume {
 	if stack.Volumes != nil {
 		return stack.Volumes

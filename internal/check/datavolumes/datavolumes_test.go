@@ -13,7 +13,7 @@ import (
 
 var errDown = errors.New("no daemon")
 
-// host has volumes by name, and the deployment of each; nil does not answer.
+// host has volumes by name, with the deployment of each; nil does not respond.
 type host map[string]string
 
 func (h host) VolumeLabels(_ context.Context, name string) (map[string]string, bool, error) {

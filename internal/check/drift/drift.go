@@ -1,10 +1,10 @@
-// Package drift compares the actual state with what the program and the settings want. It
-// changes nothing, not even the Pulumi state.
+// Package drift compares the actual state with the program and the settings. It changes nothing,
+// not even the Pulumi state.
 //
-// Each check compares one place: the resources that Pulumi manages, and what Pulumi does
-// not see because it compares only what it created: members of groups, objects on the host
-// and in the realm, and privileges inside MLflow and Postgres. The caller reads the
-// places; this package decides what can be compared, and what a difference means.
+// Each check compares one place: the resources that Pulumi manages, and what Pulumi does not see
+// because it compares only what it created: members of groups, objects on the host and in the
+// realm, and privileges inside MLflow and Postgres. The caller reads the places; this package
+// decides what can be compared, and what a difference means.
 //
 // A place that could not be compared is never reported as free of drift.
 package drift
@@ -23,27 +23,27 @@ import (
 )
 
 const (
-	// resourcesTimeout bounds Pulumi's comparison, which reads every resource.
+	// resourcesTimeout limits Pulumi's comparison, which reads every resource.
 	resourcesTimeout = 20 * time.Minute
-	// placeTimeout bounds every other check.
+	// placeTimeout limits every other check.
 	placeTimeout = 5 * time.Minute
 )
 
-// Places read what is compared. Each returns what differs.
+// Places are functions that read what is compared. Each returns the differences.
 type Places struct {
-	// Volumes is an error where the data volumes are not those of the state.
+	// Volumes returns an error if the data volumes differ from the state.
 	Volumes func(context.Context) error
-	// Resources are the changes that an update would make after reading the actual state.
+	// Resources returns the changes that an update would make after reading the actual state.
 	Resources func(context.Context) ([]report.Change, error)
-	// Members, Host, Realm and Privileges are findings whose Fix may be empty: then it is
-	// a change in Keycloak's console.
+	// Members, Host, Realm and Privileges return findings. An empty Fix means a manual change in
+	// Keycloak's console.
 	Members, Host, Realm, Privileges func(context.Context) ([]check.Finding, error)
 }
 
-// suite is one run: what a check found decides what later ones can read.
+// suite is one run: the results of its checks decide what later ones can read.
 type suite struct {
 	places Places
-	// flags choose the stack in a command of this tool.
+	// flags select the stack in a command of this tool.
 	flags string
 
 	compared bool
@@ -52,13 +52,13 @@ type suite struct {
 	errs     []error
 }
 
-// Suite is the suite of a stack; its checks share one run.
+// Suite returns the suite of a stack; its checks share one run.
 func Suite(deployment, flags string, places Places) check.Suite {
 	return (&suite{places: places, flags: flags}).suite(deployment)
 }
 
-// Run runs the suite once. The error is of the places that could not be read; the report has what
-// was found at the others.
+// Run runs the suite once. The error describes places that could not be read; the report has the
+// findings of the others.
 func Run(ctx context.Context, deployment, flags string, places Places, observer check.Observer) (check.Report, error) {
 	s := &suite{places: places, flags: flags}
 	out := s.suite(deployment).Run(ctx, observer)
@@ -105,7 +105,7 @@ func (s *suite) resources(ctx context.Context) ([]check.Finding, error) {
 	return found, nil
 }
 
-// isOfMembers says whether a change only takes out members, each of whom another check reports.
+// isOfMembers reports whether a change only removes members, which another check reports.
 func isOfMembers(c report.Change) bool {
 	return c.Outcome == report.Changed && strings.HasSuffix(c.Kind, " GroupMembers") && len(c.Properties) > 0 &&
 		!slices.ContainsFunc(c.Properties, func(p report.Property) bool { return !strings.HasPrefix(p.Name, identity.UnlistedMembers) })
@@ -116,7 +116,7 @@ func (s *suite) findMembers(ctx context.Context) (found []check.Finding, err err
 	return s.members, err
 }
 
-// realm leaves out whom the check of members has already reported.
+// realm omits users that the check of members has already reported.
 func (s *suite) realm(ctx context.Context) ([]check.Finding, error) {
 	found, err := s.read(ctx, s.places.Realm)
 	return slices.DeleteFunc(found, func(f check.Finding) bool {
@@ -141,7 +141,7 @@ func (s *suite) read(ctx context.Context, place func(context.Context) ([]check.F
 	return found, err
 }
 
-// command is a command of this tool for the stack.
+// command returns a command of this tool for the stack.
 func (s *suite) command(words ...string) string {
 	return strings.TrimSpace(strings.Join(append(append([]string{"mlflow-sso"}, words...), s.flags), " "))
 }
@@ -152,7 +152,8 @@ func (s *suite) failed(err error) {
 	}
 }
 
-// notCompared says why nothing can be compared: what differs among the resources is not known.
+// notCompared returns why nothing can be compared: the differences among the resources are
+// unknown.
 func (s *suite) notCompared() string {
 	if s.compared {
 		return ""
@@ -160,12 +161,12 @@ func (s *suite) notCompared() string {
 	return "the resources were not compared"
 }
 
-// noRealm says why Keycloak cannot be asked.
+// noRealm returns why Keycloak cannot be queried.
 func (s *suite) noRealm() string {
 	return s.without("postgres-container", "keycloak-container", "edge-container", "realm-realm")
 }
 
-// noServices says why MLflow, Postgres or Keycloak cannot be asked.
+// noServices returns why MLflow, Postgres or Keycloak cannot be queried.
 func (s *suite) noServices() string {
 	if why := s.noRealm(); why != "" {
 		return why
@@ -173,7 +174,7 @@ func (s *suite) noServices() string {
 	return s.without("mlflow-container")
 }
 
-// without names the first of these resources that cannot be relied on. A realm that differs can
+// without returns the first of these resources that cannot be relied on. A realm that differs can
 // still be read.
 func (s *suite) without(needed ...string) string {
 	if why := s.notCompared(); why != "" {

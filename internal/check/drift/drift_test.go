@@ -16,7 +16,7 @@ import (
 
 var errAway = errors.New("the service is away")
 
-// fake are places that note when they are read. Each returns its findings, or its error.
+// fake returns places that record when they are read. Each returns its findings, or its error.
 type fake struct {
 	read    map[check.ID]int
 	errs    map[check.ID]error
@@ -87,7 +87,7 @@ func TestAPlaceThatCannotBeReadHidesNoFindingOfAnother(t *testing.T) {
 	require.Len(t, got.Findings, 2)
 }
 
-// Over other data, a comparison would find that everything is to be created again.
+// On other data, a comparison would report everything as missing.
 func TestNothingIsComparedOverOtherDataVolumes(t *testing.T) {
 	f := &fake{errs: map[check.ID]error{Volumes: errAway}}
 	_, err := f.run(t.Context())

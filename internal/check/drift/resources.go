@@ -8,13 +8,13 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
-// idOf are the findings by what an update would do.
+// idOf maps an update's operations to findings.
 var idOf = map[report.Outcome]check.ID{
 	report.Created: ResourceMissing, report.Changed: ResourceChanged, report.Replaced: ResourceReplaced, report.Removed: ResourceUndeclared,
 }
 
-// ofChange is the finding behind a change that an update would make. The old value of a property
-// is what there is, since Pulumi has read it; the new one is what the settings want.
+// ofChange returns the finding for a change that an update would make. The old value of a
+// property is the actual one, since Pulumi has read it; the new one is from the settings.
 func (s *suite) ofChange(c report.Change) check.Finding {
 	f := check.Finding{
 		ID: idOf[c.Outcome], Component: componentOf(c), Summary: c.String(), Cause: c.Kind + " " + c.Resource, Fix: s.command("up", "--refresh"),
@@ -33,7 +33,7 @@ func (s *suite) ofChange(c report.Change) check.Finding {
 	return f
 }
 
-// componentOf goes by the names of the program: what belongs to a component begins with its name.
+// componentOf uses the program's naming: a resource's name begins with its component's.
 func componentOf(c report.Change) check.Component {
 	prefix, _, _ := strings.Cut(c.Resource, "-")
 	switch kind, _, _ := strings.Cut(c.Kind, " "); {

@@ -10,7 +10,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
-// late is how long after its time a snapshot may be taken: it takes a while itself.
+// late is the tolerance for a scheduled snapshot: taking one takes a while.
 const late = time.Hour
 
 func (d *doctor) checkSnapshots(ctx context.Context) ([]Finding, error) {
@@ -21,9 +21,8 @@ func (d *doctor) checkSnapshots(ctx context.Context) ([]Finding, error) {
 	return d.judgeSnapshots(status), nil
 }
 
-// judgeSnapshots demands that the last try was no failure, that the newest snapshot is not
-// older than the settings want, and that a restore was proved not too long ago. Of a stack
-// that is young it demands less.
+// judgeSnapshots requires that the last attempt succeeded, that the newest snapshot is as recent
+// as configured, and that a restore was verified recently. It is more tolerant with a new stack.
 func (d *doctor) judgeSnapshots(s backup.Status) (found []Finding) {
 	add := func(id check.ID, what, got, wanted, cause, fix string) {
 		found = append(found, Finding{
@@ -41,7 +40,7 @@ func (d *doctor) judgeSnapshots(s backup.Status) (found []Finding) {
 		newest, got = s.Last.Began, "the newest is of"
 	}
 	switch {
-	case every == 0: // on demand alone
+	case every == 0: // on demand only
 	case s.Last == nil && ago(newest) > late, s.Last != nil && ago(newest) > every+late:
 		add(SnapshotOverdue, "the newest snapshot is too old", fmt.Sprintf("%s %s ago", got, ago(newest)), fmt.Sprintf("one every %s", every), "setting backup.interval", "backup")
 	}

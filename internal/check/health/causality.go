@@ -21,7 +21,7 @@ const (
 
 var components = check.Components()
 
-// dependsOn says on which components each depends.
+// dependsOn maps each component to those it depends on.
 var dependsOn = map[Component][]Component{
 	Postgres:     {Host},
 	Redis:        {Host},
@@ -37,7 +37,7 @@ var dependsOn = map[Component][]Component{
 var (
 	containerDown      = []check.ID{ContainerMissing, ContainerPaused, ContainerExited, NetworkDisconnected}
 	containerUnhealthy = []check.ID{ContainerRestarting, ContainerUnhealthy, OutOfMemory, ProcessKilled, DiskFull, TmpfsFull}
-	// misconfigured are variables that may keep a service from its work.
+	// misconfigured are findings about variables that may keep a service from working.
 	misconfigured = []check.ID{
 		"environment", EnvironmentUnknown, Command, DatabaseURL, RedisURL, SessionKey, Issuer, DiscoveryURL, ClientSecret, ClientID,
 		RedirectURI, Scope, AllowedHosts, TrustedProxies, KeycloakHostname, GroupName, GroupsClaim, Audience,
@@ -48,8 +48,8 @@ var (
 	certs        = []check.ID{CertificateExpired, CertificateNotYetValid, CertificateNames, CertificateUntrusted, EdgeUnreachable}
 )
 
-// mayBeCausedBy says of each effect which findings it may follow from, in the same component or
-// in one on which that rests. What is not in it is a cause by itself.
+// mayBeCausedBy maps each effect to its possible causes, in the same component or in one that it
+// depends on. Findings not listed are causes themselves.
 var mayBeCausedBy = map[check.ID][]check.ID{
 	OutOfMemory:         {JobRunner},
 	DatabaseCrashed:     {ProcessKilled},
@@ -72,8 +72,8 @@ var mayBeCausedBy = map[check.ID][]check.ID{
 		[]check.ID{DatabaseRefuses, AuthNotMigrated, DriverMissing, RedisRefuses, RedisPassword, KeycloakUnreachable, IssuerDiffers, Clock}),
 }
 
-// order puts causes first, component by component, and behind them their effects, each with
-// the ID of what it follows from. Within that the order of discovery stays.
+// order puts causes first, component by component, followed by their effects, each with the ID of
+// its cause. Otherwise it keeps the order of discovery.
 func order(found []Finding) []Finding {
 	byComponent := func(a, b Finding) int {
 		return slices.Index(components, a.Component) - slices.Index(components, b.Component)
@@ -92,8 +92,7 @@ func order(found []Finding) []Finding {
 	return found
 }
 
-// cause is the ID of the first finding that explains the one at index i; empty where
-// none does.
+// cause returns the ID of the first finding that explains the one at index i; empty if none does.
 func cause(found []Finding, i int) check.ID {
 	effect := found[i]
 	for j, other := range found {
@@ -101,7 +100,7 @@ func cause(found []Finding, i int) check.ID {
 		if j == i || !below && other.Component != effect.Component || len(mayBeCausedBy[effect.ID]) == 0 {
 			continue
 		}
-		// The same trouble counts further down alone: an unhealthy MLflow over an
+		// The same finding is a cause only in a dependency: an unhealthy MLflow because of an
 		// unhealthy Postgres.
 		if other.ID == effect.ID && below || slices.Contains(mayBeCausedBy[effect.ID], other.ID) {
 			return other.ID

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// idsOf is each finding's ID, with what it follows from behind a "<".
+// idsOf returns each finding's ID, followed by "<" and its cause.
 func idsOf(found []Finding) (all []string) {
 	for _, f := range found {
 		text := string(f.ID)
@@ -59,7 +59,7 @@ func TestEveryConsequenceMayFollowFromAFindingThatThereIs(t *testing.T) {
 	}
 }
 
-// endpoints are networks that a container is on.
+// endpoints are a container's networks.
 func endpoints(names ...string) map[string]*network.EndpointSettings {
 	on := map[string]*network.EndpointSettings{}
 	for _, name := range names {
@@ -68,7 +68,7 @@ func endpoints(names ...string) map[string]*network.EndpointSettings {
 	return on
 }
 
-// As seen on a real stack, when Redis was started manually without a password.
+// Observed on a real stack whose Redis was started manually without a password.
 func TestAnOpenRedisThatRunsAnotherCommandFollowsFromTheCommand(t *testing.T) {
 	got := order([]Finding{{ID: "command", Component: Redis}, {ID: "redis-refuses", Component: MLflow}, {ID: "redis-open", Component: Redis}})
 

@@ -15,8 +15,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
-// checkContainers checks that each container exists, runs, answers, and is on its networks.
-// It also records which components the other checks can query.
+// checkContainers checks that each container exists, runs, is healthy, and is on its networks. It
+// also records which components the other checks can query.
 func (d *doctor) checkContainers(ctx context.Context) (found []Finding, err error) {
 	for _, component := range components {
 		name := d.container(component)
@@ -43,7 +43,7 @@ func (d *doctor) checkContainers(ctx context.Context) (found []Finding, err erro
 	return found, err
 }
 
-// unreachable says why no command can run inside a container; empty when one can.
+// unreachable returns why no command can run inside a container; empty if one can.
 func unreachable(s *container.State) string {
 	switch {
 	case s.Status != container.StateRunning:
@@ -84,7 +84,7 @@ func (d *doctor) judgeContainer(component Component, seen container.InspectRespo
 	return found
 }
 
-// judgeNetworks demands that a container is on the networks that the program gives it.
+// judgeNetworks requires a container to be on its networks.
 func (d *doctor) judgeNetworks(component Component, seen container.InspectResponse) (found []Finding) {
 	wanted := d.networks(component)
 	for _, network := range wanted {
@@ -102,8 +102,8 @@ func (d *doctor) judgeNetworks(component Component, seen container.InspectRespon
 	return found
 }
 
-// networks are those of a component: see docs/explanation/architecture.md. Who has a fixed address
-// there cannot be put back by one command, and is left to drift.
+// networks returns a component's networks: see docs/explanation/architecture.md. A container with
+// a fixed address cannot be reconnected with one command, so it is left to drift.
 func (d *doctor) networks(component Component) []string {
 	ownPostgres, ownRedis := d.Stack.Postgres.Container != "", d.Stack.Redis.Container != ""
 	switch {
@@ -117,8 +117,8 @@ func (d *doctor) networks(component Component) []string {
 	return nil
 }
 
-// checkEnvironments compares the variables of each container with those that the program
-// wrote. It reports names, never values.
+// checkEnvironments compares the variables of each container with the program's. It reports
+// names, never values.
 func (d *doctor) checkEnvironments(ctx context.Context) (found []Finding, err error) {
 	for _, component := range components {
 		name := d.container(component)
@@ -153,8 +153,8 @@ func (d *doctor) checkEnvironments(ctx context.Context) (found []Finding, err er
 	return found, err
 }
 
-// command is the command of a component's container: one image serves two components, and
-// the command selects which.
+// command returns the command of a component's container: two components share an image, and the
+// command selects the component.
 func command(component Component, image []string) []string {
 	if component == IdentitySync {
 		return identitysync.Command()
@@ -162,7 +162,7 @@ func command(component Component, image []string) []string {
 	return image
 }
 
-// pairs reads NAME=value.
+// pairs parses NAME=value.
 func pairs(list []string) map[string]string {
 	read := map[string]string{}
 	for _, pair := range list {
@@ -172,8 +172,7 @@ func pairs(list []string) map[string]string {
 	return read
 }
 
-// differing are the names of variables that are not as the program, or else the image,
-// wrote them.
+// differing returns the names of variables that differ from the program's, or else the image's.
 func differing(wanted, got, image map[string]string) (names []string) {
 	for name, value := range wanted {
 		if has, ok := got[name]; !ok || has != value {

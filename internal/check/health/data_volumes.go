@@ -8,7 +8,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check/datavolumes"
 )
 
-// checkDataVolumes reports data volumes that are not those of the state.
+// checkDataVolumes reports data volumes that differ from the state.
 func (d *doctor) checkDataVolumes(ctx context.Context) ([]Finding, error) {
 	differences, err := datavolumes.Find(ctx, hostvolume.Docker{API: d.docker.API()}, d.Stack)
 	return d.judgeDataVolumes(differences), err

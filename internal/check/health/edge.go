@@ -17,8 +17,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/edgeclient"
 )
 
-// soon is how long before its end a certificate should have been renewed. The edge
-// renews those of ACME with a third of their time left, its own, of half a day, too.
+// soon is the remaining lifetime at which a certificate should have been renewed. The edge renews
+// certificates when a third of their lifetime is left, including its own, which last half a day.
 var soon = map[string]time.Duration{edge.Internal: time.Hour, edge.ACME: 10 * 24 * time.Hour, edge.Files: 14 * 24 * time.Hour}
 
 // site is a public address of the stack.
@@ -39,8 +39,8 @@ func (d *doctor) sites() (all []site, err error) {
 	return all, nil
 }
 
-// shown are the certificates that a server shows for a host. They are judged by the
-// caller, so nothing is refused here, and nothing but the handshake is sent.
+// shown returns the certificates that a server presents for a host. The caller verifies them, so
+// the handshake accepts any, and nothing else is sent.
 func shown(ctx context.Context, at, host string) ([]*x509.Certificate, error) {
 	dialer := tls.Dialer{Config: &tls.Config{ServerName: host, InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}} //nolint:gosec // inspected, not trusted
 	connection, err := dialer.DialContext(ctx, "tcp", at)
@@ -51,7 +51,7 @@ func shown(ctx context.Context, at, host string) ([]*x509.Certificate, error) {
 	return connection.(*tls.Conn).ConnectionState().PeerCertificates, nil
 }
 
-// checkCertificates asks the edge on this machine for both names.
+// checkCertificates requests the edge's certificates for both names on this machine.
 func (d *doctor) checkCertificates(ctx context.Context) ([]Finding, error) {
 	way, err := edgeclient.Open(ctx, d.Stack, d.docker)
 	if err != nil {
@@ -76,8 +76,8 @@ func (d *doctor) checkCertificates(ctx context.Context) ([]Finding, error) {
 	return found, nil
 }
 
-// judgeCertificate demands a certificate of a known authority, for the name and for
-// the time. The authority is the edge's own in PEM; this machine's where it is empty.
+// judgeCertificate requires a valid certificate of a trusted authority for the name. authority is
+// the edge's own in PEM; empty for this machine's trust store.
 func (d *doctor) judgeCertificate(host string, chain []*x509.Certificate, authority string, now time.Time) []Finding {
 	kind := d.Stack.Edge.Certificates
 	finding := func(id check.ID, what, got, wanted string) []Finding {
@@ -113,13 +113,13 @@ func (d *doctor) judgeCertificate(host string, chain []*x509.Certificate, author
 	return nil
 }
 
-// unresolved are names that no resolver has to know.
+// unresolved are names that need no DNS entry.
 func unresolved(host string) bool {
 	return net.ParseIP(host) != nil || host == "localhost" || strings.HasSuffix(host, ".localhost") || strings.HasSuffix(host, ".test")
 }
 
-// checkNames follows the public names, and compares the certificate there with the
-// edge's: whoever reads along shows another.
+// checkNames connects to the public names, and compares the certificate there with the edge's:
+// one that differs indicates interception.
 func (d *doctor) checkNames(ctx context.Context) (found []Finding, err error) {
 	sites, err := d.sites()
 	if err != nil {
@@ -150,7 +150,7 @@ func (d *doctor) checkNames(ctx context.Context) (found []Finding, err error) {
 	return found, err
 }
 
-// judgePublic demands that people are shown the edge's own certificate.
+// judgePublic requires the edge's own certificate at the public address.
 func (d *doctor) judgePublic(host string, own, public *x509.Certificate) []Finding {
 	if bytes.Equal(own.Raw, public.Raw) {
 		return nil

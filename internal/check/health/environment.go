@@ -6,14 +6,14 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
-// effect is what a wrong variable is called and does.
+// effect is the ID and the effect of a wrong variable.
 type effect struct {
 	id   check.ID
 	does string
 }
 
-// effects are the variables whose mistakes are known from the old deployment. Any other
-// is "environment".
+// effects are variables with known mistakes, from earlier deployments. Any other gets
+// "environment".
 var effects = map[string]effect{
 	"OIDC_ISSUER":                        {Issuer, "every login is refused: the issuer in tokens is another"},
 	"OIDC_DISCOVERY_URL":                 {DiscoveryURL, "MLflow uses the wrong address of Keycloak"},

@@ -1,17 +1,16 @@
 // Package health finds what is wrong with a stack, and the command that fixes it.
 //
-// It checks from outside, as a browser does, and from inside: the containers, Keycloak
-// over its admin API, and each service with that service's own client. Each finding
-// carries what was got and what was wanted, what causes it, and one
-// command that fixes it. Findings are in the order of cause: an effect comes after its
-// cause and names it, and the first finding is where to begin.
+// It checks from outside, as a browser does, and from inside: the containers, Keycloak over its
+// admin API, and each service with that service's own client. Each finding contains what was got
+// and wanted, its cause, and one command that fixes it. Findings are ordered by cause: an effect
+// comes after its cause and names it, so the first finding is where to begin.
 //
 // A stack that is partly down is checked as far as possible. A check that could not run is
-// reported with the reason, and does not count as passed. Every check is bounded in time,
-// and changes nothing except for one unfinished login. No secret reaches a finding.
+// reported with the reason, and does not count as passed. Every check has a time limit, and
+// changes nothing except for one unfinished login. No finding contains a secret.
 //
-// All containers share the clock of one host, so there is no skew between them:
-// what is compared is the Docker host's clock with that of this machine.
+// All containers share the host's clock, so there is no skew between them: the check compares the
+// Docker host's clock with this machine's.
 package health
 
 import (
@@ -28,24 +27,24 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// checkTimeout bounds one check.
+// checkTimeout limits one check.
 const checkTimeout = 20 * time.Second
 
-// Finding is something that is wrong.
+// Finding is a problem.
 type Finding = check.Finding
 
 // Component is a part of a stack.
 type Component = check.Component
 
-// Target is the stack that is examined.
+// Target is the stack under examination.
 type Target struct {
 	Stack outputs.Stack
-	// Environments are the variables of each container as the program wrote them, by
-	// the container's name. Many are secrets.
+	// Environments are the variables of each container according to the program, by the
+	// container's name. Many are secrets.
 	Environments map[string]map[string]string
-	// Rules are the access rules of the settings.
+	// Rules are the access rules in the settings.
 	Rules []accessrule.Rule
-	// Tool is how the operator calls this tool, Flags choose the stack.
+	// Tool is the command of this tool, Flags select the stack.
 	Tool, Flags string
 }
 
@@ -53,13 +52,13 @@ type Target struct {
 type doctor struct {
 	Target
 	docker *engine.Engine
-	// down says why a component cannot be asked; a component that is absent can be.
+	// down returns why a component cannot be queried; an absent component counts as available.
 	down map[Component]string
-	// inspected are the containers that are there, as the first check saw them.
+	// inspected are the existing containers according to the first check.
 	inspected map[Component]container.InspectResponse
 }
 
-// blocked says why a check cannot ask components that the first check found down.
+// blocked returns why a check cannot query components that the first check found down.
 func (d *doctor) blocked(needs []Component) func() string {
 	return func() string {
 		for _, component := range needs {
@@ -71,12 +70,12 @@ func (d *doctor) blocked(needs []Component) func() string {
 	}
 }
 
-// find makes a check that runs together with its neighbours.
+// find returns a check that runs in parallel with its neighbours.
 func (d *doctor) find(id check.ID, run func(context.Context) ([]Finding, error), needs ...Component) check.Check {
 	return check.Check{ID: id, Run: check.Finds(run), Concurrent: true, Blocked: d.blocked(needs)}
 }
 
-// checks are all of a stack. The first decides which of the others can run.
+// checks returns all checks of a stack. The first decides which of the others can run.
 func (d *doctor) checks() []check.Check {
 	s := d.Stack
 	all := []check.Check{
@@ -113,7 +112,7 @@ func (d *doctor) checks() []check.Check {
 	return all
 }
 
-// Suite is the suite of a stack; its checks share one run.
+// Suite returns the suite of a stack; its checks share one run.
 func Suite(target Target, docker *engine.Engine) check.Suite {
 	d := &doctor{Target: target, docker: docker, down: map[Component]string{}, inspected: map[Component]container.InspectResponse{}}
 	return d.suite()
@@ -123,7 +122,7 @@ func (d *doctor) suite() check.Suite {
 	return check.Suite{Name: "doctor", Title: d.Stack.Deployment + ": diagnosis", Checks: d.checks(), Timeout: checkTimeout}
 }
 
-// Run runs the suite once, and puts the findings in the order of cause.
+// Run runs the suite once, and orders the findings by cause.
 func Run(ctx context.Context, target Target, docker *engine.Engine, observer check.Observer) check.Report {
 	d := &doctor{Target: target, docker: docker, down: map[Component]string{}, inspected: map[Component]container.InspectResponse{}}
 	suite := d.suite()
@@ -142,12 +141,12 @@ func Run(ctx context.Context, target Target, docker *engine.Engine, observer che
 	return out
 }
 
-// up is a command of this tool that fixes something, with the stack's own flags.
+// up returns a command of this tool that fixes something, with the stack's own flags.
 func (d *doctor) up(more ...string) string {
 	return strings.Join(append([]string{d.Tool, "up", d.Flags}, more...), " ")
 }
 
-// container is the name of a component's container.
+// container returns the name of a component's container.
 func (d *doctor) container(o Component) string {
 	switch o {
 	case Postgres:
@@ -168,7 +167,7 @@ func (d *doctor) container(o Component) string {
 	return ""
 }
 
-// memorySetting names the setting that limits the memory of a component's container.
+// memorySetting returns the setting for the memory limit of a component's container.
 func memorySetting(c Component) string {
 	if c == IdentitySync { // the component keeps its older name in JSON
 		return "setting identitySync.memoryMB"

@@ -11,14 +11,13 @@ import (
 )
 
 const (
-	// skew is by how much clocks may differ: tokens are refused beyond a minute or so.
+	// skew is the tolerance between clocks: tokens are refused beyond a minute or so.
 	skew = 30 * time.Second
-	// little is how much has to be free on a volume, in KiB; in a folder in memory
-	// a twentieth is enough.
+	// little is the minimum free space on a volume, in KiB; in a tmpfs a twentieth is enough.
 	little = 256 << 10
 )
 
-// checkHost compares clocks, and asks how much room there is where a service writes.
+// checkHost compares clocks, and checks the free space where a service writes.
 func (d *doctor) checkHost(ctx context.Context) (found []Finding, err error) {
 	asked := time.Now()
 	info, failed := d.docker.API().Info(ctx)
@@ -41,8 +40,7 @@ func (d *doctor) checkHost(ctx context.Context) (found []Finding, err error) {
 	return found, err
 }
 
-// judgeClock demands that the host's clock shows a time between before and after,
-// give or take.
+// judgeClock requires the host's clock to be between before and after, within skew.
 func judgeClock(before, after, there time.Time) []Finding {
 	if !there.Before(before.Add(-skew)) && !there.After(after.Add(skew)) {
 		return nil
@@ -54,10 +52,10 @@ func judgeClock(before, after, there time.Time) []Finding {
 	}}
 }
 
-// folder is a place where a container writes.
+// folder is a folder that a container writes to.
 type folder struct {
 	path string
-	// memory says that it is gone when the container ends.
+	// memory marks a tmpfs.
 	memory bool
 }
 
@@ -86,7 +84,7 @@ func (d *doctor) checkFolders(ctx context.Context, component Component) (found [
 	return found, err
 }
 
-// judgeSpace reads df's answer about one folder.
+// judgeSpace reads df's output for one folder.
 func (d *doctor) judgeSpace(component Component, f folder, df string) ([]Finding, error) {
 	fields := strings.Fields(lastLine(df))
 	if len(fields) < 6 {
@@ -117,7 +115,7 @@ func (d *doctor) judgeSpace(component Component, f folder, df string) ([]Finding
 	return []Finding{full}, nil
 }
 
-// exec runs a command in a container and returns what it printed.
+// exec runs a command in a container and returns its output.
 func (d *doctor) exec(ctx context.Context, name string, command []string) (string, error) {
 	said, err := d.docker.Run(ctx, name, command, nil)
 	return string(said), err

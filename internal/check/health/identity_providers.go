@@ -19,13 +19,13 @@ func (d *doctor) checkIdentityProviders(ctx context.Context) ([]Finding, error) 
 		f := d.inside(check.ID(t.ID), t.What, t.Got, t.Wanted, "identity provider "+t.Alias+" (setting identityProviders)")
 		switch {
 		case strings.HasPrefix(t.At, "ldap"):
-			// Keycloak's log has what the directory, or its certificate, said.
+			// Keycloak's log contains the error of the directory or its certificate.
 			f.Fix = "docker logs --tail 50 " + d.Stack.Keycloak.Container
 			if t.ID == idpcheck.Refused {
 				f.Fix = d.up() + " # after the right password is in its bindPasswordFile"
 			}
 		case t.ID == idpcheck.Unreachable || t.ID == idpcheck.Differs:
-			// No update brings a provider back, and none reads what it says today.
+			// An update neither restores a provider nor reads its current metadata.
 			f.Fix = "curl --fail --silent --show-error '" + t.At + "' # then put it in place of its metadataFile, and: " + d.up()
 		}
 		found = append(found, f)

@@ -8,7 +8,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/syncstatus"
 )
 
-// does says what is wrong while a job of the identity sync does not run.
+// does describes the effect of each job of the identity sync that does not run.
 var does = map[string]string{
 	syncstatus.Follow:     "users who are disabled in Keycloak or left their group keep sessions and tokens in MLflow",
 	syncstatus.SignOut:    "sessions and tokens that were signed out in Keycloak, or are older than a new password, stay valid in MLflow",
@@ -24,7 +24,7 @@ func (d *doctor) checkIdentitySync(ctx context.Context) ([]Finding, error) {
 	return d.judgeIdentitySync(jobs), nil
 }
 
-// judgeIdentitySync demands that each job has succeeded recently.
+// judgeIdentitySync requires that each job has succeeded recently.
 func (d *doctor) judgeIdentitySync(jobs map[string]syncstatus.Job) (found []Finding) {
 	every := syncstatus.Intervals(d.Stack)
 	for _, name := range slices.Sorted(maps.Keys(every)) {

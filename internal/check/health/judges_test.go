@@ -20,7 +20,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 )
 
-// a is a doctor of a stack with everything in containers, and an edge.
+// a returns a doctor of a stack with everything in containers, and an edge.
 func a() *doctor {
 	d := &doctor{down: map[Component]string{}}
 	d.Tool, d.Flags = "mlflow-sso", "--stack x"
@@ -79,7 +79,7 @@ func TestRedisIsHealthyOnlyWhenItAnswersToItsPasswordAlone(t *testing.T) {
 	require.Equal(t, []string{"redis-password"}, idsOf(a().judgeRedis("WRONGPASS invalid username-password pair", "NOAUTH Authentication required.")))
 }
 
-// whole is what Keycloak returns for a realm as the program makes it.
+// whole is Keycloak's response for a realm as the program creates it.
 func whole() inRealm {
 	mapper := func(kind string, config map[string]string) gocloak.ProtocolMapperRepresentation {
 		return gocloak.ProtocolMapperRepresentation{ProtocolMapper: &kind, Config: &config}
@@ -133,7 +133,7 @@ func TestARealmAsTheProgramMakesItIsHealthyAndEachMistakeIsFoundAlone(t *testing
 	}
 }
 
-// fine is what MLflow's container reports when nothing is wrong.
+// fine is the report of MLflow's container without problems.
 func fine() (seen inMLflow) {
 	seen.Versions, seen.Errors = map[string]string{}, map[string]string{}
 	for _, least := range mlflow.MinimumVersions() {
@@ -220,7 +220,7 @@ func TestACertificateIsJudgedByTimeNameAndAuthority(t *testing.T) {
 	require.Equal(t, []string{"intercepted"}, idsOf(d.judgePublic("mlflow.test", own, other)))
 }
 
-// certificate is one that signed itself.
+// certificate returns a self-signed certificate.
 func certificate(t *testing.T, host string, from, to time.Time) *x509.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -9,11 +9,11 @@ import (
 	"github.com/Nerzal/gocloak/v13"
 )
 
-// mostMembers is how many administrators are asked about.
+// mostMembers is the maximum number of administrators to query.
 const mostMembers = 200
 
-// lockedMembers are the members of a group whom brute force detection has locked, with
-// the number of failures, and whether any enabled member is not locked.
+// lockedMembers returns the members of a group whom brute force detection has locked, with the
+// number of failures, and whether any enabled member is not locked.
 func lockedMembers(ctx context.Context, api *gocloak.GoCloak, token, realm, group string) (locked map[string]int, anyFree bool, err error) {
 	members, err := api.GetGroupMembers(ctx, token, realm, group, gocloak.GetGroupsParams{Max: gocloak.IntP(mostMembers)})
 	if err != nil {
@@ -37,9 +37,8 @@ func lockedMembers(ctx context.Context, api *gocloak.GoCloak, token, realm, grou
 	return locked, anyFree, nil
 }
 
-// judgeLocks names each: anyone who knows a user name can lock it for a while. Where no
-// administrator is left, MLflow has no one who could help, so the way past Keycloak
-// comes first.
+// judgeLocks reports each: anyone who knows a user name can lock the user for a while. If every
+// administrator is locked, no one in MLflow can help, so it suggests break-glass access first.
 func (d *doctor) judgeLocks(locked map[string]int, anyFree bool) (found []Finding) {
 	names := slices.Sorted(maps.Keys(locked))
 	if len(names) > 0 && !anyFree {

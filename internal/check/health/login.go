@@ -9,7 +9,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/edgeclient"
 )
 
-// checkLogin opens MLflow's login as a browser does and goes as far as Keycloak's form.
+// checkLogin opens MLflow's login as a browser does and follows it to Keycloak's form.
 func (d *doctor) checkLogin(ctx context.Context) ([]Finding, error) {
 	way, err := edgeclient.Open(ctx, d.Stack, d.docker)
 	if err != nil {

@@ -14,16 +14,16 @@ import (
 )
 
 const (
-	// logsWithin bounds the reading of one log; what cannot be read in it is left out.
+	// logsWithin limits the time to read one log; the rest is omitted.
 	logsWithin = 3 * time.Second
-	// logsSince is how far a log is read back, in Docker's notation.
+	// logsSince is how far back a log is read, in Docker's notation.
 	logsSince = "10m"
 	logsTail  = "400"
 	longest   = 240
 )
 
-// logLines are log lines that belong to a finding. They are evidence beside what was seen,
-// and never a finding by themselves: a line stays when its cause is gone.
+// logLines are log lines that belong to a finding. They are additional evidence, and never a
+// finding by themselves: a line remains after its cause has been fixed.
 var logLines = map[check.ID]*regexp.Regexp{
 	RolePassword:        regexp.MustCompile(`password authentication failed`),
 	RoleLocked:          regexp.MustCompile(`not permitted to log in`),
@@ -38,7 +38,7 @@ var logLines = map[check.ID]*regexp.Regexp{
 	LoginRefused:        regexp.MustCompile(`type="LOGIN_ERROR"|invalid_client|Traceback`),
 }
 
-// addLogs adds to each finding a line of its container's log that belongs to it.
+// addLogs adds to each finding a matching line of its container's log.
 func (d *doctor) addLogs(ctx context.Context, found []Finding) {
 	read := map[Component][]byte{}
 	for i := range found {
@@ -58,7 +58,7 @@ func (d *doctor) log(ctx context.Context, name string) []byte {
 	return d.logSince(ctx, name, logsSince, logsTail)
 }
 
-// logSince is the log since a moment, in Docker's notation: all of it, or so many lines.
+// logSince returns the log since a time in Docker's notation: all of it, or a number of lines.
 func (d *doctor) logSince(ctx context.Context, name, since string, tail ...string) []byte {
 	ctx, cancel := context.WithTimeout(ctx, logsWithin)
 	defer cancel()
@@ -72,7 +72,7 @@ func (d *doctor) logSince(ctx context.Context, name, since string, tail ...strin
 	return both.Bytes()
 }
 
-// lastMatch is the last line that matches, cut where it is long.
+// lastMatch returns the last matching line, truncated.
 func lastMatch(log []byte, what *regexp.Regexp) (last string) {
 	for line := range bytes.Lines(log) {
 		if what.Match(line) {

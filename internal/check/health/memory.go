@@ -15,15 +15,15 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
-// inMemory reads how many processes the kernel has killed for memory since the container
-// started, whichever version of control groups the host has. A container in which the
-// first process lives on is not marked by Docker.
+// inMemory prints how many processes the kernel has killed for lack of memory since the container
+// started, for both versions of cgroups. Docker does not report a kill that spares the first
+// process.
 const inMemory = `cat /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control 2>/dev/null; true`
 
-// imagesAge is how old the Debian packages in an image may be.
+// imagesAge is the maximum age of the Debian packages in an image.
 const imagesAge = 30 * 24 * time.Hour
 
-// crashes are log lines of Postgres about faults that are over by the time of the check.
+// crashes are Postgres log lines about problems that have ended by the time of the check.
 var crashes = []struct {
 	id           check.ID
 	what, wanted string
@@ -39,7 +39,7 @@ var crashes = []struct {
 	},
 }
 
-// checkMemory finds what the kernel or a full folder ended inside containers that still run.
+// checkMemory finds what the kernel or a full folder ended inside running containers.
 func (d *doctor) checkMemory(ctx context.Context) (found []Finding, err error) {
 	for _, component := range components {
 		name := d.container(component)
@@ -80,8 +80,8 @@ func (d *doctor) judgeKills(component Component, events string) []Finding {
 	return nil
 }
 
-// judgeCrashes reads Postgres's log since the server's container started: a restart ends both
-// the trouble and the finding.
+// judgeCrashes reads Postgres's log since the container started: a restart ends both the problem
+// and the finding.
 func (d *doctor) judgeCrashes(log []byte) (found []Finding) {
 	name := d.container(Postgres)
 	for _, crash := range crashes {
@@ -102,7 +102,7 @@ func startOf(seen container.InspectResponse) string {
 	return seen.State.StartedAt
 }
 
-// checkImages asks how old the Debian packages are of which each container is made.
+// checkImages checks the age of the Debian packages in each container's image.
 func (d *doctor) checkImages(ctx context.Context) (found []Finding, err error) {
 	for _, component := range components {
 		seen, is := d.inspected[component]
@@ -124,7 +124,7 @@ func (d *doctor) checkImages(ctx context.Context) (found []Finding, err error) {
 	return found, err
 }
 
-// judgeAge takes the day that the base image has on it, or else when the image was made.
+// judgeAge uses the date label of the base image, or else the creation time of the image.
 func (d *doctor) judgeAge(component Component, day, created string, now time.Time) ([]Finding, error) {
 	made, err := time.Parse(time.DateOnly, day)
 	if err != nil {

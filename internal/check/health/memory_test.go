@@ -30,7 +30,7 @@ func TestARecoveryAfterACrashIsFoundAfterItIsOver(t *testing.T) {
 	require.Equal(t, []string{"database-crashed"}, idsOf(d.judgeCrashes([]byte(crash))))
 	require.Equal(t, []string{"shared-memory-full"}, idsOf(d.judgeCrashes([]byte(
 		"ERROR:  could not resize shared memory segment \"/PostgreSQL.1\" to 4194304 bytes: No space left on device\n"))))
-	// What a budget does to a statement, and what every stop of the server says.
+	// The effect of a memory budget on a statement, and the log of every stop of the server.
 	require.Empty(t, d.judgeCrashes([]byte("ERROR:  out of memory\nLOG:  received fast shutdown request\nFATAL:  terminating connection due to administrator command\n")))
 
 	ordered := order([]Finding{{ID: "database-crashed", Component: Postgres}, {ID: "process-killed", Component: Postgres}})

@@ -12,7 +12,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 )
 
-// inMLflow is the answer of [probe.ServerHealth]: what was seen, or the error of what could not be.
+// inMLflow is the result of [probe.ServerHealth]: each observation, or its error.
 type inMLflow struct {
 	Versions    map[string]string `json:"versions"`
 	Errors      map[string]string `json:"errors"`
@@ -21,7 +21,7 @@ type inMLflow struct {
 		Head string `json:"head"`
 	} `json:"permissions"`
 	Discovery string `json:"discovery"`
-	// Keys are fingerprints of the key of sessions in each process of the server.
+	// Keys are fingerprints of the session key in each server process.
 	Keys []string `json:"keys"`
 }
 
@@ -40,7 +40,7 @@ func (d *doctor) checkMLflow(ctx context.Context) ([]Finding, error) {
 	return d.judgeInside(seen), err
 }
 
-// judgeInside judges what MLflow itself sees of what it needs.
+// judgeInside checks what MLflow itself observes of its dependencies.
 func (d *doctor) judgeInside(seen inMLflow) (found []Finding) {
 	name := d.container(MLflow)
 	add := func(id check.ID, what, got, wanted, cause, fix string) {

@@ -10,21 +10,20 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// inPostgres is psql as the superuser, over the socket that only the container's own
-// user may open.
+// inPostgres is psql as the superuser, over the socket that only the container's user may open.
 const inPostgres = "psql --no-psqlrc --host=/tmp/postgresql --username=postgres"
 
-// rolesQuery returns of each role of the program: whether it is a superuser, whether it
-// may log in, and the encoding of the database of its name.
+// rolesQuery returns for each of the program's roles whether it is a superuser, whether it may
+// log in, and the encoding of the database with its name.
 const rolesQuery = `SELECT r.rolname, r.rolsuper, r.rolcanlogin, coalesce(pg_encoding_to_char(d.encoding), '-')
 FROM pg_roles r LEFT JOIN pg_database d ON d.datname = r.rolname WHERE r.rolname NOT LIKE 'pg\_%'`
 
-// tryPassword logs a role in as a service does. Its name is the argument, its password
-// comes by standard input.
+// tryPassword logs in as a role, like a service. Its argument is the role; the password comes
+// from standard input.
 const tryPassword = `read -r PGPASSWORD && export PGPASSWORD PGCONNECT_TIMEOUT=5 &&
 exec psql --no-psqlrc --host=127.0.0.1 --username="$0" --dbname="$0" --tuples-only --command="SELECT 1"`
 
-// role is what Postgres returns about a role and its database.
+// role is Postgres's description of a role and its database.
 type role struct {
 	superuser, login bool
 	encoding         string
@@ -44,7 +43,7 @@ func (d *doctor) checkPostgres(ctx context.Context) ([]Finding, error) {
 	found := d.judgeRoles(wanted, readRoles(out))
 	for _, of := range wanted {
 		if readRoles(out)[of].encoding == "" || !readRoles(out)[of].login || readRoles(out)[of].encoding == "-" {
-			continue // said already
+			continue // already reported
 		}
 		refused, failed := d.tryRole(ctx, of, written["POSTGRES_PASSWORD_"+strings.ToUpper(of)])
 		found, err = append(found, refused...), errors.Join(err, failed)
@@ -62,10 +61,10 @@ func readRoles(out string) map[string]role {
 	return roles
 }
 
-// judgeRoles demands each role, without power, with a database of its own in UTF8.
+// judgeRoles requires each role, without privileges, with its own database in UTF8.
 func (d *doctor) judgeRoles(wanted []string, got map[string]role) (found []Finding) {
 	name := d.container(Postgres)
-	restart := "docker restart " + name // the image makes roles and databases at each start
+	restart := "docker restart " + name // the image creates roles and databases at each start
 	add := func(id check.ID, what, is, should, cause, fix string) {
 		found = append(found, Finding{ID: id, Component: Postgres, Summary: what, Got: is, Wanted: should, Cause: cause, Fix: fix})
 	}
@@ -91,7 +90,7 @@ func (d *doctor) judgeRoles(wanted []string, got map[string]role) (found []Findi
 	return found
 }
 
-// tryRole logs a role in with the password that the program gave it.
+// tryRole logs in as a role with the program's password.
 func (d *doctor) tryRole(ctx context.Context, of, password string) ([]Finding, error) {
 	name := d.container(Postgres)
 	if password == "" {

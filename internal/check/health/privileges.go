@@ -10,7 +10,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/privilege"
 )
 
-// privilegeNeeds are the components in which privileges are read.
+// privilegeNeeds are the components whose privileges are read.
 func (d *doctor) privilegeNeeds() []Component {
 	needs := []Component{MLflow, Keycloak}
 	if d.Stack.Postgres.Container != "" {
@@ -19,7 +19,8 @@ func (d *doctor) privilegeNeeds() []Component {
 	return needs
 }
 
-// checkPrivileges reads who and what has power inside MLflow, Postgres and Keycloak.
+// checkPrivileges reads the accounts and rules with privileges inside MLflow, Postgres and
+// Keycloak.
 func (d *doctor) checkPrivileges(ctx context.Context) ([]Finding, error) {
 	seen, err := privilege.Read(ctx, d.Stack, d.docker)
 	if err != nil {
@@ -28,7 +29,7 @@ func (d *doctor) checkPrivileges(ctx context.Context) ([]Finding, error) {
 	return d.judgePrivileges(seen), nil
 }
 
-// summaries say what is wrong with each kind of undeclared privilege.
+// summaries describe each kind of undeclared privilege.
 var summaries = map[string]string{
 	privilege.Administrator:  " administers MLflow although neither Keycloak's group nor the settings say so",
 	privilege.ServiceAccount: " has a token and no setting declares it",
@@ -40,7 +41,7 @@ var summaries = map[string]string{
 	privilege.ArtifactsMode:  " is open to other users of the container's host",
 }
 
-// judgePrivileges keeps what is a danger; `drift` names the rest, too.
+// judgePrivileges keeps dangerous ones; `drift` reports the others, too.
 func (d *doctor) judgePrivileges(seen privilege.Inventory) (found []Finding) {
 	for _, u := range (privilege.Declared{Stack: d.Stack, Rules: d.Rules}).Judge(seen) {
 		if !u.Danger || u.ID == privilege.PostgresRole && d.reported(u) {
@@ -61,7 +62,7 @@ func (d *doctor) judgePrivileges(seen privilege.Inventory) (found []Finding) {
 	return found
 }
 
-// reported says whether the check of Postgres reports a role of the stack already.
+// reported reports whether the check of Postgres has already reported a role of the stack.
 func (d *doctor) reported(u privilege.Undeclared) bool {
 	name := strings.TrimPrefix(u.Resource, "Postgres role ")
 	ours := strings.Fields(d.Environments[d.container(Postgres)]["POSTGRES_DATABASES"])

@@ -12,19 +12,18 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
 )
 
-// inRealm is what Keycloak's admin API returns about the stack's realm. What does not
-// exist is nil.
+// inRealm is the admin API's description of the stack's realm. Missing objects are nil.
 type inRealm struct {
 	realm  *gocloak.RealmRepresentation
 	client *gocloak.Client
 	groups []string
-	// locked are administrators whom wrong passwords have locked, with how often.
+	// locked are administrators locked by wrong passwords, with the number of failures.
 	locked map[string]int
-	// anyFree says that there is an administrator whom nothing has locked.
+	// anyFree reports whether any administrator is not locked.
 	anyFree bool
 }
 
-// checkRealm asks the admin API with the program's own service account.
+// checkRealm queries the admin API with the program's own service account.
 func (d *doctor) checkRealm(ctx context.Context) ([]Finding, error) {
 	seen, err := d.readRealm(ctx)
 	if err != nil {
@@ -63,7 +62,7 @@ func (d *doctor) readRealm(ctx context.Context) (seen inRealm, err error) {
 	return seen, err
 }
 
-// judgeRealm compares the realm with the configuration of MLflow.
+// judgeRealm compares the realm with MLflow's configuration.
 func (d *doctor) judgeRealm(seen inRealm) (found []Finding) {
 	realm := "realm " + d.Stack.Realm.Name
 	if seen.realm == nil {
@@ -81,7 +80,7 @@ func (d *doctor) judgeRealm(seen inRealm) (found []Finding) {
 	}
 	if seen.realm.Attributes != nil {
 		if frontend := (*seen.realm.Attributes)["frontendUrl"]; frontend != "" {
-			// An update compares the attributes alone that the program sets.
+			// An update only compares the attributes that the program sets.
 			f := d.inside(FrontendURL, "the realm has its own frontend URL, so tokens have another issuer", frontend, "none", realm+", Frontend URL")
 			f.Fix = d.console(realm + ", General: Frontend URL empty")
 			found = append(found, f)
@@ -101,8 +100,7 @@ func (d *doctor) judgeRealm(seen inRealm) (found []Finding) {
 	return append(append(found, d.judgeClient(seen.client)...), d.judgeMappers(seen.client)...)
 }
 
-// inside is a finding about something in Keycloak, which an update with a refresh
-// sets back.
+// inside returns a finding about an object in Keycloak, which an update with a refresh restores.
 func (d *doctor) inside(id check.ID, what, got, wanted, cause string) Finding {
 	return Finding{ID: id, Component: Realm, Summary: what, Got: got, Wanted: wanted, Cause: cause, Fix: d.up("--refresh")}
 }
@@ -112,7 +110,7 @@ func (d *doctor) console(where string) string {
 	return fmt.Sprintf("%s console %s # and there: %s", d.Tool, d.Flags, where)
 }
 
-// judgeClient compares MLflow's client with MLflow's variables, as the program wrote them.
+// judgeClient compares MLflow's client with the program's variables of MLflow.
 func (d *doctor) judgeClient(c *gocloak.Client) (found []Finding) {
 	mlflow := d.Environments[d.container(MLflow)]
 	client := "client " + d.Stack.Realm.ClientID
@@ -143,14 +141,14 @@ func (d *doctor) judgeClient(c *gocloak.Client) (found []Finding) {
 	}
 	if wanted := mlflow["OIDC_CODE_CHALLENGE"]; pkce != wanted {
 		add(PKCE, "Keycloak and MLflow disagree about PKCE", orNone(pkce), wanted, "Proof Key for Code Exchange")
-		// Keycloak's provider never reads the method back, so no refresh sees that it differs.
+		// Keycloak's provider never reads the method back, so no refresh detects a difference.
 		found[len(found)-1].Fix = d.console(fmt.Sprintf("realm %s, %s, Advanced: %s", d.Stack.Realm.Name, client, wanted))
 	}
 	return found
 }
 
-// judgeMappers demands what puts a person's groups, and MLflow as the audience, into
-// the tokens.
+// judgeMappers requires the mappers that add a user's groups, and MLflow as the audience, to the
+// tokens.
 func (d *doctor) judgeMappers(c *gocloak.Client) (found []Finding) {
 	claim := d.Environments[d.container(MLflow)]["OIDC_GROUPS_ATTRIBUTE"]
 	var groups, audience *gocloak.ProtocolMapperRepresentation

@@ -9,8 +9,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// Commands inside the Redis container: with the password that the program wrote, by
-// standard input, and without one.
+// Commands inside the Redis container: with the program's password, from standard input, and
+// without one.
 const (
 	redisPing      = `read -r REDISCLI_AUTH && export REDISCLI_AUTH && exec redis-cli -t 5 --no-auth-warning PING`
 	redisAnonymous = `unset REDISCLI_AUTH; exec redis-cli -t 5 PING`
@@ -37,11 +37,11 @@ func (d *doctor) checkRedis(ctx context.Context) ([]Finding, error) {
 	return d.judgeRedis(firstLine(proper), firstLine(anonymous)), nil
 }
 
-// judgeRedis demands an answer to the password, and none without.
+// judgeRedis requires a response with the password, and a refusal without.
 func (d *doctor) judgeRedis(proper, anonymous string) (found []Finding) {
 	name := d.container(Redis)
 	if anonymous == "PONG" {
-		// It then says the same to any password.
+		// It then gives the same response to any password.
 		return []Finding{{
 			ID: RedisOpen, Component: Redis, Summary: "Redis answers without a password: anyone who reaches it can write permissions",
 			Got: anonymous, Wanted: "NOAUTH", Cause: "container " + name, Fix: d.up("--refresh"),

@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// confidential are names of variables whose values are never shown.
+// confidential matches names of variables whose values are never shown.
 var confidential = regexp.MustCompile(`PASSWORD|SECRET|PASSPHRASE|_KEY$`)
 
-// shortest is how long a value is at least that is taken for a secret: what is
-// shorter may be a part of any text.
+// shortest is the minimum length of a value to count as a secret: a shorter one may be part of
+// any text.
 const shortest = 8
 
-// secrets are all secrets that the program gave to the containers.
+// secrets returns all secrets that the program gave to the containers.
 func (p Target) secrets() (all []string) {
 	add := func(text string) {
 		if len(text) >= shortest {
@@ -40,15 +40,15 @@ func (p Target) secrets() (all []string) {
 			}
 		}
 	}
-	// The longest first: one may be a part of another.
+	// The longest first: one may be part of another.
 	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
 	return all
 }
 
-// inAddress is a password in an address, also one that the program did not write.
+// inAddress matches a password in a URL, including one that the program did not write.
 var inAddress = regexp.MustCompile(`(://[^\s/@:]*:)[^\s/@]+@`)
 
-// redact removes secrets from a text that another program wrote.
+// redact removes secrets from another program's text.
 func (p Target) redact(text string) string {
 	for _, secret := range p.secrets() {
 		text = strings.ReplaceAll(text, secret, "…")

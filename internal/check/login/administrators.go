@@ -11,8 +11,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/adminrealm"
 )
 
-// checkAdministrators checks realm master: whether it is as the stack wants it,
-// who is in it, and what it calls itself.
+// checkAdministrators checks realm master: its settings, its users, and its addresses.
 func (p *proof) checkAdministrators(ctx context.Context) (string, error) {
 	realm := adminrealm.New(p.Stack)
 	expired, err := realm.DeleteExpiredAdmins(ctx)
@@ -43,7 +42,7 @@ func (p *proof) checkAdministrators(ctx context.Context) (string, error) {
 	return said + "; brute force detection, short sessions and admin events are on", nil
 }
 
-// judgeAdministrators demands that nothing differs and that everybody is known.
+// judgeAdministrators requires no differences and no unknown users.
 func judgeAdministrators(found []adminrealm.Difference, unknown []string) error {
 	if len(unknown) > 0 {
 		return check.MismatchNext(fmt.Sprintf("administrators that the stack did not create: %q", unknown), "none",
@@ -59,9 +58,8 @@ func judgeAdministrators(found []adminrealm.Difference, unknown []string) error 
 	return check.Mismatch(strings.Join(got, ", "), strings.Join(wanted, ", "))
 }
 
-// masterAddress reads the realm's discovery document. Behind an edge its addresses
-// are those on this host: the console logs in there, and the public name shows none
-// of it.
+// masterAddress reads the realm's discovery document. Behind an edge its addresses are on this
+// host: the console logs in there, and the public name does not expose the realm.
 func (p *proof) masterAddress(ctx context.Context) error {
 	k := p.Stack.Keycloak
 	page, err := p.NewBrowser().Fetch(ctx, http.MethodGet, k.AdminURL+"/realms/master/.well-known/openid-configuration", nil, nil)

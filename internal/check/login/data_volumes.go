@@ -9,8 +9,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check/datavolumes"
 )
 
-// checkDataVolumes demands that the data volumes are those of the state: every login works over
-// an empty MLflow, too.
+// checkDataVolumes requires the data volumes to match the state: logins work over an empty
+// MLflow, too.
 func (p *proof) checkDataVolumes(ctx context.Context) (string, error) {
 	differences, err := datavolumes.Find(ctx, hostvolume.Docker{API: p.Docker.API()}, p.Stack)
 	if err != nil {

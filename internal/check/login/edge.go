@@ -11,9 +11,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
 )
 
-// checkCertificate finds the way through the edge, and sees that both names answer
-// there in https, with a certificate that a browser takes, and say that they always
-// will.
+// checkCertificate connects through the edge, and checks that both names use https with a
+// certificate that a browser accepts, and send HSTS.
 func (p *proof) checkCertificate(ctx context.Context) (said string, err error) {
 	if err := p.Connect(ctx); err != nil {
 		return "", err
@@ -27,7 +26,7 @@ func (p *proof) checkCertificate(ctx context.Context) (said string, err error) {
 			return "", check.Mismatch(fmt.Sprintf("Strict-Transport-Security %q from %s", got, site), "max-age=…")
 		}
 	}
-	// The control: nobody takes the certificate of an authority that they do not know.
+	// The control: a client that does not know the authority refuses its certificate.
 	if p.Edge().Authority != "" {
 		outside := browser.New(p.Edge().ViaEdgeSystemTrust)
 		defer outside.Close()
@@ -38,8 +37,8 @@ func (p *proof) checkCertificate(ctx context.Context) (said string, err error) {
 	return fmt.Sprintf("both names answer over https at %s; certificates: %s", p.Stack.Edge.HTTPS, p.Stack.Edge.Certificates), nil
 }
 
-// checkClosedPaths asks from outside for what only an operator may see. What is
-// open is seen to be open by discovery before it.
+// checkClosedPaths requests from outside what only an operator may see. The check of discovery
+// before it is the control for what is open.
 func (p *proof) checkClosedPaths(ctx context.Context) (string, error) {
 	s := p.Stack
 	closed := []string{
@@ -57,7 +56,7 @@ func (p *proof) checkClosedPaths(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
-	// The same console on this host, where it is open.
+	// The same console on this host, where it is available.
 	page, err := b.Fetch(ctx, http.MethodGet, s.Keycloak.AdminURL+"/realms/master/.well-known/openid-configuration", nil, nil)
 	if err != nil {
 		return "", fmt.Errorf("control: %w", err)

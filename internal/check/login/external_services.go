@@ -10,13 +10,12 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 )
 
-// External services are checked from MLflow's container, which is where it
-// is used: the stack has no other place that may reach it. The probes take
-// addresses and secrets from that container's environment.
+// External services are checked from MLflow's container, since only the stack's containers can
+// reach them. The probes read addresses and secrets from that container's environment.
 
-// externalServices puts checks of services that are not the stack's beside those of
-// MLflow, and sends people to them where a check would send to a container. A
-// stack that has no such services has no such checks.
+// externalServices adds checks of external services after those of MLflow, and replaces
+// references to their containers in next steps. A stack without external services has no such
+// checks.
 func (p *proof) externalServices(checks []check.Check) []check.Check {
 	s := p.Stack
 	after := func(name check.ID, more check.Check) {
@@ -42,7 +41,7 @@ func (p *proof) externalServices(checks []check.Check) []check.Check {
 	return checks
 }
 
-// inMLflow runs a probe inside MLflow's container and reads its answer.
+// inMLflow runs a probe inside MLflow's container and reads its response.
 func inMLflow[T any](ctx context.Context, p *proof, which probe.Probe, arguments ...string) (T, error) {
 	name := p.Stack.MLflow.Container
 	answer, err := probe.JSON[T](ctx, p.Docker, name, which, nil, arguments...)
@@ -52,22 +51,22 @@ func inMLflow[T any](ctx context.Context, p *proof, which probe.Probe, arguments
 	return answer, nil
 }
 
-// database is what was seen of one, as its own role.
+// database is the result for one database, as its own role.
 type database struct {
 	Name string `json:"name"`
-	// Sessions are those of MLflow, Encrypted how many of them are.
+	// Sessions is the number of MLflow's sessions, Encrypted how many of them use TLS.
 	Sessions  int `json:"sessions"`
 	Encrypted int `json:"encrypted"`
-	// Superuser says that the role is one, Guessed that it is let in with "password".
+	// Superuser reports whether the role is one, Guessed whether it can log in with "password".
 	Superuser bool `json:"superuser"`
 	Guessed   bool `json:"guessed"`
-	// Opens are the stack's other databases that the role gets into.
+	// Opens are the stack's other databases that the role can connect to.
 	Opens []string `json:"opens"`
 }
 
-// checkDatabases checks what MLflow's roles reach, and how.
+// checkDatabases checks what MLflow's roles can connect to, and how.
 func (p *proof) checkDatabases(ctx context.Context) (string, error) {
-	// The probe logs in properly first: the control for everybody who is refused.
+	// The probe first logs in correctly: the control for every refusal.
 	seen, err := inMLflow[[]database](ctx, p, probe.DatabaseRoles)
 	if err != nil {
 		return "", err
@@ -99,15 +98,15 @@ func judgeDatabases(seen []database, encrypted bool) error {
 	return nil
 }
 
-// stored is what became of an object.
+// stored is the state of an object.
 type stored struct {
 	Kept   bool `json:"kept"`
 	Public bool `json:"public"`
 	Gone   bool `json:"gone"`
 }
 
-// checkArtifactStore writes and reads with MLflow's own client and key, and asks
-// without a key for what is there.
+// checkArtifactStore writes and reads with MLflow's own client and key, and requests the object
+// without a key.
 func (p *proof) checkArtifactStore(ctx context.Context) (string, error) {
 	seen, err := inMLflow[stored](ctx, p, probe.ArtifactStore)
 	if err != nil {

@@ -20,7 +20,7 @@ func external() outputs.Stack {
 	}
 }
 
-// What cannot be checked is not in the list, rather than passed; what can be, is.
+// What cannot be checked is absent from the list, not passed; everything else is in it.
 func TestExternalServicesHaveChecksInPlaceOfTheContainers(t *testing.T) {
 	own := names(outputs.Stack{})
 	require.NotContains(t, own, "database-access")

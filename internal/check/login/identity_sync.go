@@ -11,15 +11,15 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/poll"
 )
 
-// syncWithin is how long a new identity sync may take to its first round,
-// syncPoll how often it is asked.
+// syncWithin is the time limit for a new identity sync's first round, syncPoll the polling
+// interval.
 const (
 	syncWithin = 20 * time.Second
 	syncPoll   = time.Second
 )
 
-// checkIdentitySync demands that the identity sync has just compared MLflow's people with
-// Keycloak's. That it then ends what is to be ended is an attack's to prove.
+// checkIdentitySync requires that the identity sync has just compared MLflow's users with
+// Keycloak's. The security test proves that it also revokes access.
 func (p *proof) checkIdentitySync(ctx context.Context) (string, error) {
 	var jobs map[string]syncstatus.Job
 	var job syncstatus.Job

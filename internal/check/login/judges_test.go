@@ -63,8 +63,8 @@ func TestClaimsAreExactlyTheMembers(t *testing.T) {
 	}
 }
 
-// Keycloak distinguishes a right password for an account that is not set up from a
-// wrong one, both with invalid_grant.
+// Keycloak distinguishes a correct password for an account that is not set up from a wrong one,
+// both with invalid_grant.
 func TestOnlyDecisionsAboutThePersonCountAsTheirs(t *testing.T) {
 	keys, mine := judgeCacheKeys("p:permissions_v2:experiment:0:mel@example.com\np:permissions_v2:experiment:0:mel%40example.com:x\n"+
 		"p:permissions_v2:experiment:0:ada@example.com\np:other:mel@example.com\n", "Mel@example.com")
@@ -90,6 +90,6 @@ func TestAdministratorsAreThoseOfTheStackAndNobodyElse(t *testing.T) {
 	require.NoError(t, judgeAdministrators(nil, nil))
 	checktest.RequireMismatch(t, judgeAdministrators([]adminrealm.Difference{{What: "rememberMe", Got: "true", Wanted: "false"}}, nil), "rememberMe true")
 	checktest.RequireMismatch(t, judgeAdministrators(nil, []string{"zoe"}), "zoe")
-	// An unknown administrator counts more than how it is set.
+	// An unknown administrator matters more than a wrong setting.
 	checktest.RequireMismatch(t, judgeAdministrators([]adminrealm.Difference{{What: "rememberMe", Got: "true", Wanted: "false"}}, []string{"zoe"}), "zoe")
 }

@@ -1,15 +1,13 @@
-// Package login proves on a running stack that the right users can log in and the wrong
-// ones cannot.
+// Package login proves on a running stack that the right users can log in and the wrong ones
+// cannot.
 //
-// Every check observes one thing from outside, as a browser, an API client or a container
-// on the network sees it, and trusts no setting. A check that expects a refusal also sees
-// the same request succeed when it is made properly, so that a server that refuses
-// everything proves nothing. A check that could not run is reported as such and is no
-// success.
+// Every check observes one thing from outside, as a browser, an API client or a container on the
+// network sees it, and trusts no setting. A check that expects a refusal also observes that the
+// correct request succeeds, since a server that refuses everything proves nothing. A check that
+// could not run is reported as such and does not count as passed.
 //
-// A run leaves nothing behind: sessions are ended, and where the stack has no demo users
-// the users that the run creates are deleted again, also after a failure or an interrupt.
-// No secret reaches a report.
+// A run leaves nothing behind: it ends its sessions and, on a stack without demo users, deletes
+// the users that it creates, also after a failure or an interrupt. No report contains a secret.
 package login
 
 import (
@@ -24,7 +22,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// checkTimeout bounds one check. A login takes seconds on a busy machine.
+// checkTimeout limits one check. A login takes seconds on a busy machine.
 const checkTimeout = 90 * time.Second
 
 // The addresses of MLflow that the checks request.
@@ -33,10 +31,10 @@ const (
 	adminPath      = "/api/2.0/mlflow/users/details"
 )
 
-// proof is what the checks of one run hand on to each other.
+// proof is the state that the checks of one run share.
 type proof struct {
 	*scenario.Scenario
-	// outsider passes Keycloak and may not use MLflow.
+	// outsider can log in to Keycloak but not use MLflow.
 	outsider *scenario.Person
 	// token is an access token of the member, signed by Keycloak.
 	token string
@@ -46,7 +44,7 @@ func newProof(stack outputs.Stack, docker *engine.Engine) *proof {
 	return &proof{Scenario: scenario.New(stack, docker)}
 }
 
-// Suite is the suite of a stack; its checks share one run.
+// Suite returns the suite of a stack; its checks share one run.
 func Suite(stack outputs.Stack, docker *engine.Engine) check.Suite {
 	return newProof(stack, docker).suite()
 }
@@ -59,16 +57,15 @@ func (p *proof) suite() check.Suite {
 	}
 }
 
-// Run runs the suite once. When ctx ends, the checks that are left are not run, except for
-// the last one, which cleans up.
+// Run runs the suite once. When ctx ends, the remaining checks do not run, except for the last
+// one, which cleans up.
 func Run(ctx context.Context, stack outputs.Stack, docker *engine.Engine, observer check.Observer) check.Report {
 	p := newProof(stack, docker)
 	defer p.Close()
 	return p.suite().Run(ctx, observer)
 }
 
-// checks are in the order in which they run: what others build on comes first,
-// and what ends sessions comes last.
+// checks are in order: prerequisites first, and checks that end sessions last.
 func (p *proof) checks() []check.Check {
 	const mlflowLog, keycloakLog, edgeLog = "docker logs --tail 50 {mlflow}", "docker logs --tail 50 {keycloak}", "docker logs --tail 50 {edge}"
 	signedIn := []check.ID{LoginMember, AccessToken}

@@ -12,7 +12,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
 )
 
-// checkAnonymous checks what a client without credentials gets.
+// checkAnonymous checks the responses to a client without credentials.
 func (p *proof) checkAnonymous(ctx context.Context) (string, error) {
 	b := p.NewBrowser()
 	if err := p.ExpectSearch(ctx, b, nil, http.StatusUnauthorized, "by an anonymous client"); err != nil {
@@ -42,7 +42,7 @@ func (p *proof) checkLoginMember(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%s, in %s, is a member and no administrator", p.Member.Username, p.Member.Group), nil
 }
 
-// checkLoginOutsider checks that a user in no group passes Keycloak and is refused by MLflow.
+// checkLoginOutsider checks that a user without a group passes Keycloak and is refused by MLflow.
 func (p *proof) checkLoginOutsider(ctx context.Context) (string, error) {
 	b := p.NewBrowser()
 	form, _, err := p.OpenLogin(ctx, b)
@@ -62,8 +62,8 @@ func (p *proof) checkLoginOutsider(ctx context.Context) (string, error) {
 	return fmt.Sprintf("Keycloak accepts %s, and MLflow says %q", p.outsider.Username, out.Refusal), nil
 }
 
-// judgeOutsider demands that Keycloak was content and MLflow was not, for the
-// reason that counts.
+// judgeOutsider requires that Keycloak accepted the user and MLflow refused, for the right
+// reason.
 func judgeOutsider(out scenario.LoginOutcome) error {
 	wanted := "the way back from Keycloak and MLflow's refusal"
 	switch {
@@ -75,7 +75,7 @@ func judgeOutsider(out scenario.LoginOutcome) error {
 	return nil
 }
 
-// checkWrongPassword mistypes a password once, then types the right one.
+// checkWrongPassword enters a wrong password once, then the correct one.
 func (p *proof) checkWrongPassword(ctx context.Context) (string, error) {
 	b := p.NewBrowser()
 	form, _, err := p.OpenLogin(ctx, b)
@@ -96,8 +96,8 @@ func (p *proof) checkWrongPassword(ctx context.Context) (string, error) {
 	if err := p.ExpectSearch(ctx, b, nil, http.StatusUnauthorized, "after a wrong password"); err != nil {
 		return "", err
 	}
-	// The right password in the same form is the control; it also sets Keycloak's
-	// count of failures back.
+	// The correct password in the same form is the control; it also resets Keycloak's failure
+	// count.
 	out, err = p.Enter(ctx, b, out.Page, p.Member)
 	if err != nil {
 		return "", err
@@ -108,7 +108,7 @@ func (p *proof) checkWrongPassword(ctx context.Context) (string, error) {
 	return fmt.Sprintf("Keycloak says %q, and accepts the correct one", said), p.SignOut(ctx, b)
 }
 
-// checkAdminRoute asks for the list of all people.
+// checkAdminRoute requests the list of all users.
 func (p *proof) checkAdminRoute(ctx context.Context) (string, error) {
 	for _, who := range []struct {
 		*scenario.Person

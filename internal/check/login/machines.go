@@ -14,26 +14,26 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/serviceaccount"
 )
 
-// machineChecks are those of a stack that has service accounts.
+// machineChecks are for a stack with service accounts.
 func (p *proof) machineChecks(checks []check.Check) []check.Check {
 	if len(p.Stack.ServiceAccounts) == 0 {
 		return checks
 	}
-	last := len(checks) - 1 // cleanup stays the last one
+	last := len(checks) - 1 // cleanup stays last
 	return slices.Insert(checks, last,
 		check.Check{ID: ServiceAccounts, Run: check.Proves(p.checkServiceAccounts), Next: "`mlflow-sso up --refresh` sets accounts back; docker logs --tail 50 {mlflow}", Needs: []check.ID{Discovery}},
 		check.Check{ID: OtherAudience, Run: check.Proves(p.checkOtherAudience), Next: "check OIDC_AUDIENCE in docker inspect {mlflow}", Needs: []check.ID{ServiceAccounts}},
 	)
 }
 
-// knownAs is what MLflow says about whoever asks.
+// knownAs is MLflow's description of the caller.
 type knownAs struct {
 	Username string `json:"username"`
 	Admin    bool   `json:"is_admin"`
 	Service  bool   `json:"is_service_account"`
 }
 
-// checkServiceAccounts has each account get a token and use it, at once.
+// checkServiceAccounts gets a token for each account and uses it, concurrently.
 func (p *proof) checkServiceAccounts(ctx context.Context) (string, error) {
 	names := make([]string, 0, len(p.Stack.ServiceAccounts))
 	for _, account := range p.Stack.ServiceAccounts {
@@ -64,8 +64,8 @@ func judgeAccount(account outputs.ServiceAccount, status int, who knownAs) error
 	return nil
 }
 
-// checkOtherAudience shows MLflow a token of the same account, which Keycloak has
-// signed as well, that is for the account's own client.
+// checkOtherAudience sends MLflow a valid token of the same account whose audience is the
+// account's own client.
 func (p *proof) checkOtherAudience(ctx context.Context) (string, error) {
 	account := p.Stack.ServiceAccounts[0]
 	own, err := serviceaccount.Token(ctx, p.HTTP(), p.Stack, account)
@@ -96,7 +96,7 @@ func (p *proof) checkOtherAudience(ctx context.Context) (string, error) {
 	return fmt.Sprintf("MLflow refuses a token of %s for another audience, and accepts the one for MLflow", account.Name), nil
 }
 
-// signedFor are the claims by which MLflow knows an account.
+// signedFor are the claims by which MLflow identifies an account.
 type signedFor struct {
 	Issuer   string          `json:"iss"`
 	Subject  string          `json:"sub"`
@@ -104,8 +104,8 @@ type signedFor struct {
 	Audience json.RawMessage `json:"aud"`
 }
 
-// judgeOther demands that the two tokens differ in whom they are for and not in whose
-// they are; else a refusal proves nothing.
+// judgeOther requires that the two tokens differ in their audience and not in their subject;
+// otherwise a refusal proves nothing.
 func judgeOther(stack outputs.Stack, own, other string) error {
 	a, err := claimsOf(own)
 	if err != nil {
@@ -132,7 +132,7 @@ func claimsOf(token string) (claims signedFor, err error) {
 	return claims, nil
 }
 
-// whoIs asks MLflow with a token and nothing else.
+// whoIs queries MLflow with a token only.
 func (p *proof) whoIs(ctx context.Context, token string) (status int, who knownAs, err error) {
 	b := p.NewBrowser()
 	page, err := b.Fetch(ctx, http.MethodGet, p.Stack.MLflow.URL+scenario.CurrentUserPath, http.Header{"Authorization": {"Bearer " + token}}, nil)

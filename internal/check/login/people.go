@@ -8,8 +8,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
 )
 
-// checkUsers finds one person for each way a login can end: the stack's demo
-// users, or people made for this run.
+// checkUsers selects one user for each result of a login: the stack's demo users, or users
+// created for this run.
 func (p *proof) checkUsers(ctx context.Context) (string, error) {
 	if len(p.Stack.DemoUsers) > 0 {
 		if err := p.chooseDemoUsers(); err != nil {
@@ -37,7 +37,7 @@ func (p *proof) checkUsers(ctx context.Context) (string, error) {
 	return "the stack has no demo users; three temporary users were created in Keycloak", nil
 }
 
-// chooseDemoUsers takes the first of each kind.
+// chooseDemoUsers selects the first of each kind.
 func (p *proof) chooseDemoUsers() error {
 	for _, user := range p.Stack.DemoUsers {
 		who := scenario.DemoUser(user)

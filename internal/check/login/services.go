@@ -11,7 +11,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 )
 
-// What is asked of Redis.
+// Commands for Redis.
 const (
 	scan             = "scan"
 	ping             = "ping"
@@ -21,8 +21,8 @@ const (
 	redisWrongNo     = "WRONGPASS"
 )
 
-// inRedis are the commands inside the Redis container. The password goes from the
-// container's environment to the client's, so no process list shows it.
+// inRedis runs commands inside the Redis container. The password passes from the container's
+// environment to the client's, so no process list shows it.
 var inRedis = map[string]string{
 	scan:          `REDISCLI_AUTH="$REDIS_PASSWORD" exec redis-cli --no-auth-warning --scan --pattern '*permissions_v2*'`,
 	ping:          `REDISCLI_AUTH="$REDIS_PASSWORD" exec redis-cli --no-auth-warning PING`,
@@ -30,8 +30,7 @@ var inRedis = map[string]string{
 	wrongPassword: `REDISCLI_AUTH=password exec redis-cli --no-auth-warning PING`,
 }
 
-// redis asks inside the Redis container, or, where Redis is not the stack's, from
-// MLflow's.
+// redis queries Redis inside its container, or from MLflow's if Redis is external.
 func (p *proof) redis(ctx context.Context, what string) (string, error) {
 	if p.Stack.Redis.External != "" {
 		lines, err := inMLflow[[]string](ctx, p, probe.RedisAccess, what)
@@ -46,11 +45,11 @@ func (p *proof) redis(ctx context.Context, what string) (string, error) {
 }
 
 // cacheAttempts is how often the check searches for a decision. One that was cached half a minute ago can
-// expire, and identity sync can flush the cache, between MLflow's answer and the scan of Redis.
+// expire, and identity sync can flush the cache, between MLflow's response and the scan of Redis.
 const cacheAttempts = 3
 
-// checkPermissionCache makes MLflow decide about a permission of the member and
-// finds the decision in Redis.
+// checkPermissionCache makes MLflow decide about a permission of the member and finds the
+// decision in Redis.
 func (p *proof) checkPermissionCache(ctx context.Context) (string, error) {
 	for attempt := 1; ; attempt++ {
 		keys, mine, said, err := p.cachedDecisions(ctx)
@@ -65,8 +64,8 @@ func (p *proof) checkPermissionCache(ctx context.Context) (string, error) {
 	}
 }
 
-// cachedDecisions counts the decisions in Redis, and those about the member, after one; said is
-// the first line of the answer.
+// cachedDecisions counts the decisions in Redis, and those about the member, after a request;
+// said is the first line of the response.
 func (p *proof) cachedDecisions(ctx context.Context) (keys, mine int, said string, err error) {
 	page, err := p.Member.Browser.Fetch(ctx, http.MethodGet, p.Stack.MLflow.URL+experimentPath, nil, nil)
 	if err != nil {
@@ -83,8 +82,7 @@ func (p *proof) cachedDecisions(ctx context.Context) (keys, mine int, said strin
 	return keys, mine, firstLine(out), nil
 }
 
-// judgeCacheKeys counts the decisions among the lines of a scan, and those that
-// name the person.
+// judgeCacheKeys counts the decisions among the lines of a scan, and those that name the user.
 func judgeCacheKeys(scan, email string) (keys, mine int) {
 	// The plugin quotes the parts of some keys.
 	names := []string{strings.ToLower(email), strings.ToLower(url.QueryEscape(email))}
@@ -106,8 +104,7 @@ func firstLine(text string) string {
 	return line
 }
 
-// checkRedisPassword knocks without a password, with a wrong one, and with the
-// right one.
+// checkRedisPassword connects without a password, with a wrong one, and with the correct one.
 func (p *proof) checkRedisPassword(ctx context.Context) (string, error) {
 	for _, attempt := range []struct{ who, command, wanted string }{
 		{"without a password", anonymous, redisAnonymousNo},

@@ -14,8 +14,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
 )
 
-// minLifetime is how long an access token has to last at least: a session in
-// MLflow ends with it.
+// minLifetime is the minimum lifetime of an access token: a session in MLflow ends with it.
 const minLifetime = 5 * time.Minute
 
 func bearer(token string) http.Header { return http.Header{"Authorization": {"Bearer " + token}} }
@@ -43,8 +42,8 @@ type claims struct {
 
 func (c claims) life() time.Duration { return time.Duration(c.Expires-c.Issued) * time.Second }
 
-// checkGroupsClaim reads the member's token, once its signature is known to be
-// by a key that Keycloak publishes.
+// checkGroupsClaim reads the member's token after verifying its signature with Keycloak's
+// published keys.
 func (p *proof) checkGroupsClaim(ctx context.Context) (string, error) {
 	ctx = oidc.ClientContext(ctx, p.HTTP())
 	keys := oidc.NewRemoteKeySet(ctx, p.Keys())
@@ -64,8 +63,8 @@ func (p *proof) checkGroupsClaim(ctx context.Context) (string, error) {
 	return fmt.Sprintf("groups %q, audience %s, valid for %s", c.Groups, p.Stack.Realm.ClientID, c.life()), nil
 }
 
-// judgeClaims demands the one group, the person and a lifetime. Signature,
-// issuer and audience were checked before.
+// judgeClaims requires the one group, the user and a lifetime. Earlier checks cover signature,
+// issuer and audience.
 func judgeClaims(c claims, who *scenario.Person) error {
 	if !slices.Equal(c.Groups, []string{who.Group}) {
 		return check.Mismatch(fmt.Sprintf("groups %q", c.Groups), fmt.Sprintf("%q", []string{who.Group}))
@@ -79,8 +78,8 @@ func judgeClaims(c claims, who *scenario.Person) error {
 	return nil
 }
 
-// expectForgeriesRefused demands 401 for every forged token and, after them,
-// that the genuine one is still taken.
+// expectForgeriesRefused requires 401 for every forged token and, after them, that the genuine
+// one is still accepted.
 func (p *proof) expectForgeriesRefused(ctx context.Context, forged map[string]string) error {
 	for what, token := range forged {
 		if err := p.ExpectSearch(ctx, p.NewBrowser(), bearer(token), http.StatusUnauthorized, "with "+what); err != nil {
@@ -93,7 +92,7 @@ func (p *proof) expectForgeriesRefused(ctx context.Context, forged map[string]st
 	return nil
 }
 
-// checkUnsignedToken takes the signature off the member's token.
+// checkUnsignedToken removes the signature from the member's token.
 func (p *proof) checkUnsignedToken(ctx context.Context) (string, error) {
 	none := map[string]any{"alg": "none", "typ": "JWT"}
 	unsigned, err := scenario.Forge(p.token, none, nil, scenario.Keep(""))
@@ -116,7 +115,7 @@ func (p *proof) checkUnsignedToken(ctx context.Context) (string, error) {
 	return "the API refuses the member's token without its signature, and accepts it with it", nil
 }
 
-// checkTamperedToken lets the member claim to be the administrator.
+// checkTamperedToken changes the member's token to claim the administrator's identity.
 func (p *proof) checkTamperedToken(ctx context.Context) (string, error) {
 	promoted, err := scenario.Forge(p.token, nil, map[string]any{
 		"email": p.Admin.Email, "preferred_username": p.Admin.Username, "groups": []string{p.Admin.Group},

@@ -8,8 +8,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/idpcheck"
 )
 
-// upstreams puts a check of the identity providers before the last one. A stack that has
-// none has no such check.
+// upstreams inserts a check of the identity providers before the last one. A stack without
+// providers has no such check.
 func (p *proof) upstreams(checks []check.Check) []check.Check {
 	if len(p.Stack.IdentityProviders) == 0 {
 		return checks
@@ -20,7 +20,7 @@ func (p *proof) upstreams(checks []check.Check) []check.Check {
 	}, checks[last])
 }
 
-// checkUpstreams has Keycloak itself ask each of them.
+// checkUpstreams makes Keycloak query each of them.
 func (p *proof) checkUpstreams(ctx context.Context) (string, error) {
 	found, err := idpcheck.Check(ctx, p.Stack)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 )
 
-// checkContainers checks the state of all of them.
+// checkContainers checks the state of all containers.
 func (p *proof) checkContainers(ctx context.Context) (string, error) {
 	var wrong, short []string
 	names := p.Stack.Containers()
@@ -40,7 +40,7 @@ func (p *proof) checkContainers(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%s and %s are healthy", strings.Join(short[:last], ", "), short[last]), nil
 }
 
-// judgeState says what is wrong with a container; empty when nothing is.
+// judgeState returns what is wrong with a container; empty if nothing is.
 func judgeState(s engine.State) string {
 	switch {
 	case s.Ended():
@@ -55,7 +55,7 @@ func judgeState(s engine.State) string {
 	return ""
 }
 
-// checkVersions looks into MLflow's image, which may be of the user's own making.
+// checkVersions reads the package versions in MLflow's image, which may be the user's own.
 func (p *proof) checkVersions(ctx context.Context) (string, error) {
 	var packages []string
 	for _, least := range mlflow.MinimumVersions() {

@@ -13,11 +13,11 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
-// challenge is what RFC 7636 allows for a S256 code challenge: 32 bytes in
-// base64url without padding.
+// challenge is RFC 7636's format of an S256 code challenge: 32 bytes in base64url without
+// padding.
 var challenge = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
 
-// judgeAuthorize checks the request that MLflow makes of Keycloak.
+// judgeAuthorize checks MLflow's authorization request.
 func judgeAuthorize(q url.Values, clientID, site string) error {
 	for _, want := range []struct{ name, value string }{
 		{"response_type", "code"}, {"client_id", clientID}, {"code_challenge_method", "S256"},
@@ -41,7 +41,7 @@ func judgeAuthorize(q url.Values, clientID, site string) error {
 	return nil
 }
 
-// CheckLoginRequest checks the way from MLflow to Keycloak's form.
+// CheckLoginRequest checks the redirects from MLflow to Keycloak's form.
 func (s *Scenario) CheckLoginRequest(ctx context.Context) (string, error) {
 	page, query, err := s.OpenLogin(ctx, s.NewBrowser())
 	if err != nil {
@@ -57,10 +57,10 @@ func (s *Scenario) CheckLoginRequest(ctx context.Context) (string, error) {
 	return "MLflow sends the browser to Keycloak with code flow, PKCE S256, state and nonce", nil
 }
 
-// random is 256 bits in base64url, which nobody can guess.
+// random returns 256 random bits in base64url.
 func random() string { return oauth2.GenerateVerifier() }
 
-// request is an authorize request of our own, proper in everything.
+// request returns a valid authorization request.
 func (s *Scenario) request(verifier string) url.Values {
 	return url.Values{
 		"response_type": {"code"}, "client_id": {s.Stack.Realm.ClientID}, "scope": {"openid profile email"},
@@ -69,7 +69,7 @@ func (s *Scenario) request(verifier string) url.Values {
 	}
 }
 
-// ask makes an authorize request and does not follow the answer.
+// ask sends an authorization request and does not follow redirects.
 func (s *Scenario) ask(ctx context.Context, b *browser.Browser, query url.Values) (*browser.Page, error) {
 	page, err := b.Fetch(ctx, http.MethodGet, s.public.Authorization+"?"+query.Encode(), http.Header{"Accept": {"text/html"}}, nil)
 	if err != nil {
@@ -78,7 +78,7 @@ func (s *Scenario) ask(ctx context.Context, b *browser.Browser, query url.Values
 	return page, nil
 }
 
-// CheckPKCE makes requests without a usable challenge.
+// CheckPKCE sends requests without a usable challenge.
 func (s *Scenario) CheckPKCE(ctx context.Context) (string, error) {
 	if err := s.properRequest(ctx); err != nil {
 		return "", err
@@ -102,7 +102,7 @@ func (s *Scenario) CheckPKCE(ctx context.Context) (string, error) {
 	return "Keycloak refuses a login without a challenge or with a plain one, and accepts one with S256", nil
 }
 
-// properRequest is the control: Keycloak shows its form for our own request.
+// properRequest is the control: Keycloak shows its form for a valid request.
 func (s *Scenario) properRequest(ctx context.Context) error {
 	page, err := s.ask(ctx, s.NewBrowser(), s.request(oauth2.GenerateVerifier()))
 	if err != nil {
@@ -114,7 +114,7 @@ func (s *Scenario) properRequest(ctx context.Context) error {
 	return nil
 }
 
-// judgeRefusedRequest demands an error, as a page or as OAuth sends one back.
+// judgeRefusedRequest requires an error, as a page or as an OAuth redirect.
 func judgeRefusedRequest(page *browser.Page, what string) error {
 	if page.Status >= 400 && page.Status < 500 {
 		return nil
@@ -140,7 +140,7 @@ func (s *Scenario) CheckRedirectURI(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		// An error that is sent to the address would itself be a hole.
+		// An error that is redirected to that address would itself be a vulnerability.
 		if page.Status < 400 || page.Status >= 500 {
 			return "", check.Mismatch(Describe(page)+" for the redirect URI "+uri, "a refusal that stays at Keycloak")
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 )
 
-// Discovery is what the checks read of OpenID Connect's discovery document.
+// Discovery is the part of the OpenID Connect discovery document that the checks need.
 type Discovery struct {
 	Issuer        string `json:"issuer"`
 	Authorization string `json:"authorization_endpoint"`
@@ -19,7 +19,7 @@ type Discovery struct {
 	EndSession    string `json:"end_session_endpoint"`
 }
 
-// CheckDiscovery reads the document in both places.
+// CheckDiscovery reads the document at both addresses.
 func (s *Scenario) CheckDiscovery(ctx context.Context) (string, error) {
 	stack := s.Stack
 	inside, err := s.discoveryInside(ctx)
@@ -61,8 +61,8 @@ func (s *Scenario) discoveryInside(ctx context.Context) (d Discovery, err error)
 	return d, nil
 }
 
-// JudgeDiscovery demands public addresses for the browser and, for what the
-// reader calls itself, addresses at services.
+// JudgeDiscovery requires public addresses for the browser and internal ones for backchannel
+// endpoints.
 func JudgeDiscovery(d Discovery, issuer, public, services, reader string) error {
 	if d.Issuer != issuer {
 		return check.Mismatch(fmt.Sprintf("issuer %q for %s", d.Issuer, reader), fmt.Sprintf("%q", issuer))

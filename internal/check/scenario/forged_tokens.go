@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// Forge takes a signed token apart and puts it together with another header, where one is
-// given, and other claims; sign makes the signature of the two parts that are signed.
+// Forge takes a signed token apart and reassembles it with other claims and, if given, another
+// header; sign returns the signature of the two signed parts.
 //
-// It works on the encoded parts: go-jose makes no token that is unsigned or malformed, and
-// would write the parts that stay in its own order.
+// It works on the encoded parts: go-jose cannot create a token that is unsigned or malformed, and
+// would reorder the fields of unchanged parts.
 func Forge(token string, header, change map[string]any, sign func(signed string) string) (string, error) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
@@ -61,8 +61,8 @@ func Signature(token string) string { return token[strings.LastIndex(token, ".")
 // Keep returns a sign of [Forge] that sets the given signature.
 func Keep(signature string) func(string) string { return func(string) string { return signature } }
 
-// Broken is a signature that differs from the token's in one character. At the front of a
-// signature a change always changes a bit that counts.
+// Broken returns a signature that differs from the token's in one character. At the front of a
+// signature a change always changes a significant bit.
 func Broken(token string) string {
 	old := Signature(token)
 	if old == "" {

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// genuine is a token and a verifier that takes it.
+// genuine returns a token and a verifier that accepts it.
 func genuine(t *testing.T) (string, *oidc.IDTokenVerifier) {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)

@@ -133,8 +133,8 @@ func TestARequestIsRefusedOnlyByAnError(t *testing.T) {
 	checktest.RequireMismatch(t, judgeRefusedRequest(sent(302, site+"/callback?error=login_required"), "x"), "302")
 }
 
-// Keycloak distinguishes a right password for an account that is not set up from a
-// wrong one, both with invalid_grant.
+// Keycloak distinguishes a correct password for an account that is not set up from a wrong one,
+// both with invalid_grant.
 func TestOnlyAWrongPasswordIsARefusal(t *testing.T) {
 	require.NoError(t, judgeMasterRefusal(400, "invalid_grant: Invalid user credentials"))
 	require.NoError(t, judgeMasterRefusal(401, "invalid_grant: Invalid user credentials"))

@@ -11,10 +11,10 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
-// LogOut ends a person's session as MLflow's own button does.
+// LogOut ends a user's session like MLflow's own button.
 func (s *Scenario) LogOut(ctx context.Context, who *Person) error { return s.leave(ctx, who.Browser) }
 
-// leave logs out at MLflow, and demands that Keycloak ends its session too.
+// leave logs out of MLflow, and requires that Keycloak ends its session, too.
 func (s *Scenario) leave(ctx context.Context, b *browser.Browser) error {
 	page, err := b.Open(ctx, s.Stack.MLflow.URL+LogoutPath)
 	if err != nil {
@@ -31,7 +31,7 @@ func (s *Scenario) leave(ctx context.Context, b *browser.Browser) error {
 	return nil
 }
 
-// SignOut ends what a browser has: a session at MLflow, at Keycloak, or both.
+// SignOut ends a browser's sessions: at MLflow, at Keycloak, or both.
 func (s *Scenario) SignOut(ctx context.Context, b *browser.Browser) error {
 	status, err := s.Search(ctx, b, nil)
 	if err != nil {
@@ -46,7 +46,7 @@ func (s *Scenario) SignOut(ctx context.Context, b *browser.Browser) error {
 	if err != nil {
 		return fmt.Errorf("log out at Keycloak: %w", err)
 	}
-	// Without a token that proves who asks, Keycloak wants a click on a button.
+	// Without an ID token hint, Keycloak requires a click on a button.
 	if forms := page.Forms(); len(forms) > 0 {
 		if page, err = b.Submit(ctx, forms[0]); err != nil {
 			return fmt.Errorf("log out at Keycloak: %w", err)

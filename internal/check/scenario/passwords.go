@@ -16,13 +16,13 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/poll"
 )
 
-// Passwords that MLflow, Keycloak and their tutorials come with.
+// Default passwords of MLflow, Keycloak and their tutorials.
 var (
 	mlflowDefaults   = [][2]string{{"admin", "password"}, {"admin", "password1234"}, {"admin", "admin"}}
 	keycloakDefaults = [][2]string{{"admin", "admin"}, {"admin", "password"}}
 )
 
-// CheckDefaultPasswords tries them, and a proper one of each kind.
+// CheckDefaultPasswords tries them, and a valid password of each kind.
 func (s *Scenario) CheckDefaultPasswords(ctx context.Context) (string, error) {
 	for _, login := range mlflowDefaults {
 		header := http.Header{"Authorization": {basic(login[0], login[1])}}
@@ -44,8 +44,8 @@ func basic(username, password string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(username+":"+password))
 }
 
-// properBasic makes a personal token of the member, uses it and deletes it: it
-// shows that MLflow listens to this kind of login at all.
+// properBasic creates a personal token of the member, uses it and deletes it: it shows that
+// MLflow accepts this kind of login at all.
 func (s *Scenario) properBasic(ctx context.Context) (err error) {
 	body, err := json.Marshal(map[string]string{
 		"name":       "mlflow-sso-verify-" + random()[:8],
@@ -83,15 +83,14 @@ func (s *Scenario) properBasic(ctx context.Context) (err error) {
 }
 
 const (
-	// guestTime is how long a person who is made to try a password may stay if this
-	// run is killed.
+	// guestTime is the lifetime of a user created to test a password, if this run is killed.
 	guestTime = 5 * time.Minute
-	// nextTry is more than what Keycloak takes for a machine that tries passwords; it
-	// would lock the person out.
+	// nextTry is longer than Keycloak's limit for detecting automated password guessing, which
+	// would lock the user.
 	nextTry = 1500 * time.Millisecond
 )
 
-// keycloakPasswords tries those that Keycloak is known for, and a proper one.
+// keycloakPasswords tries Keycloak's default passwords, and a valid one.
 func (s *Scenario) keycloakPasswords(ctx context.Context) error {
 	for _, login := range keycloakDefaults {
 		status, said, err := s.masterLogin(ctx, login[0], login[1])
@@ -113,8 +112,8 @@ func (s *Scenario) keycloakPasswords(ctx context.Context) error {
 		"the password was changed in Keycloak and the stack does not know it: set it back to the one of the stack's output keycloak.admin")
 }
 
-// guestPassword is the control where no user has a password: a temporary administrator is made for
-// it, as `mlflow-sso console` does.
+// guestPassword is the control if no user has a password: it creates a temporary administrator, as
+// `mlflow-sso console` does.
 func (s *Scenario) guestPassword(ctx context.Context) error {
 	realm := adminrealm.New(s.Stack)
 	guest, err := realm.CreateTemporaryAdmin(ctx, time.Now().Add(guestTime))
@@ -138,11 +137,11 @@ func (s *Scenario) properPassword(ctx context.Context, username, password, next 
 	return nil
 }
 
-// badCredentials is what Keycloak says to a wrong password. It says something
-// else when the password is right and the account cannot be used for now.
+// badCredentials is Keycloak's error for a wrong password. It differs from the one for a correct
+// password of an account that is currently unusable.
 const badCredentials = "invalid_grant: Invalid user credentials"
 
-// judgeMasterRefusal demands that the password was what was wrong.
+// judgeMasterRefusal requires that the refusal was because of the password.
 func judgeMasterRefusal(status int, said string) error {
 	if status >= 400 && status < 500 && said == badCredentials {
 		return nil
@@ -150,14 +149,14 @@ func judgeMasterRefusal(status int, said string) error {
 	return check.Mismatch(strings.TrimSpace(fmt.Sprintf("%d %s", status, said)), "a refusal, "+badCredentials)
 }
 
-// masterLogin asks realm master for a token as Keycloak's own command line does.
+// masterLogin requests a token of realm master like Keycloak's command line.
 func (s *Scenario) masterLogin(ctx context.Context, username, password string) (int, string, error) {
 	return s.passwordGrant(ctx, s.Stack.Keycloak.AdminURL+"/realms/master", "admin-cli", username, password)
 }
 
-// CheckPasswordGrant asks Keycloak for the member's token by name and password alone,
-// at the public address: whoever guesses passwords would rather do that than fill in
-// forms. That the password is right is seen by the login before.
+// CheckPasswordGrant requests the member's token with only name and password, at the public
+// address: that would be easier for password guessing than forms. The preceding login shows that
+// the password is correct.
 func (s *Scenario) CheckPasswordGrant(ctx context.Context) (string, error) {
 	const client = "admin-cli" // every realm has it, and it needs no secret
 	status, said, err := s.passwordGrant(ctx, s.Stack.Realm.Issuer, client, s.Member.Username, s.Member.password)
@@ -170,8 +169,8 @@ func (s *Scenario) CheckPasswordGrant(ctx context.Context) (string, error) {
 	return "Keycloak accepts passwords in its login form only", nil
 }
 
-// passwordGrant asks a realm for a token by name and password. It returns the
-// status and the error, empty for none.
+// passwordGrant requests a realm's token with name and password. It returns the status and the
+// error, empty for none.
 func (s *Scenario) passwordGrant(ctx context.Context, realm, client, username, password string) (int, string, error) {
 	form := url.Values{"grant_type": {"password"}, "client_id": {client}, "username": {username}, "password": {password}}
 	page, err := s.NewBrowser().Fetch(ctx, http.MethodPost, realm+"/protocol/openid-connect/token",

@@ -11,7 +11,7 @@ type Person struct {
 	Username, Email string
 	// Group is the user's only group; empty for none.
 	Group string
-	// ID is the user's in Keycloak, for a user who was made for the run.
+	// ID is the user's ID in Keycloak, for a user created for the run.
 	ID string
 	// Browser is where the user is signed in; nil before that.
 	Browser *browser.Browser
@@ -19,7 +19,7 @@ type Person struct {
 	password string
 }
 
-// Login is what the user types into Keycloak's form; never print it.
+// Login is the user's credentials for Keycloak's form; never print it.
 func (p *Person) Login() outputs.Login {
 	return outputs.Login{Username: p.Username, Password: p.password}
 }

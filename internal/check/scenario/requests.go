@@ -10,7 +10,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
-// The addresses of MLflow that the checks ask.
+// The addresses of MLflow that the checks request.
 const (
 	searchPath      = "/api/2.0/mlflow/experiments/search"
 	CurrentUserPath = "/api/2.0/mlflow/users/current"
@@ -19,8 +19,8 @@ const (
 	RefusedPath     = "/oidc/ui/auth"
 )
 
-// Search asks MLflow for one experiment, which anybody who is signed in may do,
-// and returns the answer's status.
+// Search requests one experiment, which any signed-in user may do, and returns the response's
+// status.
 func (s *Scenario) Search(ctx context.Context, b *browser.Browser, header http.Header) (int, error) {
 	page, err := b.Fetch(ctx, http.MethodPost, s.Stack.MLflow.URL+searchPath, header, []byte(`{"max_results":1}`))
 	if err != nil {
@@ -35,7 +35,7 @@ func (s *Scenario) Search(ctx context.Context, b *browser.Browser, header http.H
 	return page.Status, nil
 }
 
-// ExpectSearch demands a status of search; who says for whom, in an error.
+// ExpectSearch requires a status of Search; who names the caller in an error.
 func (s *Scenario) ExpectSearch(ctx context.Context, b *browser.Browser, header http.Header, wanted int, who string) error {
 	got, err := s.Search(ctx, b, header)
 	if err != nil {
@@ -44,7 +44,7 @@ func (s *Scenario) ExpectSearch(ctx context.Context, b *browser.Browser, header 
 	return ExpectStatus(got, wanted, "a search for experiments "+who)
 }
 
-// ExpectStatus demands an answer's status; what names the request in an error.
+// ExpectStatus requires a response's status; what names the request in an error.
 func ExpectStatus(got, wanted int, what string) error {
 	if got == wanted {
 		return nil
@@ -52,7 +52,7 @@ func ExpectStatus(got, wanted int, what string) error {
 	return check.Mismatch(fmt.Sprintf("%d for %s", got, what), fmt.Sprint(wanted))
 }
 
-// At says whether u is on the site and, unless path is empty, at that path.
+// At reports whether u is on the site and, unless path is empty, at that path.
 func At(u *url.URL, site, path string) bool {
 	base, err := url.Parse(site)
 	if err != nil || u == nil || u.Scheme != base.Scheme || u.Host != base.Host {
@@ -61,8 +61,8 @@ func At(u *url.URL, site, path string) bool {
 	return path == "" || u.Path == base.Path+path
 }
 
-// Describe is a page as a user would report it: address, status, title and
-// the error on it. Queries stay out, they may carry codes.
+// Describe describes a page as a user would: address, status, title and error. It omits queries,
+// which may contain codes.
 func Describe(page *browser.Page) string {
 	text := fmt.Sprintf("%d at %s", page.Status, browser.Bare(page.URL))
 	if title := page.Title(); page.HTML() && title != "" {

@@ -1,9 +1,9 @@
-// Package scenario gives checks a session on a running stack with temporary users: they
-// log in as a browser does, get tokens, and have sessions that must end. Several suites of
-// checks use it, and it has the checks that two suites share.
+// Package scenario gives checks a session on a running stack with temporary users: they log in as
+// a browser does, get tokens, and have sessions that must end. Several suites of checks use it,
+// and it has the checks that two suites share.
 //
-// A scenario leaves nothing behind: sessions are ended, and the users that it created are
-// deleted, also after a failure or an interrupt. No secret reaches a result.
+// A scenario leaves nothing behind: it ends its sessions and deletes the users that it created,
+// also after a failure or an interrupt. No result contains a secret.
 package scenario
 
 import (
@@ -22,39 +22,39 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// Scenario is what the checks of one run hand on to each other. [Scenario.TearDown] takes
-// back all that it made.
+// Scenario is the state that the checks of one run share. [Scenario.TearDown] reverts everything
+// it created.
 type Scenario struct {
 	Stack  outputs.Stack
 	Docker *engine.Engine
 
-	// Admin and Member are the users of the checks that suites share.
+	// Admin and Member are the users for the checks that suites share.
 	Admin, Member *Person
 
-	// front is the way to the public addresses; nil before [Scenario.Connect].
+	// front connects to the public addresses; nil before [Scenario.Connect].
 	front *edgeclient.Client
-	// temporary is not nil when users were made for this run, whose name is run.
+	// temporary is set if users were created for this run, whose name is run.
 	temporary *temporaryPeople
 	run       string
 
-	// public is the discovery document as a browser gets it.
+	// public is the discovery document for a browser.
 	public Discovery
-	// authorize is the request that MLflow makes of Keycloak at a login.
+	// authorize is MLflow's authorization request at a login.
 	authorize url.Values
 
-	// options are those of every browser, beside the way to the public addresses.
+	// options are every browser's options, in addition to the connection to the public addresses.
 	options []browser.Option
-	// browsers are all that were opened, sessions those that Keycloak knows.
+	// browsers are all opened browsers, sessions those with a Keycloak session.
 	browsers, sessions []*browser.Browser
 }
 
-// New prepares a scenario; every browser of it gets the options.
+// New prepares a scenario; every browser in it gets the options.
 func New(stack outputs.Stack, docker *engine.Engine, options ...browser.Option) *Scenario {
 	return &Scenario{Stack: stack, Docker: docker, options: options, run: strings.ToLower(rand.Text()[:10])}
 }
 
-// SetUp finds the way to the stack and the way a login goes, and deletes the users of
-// earlier runs that were killed.
+// SetUp connects to the stack, records how a login starts, and deletes the users of earlier runs
+// that were killed.
 func (s *Scenario) SetUp(ctx context.Context) error {
 	if err := s.Connect(ctx); err != nil {
 		return err
@@ -67,13 +67,13 @@ func (s *Scenario) SetUp(ctx context.Context) error {
 	return s.RemoveStale(ctx)
 }
 
-// Connect finds the way to the stack's public addresses.
+// Connect finds the connection to the stack's public addresses.
 func (s *Scenario) Connect(ctx context.Context) (err error) {
 	s.front, err = edgeclient.Open(ctx, s.Stack, s.Docker)
 	return err
 }
 
-// Edge is the way to the public addresses, once the scenario is connected.
+// Edge returns that connection, once the scenario is connected.
 func (s *Scenario) Edge() *edgeclient.Client { return s.front }
 
 // NewBrowser opens a browser without cookies, which Close closes.
@@ -94,10 +94,10 @@ func (s *Scenario) Close() {
 	}
 }
 
-// Add makes a user who can log in; role is the end of the user name.
+// Add creates a user who can log in; role is the end of the user name.
 func (s *Scenario) Add(ctx context.Context, role, group string) (*Person, error) {
 	username := TemporaryPrefix + s.run + "-" + role
-	// The end satisfies policies that demand every kind of character.
+	// The suffix satisfies policies that require every kind of character.
 	who := &Person{Username: username, Email: username + "@example.com", password: random() + "aA1!", Group: group}
 	if err := s.temporaryUsers().add(ctx, who); err != nil {
 		return nil, err
@@ -115,8 +115,7 @@ func (s *Scenario) temporaryUsers() *temporaryPeople {
 	return s.temporary
 }
 
-// CheckCleanup ends every session that is left and deletes the users that were made
-// for this run.
+// CheckCleanup ends the remaining sessions and deletes the users created for this run.
 func (s *Scenario) CheckCleanup(ctx context.Context) (string, error) {
 	var errs []error
 	left := len(s.sessions)
@@ -138,19 +137,19 @@ func (s *Scenario) TearDown(ctx context.Context) (string, error) {
 	return s.CheckCleanup(ctx)
 }
 
-// RedirectURI is where MLflow's own login lets Keycloak send a browser.
+// RedirectURI returns the redirect URI of MLflow's own login.
 func (s *Scenario) RedirectURI() string { return s.authorize.Get("redirect_uri") }
 
-// Authorization is Keycloak's address at which a login begins.
+// Authorization returns Keycloak's authorization endpoint.
 func (s *Scenario) Authorization() string { return s.public.Authorization }
 
-// EndSession is Keycloak's address to log out at.
+// EndSession returns Keycloak's logout endpoint.
 func (s *Scenario) EndSession() string { return s.public.EndSession }
 
-// Keys is where Keycloak publishes the keys of the realm.
+// Keys returns the address of the realm's keys.
 func (s *Scenario) Keys() string { return s.public.Keys }
 
-// HTTP is an HTTP client that goes the way of the browsers.
+// HTTP returns an HTTP client with the browsers' connection.
 func (s *Scenario) HTTP() *http.Client {
 	if s.front == nil {
 		return http.DefaultClient
@@ -158,7 +157,7 @@ func (s *Scenario) HTTP() *http.Client {
 	return s.front.HTTP()
 }
 
-// Places replaces {mlflow} and its like in next steps with the names of containers.
+// Places maps placeholders such as {mlflow} in next steps to container names.
 func Places(stack outputs.Stack) *strings.Replacer {
 	return strings.NewReplacer("{mlflow}", stack.MLflow.Container, "{keycloak}", stack.Keycloak.Container,
 		"{postgres}", stack.Postgres.Container, "{redis}", stack.Redis.Container, "{keeper}", stack.IdentitySync.Container, "{edge}", stack.Edge.Container)

@@ -15,16 +15,16 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/poll"
 )
 
-// LoginOutcome is how a login ended in the browser.
+// LoginOutcome is the result of a login in the browser.
 type LoginOutcome struct {
 	Page *browser.Page
-	// Returned says that Keycloak accepted the login and sent the browser back.
+	// Returned reports that Keycloak accepted the login and redirected the browser back.
 	Returned bool
-	// Refusal is what MLflow says to a user whom it does not let in.
+	// Refusal is MLflow's message to a user without access.
 	Refusal string
 }
 
-// Submit types name and password into Keycloak's form and sees where it leads.
+// Submit enters name and password into Keycloak's form and returns the result.
 func (s *Scenario) Submit(ctx context.Context, b *browser.Browser, page *browser.Page, username, password string) (LoginOutcome, error) {
 	form, err := LoginForm(page)
 	if err != nil {
@@ -42,7 +42,7 @@ func (s *Scenario) Submit(ctx context.Context, b *browser.Browser, page *browser
 		return browser.Bare(u) == s.authorize.Get("redirect_uri") && u.Query().Has("code")
 	}) != nil
 	if out.Returned {
-		// Whatever MLflow makes of it, there is a session now that has to end.
+		// Whatever MLflow responds, there is a session now that must be ended.
 		s.sessions = append(s.sessions, b)
 	}
 	if At(page.URL, s.Stack.MLflow.URL, RefusedPath) {
@@ -51,12 +51,11 @@ func (s *Scenario) Submit(ctx context.Context, b *browser.Browser, page *browser
 	return out, nil
 }
 
-// secondTry is how long a person takes to type a password again.
+// secondTry is the delay before the password is entered again.
 const secondTry = 2 * time.Second
 
-// Enter types the right password. Keycloak refuses it for an instant while it
-// still books another login of the same person, in the words for a wrong one; so
-// it is typed a second time, as anybody would.
+// Enter enters the correct password. For an instant, while Keycloak still records another login
+// of the same user, it refuses the password as wrong; so Enter retries once, as a user would.
 func (s *Scenario) Enter(ctx context.Context, b *browser.Browser, page *browser.Page, who *Person) (LoginOutcome, error) {
 	out, err := s.Submit(ctx, b, page, who.Username, who.password)
 	if err != nil || out.Returned || out.Page.FormWith("username", "password") == nil {
@@ -68,7 +67,7 @@ func (s *Scenario) Enter(ctx context.Context, b *browser.Browser, page *browser.
 	return s.Submit(ctx, b, out.Page, who.Username, who.password)
 }
 
-// ExpectArrival demands that a login ended in MLflow.
+// ExpectArrival requires that a login ended in MLflow.
 func ExpectArrival(out LoginOutcome, b *browser.Browser, site string) error {
 	wanted := "MLflow's own page"
 	switch {
@@ -84,7 +83,7 @@ func ExpectArrival(out LoginOutcome, b *browser.Browser, site string) error {
 	return check.Mismatch(got, wanted)
 }
 
-// profile is what MLflow says about the user who asks.
+// profile is MLflow's description of the current user.
 type profile struct {
 	Username string `json:"username"`
 	IsAdmin  bool   `json:"is_admin"`
@@ -93,7 +92,7 @@ type profile struct {
 	} `json:"groups"`
 }
 
-// judgeProfile demands the person, the one group, and what follows from it.
+// judgeProfile requires the user, the one group, and the resulting role.
 func judgeProfile(got profile, who *Person, admin bool) error {
 	if !strings.EqualFold(got.Username, who.Email) {
 		return check.Mismatch(fmt.Sprintf("user %q", got.Username), fmt.Sprintf("%q", strings.ToLower(who.Email)))
@@ -111,7 +110,7 @@ func judgeProfile(got profile, who *Person, admin bool) error {
 	return nil
 }
 
-// SignIn logs a user in as a browser does, and checks that MLflow knows who it is.
+// SignIn logs a user in as a browser does, and checks that MLflow identifies the user.
 func (s *Scenario) SignIn(ctx context.Context, who *Person) error {
 	b := s.NewBrowser()
 	if err := s.ExpectSearch(ctx, b, nil, http.StatusUnauthorized, "before the login"); err != nil {
@@ -146,8 +145,8 @@ func (s *Scenario) SignIn(ctx context.Context, who *Person) error {
 	return judgeProfile(seen, who, who.Group == s.Stack.Realm.AdminGroup)
 }
 
-// OpenLogin opens MLflow in b and follows it to Keycloak's form. It returns the
-// form's page and the request that MLflow made.
+// OpenLogin opens MLflow in b and follows it to Keycloak's form. It returns the form's page and
+// MLflow's request.
 func (s *Scenario) OpenLogin(ctx context.Context, b *browser.Browser) (*browser.Page, url.Values, error) {
 	page, err := b.Open(ctx, s.Stack.MLflow.URL+"/")
 	if err != nil {
@@ -160,8 +159,8 @@ func (s *Scenario) OpenLogin(ctx context.Context, b *browser.Browser) (*browser.
 	return page, hop.Location.Query(), nil
 }
 
-// LoginForm is the form with a name and a password; without one the page is
-// not what a person would log in at.
+// LoginForm returns the form with a name and a password; without one the page is not a login
+// page.
 func LoginForm(page *browser.Page) (*browser.Form, error) {
 	form := page.FormWith("username", "password")
 	if form == nil {
@@ -170,8 +169,8 @@ func LoginForm(page *browser.Page) (*browser.Form, error) {
 	return form, nil
 }
 
-// CanLogIn says whether the person, with the right password, gets into MLflow now. A
-// refusal by either side is no error.
+// CanLogIn reports whether the user, with the correct password, can currently log in to MLflow. A
+// refusal by either side is not an error.
 func (s *Scenario) CanLogIn(ctx context.Context, who *Person) (bool, error) {
 	b := s.NewBrowser()
 	form, _, err := s.OpenLogin(ctx, b)
@@ -189,8 +188,8 @@ func (s *Scenario) CanLogIn(ctx context.Context, who *Person) (bool, error) {
 	return out.Refusal == "" && status == http.StatusOK, nil
 }
 
-// PrepareLogin opens the form for a person, and returns what sends it: whether Keycloak
-// let the person through.
+// PrepareLogin opens the form for a user, and returns a function that submits it and reports
+// whether Keycloak accepted the login.
 func (s *Scenario) PrepareLogin(ctx context.Context, username, password string) (func(context.Context) (bool, error), error) {
 	b := s.NewBrowser()
 	form, _, err := s.OpenLogin(ctx, b)

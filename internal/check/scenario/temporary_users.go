@@ -17,29 +17,28 @@ import (
 )
 
 const (
-	// TemporaryPrefix begins the user name of everybody who is made for a run.
+	// TemporaryPrefix is the prefix of the names of users created for a run.
 	TemporaryPrefix = "mlflow-sso-verify-"
-	// staleAfter is when people of another run count as left behind: no run takes
-	// nearly as long.
+	// staleAfter is the age at which users of another run count as leftovers: no run takes nearly
+	// as long.
 	staleAfter = time.Hour
-	// adminTimeout bounds one call of Keycloak's admin API.
+	// adminTimeout limits one call of Keycloak's admin API.
 	adminTimeout = 30 * time.Second
 )
 
-// temporaryPeople are made for one run through Keycloak's admin API, with the
-// service account that also made the realm, and deleted at its end: in Keycloak,
-// and in MLflow, which keeps a row of everybody who ever logged in.
+// temporaryPeople are users that exist for one run. They are created through Keycloak's admin
+// API, with the program's service account, and deleted at its end: in Keycloak, and in MLflow,
+// which keeps a row for every user who has ever logged in.
 type temporaryPeople struct {
 	stack  outputs.Stack
 	docker *engine.Engine
-	// made are the people to delete, by their id in Keycloak.
+	// made are the users to delete, by their ID in Keycloak.
 	made []madePerson
 }
 
 type madePerson struct{ id, email string }
 
-// client logs the service account in. Its tokens are short-lived, so every use
-// gets a new one.
+// client logs the service account in. Its tokens are short-lived, so every use gets a new one.
 func (t *temporaryPeople) client(ctx context.Context) (*admin.Client, error) {
 	client, err := admin.Open(ctx, t.stack.Keycloak, adminTimeout)
 	if err != nil {
@@ -48,7 +47,7 @@ func (t *temporaryPeople) client(ctx context.Context) (*admin.Client, error) {
 	return client, nil
 }
 
-// add makes a person who can log in at once.
+// add creates a user who can log in at once.
 func (t *temporaryPeople) add(ctx context.Context, who *Person) error {
 	client, err := t.client(ctx)
 	if err != nil {
@@ -73,7 +72,7 @@ func (t *temporaryPeople) add(ctx context.Context, who *Person) error {
 	return nil
 }
 
-// removeStale takes up what a run left behind that was killed.
+// removeStale deletes what a killed run left.
 func (t *temporaryPeople) removeStale(ctx context.Context) error {
 	client, err := t.client(ctx)
 	if err != nil {
@@ -96,19 +95,19 @@ func (t *temporaryPeople) removeStale(ctx context.Context) error {
 	return err
 }
 
-// isStale is careful: another run may be going on, and nobody's account
-// is ours because its name resembles ours.
+// isStale is conservative: another run may be in progress, and a similar name does not prove that
+// an account is temporary.
 func isStale(user *gocloak.User, now time.Time) bool {
 	return strings.HasPrefix(gocloak.PString(user.Username), TemporaryPrefix) && user.CreatedTimestamp != nil &&
 		now.Sub(time.UnixMilli(*user.CreatedTimestamp)) > staleAfter
 }
 
-// remove deletes everybody and returns how many. Who is gone already counts.
+// remove deletes all users and returns how many. A user that no longer exists counts.
 func (t *temporaryPeople) remove(ctx context.Context) (int, error) {
 	if len(t.made) == 0 {
 		return 0, nil
 	}
-	// In Keycloak first: who is gone there cannot log in any more.
+	// Keycloak first: a deleted user cannot log in any more.
 	client, err := t.client(ctx)
 	if err != nil {
 		return 0, err
@@ -133,7 +132,7 @@ func (t *temporaryPeople) remove(ctx context.Context) (int, error) {
 	return count, nil
 }
 
-// forget deletes people from the plugin's database.
+// forget deletes users from the plugin's database.
 func (t *temporaryPeople) forget(ctx context.Context, emails []string) error {
 	input, err := json.Marshal(emails)
 	if err != nil {

@@ -14,9 +14,9 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 )
 
-// Token gets an access token for a user who is signed in: a code for the browser,
-// exchanged where the client's secret is. The exchange is not x/oauth2's, since the secret
-// stays in MLflow's container.
+// Token gets an access token for a signed-in user: the browser gets a code, which is exchanged
+// where the client's secret is. It does not use x/oauth2, since the secret stays in MLflow's
+// container.
 func (s *Scenario) Token(ctx context.Context, who *Person) (string, error) {
 	code, err := s.code(ctx, who.Browser)
 	if err != nil {
@@ -25,14 +25,14 @@ func (s *Scenario) Token(ctx context.Context, who *Person) (string, error) {
 	return s.exchange(ctx, code)
 }
 
-// grant is a code and what it takes to exchange it; its fields are the script's.
+// grant is a code with what the exchange needs; its fields match the probe's.
 type grant struct {
 	Code        string `json:"code"`
 	Verifier    string `json:"verifier"`
 	RedirectURI string `json:"redirect_uri"`
 }
 
-// code gets a code for the person who is signed in to Keycloak in b.
+// code gets a code for the user who is signed in to Keycloak in b.
 func (s *Scenario) code(ctx context.Context, b *browser.Browser) (grant, error) {
 	verifier := oauth2.GenerateVerifier()
 	query := s.request(verifier)
@@ -50,7 +50,7 @@ func (s *Scenario) code(ctx context.Context, b *browser.Browser) (grant, error) 
 	return grant{Code: location.Query().Get("code"), Verifier: verifier, RedirectURI: query.Get("redirect_uri")}, nil
 }
 
-// exchange turns a code into an access token.
+// exchange exchanges a code for an access token.
 func (s *Scenario) exchange(ctx context.Context, code grant) (string, error) {
 	input, err := json.Marshal(code)
 	if err != nil {
@@ -69,8 +69,8 @@ func (s *Scenario) exchange(ctx context.Context, code grant) (string, error) {
 	return tokens.Access, nil
 }
 
-// ExchangeCodeTwice gets a code of a person who is signed in and exchanges it two
-// times. The first error is of what has to work, the second of the replay.
+// ExchangeCodeTwice gets a code for a signed-in user and exchanges it twice. The first error is
+// of the exchange that must succeed, the second of the replay.
 func (s *Scenario) ExchangeCodeTwice(ctx context.Context, who *Person) (proper, replay error) {
 	code, err := s.code(ctx, who.Browser)
 	if err != nil {

@@ -9,10 +9,9 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// Bearer logs a demo user in, as the checks do, and returns an access token that
-// Keycloak signed for them: what a script sends to MLflow. The session in which
-// it was made ends here; the token stays valid for as long as tokens do. Never
-// print it.
+// Bearer logs a demo user in, as the checks do, and returns an access token that Keycloak signed
+// for the user, such as a script sends to MLflow. It ends the session of that login; the token
+// stays valid for its lifetime. Never print it.
 func Bearer(ctx context.Context, stack outputs.Stack, docker *engine.Engine, user outputs.User) (token string, err error) {
 	s := New(stack, docker)
 	defer func() {

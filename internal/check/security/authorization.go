@@ -10,7 +10,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
-// neighbours are attacks of a member who is signed in.
+// neighbours are attacks of a signed-in member.
 func (c *suite) neighbours() []attack {
 	const next = "check the permissions of the experiment or model in MLflow, group patterns, and mlflow.defaultPermission"
 	return []attack{
@@ -29,7 +29,7 @@ func (c *suite) neighbours() []attack {
 	}
 }
 
-// attempt is one request for another user's things.
+// attempt is one request for another user's objects.
 type attempt struct {
 	method, path string
 	body         any
@@ -75,7 +75,7 @@ func (c *suite) adminRoutes(ctx context.Context) (string, error) {
 	return fmt.Sprintf("MLflow refuses a member %d requests that an administrator can make", len(all)), nil
 }
 
-// reads are requests whose answer to the owner holds the marker, or the word.
+// reads are requests whose response to the owner contains the marker, or the word.
 func reads(t *fixtures) []attempt {
 	const get, post = http.MethodGet, http.MethodPost
 	one := func(name string) string { return "name='" + name + "'" }
@@ -136,7 +136,7 @@ func (c *suite) readOthers(ctx context.Context) (string, error) {
 		}
 		proved++
 	}
-	// Anybody may ask what a person may see; the answer has what both may.
+	// Any user may request another's permissions; the response contains what both may see.
 	grants := attempt{http.MethodGet, api + "permissions/users/" + url.PathEscape(c.owner.Email) + "/experiments", nil}
 	for token, shown := range map[string]bool{c.ownerToken: true, c.thiefToken: false} {
 		got, err := c.as(ctx, token, grants.method, grants.path, nil)
@@ -156,7 +156,7 @@ func (c *suite) readOthers(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d requests return the objects to their owner only", proved), nil
 }
 
-// changes are in an order in which the owner may make each after the other.
+// changes are in an order in which the owner could make all of them.
 func changes(t *fixtures, thief string) []attempt {
 	const post, patch, del = http.MethodPost, http.MethodPatch, http.MethodDelete
 	version := map[string]any{"name": t.model, "version": "1"}
@@ -196,7 +196,7 @@ func changes(t *fixtures, thief string) []attempt {
 }
 
 func (c *suite) changeOthers(ctx context.Context) (string, error) {
-	// Things of their own: later checks use the owner's.
+	// Use separate objects: later checks use the owner's.
 	victim, err := c.makeThings(ctx, c.ownerToken)
 	if err != nil {
 		return "", check.NotRun(err)

@@ -9,7 +9,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
-// crossOrigin are attacks by pages that share the site, and so the cookie, with MLflow.
+// crossOrigin are attacks by same-site pages, which share the cookie with MLflow.
 func (c *suite) crossOrigin() []attack {
 	return []attack{{
 		name: "same-site-page", tries: "a page on another port of localhost, or on a sibling of MLflow's name, sends requests with a signed-in browser's cookie, also an administrator's: JSON to MLflow's API, forms and empty bodies to the plugin's routes",
@@ -18,7 +18,7 @@ func (c *suite) crossOrigin() []attack {
 	}}
 }
 
-// crossRequest is one that changes something, or would.
+// crossRequest is a request that would change something.
 type crossRequest struct {
 	method, path, kind, body string
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 )
 
-// services are attacks with passwords that everybody knows, or with none.
+// services are attacks with well-known passwords, or without one.
 func (c *suite) services() []attack {
 	return []attack{
 		{
@@ -45,11 +45,11 @@ func (c *suite) defaultPasswords(ctx context.Context) (string, error) {
 	return c.visit.CheckDefaultPasswords(ctx)
 }
 
-// probeResult is one answer of the script.
+// probeResult is one result of the probe.
 type probeResult struct{ Who, Answer string }
 
-// knock lets MLflow's container ask a service without its password. What is no
-// refusal for want of a password proves nothing.
+// knock connects to a service from MLflow's container without its password. An error other than a
+// missing password proves nothing.
 func (c *suite) knock(ctx context.Context, service string, refusals ...string) (string, error) {
 	var all []probeResult
 	if err := c.inMLflow(ctx, probe.DefaultCredentials, "", &all, service); err != nil {

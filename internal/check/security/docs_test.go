@@ -18,7 +18,7 @@ const (
 	tableEnds   = "<!-- end of attacks -->\n"
 )
 
-// What the page says about attacks is what the code does.
+// The page describes the attacks that the code performs.
 func TestThePageAboutAttacksListsEveryAttackAndPublicRoute(t *testing.T) {
 	path := filepath.Join("..", "..", "..", "docs", "reference", "security-test.md")
 	raw, err := os.ReadFile(path)

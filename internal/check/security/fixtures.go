@@ -18,35 +18,35 @@ const (
 	noteName  = "note.txt"
 )
 
-// fixtures are what a member made: an experiment with a run, whose file and whose tags
-// hold the marker, and a registered model of it.
+// fixtures are a member's objects: an experiment with a run, whose file and tags contain the
+// marker, and a registered model of it.
 type fixtures struct {
 	marker, experiment, experimentName, run, model string
 }
 
-// files is the path of the run's files below the store's root.
+// files is the path of the run's files below the artifact root.
 func (t *fixtures) files() string { return t.experiment + "/" + t.run + "/artifacts" }
 
-// newName is one for something that the run makes; it is removed by it.
+// newName returns a name for an object of this run, which the cleanup deletes by that name.
 func (c *suite) newName() string {
 	name := stamped()
 	c.names = append(c.names, name)
 	return name
 }
 
-// as asks MLflow in the name of who has the token.
+// as requests MLflow with a token.
 func (c *suite) as(ctx context.Context, token, method, path string, body any) (response, error) {
 	return c.ask(ctx, request{method: method, url: c.stack.MLflow.URL + path, header: bearer(token), body: body})
 }
 
-// put sends a file.
+// put uploads a file.
 func (c *suite) put(ctx context.Context, token, path, content string) (response, error) {
 	header := bearer(token)
 	header.Set("Content-Type", "text/plain")
 	return c.ask(ctx, request{method: http.MethodPut, url: c.stack.MLflow.URL + path, header: header, raw: []byte(content)})
 }
 
-// makeThings makes a member's things through the API.
+// makeThings creates a member's objects through the API.
 func (c *suite) makeThings(ctx context.Context, token string) (*fixtures, error) {
 	t := &fixtures{marker: "marker-" + rand.Text(), experimentName: c.newName(), model: c.newName()}
 	tags := []map[string]string{{"key": "note", "value": t.marker}}
@@ -83,7 +83,7 @@ func (c *suite) makeThings(ctx context.Context, token string) (*fixtures, error)
 	return t, c.made(ctx, token, "model-versions/create", version, &anything)
 }
 
-// made makes one thing and reads what MLflow says about it.
+// made creates one object and reads MLflow's description of it.
 func (c *suite) made(ctx context.Context, token, path string, body, into any) error {
 	got, err := c.as(ctx, token, http.MethodPost, api+path, body)
 	if err == nil {
@@ -95,7 +95,7 @@ func (c *suite) made(ctx context.Context, token, path string, body, into any) er
 	return nil
 }
 
-// theirs are the owner's things and the thief's own, made when they are first needed.
+// theirs returns the owner's and the thief's objects, created on first use.
 func (c *suite) theirs(ctx context.Context) (owner, thief *fixtures, err error) {
 	if c.ownerThings == nil {
 		if c.ownerThings, err = c.makeThings(ctx, c.ownerToken); err != nil {
@@ -110,9 +110,8 @@ func (c *suite) theirs(ctx context.Context) (owner, thief *fixtures, err error) 
 	return c.ownerThings, c.thiefThings, nil
 }
 
-// removeThings deletes experiments, runs, files and models for good: those of this
-// run, by the names that they were to get, since an interrupt may leave half of it;
-// and those of a run that was killed.
+// removeThings permanently deletes experiments, runs, files and models: those of this run, by
+// their planned names, since an interrupt may leave some; and those of a killed run.
 func (c *suite) removeThings(ctx context.Context) (int, error) {
 	input, err := json.Marshal(map[string]any{"prefix": namePrefix, "names": c.names, "stale": int(staleAfter.Seconds())})
 	if err != nil {

@@ -11,10 +11,10 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
-// evil is a name of the attacker's; nothing is ever sent there.
+// evil is a host name of the attacker; nothing is ever sent there.
 const evil = "attacker.example"
 
-// headers are attacks by what a request says about itself.
+// headers are attacks by false headers.
 func (c *suite) headers() []attack {
 	const control = "the same request without the header succeeds"
 	return []attack{
@@ -62,13 +62,13 @@ func (c *suite) badHost(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d names that are not the stack's are refused, and no login goes there", len(hosts)), c.expectProperLogin(ctx)
 }
 
-// login is the beginning of a login, with what q says beside.
+// login returns the start of a login, with q in its query.
 func (c *suite) login(ctx context.Context, q request) (response, error) {
 	q.method, q.url = http.MethodGet, c.stack.MLflow.URL+"/login"
 	return c.ask(ctx, q)
 }
 
-// expectOwnLogin demands that a login goes to Keycloak and back to MLflow, or is refused.
+// expectOwnLogin requires that a login redirects to Keycloak and back to MLflow, or is refused.
 func (c *suite) expectOwnLogin(ctx context.Context, q request, how string) error {
 	got, err := c.login(ctx, q)
 	if err != nil {
@@ -154,7 +154,7 @@ func (c *suite) badOrigin(ctx context.Context) (string, error) {
 	return fmt.Sprintf("requests from %d other origins are refused, and none may read an answer", len(origins)), nil
 }
 
-// forwarded are headers by which a proxy speaks, in the attacker's words.
+// forwarded are a proxy's headers with the attacker's values.
 func (c *suite) forwarded() []http.Header {
 	admin := c.admin.Email
 	return []http.Header{

@@ -16,7 +16,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
-// surroundings are attacks on what is around the services.
+// surroundings are attacks on the host and the containers.
 func (c *suite) surroundings() []attack {
 	return []attack{
 		{
@@ -47,7 +47,7 @@ func (c *suite) surroundings() []attack {
 	}
 }
 
-// neighboursOf are the containers on the stack's networks, whoever made them.
+// neighboursOf returns all containers on the stack's networks, including unmanaged ones.
 func (c *suite) neighboursOf(ctx context.Context) ([]container.Summary, error) {
 	seen, err := c.docker.API().ContainerInspect(ctx, c.stack.MLflow.Container)
 	if err != nil {
@@ -73,7 +73,7 @@ func (c *suite) neighboursOf(ctx context.Context) ([]container.Summary, error) {
 	return list, nil
 }
 
-// knockTime is how long a port of this host may take to answer.
+// knockTime is the timeout for a port of this host.
 const knockTime = 2 * time.Second
 
 func reached(ctx context.Context, at netip.AddrPort) bool {
@@ -123,7 +123,7 @@ func (c *suite) openPorts(ctx context.Context) (string, error) {
 				continue
 			}
 			for _, other := range others {
-				// Another program may have that port there; only what the container has counts.
+				// Another program may use that port there; only the container's content counts.
 				if at := netip.AddrPortFrom(other, port.PublicPort); reached(ctx, at) && !c.listens(list, at) {
 					open = append(open, fmt.Sprintf("%s at %s", name, at))
 				}
@@ -139,7 +139,7 @@ func (c *suite) openPorts(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d published ports: other machines reach none past the edge", ports), nil
 }
 
-// listens says that a container of the list has exactly that address on purpose.
+// listens reports whether a listed container publishes exactly that address.
 func (c *suite) listens(list []container.Summary, at netip.AddrPort) bool {
 	for _, one := range list {
 		for _, port := range one.Ports {
@@ -151,7 +151,7 @@ func (c *suite) listens(list []container.Summary, at netip.AddrPort) bool {
 	return false
 }
 
-// otherAddresses are those of this host that other machines may know.
+// otherAddresses returns this host's addresses that other machines may reach.
 func otherAddresses() ([]netip.Addr, error) {
 	all, err := net.InterfaceAddrs()
 	if err != nil {

@@ -13,14 +13,13 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
-// partOfLayer is how much of a layer is searched at once.
+// partOfLayer is the size of the parts in which a layer is searched.
 const partOfLayer = 1 << 20
 
-// marker is a file's name that every image of the stack has in a layer: each is a
-// Debian.
+// marker is a file in a layer of every image of the stack: all are based on Debian.
 const markerOfImage = "etc/passwd"
 
-// search is one that goes on while other attacks are made, since layers are long.
+// search runs in the background during other attacks, since layers are large.
 type search struct {
 	done   chan struct{}
 	cancel context.CancelFunc
@@ -28,10 +27,10 @@ type search struct {
 	err    error
 }
 
-// searchTime is how long images may be searched.
+// searchTime limits the search of images.
 const searchTime = 3 * time.Minute
 
-// beginImages begins to search the images; cleanup ends it.
+// beginImages starts to search the images; cleanup stops it.
 func (c *suite) beginImages(ctx context.Context) {
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), searchTime)
 	s := &search{done: make(chan struct{}), cancel: cancel}
@@ -45,7 +44,7 @@ func (c *suite) beginImages(ctx context.Context) {
 	c.images = s
 }
 
-// end stops a search that goes on and waits for its end.
+// end stops a search and waits for its end.
 func (s *search) end() {
 	if s != nil {
 		s.cancel()
@@ -96,7 +95,7 @@ func (c *suite) searchAllImages(ctx context.Context, all []secret) (string, erro
 	return judgeSecrets(append(leaks, more...), fmt.Sprintf("%d images, %d MiB of layers", len(slices.Compact(images)), bytesSeen>>20), all)
 }
 
-// searchImages reads what `docker save` writes.
+// searchImages reads the output of `docker save`.
 func searchImages(saved io.Reader, all []secret) (leaks []string, length int64, err error) {
 	with := append([]secret{{"control", []byte(markerOfImage)}}, all...)
 	control := false

@@ -16,7 +16,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
-// limits are attacks by size: requests that cost more than they may.
+// limits are attacks with expensive requests.
 func (c *suite) limits() []attack {
 	const next = "check the bounds in images/mlflow/python, and what `doctor` says about memory"
 	return []attack{
@@ -46,7 +46,7 @@ func (c *suite) limits() []attack {
 
 const manyConditions = 100
 
-// conditions is a filter of so many.
+// conditions returns a filter with that many conditions.
 func conditions(n int) string {
 	all := make([]string, n)
 	for i := range all {
@@ -99,7 +99,7 @@ func (c *suite) heavySearch(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d conditions, and %d sort keys, are refused", manyConditions, manyConditions), small()
 }
 
-// logSince is what a container wrote since then.
+// logSince returns a container's log since a time.
 func (c *suite) logSince(ctx context.Context, name string, since time.Time) (string, error) {
 	stream, err := c.docker.API().ContainerLogs(ctx, name, container.LogsOptions{ShowStdout: true, ShowStderr: true, Since: fmt.Sprint(since.Unix())})
 	if err != nil {
@@ -111,7 +111,7 @@ func (c *suite) logSince(ctx context.Context, name string, since time.Time) (str
 	return text.String(), err
 }
 
-// expectAlive demands that no process of the server ended since then.
+// expectAlive requires that no server process has ended since a time.
 func (c *suite) expectAlive(ctx context.Context, since time.Time) error {
 	log, err := c.logSince(ctx, c.stack.MLflow.Container, since)
 	if err != nil {
@@ -142,7 +142,8 @@ func (c *suite) largeJSON(ctx context.Context) (string, error) {
 	header.Set("Content-Type", "application/json")
 	for _, path := range []string{route, "/graphql", api3 + "traces/search", "/oidc/trash/cleanup"} {
 		got, err := c.ask(ctx, request{method: http.MethodPost, url: c.stack.MLflow.URL + path, header: header, raw: body})
-		// Who is refused while still sending may lose the answer; the server lives on.
+		// A client that is refused while it sends may not receive the response; the server keeps
+		// running.
 		if err == nil && got.status != http.StatusRequestEntityTooLarge && got.status != http.StatusBadRequest && path != "/oidc/trash/cleanup" {
 			return "", check.Mismatch(fmt.Sprintf("%d for 10 MB of JSON at %s", got.status, path), "413 before it is parsed")
 		}

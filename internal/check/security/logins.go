@@ -12,7 +12,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
 )
 
-// logins are attacks on the way between MLflow and Keycloak.
+// logins are attacks on the login between MLflow and Keycloak.
 func (c *suite) logins() []attack {
 	return []attack{
 		{
@@ -100,7 +100,7 @@ func (c *suite) openRedirect(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d logins and a logout end at the stack's own addresses", tried), nil
 }
 
-// callback goes through a login of the owner up to its last step, which it returns.
+// callback performs a login of the owner except for its last step, which it returns.
 func (c *suite) callback(ctx context.Context, b *browser.Browser) (string, error) {
 	page, err := b.Fetch(ctx, http.MethodGet, c.stack.MLflow.URL+"/login", http.Header{"Accept": {"text/html"}}, nil)
 	if err != nil {
@@ -116,7 +116,7 @@ func (c *suite) callback(ctx context.Context, b *browser.Browser) (string, error
 	return to, nil
 }
 
-// signedInAs is the name of the signed-in user; empty for an anonymous browser.
+// signedInAs returns the name of the signed-in user; empty for an anonymous browser.
 func (c *suite) signedInAs(ctx context.Context, b *browser.Browser) (string, error) {
 	page, err := b.Fetch(ctx, http.MethodGet, c.stack.MLflow.URL+mePath, nil, nil)
 	if err != nil || page.Status != http.StatusOK {
@@ -134,14 +134,14 @@ func (c *suite) loginCSRF(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", check.NotRun(err)
 	}
-	// The victim has a login of their own begun: there is a cookie, with another state.
+	// The victim starts a login of their own, which sets a cookie with another state.
 	for _, begun := range []bool{false, true} {
 		if begun {
 			if _, err := victim.Fetch(ctx, http.MethodGet, c.stack.MLflow.URL+"/login", nil, nil); err != nil {
 				return "", err
 			}
 		}
-		// Whatever comes after MLflow's answer is of no matter here.
+		// Errors after MLflow's response do not matter here.
 		if _, err := victim.Fetch(ctx, http.MethodGet, back, http.Header{"Accept": {"text/html"}}, nil); err != nil {
 			return "", err
 		}
@@ -157,7 +157,7 @@ func (c *suite) loginCSRF(ctx context.Context) (string, error) {
 	return "a login that began in another browser signs in no user", check.NotRun(err)
 }
 
-// logInAgain is a login of the owner in their own browser, to its end, whose address it returns.
+// logInAgain completes a login of the owner in their own browser and returns its last address.
 func (c *suite) logInAgain(ctx context.Context) (string, error) {
 	mine := c.owner.Browser
 	back, err := c.callback(ctx, mine)
@@ -179,7 +179,7 @@ func (c *suite) replayedCallback(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// A browser that is signed in goes on with its session, so the copy's session ends first.
+	// A signed-in browser keeps its session, so end the copy's session first.
 	mine, same := c.owner.Browser, c.owner.Browser.Copy(site)
 	if _, err := mine.Copy(site).Fetch(ctx, http.MethodGet, c.stack.MLflow.URL+scenario.LogoutPath, nil, nil); err != nil {
 		return "", check.NotRun(err)

@@ -12,7 +12,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
-// members are further attacks of a member on what other members made.
+// members are further attacks of a member on other members' objects.
 func (c *suite) members() []attack {
 	const next = "check what images/mlflow/python does about it, and raise MLflow or the plugin"
 	return []attack{
@@ -86,7 +86,7 @@ func (c *suite) mixedLists(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d lists of own and foreign IDs show nothing of the other's", tried), nil
 }
 
-// ownTrace makes a trace for a member, and says its hexadecimal ID.
+// ownTrace creates a trace for a member, and returns its hexadecimal ID.
 func (c *suite) ownTrace(ctx context.Context, token string, t *fixtures) (string, error) {
 	id := newTraceID()
 	got, err := c.sendSpan(ctx, token, t.experiment, spanOf(id, "proper", map[string]string{"note": t.marker}))
@@ -160,7 +160,7 @@ func (c *suite) foreignSpans(ctx context.Context) (string, error) {
 	return "another member's trace and run take no spans and no links", nil
 }
 
-// orMismatch is the error, or the mismatch where there is none.
+// orMismatch returns the error, or the mismatch if there is none.
 func orMismatch(err error, got, wanted string) error {
 	if err != nil {
 		return err
@@ -168,7 +168,7 @@ func orMismatch(err error, got, wanted string) error {
 	return check.Mismatch(got, wanted)
 }
 
-// races is how often the grant races the deletion. It was won every second time.
+// races is how often the grant races the deletion. Without the fix, it wins every second time.
 const races = 8
 
 func (c *suite) grantRace(ctx context.Context) (string, error) {
@@ -264,7 +264,7 @@ func (c *suite) claimedLocation(ctx context.Context) (string, error) {
 		if got.status/100 != 2 {
 			continue
 		}
-		// Taken is a place that MLflow keeps, not an answer that leaves the claim out.
+		// Taken means that MLflow stores the location; a response that omits it is fine.
 		var made struct {
 			ID string `json:"experiment_id"`
 		}

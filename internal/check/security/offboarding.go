@@ -17,14 +17,14 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/syncstatus"
 )
 
-// offboardedUser is a person who gets in, and keeps what they can for later.
+// offboardedUser is a user with access who keeps all credentials for later.
 type offboardedUser struct {
 	*scenario.Person
-	// basic is the header of a personal token.
+	// basic returns the header of a personal token.
 	basic http.Header
 }
 
-// leaver makes one. All three ways in are tried, which is the control.
+// leaver creates one. It tries all three kinds of credentials, which is the control.
 func (c *suite) leaver(ctx context.Context, role string) (*offboardedUser, error) {
 	who, err := c.visit.Add(ctx, role, c.stack.Realm.UserGroup)
 	if err == nil {
@@ -64,7 +64,7 @@ func (c *suite) tokenTaken(ctx context.Context, l *offboardedUser) (bool, error)
 	return err == nil && !got.refused(), err
 }
 
-// leave is what the two attacks have in common: a user loses access, and everything ends.
+// leave is shared by two attacks: a user loses access, and all credentials become invalid.
 func (c *suite) leave(ctx context.Context, role, what string, end func(context.Context, *admin.Client, *offboardedUser) error) (string, error) {
 	who, err := c.leaver(ctx, role)
 	if err != nil {
@@ -120,7 +120,7 @@ func (c *suite) leftGroup(ctx context.Context) (string, error) {
 	})
 }
 
-// change reads a user and writes them back changed.
+// change reads a user, changes it and writes it back.
 func change(ctx context.Context, client *admin.Client, realm, id string, how func(*gocloak.User)) error {
 	user, err := client.GetUserByID(ctx, client.Token, realm, id)
 	if err != nil {
@@ -130,7 +130,7 @@ func change(ctx context.Context, client *admin.Client, realm, id string, how fun
 	return client.UpdateUser(ctx, client.Token, realm, *user)
 }
 
-// expectOut demands that a person does not get in any more.
+// expectOut requires that a user no longer has access.
 func (c *suite) expectOut(ctx context.Context, who *scenario.Person, what string) error {
 	in, err := c.visit.CanLogIn(ctx, who)
 	if err == nil && in {

@@ -10,7 +10,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
-// outgoing are attacks that let the server call addresses of the attacker's choice.
+// outgoing are attacks that make the server call addresses of the attacker's choice.
 func (c *suite) outgoing() []attack {
 	return []attack{{
 		name: "outgoing-calls", tries: "a member creates secrets, model definitions and endpoints of the AI gateway, calls it and requests its list of models; a member and an administrator create webhooks; a member starts jobs",
@@ -19,7 +19,7 @@ func (c *suite) outgoing() []attack {
 	}}
 }
 
-// answersWithin is how long a refusal may take: what calls out takes longer.
+// answersWithin is the time limit of a refusal: an outgoing call takes longer.
 const answersWithin = 10 * time.Second
 
 func (c *suite) outgoingCalls(ctx context.Context) (string, error) {
@@ -63,7 +63,7 @@ func (c *suite) outgoingCalls(ctx context.Context) (string, error) {
 		case t.token == admin && got.status/100 == 2:
 			return "", check.Mismatch(fmt.Sprintf("%d for an administrator's %s %s: the server calls out", got.status, t.method, t.path), "a refusal")
 		case c.isOn(t.path) && (t.method == http.MethodGet && got.status == http.StatusOK || t.token == admin && got.status/100 == 4):
-			// A list that a member may read, and the refusal of a host that is not listed.
+			// A list that a member may read, and the refusal of an unlisted host.
 		case !switchedOff(got):
 			return "", check.Mismatch(fmt.Sprintf("%d for %s %s", got.status, t.method, t.path), "a refusal that says that it is switched off")
 		}
@@ -71,8 +71,8 @@ func (c *suite) outgoingCalls(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d requests that would let the server call out are refused", len(tries)), nil
 }
 
-// isOn says whether a setting turns the feature at a path on. What it lets members do is less
-// than that, and the server answers it without a call.
+// isOn reports whether a setting enables the feature at a path. Members may still only do what
+// the server answers without a call.
 func (c *suite) isOn(path string) bool {
 	if strings.Contains(path, "webhook") {
 		return len(c.stack.MLflow.WebhookTargets) > 0
@@ -80,8 +80,8 @@ func (c *suite) isOn(path string) bool {
 	return strings.Contains(path, "gateway") && len(c.stack.MLflow.GatewayProviders) > 0
 }
 
-// switchedOff says that an answer refuses the feature and not the request: what says
-// that something is missing or badly written is on.
+// switchedOff reports whether a response refuses the feature and not the request: a validation
+// error means that it is enabled.
 func switchedOff(got response) bool {
 	return got.status == http.StatusForbidden || got.status == http.StatusNotImplemented || got.status == http.StatusNotFound && !strings.Contains(got.body, "RESOURCE_DOES_NOT_EXIST")
 }

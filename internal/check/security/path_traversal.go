@@ -11,7 +11,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
-// files are attacks by the paths of files and by the locations that MLflow gets for them.
+// files are attacks by file paths and by the locations that clients set in MLflow.
 func (c *suite) files() []attack {
 	return []attack{
 		{
@@ -25,7 +25,7 @@ func (c *suite) files() []attack {
 	}
 }
 
-// climbs are spellings of a path upwards out of depth folders.
+// climbs returns spellings of a path out of depth folders.
 func climbs(depth int, to string) map[string]string {
 	up := strings.Repeat("../", depth) + to
 	encoded := strings.NewReplacer(".", "%2e", "/", "%2f").Replace(up)
@@ -41,7 +41,7 @@ func climbs(depth int, to string) map[string]string {
 	}
 }
 
-// passwd is how the file begins that every system has and nobody shall get.
+// passwd is the start of a file that every system has and no client may read.
 const passwd = "root:x:0:"
 
 func (c *suite) traversal(ctx context.Context) (string, error) {
@@ -93,14 +93,14 @@ func (c *suite) traversal(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d paths return no file", tried), nil
 }
 
-// borrowed lets the thief's own things lie where others' files are.
+// borrowed points the thief's own objects at other users' files.
 func (c *suite) borrowed(ctx context.Context) (string, error) {
 	owner, own, err := c.theirs(ctx)
 	if err != nil {
 		return "", err
 	}
-	// The steps themselves work: a version that lies at the member's own files shows
-	// them, and so does an experiment whose files lie where MLflow puts them.
+	// The control: a version that is located at the member's own files shows them, and so does an
+	// experiment at MLflow's default location.
 	got, err := c.borrowByVersion(own.marker)(ctx, "mlflow-artifacts:/"+own.files(), noteName)
 	if err == nil && got {
 		got, err = c.borrowByExperiment(own, c.thiefToken)(ctx, "", leftName)
@@ -148,10 +148,10 @@ func (c *suite) borrowed(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d borrowed locations give nothing", len(kept)), nil
 }
 
-// leftName is a file that the thief leaves.
+// leftName is a file that the thief writes.
 const leftName = "left.txt"
 
-// stolen says whether an answer holds what is not the thief's.
+// stolen reports whether a response contains another user's data.
 func stolen(got response, marker string) bool {
 	return strings.Contains(got.body, marker) || strings.Contains(got.body, passwd)
 }
@@ -163,7 +163,7 @@ func (c *suite) borrowByExperiment(whose *fixtures, reader string) func(context.
 		}
 		got, err := c.as(ctx, c.thiefToken, http.MethodPost, api+"experiments/create", map[string]any{"name": c.newName(), "artifact_location": location})
 		if err != nil || got.into(&experiment) != nil {
-			return false, err // refused, which is right
+			return false, err // refused, as it should be
 		}
 		var run struct {
 			Run struct {
@@ -177,7 +177,7 @@ func (c *suite) borrowByExperiment(whose *fixtures, reader string) func(context.
 		if err != nil || got.into(&run) != nil {
 			return false, err
 		}
-		// What is at its own place is the marker, so that reading it is seen to work.
+		// The marker is at its own location, to show that reading works.
 		upload := request{method: http.MethodPost, url: c.stack.MLflow.URL + ajax + "upload-artifact?run_uuid=" + run.Run.Info.ID + "&path=" + leftName, header: bearer(c.thiefToken), raw: []byte(whose.marker)}
 		if location != "" {
 			upload.raw = []byte("left by the thief")
@@ -185,7 +185,8 @@ func (c *suite) borrowByExperiment(whose *fixtures, reader string) func(context.
 		if _, err := c.ask(ctx, upload); err != nil {
 			return false, err
 		}
-		// A run lies below its experiment: one climbs back, or leaves a file there.
+		// A run's location is below its experiment's: one request reads from outside, the other
+		// writes a file there.
 		for _, path := range []string{file, "../../" + file, "%2e%2e/%2e%2e/" + file} {
 			got, err := c.as(ctx, c.thiefToken, http.MethodGet, "/get-artifact?run_id="+run.Run.Info.ID+"&path="+path, nil)
 			if err != nil || stolen(got, whose.marker) {
@@ -231,7 +232,7 @@ func (c *suite) borrowByVersion(marker string) func(context.Context, string, str
 				return false, err
 			}
 			if got.into(&version) != nil {
-				continue // refused, which is right
+				continue // refused, as it should be
 			}
 			got, err = c.as(ctx, c.thiefToken, http.MethodGet,
 				"/model-versions/get-artifact?name="+name+"&version="+version.Version.Number+"&path="+url.QueryEscape(file), nil)

@@ -12,14 +12,14 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 )
 
-// place is a field of a request. Path leads to it; Lists are the steps of Path that
-// are lists of objects; Many says that the field itself is a list.
+// place is a field of a request. Path leads to it; Lists are the steps of Path that are lists of
+// objects; Many reports that the field itself is a list.
 type place struct {
 	Path  []string `json:"path"`
 	Type  string   `json:"type"`
 	Many  bool     `json:"many"`
 	Lists []int    `json:"lists"`
-	// Query says that the field belongs to the query although the method has a body.
+	// Query reports that the field is in the query although the method has a body.
 	Query bool `json:"query"`
 }
 
@@ -41,13 +41,14 @@ type graphField struct {
 	Fields    []place           `json:"fields"`
 }
 
-// catalogue is all that the application takes.
+// catalogue is all routes and fields of the application.
 type catalogue struct {
 	Routes  []endpoint   `json:"routes"`
 	GraphQL []graphField `json:"graphql"`
 }
 
-// paths are method and path of every route, with a name that nothing has for each parameter.
+// paths returns method and path of every route, with a name that does not exist for each
+// parameter.
 func (all catalogue) paths() [][2]string {
 	made := make([][2]string, 0, len(all.Routes))
 	for _, e := range all.Routes {
@@ -56,13 +57,13 @@ func (all catalogue) paths() [][2]string {
 	return made
 }
 
-// catalogueTime bounds the question.
+// catalogueTime limits the scan.
 const catalogueTime = 4 * time.Minute
 
 const nothingHasIt = "mlflow-sso-attack-nothing"
 
-// beginCatalogue asks the application for it while other attacks run: it takes long to
-// read MLflow a second time.
+// beginCatalogue starts the scan of the application while other attacks run: importing MLflow a
+// second time takes long.
 func (c *suite) beginCatalogue(ctx context.Context) {
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), catalogueTime)
 	asked := &catalogueSearch{done: make(chan struct{}), stop: stop}
@@ -74,7 +75,7 @@ func (c *suite) beginCatalogue(ctx context.Context) {
 	c.asked = asked
 }
 
-// catalogueSearch is a question that is under way; the fields are there once it is done.
+// catalogueSearch is a scan in progress; the fields are set once it is done.
 type catalogueSearch struct {
 	all  catalogue
 	err  error
@@ -82,7 +83,7 @@ type catalogueSearch struct {
 	stop context.CancelFunc
 }
 
-// end stops a question that goes on, and waits for its end.
+// end stops a scan and waits for its end.
 func (s *catalogueSearch) end() {
 	if s != nil {
 		s.stop()
@@ -90,7 +91,7 @@ func (s *catalogueSearch) end() {
 	}
 }
 
-// readCatalogue waits for it.
+// readCatalogue waits for the scan.
 func (c *suite) readCatalogue(ctx context.Context) (catalogue, error) {
 	select {
 	case <-c.asked.done:
@@ -100,7 +101,7 @@ func (c *suite) readCatalogue(ctx context.Context) (catalogue, error) {
 	}
 }
 
-// askCatalogue asks once. A list that is too short proves nothing.
+// askCatalogue scans once. A list that is too short proves nothing.
 func (c *suite) askCatalogue(ctx context.Context) (catalogue, error) {
 	var all catalogue
 	if err := c.inMLflow(ctx, probe.RequestFields, "", &all); err != nil {
@@ -126,16 +127,16 @@ func (c *suite) askCatalogue(ctx context.Context) (catalogue, error) {
 var (
 	upper     = regexp.MustCompile(`([a-z0-9])([A-Z])`)
 	parameter = regexp.MustCompile(`\{([^}]+)\}`)
-	// anyID is a name that looks like an ID's.
+	// anyID matches names that look like an ID's.
 	anyID = regexp.MustCompile(`(^|_)(id|ids|uuid|uuids)$`)
 )
 
-// snake is the name in the spelling of protobuf.
+// snake returns the name in protobuf's spelling.
 func snake(name string) string {
 	return strings.ToLower(strings.ReplaceAll(upper.ReplaceAllString(name, "${1}_${2}"), "-", "_"))
 }
 
-// camel is the name in the spelling of JSON.
+// camel returns the name in JSON's spelling.
 func camel(name string) string {
 	parts := strings.Split(name, "_")
 	for i, part := range parts[1:] {
@@ -146,7 +147,7 @@ func camel(name string) string {
 	return strings.Join(parts, "")
 }
 
-// kind is what a thing is; kinds are listed where they are planted.
+// kind is the kind of an object; see where they are planted.
 type kind string
 
 const (
@@ -170,11 +171,11 @@ const (
 	kindPerson         kind = "person"
 	kindFile           kind = "file"
 	kindLocation       kind = "location"
-	// kindUnknown is an ID of which the name does not say what it is of.
+	// kindUnknown is an ID whose name does not reveal its kind.
 	kindUnknown kind = "unknown"
 )
 
-// kinds by the names of fields, in snake case and without the s of a list.
+// kinds maps field names, in snake case and singular, to kinds.
 var kinds = map[string]kind{
 	"experiment_id": kindExperiment, "x_mlflow_experiment_id": kindExperiment, "experiment_name": kindExperimentName,
 	"run_id": kindRun, "run_uuid": kindRun, "source_run_id": kindRun, "x_mlflow_run_id": kindRun,
@@ -185,7 +186,7 @@ var kinds = map[string]kind{
 	"source_prompt_uri": kindLocation,
 }
 
-// kindOf says what a field of a route is a name of; empty where of nothing.
+// kindOf returns the kind of object that a field names; empty for none.
 func kindOf(path string, steps []string) kind {
 	name := snake(steps[len(steps)-1])
 	one := strings.TrimSuffix(name, "s")
@@ -209,7 +210,7 @@ func kindOf(path string, steps []string) kind {
 	return ""
 }
 
-// kindOfName says what a name is of, by the route where it stands.
+// kindOfName returns the kind for a name on its route.
 func kindOfName(path string) kind {
 	for _, of := range []struct {
 		part string

@@ -16,7 +16,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/privilege"
 )
 
-// realmLogins are attacks on people's passwords and groups in Keycloak.
+// realmLogins are attacks on users' passwords and groups in Keycloak.
 func (c *suite) realmLogins() []attack {
 	return []attack{
 		{
@@ -32,10 +32,10 @@ func (c *suite) realmLogins() []attack {
 	}
 }
 
-// passwordGrants tries a person's password at the token endpoint as every client that is
-// enabled and needs no secret.
+// passwordGrants tries a user's password at the token endpoint with every enabled client that
+// needs no secret.
 func (c *suite) passwordGrants(ctx context.Context) (string, error) {
-	// The check that verify makes, with its control: the password is right.
+	// The check that verify runs, with its control: the password is correct.
 	if _, err := c.visit.CheckPasswordGrant(ctx); err != nil {
 		return "", err
 	}
@@ -75,8 +75,8 @@ func (c *suite) passwordGrants(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d public clients give no token for a password", len(tried)), nil
 }
 
-// quickly is more than enough for two forms, and less than what Keycloak can be set to
-// count as quick: its own setting is one second, which is counted from answer to answer.
+// quickly is more than two forms need, and less than Keycloak's configurable interval for quick
+// logins, whose default is one second between responses.
 const quickly = 2 * time.Second
 
 func (c *suite) quickLockout(ctx context.Context) (string, error) {
@@ -87,7 +87,7 @@ func (c *suite) quickLockout(ctx context.Context) (string, error) {
 	if in, err := c.visit.CanLogIn(ctx, who); err != nil || !in {
 		return "", check.NotRun(fmt.Errorf("the right password does not log in: %w", errors.Join(err, errRefused(in))))
 	}
-	// Two forms are opened first, so that their answers come within a second.
+	// Open two forms first, so that their responses arrive within a second.
 	var wrong []func(context.Context) (bool, error)
 	for range 2 {
 		send, err := c.visit.PrepareLogin(ctx, who.Login().Username, "wrong")

@@ -15,38 +15,38 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/poll"
 )
 
-// The addresses of MLflow that many attacks ask.
+// The addresses of MLflow that many attacks request.
 const (
 	searchPath = "/api/2.0/mlflow/experiments/search"
 	mePath     = "/api/2.0/mlflow/users/current"
 	peoplePath = "/api/2.0/mlflow/users/details"
 )
 
-// mostOfAnswer is how much of an answer is read.
+// mostOfAnswer is the maximum number of bytes read of a response.
 const mostOfAnswer = 1 << 20
 
-// request is a request that may be one that no browser would make.
+// request is a request, including ones that no browser would send.
 type request struct {
 	method, url string
-	// host is another Host header than the address's own.
+	// host is a Host header that differs from the address.
 	host   string
 	header http.Header
 	body   any
-	// raw is the body where body is nil.
+	// raw is the body if body is nil.
 	raw []byte
-	// stream is the body where it is set; length is what is said of it, -1 for chunks.
+	// stream is the body if it is set; length is its declared length, -1 for chunks.
 	stream io.ReadCloser
 	length int64
 }
 
-// response is what came back.
+// response is the response.
 type response struct {
 	status int
 	header http.Header
 	body   string
 }
 
-// refused says that whoever asked was not let in.
+// refused reports whether the caller was refused.
 func (a response) refused() bool {
 	return a.status == http.StatusUnauthorized || a.status == http.StatusForbidden
 }
@@ -62,7 +62,7 @@ func (a response) into(v any) error {
 	return nil
 }
 
-// ask makes one request and follows no redirect. Errors show no query.
+// ask sends one request and follows no redirect. Errors contain no query.
 func (c *suite) ask(ctx context.Context, q request) (response, error) {
 	payload := q.raw
 	if q.body != nil {
@@ -80,8 +80,8 @@ func (c *suite) ask(ctx context.Context, q request) (response, error) {
 		r.Body, r.ContentLength, r.GetBody = q.stream, q.length, nil
 	}
 	r.Host = q.host
-	// The server closes connections that were idle: a request that fell on such a one is
-	// sent again, which Go does for requests that it considers idempotent. The header is not sent.
+	// The server closes idle connections: a request on such a connection is repeated, which Go
+	// does for requests that it considers idempotent. The header is not sent.
 	r.Header["Idempotency-Key"] = []string{}
 	r.Header.Set("Accept", "application/json")
 	if q.body != nil {
@@ -106,8 +106,8 @@ func (c *suite) ask(ctx context.Context, q request) (response, error) {
 	return response{status: got.StatusCode, header: got.Header, body: string(body)}, nil
 }
 
-// within asks, and says whether the server took longer than a limit. Pauses that the edge's rate
-// limit asks for do not count: the server has not seen the request.
+// within sends a request, and reports whether the server exceeded a time limit. Pauses for the
+// edge's rate limit do not count: the request has not reached the server.
 func (c *suite) within(ctx context.Context, limit time.Duration, q request) (got response, slow bool, err error) {
 	for {
 		limited, stop := context.WithTimeout(context.WithValue(ctx, pausesOutside{}, true), limit)
@@ -124,7 +124,7 @@ func (c *suite) within(ctx context.Context, limit time.Duration, q request) (got
 	}
 }
 
-// bearer is the header of who has a token; nil for an anonymous one.
+// bearer returns the header for a token; nil for an anonymous request.
 func bearer(token string) http.Header {
 	if token == "" {
 		return nil
@@ -132,12 +132,12 @@ func bearer(token string) http.Header {
 	return http.Header{"Authorization": {"Bearer " + token}}
 }
 
-// search asks MLflow for experiments, which everybody may who is signed in.
+// search requests experiments from MLflow, which every signed-in user may do.
 func (c *suite) search(header http.Header) request {
 	return request{method: http.MethodPost, url: c.stack.MLflow.URL + searchPath, header: header, body: map[string]int{"max_results": 1}}
 }
 
-// searchWith is the status of search with a token.
+// searchWith returns the status of search with a token.
 func (c *suite) searchWith(ctx context.Context, token string) (int, error) {
 	got, err := c.ask(ctx, c.search(bearer(token)))
 	return got.status, err

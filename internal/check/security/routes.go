@@ -18,8 +18,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 )
 
-// public is what MLflow answers to anonymous requests, each with its reason. A route that
-// is not below one of these and answers an anonymous request is a hole.
+// public are the paths that MLflow serves to anonymous requests, each with its reason. Any other
+// route that answers an anonymous request is a vulnerability.
 var public = []struct{ below, reason string }{
 	{"/health", "for health checks of Docker and load balancers; contains nothing else"},
 	{"/login", "starts a login"},
@@ -62,14 +62,14 @@ func (c *suite) routes() []attack {
 	}
 }
 
-// scanResult is how a route answered to an anonymous request.
+// scanResult is a route's response to an anonymous request.
 type scanResult struct {
 	method, path string
 	status       int
 	location     string
 }
 
-// list are method and path of every route of the application.
+// list returns method and path of every route of the application.
 func (c *suite) list(ctx context.Context) ([][2]string, error) {
 	all, err := c.readCatalogue(ctx)
 	return all.paths(), err
@@ -94,9 +94,8 @@ func (c *suite) routesOutside(ctx context.Context) (string, error) {
 	return judgeRoutes(answers, c.stack.Edge.Exists())
 }
 
-// judgeRoutes demands a refusal of every route that is not public on purpose. A route
-// that says that something does not exist has let the request in, unless it is an
-// edge that says so.
+// judgeRoutes requires every route that is not public to refuse. A "not found" means that the
+// request was let in, unless it comes from an edge.
 func judgeRoutes(answers []scanResult, edge bool) (string, error) {
 	var open, unclear []string
 	refused, known := 0, 0
@@ -127,7 +126,7 @@ func judgeRoutes(answers []scanResult, edge bool) (string, error) {
 	return fmt.Sprintf("%d routes refuse anonymous requests, %d are public on purpose", refused, known), nil
 }
 
-// routesInside sweeps from a container of its own on MLflow's networks.
+// routesInside scans from a separate container on MLflow's networks.
 func (c *suite) routesInside(ctx context.Context) (string, error) {
 	all, err := c.list(ctx)
 	if err != nil {
@@ -173,13 +172,13 @@ func (c *suite) routesInside(ctx context.Context) (string, error) {
 	return judgeRoutes(answers[1:], false)
 }
 
-// portOfMLflow is where the image serves, see images/README.md.
+// portOfMLflow is the image's port, see images/README.md.
 const portOfMLflow = 5000
 
-// sweepTime is how long a container of a run may live.
+// sweepTime limits the lifetime of a run's container.
 const sweepTime = 2 * time.Minute
 
-// dataNetwork is the network where MLflow, its databases and nothing else are.
+// dataNetwork returns the network of MLflow and its databases only.
 func dataNetwork(seen container.InspectResponse, deployment string) (string, error) {
 	name := naming.Network(deployment, naming.DataNetwork)
 	if _, ok := seen.NetworkSettings.Networks[name]; !ok {

@@ -25,17 +25,17 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/poll"
 )
 
-// secret is a value that nobody shall find, and whose it is.
+// secret is a value that must not leak, and its owner.
 type secret struct {
 	whose string
 	value []byte
 }
 
-// lengthOfSecret is that of every credential which is derived from the root secret.
+// lengthOfSecret is the length of every credential derived from the root secret.
 const lengthOfSecret = 43
 
-// collect finds the stack's secrets: those of its outputs, and those in the
-// environments of its containers.
+// collect returns the stack's secrets: those in its outputs, and those in its containers'
+// environments.
 func (c *suite) collect(ctx context.Context) ([]secret, error) {
 	if c.secrets != nil {
 		return c.secrets, nil
@@ -70,7 +70,7 @@ func (c *suite) collect(ctx context.Context) ([]secret, error) {
 	return all, nil
 }
 
-// found names the secrets that are in a text, and where.
+// found returns the secrets in a text, and their place.
 func found(all []secret, where string, content []byte) []string {
 	var names []string
 	for _, s := range all {
@@ -81,7 +81,7 @@ func found(all []secret, where string, content []byte) []string {
 	return names
 }
 
-// judgeSecrets is the end of each of these attacks.
+// judgeSecrets evaluates each of these attacks.
 func judgeSecrets(leaks []string, searched string, all []secret) (string, error) {
 	if len(leaks) > 0 {
 		return "", check.Mismatch("a secret: "+strings.Join(slices.Compact(leaks), ", "), "none")
@@ -105,7 +105,7 @@ func (c *suite) secretsInLabels(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", check.NotRun(err)
 		}
-		// Environments are where secrets are, and where the same search has to find them.
+		// Environments contain secrets, so the same search must find them.
 		environment, err := json.Marshal(seen.Config.Env)
 		if err != nil {
 			return "", err
@@ -144,7 +144,7 @@ func (c *suite) secretsInLogs(ctx context.Context) (string, error) {
 	for _, one := range list {
 		name := strings.TrimPrefix(one.Names[0], "/")
 		last, err := c.readLog(ctx, one.ID, name, planted, all)
-		// A line takes a moment from the process to the log.
+		// A line takes a moment to reach the log.
 		for try := 0; err == nil && name == c.stack.MLflow.Container && !last.control && try < 20; try++ {
 			if err = poll.Pause(ctx, 500*time.Millisecond); err != nil {
 				break
@@ -162,7 +162,7 @@ func (c *suite) secretsInLogs(ctx context.Context) (string, error) {
 	return judgeSecrets(leaks, fmt.Sprintf("the logs of %d containers", len(list)), all)
 }
 
-// readLog looks through all that a container wrote.
+// readLog searches a container's whole log.
 func (c *suite) readLog(ctx context.Context, id, name, planted string, all []secret) (*tail, error) {
 	stream, err := c.docker.API().ContainerLogs(ctx, id, container.LogsOptions{ShowStdout: true, ShowStderr: true})
 	if err != nil {
@@ -219,14 +219,14 @@ func (c *suite) secretsInState(ctx context.Context) (string, error) {
 	return judgeSecrets(leaks, fmt.Sprintf("%d files of the state", files), all)
 }
 
-// tail looks for secrets in what is written to it, across the borders of its parts.
+// tail searches what is written to it for secrets, across the boundaries of its parts.
 type tail struct {
 	all    []secret
 	where  string
 	rest   []byte
 	length int64
 	leaks  []string
-	// control says that what is searched for as "control" was found.
+	// control reports whether the planted "control" was found.
 	control bool
 }
 
@@ -252,7 +252,7 @@ func (t *tail) Write(part []byte) (int, error) {
 	return len(part), nil
 }
 
-// plain is a stream, unpacked if it is packed with gzip.
+// plain returns a stream, decompressed if it is gzip.
 func plain(r io.Reader) (io.Reader, error) {
 	buffered := bufio.NewReaderSize(r, partOfLayer)
 	if begin, _ := buffered.Peek(2); bytes.Equal(begin, []byte{0x1f, 0x8b}) {

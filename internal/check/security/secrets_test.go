@@ -26,7 +26,7 @@ func TestASecretIsFoundAlsoWhereTwoPartsMeet(t *testing.T) {
 	}
 }
 
-// saved is what `docker save` writes of an image with one layer.
+// saved returns the output of `docker save` for an image with one layer.
 func saved(t *testing.T, layer string, pack bool) *bytes.Buffer {
 	t.Helper()
 	content := []byte(layer)

@@ -1,17 +1,16 @@
-// Package security attacks a running stack of the operator's own and reports which attacks
-// were not refused.
+// Package security attacks a running stack of the operator's own and reports which attacks were
+// not refused.
 //
-// It attacks only that stack: addresses come from the stack's outputs, and its transport
-// refuses every other destination before it connects, redirects included. Every attack has
-// a control: the same request made properly succeeds, or the same search finds what was
-// planted for it. If the control fails, the attack has shown nothing and counts as not
-// run, which is not a success.
+// It attacks only that stack: addresses come from the stack's outputs, and its transport refuses
+// every other destination before it connects, including redirects. Every attack has a control:
+// the same request by an authorized user succeeds, or the same search finds a planted value. If
+// the control fails, the attack has shown nothing and counts as not run, which is not a success.
 //
-// A run creates its own users in Keycloak, logs them in, and lets them create experiments,
-// runs, models and files. All of it is removed at the end, also after a failure or an
-// interrupt; what a killed run left is removed by the next one that begins an hour later.
-// Objects of other users are not changed: requests that would change something name
-// objects that do not exist or that the run created. No secret reaches a report.
+// A run creates its own users in Keycloak, logs them in, and lets them create experiments, runs,
+// models and files. It removes all of this at the end, also after a failure or an interrupt;
+// leftovers of a killed run are removed by the next run that starts at least an hour later.
+// Objects of other users are not changed: requests that would change something name objects that
+// do not exist or that the run created. No report contains a secret.
 package security
 
 import (
@@ -38,13 +37,13 @@ import (
 // attack is one attempt.
 type attack struct {
 	name check.ID
-	// tries is what it does, control what shows that it works, defence what has to
-	// hold against it. They are sentences of the documentation.
+	// tries is what it attempts, control what shows that it works, defence what must prevent it.
+	// They are sentences of the documentation.
 	tries, control, defence string
-	// next is what a person does when it gets through.
+	// next is what an operator does if it succeeds.
 	next  string
 	needs []check.ID
-	// within bounds the attack where it needs more time than others.
+	// within is the attack's own time limit, if it needs more time than others.
 	within time.Duration
 	run    func(context.Context) (string, error)
 }
@@ -52,36 +51,36 @@ type attack struct {
 const (
 	prepare check.ID = "prepare"
 	cleanup check.ID = "cleanup"
-	// attackTimeout bounds an attack that has no limit of its own.
+	// attackTimeout limits an attack without its own limit.
 	attackTimeout = 90 * time.Second
-	// namePrefix begins the name of every client, experiment and model of a run; the
-	// second at which it was made follows.
+	// namePrefix is the prefix of every client, experiment and model of a run; the second of its
+	// creation follows.
 	namePrefix = "mlflow-sso-attack-"
 )
 
-// suite is what the attacks of one run have in common.
+// suite is the shared state of one run's attacks.
 type suite struct {
 	stack  outputs.Stack
 	docker *engine.Engine
 	guard  *guard
 	visit  *scenario.Scenario
-	// client makes single requests that no browser would make.
+	// client sends single requests that no browser would send.
 	client *http.Client
 
-	// admin administers; owner has things; thief, a member like them, wants them.
+	// admin is an administrator; owner has objects; thief, another member, wants them.
 	admin, owner, thief *scenario.Person
 	// ownerToken and thiefToken are access tokens.
 	ownerToken, thiefToken string
 	mints                  []*tokenClient
-	// names are those of all that was made in MLflow.
+	// names are the names of all objects created in MLflow.
 	names                    []string
 	ownerThings, thiefThings *fixtures
-	// used is the last step of a login that was made, with its code and state.
+	// used is the last step of a completed login, with its code and state.
 	used string
-	// secrets are what nobody shall find.
+	// secrets are values that must not leak.
 	secrets []secret
 	images  *search
-	// asked is what MLflow's application takes.
+	// asked is the catalogue of MLflow's application.
 	asked *catalogueSearch
 }
 
@@ -95,7 +94,7 @@ func newCampaign(stack outputs.Stack, docker *engine.Engine) (*suite, error) {
 	return c, nil
 }
 
-// attacks are in the order in which they are made: what ends sessions comes last.
+// attacks are in order: those that end sessions come last.
 func (c *suite) attacks() []attack {
 	var all []attack
 	for _, family := range [][]attack{
@@ -107,7 +106,7 @@ func (c *suite) attacks() []attack {
 	return all
 }
 
-// checks are the attacks between their preparation and the cleanup.
+// checks are the attacks between preparation and cleanup.
 func (c *suite) checks() []check.Check {
 	all := []check.Check{{
 		ID: prepare, About: rules[prepare].Attack, Run: check.Proves(c.prepare), Next: "`mlflow-sso verify` says what is wrong with logins",
@@ -123,7 +122,7 @@ func (c *suite) checks() []check.Check {
 	})
 }
 
-// Suite is the suite of a stack.
+// Suite returns the suite of a stack.
 func Suite(stack outputs.Stack) check.Suite { return (&suite{stack: stack}).suite() }
 
 func (c *suite) suite() check.Suite {
@@ -135,13 +134,13 @@ func (c *suite) suite() check.Suite {
 	}
 }
 
-// rules are those of the steps that are no attack.
+// rules describe the steps that are not attacks.
 var rules = map[check.ID]report.Rule{
 	prepare: {Attack: "creates its own users and objects", Mitigation: "the stack works"},
 	cleanup: {Attack: "removes all objects of the run", Mitigation: "nothing is left behind"},
 }
 
-// Rules say what each step is about.
+// Rules returns the description of each step.
 func Rules(stack outputs.Stack) map[check.ID]report.Rule {
 	all := maps.Clone(rules)
 	for _, a := range (&suite{stack: stack}).attacks() {
@@ -150,8 +149,8 @@ func Rules(stack outputs.Stack) map[check.ID]report.Rule {
 	return all
 }
 
-// Run makes every attack once. When ctx ends, the attacks that are left are not run; what
-// was made is removed all the same.
+// Run performs every attack once. When ctx ends, the remaining attacks do not run; the cleanup
+// runs anyway.
 func Run(ctx context.Context, stack outputs.Stack, docker *engine.Engine, observer check.Observer) (check.Report, error) {
 	c, err := newCampaign(stack, docker)
 	if err != nil {
@@ -160,7 +159,7 @@ func Run(ctx context.Context, stack outputs.Stack, docker *engine.Engine, observ
 	return c.suite().Run(ctx, observer), nil
 }
 
-// prepare makes the people and logs them in.
+// prepare creates the users and logs them in.
 func (c *suite) prepare(ctx context.Context) (string, error) {
 	if err := c.visit.SetUp(ctx); err != nil {
 		return "", err
@@ -203,7 +202,7 @@ func (c *suite) cleanup(ctx context.Context) (string, error) {
 	c.images.end()
 	c.asked.end()
 	mints := len(c.mints)
-	// Both look long for a Python that has read MLflow.
+	// Both take long, because they wait for a Python process that imports MLflow.
 	var things int
 	removed := make(chan error, 1)
 	go func() {
@@ -223,7 +222,7 @@ func (c *suite) cleanup(ctx context.Context) (string, error) {
 // anonymous is a browser without cookies.
 func (c *suite) anonymous() *browser.Browser { return c.visit.NewBrowser() }
 
-// inMLflow runs a probe in MLflow's container and reads its answer.
+// inMLflow runs a probe in MLflow's container and reads its response.
 func (c *suite) inMLflow(ctx context.Context, which probe.Probe, stdin string, into any, arguments ...string) error {
 	said, err := which.Run(ctx, c.docker, c.stack.MLflow.Container, []byte(stdin), arguments...)
 	if err != nil {
@@ -235,12 +234,12 @@ func (c *suite) inMLflow(ctx context.Context, which probe.Probe, stdin string, i
 	return nil
 }
 
-// stamped is a name of this run, with the second at which it was made.
+// stamped returns a name of this run, with the second of its creation.
 func stamped() string {
 	return fmt.Sprintf("%s%d-%s", namePrefix, time.Now().Unix(), strings.ToLower(rand.Text()[:8]))
 }
 
-// newContainer is a name for a container of this run.
+// newContainer returns a name for a container of this run.
 func (c *suite) newContainer() string {
 	return naming.Container(c.stack.Deployment, "attack-"+strings.ToLower(rand.Text()[:6]))
 }

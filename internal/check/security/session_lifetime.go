@@ -13,13 +13,13 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/poll"
 )
 
-// sessionState is what the plugin's database says about a user's sessions.
+// sessionState is the plugin's record of a user's sessions.
 type sessionState struct {
 	Left      []float64
 	Renewable bool
 }
 
-// sessionsOf looks into the plugin's database; with "expire", it makes their tokens old.
+// sessionsOf reads the plugin's database; with "expire", it expires their tokens.
 func (c *suite) sessionsOf(ctx context.Context, who *scenario.Person, more ...string) (sessionState, error) {
 	var state sessionState
 	err := c.inMLflow(ctx, probe.SessionLifetime, who.Email, &state, more...)
@@ -32,8 +32,8 @@ func (c *suite) sessionsOf(ctx context.Context, who *scenario.Person, more ...st
 	return state, nil
 }
 
-// boundedSession is how long the person's sessions live, and demands that it is no
-// longer than Keycloak's token.
+// boundedSession returns the lifetime of the user's sessions, and requires that it does not
+// exceed Keycloak's token.
 func (c *suite) boundedSession(ctx context.Context, who *scenario.Person) (time.Duration, error) {
 	state, err := c.sessionsOf(ctx, who)
 	if err != nil {
@@ -56,15 +56,14 @@ func (c *suite) boundedSession(ctx context.Context, who *scenario.Person) (time.
 	return longest, nil
 }
 
-// loginTakes is how much shorter than a session a token may be that was fetched a while
-// after the login: Keycloak ends no token after its own session.
+// loginTakes is the tolerance for a token that was issued a while after the login: Keycloak's
+// tokens do not outlive its session.
 const loginTakes = time.Minute
 
-// endsWithin is how long a process may remember that a user is active (decision
-// 13), and a little more.
+// endsWithin is how long a process may cache that a user is active (decision 13), plus a margin.
 const endsWithin = 4 * time.Second
 
-// expectEnd demands that the person's session ends in time.
+// expectEnd requires that the user's session ends in time.
 func (c *suite) expectEnd(ctx context.Context, who *scenario.Person, within time.Duration, since string) error {
 	for deadline := time.Now().Add(within); ; {
 		page, err := who.Browser.Fetch(ctx, http.MethodGet, c.stack.MLflow.URL+mePath, nil, nil)
@@ -82,7 +81,7 @@ func (c *suite) expectEnd(ctx context.Context, who *scenario.Person, within time
 	}
 }
 
-// pause is the time between two checks of something that ends soon.
+// pause is the polling interval for something that ends soon.
 func pause(ctx context.Context) error {
 	return poll.Pause(ctx, endsWithin/10)
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
 )
 
-// sessions are attacks with what users still have who should have no access any more, and
-// with an identity that belongs to another user.
+// sessions are attacks with credentials of users who have lost access, and with an identity that
+// belongs to another user.
 func (c *suite) sessions() []attack {
 	return []attack{
 		{
@@ -96,13 +96,12 @@ func (c *suite) takenIdentity(ctx context.Context) (said string, err error) {
 	return "no user gets an administrator's e-mail address", nil
 }
 
-// times is how often a cookie is shown. If connections fall to server processes by
-// chance, one of two is left out once in a million million runs, one of eight in
-// every twenty-fifth.
+// times is how often a cookie is sent. If connections reach server processes at random, one of
+// two processes is missed once in 10^12 runs, one of eight in every 25th.
 const times = 40
 
-// show shows the person's cookies over so many connections of their own, and counts
-// those that were taken.
+// show sends the user's cookies over that many separate connections, and counts how many were
+// accepted.
 func (c *suite) show(who *scenario.Person) (func(context.Context) (int, error), error) {
 	site, err := url.Parse(c.stack.MLflow.URL)
 	if err != nil {
@@ -113,7 +112,7 @@ func (c *suite) show(who *scenario.Person) (func(context.Context) (int, error), 
 		taken := 0
 		for range times {
 			page, err := copied.Fetch(ctx, http.MethodPost, c.stack.MLflow.URL+searchPath, nil, []byte(`{"max_results":1}`))
-			copied.Close() // the next one gets another connection
+			copied.Close() // the next request gets another connection
 			if err != nil {
 				return taken, err
 			}

@@ -14,13 +14,13 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
-// The budget of the generator. docs/reference/security-test.md has it, too.
+// The generator's budget. docs/reference/security-test.md contains it, too.
 const (
 	mostTrials  = 6000
 	mostMinutes = 3
-	// trialTimeout is how long one request may take; a longer one is a finding.
+	// trialTimeout is the time limit of one request; exceeding it is a finding.
 	trialTimeout = 20 * time.Second
-	// sweepers is how many requests are under way at once while nothing is changed.
+	// sweepers is the number of concurrent requests in read-only phases.
 	sweepers = 4
 )
 
@@ -34,7 +34,7 @@ func (c *suite) generated() []attack {
 	}}
 }
 
-// sweepFinding is a trial that showed or changed what belongs to another user.
+// sweepFinding is a request that showed or changed another user's data.
 type sweepFinding struct{ what, route, how string }
 
 // sweeper is one run of the generator.
@@ -71,7 +71,7 @@ func (c *suite) sweep(ctx context.Context) (string, error) {
 	own := attacker
 	for _, at := range []phase{reading, writing, deleting} {
 		if at != reading {
-			// What a phase changed or deleted of the attacker's own is no longer there for the next.
+			// Objects of the attacker that a phase changed or deleted are missing in the next one.
 			if own, err = c.plant(ctx, c.thief, attacker.token); err != nil {
 				return "", check.NotRun(err)
 			}
@@ -86,7 +86,7 @@ func (c *suite) sweep(ctx context.Context) (string, error) {
 		trials := s.trials(all, own, at)
 		planned += len(trials)
 		room := min(len(trials), max(0, mostTrials-s.sent))
-		// What deletes gets its share of the time, too, when the machine is slow.
+		// Deletions get their share of the time, too, on a slow machine.
 		done, err := s.try(ctx, trials[:room], began.Add(mostMinutes*time.Minute*time.Duration(at+2)/4))
 		if err != nil {
 			return "", err
@@ -105,8 +105,8 @@ func (c *suite) sweep(ctx context.Context) (string, error) {
 	return s.judge(planned, tried, len(all.Routes)+len(all.GraphQL), time.Since(began))
 }
 
-// sweepPeople are a victim and an attacker of the generator's own: it may end the
-// attacker's sessions, and change what other attacks rely on.
+// sweepPeople are the generator's own victim and attacker: it may end the attacker's sessions,
+// and change what other attacks rely on.
 func (c *suite) sweepPeople(ctx context.Context) (victim, attacker *planted, err error) {
 	var two [2]*planted
 	for i, role := range []string{"victim", "sweeper"} {
@@ -128,8 +128,8 @@ func (c *suite) sweepPeople(ctx context.Context) (victim, attacker *planted, err
 	return two[0], two[1], nil
 }
 
-// showsMarkers demands the marker in every kind that was planted, and the kinds without
-// which the generator would show little.
+// showsMarkers requires the marker in every planted kind, and the kinds without which the
+// generator would prove little.
 func showsMarkers(p *planted, seen map[kind]string) error {
 	for _, k := range []kind{kindExperiment, kindRun, kindFile, kindModel, kindPrompt, kindTrace, kindLoggedModel} {
 		if p.values[k] == "" || seen[k] == "" {
@@ -144,7 +144,7 @@ func showsMarkers(p *planted, seen map[kind]string) error {
 	return nil
 }
 
-// trials are those of a phase.
+// trials are the requests of a phase.
 func (s *sweeper) trials(all catalogue, own *planted, at phase) []trial {
 	with := composer{own: own.values, foreign: s.victim.values, group: s.stack.Realm.UserGroup, name: s.newName()}
 	var some []trial
@@ -156,7 +156,7 @@ func (s *sweeper) trials(all catalogue, own *planted, at phase) []trial {
 	return some
 }
 
-// exports are those of OTLP, which describes itself in headers.
+// exports are OTLP requests, whose fields are in headers.
 func (s *sweeper) exports(own *planted) []trial {
 	foreign := strings.TrimPrefix(s.victim.values[kindTrace], "tr-")
 	export := func(how, trace, experiment, run string) trial {
@@ -177,13 +177,13 @@ func (s *sweeper) exports(own *planted) []trial {
 	}
 }
 
-// try sends trials until the deadline, and says how many were sent.
+// try sends requests until the deadline, and returns how many were sent.
 func (s *sweeper) try(ctx context.Context, all []trial, deadline time.Time) (int, error) {
 	work := make(chan trial)
 	var group sync.WaitGroup
 	lanes := sweepers
 	if len(all) > 0 && all[0].phase != reading {
-		lanes = 1 // so that a change is known to be of one request
+		lanes = 1 // so that a change is attributed to one request
 	}
 	failed := make(chan error, lanes)
 	for range lanes {
@@ -248,7 +248,7 @@ func (s *sweeper) one(ctx context.Context, t trial) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
-		// A request that HTTP itself does not allow is none.
+		// Skip a request that HTTP itself does not allow.
 		s.mutex.Lock()
 		s.failures++
 		s.mutex.Unlock()

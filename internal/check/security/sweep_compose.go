@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// compose writes one request.
+// compose creates one request.
 func (c composer) compose(e endpoint, known []slot, choose map[int]choice, s spelling) (trial, bool) {
 	t := trial{route: e.String(), method: e.Method, phase: phaseOf(e.Method, e.Path), changes: mutates[e.Method]}
 	path, first, second := e.Path, map[string]any{}, map[string]any{}
@@ -63,7 +63,7 @@ func (c composer) compose(e endpoint, known []slot, choose map[int]choice, s spe
 	return t, true
 }
 
-// put writes a value where the path leads, through lists of one object.
+// put sets a value at a path, through lists of one object.
 func put(into map[string]any, p place, value any, inCamel bool) {
 	if p.Many {
 		if _, list := value.([]string); !list {
@@ -96,7 +96,7 @@ func put(into map[string]any, p place, value any, inCamel bool) {
 	}
 }
 
-// spread writes fields as a query; what is no list of texts is JSON.
+// spread writes fields as a query; values other than lists of texts are JSON.
 func spread(into url.Values, fields map[string]any) {
 	for name, value := range fields {
 		switch v := value.(type) {
@@ -112,7 +112,7 @@ func spread(into url.Values, fields map[string]any) {
 	}
 }
 
-// fillings are values for fields that name nothing, so that requests are complete.
+// fillings are values for fields that name no object, so that requests are complete.
 var fillings = map[string]any{
 	"key": "k", "tag_key": "k", "permission": "READ", "version": "1", "server_version": "1.0.0", "alias": "champion", "metric_key": "m", "metric_name": "trace_count",
 	"status": "FINISHED", "stage": "Archived", "tags": "{}", "records": `[{"inputs":{"q":"v"}}]`, "serialized_scorer": `{"name":"s"}`,
@@ -148,7 +148,7 @@ func (c composer) filling(p place) any {
 	return nil
 }
 
-// parameter is a value for a parameter of a path that names no thing of a member.
+// parameter returns a value for a path parameter that names no member's object.
 func (c composer) parameter(name string) string {
 	switch {
 	case strings.Contains(name, "group_name"):
@@ -163,7 +163,7 @@ func (c composer) parameter(name string) string {
 	return nothingHasIt
 }
 
-// graphTrials are all for one field of GraphQL.
+// graphTrials returns all requests for one field of GraphQL.
 func (c composer) graphTrials(f graphField) []trial {
 	var made []trial
 	e := endpoint{Method: http.MethodPost, Path: "/graphql", Fields: f.Fields}
@@ -213,7 +213,7 @@ func (c composer) graphTrials(f graphField) []trial {
 	return made
 }
 
-// plan is all trials for a catalogue, the most informative first in each phase.
+// plan returns all requests for a catalogue, the most informative first in each phase.
 func (c composer) plan(all catalogue) []trial {
 	there := map[string]bool{}
 	for _, e := range all.Routes {

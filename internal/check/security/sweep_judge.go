@@ -9,7 +9,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
-// compare looks whether a request that was taken has changed what it named.
+// compare checks whether an accepted request has changed the named object.
 func (s *sweeper) compare(ctx context.Context, t trial) error {
 	if len(t.kinds) == 0 {
 		return nil
@@ -33,7 +33,7 @@ func (s *sweeper) add(what, route, how string) {
 	s.found = append(s.found, sweepFinding{what, route, how})
 }
 
-// judge says what came of it.
+// judge evaluates the response.
 func (s *sweeper) judge(planned, tried, routes int, took time.Duration) (string, error) {
 	if len(s.found) > 0 {
 		return "", check.Mismatch(fmt.Sprintf("%s; %d of %d requests sent", listed(s.found), tried, planned), "no data of another member in any answer, and no change")
@@ -52,7 +52,7 @@ func (s *sweeper) judge(planned, tried, routes int, took time.Duration) (string,
 	return said, nil
 }
 
-// listed names each route once.
+// listed returns each route once.
 func listed(found []sweepFinding) string {
 	const shown = 12
 	var lines []string
@@ -71,7 +71,7 @@ func listed(found []sweepFinding) string {
 	return strings.Join(lines, "; ") + more
 }
 
-// difference shows where two texts part.
+// difference shows where two texts diverge.
 func difference(was, is string) string {
 	at := 0
 	for at < len(was) && at < len(is) && was[at] == is[at] {

@@ -16,33 +16,33 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
 )
 
-// planted are a member's things of every kind, each with the marker in what it says
-// but never in its name: names and IDs are in requests, and may come back in errors.
+// planted are a member's objects of every kind, each with the marker in its content but never in
+// its name: requests contain names and IDs, and errors may repeat them.
 type planted struct {
 	*fixtures
 	token string
-	// number is the marker where only numbers are.
+	// number is the marker for numeric fields.
 	number string
 	values belongings
-	// reads are how the owner sees each kind.
+	// reads are the owner's requests for each kind.
 	reads map[kind][]attempt
-	// absent are kinds that the server did not let the member make.
+	// absent are kinds that the server did not let the member create.
 	absent []string
 }
 
-// has says whether text shows something of the things.
+// has reports whether text reveals something about the objects.
 func (p *planted) has(text string) bool {
 	return strings.Contains(text, p.marker) || strings.Contains(text, p.number)
 }
 
-// newTraceID is a random one in the hexadecimal spelling of OTLP.
+// newTraceID returns a random ID in OTLP's hexadecimal spelling.
 func newTraceID() string {
 	raw := make([]byte, 16)
 	_, _ = rand.Read(raw)
 	return hex.EncodeToString(raw)
 }
 
-// spanOf is an OTLP export of one span.
+// spanOf returns an OTLP export of one span.
 func spanOf(trace, name string, attributes map[string]string) map[string]any {
 	all := make([]any, 0, len(attributes))
 	for key, value := range attributes {
@@ -55,7 +55,7 @@ func spanOf(trace, name string, attributes map[string]string) map[string]any {
 	}}}}}}}
 }
 
-// sendSpan exports a span as OTLP does.
+// sendSpan exports a span over OTLP.
 func (c *suite) sendSpan(ctx context.Context, token, experiment string, body map[string]any, more ...string) (response, error) {
 	header := bearer(token)
 	header.Set("x-mlflow-experiment-id", experiment)
@@ -67,7 +67,7 @@ func (c *suite) sendSpan(ctx context.Context, token, experiment string, body map
 
 const api3 = "/api/3.0/mlflow/"
 
-// plant makes one of everything for a member.
+// plant creates one object of each kind for a member.
 func (c *suite) plant(ctx context.Context, who *scenario.Person, token string) (*planted, error) {
 	base, err := c.makeThings(ctx, token)
 	if err != nil {
@@ -98,8 +98,8 @@ func (c *suite) plant(ctx context.Context, who *scenario.Person, token string) (
 	return p, nil
 }
 
-// make posts one thing, and returns the answer; where it is optional and refused, the
-// kind counts as absent.
+// make creates one object, and returns the response; if it is optional and refused, the kind
+// counts as absent.
 func (c *suite) make(ctx context.Context, p *planted, k kind, path string, body map[string]any) (map[string]any, error) {
 	got, err := c.as(ctx, p.token, http.MethodPost, path, body)
 	if err != nil {
@@ -113,7 +113,7 @@ func (c *suite) make(ctx context.Context, p *planted, k kind, path string, body 
 	return made, nil
 }
 
-// at is a text within an answer; empty where it is not there.
+// at returns a text within a response; empty if it is missing.
 func at(answer any, steps ...string) string {
 	for _, step := range steps {
 		object, ok := answer.(map[string]any)
@@ -135,8 +135,8 @@ func (p *planted) tag() []map[string]string {
 	return []map[string]string{{"key": "note", "value": p.marker}}
 }
 
-// sorted is JSON whose members and list elements are in an order of their own: a
-// database gives tags now in one order, now in another. Other text stays.
+// sorted normalizes the order of members and list elements in JSON: a database returns tags in
+// varying order. Other text is unchanged.
 func sorted(text string) string {
 	var value any
 	decoder := json.NewDecoder(strings.NewReader(text))

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// belongings are the IDs and names of one member's things, one of each kind.
+// belongings are the IDs and names of one member's objects, one of each kind.
 type belongings map[kind]string
 
-// phase orders requests: what reads comes before what writes, and what deletes last,
-// so that the attacker's own things are still there for requests that name both.
+// phase orders requests: reads precede writes, and deletions come last, so that the attacker's
+// own objects still exist for requests that name both.
 type phase int
 
 const (
@@ -22,11 +22,11 @@ const (
 // trial is one request of the generator.
 type trial struct {
 	route string
-	// how says which places name the other member's thing, and in which spelling.
+	// how describes which places name the other member's object, and in which spelling.
 	how   string
 	phase phase
 	kinds []kind
-	// rank is lower for what comes first when the budget is short.
+	// rank is lower for requests that come first when the budget is short.
 	rank                int
 	method, path, query string
 	header              http.Header
@@ -34,21 +34,21 @@ type trial struct {
 	changes             bool
 }
 
-// composer makes trials out of places.
+// composer creates requests from places.
 type composer struct {
 	own, foreign belongings
 	group, name  string
 }
 
-// slot is a place that names a thing.
+// slot is a place that names an object.
 type slot struct {
 	place
 	kind kind
-	// parameter is the name of a parameter of the path; empty for a field.
+	// parameter is the name of a path parameter; empty for a field.
 	parameter string
 }
 
-// choice is what a slot gets.
+// choice is the value of a slot.
 type choice int
 
 const (
@@ -60,7 +60,7 @@ const (
 
 var mutates = map[string]bool{http.MethodPost: true, http.MethodPut: true, http.MethodPatch: true, http.MethodDelete: true}
 
-// phaseOf is when a route is tried.
+// phaseOf returns when a route is tried.
 func phaseOf(method, path string) phase {
 	last := path[strings.LastIndex(path, "/")+1:]
 	has := func(words ...string) bool {
@@ -75,7 +75,7 @@ func phaseOf(method, path string) phase {
 	return writing
 }
 
-// slots are the places of a route that name a thing.
+// slots returns the places of a route that name an object.
 func slots(e endpoint) []slot {
 	var all []slot
 	inPath := map[string]bool{}
@@ -96,7 +96,7 @@ func slots(e endpoint) []slot {
 	}
 	for _, f := range fields {
 		if len(f.Path) == 1 && inPath[f.Path[0]] {
-			continue // the path says it
+			continue // the path determines it
 		}
 		if k := kindOf(e.Path, f.Path); k != "" && !strings.HasPrefix(f.Type, "enum") && f.Type != "object" {
 			all = append(all, slot{place: f, kind: k})
@@ -105,7 +105,7 @@ func slots(e endpoint) []slot {
 	return all
 }
 
-// anyFields are tried where a route does not say what it reads.
+// anyFields are tried if a route does not declare its fields.
 func anyFields(e endpoint) []place {
 	var all []place
 	for _, name := range []string{"experiment_id", "run_id", "run_uuid", "request_id", "trace_id", "model_id", "name", "path"} {
@@ -114,7 +114,7 @@ func anyFields(e endpoint) []place {
 	return all
 }
 
-// value of a slot; nil where the kind was not planted.
+// value returns a slot's value; nil if the kind was not planted.
 func (c composer) value(s slot, which choice, beside []slot) any {
 	pick := func(from belongings) string {
 		if s.kind == kindFile && slices.ContainsFunc(beside, func(o slot) bool { return o.kind == kindRun || o.kind == kindLoggedModel || o.kind == kindModel }) {
@@ -146,15 +146,15 @@ func (c composer) value(s slot, which choice, beside []slot) any {
 // spelling is where and how fields are written.
 type spelling struct {
 	camel bool
-	// moved puts the fields into the query instead of the body, or the other way round.
+	// moved moves the fields from the body to the query, or vice versa.
 	moved bool
-	// twice puts the other member's into the query and one's own into the body, or, with
+	// twice puts the other member's value into the query and one's own into the body or, with
 	// swapped, the other way round.
 	twice, swapped bool
 }
 
-// trials are all for one route. A twin is a route that another prefix has, too; the
-// same function answers it, so it gets fewer.
+// trials returns all requests for one route. A twin is a route that also exists under another
+// prefix with the same handler, so it gets fewer.
 func (c composer) trials(e endpoint, twin bool) []trial {
 	all := slots(e)
 	known, unknown := split(all, c.foreign)
@@ -218,7 +218,7 @@ func (c composer) trials(e endpoint, twin bool) []trial {
 	return made
 }
 
-// split parts slots into those whose kind was planted and those that may be anything.
+// split splits slots into those whose kind was planted and those of unknown kind.
 func split(all []slot, planted belongings) (known, unknown []slot) {
 	for _, s := range all {
 		switch {

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// two are things of two members, of the same kinds.
+// two returns objects of two members, of the same kinds.
 func two() composer {
 	own, foreign := belongings{}, belongings{}
 	for _, k := range []kind{kindExperiment, kindRun, kindTrace, kindModel, kindPrompt, kindLoggedModel, kindFile, kindLocation} {
@@ -54,7 +54,7 @@ func TestEachPlaceNamesTheForeignThingOnceBesideOwnOnes(t *testing.T) {
 	require.Contains(t, lines, `POST /api/2.0/mlflow/experiments/foreign-experiment/link? {"runId":"foreign-run","trace":{"info":[{"traceId":"foreign-trace"}]}}`)
 }
 
-// A new MLflow may bring IDs of which nobody has heard here.
+// A new MLflow version may introduce unknown IDs.
 func TestAnUnknownIDGetsAForeignThingOfEachKind(t *testing.T) {
 	route := endpoint{Method: http.MethodGet, Path: "/api/4.0/mlflow/new/get", Fields: []place{{Path: []string{"thing_id"}, Type: "string"}}}
 
@@ -95,7 +95,7 @@ func TestReadingComesBeforeWritingAndDeletingLast(t *testing.T) {
 	}
 }
 
-// A catalogue of a server stays within the budget, else nothing could be said about it.
+// A server's catalogue fits into the budget; otherwise the test would prove nothing about it.
 func TestARouteWithManyPlacesStaysSmall(t *testing.T) {
 	e := endpoint{Method: http.MethodPost, Path: "/x"}
 	for _, name := range []string{"experiment_id", "run_id", "trace_ids", "model_id", "artifact_path", "source", "request_id"} {

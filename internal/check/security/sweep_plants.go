@@ -103,7 +103,7 @@ func (c *suite) plantDataset(ctx context.Context, p *planted) error {
 	return nil
 }
 
-// plantReviews makes a label schema, a queue of reviews and an issue.
+// plantReviews creates a label schema, a review queue and an issue.
 func (c *suite) plantReviews(ctx context.Context, p *planted) error {
 	made, err := c.make(ctx, p, kindSchema, api3+"label-schemas/create", map[string]any{
 		"experiment_id": p.experiment, "name": "labels", "type": "FEEDBACK", "instruction": p.marker, "input": map[string]any{"text": map[string]int{"max_length": 100}},
@@ -163,7 +163,7 @@ func (c *suite) plantServer(ctx context.Context, p *planted) error {
 	return nil
 }
 
-// look reads what the owner sees of kinds; all of them where none is named.
+// look reads kinds as the owner sees them; all if none is named.
 func (c *suite) look(ctx context.Context, p *planted, of ...kind) (map[kind]string, error) {
 	seen := map[kind]string{}
 	for k, reads := range p.reads {

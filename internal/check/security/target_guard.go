@@ -16,8 +16,8 @@ import (
 // errForeignHost is wrapped by the error of every request to another host.
 var errForeignHost = errors.New("refused, this is not the stack's address")
 
-// guard lets requests pass to the stack's own addresses and to nothing else. It
-// stands in front of the transport, so it sees each request of a chain of redirects.
+// guard allows requests to the stack's own addresses only. It wraps the transport, so it sees
+// each request of a chain of redirects.
 type guard struct {
 	origins map[string]bool
 	behind  http.RoundTripper
@@ -26,7 +26,7 @@ type guard struct {
 // pausesOutside is the key of a context whose owner waits for the edge's rate limit itself.
 type pausesOutside struct{}
 
-// rateLimitError says for how long the edge's rate limit wants no request.
+// rateLimitError is the delay that the edge's rate limit requests.
 type rateLimitError struct{ wait time.Duration }
 
 func (e *rateLimitError) Error() string {
@@ -48,14 +48,13 @@ func newGuard(stack outputs.Stack) (*guard, error) {
 
 func originOf(u *url.URL) string { return u.Scheme + "://" + u.Host }
 
-// apply puts the guard in front of a client's transport; a browser is made with it.
+// apply wraps a client's transport; it is an option of browsers.
 func (g *guard) apply(client *http.Client, _ *http.Transport) {
 	client.Transport = &guard{origins: g.origins, behind: client.Transport}
 }
 
-// RoundTrip refuses before anything is connected. Where the edge has had enough
-// requests of one address, it waits as long as the edge says and asks again: a request
-// that was never processed is no refusal.
+// RoundTrip refuses before connecting. If the edge's rate limit is reached, it waits as long as
+// the edge says and retries: a request that was never processed is not a refusal.
 func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !g.origins[originOf(r.URL)] {
 		return nil, fmt.Errorf("%s: %w", originOf(r.URL), errForeignHost)
@@ -87,14 +86,14 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// CloseIdleConnections makes the client's own reach the transport.
+// CloseIdleConnections closes the wrapped transport's.
 func (g *guard) CloseIdleConnections() {
 	if closer, ok := g.behind.(interface{ CloseIdleConnections() }); ok {
 		closer.CloseIdleConnections()
 	}
 }
 
-// ownRefusal says that the plugin and not the edge has had enough: of wrong SCIM tokens.
+// ownRefusal reports whether the plugin and not the edge limits the rate: of wrong SCIM tokens.
 func ownRefusal(got *http.Response) bool {
 	return strings.HasPrefix(got.Header.Get("Content-Type"), "application/scim+json")
 }

@@ -19,17 +19,17 @@ import (
 const (
 	masterRealm = admin.Realm
 	staleAfter  = time.Hour
-	// adminTimeout bounds one call of Keycloak's admin API.
+	// adminTimeout limits one call of Keycloak's admin API.
 	adminTimeout = 30 * time.Second
 )
 
-// tokenClient is a client of Keycloak that is there for one run. Keycloak signs what it
-// asks for, so tokens can be had that are genuine and wrong in one point.
+// tokenClient is a Keycloak client that exists for one run. Keycloak signs its tokens, so they
+// are genuine and wrong in a single respect.
 type tokenClient struct {
 	realm, id, name, secret string
 }
 
-// keycloak logs in to the admin API with the stack's service account, behind the guard.
+// keycloak logs in to the admin API with the stack's service account, through the guard.
 func (c *suite) keycloak(ctx context.Context) (*admin.Client, error) {
 	client, err := admin.Open(ctx, c.stack.Keycloak, adminTimeout, admin.WithTransport(&guard{origins: c.guard.origins, behind: http.DefaultTransport}))
 	if err != nil {
@@ -38,8 +38,8 @@ func (c *suite) keycloak(ctx context.Context) (*admin.Client, error) {
 	return client, nil
 }
 
-// newMint makes a client whose tokens name the thief, are for the audience, and live
-// for so many seconds.
+// newMint creates a client whose tokens name the thief, have the audience, and live for that many
+// seconds.
 func (c *suite) newMint(ctx context.Context, realm, audience string, seconds int) (*tokenClient, error) {
 	client, err := c.keycloak(ctx)
 	if err != nil {
@@ -70,7 +70,7 @@ func (c *suite) newMint(ctx context.Context, realm, audience string, seconds int
 	return m, nil
 }
 
-// token asks Keycloak for one.
+// token requests a token from Keycloak.
 func (c *suite) token(ctx context.Context, m *tokenClient) (string, error) {
 	realm := c.stack.Realm.Issuer
 	if m.realm == masterRealm {
@@ -93,7 +93,7 @@ func (c *suite) token(ctx context.Context, m *tokenClient) (string, error) {
 	return made.Token, nil
 }
 
-// removeMints deletes the clients of this run. Who is gone already counts.
+// removeMints deletes the clients of this run. A client that no longer exists counts.
 func (c *suite) removeMints(ctx context.Context) error {
 	if len(c.mints) == 0 {
 		return nil
@@ -114,7 +114,7 @@ func (c *suite) removeMints(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// removeStaleMints takes up what a run left behind that was killed.
+// removeStaleMints deletes what a killed run left.
 func (c *suite) removeStaleMints(ctx context.Context) error {
 	client, err := c.keycloak(ctx)
 	if err != nil {
@@ -137,7 +137,7 @@ func (c *suite) removeStaleMints(ctx context.Context) error {
 	return nil
 }
 
-// isStaleMint is careful: another run may be going on.
+// isStaleMint is conservative: another run may be in progress.
 func isStaleMint(name string, now time.Time) bool {
 	rest, ours := strings.CutPrefix(name, namePrefix)
 	second, _, cut := strings.Cut(rest, "-")

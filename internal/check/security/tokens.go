@@ -27,8 +27,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/poll"
 )
 
-// tokens are attacks with tokens that Keycloak did not sign, or not for MLflow, or
-// not for now.
+// tokens are attacks with tokens that Keycloak did not sign, or that are not for MLflow, or not
+// currently valid.
 func (c *suite) tokens() []attack {
 	const genuine = "the token from which it was made is accepted"
 	const next = "check OIDC_ISSUER and OIDC_AUDIENCE in the environment of {mlflow}, and the versions in images/mlflow/requirements.txt"
@@ -60,8 +60,8 @@ func (c *suite) tokens() []attack {
 	}
 }
 
-// headerOf is the header of a token, as a forged one repeats it. go-jose keeps only the
-// fields that it knows.
+// headerOf returns a token's header for a forged one. go-jose keeps only the fields that it
+// knows.
 func headerOf(token string) (map[string]any, error) {
 	first, _, _ := strings.Cut(token, ".")
 	raw, err := base64.RawURLEncoding.DecodeString(first)
@@ -72,7 +72,7 @@ func headerOf(token string) (map[string]any, error) {
 	return header, json.Unmarshal(raw, &header)
 }
 
-// expectRefused demands 401 for every forged token, and then that the genuine one is taken.
+// expectRefused requires 401 for every forged token, and then that the genuine one is accepted.
 func (c *suite) expectRefused(ctx context.Context, genuine string, forged map[string]string) error {
 	for _, what := range slices.Sorted(maps.Keys(forged)) {
 		status, err := c.searchWith(ctx, forged[what])
@@ -197,7 +197,7 @@ func (c *suite) publicKeyAsSecret(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d tokens signed with the public key are refused", len(forged)), c.expectRefused(ctx, c.thiefToken, forged)
 }
 
-// lifeOfExpired is long enough to be used once and short enough to wait for.
+// lifeOfExpired is long enough for one use and short enough to wait for.
 const lifeOfExpired = 3
 
 func (c *suite) expired(ctx context.Context) (string, error) {
@@ -230,8 +230,8 @@ func (c *suite) wrongIssuer(ctx context.Context) (string, error) {
 	return "a genuine token of realm master is refused", c.expectMintRefused(ctx, masterRealm, c.stack.Realm.ClientID)
 }
 
-// expectMintRefused tries a token of a client of the realm, for the audience; the
-// control is one of MLflow's realm for MLflow.
+// expectMintRefused tries a token of a client of the realm, for the audience; the control is one
+// of MLflow's realm for MLflow.
 func (c *suite) expectMintRefused(ctx context.Context, realm, audience string) error {
 	var made [2]string
 	for i, with := range []struct{ realm, audience string }{{realm, audience}, {c.stack.Realm.Name, c.stack.Realm.ClientID}} {
@@ -246,7 +246,7 @@ func (c *suite) expectMintRefused(ctx context.Context, realm, audience string) e
 	return c.expectRefused(ctx, made[1], map[string]string{"a genuine token that is not for MLflow": made[0]})
 }
 
-// lifeOf is how long a token lives as a whole.
+// lifeOf returns the total lifetime of a token.
 func lifeOf(token string) (time.Duration, error) {
 	var claims jwt.Claims
 	if err := scenario.Claims(token, &claims); err != nil {

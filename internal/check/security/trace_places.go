@@ -29,10 +29,10 @@ func (c *suite) tracePlaces() []attack {
 	}
 }
 
-// locationTags say to MLflow 3.17 where a trace's data is.
+// locationTags contain the location of a trace's data in MLflow 3.17.
 var locationTags = []string{"mlflow.artifactLocation", "mlflow.trace.spansLocation", "mlflow.trace.archiveLocation"}
 
-// placed makes a trace of a member's in whose tags the location was written in one way.
+// placed creates a member's trace with tags in which the location was written in one way.
 type placed func(ctx context.Context, token, experiment string, tags map[string]string) (trace string, status int, err error)
 
 // placements are the three ways.
@@ -138,7 +138,7 @@ func (c *suite) stolenToken(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// The port is where the script listens, inside MLflow's container.
+	// The port on which the probe listens, inside MLflow's container.
 	const listener = "127.0.0.1:7777"
 	traces := []string{}
 	for how, place := range c.placements() {

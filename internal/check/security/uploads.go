@@ -62,7 +62,7 @@ func (c *suite) chunkedUpload(ctx context.Context) (string, error) {
 	return "files in chunks are stored whole, and a search in chunks is refused as any other", nil
 }
 
-// spooled is how many bytes MLflow keeps in files that have no name.
+// spooled returns how many bytes MLflow stores in unnamed files.
 func (c *suite) spooled(ctx context.Context) (int, error) {
 	var answer struct{ Bytes int }
 	err := c.inMLflow(ctx, probe.SpooledBytes, "", &answer)
@@ -75,7 +75,7 @@ func (c *suite) spooledBody(ctx context.Context) (string, error) {
 		return "", err
 	}
 	const size, sent, looks = 16 << 20, 12 << 20, 3
-	// held begins a request, and reads the disk while it has not ended.
+	// held starts a request, and measures the disk before the request ends.
 	held := func(method, path string, header http.Header) (kept int, err error) {
 		within, stop := context.WithCancel(ctx)
 		defer stop()
@@ -86,9 +86,9 @@ func (c *suite) spooledBody(ctx context.Context) (string, error) {
 			_, _ = c.ask(within, request{method: method, url: c.stack.MLflow.URL + path, header: header, stream: r, length: size})
 		}()
 		go func() { _, _ = w.Write(make([]byte, sent)) }()
-		// A busy machine takes a while to write; what is never kept costs the whole wait.
+		// A busy machine takes a while to write; data that is never stored takes the full wait.
 		for range looks {
-			_ = poll.Pause(ctx, time.Second) // an ended run fails in the look that follows
+			_ = poll.Pause(ctx, time.Second) // the next check reports that the run has ended
 			if kept, err = c.spooled(ctx); err != nil || kept >= sent/2 {
 				break
 			}

@@ -1,5 +1,4 @@
-// Package apt installs packages on a Debian machine and knows which mirror it
-// is set up for.
+// Package apt installs packages on a Debian machine and reads its configured mirrors.
 package apt
 
 import (
@@ -13,14 +12,14 @@ import (
 	"time"
 )
 
-// ErrCannotInstall is wrapped when this machine or this user cannot install
-// Debian packages; the error says which.
+// ErrCannotInstall is wrapped if this machine or this user cannot install Debian packages; the
+// error says which.
 var ErrCannotInstall = errors.New("cannot install Debian packages here")
 
-// adminPath is where the programs of an administrator are, whatever PATH says.
+// adminPath is the path of administrators' programs, whatever PATH is.
 const adminPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// Installable is nil if Install can work: apt-get is here and this is root.
+// Installable returns nil if Install can work: apt-get exists and the user is root.
 func Installable(packages ...string) error {
 	wanted := strings.Join(packages, " ")
 	if _, err := Find("apt-get"); err != nil {
@@ -33,9 +32,9 @@ func Installable(packages ...string) error {
 	return nil
 }
 
-// Install installs packages from the mirrors that the machine is set up for,
-// without what they merely recommend and without a question. What apt-get says
-// goes to out. Another apt-get that runs is waited for, two minutes at most.
+// Install installs packages from the configured mirrors, without recommended packages and without
+// questions. apt-get's output goes to out. It waits for a concurrent apt-get for up to two
+// minutes.
 func Install(ctx context.Context, out io.Writer, packages ...string) error {
 	if err := Installable(packages...); err != nil {
 		return err
@@ -52,7 +51,7 @@ func Install(ctx context.Context, out io.Writer, packages ...string) error {
 	return nil
 }
 
-// Find looks for a program on PATH and then where administrators have theirs.
+// Find searches for a program on PATH and then in administrators' folders.
 func Find(program string) (string, error) {
 	found, err := exec.LookPath(program)
 	if err == nil {
@@ -66,8 +65,8 @@ func Find(program string) (string, error) {
 	return "", err
 }
 
-// Command is a program found by Find, with a PATH on which it finds its helpers.
-// It is interrupted when ctx ends, and killed ten seconds after that.
+// Command returns a command for a program found by Find, with a PATH for its helpers. It is
+// interrupted when ctx ends, and killed ten seconds later.
 func Command(ctx context.Context, program string, arguments ...string) *exec.Cmd {
 	if found, err := Find(program); err == nil {
 		program = found

@@ -7,24 +7,24 @@ import (
 	"strings"
 )
 
-// DefaultMirror is where Debian's archive is for everybody.
+// DefaultMirror is the public address of Debian's archive.
 const DefaultMirror = "http://deb.debian.org/debian"
 
-// DefaultSecurityMirror is where Debian's security updates are for everybody.
+// DefaultSecurityMirror is the public address of Debian's security updates.
 const DefaultSecurityMirror = "http://deb.debian.org/debian-security"
 
-// Mirror is the address of Debian's main archive that this machine is set up
-// for, or DefaultMirror if it is no Debian or its set-up cannot be understood.
+// Mirror returns this machine's configured mirror of Debian's main archive, or DefaultMirror if
+// it is not Debian or its configuration cannot be parsed.
 func Mirror() string { return mirror("/") }
 
-// SecurityMirror is the same for Debian's security updates.
+// SecurityMirror does the same for Debian's security updates.
 func SecurityMirror() string { return securityMirror("/") }
 
 func mirror(root string) string { return find(root, "", DefaultMirror) }
 
 func securityMirror(root string) string { return find(root, "-security", DefaultSecurityMirror) }
 
-// find is the address of the first archive whose suite is one of Debian's, with an ending.
+// find returns the address of the first archive whose suite is one of Debian's, with a suffix.
 func find(root, ending, otherwise string) string {
 	release := assignments(filepath.Join(root, "etc/os-release"))
 	if release["ID"] != "debian" {
@@ -37,7 +37,7 @@ func find(root, ending, otherwise string) string {
 	apt := filepath.Join(root, "etc/apt")
 	files := []string{filepath.Join(apt, "sources.list")}
 	for _, pattern := range []string{"*.sources", "*.list"} {
-		more, _ := filepath.Glob(filepath.Join(apt, "sources.list.d", pattern)) // the pattern is a good one
+		more, _ := filepath.Glob(filepath.Join(apt, "sources.list.d", pattern)) // the pattern is valid
 		files = append(files, more...)
 	}
 	for _, file := range files {
@@ -61,8 +61,8 @@ func find(root, ending, otherwise string) string {
 // source is one entry of apt's configuration.
 type source struct{ types, uris, suites, components []string }
 
-// archive is the entry's address if it is the main archive of one of the suites,
-// over a protocol that debootstrap knows too.
+// archive returns the entry's address if it is the main archive of one of the suites, over a
+// protocol that debootstrap supports, too.
 func (s source) archive(suites []string) string {
 	if !slices.Contains(s.types, "deb") || !slices.Contains(s.components, "main") {
 		return ""
@@ -78,7 +78,7 @@ func (s source) archive(suites []string) string {
 	return ""
 }
 
-// oneLine reads `deb [options] uri suite component…`.
+// oneLine parses `deb [options] uri suite component…`.
 func oneLine(text string) []source {
 	var found []source
 	for line := range strings.Lines(text) {
@@ -94,8 +94,8 @@ func oneLine(text string) []source {
 	return found
 }
 
-// deb822 reads stanzas of `Field: value`, in which lines that begin with a number
-// sign do not count and lines that begin with a space continue the field.
+// deb822 parses stanzas of `Field: value`; lines that begin with a number sign are comments and
+// lines that begin with a space continue the field.
 func deb822(text string) []source {
 	var found []source
 	fields, field := map[string]string{}, ""

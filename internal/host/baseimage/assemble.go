@@ -13,10 +13,10 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
-// keyring has the keys that Debian signs its archive with.
+// keyring contains Debian's signing keys.
 const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
-// assemble makes a Debian system in a directory that is empty.
+// assemble creates a Debian system in an empty directory.
 func assemble(ctx context.Context, s *progress.Step, dir string, from inputs) error {
 	if _, err := os.Stat(keyring); err != nil {
 		return fmt.Errorf("keys of the Debian archive: %w; install debian-archive-keyring", err)
@@ -46,8 +46,8 @@ func assemble(ctx context.Context, s *progress.Step, dir string, from inputs) er
 	return trim(dir)
 }
 
-// secure adds Debian's security updates: those of today to what debootstrap brought, and
-// their suite to what images built on this one install. Apt takes signed lists alone.
+// secure installs Debian's current security updates, and adds their suite for images that are
+// built on this one. Apt accepts signed lists only.
 func secure(ctx context.Context, s *progress.Step, dir string) error {
 	if err := os.WriteFile(filepath.Join(dir, "etc/apt/sources.list"), []byte(sources(apt.Mirror(), apt.SecurityMirror())), 0o644); err != nil {
 		return err
@@ -70,12 +70,12 @@ func sources(main, security string) string {
 	return fmt.Sprintf("deb %s %s main\ndeb %s %s-security main\n", main, suite, security, suite)
 }
 
-// trim removes what belongs to this machine or can be fetched again.
+// trim removes what belongs to this machine or can be downloaded again.
 func trim(dir string) error {
 	for _, pattern := range []string{
 		"var/cache/apt/archives/*.deb", "var/cache/apt/*.bin", "var/lib/apt/lists/*",
 		"var/log/*.log", "var/log/apt/*", "var/cache/ldconfig/*", "var/cache/debconf/*-old", "var/lib/dpkg/*-old",
-		"etc/hostname", "etc/resolv.conf", // debootstrap copies them; Docker brings its own
+		"etc/hostname", "etc/resolv.conf", // debootstrap copies them; Docker provides its own
 	} {
 		found, err := filepath.Glob(filepath.Join(dir, pattern))
 		if err != nil {
@@ -90,13 +90,12 @@ func trim(dir string) error {
 	return nil
 }
 
-// private runs a program in a mount namespace of its own: what it mounts under
-// the directory is gone when it ends, however it ends. With a root directory
-// given, that is all the program sees.
+// private runs a program in its own mount namespace: its mounts under the directory disappear
+// when it ends for any reason. With a root directory, the program sees nothing else.
 func private(ctx context.Context, out io.Writer, root, program string, arguments ...string) error {
 	command := apt.Command(ctx, program, arguments...)
 	if root != "" {
-		command.Path = program // as it is found inside
+		command.Path = program // its path inside
 		command.Err = nil
 		command.Dir = "/"
 	}

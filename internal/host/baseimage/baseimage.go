@@ -1,12 +1,11 @@
-// Package baseimage assembles the base image of the other images with debootstrap from a
-// Debian mirror, so that no container registry is needed.
+// Package baseimage assembles the base image of the other images with debootstrap from a Debian
+// mirror, so that no container registry is needed.
 //
-// The authorities that this machine trusts in addition (the .crt files under
-// /usr/local/share/ca-certificates) are trusted in the image too, because builds
-// on it pass through the same network. A label holds a hash of what went in: the
-// image is recreated when that changes, or when its Debian packages have to be newer than
-// they are (setting images.date), and only then. Another label holds the day it was made on;
-// every image that is built on it inherits it.
+// The image also trusts the authorities that this machine trusts in addition to Debian's (the
+// .crt files under /usr/local/share/ca-certificates), because builds on it use the same network.
+// A label holds a hash of the inputs: the image is recreated only when they change, or when its
+// Debian packages must be newer (setting images.date). Another label holds the date of its
+// creation; every image that is built on it inherits the label.
 package baseimage
 
 import (
@@ -24,19 +23,18 @@ import (
 )
 
 const (
-	// Reference is the image that this package makes, and the default of the
-	// setting images.base.
+	// Reference is the image that this package creates, and the default of the setting
+	// images.base.
 	Reference = "mlflow-sso/base:trixie"
 	// Label holds the hash of the image's inputs.
 	Label = "mlflow-sso.base"
 )
 
-// Ensure makes the image ready. Any other reference than Reference was chosen by
-// the operator: it is looked for and never made. Making the image needs root and
-// Debian's debootstrap, which is installed if it is missing.
+// Ensure provides the image. Any reference other than Reference is the operator's choice: Ensure
+// looks for it and never creates it. Creating the image needs root and Debian's debootstrap,
+// which Ensure installs if it is missing.
 //
-// Date is the day, as 2006-01-02, of which its Debian packages have to be at least; empty
-// takes any.
+// Date is the minimum date of its Debian packages, as 2006-01-02; empty accepts any.
 func Ensure(ctx context.Context, docker *engine.Engine, log *progress.Log, reference, date string) error {
 	return log.Step(ctx, "base image "+reference, func(ctx context.Context, s *progress.Step) error {
 		if reference != Reference {
@@ -46,7 +44,7 @@ func Ensure(ctx context.Context, docker *engine.Engine, log *progress.Log, refer
 	})
 }
 
-// chosen inspects an image that this package does not make.
+// chosen inspects an image that this package does not create.
 func chosen(ctx context.Context, s *progress.Step, docker *engine.Engine, reference string) error {
 	_, err := docker.API().ImageInspect(ctx, reference)
 	switch {

@@ -15,16 +15,16 @@ import (
 
 const (
 	suite = "trixie"
-	// authorities is where an administrator puts certificates that Debian shall trust.
+	// authorities is the folder for certificates that an administrator adds on Debian.
 	authorities = "/usr/local/share/ca-certificates"
-	// recipe goes up when assemble or load make something else of the same inputs.
+	// recipe increases when assemble or load create something else from the same inputs.
 	recipe = "2"
 )
 
-// packages are added to what debootstrap calls minbase.
+// packages are installed in addition to debootstrap's minbase.
 var packages = []string{"ca-certificates"}
 
-// inputs are what an image is made of, besides Debian's packages of the day.
+// inputs are an image's inputs, except for Debian's current packages.
 type inputs struct {
 	// certificates are the authorities to trust, by path under authorities.
 	certificates map[string][]byte
@@ -44,7 +44,7 @@ func readInputs(dir string) (inputs, error) {
 		if err != nil {
 			return err
 		}
-		found.certificates[name], err = os.ReadFile(path) // a link gives what it points to
+		found.certificates[name], err = os.ReadFile(path) // follows links
 		return err
 	})
 	if err != nil {

@@ -15,10 +15,10 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// load makes an image of a directory.
+// load creates an image from a directory.
 func load(ctx context.Context, docker *engine.Engine, dir, reference, hash string) error {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // ends tar if the engine gives up first
+	defer cancel() // ends tar if the engine fails first
 	read, write := io.Pipe()
 	pack := apt.Command(ctx, "tar", "--create", "--directory="+dir, "--numeric-owner", "--one-file-system",
 		"--exclude=./dev/*", "--exclude=./proc/*", "--exclude=./sys/*", ".")
@@ -51,7 +51,7 @@ func load(ctx context.Context, docker *engine.Engine, dir, reference, hash strin
 	return nil
 }
 
-// streamError is the error in a stream of the engine's messages, if there is one.
+// streamError returns the error in a stream of the engine's messages, if there is one.
 func streamError(stream io.Reader) error {
 	for messages := json.NewDecoder(stream); ; {
 		var message struct {

@@ -1,10 +1,10 @@
 // Package datadir manages the directory of the toolchain, the state of the stacks and the
-// passphrase that encrypts their secrets. What it makes there is for its owner only (0700,
+// passphrase that encrypts their secrets. Only its owner can access what it creates there (0700,
 // 0600).
 //
-// It is $MLFLOW_SSO_HOME if that is set, else mlflow-sso under $XDG_DATA_HOME,
-// else .local/share/mlflow-sso under the user's home, which is taken from the
-// passwd file where HOME is unset.
+// It is $MLFLOW_SSO_HOME if that is set, else mlflow-sso under $XDG_DATA_HOME, else
+// .local/share/mlflow-sso under the user's home, which comes from the passwd file if HOME is
+// unset.
 package datadir
 
 import (
@@ -15,13 +15,13 @@ import (
 	"path/filepath"
 )
 
-// Variable names the environment variable that moves the directory.
+// Variable names the environment variable that overrides the directory.
 const Variable = "MLFLOW_SSO_HOME"
 
-// Home is the directory, existing and absolute. Get one from Open.
+// Home is the directory, existing and absolute. Use Open to get one.
 type Home struct{ dir string }
 
-// Open finds the directory and makes it and what every command needs in it.
+// Open finds the directory, and creates it with what every command needs.
 func Open() (Home, error) {
 	dir, err := locate(os.Getenv, passwdHome)
 	if err != nil {
@@ -30,7 +30,7 @@ func Open() (Home, error) {
 	return At(dir)
 }
 
-// At is Open with the directory given.
+// At is Open for a given directory.
 func At(dir string) (Home, error) {
 	if !filepath.IsAbs(dir) {
 		return Home{}, fmt.Errorf("home directory %q is relative; set %s to an absolute path", dir, Variable)
@@ -47,8 +47,8 @@ func At(dir string) (Home, error) {
 	return h, nil
 }
 
-// makeTop creates the directory itself. One that exists keeps its mode, since
-// it may have been there for something else, but nobody else may write to it.
+// makeTop creates the directory itself. An existing one keeps its mode, since it may serve other
+// purposes, but other users must not be able to write to it.
 func makeTop(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("%w; make it writable", err)
@@ -63,8 +63,7 @@ func makeTop(dir string) error {
 	return nil
 }
 
-// makePrivate creates a directory of this tool's own, and takes from one that
-// exists what others may do in it.
+// makePrivate creates a directory of this tool, and restricts an existing one to its owner.
 func makePrivate(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -79,8 +78,8 @@ func makePrivate(dir string) error {
 	return os.Chmod(dir, 0o700)
 }
 
-// locate applies the order of the package's documentation. The XDG rules say to
-// ignore a relative XDG_DATA_HOME.
+// locate implements the order in the package comment. The XDG specification says to ignore a
+// relative XDG_DATA_HOME.
 func locate(env func(string) string, passwd func() (string, error)) (string, error) {
 	if dir := env(Variable); dir != "" {
 		return dir, nil
@@ -112,20 +111,20 @@ func passwdHome() (string, error) {
 // Dir is the home directory itself.
 func (h Home) Dir() string { return h.dir }
 
-// Toolchain holds what is installed for the stacks: programs, plugins, builds.
+// Toolchain contains what is installed for the stacks: programs, plugins, builds.
 func (h Home) Toolchain() string { return filepath.Join(h.dir, "toolchain") }
 
-// Bin holds the programs of the toolchain.
+// Bin contains the programs of the toolchain.
 func (h Home) Bin() string { return filepath.Join(h.Toolchain(), "bin") }
 
-// Pulumi is the toolchain's PULUMI_HOME, in which its plugins are.
+// Pulumi is the toolchain's PULUMI_HOME with its plugins.
 func (h Home) Pulumi() string { return filepath.Join(h.Toolchain(), "pulumi") }
 
-// State holds the state of the stacks, as Pulumi's file backend writes it.
+// State contains the state of the stacks, in the format of Pulumi's file backend.
 func (h Home) State() string { return filepath.Join(h.dir, "state") }
 
-// Stacks holds one directory for each stack, see Stack.
+// Stacks contains one directory for each stack, see Stack.
 func (h Home) Stacks() string { return filepath.Join(h.dir, "stacks") }
 
-// Stack is where the mirror of the project for one stack goes. It is not made here.
+// Stack returns the path for a stack's copy of the project. It does not create it.
 func (h Home) Stack(name string) string { return filepath.Join(h.Stacks(), name) }

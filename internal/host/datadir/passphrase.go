@@ -10,16 +10,15 @@ import (
 	"path/filepath"
 )
 
-// passphraseBytes is how much randomness the passphrase carries.
+// passphraseBytes is the number of random bytes in the passphrase.
 const passphraseBytes = 32
 
 // Passphrase is the path of the file with the passphrase of the stacks' secrets.
 func (h Home) Passphrase() string { return filepath.Join(h.dir, "passphrase") }
 
-// EnsurePassphrase makes the passphrase file unless it exists: 32 random bytes
-// in base64, readable by the owner only. A file that exists is never touched,
-// since the state cannot be read without it; of two processes that make it at
-// once, both end up with the same one.
+// EnsurePassphrase creates the passphrase file unless it exists: 32 random bytes in base64,
+// readable by the owner only. An existing file is never changed, since the state cannot be
+// decrypted without it; two concurrent processes end up with the same one.
 func (h Home) EnsurePassphrase() error {
 	path := h.Passphrase()
 	switch found, err := os.Stat(path); {
@@ -44,8 +43,8 @@ func usable(path string, found fs.FileInfo) error {
 	return nil
 }
 
-// makePassphrase writes a complete file under another name and links it, which
-// fails where someone else was first: nobody ever reads half a passphrase.
+// makePassphrase writes a complete file under a temporary name and links it, which fails if
+// another process was first: no process ever reads a partial passphrase.
 func makePassphrase(path string) error {
 	random := make([]byte, passphraseBytes)
 	_, _ = rand.Read(random)                                         // never fails: it ends the program instead

@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// stale is how old a file for one command is when nothing needs it any more. One that is
-// being executed may be removed; a command makes it and begins it within minutes.
+// stale is the age at which a command's temporary file is no longer needed. An executable in use
+// may be removed; a command starts it within minutes.
 const stale = time.Hour
 
-// Temporary is the folder for what Pulumi and the Go compiler make for one command. Both leave
-// it behind where they are killed, tens of MB each time: what is stale is removed first.
+// Temporary returns the folder for temporary files of Pulumi and the Go compiler. Both leave
+// files when they are killed, tens of MB each time: Temporary removes stale ones first.
 func (h Home) Temporary() (string, error) {
 	dir := filepath.Join(h.dir, "tmp")
 	if err := makePrivate(dir); err != nil {
@@ -25,7 +25,7 @@ func (h Home) Temporary() (string, error) {
 	for _, entry := range entries {
 		info, err := entry.Info()
 		if err != nil || time.Since(info.ModTime()) < stale {
-			continue // gone meanwhile, or in use
+			continue // removed meanwhile, or in use
 		}
 		if err := os.RemoveAll(filepath.Join(dir, entry.Name())); err != nil {
 			return "", fmt.Errorf("temporary folder: %w", err)

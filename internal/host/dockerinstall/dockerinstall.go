@@ -1,8 +1,8 @@
-// Package dockerinstall makes sure that a Docker Engine runs on this machine.
+// Package dockerinstall ensures that a Docker Engine runs on this machine.
 //
-// An engine that answers is used, wherever it is. Otherwise, root on a Debian machine gets
-// Debian's docker.io, started by the init system, or as a separate process if there is none.
-// An engine that DOCKER_HOST names is never installed or started.
+// An engine that responds is used, wherever it is. Otherwise, root on a Debian machine gets
+// Debian's docker.io, started by the init system, or as a separate process if there is none. An
+// engine that DOCKER_HOST names is never installed or started.
 package dockerinstall
 
 import (
@@ -26,8 +26,8 @@ const (
 	title    = "Docker Engine"
 )
 
-// Ensure gives an engine that answers, which the caller closes. If it has to be
-// started without an init system, its log goes to dockerd.log in the home.
+// Ensure returns an engine that responds, which the caller closes. If it has to be started
+// without an init system, its log goes to dockerd.log in the home.
 func Ensure(ctx context.Context, h datadir.Home, log *progress.Log) (*engine.Engine, error) {
 	var found *engine.Engine
 	err := log.Step(ctx, title, func(ctx context.Context, s *progress.Step) error {
@@ -50,8 +50,8 @@ func Ensure(ctx context.Context, h datadir.Home, log *progress.Log) (*engine.Eng
 	return found, nil
 }
 
-// ours reports whether an engine that does not answer is this tool's to start:
-// not if DOCKER_HOST names it, and not if one is there that this user may not use.
+// ours reports whether this tool may start an engine that does not respond: not if DOCKER_HOST
+// names it, and not if one exists that this user may not use.
 func ours(err error) bool {
 	return os.Getenv("DOCKER_HOST") == "" && errors.Is(err, engine.ErrNoDaemon) && !errors.Is(err, fs.ErrPermission)
 }
@@ -63,7 +63,7 @@ func provide(ctx context.Context, s *progress.Step, logFile string) (*engine.Eng
 		if err := apt.Install(ctx, s.Writer(), "docker.io", "iptables"); err != nil {
 			return nil, fmt.Errorf("no engine answers and none is installed: %w", err)
 		}
-		// The package starts it where there is an init system.
+		// With an init system, the package starts it.
 		if found, err := engine.Open(ctx); err == nil {
 			return found, nil
 		}
@@ -92,7 +92,7 @@ func provide(ctx context.Context, s *progress.Step, logFile string) (*engine.Eng
 	return nil, errors.Join(failures...)
 }
 
-// start starts the engine in one way and waits until it answers.
+// start starts the engine in one way and waits until it responds.
 func start(ctx context.Context, s *progress.Step, way strategy) (*engine.Engine, error) {
 	ended, err := way.start(ctx, s)
 	if err != nil {

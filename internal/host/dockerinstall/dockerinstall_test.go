@@ -42,7 +42,7 @@ func TestAnEngineThatThisUserMayNotUseIsNotStartedAgain(t *testing.T) {
 	require.False(t, ours(errors.New("another thing")))
 }
 
-// program is a shell script in the place of dockerd.
+// program is a shell script that stands in for dockerd.
 func program(t *testing.T, script string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "program")
@@ -106,7 +106,7 @@ func TestTheEndOfALongLogIsKeptAndNotItsBeginning(t *testing.T) {
 
 func TestAnEngineIsNotStartedBeforeTheOneThatWasKilledIsGone(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "docker.pid")
-	awaitEnd(t.Context(), file, time.Minute) // there is none
+	awaitEnd(t.Context(), file, time.Minute) // it does not exist
 
 	ending := exec.Command("sleep", "0.5")
 	require.NoError(t, ending.Start())

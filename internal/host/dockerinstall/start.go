@@ -18,16 +18,16 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
-// strategy is one way of starting the engine.
+// strategy is one way to start the engine.
 type strategy struct {
 	name string
-	// only says that nothing else should be tried where this way is here.
+	// only says not to try other strategies if this one is available.
 	only bool
 	here func() bool
-	// start returns as soon as the engine is on its way; ended then reports if it
-	// gives up, and is nil where that cannot be known.
+	// start returns as soon as the engine is starting; ended then reports if it fails, and is nil
+	// if that cannot be known.
 	start func(context.Context, *progress.Step) (ended <-chan error, err error)
-	// logTail is the end of the engine's own log, for an error; may be empty.
+	// logTail returns the end of the engine's own log, for an error; may be empty.
 	logTail func() string
 }
 
@@ -56,14 +56,13 @@ func strategies(logFile string) []strategy {
 }
 
 const (
-	// pidFile is where an engine keeps its process number. While that process is there, no
-	// other one starts.
+	// pidFile contains an engine's process ID. While that process exists, no other engine starts.
 	pidFile   = "/var/run/docker.pid"
 	endWithin = 10 * time.Second
 )
 
-// awaitEnd waits until the process whose number is in the file is gone: one that was killed a moment
-// ago may still be there. What lasts longer is for the new engine to complain about.
+// awaitEnd waits until the process in the file has ended: one that was just killed may still exist.
+// After that, the new engine reports it.
 func awaitEnd(ctx context.Context, file string, within time.Duration) {
 	_ = poll.Until(ctx, 50*time.Millisecond, within, func(context.Context) (bool, error) {
 		text, err := os.ReadFile(file)
@@ -72,7 +71,7 @@ func awaitEnd(ctx context.Context, file string, within time.Duration) {
 	})
 }
 
-// run starts the engine by a command that ends.
+// run starts the engine with a command that ends.
 func run(program string, arguments ...string) func(context.Context, *progress.Step) (<-chan error, error) {
 	return func(ctx context.Context, s *progress.Step) (<-chan error, error) {
 		command := apt.Command(ctx, program, arguments...)
@@ -84,8 +83,8 @@ func run(program string, arguments ...string) func(context.Context, *progress.St
 	}
 }
 
-// detach starts a program in a session of its own, so that it outlives this one
-// and no interrupt of the terminal reaches it. What it writes goes to the file.
+// detach starts a program in its own session, so that it outlives this one and the terminal's
+// interrupts do not reach it. Its output goes to the file.
 func detach(logFile, program string, arguments ...string) (<-chan error, error) {
 	log, err := os.OpenFile(logFile, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -119,7 +118,7 @@ func exists(path string) bool {
 
 const keep = 8000 // bytes of a log
 
-// end is the end of a log file, as part of an error; empty if there is none.
+// end returns the end of a log file, as part of an error; empty if there is none.
 func end(path string) string {
 	file, err := os.Open(path)
 	if err != nil {
@@ -127,19 +126,19 @@ func end(path string) string {
 	}
 	defer func() { _ = file.Close() }()
 	if _, err := file.Seek(-keep, io.SeekEnd); err != nil {
-		_, _ = file.Seek(0, io.SeekStart) // it is shorter than that
+		_, _ = file.Seek(0, io.SeekStart) // the file is shorter than that
 	}
 	text, _ := io.ReadAll(file)
 	return quote(path, text)
 }
 
-// said is what a command prints, as part of an error.
+// said returns a command's output, as part of an error.
 func said(program string, arguments ...string) string {
 	text, _ := apt.Command(context.Background(), program, arguments...).Output()
 	return quote(program+" "+strings.Join(arguments, " "), text)
 }
 
-// quote leaves out what is only chatter.
+// quote omits irrelevant lines.
 func quote(source string, text []byte) string {
 	var lines [][]byte
 	for line := range bytes.Lines(text) {

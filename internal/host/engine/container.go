@@ -11,7 +11,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/poll"
 )
 
-// State is the condition of a container as a person would ask for it.
+// State is the state of a container.
 type State struct {
 	// Status is created, running, paused, restarting, removing, exited or dead.
 	Status string
@@ -19,29 +19,28 @@ type State struct {
 	Health string
 	// ExitCode is the last one of a container that has ended.
 	ExitCode int
-	// OOMKilled says that the kernel ended it for want of memory.
+	// OOMKilled reports that the kernel killed it for lack of memory.
 	OOMKilled bool
-	// LastCheck is what the latest health check printed.
+	// LastCheck is the output of the latest health check.
 	LastCheck string
 }
 
-// Ready reports whether the container runs and its health check, if it has
-// one, passes.
+// Ready reports whether the container runs and its health check, if it has one, passes.
 func (s State) Ready() bool {
 	return s.Status == container.StateRunning && (s.Health == "" || s.Health == container.Healthy)
 }
 
-// Waiting says that a container of a name is waited for, and why.
+// Waiting describes which container is waited for, and why.
 func (s State) Waiting(name string) string {
 	return fmt.Sprintf("waiting for container %s, which is %s %s", name, s.Status, s.Health)
 }
 
-// Ended reports whether the container has run and will not run again by itself.
+// Ended reports whether the container has ended and will not restart by itself.
 func (s State) Ended() bool {
 	return s.Status == container.StateExited || s.Status == container.StateDead
 }
 
-// State inspects a container. A name that does not exist gives ErrNoContainer.
+// State inspects a container. A missing container returns ErrNoContainer.
 func (e *Engine) State(ctx context.Context, name string) (State, error) {
 	seen, err := e.api.ContainerInspect(ctx, name)
 	if errdefs.IsNotFound(err) {
@@ -60,7 +59,7 @@ func (e *Engine) State(ctx context.Context, name string) (State, error) {
 	return state, nil
 }
 
-// readyPoll is the time between two inspections of a container that is waited for.
+// readyPoll is the polling interval for a container that is waited for.
 const readyPoll = 500 * time.Millisecond
 
 // WaitReady waits until a container is ready, and calls waiting with each state before that. A
