@@ -9,15 +9,15 @@ import "context"
 
 // Action is one step of a workflow.
 type Action struct {
-	// Name says what the step does, such as "check ports, disk and folders".
+	// Name describes the step, such as "check ports, disk and folders".
 	Name string
-	// When says whether there is something to do; nil for always. It is asked when its turn comes.
+	// When reports whether the step is needed, evaluated just before it; nil means always.
 	When func() bool
-	// Do does it.
+	// Do performs the step.
 	Do func(ctx context.Context) error
 }
 
-// perform does actions in order, up to the first failure.
+// perform runs actions in order, up to the first failure.
 func perform(ctx context.Context, actions []Action) error {
 	for _, action := range actions {
 		if action.When != nil && !action.When() {

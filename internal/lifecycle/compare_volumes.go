@@ -18,11 +18,11 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
 
-// volumeDifferences are the volumes of a stack that are not on the host as the state has them.
+// volumeDifferences are the volumes of a stack that differ between host and state.
 type volumeDifferences struct {
 	// missing do not exist; unmanaged exist and do not have the deployment's label.
 	missing, unmanaged []stack.Volume
-	// unknown are unmanaged, and the state does not have them.
+	// unknown are unmanaged, and not in the state.
 	unknown []string
 
 	errs []error
@@ -30,12 +30,12 @@ type volumeDifferences struct {
 
 func (d volumeDifferences) none() bool { return len(d.errs) == 0 }
 
-// err is one error that names every volume.
+// err returns one error that names every volume.
 func (d volumeDifferences) err() error { return hostvolume.Explain(errors.Join(d.errs...)) }
 
-// compareVolumes compares the volumes of the state, and those that the settings would make, with
-// the host's. Volumes whose data is external now are left out. A volume of a deployment with
-// another name is an error in any case.
+// compareVolumes compares the volumes of the state, and those of the settings, with the host's.
+// It omits volumes whose data is external now. A volume of a deployment with another name is
+// always an error.
 func compareVolumes(ctx context.Context, host hostvolume.Host, settings *config.Config, known []stack.Volume) (volumeDifferences, error) {
 	var found volumeDifferences
 	if err := refuseRename(settings, known); err != nil {
@@ -63,7 +63,7 @@ func compareVolumes(ctx context.Context, host hostvolume.Host, settings *config.
 	for _, name := range wanted {
 		err := hostvolume.Compare(ctx, host, hostvolume.Recorded{Name: name, Deployment: settings.Name})
 		switch {
-		case errors.Is(err, hostvolume.ErrMissing): // the update makes it
+		case errors.Is(err, hostvolume.ErrMissing): // the update creates it
 		case errors.Is(err, hostvolume.ErrUnmanaged):
 			found.unknown, found.errs = append(found.unknown, name), append(found.errs, err)
 		case err != nil:
@@ -84,9 +84,9 @@ func refuseRename(settings *config.Config, known []stack.Volume) error {
 	return nil
 }
 
-// acceptVolumes goes on with the volumes as they are. Missing ones are made as the state has
-// them. If the databases are among them, the containers that hold on to the old ones are removed,
-// and what was in the databases leaves the state: the update recreates all of it.
+// acceptVolumes accepts the volumes as they are. Missing ones are created as in the state. If the
+// databases are among them, it removes the containers that still use the old ones, and removes
+// the databases' content from the state: the update recreates all of it.
 func acceptVolumes(ctx context.Context, s *stack.Stack, step stack.Step, known *stack.State, found volumeDifferences) error {
 	var names []string
 	for _, v := range found.unmanaged {
@@ -123,7 +123,7 @@ func acceptVolumes(ctx context.Context, s *stack.Stack, step stack.Step, known *
 	return nil
 }
 
-// removeKnownContainers removes the containers that the state has; the update recreates them.
+// removeKnownContainers removes the containers in the state; the update recreates them.
 func removeKnownContainers(ctx context.Context, s *stack.Stack, step stack.Step, known *stack.State) error {
 	running, err := s.Docker.API().ContainerList(ctx, container.ListOptions{All: true, Filters: s.OwnFilter()})
 	if err != nil {
@@ -142,9 +142,9 @@ func removeKnownContainers(ctx context.Context, s *stack.Stack, step stack.Step,
 	return nil
 }
 
-// previewVolumes is the comparison before a preview, which may be made on another machine than
-// the stack's: nothing is compared where no daemon answers, or where the state has containers or
-// networks and the host has nothing of the deployment.
+// previewVolumes is the comparison for a preview, which may run on another machine than the
+// stack's: it compares nothing if no daemon responds, or if the state has containers or networks
+// and the host has no object of the deployment.
 func previewVolumes(ctx context.Context, s *stack.Stack) error {
 	known, err := s.ReadState(ctx)
 	if err != nil {
@@ -162,7 +162,7 @@ func previewVolumes(ctx context.Context, s *stack.Stack) error {
 	return requireVolumes(ctx, host, s, known)
 }
 
-// driftOfVolumes is the comparison before all others: over other data they would say nothing.
+// driftOfVolumes runs before all other comparisons, which would be meaningless on other data.
 func driftOfVolumes(ctx context.Context, s *stack.Stack) error {
 	known, err := s.ReadState(ctx)
 	if err != nil {

@@ -23,7 +23,7 @@ func (h volumesOf) VolumeLabels(_ context.Context, name string) (map[string]stri
 
 func (h volumesOf) HasDeployment(context.Context, string) (bool, error) { return len(h) > 0, nil }
 
-// brokenHost does not answer.
+// brokenHost does not respond.
 type brokenHost struct{ volumesOf }
 
 var errBroken = errors.New("broken")
@@ -58,7 +58,7 @@ func TestAVolumeThatIsMissingOrNotTheStacksStopsAnUpdate(t *testing.T) {
 		"accepted, and missing since":           {volumesOf{}, []stack.Volume{recorded(postgres, "")}, []string{postgres + ": it does not exist"}},
 		"certificates are missing":              {volumesOf{}, []stack.Volume{recorded(other, "lab")}, []string{other + ": it does not exist"}},
 		"made by Docker, and not in the state":  {volumesOf{postgres: ""}, nil, []string{postgres + ": it does not have this deployment's label"}},
-		"of the deployment, and of other state": {volumesOf{postgres: "lab"}, nil, nil}, // a later step refuses it, in its own words
+		"of the deployment, and of other state": {volumesOf{postgres: "lab"}, nil, nil}, // a later step refuses it, with its own error
 	} {
 		t.Run(name, func(t *testing.T) {
 			found, err := compareVolumes(t.Context(), test.host, &config.Config{Name: "lab"}, test.known)

@@ -8,10 +8,9 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
 
-// Destroy removes everything that the stack made on the Docker host. The data
-// volumes, and the root secret without which nobody could open them, stay,
-// unless data is true: then nothing stays, in the state neither. What is at
-// external services is never touched. Nothing needs to answer.
+// Destroy removes everything that the stack created on the Docker host. It keeps the data
+// volumes, and the root secret that decrypts them, unless data is true: then nothing stays, also
+// in the state. It never touches external services, and does not need any service to run.
 func Destroy(ctx context.Context, s *stack.Stack, step stack.Step, data bool) (stack.Changes, error) {
 	d := &destroy{s: s, step: step, data: data, changes: stack.Changes{}}
 	if err := perform(ctx, d.actions()); err != nil {
@@ -29,7 +28,7 @@ type destroy struct {
 	changes stack.Changes
 }
 
-// actions are all that a removal does, in order.
+// actions are all steps of a removal, in order.
 func (d *destroy) actions() []Action {
 	exists := func() bool { return d.known.HasResources() }
 	withData := func() bool { return d.data }
@@ -56,7 +55,7 @@ func (d *destroy) read(ctx context.Context) (err error) {
 	if d.known, err = d.s.ReadSettledState(ctx, d.step); err != nil {
 		return err
 	}
-	// Pulumi would refuse too, but only after it has torn down what is not protected.
+	// Pulumi would also refuse, but only after removing everything that is not protected.
 	if protected := d.known.Protected(); d.data && len(protected) > 0 {
 		return fmt.Errorf("removal: `protectData` protects %s: set it to false in the stack file, run `mlflow-sso up --stack %s`, and try again; nothing was removed",
 			strings.Join(protected, ", "), d.s.Name)

@@ -15,9 +15,9 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
-// detachVolumes lets go of such volumes where the state has them: an update would delete
-// them, with data of which nobody can say whether it was moved. They stay on the
-// host, and are not the stack's any more. It returns whether there was one.
+// detachVolumes removes such volumes from the state without deleting them: an update would delete
+// them, and it is unknown whether their data was moved. They stay on the host and no longer
+// belong to the stack. It returns whether there was one.
 func detachVolumes(ctx context.Context, s *stack.Stack, known *stack.State) (bool, error) {
 	var names []string
 	for _, name := range external.ReplacedVolumes(s.Config) {
@@ -40,8 +40,8 @@ func detachVolumes(ctx context.Context, s *stack.Stack, known *stack.State) (boo
 	return true, nil
 }
 
-// retaining marks volumes as ones that stay when they are removed from the state,
-// and takes away the protection that would keep them in it.
+// retaining marks volumes so that they stay when they are removed from the state, and removes
+// their protection in it.
 func retaining(deployment json.RawMessage, names []string) (json.RawMessage, error) {
 	return stack.WithResources(deployment, func(all []stack.Member) ([]stack.Member, error) {
 		for _, resource := range all {
@@ -54,15 +54,15 @@ func retaining(deployment json.RawMessage, names []string) (json.RawMessage, err
 	})
 }
 
-// showDetached reports what an update does with a preview's volumes: Pulumi
-// does not know that it will let them go.
+// showDetached corrects a preview's volumes: Pulumi does not know that the update will detach
+// them.
 func showDetached(s *stack.Stack, change *report.Change) {
 	if change.Outcome == report.Removed && slices.Contains(external.ReplacedVolumes(s.Config), naming.Volume(s.Config.Name, change.Resource)) {
 		change.DataLoss, change.Why = "", "from the state alone: `up` leaves it on the host"
 	}
 }
 
-// explainDetached explains a preview that fails over such a volume.
+// explainDetached explains a preview that fails because of such a volume.
 func explainDetached(s *stack.Stack, problems []string) []string {
 	for i, problem := range problems {
 		if names := external.ReplacedVolumes(s.Config); len(names) > 0 && strings.Contains(problem, "protect") {
@@ -73,7 +73,7 @@ func explainDetached(s *stack.Stack, problems []string) []string {
 	return problems
 }
 
-// noteLeftVolumes notes the volumes that are left when everything else of the stack is gone.
+// noteLeftVolumes notes the volumes that remain after everything else of the stack was removed.
 func noteLeftVolumes(ctx context.Context, s *stack.Stack) error {
 	found, err := s.Docker.API().VolumeList(ctx, volume.ListOptions{Filters: s.OwnFilter()})
 	if err != nil {

@@ -12,9 +12,9 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
-// Drift runs the suite of package drift on a stack: it compares what exists, on the host, in
-// Keycloak, MLflow and Postgres, with what the program and the settings want, and changes nothing.
-// There is a report also with an error, which is of the places that could not be read.
+// Drift runs the suite of package drift on a stack: it compares the host, Keycloak, MLflow and
+// Postgres with the program and the settings, and changes nothing. It also returns a report with
+// an error, which describes the places that could not be read.
 func Drift(ctx context.Context, s *stack.Stack, step stack.Step, flags string) (check.Report, error) {
 	return drift.Run(ctx, s.Config.Name, flags, drift.Places{
 		Volumes: func(ctx context.Context) error {

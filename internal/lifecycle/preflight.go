@@ -23,18 +23,18 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
 
-// The room, in bytes, that the Docker host's disk must have: to build the images
-// where there are none, and to go on with them.
+// The free space, in bytes, that the Docker host's disk must have: to build images, and to run
+// with existing ones.
 const (
 	roomToBuild = 6 << 30
 	roomToRun   = 1 << 30
 )
 
-// roomOfState is what the state and its history grow by in many updates, in bytes.
+// roomOfState is the growth of the state and its history in many updates, in bytes.
 const roomOfState = 32 << 20
 
-// preflight finds what would stop an update half way, before it begins. Only a
-// Docker host on this very machine can be checked that way.
+// preflight finds problems that would stop an update half-way, before it starts. It can only
+// check a Docker host on this machine.
 func preflight(ctx context.Context, s *stack.Stack) error {
 	err := roomForState(s)
 	if strings.HasPrefix(s.Docker.Host, "unix://") {
@@ -66,7 +66,7 @@ func portsFree(ctx context.Context, s *stack.Stack) error {
 	return errors.Join(errs...)
 }
 
-// subnetFree finds another network that has addresses of the edge's.
+// subnetFree finds another network that overlaps the edge's subnet.
 func subnetFree(ctx context.Context, s *stack.Stack) error {
 	if !s.Config.Edge.Enabled() {
 		return nil
@@ -89,10 +89,9 @@ func subnetFree(ctx context.Context, s *stack.Stack) error {
 	return nil
 }
 
-// published are the running containers by the ports that they publish. One of this
-// stack's that ends again and again is off its ports at times, and back on them a moment
-// later; one that is just being started has them before it is said to run. What counts
-// is what they were made with, unless they have ended.
+// published maps published ports to running containers. A container of this stack that keeps
+// restarting releases its ports at times; one that is starting has them before it counts as
+// running. So what counts is its configuration, unless it has ended.
 func published(ctx context.Context, s *stack.Stack) (map[int]container.Summary, error) {
 	all, err := s.Docker.API().ContainerList(ctx, container.ListOptions{All: true})
 	if err != nil {
@@ -110,7 +109,7 @@ func published(ctx context.Context, s *stack.Stack) (map[int]container.Summary, 
 		}
 		seen, err := s.Docker.API().ContainerInspect(ctx, c.ID)
 		if errdefs.IsNotFound(err) {
-			continue // it is gone since
+			continue // removed meanwhile
 		}
 		if err != nil {
 			return nil, fmt.Errorf("inspect container %s: %w", engine.ContainerName(c), err)

@@ -9,9 +9,9 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
-// Preview reports what Up would change, from the state alone; with refresh, it looks first at
-// what there is on the host and in Keycloak. Without refresh no service has to run. The stack is
-// one from [stack.OpenForPreview].
+// Preview reports what Up would change, from the state only or, with refresh, after reading the
+// host and Keycloak. Without refresh no service needs to run. The stack is one from
+// [stack.OpenForPreview].
 func Preview(ctx context.Context, s *stack.Stack, step stack.Step, refresh bool) (report.Preview, error) {
 	if err := rotation.RejectDecrease(ctx, s); err != nil {
 		return report.Preview{}, fmt.Errorf("preview: %w", err)

@@ -14,7 +14,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
-// Restore restores a snapshot into a stack, see [Restore], and does more with the stack then.
+// Restore restores a snapshot into a stack, see [Restore], and runs more steps on the stack then.
 func (n *Session) Restore(ctx context.Context, which Selection, options RestoreOptions,
 	more ...func(context.Context, *stack.Stack) error,
 ) (done RestoreResult, deployed outputs.Stack, err error) {
@@ -37,8 +37,8 @@ func (n *Session) Restore(ctx context.Context, which Selection, options RestoreO
 	return done, deployed, err
 }
 
-// ProveSnapshot restores the newest snapshot into a stack that exists for it alone, proves the
-// logins there, and records that it did.
+// ProveSnapshot restores the newest snapshot into a temporary stack, verifies the logins there,
+// and records the result.
 func (n *Session) ProveSnapshot(ctx context.Context, which Selection) (proof backup.Proof, err error) {
 	began := time.Now()
 	deployed, err := Outputs(ctx, which)
@@ -56,7 +56,7 @@ func (n *Session) ProveSnapshot(ctx context.Context, which Selection) (proof bac
 		At: time.Now().Unix(), Snapshot: done.Snapshot, Taken: done.Taken.Unix(), Tables: done.Tables, Rows: done.Rows,
 		Artifacts: done.Artifacts, Seconds: int64(time.Since(began).Seconds()),
 	}
-	// The stack may have been changed meanwhile.
+	// The stack may have changed meanwhile.
 	if deployed, err = Outputs(ctx, which); err != nil {
 		return proof, err
 	}
@@ -68,8 +68,8 @@ func (n *Session) ProveSnapshot(ctx context.Context, which Selection) (proof bac
 	return proof, err
 }
 
-// inCopy restores a snapshot into a stack of its own, proves the logins there, and removes
-// it again. More may be done with it before the logins.
+// inCopy restores a snapshot into a temporary stack, verifies the logins there, and removes the
+// stack. The caller may add steps before the logins.
 func (n *Session) inCopy(ctx context.Context, which Selection, options RestoreOptions,
 	more ...func(context.Context, *stack.Stack) error,
 ) (done RestoreResult, err error) {
@@ -86,7 +86,7 @@ func (n *Session) inCopy(ctx context.Context, which Selection, options RestoreOp
 	if copied.File, err = RehearsalFile(root, which.Name, which.File, folder); err != nil {
 		return done, err
 	}
-	// A stack of an earlier proof that was killed is in the way.
+	// A temporary stack of a killed run is in the way.
 	if err := n.Destroy(ctx, copied, true); err != nil {
 		return done, err
 	}

@@ -14,20 +14,20 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
 
-// recovery is what an update has to do more than usual.
+// recovery is what an update must do in addition after an interruption.
 type recovery struct {
-	// refresh says that containers are not as the state has them, down that one of
-	// them does not run, so that Keycloak may not answer.
+	// refresh reports that containers differ from the state, down that one of them is not
+	// running, so that Keycloak may not respond.
 	refresh, down bool
-	// behind says that Keycloak may hold what the state does not know, kept that the
-	// stack's own volumes hold data from before.
+	// behind reports that Keycloak may contain objects that are not in the state, kept that the
+	// stack's own volumes contain earlier data.
 	behind, kept bool
 	// known is the state as it was found.
 	known *stack.State
 }
 
-// recoverInterrupted clears up behind an update that was cut off, and refuses to go on where
-// something on the host belongs to another stack.
+// recoverInterrupted cleans up after an interrupted update, and refuses to continue if an object
+// on the host belongs to another stack.
 func recoverInterrupted(ctx context.Context, s *stack.Stack, step stack.Step) (recovery, error) {
 	known, err := s.ReadSettledState(ctx, step)
 	if err != nil {
@@ -61,8 +61,8 @@ func recoverInterrupted(ctx context.Context, s *stack.Stack, step stack.Step) (r
 	}, nil
 }
 
-// volumes says whether the stack has data from before. Data that was not made
-// with this stack's root secret cannot be opened with it, so it is refused.
+// volumes reports whether the stack has earlier data. It refuses data of another root secret,
+// which this stack cannot decrypt.
 func volumes(ctx context.Context, s *stack.Stack, known *stack.State) (bool, error) {
 	found, err := s.Docker.API().VolumeList(ctx, volume.ListOptions{Filters: s.OwnFilter()})
 	if err != nil {
@@ -70,11 +70,11 @@ func volumes(ctx context.Context, s *stack.Stack, known *stack.State) (bool, err
 	}
 	replaced, kept := external.ReplacedVolumes(s.Config), false
 	for _, name := range known.IDs(stack.TypeVolume) {
-		kept = kept || !slices.Contains(replaced, name) // also one that was accepted without a label
+		kept = kept || !slices.Contains(replaced, name) // including one accepted without a label
 	}
 	for _, v := range found.Volumes {
 		if slices.Contains(replaced, v.Name) {
-			continue // nobody will open it
+			continue // it cannot be decrypted
 		}
 		kept = true
 		if known.Has(stack.TypeVolume, v.Name) || known.InterruptedOn(stack.TypeVolume) {
@@ -88,10 +88,10 @@ func volumes(ctx context.Context, s *stack.Stack, known *stack.State) (bool, err
 	return kept, nil
 }
 
-// removeLeftOvers removes containers and networks that an update made but could
-// not write down. They are ours if the state knows a network of the deployment:
-// another stack of the same name has networks of its own. A container cannot be
-// judged by its own network, which it joins only after it was made.
+// removeLeftOvers removes containers and networks that an update created but could not record.
+// They belong to this stack if the state has a network of the deployment: another stack of the
+// same name has its own networks. A container's own network is no criterion, since it joins that
+// only after its creation.
 func removeLeftOvers(ctx context.Context, s *stack.Stack, known *stack.State, step stack.Step) (bool, error) {
 	api := s.Docker.API()
 	networks, err := api.NetworkList(ctx, network.ListOptions{Filters: s.OwnFilter()})
@@ -108,7 +108,7 @@ func removeLeftOvers(ctx context.Context, s *stack.Stack, known *stack.State, st
 			continue
 		}
 		step.Say("removing network %s, which an interrupted update left behind", n.Name)
-		// Docker refuses where a container is on it, which then belongs to someone else.
+		// Docker refuses if a container is on it, which then belongs to another stack.
 		if err := api.NetworkRemove(ctx, n.ID); err != nil {
 			return false, fmt.Errorf("remove network %s: %w", n.Name, err)
 		}
@@ -140,7 +140,7 @@ func removeContainers(ctx context.Context, s *stack.Stack, known *stack.State, o
 	return removed, nil
 }
 
-// anyDown says whether a container that the state knows does not run.
+// anyDown reports whether a container in the state is not running.
 func anyDown(ctx context.Context, s *stack.Stack, known *stack.State) (bool, error) {
 	running, err := s.Docker.API().ContainerList(ctx, container.ListOptions{Filters: s.OwnFilter()})
 	if err != nil {

@@ -12,9 +12,9 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
 
-// RehearsalFile writes the stack file of a stack in which a snapshot of another is proved, and
-// returns its path: the same settings, but on this machine alone, with databases, cache and
-// artifacts of its own, and nothing that is protected or takes snapshots by itself.
+// RehearsalFile writes the stack file of a temporary stack for verifying another's snapshot, and
+// returns its path: the same settings, but on this machine only, with its own databases, cache
+// and artifacts, without protection and scheduled snapshots.
 func RehearsalFile(repository, name, file, folder string) (string, error) {
 	file = stack.FileOf(repository, name, file)
 	settings, err := stack.Settings(repository, name, file)
@@ -44,9 +44,9 @@ func RehearsalFile(repository, name, file, folder string) (string, error) {
 	return made, os.WriteFile(made, text, 0o600)
 }
 
-// prove changes settings to those of a stack of a proof.
+// prove changes settings to those of a temporary stack.
 func prove(settings map[string]any, name string, ports []int) {
-	// Whatever is not named here stays as it is.
+	// Other settings stay unchanged.
 	set := func(group string, values map[string]any, without ...string) {
 		key := config.Namespace + ":" + group
 		members, _ := settings[key].(map[string]any)
@@ -68,13 +68,13 @@ func prove(settings map[string]any, name string, ports []int) {
 	set("mlflow", map[string]any{"publicURL": fmt.Sprintf("http://localhost:%d", ports[0]), "port": ports[0]})
 	set("keycloak", map[string]any{"publicURL": fmt.Sprintf("http://localhost:%d", ports[1]), "port": ports[1]})
 	set("realm", map[string]any{"sslRequired": "none"})
-	set("backup", map[string]any{"interval": "0s"}, "every") // also under its old name
+	set("backup", map[string]any{"interval": "0s"}, "every") // including under its old name
 	set("postgres", nil, "external")
 	set("redis", nil, "external")
 	set("artifacts", nil, "s3")
 }
 
-// proofName keeps within what a name may be.
+// proofName returns a valid name.
 func proofName(name string) string {
 	const end, most = "-proof", 40
 	if len(name) > most-len(end) {
@@ -86,7 +86,7 @@ func proofName(name string) string {
 	return name + end
 }
 
-// freePorts are ports of this machine that nobody listens on.
+// freePorts returns unused ports of this machine.
 func freePorts(n int) ([]int, error) {
 	var ports []int
 	for range n {

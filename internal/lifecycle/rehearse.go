@@ -16,23 +16,23 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
 
-// Rehearsal is what the new versions have made of a copy.
+// Rehearsal is the result of migrating a copy to the new versions.
 type Rehearsal struct {
 	Versions []VersionChange `json:"versions"`
 	Snapshot string          `json:"snapshot"`
 	Tables   int             `json:"tables"`
 	Rows     int64           `json:"rows"`
-	// Artifacts are the files.
+	// Artifacts describes the files.
 	Artifacts int64 `json:"artifacts"`
-	// Losses are the tables that have less than before, all of them accepted.
+	// Losses are the tables with fewer rows than before, all of them accepted.
 	Losses  []datacheck.MissingRows `json:"losses"`
 	Seconds int64                   `json:"seconds"`
 
-	// moves says that the data of one Postgres is not read by the other.
+	// moves reports that one Postgres version cannot read the other's data.
 	moves bool
 }
 
-// rehearse tries the settings' versions on a copy of what the stack has now.
+// rehearse tries the configured versions on a copy of the stack's current data.
 func (n *Session) rehearse(ctx context.Context, which Selection, deployed outputs.Stack, changed []VersionChange, accept []string) (r Rehearsal, err error) {
 	began := time.Now()
 	docker, err := engine.Open(ctx)
@@ -70,7 +70,7 @@ func (n *Session) rehearse(ctx context.Context, which Selection, deployed output
 	return r, nil
 }
 
-// unaccepted are the losses that are not in a list of tables.
+// unaccepted returns the losses that are not in a list of tables.
 func (r Rehearsal) unaccepted(tables []string) []string {
 	var all []string
 	for _, loss := range r.Losses {

@@ -17,34 +17,35 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/platform"
 )
 
-// RestoreOptions say which snapshot.
+// RestoreOptions select a snapshot.
 type RestoreOptions struct {
-	// Of is the `name` of the stack whose snapshot it is; empty for the stack's own.
+	// Of is the `name` of the snapshot's stack; empty for the same stack.
 	Of string
-	// Snapshot is the beginning of its ID; "latest" for the newest.
+	// Snapshot is a prefix of its ID; "latest" for the newest.
 	Snapshot string
 }
 
-// RestoreResult is what a restore came to.
+// RestoreResult is the result of a restore.
 type RestoreResult struct {
 	Snapshot string    `json:"snapshot"`
 	Of       string    `json:"of"`
 	Taken    time.Time `json:"taken"`
 	Tables   int       `json:"tables"`
 	Rows     int64     `json:"rows"`
-	// Artifacts are the files; ExternalArtifacts is where they are if the snapshot has none.
+	// Artifacts describes the files; ExternalArtifacts is their location if the snapshot contains
+	// none.
 	Artifacts         int64  `json:"artifacts"`
 	ExternalArtifacts string `json:"artifactsElsewhere,omitempty"`
-	// Held is what the snapshot says of the tables of each database.
+	// Held is the snapshot's record of each database's tables.
 	Held map[string][]backup.Table `json:"-"`
 }
 
-// Restore makes the stack, of which there is nothing yet, out of a snapshot, and brings it up.
+// Restore creates the stack, which must not exist yet, from a snapshot, and brings it up.
 //
-// What may be wrong with the snapshot is found before anything of the stack is made but
-// its images: every byte is read and compared with its checksum first. What is restored is
-// compared with what the snapshot says of itself, row by row and file by file. Where that fails,
-// what was made is removed again. Nothing that was there before is ever removed.
+// Problems with the snapshot are found before anything of the stack except its images is created:
+// every byte is first compared with its checksum. The restored data is compared with the
+// snapshot's manifest, row by row and file by file. If that fails, everything that was created is
+// removed. Nothing that existed before is ever removed.
 func Restore(ctx context.Context, s *stack.Stack, step stack.Step, options RestoreOptions) (RestoreResult, error) {
 	if err := mayRestore(ctx, s, step); err != nil {
 		return RestoreResult{}, err
@@ -73,8 +74,8 @@ type restore struct {
 	result      RestoreResult
 }
 
-// actions make the data of the stack, before anything runs. Where one fails, what they made is
-// removed.
+// actions restore the stack's data before any service runs. If one fails, everything they created
+// is removed.
 func (r *restore) actions() []Action {
 	return []Action{
 		{Name: "build the image that reads snapshots", Do: r.makeImage},
@@ -111,7 +112,7 @@ func (r *restore) choose(ctx context.Context) (err error) {
 	return nil
 }
 
-// mayRestore refuses what cannot go well, before anything is made.
+// mayRestore refuses what cannot succeed, before anything is created.
 func mayRestore(ctx context.Context, s *stack.Stack, step stack.Step) error {
 	switch {
 	case s.Config.Backup == nil:
@@ -140,8 +141,8 @@ func mayRestore(ctx context.Context, s *stack.Stack, step stack.Step) error {
 	return err
 }
 
-// choose finds the snapshot and looks whether it can be restored: it is that of the wanted stack,
-// it is whole, the passphrase opens it and the root secret in it, and there is room for it.
+// choose selects the snapshot and checks whether it can be restored: it is from the right stack,
+// it is complete, the passphrase decrypts it and its root secret, and there is enough space.
 func choose(ctx context.Context, s *stack.Stack, step stack.Step, reading string, options RestoreOptions) (chosen backup.Selection, root string, err error) {
 	reader, err := backup.OpenReader(ctx, s.Docker, reading, s.Config.Name, s.Config.Backup, "")
 	if err != nil {
@@ -166,13 +167,13 @@ func choose(ctx context.Context, s *stack.Stack, step stack.Step, reading string
 	return chosen, root, reader.Verify(ctx, chosen.ID)
 }
 
-// roomOf is what a snapshot needs, in bytes: twice what the databases take, since a
-// write-ahead log is written with them.
+// roomOf returns the space that a snapshot needs, in bytes: twice the size of the databases,
+// because of the write-ahead log.
 func roomOf(m backup.Manifest) uint64 {
 	return uint64(2*m.DatabasesBytes+m.Artifacts.Bytes) + roomToRun
 }
 
-// roomFor demands that much where Docker keeps its volumes.
+// roomFor requires that much space on the disk of Docker's volumes.
 func roomFor(ctx context.Context, s *stack.Stack, m backup.Manifest) error {
 	info, err := s.Docker.API().Info(ctx)
 	if err != nil {
@@ -211,8 +212,8 @@ func loadSnapshot(ctx context.Context, s *stack.Stack, step stack.Step, reading 
 	return nil
 }
 
-// restoreOldCluster removes what a restore that failed has made, of a stack of which there was
-// nothing before.
+// restoreOldCluster removes what a failed restore has created, of a stack that did not exist
+// before.
 func restoreOldCluster(ctx context.Context, s *stack.Stack, step stack.Step) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Minute)
 	defer cancel()
@@ -230,7 +231,7 @@ func restoreOldCluster(ctx context.Context, s *stack.Stack, step stack.Step) err
 	return nil
 }
 
-// unprotected takes all protection away.
+// unprotected removes all protection.
 func unprotected(deployment json.RawMessage) (json.RawMessage, error) {
 	return stack.WithResources(deployment, func(all []stack.Member) ([]stack.Member, error) {
 		for _, resource := range all {

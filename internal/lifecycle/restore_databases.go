@@ -17,10 +17,10 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/platform"
 )
 
-// asSuperuser reaches the server by the socket that only the container's own user may open.
+// asSuperuser connects over the socket that only the container's own user may open.
 var asSuperuser = []string{"--host=/tmp/postgresql", "--username=postgres"}
 
-// loadDatabases writes the dumps of a snapshot into the stack's empty databases.
+// loadDatabases loads the dumps of a snapshot into the stack's empty databases.
 func loadDatabases(ctx context.Context, s *stack.Stack, step stack.Step, reader *backup.Reader, snapshot string) error {
 	for _, database := range platform.Databases() {
 		step.Say("restoring database %s", database)
@@ -31,8 +31,8 @@ func loadDatabases(ctx context.Context, s *stack.Stack, step stack.Step, reader 
 	return nil
 }
 
-// loadDatabase writes a dump into the stack's empty database, all of it or nothing, and
-// compares what is in each table with what was there when the dump was made.
+// loadDatabase loads a dump into the stack's empty database in one transaction, and compares each
+// table with the content at the time of the dump.
 func loadDatabase(ctx context.Context, s *stack.Stack, reader *backup.Reader, snapshot, database string) error {
 	server := naming.Container(s.Config.Name, "postgres")
 	dump, into := io.Pipe()
@@ -62,8 +62,8 @@ func loadDatabase(ctx context.Context, s *stack.Stack, reader *backup.Reader, sn
 	return datacheck.RequireSameTables(wanted, got)
 }
 
-// sums asks what is in each table, in the words of the snapshot. It also has the server analyze
-// its tables, so that it plans queries well from the start.
+// sums returns the checksum of each table in the snapshot's format. It also makes the server
+// analyze its tables, so that query plans are good from the start.
 func sums(ctx context.Context, s *stack.Stack, server, database string) (string, error) {
 	query, err := os.Open(filepath.Join(s.Repository, platform.ImagesFolder, "backup", "sums.sql"))
 	if err != nil {
@@ -75,7 +75,7 @@ func sums(ctx context.Context, s *stack.Stack, server, database string) (string,
 	return string(said), err
 }
 
-// CountRows are how many rows the tables of each database have.
+// CountRows returns the number of rows in each database's tables.
 func CountRows(ctx context.Context, s *stack.Stack) (map[string]map[string]int64, error) {
 	all := map[string]map[string]int64{}
 	for _, database := range platform.Databases() {

@@ -23,7 +23,7 @@ func TestARestoreIsRefusedWhereTheDiskHasNoRoomForIt(t *testing.T) {
 	require.ErrorContains(t, roomIn(t.TempDir(), roomOf(m), "go there"), "the disk is full")
 }
 
-// What a proof writes must not reach what belongs to the stack that it proves.
+// A verification must not write to objects of the original stack.
 func TestTheStackOfAProofSharesNothingWithTheOneThatItProves(t *testing.T) {
 	root, err := workingcopy.Find(".")
 	require.NoError(t, err)
@@ -65,7 +65,7 @@ func TestTheStackOfAProofSharesNothingWithTheOneThatItProves(t *testing.T) {
 	require.Nil(t, got.Artifacts.S3)
 	require.Zero(t, got.Backup.Interval, "it would take snapshots of itself")
 	require.True(t, got.MLflow.PublicURL.Loopback() && got.Keycloak.PublicURL.Loopback())
-	// And what is not in the way stays.
+	// Everything that is not in the way stays.
 	require.Equal(t, 777, got.Postgres.MemoryMB)
 	require.Equal(t, before.Backup.Directory, got.Backup.Directory)
 	require.Equal(t, before.MLflow.Workers, got.MLflow.Workers)

@@ -6,8 +6,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
 
-// Rollback makes the stack what it was before its last upgrade; s has the settings of then.
-// What was written since the upgrade is in no database afterwards.
+// Rollback returns the stack to its state before the last upgrade; s has the settings from then.
+// Data written since the upgrade is lost.
 func Rollback(ctx context.Context, s *stack.Stack, step stack.Step, point *RollbackPoint) (stack.Changes, error) {
 	r := &rollback{s: s, step: step, point: point}
 	err := perform(ctx, r.actions())
@@ -19,12 +19,12 @@ type rollback struct {
 	s     *stack.Stack
 	step  stack.Step
 	point *RollbackPoint
-	// reinstated says that the cluster of before the upgrade was still in the volume.
+	// reinstated reports that the cluster from before the upgrade was still in the volume.
 	reinstated bool
 	changes    stack.Changes
 }
 
-// actions are all that going back does, in order.
+// actions are all steps of a rollback, in order.
 func (r *rollback) actions() []Action {
 	return []Action{
 		{Name: "record that the stack is changing", Do: func(context.Context) error { return recordStage(r.s, r.point, Changing) }},
@@ -44,7 +44,7 @@ func (r *rollback) actions() []Action {
 	}
 }
 
-// recordStage writes down how far an upgrade or a rollback is.
+// recordStage records the progress of an upgrade or a rollback.
 func recordStage(s *stack.Stack, point *RollbackPoint, stage Stage) error {
 	point.Stage = stage
 	return writeRollbackPoint(s, point)

@@ -21,46 +21,46 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
 
-// Stage is how far an upgrade is.
+// Stage is the progress of an upgrade.
 type Stage string
 
 // The stages of an upgrade.
 const (
-	// Changing says that its data may have been migrated, or may be on its way.
+	// Changing means that its data has been or is being migrated.
 	Changing Stage = "changing"
-	// Done says that the new versions run; whether they do so well is for a proof to say.
+	// Done means that the new versions run; a verification must show that they work.
 	Done Stage = "done"
-	// Back says that the stack is again as it was.
+	// Back means that the stack is rolled back.
 	Back Stage = "back"
 )
 
-// RollbackPoint is what is kept of a stack as it was before its last upgrade: its settings and
-// images, and where its data is.
+// RollbackPoint is what is kept of a stack from before its last upgrade: its settings and images,
+// and the location of its data.
 type RollbackPoint struct {
 	Began time.Time `json:"began"`
 	Stage Stage     `json:"stage"`
-	// Snapshot was taken when nobody could write any more and nothing was changed yet.
+	// Snapshot was taken after all writers stopped and before any change.
 	Snapshot string `json:"snapshot"`
-	// Moved says that the databases were taken out of one cluster of Postgres and put into
-	// another; the old one is kept in the volume until the new one is proved.
+	// Moved reports that the databases moved from one Postgres cluster to another; the old one
+	// stays in the volume until the new one is verified.
 	Moved bool `json:"moved"`
-	// Versions are those of before.
+	// Versions are the previous versions.
 	Versions map[string]string `json:"versions"`
-	// File is the stack file of before, with the images that are kept.
+	// File is the previous stack file, with the kept images.
 	File string `json:"file"`
 }
 
-// keptTag marks the images of before an upgrade. An image with another name, too, is not
-// deleted with the first one.
+// keptTag is a second tag of the images from before an upgrade, so that Docker does not delete
+// them with the first tag.
 const keptTag = "way-back"
 
-// applied is where the settings of the last update are kept: what the stack file says
-// by then may be what it is to become.
+// applied is the file with the settings of the last update: the stack file may already contain
+// future ones.
 func applied(s *stack.Stack) string { return filepath.Join(s.Home.Stack(s.Name), "applied.yaml") }
 
 func rollbackFolder(s *stack.Stack) string { return filepath.Join(s.Home.Stack(s.Name), "way-back") }
 
-// saveLastSettings keeps the settings of an update that has ended well.
+// saveLastSettings saves the settings of a successful update.
 func saveLastSettings(s *stack.Stack) error {
 	if !s.OwnState() {
 		return nil
@@ -75,7 +75,7 @@ func saveLastSettings(s *stack.Stack) error {
 	return nil
 }
 
-// ReadRollbackPoint is what is known of the last upgrade; nil where there was none.
+// ReadRollbackPoint returns the record of the last upgrade; nil if there was none.
 func ReadRollbackPoint(s *stack.Stack) (*RollbackPoint, error) {
 	text, err := os.ReadFile(filepath.Join(rollbackFolder(s), "upgrade.json"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -106,8 +106,8 @@ func writeRollbackPoint(s *stack.Stack, way *RollbackPoint) error {
 	return nil
 }
 
-// createRollbackPoint makes the way back: the settings of the last update, and every image under a second
-// name by which those settings call it.
+// createRollbackPoint creates a rollback point: the settings of the last update, and a second tag for
+// every image, which those settings use.
 func createRollbackPoint(ctx context.Context, s *stack.Stack) (*RollbackPoint, error) {
 	text, err := os.ReadFile(applied(s))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -150,12 +150,12 @@ func createRollbackPoint(ctx context.Context, s *stack.Stack) (*RollbackPoint, e
 	return way, nil
 }
 
-// keptImage is the second name of a service's image.
+// keptImage returns the second tag of a service's image.
 func keptImage(s *stack.Stack, service string) string {
 	return s.Config.Name + "/" + service + ":" + keptTag
 }
 
-// withImages changes settings so that they name these images.
+// withImages changes settings to use these images.
 func withImages(settings []byte, images map[string]string) ([]byte, error) {
 	var whole map[string]any
 	if err := yaml.Unmarshal(settings, &whole); err != nil {
@@ -177,7 +177,7 @@ func withImages(settings []byte, images map[string]string) ([]byte, error) {
 	return yaml.Marshal(whole)
 }
 
-// removeKeptImages removes the second names of images, which hold them on the disk.
+// removeKeptImages removes the second tags, which keep images on the disk.
 func removeKeptImages(ctx context.Context, s *stack.Stack) error {
 	var errs []error
 	for _, service := range []string{"backup", "edge", "keycloak", "mlflow", "postgres", "redis"} {
@@ -189,7 +189,7 @@ func removeKeptImages(ctx context.Context, s *stack.Stack) error {
 	return errors.Join(errs...)
 }
 
-// versionsBefore are those that the stack has, also where its images are kept ones.
+// versionsBefore returns the stack's versions, also if its images are kept ones.
 func versionsBefore(s *stack.Stack, deployed map[string]string) (map[string]string, error) {
 	before := maps.Clone(deployed)
 	if !slices.ContainsFunc(slices.Collect(maps.Values(before)), func(v string) bool { return strings.HasSuffix(v, ":"+keptTag) }) {

@@ -12,7 +12,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
 
-// kept is a stack with a home of its own, of which nothing is up.
+// kept is a stack with its own home and nothing running.
 func kept(t *testing.T) *stack.Stack {
 	t.Helper()
 	at, err := datadir.At(t.TempDir())

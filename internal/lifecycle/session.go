@@ -21,11 +21,11 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
-// Selection names a stack: by its name, and by the file with its settings, which is empty for
-// the one in the repository.
+// Selection selects a stack: by its name, and by the file with its settings, empty for the one in
+// the repository.
 type Selection struct {
 	Name, File string
-	// Warn gets the settings whenever they are read, to report deprecated names; nil does not.
+	// Warn receives the settings whenever they are read, to report deprecated names; may be nil.
 	Warn func(*config.Config)
 }
 
@@ -38,7 +38,7 @@ func (w Selection) settings(root string) (*config.Config, error) {
 	return settings, err
 }
 
-// Flags are the flags that select the same stack, for a person to type.
+// Flags returns the flags that select the same stack, for messages.
 func (w Selection) Flags() string {
 	if w.File == "" {
 		return "--stack " + w.Name
@@ -46,14 +46,14 @@ func (w Selection) Flags() string {
 	return "--stack " + w.Name + " --file " + w.File
 }
 
-// Session carries out workflows on stacks of this machine.
+// Session runs workflows on stacks of this machine.
 type Session struct {
-	// Err is where progress and warnings go.
+	// Err receives progress and warnings.
 	Err io.Writer
-	// Verify proves the logins of a running stack and reports on them. With quiet the report
-	// stays off standard output.
+	// Verify verifies the logins of a running stack and reports them. With quiet the report stays
+	// off standard output.
 	Verify func(ctx context.Context, deployed outputs.Stack, quiet bool) error
-	// Source is where Pulumi and its plugins come from.
+	// Source is the source of Pulumi and its plugins.
 	Source toolchain.Source
 	// PolicyPacks are the folders of policy packs that Up and Preview must pass.
 	PolicyPacks []string
@@ -61,14 +61,14 @@ type Session struct {
 
 func (n *Session) log() *progress.Log { return progress.New(n.Err) }
 
-// Do does something with a stack, an empty one where there was none, as a step, on a machine
-// that it makes ready.
+// Do runs a function on a stack, which it creates empty if necessary, as a progress step, after
+// preparing the machine.
 func (n *Session) Do(ctx context.Context, which Selection, title string, do func(context.Context, *progress.Step, *stack.Stack) error) (err error) {
 	root, err := workingcopy.Find(".")
 	if err != nil {
 		return err
 	}
-	// A mistake in the settings should show before a machine is made ready for minutes.
+	// Report a mistake in the settings before preparing the machine, which takes minutes.
 	settings, err := which.settings(root)
 	if err != nil {
 		return err
@@ -94,15 +94,15 @@ func (n *Session) Do(ctx context.Context, which Selection, title string, do func
 	return log.Step(ctx, title, func(ctx context.Context, step *progress.Step) error { return do(ctx, step, s) })
 }
 
-// warn writes what stopped nothing, a line each.
+// warn writes warnings, one per line.
 func (n *Session) warn(advice []string) {
 	for _, text := range advice {
 		_, _ = fmt.Fprintf(n.Err, "warning: %s\n", strings.ReplaceAll(text, "\n", " "))
 	}
 }
 
-// Destroy removes a stack, see [Destroy]. Docker is not started for it: where no daemon runs,
-// nothing of the stack runs either.
+// Destroy removes a stack, see [Destroy]. It does not start Docker: without a daemon, nothing of
+// the stack runs either.
 func (n *Session) Destroy(ctx context.Context, which Selection, data bool) (err error) {
 	root, err := workingcopy.Find(".")
 	if err != nil {
@@ -146,8 +146,7 @@ func (n *Session) Destroy(ctx context.Context, which Selection, data bool) (err 
 	})
 }
 
-// Find opens a stack that is in the state, to read that alone: nothing is installed or started
-// for it.
+// Find opens a stack in the state for reading only: it installs and starts nothing.
 func Find(ctx context.Context, which Selection) (*stack.Stack, error) {
 	root, err := workingcopy.Find(".")
 	if err != nil {
@@ -164,7 +163,7 @@ func Find(ctx context.Context, which Selection) (*stack.Stack, error) {
 	return stack.OpenExisting(ctx, options)
 }
 
-// Settings are those of a stack.
+// Settings returns a stack's settings.
 func Settings(which Selection) (*config.Config, error) {
 	root, err := workingcopy.Find(".")
 	if err != nil {
@@ -173,7 +172,7 @@ func Settings(which Selection) (*config.Config, error) {
 	return which.settings(root)
 }
 
-// SetImagesDate sets the day of Debian's packages in the stack file, and returns the file.
+// SetImagesDate sets the date of the Debian packages in the stack file, and returns the file.
 func SetImagesDate(which Selection, day time.Time) (string, error) {
 	root, err := workingcopy.Find(".")
 	if err != nil {
@@ -182,7 +181,7 @@ func SetImagesDate(which Selection, day time.Time) (string, error) {
 	return stack.SetImagesDate(root, which.Name, which.File, day)
 }
 
-// Outputs reads what a stack reports about itself; no service is asked.
+// Outputs reads a stack's outputs from the state; it contacts no service.
 func Outputs(ctx context.Context, which Selection) (outputs.Stack, error) {
 	s, err := Find(ctx, which)
 	if err != nil {
@@ -203,7 +202,7 @@ func stackOptions(which Selection, m *machine.Machine) (stack.Options, error) {
 	}, err
 }
 
-// WithBackup does something with the container that takes the snapshots of a stack.
+// WithBackup runs a function with a stack's backup client.
 func WithBackup(ctx context.Context, which Selection, deployed outputs.Stack, do func(backup.Client) error) (err error) {
 	if err := requireBackup(which, deployed, "run `mlflow-sso up "+which.Flags()+"`"); err != nil {
 		return err
@@ -223,7 +222,7 @@ func requireBackup(which Selection, deployed outputs.Stack, next string) error {
 	return fmt.Errorf("stack %s has no backup: set `backup` in its stack file (docs/how-to/back-up-and-restore.md), and %s", which.Name, next)
 }
 
-// Snapshot takes one now, as a step.
+// Snapshot takes a snapshot as a progress step.
 func (n *Session) Snapshot(ctx context.Context, client backup.Client, deployed outputs.Stack) (taken backup.Snapshot, err error) {
 	err = n.log().Step(ctx, "snapshot of "+deployed.Deployment, func(ctx context.Context, step *progress.Step) (err error) {
 		taken, err = client.Create(ctx, func(text string) { step.Say("%s", text) })

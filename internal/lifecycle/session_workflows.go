@@ -17,19 +17,19 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
-// ErrNothingToUpgrade is wrapped where a stack has the versions that its settings want.
+// ErrNothingToUpgrade is wrapped if a stack already has the configured versions.
 var ErrNothingToUpgrade = errors.New("there is nothing to upgrade")
 
-// UpgradeOptions say how.
+// UpgradeOptions are the options of an upgrade.
 type UpgradeOptions struct {
-	// RehearseOnly leaves the stack itself alone.
+	// RehearseOnly does not change the stack itself.
 	RehearseOnly bool
-	// Accept are tables that may have less afterwards.
+	// Accept lists tables that may lose rows.
 	Accept []string
 }
 
-// Upgrade rehearses the versions that the settings want on a copy, brings the stack to them,
-// proves the logins and removes what was set aside. An upgrade that was interrupted goes on.
+// Upgrade rehearses the configured versions on a copy, upgrades the stack, verifies the logins
+// and deletes old data. It resumes an interrupted upgrade.
 func (n *Session) Upgrade(ctx context.Context, which Selection, options UpgradeOptions) (tried Rehearsal, err error) {
 	deployed, err := Outputs(ctx, which)
 	if err != nil {
@@ -69,7 +69,7 @@ func (n *Session) Upgrade(ctx context.Context, which Selection, options UpgradeO
 	return tried, n.deleteOldCluster(ctx, which)
 }
 
-// lastUpgrade is what is known of the last upgrade, and what one would change.
+// lastUpgrade returns the record of the last upgrade, and the changes of the next one.
 func lastUpgrade(ctx context.Context, which Selection) (*RollbackPoint, []VersionChange, error) {
 	s, err := Find(ctx, which)
 	if err != nil {
@@ -83,7 +83,7 @@ func lastUpgrade(ctx context.Context, which Selection) (*RollbackPoint, []Versio
 	return point, changed, err
 }
 
-// change does a workflow as a step, says what it came to, and returns the outputs then.
+// change runs a workflow as a progress step, reports its summary, and returns the outputs.
 func (n *Session) change(ctx context.Context, which Selection, title string,
 	do func(context.Context, *progress.Step, *stack.Stack) (stack.Changes, error),
 ) (deployed outputs.Stack, err error) {
@@ -105,17 +105,17 @@ func (n *Session) deleteOldCluster(ctx context.Context, which Selection) error {
 	})
 }
 
-// UpOptions say how a stack is brought up.
+// UpOptions are the options of an update.
 type UpOptions struct {
 	// Refresh reverts manual changes, too.
 	Refresh bool
-	// Unrehearsed lets other versions take over the data without an upgrade.
+	// Unrehearsed allows new versions to migrate the data without an upgrade.
 	Unrehearsed bool
-	// AcceptVolumes goes on where the volumes on the host are not those of the state.
+	// AcceptVolumes accepts volumes on the host that differ from the state.
 	AcceptVolumes bool
 }
 
-// Up brings a stack up, see [Up], and returns its outputs.
+// Up updates a stack, see [Up], and returns its outputs.
 func (n *Session) Up(ctx context.Context, which Selection, options UpOptions) (outputs.Stack, error) {
 	return n.change(ctx, which, "stack "+which.Name, func(ctx context.Context, step *progress.Step, s *stack.Stack) (stack.Changes, error) {
 		if !options.Unrehearsed {
@@ -127,16 +127,17 @@ func (n *Session) Up(ctx context.Context, which Selection, options UpOptions) (o
 	})
 }
 
-// RollbackOptions say how.
+// RollbackOptions are the options of a rollback.
 type RollbackOptions struct {
-	// Confirm is asked before what was written since the upgrade is lost; nil where that is meant.
+	// Confirm is called before data written since the upgrade is lost; nil if no confirmation is
+	// needed.
 	Confirm func(*RollbackPoint) error
-	// NoVerify leaves out the logins.
+	// NoVerify skips the verification of logins.
 	NoVerify bool
 }
 
-// Rollback makes a stack what it was before its last upgrade. What was written since is in a
-// snapshot that is taken first, if one can be.
+// Rollback returns a stack to its state before the last upgrade. It first takes a snapshot of the
+// current data, if possible.
 func (n *Session) Rollback(ctx context.Context, which Selection, options RollbackOptions) (*RollbackPoint, error) {
 	point, _, err := lastUpgrade(ctx, which)
 	if err != nil {
@@ -151,7 +152,7 @@ func (n *Session) Rollback(ctx context.Context, which Selection, options Rollbac
 				return nil, err
 			}
 		}
-		// Who goes back because nothing works must not be held up by that.
+		// If nothing works, a failed snapshot must not prevent the rollback.
 		if err := n.snapshotBeforeRollback(ctx, which); err != nil {
 			_, _ = fmt.Fprintf(n.Err, "no snapshot of the present could be taken, so what was written since the upgrade is lost: %v\n", err)
 		}
@@ -180,7 +181,7 @@ func (n *Session) snapshotBeforeRollback(ctx context.Context, which Selection) e
 	})
 }
 
-// Drift compares a stack with what exists, see [Drift]. Nothing is installed or started for it.
+// Drift compares a stack with its actual state, see [Drift]. It installs and starts nothing.
 func (n *Session) Drift(ctx context.Context, which Selection) (found check.Report, err error) {
 	s, err := Find(ctx, which)
 	if err != nil {
@@ -200,7 +201,7 @@ func (n *Session) Drift(ctx context.Context, which Selection) (found check.Repor
 	return found, err
 }
 
-// Preview reports what Up would change, see [Preview]. Only Pulumi is made ready for it.
+// Preview reports what Up would change, see [Preview]. It only prepares Pulumi.
 func (n *Session) Preview(ctx context.Context, which Selection, refresh bool) (found report.Preview, err error) {
 	root, err := workingcopy.Find(".")
 	if err != nil {
@@ -228,7 +229,7 @@ func (n *Session) Preview(ctx context.Context, which Selection, refresh bool) (f
 		return found, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	// Where no daemon answers, there are no volumes to compare with.
+	// Without a daemon, there are no volumes to compare.
 	if docker, opened := engine.Open(ctx); opened == nil {
 		s.Docker = docker
 		defer func() { err = errors.Join(err, docker.Close()) }()

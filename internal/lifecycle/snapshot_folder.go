@@ -10,11 +10,11 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
 
-// backupUser is who writes snapshots, see images/backup.
+// backupUser is the user that writes snapshots, see images/backup.
 const backupUser = 10073
 
-// folderForSnapshots finds out before an update whether there is the folder for
-// snapshots, and whether who writes them may write there.
+// folderForSnapshots checks before an update that the folder for snapshots exists, and that the
+// backup user can write to it.
 func folderForSnapshots(s *stack.Stack) error {
 	set := s.Config.Backup
 	if set == nil || set.S3 != nil {

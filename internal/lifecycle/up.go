@@ -11,9 +11,9 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
 
-// Up brings the stack up, or to what its settings say now. What an earlier update that was
-// interrupted has left is cleared up first. With refresh, manual changes are reverted, too. The
-// changes are those that were made, also with an error.
+// Up creates the stack or updates it to its settings. It first cleans up after an interrupted
+// update. With refresh, it also reverts manual changes. It also returns the changes with an
+// error.
 func Up(ctx context.Context, s *stack.Stack, step stack.Step, refresh bool) (stack.Changes, error) {
 	return bringUp(ctx, s, step, UpOptions{Refresh: refresh})
 }
@@ -29,19 +29,19 @@ type up struct {
 	s     *stack.Stack
 	step  stack.Step
 	found findings
-	// accept goes on with the volumes as they are.
+	// accept accepts the volumes as they are.
 	accept  bool
 	plan    Plan
 	changes stack.Changes
 }
 
-// actions are all that an update does, in order.
+// actions are all steps of an update, in order.
 func (u *up) actions() []Action {
 	return []Action{
 		{Name: "check ports, disk and folders", Do: func(ctx context.Context) error { return preflight(ctx, u.s) }},
 		{Name: "compare the volumes of the state with those of the host", Do: u.compareVolumes},
 		{Name: "clear up after an interrupted update", Do: u.recover},
-		// Before anything is made or rotated: an update that a policy stops is half done.
+		// Before anything is created or rotated: an update that a policy stops is half done.
 		{Name: "check the policies", When: func() bool { return len(u.s.PolicyPacks) > 0 }, Do: func(ctx context.Context) error {
 			return u.s.CheckPolicies(ctx, u.step)
 		}},
@@ -74,8 +74,8 @@ func (u *up) counted(do func(context.Context) (stack.Changes, error)) func(conte
 
 func (u *up) keycloakFirst() bool { return u.plan.KeycloakFirst }
 
-// compareVolumes refuses an update of a stack whose data is not there. Where the volumes are
-// accepted as they are, what the databases had is recreated, or read from them.
+// compareVolumes refuses an update of a stack whose data is missing. If the volumes are accepted,
+// the databases' content is recreated, or read from them.
 func (u *up) compareVolumes(ctx context.Context) error {
 	known, err := u.s.ReadSettledState(ctx, u.step)
 	if err != nil {
@@ -108,11 +108,11 @@ func (u *up) detach(ctx context.Context) error {
 	return err
 }
 
-// decide makes the plan. Whether Keycloak accepts the secret of the state matters only where it is
-// going to be asked with that.
+// decide makes the plan. Whether Keycloak accepts the secret in the state only matters if the
+// update uses it.
 func (u *up) decide(ctx context.Context) error {
 	u.found.newUsers = reconcile.NewlyListed(u.s, u.found.known)
-	if deployed, err := u.s.Outputs(ctx); err == nil { // else nothing was deployed
+	if deployed, err := u.s.Outputs(ctx); err == nil { // otherwise nothing was deployed
 		u.found.realmChanged = reconcile.DefencesDiffer(ctx, u.s, deployed)
 		u.found.keysDiffer = reconcile.DataKeysDiffer(ctx, u.s, deployed)
 	}
@@ -123,7 +123,7 @@ func (u *up) decide(ctx context.Context) error {
 	return nil
 }
 
-// compareDefences sees what could not be compared before Keycloak ran.
+// compareDefences compares what could not be compared before Keycloak ran.
 func (u *up) compareDefences(ctx context.Context) error {
 	deployed, err := u.s.Outputs(ctx)
 	u.plan.Refresh = u.plan.Refresh || err == nil && reconcile.DefencesDiffer(ctx, u.s, deployed)

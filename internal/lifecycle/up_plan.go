@@ -2,47 +2,47 @@ package lifecycle
 
 import "strings"
 
-// findings are what the steps before an update have found out.
+// findings are the results of the steps before an update.
 type findings struct {
 	recovery
-	// requested says that the caller asks to look first at what there is.
+	// requested is set if the caller requests a refresh.
 	requested bool
-	// realmChanged says that an administrator has changed in Keycloak what the project's own provider
-	// sets there. Defences are restored by every update, so that one is refreshed.
+	// realmChanged reports that an administrator has changed what the project's own provider
+	// configures in Keycloak. Every update restores it, so that update refreshes.
 	realmChanged bool
-	// keysDiffer says that data is encrypted with other keys than the state says.
+	// keysDiffer reports that data is encrypted with keys other than the state's.
 	keysDiffer bool
-	// externalKeycloak says that an external database holds what a Keycloak has left there.
+	// externalKeycloak reports that an external database contains a Keycloak's data.
 	externalKeycloak bool
-	// databaseMoved says that Keycloak is about to find another database.
+	// databaseMoved reports that Keycloak is about to use another database.
 	databaseMoved bool
-	// newUsers says that users are listed whom the state of an existing realm does not know.
+	// newUsers reports listed users who are not in the state of an existing realm.
 	newUsers bool
-	// loginRefused says that Keycloak refuses the secret with which the state asks it.
+	// loginRefused reports that Keycloak refuses the secret in the state.
 	loginRefused bool
 }
 
-// inherits says whether Keycloak holds resources that the state does not know.
+// inherits reports whether Keycloak contains resources that are not in the state.
 func (f findings) inherits() bool { return f.behind && (f.kept || f.externalKeycloak) }
 
-// refresh says whether what there is may differ from the state.
+// refresh reports whether the actual state may differ from the recorded one.
 func (f findings) refresh() bool { return f.recovery.refresh || f.afterwards() }
 
-// afterwards says whether that is so also once Keycloak runs.
+// afterwards reports whether that still applies once Keycloak runs.
 func (f findings) afterwards() bool { return f.requested || f.realmChanged || f.keysDiffer }
 
-// Plan is what an update does, and in which order.
+// Plan is the steps of an update, in order.
 type Plan struct {
-	// KeycloakFirst updates all but the realm before the rest: what is inside Keycloak can be
-	// compared with the state only once Keycloak answers, and takes the secret with which the
-	// state asks. Resources that depend on outputs of the realm wait, too.
+	// KeycloakFirst updates everything except the realm before the rest: objects inside Keycloak
+	// can be compared with the state only once Keycloak runs and accepts the secret in the state.
+	// Resources that depend on outputs of the realm wait, too.
 	KeycloakFirst bool
-	// RefreshFirst refreshes that first update.
+	// RefreshFirst refreshes in that first update.
 	RefreshFirst bool
-	// Import takes into the state what exists inside Keycloak and is not in it: a user whom an
+	// Import imports objects inside Keycloak that are not in the state: a user whom an
 	// administrator has created keeps password and membership.
 	Import bool
-	// Refresh refreshes the update of everything.
+	// Refresh refreshes in the full update.
 	Refresh bool
 }
 
@@ -57,13 +57,14 @@ func planUp(f findings) Plan {
 		p.RefreshFirst, p.Refresh = f.refresh(), f.afterwards()
 	}
 	if f.databaseMoved && !p.Import {
-		// What the state has of the realm is looked for in the other database before it is believed.
+		// The realm in the state must be found in the new database before it can be relied on.
 		p.Refresh = true
 	}
 	return p
 }
 
-// String is such as "update all but the realm (refresh), import what Keycloak has, update everything".
+// String returns a text such as "update all but the realm (refresh), import what Keycloak has, update
+// everything".
 func (p Plan) String() string {
 	refresh := func(text string, yes bool) string {
 		if yes {

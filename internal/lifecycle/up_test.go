@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Each line is a situation that an update may find, with the order that it needs.
+// Each line is a situation that an update may find, with the required order.
 func TestThePlanOfAnUpdateFollowsFromWhatWasFound(t *testing.T) {
 	for name, test := range map[string]struct {
 		found findings

@@ -22,11 +22,11 @@ type VersionChange struct {
 	Is      string `json:"is"`
 }
 
-// String is such as "keycloak 26.7.2 → keycloak 26.7.3".
+// String returns a text such as "keycloak 26.7.2 → keycloak 26.7.3".
 func (v VersionChange) String() string { return v.Service + ": " + v.Was + " → " + v.Is }
 
-// VersionChanges are the versions that the settings want and the stack does not have; of services
-// that keep data in a form of their own.
+// VersionChanges returns the configured versions that differ from the stack's, for services with
+// their own data format.
 func VersionChanges(ctx context.Context, s *stack.Stack) ([]VersionChange, error) {
 	deployed, err := s.Outputs(ctx)
 	if errors.Is(err, stack.ErrNotUp) {
@@ -52,9 +52,8 @@ func VersionChanges(ctx context.Context, s *stack.Stack) ([]VersionChange, error
 	return changed, nil
 }
 
-// RequireRehearsal refuses an update that would put data into the hands of another version without
-// a rehearsal, where there are snapshots to rehearse with; and any update while an upgrade is
-// half way.
+// RequireRehearsal refuses an update in which another version would migrate data without a
+// rehearsal, if there are snapshots for one; and any update during an unfinished upgrade.
 func RequireRehearsal(ctx context.Context, s *stack.Stack) error {
 	way, err := ReadRollbackPoint(s)
 	if err != nil {
@@ -86,7 +85,7 @@ func RequireRehearsal(ctx context.Context, s *stack.Stack) error {
 	return nil
 }
 
-// asFlags choose the stack, for a person to type.
+// asFlags select the stack, for messages.
 func asFlags(s *stack.Stack) string {
 	if s.File == stack.FileOf(s.Repository, s.Name, "") {
 		return "--stack " + s.Name
@@ -94,9 +93,9 @@ func asFlags(s *stack.Stack) string {
 	return "--stack " + s.Name + " --file " + s.File
 }
 
-// Upgrade brings the stack, whose settings want other versions, to these. Before anything is
-// changed nobody can write any more, and a snapshot of all that they wrote is taken. With moves the
-// databases go from one cluster of Postgres into a new one. An upgrade that was cut off goes on.
+// Upgrade upgrades the stack to the versions in its settings. Before any change it stops all
+// writers and takes a snapshot of everything they wrote. With moves the databases move from one
+// Postgres cluster to a new one. It resumes an interrupted upgrade.
 func Upgrade(ctx context.Context, s *stack.Stack, step stack.Step, moves bool) (stack.Changes, error) {
 	point, err := ReadRollbackPoint(s)
 	if err != nil {
@@ -115,12 +114,12 @@ type upgrade struct {
 	s     *stack.Stack
 	step  stack.Step
 	moves bool
-	// point is nil until there is one.
+	// point is nil until it exists.
 	point   *RollbackPoint
 	changes stack.Changes
 }
 
-// actions are all that an upgrade does, in order.
+// actions are all steps of an upgrade, in order.
 func (u *upgrade) actions() []Action {
 	moved := func() bool { return u.point.Moved }
 	return []Action{
@@ -140,7 +139,7 @@ func (u *upgrade) actions() []Action {
 	}
 }
 
-// begin makes the way back and lets nobody write any more.
+// begin creates the rollback point and stops all writers.
 func begin(ctx context.Context, s *stack.Stack, step stack.Step, moves bool) (*RollbackPoint, error) {
 	step.Say("keeping the current settings and images")
 	way, err := createRollbackPoint(ctx, s)
@@ -156,8 +155,8 @@ func begin(ctx context.Context, s *stack.Stack, step stack.Step, moves bool) (*R
 	return way, writeRollbackPoint(s, way)
 }
 
-// lastSnapshot stops who writes and takes a snapshot that the schedule does not let go of.
-// Where that fails, they go on.
+// lastSnapshot stops all writers and takes a snapshot that the retention settings never delete.
+// If that fails, they start again.
 func lastSnapshot(ctx context.Context, s *stack.Stack, step stack.Step) (taken backup.Snapshot, err error) {
 	deployed, err := s.Outputs(ctx)
 	if err != nil {

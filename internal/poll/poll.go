@@ -1,4 +1,4 @@
-// Package poll repeats a check until it succeeds or its time is over.
+// Package poll repeats a check until it succeeds or times out.
 package poll
 
 import (
@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// ErrTimeout is wrapped when the limit was reached.
+// ErrTimeout is wrapped when the limit is reached.
 var ErrTimeout = errors.New("it took too long")
 
-// Until calls ask at once and then every so often, until it says that it is done or fails, whose
-// error is returned as it is; until ctx ends, whose cause is returned; or until limit is over,
-// for which 0 is none.
+// Until calls ask immediately and then at every interval, until it is done or returns an error,
+// which Until returns unchanged; until ctx ends, whose cause it returns; or until limit is
+// reached (0 for none).
 func Until(ctx context.Context, every, limit time.Duration, ask func(context.Context) (done bool, err error)) error {
 	var over <-chan time.Time
 	if limit > 0 {
@@ -38,7 +38,7 @@ func Until(ctx context.Context, every, limit time.Duration, ask func(context.Con
 	}
 }
 
-// Pause waits for a while, or until ctx ends, whose cause it returns then.
+// Pause waits for a duration, or until ctx ends, whose cause it returns then.
 func Pause(ctx context.Context, length time.Duration) error {
 	timer := time.NewTimer(length)
 	defer timer.Stop()

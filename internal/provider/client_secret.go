@@ -10,7 +10,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/clientsecret"
 )
 
-// refusedEdition is the edition of a secret that Keycloak does not accept.
+// refusedEdition is the version of a secret that Keycloak does not accept.
 const refusedEdition = "refused by Keycloak"
 
 // clientSecrets are secrets of service accounts in realm master. They log in by themselves, since a
@@ -46,7 +46,7 @@ func (clientSecrets) set(ctx context.Context, at target, c change) (resource.Pro
 	return c.inputs, nil
 }
 
-// read compares no secret: it says whether Keycloak accepts the one in the state.
+// read does not compare secrets: it reports whether Keycloak accepts the one in the state.
 func (clientSecrets) read(ctx context.Context, at target, known recorded) (*recorded, error) {
 	accepted, err := clientIn(at, known.inputs).Accepts(ctx, text(known.inputs, "secret"))
 	if err != nil || accepted {

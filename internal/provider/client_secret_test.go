@@ -13,7 +13,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/clientsecret"
 )
 
-// secretInputs are as the program registers them, for a current secret and all earlier ones.
+// secretInputs are the program's inputs, for a current secret and all previous ones.
 func secretInputs(edition, current string, previous ...string) resource.PropertyMap {
 	return resource.PropertyMap{
 		"clientId": resource.NewProperty(fakeClient), "secret": resource.MakeSecret(resource.NewProperty(current)),
@@ -21,7 +21,7 @@ func secretInputs(edition, current string, previous ...string) resource.Property
 	}
 }
 
-// rotator is a server whose provider logs in nowhere.
+// rotator is a server whose provider has no login.
 func rotator(t *testing.T, url string) (s *server, said, warnings *[]string) {
 	t.Helper()
 	said, warnings = &[]string{}, &[]string{}
@@ -50,7 +50,7 @@ func setSecret(t *testing.T, s *server, before, now resource.PropertyMap) error 
 	return err
 }
 
-// Each line is what an update may meet: what the state has, what the program wants, and what
+// Each line is a situation of an update: the state's secret, the program's, and the one that
 // Keycloak accepts.
 func TestAnUpdateMakesTheCurrentSecretTheOnlyOne(t *testing.T) {
 	first, second, third := secretInputs("1.1", "first"), secretInputs("1.2", "second", "first"), secretInputs("2.1", "third", "second", "first")
@@ -104,7 +104,8 @@ func TestASecretThatNobodyKnowsIsReportedWithTheNextStepAndNothingIsChanged(t *t
 	}
 }
 
-// A Keycloak that does not answer, or refuses for another reason, says nothing about the secret.
+// A Keycloak that does not respond, or refuses for another reason, reveals nothing about the
+// secret.
 func TestOnlyARefusedLoginCountsAsAnotherSecret(t *testing.T) {
 	inputs := secretInputs("1.2", "second", fakeSecret)
 	f := newFakeKeycloak(t)

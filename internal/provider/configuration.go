@@ -13,9 +13,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/accessclient"
 )
 
-// CheckConfig demands a client's ID and secret together, and accepts an address of Keycloak, a
-// container, or neither, which is enough for resources that find all they need in their inputs.
-// Without a client the provider logs in nowhere.
+// CheckConfig requires Keycloak's address or a container, and a client's ID and secret together.
+// Without a client the provider does not log in.
 func (s *server) CheckConfig(_ context.Context, r plugin.CheckConfigRequest) (plugin.CheckConfigResponse, error) {
 	var failures []plugin.CheckFailure
 	isText := func(name resource.PropertyKey) bool {
@@ -31,15 +30,14 @@ func (s *server) CheckConfig(_ context.Context, r plugin.CheckConfigRequest) (pl
 	return plugin.CheckConfigResponse{Properties: r.News, Failures: failures}, nil
 }
 
-// DiffConfig never replaces what is made with the provider: it is the same MLflow, or the
-// same Keycloak.
+// DiffConfig never replaces resources: it is the same MLflow, or the same Keycloak.
 func (s *server) DiffConfig(_ context.Context, r plugin.DiffConfigRequest) (plugin.DiffConfigResponse, error) {
 	return compared(r.OldInputs, r.NewInputs, nil), nil
 }
 
 func (s *server) Configure(_ context.Context, r plugin.ConfigureRequest) (plugin.ConfigureResponse, error) {
 	if r.Inputs.ContainsUnknowns() {
-		return plugin.ConfigureResponse{}, nil // the first preview of all
+		return plugin.ConfigureResponse{}, nil // the very first preview
 	}
 	client, secret := text(r.Inputs, "clientId"), text(r.Inputs, "clientSecret")
 	s.one.Lock()
@@ -56,20 +54,20 @@ func (s *server) Configure(_ context.Context, r plugin.ConfigureRequest) (plugin
 	return plugin.ConfigureResponse{}, nil
 }
 
-// isConfigured says whether the provider knows what it is for.
+// isConfigured reports whether the provider has its configuration.
 func (s *server) isConfigured() bool {
 	s.one.Lock()
 	defer s.one.Unlock()
 	return s.configured
 }
 
-// connected is where resources with a need are made, for those in containers as soon as the Docker
-// host answers. Reports are about one of them.
+// connected connects to what a need requires; containers as soon as the Docker host responds.
+// Reports are about one of the resources.
 func (s *server) connected(ctx context.Context, of need, urn resource.URN) (target, error) {
 	s.one.Lock()
 	defer s.one.Unlock()
 	at := s.at
-	// Pulumi shows what was reported also where the time for the change is over.
+	// Pulumi shows reports even after the time for the change is over.
 	reports := context.WithoutCancel(ctx)
 	at.warn = func(text string) { s.warn(reports, urn, text) }
 	at.say = func(text string) { s.say(reports, urn, text) }
@@ -90,7 +88,7 @@ func (s *server) connected(ctx context.Context, of need, urn resource.URN) (targ
 	return at, nil
 }
 
-// has says whether a need is configured.
+// has reports whether a need is configured.
 func (t target) has(of need) bool {
 	switch of {
 	case keycloakAddress:

@@ -8,17 +8,17 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// containers runs commands in containers; [engine.Engine] does.
+// containers runs commands in containers, such as [engine.Engine].
 type containers interface {
 	Exec(ctx context.Context, container string, argv []string, options ...engine.ExecOption) (engine.Result, error)
 	WaitReady(ctx context.Context, container string, waiting func(engine.State)) error
 	Close() error
 }
 
-// inContainer is embedded by the kinds that set something by a command in a container which
-// their inputs name. They log in nowhere, so any provider can make them.
+// inContainer is embedded by the kinds that run a command in a container named by their inputs.
+// They need no login, so any provider can manage them.
 type inContainer struct {
-	// open reaches the Docker host.
+	// open connects to the Docker host.
 	open func(context.Context) (containers, error)
 }
 
@@ -32,7 +32,7 @@ func openDocker(ctx context.Context) (containers, error) {
 
 func (inContainer) needs() need { return nothing }
 
-// do calls something with the Docker host.
+// do calls a function with the Docker host.
 func (k inContainer) do(ctx context.Context, call func(containers) error) (err error) {
 	docker, err := k.open(ctx)
 	if err != nil {

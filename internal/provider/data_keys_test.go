@@ -47,7 +47,7 @@ type fakeHost struct {
 	t     *testing.T
 	state engine.State
 	err   error
-	// stored is the number of the key of each secret; 0 for one that nobody knows.
+	// stored is the number of the key of each secret; 0 for an unknown key.
 	stored map[string]int
 	// opens are the keys of the repository, has is the container's.
 	opens            []string
@@ -130,7 +130,7 @@ func (f *fakeHost) repository(verb, given string) string {
 	return ""
 }
 
-// dataKeys is a server in front of a fake host, the inputs of both types, and what was reported.
+// dataKeys is a server with a fake host, the inputs of both types, and the reports.
 func dataKeys(t *testing.T) (*server, *fakeHost, map[string]resource.PropertyMap, *[]string) {
 	t.Helper()
 	f := &fakeHost{t: t, state: engine.State{Status: "running", Health: "healthy"}, stored: map[string]int{}, has: "the second key"}
@@ -179,7 +179,7 @@ func TestARotationOfADataKeyIsCompletedAndDoneOnce(t *testing.T) {
 	}
 }
 
-// A container that is created again has the same key and the same data.
+// A recreated container has the same key and the same data.
 func TestARecreatedContainerIsNoDifference(t *testing.T) {
 	_, _, inputs, _ := dataKeys(t)
 	for _, kind := range dataKeyTypes {
@@ -226,7 +226,8 @@ func TestEarlierKeysAreTriedNewestFirstAndNeverTheCurrentOne(t *testing.T) {
 	restored[component.KeyPrevious] = resource.MakeSecret(resource.NewProperty(earlier))
 	got, err := recoveryOf(restored)
 	require.NoError(t, err)
-	// After a restore all root secrets are one. Removing the current key would lock the stack out.
+	// After a restore all root secrets are equal. Removing the current key would lock the stack
+	// out.
 	require.Equal(t, []string{"newest", "newer", "older", "oldest"}, got.Previous)
 }
 

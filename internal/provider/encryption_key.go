@@ -14,8 +14,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/encryptionkey"
 )
 
-// encryptionKeys are keys of secrets that users store in MLflow. What they encrypt outlives every
-// container, so a comparison asks the database which key that is, and deleting one leaves it.
+// encryptionKeys are keys of secrets that users store in MLflow. The secrets outlive every
+// container, so a comparison reads the database, and deleting a resource leaves them.
 type encryptionKeys struct{ inContainer }
 
 var _ kind = encryptionKeys{}
@@ -60,7 +60,7 @@ func (k encryptionKeys) set(ctx context.Context, at target, c change) (resource.
 	return c.inputs, nil
 }
 
-// read puts the version of an earlier key into the inputs where that one still encrypts something.
+// read puts the version of a previous key into the inputs if that key still encrypts something.
 func (k encryptionKeys) read(ctx context.Context, at target, known recorded) (*recorded, error) {
 	keys, err := storedKeys(known.inputs)
 	if err != nil {
@@ -84,7 +84,7 @@ func (k encryptionKeys) read(ctx context.Context, at target, known recorded) (*r
 	return same(now), nil
 }
 
-// storedKeys are the keys of inputs.
+// storedKeys returns the keys of inputs.
 func storedKeys(inputs resource.PropertyMap) (encryptionkey.Keys, error) {
 	keys := encryptionkey.Keys{Label: credentials.Label(text(inputs, mlflow.KeyLabel))}
 	var err error
@@ -95,7 +95,7 @@ func storedKeys(inputs resource.PropertyMap) (encryptionkey.Keys, error) {
 	return keys, err
 }
 
-// previousKeys are the earlier values of a credential, which an input has by their versions.
+// previousKeys returns the previous values of a credential, which an input contains by version.
 func previousKeys(input resource.PropertyValue) (keys []credentials.Key, err error) {
 	all := members(input)
 	for _, version := range slices.Sorted(maps.Keys(all)) {
@@ -120,7 +120,7 @@ func keyOf(version string, value resource.PropertyValue) (credentials.Key, error
 	return credentials.Key{Number: credentials.VersionNumber(root, generation), Value: text}, nil
 }
 
-// versions demands the versions of a key and of its previous values.
+// versions requires the versions of a key and of its previous values.
 func versions(inputs resource.PropertyMap, current, previous resource.PropertyKey) (failures []plugin.CheckFailure) {
 	if version := text(inputs, current); version != "" {
 		if _, _, err := credentials.ParseVersion(version); err != nil {

@@ -17,30 +17,28 @@ const (
 	fakeSecret = "a-fake-secret"
 )
 
-// fakeKeycloak answers the calls of the admin API that the provider makes, and keeps what
-// they change.
+// fakeKeycloak implements the admin API calls of the provider, and stores changes.
 type fakeKeycloak struct {
 	*httptest.Server
 
 	mu sync.Mutex
-	// realms are representations by name; profile is that of realm master.
+	// realms are representations by name; profile is realm master's.
 	realms  map[string]map[string]any
 	profile map[string]any
 	// users and clients are by realm.
 	users, clients map[string][]map[string]any
 	// roles are those of the one service account.
 	roles []map[string]any
-	// passwords are set ones, in order.
+	// passwords are the passwords that were set, in order.
 	passwords []string
-	// members are those of the one group, by their IDs; fixed ones are of a directory that Keycloak
-	// may not write to.
+	// members are those of the one group, by their IDs; fixed ones are of a read-only directory.
 	members map[string]string
 	fixed   []string
-	// changes counts what was written, logins the attempts to log in.
+	// changes counts writes, logins the login attempts.
 	changes, logins int
-	// broken is the status of every login; 0 lets them in.
+	// broken is the status of every login; 0 for success.
 	broken int
-	// deaf takes a change of a client and does not make it.
+	// deaf accepts a change of a client and ignores it.
 	deaf bool
 }
 
@@ -100,7 +98,7 @@ func (f *fakeKeycloak) realmCalls(t *testing.T, mux *http.ServeMux) {
 	mux.HandleFunc("PUT /admin/realms/master/users/profile", func(_ http.ResponseWriter, r *http.Request) { takeInto(t, f.profile, r) })
 }
 
-// joins puts a user into the group, as an administrator does.
+// joins adds a user to the group, like an administrator.
 func (f *fakeKeycloak) joins(id, username string) { f.members[id] = username }
 
 func (f *fakeKeycloak) groupCalls(t *testing.T, mux *http.ServeMux) {
@@ -203,7 +201,7 @@ func reply(t *testing.T, w http.ResponseWriter, document any) {
 	require.NoError(t, json.NewEncoder(w).Encode(document))
 }
 
-// takeInto takes what is sent, and leaves the rest as it is.
+// takeInto merges what is sent.
 func takeInto(t *testing.T, document map[string]any, r *http.Request) {
 	t.Helper()
 	sent := map[string]any{}

@@ -13,10 +13,10 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/groupmembers"
 )
 
-// groupCallTimeout bounds one call about a group, which may have many members.
+// groupCallTimeout limits one call about a group, which may have many members.
 const groupCallTimeout = 45 * time.Second
 
-// groupMembers are groups that have listed members and service accounts, and no other ones.
+// groupMembers are groups with only listed members and service accounts.
 type groupMembers struct{}
 
 var _ kind = groupMembers{}
@@ -57,7 +57,7 @@ func (groupMembers) set(ctx context.Context, at target, c change) (resource.Prop
 	return c.inputs, nil
 }
 
-// read names whom an administrator has added.
+// read reports members whom an administrator has added.
 func (groupMembers) read(ctx context.Context, at target, known recorded) (*recorded, error) {
 	api, err := admin.Open(ctx, *at.keycloak, groupCallTimeout)
 	if err != nil {
@@ -83,7 +83,7 @@ func groupOf(inputs resource.PropertyMap) groupmembers.Group {
 	return groupmembers.Group{Realm: text(inputs, "realm"), Name: text(inputs, "group")}
 }
 
-// ofGroup says where something failed.
+// ofGroup adds the group to an error.
 func ofGroup(at target, inputs resource.PropertyMap, err error) error {
 	return fmt.Errorf("group %s of realm %s in Keycloak at %s: %w", text(inputs, "group"), text(inputs, "realm"), at.keycloak.AdminURL, err)
 }

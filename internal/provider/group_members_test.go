@@ -33,7 +33,7 @@ func TestOnlyUnlistedMembersAreTakenOutAndEachIsNamed(t *testing.T) {
 	require.Contains(t, f.members, "u9", "a deletion leaves the members")
 }
 
-// Who comes from a directory that Keycloak only reads stays; the others go, and the update fails.
+// Users of a read-only directory stay; the others are removed, and the update fails.
 func TestAMemberWhomKeycloakCannotTakeOutIsNamedAndHoldsNobodyElseUp(t *testing.T) {
 	f, inputs := newFakeKeycloak(t), programInputs(t)[identity.GroupMembersType]
 	s, _ := configured(t, f.URL, fakeSecret)

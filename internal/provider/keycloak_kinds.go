@@ -16,21 +16,21 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/adminrealm"
 )
 
-// keycloakKind manages something that Keycloak creates by itself. Setting it takes over what
-// there is, and deleting it leaves that as it is: a resource that is gone from a program must
-// not open what it closed.
+// keycloakKind manages an object that Keycloak creates by itself. Setting it adopts the existing
+// object, and deleting it leaves the object unchanged: removing a resource from a program must
+// not relax what it restricted.
 type keycloakKind struct {
-	// of are the inputs that make the ID; empty for the one of its kind.
+	// of are the inputs that form the ID; empty for a singleton.
 	of []resource.PropertyKey
-	// needed are the texts that must not be empty.
+	// needed are the inputs that must not be empty.
 	needed []resource.PropertyKey
 	// mutable can be changed in place.
 	mutable []resource.PropertyKey
-	// parts compare and set what the inputs say.
+	// parts compare and apply the inputs.
 	parts func(resource.PropertyMap) []adminrealm.Part
-	// merge puts what Keycloak has into inputs from which it differs.
+	// merge puts Keycloak's values into inputs that differ.
 	merge func(resource.PropertyMap, adminrealm.Difference) error
-	// more finds further mistakes; nil where there are none.
+	// more finds further mistakes; nil if there are none.
 	more func(resource.PropertyMap) []plugin.CheckFailure
 }
 
@@ -113,7 +113,7 @@ var clientRoles = keycloakKind{
 	},
 }
 
-// passwords are derived ones of users.
+// passwords are derived passwords of users.
 var passwords = keycloakKind{
 	of: []resource.PropertyKey{"realm", "username"}, needed: []resource.PropertyKey{"realm", "username", "password", "edition"},
 	mutable: []resource.PropertyKey{"password", "edition"},
@@ -131,7 +131,7 @@ var passwords = keycloakKind{
 // adminRealm is realm master.
 var adminRealm = keycloakKind{parts: adminRealmParts, merge: mergeAdminRealm, more: checkAdminRealm, mutable: adminRealmInputs()}
 
-// settingsTemplate has every setting with a value of its type; the values are another's.
+// settingsTemplate has every setting with a value of its type; the values are examples.
 func settingsTemplate() []identity.RealmSetting { return identity.AdminRealmSettings(0, "") }
 
 func adminRealmInputs() []resource.PropertyKey {
@@ -142,7 +142,7 @@ func adminRealmInputs() []resource.PropertyKey {
 	return all
 }
 
-// adminRealmParts set the settings last: a new address of the realm ends every session.
+// adminRealmParts apply the settings last: a new address of the realm ends every session.
 func adminRealmParts(inputs resource.PropertyMap) []adminrealm.Part {
 	permanent := outputs.Login{}
 	if truth(inputs, identity.PermanentAdmin) {
@@ -179,7 +179,7 @@ func mergeAdminRealm(now resource.PropertyMap, d adminrealm.Difference) error {
 	return nil
 }
 
-// checkAdminRealm demands every setting, of its type, and no other input.
+// checkAdminRealm requires every setting, of its type, and no other input.
 func checkAdminRealm(inputs resource.PropertyMap) (failures []plugin.CheckFailure) {
 	known := adminRealmInputs()
 	for name := range inputs {

@@ -18,25 +18,26 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/accessclient"
 )
 
-// kind manages the resources of one type. The table of kinds is the only dispatch: what one of
-// them needs beyond this interface is an optional interface below, never a case of a type.
-// Inputs are those that check has returned.
+// kind manages the resources of one type. The table of kinds is the only dispatch: anything a
+// kind needs beyond this interface is an optional interface below, never a type switch. Inputs
+// are those that check has returned.
 type kind interface {
-	// check completes inputs and names what is wrong with them.
+	// check completes inputs and returns their mistakes.
 	check(inputs resource.PropertyMap) (resource.PropertyMap, []plugin.CheckFailure)
-	// identity is the ID; where it differs, the resource is another.
+	// identity returns the ID; a different ID is another resource.
 	identity(inputs resource.PropertyMap) string
 	// inPlace are the inputs that can be changed in place.
 	inPlace() []resource.PropertyKey
-	// needs is what has to be configured, and reached, for set, read and remove.
+	// needs is what must be configured, and reachable, for set, read and remove.
 	needs() need
-	// set makes what the inputs say, whether or not it exists, and returns the state.
+	// set applies the inputs, whether or not the object exists, and returns the state.
 	set(ctx context.Context, at target, c change) (resource.PropertyMap, error)
-	// read returns what there is now; nil where there is nothing.
+	// read returns the actual state; nil if the object does not exist.
 	read(ctx context.Context, at target, known recorded) (*recorded, error)
 }
 
-// remover is a kind whose deletion removes something. Deleting any other leaves it as it is.
+// remover is a kind whose deletion removes something. Deleting any other leaves the object
+// unchanged.
 type remover interface {
 	remove(ctx context.Context, at target, inputs resource.PropertyMap) error
 }
@@ -46,13 +47,14 @@ type differ interface {
 	diff(r plugin.DiffRequest, say func(string)) plugin.DiffResponse
 }
 
-// planner is a kind whose state is not its inputs. The plan is the state that a preview shows.
+// planner is a kind whose state differs from its inputs. The plan is the state that a preview
+// shows.
 type planner interface {
 	plan(inputs resource.PropertyMap) resource.PropertyMap
 }
 
-// newcomer is a kind that checks a new resource against what there is. connect reaches the service;
-// an error of checkNew is reported and fails nothing.
+// newcomer is a kind that checks a new resource against the existing objects. connect connects to
+// the service; an error of checkNew is reported and fails nothing.
 type newcomer interface {
 	checkNew(ctx context.Context, connect func(context.Context) (target, error), inputs resource.PropertyMap) ([]plugin.CheckFailure, error)
 }
@@ -65,14 +67,14 @@ type patient interface {
 // change is a resource that is created or updated.
 type change struct {
 	inputs resource.PropertyMap
-	// before is what the state has; empty for a resource that is created.
+	// before is the state's; empty for a resource that is created.
 	before recorded
 }
 
 // recorded are the inputs and the state of a resource.
 type recorded struct{ inputs, state resource.PropertyMap }
 
-// same is for a kind whose state is its inputs; nil inputs are nothing.
+// same is for a kind whose state is its inputs; nil inputs mean none.
 func same(inputs resource.PropertyMap) *recorded {
 	if inputs == nil {
 		return nil
@@ -80,13 +82,13 @@ func same(inputs resource.PropertyMap) *recorded {
 	return &recorded{inputs, inputs}
 }
 
-// need is what a kind has to reach.
+// need is what a kind must connect to.
 type need int
 
 const (
-	// nothing is for a kind that finds what it needs in its inputs.
+	// nothing is for a kind whose inputs contain everything it needs.
 	nothing need = iota
-	// keycloakAddress is where Keycloak's admin API answers, without a login.
+	// keycloakAddress is the address of Keycloak's admin API, without a login.
 	keycloakAddress
 	// keycloakAdmin is the admin API with a login.
 	keycloakAdmin
@@ -94,22 +96,21 @@ const (
 	mlflowAdmin
 )
 
-// ofKeycloak says whether Keycloak keeps the resource.
+// ofKeycloak reports whether Keycloak stores the resource.
 func (n need) ofKeycloak() bool { return n == keycloakAddress || n == keycloakAdmin }
 
-// target is where a provider makes its resources. What the need of a kind does not name may be
-// missing.
+// target is where a provider manages its resources. Only the need of a kind must be set.
 type target struct {
-	// keycloak has no client where the provider has none.
+	// keycloak has no client if the provider has none.
 	keycloak *outputs.Keycloak
 	mlflow   *accessclient.Client
 	// container is the name of MLflow's.
 	container string
-	// warn and say report for good, progress until the next report.
+	// warn and say report permanently, progress until the next report.
 	warn, say, progress func(string)
 }
 
-// kindsWith are all kinds by their types.
+// kindsWith returns all kinds by their types.
 func kindsWith(proofs *loginProofs) map[tokens.Type]kind {
 	all := maps.Clone(stateless)
 	all[loginproof.TypeToken] = proofs

@@ -25,23 +25,23 @@ import (
 
 const (
 	loginProofID = "login-proof"
-	// proofTimeout bounds a proof. It takes half a minute, or minutes on a busy machine.
+	// proofTimeout limits a proof. It takes half a minute, or minutes on a busy machine.
 	proofTimeout = 20 * time.Minute
-	// readyTimeout bounds the wait for containers that a user has just started. Checks name
-	// those that are not ready then.
+	// readyTimeout limits the wait for containers that a user has just started. Checks name those
+	// that are not ready then.
 	readyTimeout = 2 * time.Minute
 )
 
-// loginProofs proves that the logins of a stack work. The state keeps the triggers of the last
-// proof, and not whether there was one: what is compared with them is outdated as soon as
-// something has changed, whoever left a proof out.
+// loginProofs proves that the logins of a stack work. The state contains the triggers of the last
+// proof: a proof is outdated as soon as something has changed, for whatever reason it was
+// skipped.
 type loginProofs struct {
-	// deferred leaves the proof to the tool, which drives Pulumi: nothing is ever outdated.
+	// deferred leaves the proof to the tool, which drives Pulumi: then nothing is ever outdated.
 	deferred bool
-	// prove runs the checks; progress says what it waits for.
+	// prove runs the checks; progress reports what it waits for.
 	prove func(ctx context.Context, stack outputs.Stack, progress func(string)) (check.Report, error)
 
-	// one is held by the proof that runs: two would end each other's sessions.
+	// one is held by the running proof: two concurrent ones would end each other's sessions.
 	one sync.Mutex
 	// cancelled is closed when Pulumi is interrupted.
 	cancelled chan struct{}
@@ -92,7 +92,7 @@ func (*loginProofs) read(_ context.Context, _ target, known recorded) (*recorded
 	return &known, nil
 }
 
-// stackOf are the stack's outputs. An error does not repeat them.
+// stackOf returns the stack's outputs. An error does not repeat them.
 func stackOf(inputs resource.PropertyMap) (stack outputs.Stack, err error) {
 	if json.Unmarshal([]byte(text(inputs, loginproof.Outputs)), &stack) != nil || stack.Deployment == "" || stack.MLflow.URL == "" {
 		return stack, errors.New("is not what a stack outputs, want its outputs as JSON")
@@ -100,7 +100,7 @@ func stackOf(inputs resource.PropertyMap) (stack outputs.Stack, err error) {
 	return stack, nil
 }
 
-// members are those of an object, which may be a secret.
+// members returns the members of an object, which may be a secret.
 func members(value resource.PropertyValue) resource.PropertyMap {
 	if value = plain(value); value.IsObject() {
 		return value.ObjectValue()
@@ -108,7 +108,7 @@ func members(value resource.PropertyValue) resource.PropertyMap {
 	return nil
 }
 
-// diff says that a proof is outdated, and by what.
+// diff reports that a proof is outdated, and what has changed.
 func (p *loginProofs) diff(r plugin.DiffRequest, say func(string)) plugin.DiffResponse {
 	none := plugin.DiffResult{Changes: plugin.DiffNone}
 	if p.deferred {
@@ -132,7 +132,7 @@ func (p *loginProofs) diff(r plugin.DiffRequest, say func(string)) plugin.DiffRe
 	return none
 }
 
-// outdated says that these inputs have another proof made.
+// outdated reports whether these inputs need a new proof.
 func outdated(paths ...string) plugin.DiffResult {
 	result := plugin.DiffResult{Changes: plugin.DiffSome, DetailedDiff: map[string]plugin.PropertyDiff{}}
 	for _, path := range paths {
@@ -149,8 +149,8 @@ func (*loginProofs) plan(inputs resource.PropertyMap) resource.PropertyMap {
 	return resource.PropertyMap{loginproof.Proved: inputs[loginproof.Triggers]}
 }
 
-// set proves the logins, unless that is left to others, and returns the state. With an error the
-// state has no proof, so the next update proves again although nothing changes.
+// set proves the logins, unless that is deferred, and returns the state. After an error the state
+// contains no proof, so the next update proves again even if nothing changes.
 func (p *loginProofs) set(ctx context.Context, at target, c change) (resource.PropertyMap, error) {
 	none := resource.PropertyMap{loginproof.Proved: resource.NewProperty(resource.PropertyMap{})}
 	if p.deferred {
@@ -162,7 +162,7 @@ func (p *loginProofs) set(ctx context.Context, at target, c change) (resource.Pr
 	return p.plan(c.inputs), nil
 }
 
-// notProved is the error for a resource that is there and does not work.
+// notProved is the error for a resource that exists and does not work.
 func notProved(state, inputs resource.PropertyMap, reasons []string) error {
 	options := plugin.MarshalOptions{KeepSecrets: true, KeepUnknowns: true, KeepResources: true}
 	live, err := plugin.MarshalProperties(state, options)
@@ -177,7 +177,7 @@ func notProved(state, inputs resource.PropertyMap, reasons []string) error {
 		&pulumirpc.ErrorResourceInitFailed{Id: loginProofID, Properties: live, Inputs: wanted, Reasons: reasons})
 }
 
-// faults are why the logins are not proved; none if they are.
+// faults returns why the logins are not proved; none if they are.
 func (p *loginProofs) faults(ctx context.Context, at target, inputs resource.PropertyMap) []string {
 	stack, err := stackOf(inputs)
 	if err != nil {
@@ -205,7 +205,7 @@ func (p *loginProofs) faults(ctx context.Context, at target, inputs resource.Pro
 	return nil
 }
 
-// faultsOf are the checks that failed in their own words, and what that means for the update.
+// faultsOf returns the texts of failed checks, and their consequence for the update.
 func faultsOf(done check.Report) (reasons []string) {
 	failed, left := done.With(check.StatusFailed), done.With(check.StatusNotRun)
 	var follow []string
@@ -243,7 +243,7 @@ func proveLogins(ctx context.Context, stack outputs.Stack, progress func(string)
 	}), nil
 }
 
-// waitReady gives containers that were only started, which Pulumi does not wait for, their time.
+// waitReady waits for containers that were only started, which Pulumi does not wait for.
 func waitReady(ctx context.Context, docker *engine.Engine, stack outputs.Stack, progress func(string)) {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()

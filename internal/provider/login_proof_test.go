@@ -21,11 +21,11 @@ import (
 
 const proofSecret = "the password of a demo user"
 
-// aProof is a server whose checks are those of the test.
+// aProof is a server with the test's checks.
 type aProof struct {
 	*server
 	proving *loginProofs
-	// proofs counts them; results are what the next one finds.
+	// proofs counts them; results are those of the next one.
 	proofs  int
 	results []check.Result
 	err     error
@@ -48,7 +48,7 @@ func newProof(t *testing.T, deferred bool) *aProof {
 	return a
 }
 
-// proofInputs are as the engine passes them on, secrets marked.
+// proofInputs are in the engine's format, with marked secrets.
 func proofInputs(mode, realm string) resource.PropertyMap {
 	return resource.PropertyMap{
 		loginproof.Mode:    resource.NewProperty(mode),
@@ -115,7 +115,7 @@ func TestAFailedProofFailsTheUpdateInTheWordsOfTheChecksAndIsRepeated(t *testing
 	}
 	_, err := a.create(t, inputs)
 	require.Error(t, err)
-	// This is how the engine reads it: the resource is there, and does not work.
+	// The engine's meaning of this error: the resource exists, and does not work.
 	failed := initFailure(t, err)
 	require.Equal(t, loginProofID, failed.GetId())
 	said := strings.Join(failed.GetReasons(), "\n")
@@ -192,7 +192,7 @@ func TestAPreviewThatDoesNotKnowATriggerYetSaysThatTheLoginsWillBeProved(t *test
 	}
 }
 
-// The tool runs the checks itself, and `up --no-verify` runs none: either way nothing differs,
+// The tool runs the checks itself, and `up --no-verify` skips them: neither shows a difference,
 // until Pulumi itself is used.
 func TestADeferredProofIsMadeByTheNextUpdateWithoutTheTool(t *testing.T) {
 	tool, pulumi := newProof(t, true), newProof(t, false)

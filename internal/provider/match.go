@@ -12,9 +12,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/accessclient"
 )
 
-// checkNew refuses a new rule whose pattern matches nothing that there is, which
-// mostly is a slip of the pen. It is not for a rule that says it is for the future,
-// and not for a stack whose MLflow does not run yet.
+// checkNew refuses a new rule whose pattern matches no existing object, which is usually a typing
+// error. It skips rules for future objects, and stacks whose MLflow is not running yet.
 func (grants) checkNew(ctx context.Context, connect func(context.Context) (target, error), inputs resource.PropertyMap) ([]plugin.CheckFailure, error) {
 	r := ruleOf(inputs)
 	if r.Future {

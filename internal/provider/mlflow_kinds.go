@@ -13,13 +13,13 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/accessclient"
 )
 
-// ofMLflow is embedded by the kinds that MLflow keeps.
+// ofMLflow is embedded by the kinds that MLflow stores.
 type ofMLflow struct{}
 
 func (ofMLflow) needs() need { return mlflowAdmin }
 
-// accessAdmins is the access admin's own account. Its input is the `sub` of its client's
-// service account: where Keycloak has created that again, it is linked again.
+// accessAdmins is the access admin's own account. Its input is the `sub` of its client's service
+// account: if Keycloak has recreated that, the account is linked again.
 type accessAdmins struct{ ofMLflow }
 
 func (accessAdmins) check(inputs resource.PropertyMap) (resource.PropertyMap, []plugin.CheckFailure) {
@@ -46,8 +46,8 @@ func (accessAdmins) remove(ctx context.Context, at target, _ resource.PropertyMa
 	return at.mlflow.UnlinkIdentity(ctx)
 }
 
-// accounts are service accounts. The plugin keeps the display name that an account
-// was made with, so that alone is no difference.
+// accounts are service accounts. The plugin never changes an account's display name, so that
+// alone is not a difference.
 type accounts struct{ ofMLflow }
 
 func (accounts) check(inputs resource.PropertyMap) (resource.PropertyMap, []plugin.CheckFailure) {
@@ -91,8 +91,8 @@ func (accounts) remove(ctx context.Context, at target, inputs resource.PropertyM
 	return at.mlflow.RemoveAccount(ctx, text(inputs, "username"))
 }
 
-// grants are access rules. Exactly one of group, user and serviceAccount is set: the
-// name by which MLflow knows the subject.
+// grants are access rules. Exactly one of group, user and serviceAccount is set: MLflow's name of
+// the subject.
 type grants struct{ ofMLflow }
 
 var subjects = []accessrule.Subject{accessrule.Group, accessrule.User, accessrule.ServiceAccount}

@@ -8,7 +8,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 )
 
-// plain is a value without its mark as a secret.
+// plain returns a value without its secret mark.
 func plain(value resource.PropertyValue) resource.PropertyValue {
 	for {
 		switch {
@@ -57,8 +57,8 @@ func property(all []string) resource.PropertyValue {
 	return resource.NewProperty(values)
 }
 
-// compared names each input that differs, and which of them make another resource.
-// Another one has another ID, so the new one can be there before the old one goes.
+// compared returns each input that differs, and which of them replace the resource. A replacement
+// has another ID, so it can be created before the old one is deleted.
 func compared(before, after resource.PropertyMap, replaces func(resource.PropertyKey) bool) plugin.DiffResult {
 	both := maps.Clone(before)
 	if both == nil {

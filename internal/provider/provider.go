@@ -1,11 +1,10 @@
-// Package provider is the project's own Pulumi provider: permissions, service accounts and
-// grants in MLflow, what Keycloak creates by itself, and the proof that the logins work. The
-// tool itself is the plugin's binary, under the name that Pulumi searches for.
+// Package provider is the project's own Pulumi provider: permissions, service accounts and grants in MLflow,
+// what Keycloak creates by itself, and the proof that the logins work. The tool itself is the plugin's
+// binary, under the name that Pulumi searches for.
 //
-// What is in MLflow and Keycloak is done by packages accessclient and adminrealm, so creating what exists takes
-// it over, and an update that was killed is completed by the next one. Where MLflow or
-// Keycloak does not run, a preview and a refresh go on with what the state says: what is in
-// their databases outlives their containers.
+// Packages accessclient and adminrealm change MLflow and Keycloak, so creating an existing object adopts it,
+// and the next update completes one that was killed. If MLflow or Keycloak is not running, a preview and a
+// refresh use the recorded state: their databases outlive their containers.
 package provider
 
 import (
@@ -31,20 +30,20 @@ import (
 )
 
 const (
-	// compareTimeout bounds a comparison with what there is, changeTimeout a change.
+	// compareTimeout limits a comparison with the actual state, changeTimeout a change.
 	compareTimeout = time.Minute
 	changeTimeout  = 5 * time.Minute
 )
 
-// IsPlugin says whether Pulumi has started this process as its plugin.
+// IsPlugin reports whether Pulumi has started this process as its plugin.
 func IsPlugin() bool { return filepath.Base(os.Args[0]) == pulumiplugin.Binary }
 
-// Main serves Pulumi until it says to end.
+// Main serves Pulumi until it ends.
 func Main() error {
 	return pulumiprovider.Main(pulumiplugin.Name, func(host *pulumiprovider.HostClient) (pulumirpc.ResourceProviderServer, error) {
 		say := func(severity diag.Severity) report {
 			return func(ctx context.Context, urn resource.URN, text string) {
-				_ = host.Log(ctx, severity, urn, text) // Pulumi has gone
+				_ = host.Log(ctx, severity, urn, text) // Pulumi has ended
 			}
 		}
 		s := newServer(newLoginProofs(os.Getenv(pulumiplugin.DeferVariable) != ""))
@@ -64,21 +63,21 @@ type server struct {
 	plugin.UnimplementedProvider
 
 	kinds map[tokens.Type]kind
-	// say reports for good, progress until the next report.
+	// say reports permanently, progress until the next report.
 	warn, say, progress report
 	// cancel ends what must not outlive an interrupt.
 	cancel func()
 
 	one sync.Mutex
 	at  target
-	// configured says that all of the configuration is known.
+	// configured reports that the whole configuration is known.
 	configured bool
-	// changing is held while Keycloak is changed: it takes attributes as a whole, so two changes
-	// of one client at the same time would lose one of them.
+	// changing serializes changes of Keycloak: it replaces attributes as a whole, so two
+	// concurrent changes of one client would lose one of them.
 	changing sync.Mutex
 }
 
-// newServer reports to nobody yet.
+// newServer has no receiver for reports yet.
 func newServer(proofs *loginProofs) *server {
 	silent := func(context.Context, resource.URN, string) {}
 	return &server{kinds: kindsWith(proofs), cancel: proofs.cancel, warn: silent, say: silent, progress: silent}
@@ -95,7 +94,7 @@ func (s *server) GetPluginInfo(context.Context) (plugin.PluginInfo, error) {
 	return plugin.PluginInfo{Version: &version}, nil
 }
 
-// SignalCancellation ends a proof that runs. Changes are not cut off.
+// SignalCancellation ends a running proof. It does not interrupt changes.
 func (s *server) SignalCancellation(context.Context) error {
 	s.cancel()
 	return nil
@@ -103,7 +102,7 @@ func (s *server) SignalCancellation(context.Context) error {
 
 func (s *server) Close() error { return nil }
 
-// kindOf is the kind of a type.
+// kindOf returns the kind of a type.
 func (s *server) kindOf(t tokens.Type) (kind, error) {
 	of, ok := s.kinds[t]
 	if !ok {
@@ -128,7 +127,7 @@ func (s *server) Check(ctx context.Context, r plugin.CheckRequest) (plugin.Check
 	return plugin.CheckResponse{Properties: inputs, Failures: failures}, nil
 }
 
-// checkNew leaves out what cannot be asked before the first update.
+// checkNew skips what cannot be queried before the first update.
 func (s *server) checkNew(ctx context.Context, of newcomer, urn resource.URN, inputs resource.PropertyMap) []plugin.CheckFailure {
 	if !s.isConfigured() {
 		return nil
@@ -187,7 +186,7 @@ func (s *server) Update(ctx context.Context, r plugin.UpdateRequest) (plugin.Upd
 	return plugin.UpdateResponse{Properties: made}, err
 }
 
-// planned is the state that a preview shows.
+// planned returns the state that a preview shows.
 func planned(of kind, inputs resource.PropertyMap) resource.PropertyMap {
 	if of, ok := of.(planner); ok {
 		return of.plan(inputs)
@@ -227,8 +226,8 @@ func (s *server) Read(ctx context.Context, r plugin.ReadRequest) (plugin.ReadRes
 		found, err = of.read(ctx, at, known)
 	}
 	if err != nil {
-		// Also where Keycloak or Redis is down, without which MLflow knows nobody: the
-		// update behind a refresh is what brings them back.
+		// Also if Keycloak or Redis is down, without which MLflow identifies no user: the update
+		// after a refresh restores them.
 		s.warn(context.WithoutCancel(ctx), r.URN, fmt.Sprintf("%s: %v", pulumiplugin.NotCompared, err))
 		found = &known
 	}
@@ -253,8 +252,8 @@ func (s *server) Delete(ctx context.Context, r plugin.DeleteRequest) (plugin.Del
 	if err == nil {
 		err = removes.remove(ctx, at, r.Inputs)
 	}
-	// An update makes the container before it removes anything, so this is a stack that
-	// is torn down after an administrator has removed the container.
+	// An update creates the container before it removes anything, so this stack is being
+	// destroyed after an administrator has removed the container.
 	if errors.Is(err, engine.ErrNoContainer) {
 		s.warn(ctx, r.URN, fmt.Sprintf("not removed from the database behind container %s, which is not there", at.container))
 		err = nil

@@ -21,7 +21,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/mlflow"
 )
 
-// recorder keeps the inputs of what a program registers.
+// recorder records the inputs of a program's resources.
 type recorder struct {
 	mutex  sync.Mutex
 	inputs map[string]resource.PropertyMap
@@ -36,7 +36,7 @@ func (r *recorder) NewResource(args pulumi.MockResourceArgs) (string, resource.P
 
 func (*recorder) Call(pulumi.MockCallArgs) (resource.PropertyMap, error) { return nil, nil }
 
-// programInputs are those of one resource of each type, as the constructors register it.
+// programInputs are the inputs of one resource of each type, as the constructors register it.
 func programInputs(t *testing.T) map[string]resource.PropertyMap {
 	t.Helper()
 	r := &recorder{inputs: map[string]resource.PropertyMap{}}
@@ -194,7 +194,7 @@ func TestARealmOrAClientThatIsGoneIsNotTakenForOneThatIsRight(t *testing.T) {
 	require.Nil(t, read(t, s, identity.BuiltinClientType, inputs[identity.BuiltinClientType]))
 }
 
-// The update behind a refresh is what brings Keycloak back, or gives it the rotated secret.
+// The update after a refresh restores Keycloak, or sets the rotated secret.
 func TestAKeycloakThatCannotBeAskedIsReportedAndNeverTakenForAnEmptyOne(t *testing.T) {
 	f, inputs := newFakeKeycloak(t), programInputs(t)
 	for name, at := range map[string]struct{ url, secret string }{"not running": {"http://127.0.0.1:1", fakeSecret}, "with another secret": {f.URL, "rotated"}} {
@@ -315,7 +315,7 @@ func TestEveryMistakeInTheInputsIsReportedByItsProperty(t *testing.T) {
 	require.Empty(t, checkedEmpty.Failures, "resources that need no service have a provider, too")
 }
 
-// A provider without a client logs in nowhere, so what needs a login is not made with it.
+// A provider without a client does not log in, so resources that need a login cannot use it.
 func TestAResourceIsMadeOnlyWithAProviderThatHasWhatItNeeds(t *testing.T) {
 	some := resource.NewProperty("x")
 	for name, test := range map[string]struct {

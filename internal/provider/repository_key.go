@@ -13,11 +13,11 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/backup"
 )
 
-// noVersion is what a comparison finds where another key opens the repository.
+// noVersion is the result of a comparison if another key opens the repository.
 const noVersion = "unknown"
 
-// repositoryKeys are what opens a repository of snapshots. It outlives every container, and the
-// stack itself, so deleting one leaves the keys that the repository has.
+// repositoryKeys are the keys of a snapshot repository. It outlives every container, and the
+// stack itself, so deleting a resource leaves the repository's keys.
 type repositoryKeys struct{ inContainer }
 
 var _ kind = repositoryKeys{}
@@ -26,7 +26,7 @@ func (repositoryKeys) check(inputs resource.PropertyMap) (resource.PropertyMap, 
 	failures := required(inputs, component.KeyContainer, component.KeyVersion, component.KeyValue, component.KeyRootSecret,
 		component.KeyPassphraseFile, component.KeyPassphraseDigest)
 	checked := inputs.Copy()
-	checked[component.KeyRecoverable] = resource.NewProperty(true) // a comparison alone finds another
+	checked[component.KeyRecoverable] = resource.NewProperty(true) // only a comparison finds another
 	return checked, append(failures, versions(inputs, component.KeyVersion, component.KeyPrevious)...)
 }
 
@@ -56,7 +56,7 @@ func (k repositoryKeys) set(ctx context.Context, at target, c change) (resource.
 	return c.inputs, nil
 }
 
-// read says which of what set does is not so.
+// read reports which results of set are missing.
 func (k repositoryKeys) read(ctx context.Context, _ target, known recorded) (*recorded, error) {
 	passphrase, err := passphraseOf(known.inputs)
 	if err != nil {
@@ -80,7 +80,7 @@ func (k repositoryKeys) read(ctx context.Context, _ target, known recorded) (*re
 	return same(now), nil
 }
 
-// recoveryOf is what set hands to the container. The passphrase is in its file and nowhere else.
+// recoveryOf returns what set passes to the container. The passphrase is only in its file.
 func recoveryOf(inputs resource.PropertyMap) (backup.Recovery, error) {
 	passphrase, err := passphraseOf(inputs)
 	if err != nil {
@@ -94,7 +94,7 @@ func recoveryOf(inputs resource.PropertyMap) (backup.Recovery, error) {
 	// After a restore all root secrets are the snapshot's, and a previous key may be the current one.
 	current := text(inputs, component.KeyValue)
 	previous = slices.DeleteFunc(previous, func(key credentials.Key) bool { return key.Value == current })
-	// The newest one first: that is the one which a rotation replaces.
+	// The newest one first: a rotation replaces that one.
 	slices.SortFunc(previous, func(a, b credentials.Key) int { return b.Number - a.Number })
 	for _, key := range previous {
 		recovery.Previous = append(recovery.Previous, key.Value)

@@ -33,7 +33,7 @@ func numberField(description string) field {
 	return field{"type": "integer", "description": description}
 }
 
-// previousField are earlier values by their versions.
+// previousField are previous values by their versions.
 func previousField() field {
 	return field{"type": "object", "additionalProperties": field{"type": "string"}, "secret": true, "description": "The earlier values by their versions."}
 }
@@ -46,8 +46,7 @@ func secretListField(description string) field {
 	return field{"type": "array", "items": field{"type": "string"}, "secret": true, "description": description}
 }
 
-// object is a resource or the provider in that language. What it is given is also what it
-// returns.
+// object is a resource or the provider in that language. Its inputs are also its outputs.
 func object(description string, inputs map[string]field, optional ...string) map[string]any {
 	var needed []string
 	for _, name := range slices.Sorted(maps.Keys(inputs)) {
@@ -58,7 +57,7 @@ func object(description string, inputs map[string]field, optional ...string) map
 	return map[string]any{"description": description, "inputProperties": inputs, "requiredInputs": needed, "properties": inputs, "required": needed}
 }
 
-// schemaOf are the resources by their types.
+// schemaOf returns the resources by their types.
 func schemaOf() map[string]map[string]any {
 	const realmName = "Name of the realm."
 	return map[string]map[string]any{
@@ -117,7 +116,7 @@ func schemaOf() map[string]map[string]any {
 	}
 }
 
-// loginProofSchema has an output that is no input, and keeps no input among the outputs.
+// loginProofSchema has an output that is not an input, and no inputs among the outputs.
 func loginProofSchema() map[string]any {
 	digests := field{"type": "object", "additionalProperties": field{"type": "string"}, "secret": true}
 	described := func(description string) field {

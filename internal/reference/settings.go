@@ -89,7 +89,7 @@ func fieldComments(folder string) (map[string]string, error) {
 	return comments, nil
 }
 
-// sentence makes a table cell of a field's comment, without the Go name at its start.
+// sentence turns a field's comment into a table cell, without the Go name at its start.
 func sentence(setting config.Setting, comment string) string {
 	_, field, _ := strings.Cut(setting.Field, ".")
 	if rest, ok := strings.CutPrefix(comment, field+" "); ok {

@@ -12,10 +12,9 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
 )
 
-// backend is where Pulumi keeps the state: where the caller says, else a folder
-// in the home directory. There Pulumi's storage library is configured not to keep
-// attributes beside its files: it does not write these in one piece, and cannot
-// read the state any more when it was killed in between.
+// backend is the location of Pulumi's state: the caller's, else a folder in the home directory.
+// The latter disables attribute files of Pulumi's storage library: it does not write these
+// atomically, and cannot read the state after a kill in between.
 func (s *Stack) backend() string {
 	if s.backendURL != "" {
 		return s.backendURL
@@ -26,15 +25,15 @@ func (s *Stack) backend() string {
 	return "file://" + s.Home.State() + "?metadata=skip"
 }
 
-// StateFolder is the folder with the state; false where the state is in a remote backend.
+// StateFolder returns the folder with the state; false if the state is in a remote backend.
 func (s *Stack) StateFolder() (string, bool) {
 	path, ok := strings.CutPrefix(s.backend(), "file://")
 	path, _, _ = strings.Cut(path, "?")
 	return path, ok && filepath.IsAbs(path)
 }
 
-// MightExist says whether the state has a stack of that name, as far as that can be
-// distinguished without Pulumi: a state that is not in a folder on this machine may.
+// MightExist reports whether the state has a stack of that name, as far as that is known without
+// Pulumi: a state that is not in a folder on this machine may.
 func MightExist(h datadir.Home, name string) bool {
 	s := Stack{Options: Options{Home: h, Name: name}}
 	folder, ok := s.StateFolder()
@@ -45,9 +44,8 @@ func MightExist(h datadir.Home, name string) bool {
 	return err != nil || len(found) > 0
 }
 
-// repairAttributes removes attributes that were cut off while they were written, in
-// a state that a user keeps without the setting above. Nothing reads them but
-// the library, which is content with none.
+// repairAttributes removes truncated attribute files, in a state that is used without the setting
+// above. Only the library reads them, and it does not need them.
 func (s *Stack) repairAttributes() error {
 	folder, ok := s.StateFolder()
 	if !ok {
@@ -75,5 +73,5 @@ func (s *Stack) repairAttributes() error {
 	return errors.Join(errs...)
 }
 
-// OwnState says whether the state is the stack's own, and not the empty one of a preview.
+// OwnState reports whether the state is the stack's own, and not the empty one of a preview.
 func (s *Stack) OwnState() bool { return s.backendURL == "" }

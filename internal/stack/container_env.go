@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// ContainerEnv are the variables of each container as the program wrote them last,
-// by the container's name. Many are secrets.
+// ContainerEnv returns the variables of each container in the state, by the container's name.
+// Many are secrets.
 func (s *Stack) ContainerEnv(ctx context.Context) (map[string]map[string]string, error) {
 	read, err := s.ReadState(ctx)
 	if err != nil {

@@ -20,14 +20,13 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
-// environment is the property of a container that holds its variables. One secret
-// among them makes all of it a secret.
+// environment is a container's property with its variables. One secret among them makes the whole
+// property a secret.
 const environment = "envs"
 
-// nameVariables says which variables of a container differ: the engine only reports
-// that its environment does. Their values are not reported: nobody can say which of
-// them are secrets. The new ones are in the plan, encrypted, and the old ones in
-// the state.
+// nameVariables adds which variables of a container differ: the engine only reports that its
+// environment does. It does not report values, since any may be secret. The new ones are in the
+// plan, encrypted, and the old ones in the state.
 func (s *Stack) nameVariables(ctx context.Context, plan string, all []difference) error {
 	planned, err := readPlan(plan)
 	if err != nil {
@@ -61,7 +60,7 @@ func (s *Stack) nameVariables(ctx context.Context, plan string, all []difference
 	return nil
 }
 
-// readPlan gives the new environments of containers by their URN, encrypted.
+// readPlan returns the new environments of containers by their URN, encrypted.
 func readPlan(path string) (map[string]string, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -85,8 +84,7 @@ func readPlan(path string) (map[string]string, error) {
 	return environments, nil
 }
 
-// decrypter opens what is encrypted with the stack's passphrase; nil where the
-// stack is encrypted in another way.
+// decrypter decrypts with the stack's passphrase; nil if the stack uses another secrets provider.
 func (s *Stack) decrypter() (config.Decrypter, error) {
 	settings, err := workspace.LoadProjectStack(nil, nil, filepath.Join(s.mirror, "Pulumi."+s.Name+".yaml"))
 	if err != nil {
@@ -108,7 +106,7 @@ func (s *Stack) decrypter() (config.Decrypter, error) {
 	return config.NewSymmetricCrypterFromPassphrase(phrase, salt), nil
 }
 
-// passphrase is what Pulumi opens the secrets with, looked for in the same order.
+// passphrase returns Pulumi's passphrase, from the same sources in the same order.
 func (s *Stack) passphrase() (string, error) {
 	if typed, ok := os.LookupEnv("PULUMI_CONFIG_PASSPHRASE"); ok {
 		return typed, nil
@@ -124,7 +122,7 @@ func (s *Stack) passphrase() (string, error) {
 	return strings.TrimSpace(string(content)), nil
 }
 
-// variables are the environment of a container that the state knows.
+// variables returns the environment of a container in the state.
 func (s *State) variables(urn string) map[string]string {
 	for _, r := range s.Of(TypeContainer) {
 		if string(r.URN) != urn {
@@ -138,7 +136,7 @@ func (s *State) variables(urn string) map[string]string {
 	return nil
 }
 
-// variables reads a list of NAME=value, in JSON.
+// variables parses a list of NAME=value in JSON.
 func variables(encoded string) map[string]string {
 	var list []string
 	if err := json.Unmarshal([]byte(encoded), &list); err != nil {
@@ -152,13 +150,13 @@ func variables(encoded string) map[string]string {
 	return found
 }
 
-// named puts the variables that differ in place of the environment.
+// named replaces the environment by the variables that differ.
 func named(properties []report.Property, before, after map[string]string, forces bool) []report.Property {
 	if len(before) == 0 || len(after) == 0 {
 		return properties
 	}
 	kept := slices.DeleteFunc(properties, func(p report.Property) bool { return top(p.Name) == environment })
-	// One whose value is reported only by the update stands there without its name.
+	// A variable whose value is unknown before the update is listed without its name.
 	_, later := after[plugin.UnknownStringValue]
 	both := maps.Clone(before)
 	maps.Copy(both, after)

@@ -33,7 +33,7 @@ func TestOfTheEnvironmentOnlyTheNamesOfVariablesAreReported(t *testing.T) {
 	}, got)
 }
 
-// As with another root secret, of which the values are made in the update.
+// As with a new root secret, whose values are created during the update.
 func TestAVariableWhoseValueIsNotKnownYetIsNotReportedAsGone(t *testing.T) {
 	before := variables(`["KEPT=1","PASSWORD=one"]`)
 	after := variables(`["KEPT=1","` + plugin.UnknownStringValue + `"]`)

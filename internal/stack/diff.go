@@ -24,13 +24,13 @@ type difference struct {
 	keys []string
 }
 
-// outcomes are how the steps of a preview are reported. The two halves of a replacement
-// are left out: it is a step of its own, too.
+// outcomes are the reported operations of a preview. It omits the two halves of a replacement,
+// which is also an operation itself.
 var outcomes = map[apitype.OpType]report.Outcome{
 	apitype.OpCreate: report.Created, apitype.OpUpdate: report.Changed, apitype.OpReplace: report.Replaced, apitype.OpDelete: report.Removed,
 }
 
-// plan takes up a step of a preview, which would change something.
+// plan adds an operation of a preview that would change something.
 func (w *eventCollector) plan(m apitype.StepEventMetadata, step Step) {
 	state := m.New
 	if state == nil {
@@ -47,8 +47,8 @@ func (w *eventCollector) plan(m apitype.StepEventMetadata, step Step) {
 	}
 }
 
-// stays counts what a preview leaves as it is, which begins no step. Whether
-// something is protected is no property to Pulumi, and all the more to a person.
+// stays counts what a preview leaves unchanged. Pulumi does not report a changed protection,
+// which matters to a user.
 func (w *eventCollector) stays(m apitype.StepEventMetadata, step Step) {
 	switch {
 	case m.Op != apitype.OpSame || m.New == nil || !m.New.Custom:
@@ -77,7 +77,7 @@ func differs(m apitype.StepEventMetadata, outcome report.Outcome) difference {
 	return d
 }
 
-// losses are what goes with a resource of a type, for good.
+// losses is the data that is deleted with a resource of a type.
 var losses = map[string]string{
 	TypeVolume:     "all that is in this volume would be deleted",
 	TypeRootSecret: "every credential would be another one, and what is in the data volumes could not be opened any more",
@@ -86,7 +86,7 @@ var losses = map[string]string{
 	TypeGroup:      "all users would leave this group",
 }
 
-// kindOf is a type's token as people read it, such as "docker Container".
+// kindOf returns a readable name of a type's token, such as "docker Container".
 func kindOf(token string) string {
 	if name, ok := strings.CutPrefix(token, "pulumi:providers:"); ok {
 		return "provider " + name
@@ -95,8 +95,7 @@ func kindOf(token string) string {
 	return pkg + " " + token[strings.LastIndex(token, ":")+1:]
 }
 
-// changes are the differences in the order in which they are shown: data that
-// would be lost first, then the gravest.
+// changes returns the differences in display order: data loss first, then by severity.
 func changes(all []difference) []report.Change {
 	order := []report.Outcome{report.Removed, report.Replaced, report.Changed, report.Created}
 	rank := func(c report.Change) int {
@@ -115,8 +114,8 @@ func changes(all []difference) []report.Change {
 	return found
 }
 
-// properties are those of a step that differ. Where the provider was not asked,
-// as for a container that goes since its network does, the inputs are compared.
+// properties returns the properties of an operation that differ. If the provider was not queried,
+// as for a container that is replaced with its network, the inputs are compared.
 func properties(m apitype.StepEventMetadata) []report.Property {
 	if m.Old == nil || m.New == nil {
 		return nil
@@ -152,7 +151,7 @@ func properties(m apitype.StepEventMetadata) []report.Property {
 	return found
 }
 
-// unlike are the keys whose values differ.
+// unlike returns the keys whose values differ.
 func unlike(a, b map[string]any) []string {
 	both := map[string]any{}
 	maps.Copy(both, a)
@@ -166,7 +165,7 @@ func unlike(a, b map[string]any) []string {
 	return keys
 }
 
-// top is the property that a path begins with.
+// top returns the first property of a path.
 func top(path string) string {
 	if end := strings.IndexAny(path, ".["); end > 0 {
 		return path[:end]
@@ -174,7 +173,7 @@ func top(path string) string {
 	return path
 }
 
-// at is the value at a path; nil where there is none. Nobody sees into a secret.
+// at returns the value at a path; nil if there is none. It does not look into secrets.
 func at(values map[string]any, path string) any {
 	steps, err := resource.ParsePropertyPath(path)
 	if err != nil {
@@ -205,13 +204,13 @@ func at(values map[string]any, path string) any {
 // providersNotes is where a provider notes which values it has chosen.
 const providersNotes = "__defaults"
 
-// isSecret says whether the engine has marked a value as one.
+// isSecret reports whether the engine has marked a value as secret.
 func isSecret(value any) bool {
 	marked, ok := value.(map[string]any)
 	return ok && marked[resource.SigKey] == resource.SecretSig
 }
 
-// shown is a value as everybody may see it; nil where there is none.
+// shown returns a value that is safe to show; nil if there is none.
 func shown(value any) json.RawMessage {
 	switch value {
 	case nil:
@@ -223,13 +222,12 @@ func shown(value any) json.RawMessage {
 	encoder := json.NewEncoder(&encoded)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(readable(value)); err != nil {
-		return report.Secret // what cannot be distinguished from a secret is not shown
+		return report.Secret // anything that may be a secret is not shown
 	}
 	return bytes.TrimSpace(encoded.Bytes())
 }
 
-// readable puts words in place of secrets and of what is not known yet, and
-// leaves out the notes that providers make.
+// readable replaces secrets and unknown values by words, and omits providers' notes.
 func readable(value any) any {
 	switch value := value.(type) {
 	case string:

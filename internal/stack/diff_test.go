@@ -13,12 +13,12 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
-// marked is a secret as the engine puts it into its events.
+// marked returns a secret in the format of the engine's events.
 func marked() map[string]any {
 	return map[string]any{resource.SigKey: resource.SecretSig, "ciphertext": "[secret]"}
 }
 
-// step is one of a container, with these inputs before and after.
+// step returns an operation on a container, with these inputs before and after.
 func step(op apitype.OpType, kind string, before, after map[string]any) apitype.StepEventMetadata {
 	m := apitype.StepEventMetadata{Op: op, URN: string(urn(kind, "it")), Type: kind}
 	if before != nil {
@@ -30,7 +30,7 @@ func step(op apitype.OpType, kind string, before, after map[string]any) apitype.
 	return m
 }
 
-// planned are the changes that a preview of these steps reports.
+// planned returns the changes that a preview of these operations reports.
 func planned(steps ...apitype.StepEventMetadata) []report.Change {
 	w := newCollector(silent{})
 	for _, m := range steps {
@@ -68,7 +68,7 @@ func TestAPropertyThatDiffersHasItsOldAndItsNewValue(t *testing.T) {
 	}}, found)
 }
 
-// The provider is not asked about what goes since something below it goes.
+// The provider is not queried about a resource that is replaced because of a dependency.
 func TestWhatGoesWithItsNetworkIsComparedByItsInputs(t *testing.T) {
 	found := planned(step(apitype.OpReplace, TypeContainer,
 		map[string]any{"__defaults": []any{"a"}, "network": "old", "same": []any{1}, "gone": 1},

@@ -9,8 +9,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/auto"
 )
 
-// causes are what an error of Pulumi, Docker or Keycloak means to a person, the
-// first that matches.
+// causes explain errors of Pulumi, Docker or Keycloak; the first match wins.
 var causes = []struct {
 	seen *regexp.Regexp
 	want string
@@ -56,7 +55,7 @@ var causes = []struct {
 	},
 }
 
-// hintedError is an error with its meaning first and what was reported behind.
+// hintedError is an error with its explanation, followed by the original text.
 type hintedError struct {
 	meaning  string
 	problems []string
@@ -76,8 +75,8 @@ func (e *hintedError) Error() string {
 
 func (e *hintedError) Unwrap() error { return e.cause }
 
-// explain says what an error of Pulumi means. The error itself repeats all that
-// Pulumi has printed; of that only the problems are kept, where there are any.
+// explain adds the meaning of an error of Pulumi. The error itself repeats all of Pulumi's
+// output; only the errors in it are kept, if there are any.
 func explain(err error, problems []string) error {
 	if err == nil {
 		return nil
@@ -107,7 +106,7 @@ func explain(err error, problems []string) error {
 
 var errorLine = regexp.MustCompile(`(?m)^\s*error: .*$`)
 
-// shortened is what Pulumi printed as errors, or the end of what it printed.
+// shortened returns the errors in Pulumi's output, or the end of the output.
 func shortened(err error) string {
 	text := uncoloured(err.Error())
 	if lines := errorLine.FindAllString(text, -1); len(lines) > 0 {
@@ -120,7 +119,7 @@ func shortened(err error) string {
 	return strings.TrimSpace(text)
 }
 
-// Hinted names the operation in front of a cause; the caller names the stack.
+// Hinted adds the operation before an error; the caller adds the stack.
 func Hinted(what string, err error, problems []string) error {
 	return fmt.Errorf("%s: %w", what, explain(err, problems))
 }

@@ -14,11 +14,11 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/pulumiplugin"
 )
 
-// Step is what long work is reported on, see package progress.
+// Step reports long work, see package progress.
 type Step interface {
-	// Say reports what is going on now.
+	// Say reports the current action.
 	Say(format string, args ...any)
-	// Writer takes the output of a program that is run.
+	// Writer receives the output of a program.
 	Writer() io.Writer
 }
 
@@ -27,26 +27,26 @@ type eventCollector struct {
 	events chan events.EngineEvent
 	done   chan struct{}
 
-	// What follows is written by one goroutine, and read after end.
+	// The following is written by one goroutine, and read after end.
 	began    map[string]time.Time
 	creates  []created
 	problems []string
-	// reports are what the project's own provider has said for good, warnings what it warns of.
+	// reports are permanent reports of the project's own provider, warnings its warnings.
 	reports, warnings []string
 	// differences are what a preview would change, same is what it would not, by URN.
 	differences []difference
 	same        map[string]bool
-	// advice are the violations of policies that do not stop a run.
+	// advice are the violations of advisory policies.
 	advice []string
 }
 
-// created is a resource that a run made or, in a preview, would make.
+// created is a resource that a run created or, in a preview, would create.
 type created struct {
 	urn, kind, parent, provider string
 	inputs                      map[string]any
 }
 
-// newCollector begins to follow; what happens to resources is reported on step.
+// newCollector starts to follow; it reports operations on step.
 func newCollector(step Step) *eventCollector {
 	w := &eventCollector{events: make(chan events.EngineEvent, 64), done: make(chan struct{}), began: map[string]time.Time{}, same: map[string]bool{}}
 	go func() {
@@ -58,8 +58,8 @@ func newCollector(step Step) *eventCollector {
 	return w
 }
 
-// end waits for the last event. Pulumi closes the channel when a run ends; it
-// does not when the run could not begin, which is not waited for long.
+// end waits for the last event. Pulumi closes the channel when a run ends, but not if the run
+// could not start, so the wait is short.
 func (w *eventCollector) end() {
 	select {
 	case <-w.done:
@@ -90,14 +90,14 @@ func (w *eventCollector) take(event apitype.EngineEvent, step Step) {
 		step.Say("%s", text)
 		if event.DiagnosticEvent.Severity == "info" {
 			w.reports = append(w.reports, text)
-		} else if !slices.Contains(w.warnings, text) { // a refresh and the update warn of the same
+		} else if !slices.Contains(w.warnings, text) { // a refresh and the update repeat the warning
 			w.warnings = append(w.warnings, text)
 		}
 	}
 }
 
-// isReport says whether the project's own provider reports what it has done, or warns. A status is
-// replaced by the next one; that something could not be compared is what the update corrects.
+// isReport reports whether a message of the project's own provider is a permanent report or a
+// warning. The next status replaces a status; and the update corrects what could not be compared.
 func isReport(d *apitype.DiagnosticEvent) bool {
 	urn, err := resource.ParseURN(d.URN)
 	return err == nil && (d.Severity == "info" || d.Severity == "warning") && !d.Ephemeral &&
@@ -131,14 +131,13 @@ func (w *eventCollector) finish(m apitype.StepEventMetadata, step Step) {
 	step.Say("%s", text)
 }
 
-// verbs are for the operations that take time.
+// verbs are for operations that take time.
 var verbs = map[apitype.OpType]string{
 	apitype.OpCreate: "making", apitype.OpUpdate: "changing", apitype.OpDelete: "removing",
 	apitype.OpReplace: "replacing", apitype.OpCreateReplacement: "recreating", apitype.OpDeleteReplaced: "removing the old",
 }
 
-// outcome is what an operation does, said afterwards; by its own name where
-// there is no better word.
+// outcome returns a word for a completed operation, or else its own name.
 func outcome(operation string) string {
 	word, ok := map[string]string{
 		"create": "created", "update": "changed", "replace": "replaced", "delete": "removed", "import": "taken over",
@@ -149,7 +148,7 @@ func outcome(operation string) string {
 	return word
 }
 
-// nameOf is the part of a URN that a person gave; empty for none, as a provider has none.
+// nameOf returns the name in a URN; empty for none, as for a provider.
 func nameOf(urn string) string {
 	if i := strings.LastIndex(urn, "::"); i >= 0 {
 		return urn[i+2:]
@@ -157,7 +156,7 @@ func nameOf(urn string) string {
 	return urn
 }
 
-// problem is an error that Pulumi reports, in one line, with whose it is.
+// problem returns an error of Pulumi on one line, with its resource.
 func problem(d *apitype.DiagnosticEvent) string {
 	text := strings.TrimSpace(uncoloured(d.Message))
 	if d.URN == "" || strings.HasSuffix(d.URN, "::pulumi:pulumi:Stack") {
@@ -166,7 +165,7 @@ func problem(d *apitype.DiagnosticEvent) string {
 	return nameOf(d.URN) + ": " + text
 }
 
-// uncoloured is a text without Pulumi's marks for colours, "<{%reset%}>".
+// uncoloured returns a text without Pulumi's colour tags, "<{%reset%}>".
 func uncoloured(text string) string {
 	for {
 		begin := strings.Index(text, "<{%")

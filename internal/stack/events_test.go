@@ -12,7 +12,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/pulumiplugin"
 )
 
-// said is a step that keeps what is reported on it.
+// said is a step that records its reports.
 type said []string
 
 func (s *said) Say(format string, args ...any) { *s = append(*s, fmt.Sprintf(format, args...)) }

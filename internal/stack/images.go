@@ -12,12 +12,12 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/platform"
 )
 
-// OwnFilter selects what carries the deployment's name.
+// OwnFilter selects objects with the deployment's label.
 func (s *Stack) OwnFilter() filters.Args {
 	return filters.NewArgs(filters.Arg("label", naming.Deployment+"="+s.Config.Name))
 }
 
-// wantedImage is the name of a service's image as the settings want it.
+// wantedImage returns the configured name of a service's image.
 func (s *Stack) wantedImage(service string) (string, error) {
 	own := map[string]string{"mlflow": s.Config.Images.MLflow, "backup": s.Config.Images.Backup}
 	args := image.Args{
@@ -27,8 +27,8 @@ func (s *Stack) wantedImage(service string) (string, error) {
 	return args.Name()
 }
 
-// EnsureImage is the ID of a service's image, which is made first where it does not exist as
-// the settings want it.
+// EnsureImage returns the ID of a service's image, and first creates it if it does not exist as
+// configured.
 func (s *Stack) EnsureImage(ctx context.Context, step Step, known *State, service string) (string, error) {
 	wanted, err := s.wantedImage(service)
 	if err != nil {
@@ -45,7 +45,7 @@ func (s *Stack) EnsureImage(ctx context.Context, step Step, known *State, servic
 	return s.ImageID(ctx, service)
 }
 
-// ImageID is the ID of a service's image in the state.
+// ImageID returns the ID of a service's image in the state.
 func (s *Stack) ImageID(ctx context.Context, service string) (string, error) {
 	wanted, err := s.wantedImage(service)
 	if err != nil {

@@ -9,14 +9,14 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// imagesKey is the setting that says of which day Debian's packages have to be at least.
+// imagesKey is the setting with the minimum date of the Debian packages.
 const imagesKey, dateKey = "mlflow-sso:images", "date"
 
-// SetImagesDate writes the day into the stack file, and says which file that is. What else is
-// there, comments too, stays.
+// SetImagesDate writes the date into the stack file, and returns the file's path. It preserves
+// everything else, including comments.
 func SetImagesDate(repository, name, file string, day time.Time) (string, error) {
 	file = FileOf(repository, name, file)
-	// A file that is wrong already is not written.
+	// Do not write to an invalid file.
 	if _, err := Settings(repository, name, file); err != nil {
 		return "", err
 	}
@@ -49,7 +49,7 @@ func withImagesDate(text []byte, day string) ([]byte, error) {
 		value = &yaml.Node{}
 		images.Content = append(images.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: dateKey}, value)
 	}
-	// In quotes: YAML takes a bare day for a point in time.
+	// Quoted: YAML parses a bare date as a timestamp.
 	*value = yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Style: yaml.DoubleQuotedStyle, Value: day, LineComment: value.LineComment}
 	var out bytes.Buffer
 	encoder := yaml.NewEncoder(&out)
@@ -60,7 +60,7 @@ func withImagesDate(text []byte, day string) ([]byte, error) {
 	return out.Bytes(), encoder.Close()
 }
 
-// mappingAt is the mapping of that name, made where it is missing or empty.
+// mappingAt returns the mapping of that name, and creates it if it is missing or empty.
 func mappingAt(mapping *yaml.Node, name string) *yaml.Node {
 	value := valueOf(mapping, name)
 	if value == nil {

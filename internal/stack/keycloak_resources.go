@@ -10,10 +10,9 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 )
 
-// ForgetKeycloakResources takes what stands inside Keycloak out of the state before a removal.
-// It goes or stays with the database that it is in, and is found there again by the
-// next update; to refresh it one by one, Keycloak would have to answer, and whoever
-// takes a broken stack down has one that does not.
+// ForgetKeycloakResources removes objects inside Keycloak from the state before a removal. They
+// live in its database, and the next update finds them again; refreshing them one by one would
+// need a running Keycloak, which a broken stack does not have.
 func (s *Stack) ForgetKeycloakResources(ctx context.Context, known *State) error {
 	if !slices.ContainsFunc(known.snapshot.Resources, func(r apitype.ResourceV3) bool { return isInside(string(r.Type)) }) {
 		return nil
@@ -25,7 +24,7 @@ func (s *Stack) ForgetKeycloakResources(ctx context.Context, known *State) error
 	return s.WriteState(ctx, read, "change of the state", withoutInside)
 }
 
-// ForgetDatabaseResources takes what the databases hold out of the state: they are new, and the
+// ForgetDatabaseResources removes the databases' content from the state: they are new, and the
 // next update recreates all of it.
 func (s *Stack) ForgetDatabaseResources(ctx context.Context) error {
 	read, err := s.ReadState(ctx)
@@ -37,15 +36,14 @@ func (s *Stack) ForgetDatabaseResources(ctx context.Context) error {
 	})
 }
 
-// isInDatabase says of a resource whether it is in Keycloak's or MLflow's database, or is the
-// way into Keycloak. The resources of this project's own provider are.
+// isInDatabase reports whether a resource is in Keycloak's or MLflow's database, or is the login
+// to Keycloak. Resources of this project's own provider are.
 func isInDatabase(r Member) bool {
 	kind := TextOf(r["type"])
 	return isInside(kind) || strings.HasPrefix(kind, "mlflow-sso:") && string(r["custom"]) == "true"
 }
 
-// isInside says of a resource's type whether only Keycloak knows it, or whether it
-// is the way there.
+// isInside reports whether a type of resource exists only inside Keycloak, or is the login to it.
 func isInside(kind string) bool {
 	return strings.HasPrefix(kind, "keycloak:") || strings.HasPrefix(kind, "mlflow-sso:identity:") || kind == "pulumi:providers:keycloak"
 }
@@ -75,7 +73,7 @@ func without(deployment json.RawMessage, forget func(Member) bool) (json.RawMess
 	})
 }
 
-// independent takes out of a resource what refers to ones that are gone.
+// independent removes a resource's references to removed resources.
 func independent(r Member, gone map[string]bool) error {
 	isGone := func(urn string) bool { return gone[urn] }
 	if encoded, has := r["dependencies"]; has {

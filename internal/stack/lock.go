@@ -14,19 +14,18 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/poll"
 )
 
-// lock is what Pulumi writes for as long as an update runs.
+// lock is Pulumi's lock file of a running update.
 type lock struct {
 	Pid      int    `json:"pid"`
 	Hostname string `json:"hostname"`
 	Username string `json:"username"`
 }
 
-// lockPoll is how often the end of another update is looked for.
+// lockPoll is the interval of checks for the end of another update.
 const lockPoll = time.Second
 
-// unlock removes the lock of an update whose process is gone, and waits for one
-// that still runs on this machine: a kill of this tool does not end it. Locks of
-// other machines are reported.
+// unlock removes the lock of an update whose process has ended, and waits for one that still runs
+// on this machine: killing this tool does not end it. It reports locks of other machines.
 func (s *Stack) unlock(ctx context.Context, step Step) error {
 	here, err := os.Hostname()
 	if err != nil {
@@ -52,9 +51,8 @@ func (s *Stack) unlock(ctx context.Context, step Step) error {
 	})
 }
 
-// lock is who holds the stack; nil when nobody does, or when the state is not in
-// a folder on this machine. One that was half written, when the disk filled up,
-// locks as well and is nobody's.
+// lock returns the holder of the stack's lock; nil if there is none, or if the state is not in a
+// folder on this machine. A truncated lock, after a full disk, also blocks and has no holder.
 func (s *Stack) lock() (*lock, error) {
 	folder, ok := s.StateFolder()
 	if !ok {
@@ -76,7 +74,7 @@ func (s *Stack) lock() (*lock, error) {
 	return &held, nil
 }
 
-// alive says whether a process exists and is a Pulumi: numbers are used again.
+// alive reports whether a process exists and is Pulumi: process IDs are reused.
 func alive(pid int) bool {
 	if pid <= 0 || errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
 		return false

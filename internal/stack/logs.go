@@ -11,8 +11,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/naming"
 )
 
-// withLogs adds to a problem with a container what the container said last: the
-// provider only reports that it did not get healthy.
+// withLogs adds the end of a container's log to an error about it: the provider only reports that
+// it did not become healthy.
 func (s *Stack) withLogs(ctx context.Context, problems []string) []string {
 	for i, p := range problems {
 		name, ok := containerIn(p)

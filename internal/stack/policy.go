@@ -15,8 +15,8 @@ import (
 // mandatory is the level of a policy whose violation stops a run.
 const mandatory = "mandatory"
 
-// pluginsOnPath fails if the stack's plugins are on PATH. What runs a policy pack is looked for
-// there, and then Pulumi would prefer those to the ones of the toolchain.
+// pluginsOnPath fails if the stack's plugins are on PATH. Pulumi searches there for policy pack
+// hosts, and then would prefer those plugins to the toolchain's.
 func pluginsOnPath() error {
 	var found []string
 	for _, name := range toolchain.PluginNames() {
@@ -31,7 +31,7 @@ func pluginsOnPath() error {
 	return nil
 }
 
-// violation is what a policy pack says about a resource, or about the whole stack.
+// violation is a policy pack's report about a resource, or about the whole stack.
 func violation(e *apitype.PolicyEvent) string {
 	of := ""
 	if e.ResourceURN != "" && !strings.HasSuffix(e.ResourceURN, "::pulumi:pulumi:Stack") {
@@ -41,8 +41,8 @@ func violation(e *apitype.PolicyEvent) string {
 		strings.TrimSpace(uncoloured(e.Message)))
 }
 
-// CheckPolicies runs the policy packs on what an update would do, and fails if a mandatory policy
-// is violated. Nothing is changed.
+// CheckPolicies runs the policy packs on a preview, and fails if a mandatory policy is violated.
+// It changes nothing.
 func (s *Stack) CheckPolicies(ctx context.Context, step Step) error {
 	found, err := s.Compare(ctx, step, false)
 	if err != nil {
@@ -51,7 +51,7 @@ func (s *Stack) CheckPolicies(ctx context.Context, step Step) error {
 	return nil
 }
 
-// Advice are the violations of policies that stopped no update and no preview so far.
+// Advice returns the violations of advisory policies so far.
 func (s *Stack) Advice() []string { return s.advice }
 
 // addAdvice keeps each violation once: an update is checked before and while it runs.

@@ -12,9 +12,9 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
-// OpenForPreview opens a stack to preview it, and leaves everything as it is: the copies for
-// Pulumi are in a folder of their own, which Close removes. Where the state has no
-// such stack, an empty one is previewed, which is in that folder, too.
+// OpenForPreview opens a stack for a preview, and changes nothing: the copies for Pulumi are in a
+// temporary folder, which Close removes. If the state has no such stack, it previews an empty one
+// in that folder.
 func OpenForPreview(ctx context.Context, options Options) (*Stack, error) {
 	folder, err := os.MkdirTemp("", "mlflow-sso-preview-")
 	if err != nil {
@@ -33,7 +33,7 @@ func OpenForPreview(ctx context.Context, options Options) (*Stack, error) {
 	return s, nil
 }
 
-// Close removes what OpenForPreview has made.
+// Close removes what OpenForPreview has created.
 func (s *Stack) Close() error {
 	if s.scratch == "" {
 		return nil
@@ -41,31 +41,31 @@ func (s *Stack) Close() error {
 	return os.RemoveAll(s.scratch)
 }
 
-// Comparison is what a preview found.
+// Comparison is the result of a preview.
 type Comparison struct {
-	// Problems are the errors that the preview reported.
+	// Problems are the errors of the preview.
 	Problems []string
 
 	differences []difference
 	same        int
 }
 
-// Changes are what an update would do, data that would be lost first.
+// Changes are what an update would do, data loss first.
 func (c *Comparison) Changes() []report.Change { return changes(c.differences) }
 
-// Same is how many resources an update would leave as they are.
+// Same is the number of resources that an update would leave unchanged.
 func (c *Comparison) Same() int { return c.same }
 
-// Adjust lets change see every change, and alter it, before they are sorted.
+// Adjust lets change modify every change before they are sorted.
 func (c *Comparison) Adjust(change func(*report.Change)) {
 	for i := range c.differences {
 		change(&c.differences[i].change)
 	}
 }
 
-// Compare runs a preview, which changes nothing. With refresh, Pulumi looks first at what there
-// is. What Pulumi prints is dropped: it repeats the events, with advice about the plan. There is
-// a Comparison also with an error.
+// Compare runs a preview, which changes nothing. With refresh, Pulumi first reads the actual
+// state. Pulumi's output is dropped: it repeats the events, with advice about the plan. It also
+// returns a Comparison with an error.
 func (s *Stack) Compare(ctx context.Context, step Step, refresh bool) (*Comparison, error) {
 	var options []optpreview.Option
 	if refresh {
@@ -74,7 +74,7 @@ func (s *Stack) Compare(ctx context.Context, step Step, refresh bool) (*Comparis
 	return s.compare(ctx, step, options...)
 }
 
-// CompareInDetail is Compare on a stack from OpenForPreview, which also writes down what
+// CompareInDetail is Compare on a stack from OpenForPreview that also records what
 // [Stack.NameVariables] needs.
 func (s *Stack) CompareInDetail(ctx context.Context, step Step, refresh bool) (*Comparison, error) {
 	options := []optpreview.Option{optpreview.Plan(s.planFile())}
@@ -84,7 +84,7 @@ func (s *Stack) CompareInDetail(ctx context.Context, step Step, refresh bool) (*
 	return s.compare(ctx, step, options...)
 }
 
-// NameVariables says which variables of containers differ, see [Stack.CompareInDetail].
+// NameVariables adds which variables of containers differ, see [Stack.CompareInDetail].
 func (s *Stack) NameVariables(ctx context.Context, found *Comparison) error {
 	return s.nameVariables(ctx, s.planFile(), found.differences)
 }
@@ -110,7 +110,7 @@ type Creation struct {
 	Inputs                            map[string]any
 }
 
-// Creations are what an update would create.
+// Creations returns what an update would create.
 func (s *Stack) Creations(ctx context.Context, step Step) ([]Creation, error) {
 	collector := newCollector(step)
 	_, err := s.pulumi.Preview(ctx, optpreview.EventStreams(collector.events), optpreview.ErrorProgressStreams(step.Writer()))

@@ -10,7 +10,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/platform"
 )
 
-// RootSecrets are the root secrets in the state, in base64, by number.
+// RootSecrets returns the root secrets in the state, in base64, by number.
 func (s *State) RootSecrets() map[int]string {
 	all := map[int]string{}
 	for _, r := range s.Of(TypeRootSecret) {
@@ -33,8 +33,7 @@ func (s *State) RootSecrets() map[int]string {
 	return all
 }
 
-// Keys are the credentials as the settings want them and as they were before, as far as
-// the state has the root secrets.
+// Keys returns the current and previous credentials, as far as the state has the root secrets.
 func (s *Stack) Keys(ctx context.Context) (credentials.Keys, error) {
 	read, err := s.ReadState(ctx)
 	if err != nil {
@@ -43,7 +42,7 @@ func (s *Stack) Keys(ctx context.Context) (credentials.Keys, error) {
 	return credentials.Keys{Roots: read.RootSecrets(), Root: s.Config.Credentials.Root, Generations: s.Config.Credentials.Generations}, nil
 }
 
-// RootSecret is the root secret of now, in base64.
+// RootSecret returns the current root secret, in base64.
 func (s *Stack) RootSecret(ctx context.Context) (string, error) {
 	keys, err := s.Keys(ctx)
 	if err != nil {
@@ -58,8 +57,8 @@ func (s *Stack) RootSecret(ctx context.Context) (string, error) {
 // TypeKeycloakProvider is the type of the Keycloak provider in the state.
 const TypeKeycloakProvider = "pulumi:providers:keycloak"
 
-// KeycloakLogin is the login with which the state's Keycloak provider asks; false if there is none.
-// A refresh uses it, whatever the settings want.
+// KeycloakLogin returns the credentials of the state's Keycloak provider; false if there is none. A
+// refresh uses them, whatever the settings are.
 func (s *State) KeycloakLogin() (login outputs.Keycloak, ok bool) {
 	for _, r := range s.Of(TypeKeycloakProvider) {
 		login.AdminURL, _ = r.Inputs["url"].(string)

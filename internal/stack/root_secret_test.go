@@ -36,7 +36,7 @@ func TestTheLoginOfARefreshIsThatOfTheState(t *testing.T) {
 	require.False(t, ok, "there is nobody to ask yet")
 }
 
-// secretValue is a text as an exported state has it.
+// secretValue returns a text in the format of an exported state.
 func secretValue(t *testing.T, text string) map[string]any {
 	t.Helper()
 	plain, err := json.Marshal(text)

@@ -8,8 +8,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/accessrule"
 )
 
-// sentence is what a step does to an access rule, as a person says it, such as
-// "mlflow-users loses EDIT on experiments fraud-*".
+// sentence describes a change of an access rule, such as "mlflow-users loses EDIT on experiments
+// fraud-*".
 func sentence(m apitype.StepEventMetadata) string {
 	before, after := inputsOf(m.Old), inputsOf(m.New)
 	what := after
@@ -28,7 +28,7 @@ func sentence(m apitype.StepEventMetadata) string {
 	return fmt.Sprintf("%s keeps %s on %s", whose(what), what["permission"], on)
 }
 
-// inputsOf are the inputs of a rule as texts.
+// inputsOf returns the inputs of a rule as texts.
 func inputsOf(state *apitype.StepEventStateMetadata) map[string]string {
 	texts := map[string]string{}
 	if state == nil {

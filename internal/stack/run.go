@@ -13,11 +13,11 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optup"
 )
 
-// Changes are how many resources an update made, changed, replaced and removed,
-// by Pulumi's names of these. What stayed as it was does not count.
+// Changes are the numbers of resources that an update created, changed, replaced and removed, by
+// Pulumi's names of the operations. Unchanged ones do not count.
 type Changes map[string]int
 
-// changed leaves out what Pulumi counts as the same.
+// changed omits what Pulumi counts as the same.
 func changed(counts *map[string]int) Changes {
 	changes := Changes{}
 	if counts != nil {
@@ -27,7 +27,7 @@ func changed(counts *map[string]int) Changes {
 	return changes
 }
 
-// String is such as "3 created, 1 changed".
+// String returns a text such as "3 created, 1 changed".
 func (c Changes) String() string {
 	if len(c) == 0 {
 		return "no change"
@@ -39,15 +39,15 @@ func (c Changes) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// Add counts the changes of another update too.
+// Add adds the changes of another update.
 func (c Changes) Add(more Changes) {
 	for op, n := range more {
 		c[op] += n
 	}
 }
 
-// Update runs the program and makes what it says, within a scope. With refresh, Pulumi looks
-// first at what there is.
+// Update runs the program and applies it, within a scope. With refresh, Pulumi first reads the
+// actual state.
 func (s *Stack) Update(ctx context.Context, step Step, scope Scope, refresh bool) (Changes, error) {
 	collector := newCollector(step)
 	options := append(scope.options(s.Name), optup.EventStreams(collector.events), optup.SuppressOutputs(), optup.SuppressProgress(),
@@ -70,7 +70,8 @@ func (s *Stack) Update(ctx context.Context, step Step, scope Scope, refresh bool
 	return changed(result.Summary.ResourceChanges), nil
 }
 
-// Remove removes what the stack has made. Without data, the volumes and what opens them stay.
+// Remove removes what the stack has created. Without data, it keeps the volumes and what decrypts
+// them.
 func (s *Stack) Remove(ctx context.Context, step Step, known *State, data bool) (Changes, error) {
 	collector := newCollector(step)
 	options := []optdestroy.Option{
@@ -90,13 +91,13 @@ func (s *Stack) Remove(ctx context.Context, step Step, known *State, data bool) 
 	return changed(result.Summary.ResourceChanges), nil
 }
 
-// Existing is a resource that an update would create, and that exists under an ID.
+// Existing is a resource that an update would create, and whose object already exists with an ID.
 type Existing struct {
 	Creation
 	ID string
 }
 
-// Import takes resources that exist into the state; what says what is done, for an error.
+// Import imports existing resources into the state; what describes the operation, for an error.
 func (s *Stack) Import(ctx context.Context, step Step, what string, all []Existing) error {
 	read, err := s.ReadState(ctx)
 	if err != nil {

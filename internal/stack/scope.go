@@ -11,24 +11,24 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/platform"
 )
 
-// Scope is the part of a stack that an update is about.
+// Scope is the part of a stack that an update covers.
 type Scope struct {
-	// Name is how a person calls it.
+	// Name is its name in messages.
 	Name string
-	// only are the URNs, behind the stack's name, of what is updated and nothing else; empty for all.
+	// only are the URN suffixes of the resources that are updated; empty for all.
 	only []string
-	// without are those of what is left as it is, with all that depends on it.
+	// without are those of resources that are excluded, with all that depend on them.
 	without []string
 }
 
-// What exists inside Keycloak: what its vendor's provider makes, and the project's own one.
+// Objects inside Keycloak: the vendor provider's, and the project's own.
 const (
 	realmResources    = "**$keycloak:**"
 	identityResources = "**$mlflow-sso:identity:**"
 )
 
 // realmObjects are the latter without the secret of the program's service account, which an update
-// of all but the realm sets: what is refreshed afterwards asks with it.
+// of all but the realm sets: a later refresh logs in with it.
 func realmObjects() []string {
 	var all []string
 	for _, kind := range identity.RealmTypes() {
@@ -41,26 +41,26 @@ func realmObjects() []string {
 var (
 	// Everything is the whole stack.
 	Everything = Scope{Name: "everything"}
-	// AllButRealm leaves out what exists inside Keycloak, which has to answer first.
+	// AllButRealm excludes objects inside Keycloak, which must run first.
 	AllButRealm = Scope{Name: "all but the realm", without: append(realmObjects(), realmResources)}
-	// DatabasesOnly leaves out every service that would write to databases which are about
-	// to be restored.
+	// DatabasesOnly excludes every service that would write to databases which are about to be
+	// restored.
 	DatabasesOnly = Scope{Name: "databases only", without: []string{realmResources, identityResources, "**::keycloak-container", "**::mlflow-container"}}
 )
 
-// ImageOnly is the image of a service. Pulumi makes every provider in any case, so what those of
-// Keycloak and MLflow are made of, the root secrets, and what they are part of, belongs to it.
+// ImageOnly is the image of a service. Pulumi always creates every provider, so it includes the
+// inputs of Keycloak's and MLflow's, the root secrets, and their parents.
 func ImageOnly(service string) Scope {
 	return Scope{Name: "image of " + service + " only", only: []string{
 		"*::" + platform.TypeToken + "::platform",
 		"*::**$" + credentials.TypeToken + "::" + platform.CredentialsName, "*::**::" + platform.CredentialsName + "-root*",
 		"*::**$" + realm.TypeToken + "::realm", "*::**$" + permissions.TypeToken + "::access",
-		"*::**$mlflow-sso:access:Access::access", // as a state of an earlier version has it
+		"*::**$mlflow-sso:access:Access::access", // as in a state of an earlier version
 		"*::**$" + image.TypeToken + "::" + service, "*::**::" + service + "-image",
 	}}
 }
 
-// urns are patterns of URNs of a stack.
+// urns returns URN patterns of a stack.
 func urns(stack string, patterns []string) []string {
 	all := make([]string, 0, len(patterns))
 	for _, pattern := range patterns {
@@ -69,7 +69,7 @@ func urns(stack string, patterns []string) []string {
 	return all
 }
 
-// options are the scope in Pulumi's terms.
+// options returns the scope in Pulumi's terms.
 func (s Scope) options(stack string) []optup.Option {
 	var options []optup.Option
 	if len(s.only) > 0 {

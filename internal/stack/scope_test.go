@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What a scope leaves alone and what it makes is decided by Pulumi from these patterns.
+// Pulumi decides by these patterns what a scope excludes and creates.
 func TestAScopeNamesItsResourcesAsPulumiDoes(t *testing.T) {
 	roots := []string{
 		"urn:pulumi:lab::*::mlflow-sso:platform:Platform::platform",

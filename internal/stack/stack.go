@@ -1,10 +1,10 @@
-// Package stack drives one stack of the program through Pulumi: it brings it up,
-// reports its outputs, and tears it down.
+// Package stack drives one stack of the program through Pulumi: it brings it up, reads its
+// outputs, and tears it down.
 //
-// It works on a copy of the project file and the stack file, because Pulumi writes into
-// both; the repository stays unchanged. An update that was interrupted, by a kill or a
-// machine that went down, is cleaned up before the next one: no one has to know Pulumi's
-// repair commands, and nothing that holds data is ever deleted for it.
+// It works on a copy of the project file and the stack file, because Pulumi writes into both; the
+// repository stays unchanged. An interrupted update, after a kill or a crash of the machine, is
+// cleaned up before the next one: users need not know Pulumi's repair commands, and the cleanup
+// never deletes data.
 package stack
 
 import (
@@ -30,7 +30,7 @@ import (
 // ErrNotUp is wrapped when a command needs a stack that was never brought up.
 var ErrNotUp = errors.New("the stack is not up")
 
-// Options say which stack, and with what it is driven.
+// Options select the stack, and the tools that drive it.
 type Options struct {
 	// Name is the stack's: its settings are in Pulumi.<name>.yaml.
 	Name string
@@ -38,24 +38,24 @@ type Options struct {
 	File string
 	// Repository is the folder of the program.
 	Repository string
-	// Home is where the state is.
+	// Home contains the state.
 	Home datadir.Home
-	// PulumiRoot is where Pulumi is: bin/pulumi, and its language host beside it.
+	// PulumiRoot contains bin/pulumi and its language host.
 	PulumiRoot string
-	// PulumiHome is where Pulumi's plugins are.
+	// PulumiHome contains Pulumi's plugins.
 	PulumiHome string
-	// Program is a binary that runs the program when Pulumi starts it; empty to
-	// compile the program in Repository.
+	// Program is a binary that runs the program for Pulumi; empty to compile the program in
+	// Repository.
 	Program string
-	// Plugin is the folder of the project's own Pulumi plugin; empty for the one that the project
-	// file names.
+	// Plugin is the folder of the project's own Pulumi plugin; empty for the one in the project
+	// file.
 	Plugin string
-	// Environment is what Pulumi and the program need beside the caller's own
-	// variables, such as where a compiler may keep its cache.
+	// Environment is what Pulumi and the program need in addition to the caller's variables, such
+	// as the folder of a compiler's cache.
 	Environment map[string]string
 	// PolicyPacks are the folders of the policy packs that every update and preview must pass.
 	PolicyPacks []string
-	// Docker is the host that the stack is on; nil to read the state alone.
+	// Docker is the host of the stack; nil to read only the state.
 	Docker *engine.Engine
 }
 
@@ -69,20 +69,19 @@ type Stack struct {
 	pulumi auto.Stack
 	// lastOutputs are the outputs of the last update; nil before one.
 	lastOutputs auto.OutputMap
-	// notes is what an update or a removal has left alone, where that may surprise, and
-	// what became of people.
+	// notes are surprising omissions of an update or a removal, and what happened to users.
 	notes []string
-	// advice are the violations of policies that stopped nothing.
+	// advice are the violations of advisory policies.
 	advice []string
 }
 
-// Summary is what an update or a removal came to: its changes, what it has left
-// alone, where that may surprise, and what became of people.
+// Summary returns the result of an update or a removal: its changes, surprising omissions, and
+// what happened to users.
 func (s *Stack) Summary(changes Changes) string {
 	return strings.Join(append([]string{changes.String()}, s.notes...), "; ")
 }
 
-// Note adds something that the operation has left alone, or done to a person, to its summary.
+// Note adds to the summary what the operation has omitted, or done to a user.
 func (s *Stack) Note(text string) { s.notes = append(s.notes, text) }
 
 // NoteFirst is Note at the front: the end of a long line is not shown.
@@ -91,18 +90,18 @@ func (s *Stack) NoteFirst(text string) { s.notes = slices.Insert(s.notes, 0, tex
 // ClearNotes drops the notes so far, of an operation that was only a part of another one.
 func (s *Stack) ClearNotes() { s.notes = nil }
 
-// place is where a stack's files are.
+// place is the location of a stack's files.
 type place struct {
 	// mirror is the folder of the copies for Pulumi.
 	mirror string
-	// scratch is a folder to be removed in the end; empty where there is none.
+	// scratch is a folder to be removed in the end; empty if there is none.
 	scratch string
-	// backendURL is a state in place of the stack's own; empty for that.
+	// backendURL is a state that replaces the stack's own; empty for the stack's own.
 	backendURL string
 }
 
-// Settings reads and checks the settings of a stack: those of file, or of
-// Pulumi.<name>.yaml in the repository where file is empty.
+// Settings reads and validates the settings of a stack: those of file, or of Pulumi.<name>.yaml
+// in the repository if file is empty.
 func Settings(repository, name, file string) (*config.Config, error) {
 	file = FileOf(repository, name, file)
 	if _, err := os.Stat(file); err != nil {
@@ -111,7 +110,7 @@ func Settings(repository, name, file string) (*config.Config, error) {
 	return config.LoadFile(filepath.Join(repository, projectFile), file)
 }
 
-// FileOf is the stack file: the one that is named, or the one in the repository.
+// FileOf returns the stack file: the given one, or the one in the repository.
 func FileOf(repository, name, file string) string {
 	if file != "" {
 		return file
@@ -119,13 +118,13 @@ func FileOf(repository, name, file string) string {
 	return filepath.Join(repository, "Pulumi."+name+".yaml")
 }
 
-// Open checks the settings and finds the stack in the state, or makes an empty
-// one there. Nothing on the Docker host is touched.
+// Open validates the settings and finds the stack in the state, or creates an empty one there. It
+// touches nothing on the Docker host.
 func Open(ctx context.Context, options Options) (*Stack, error) {
 	return open(ctx, options, ownPlace(options), auto.UpsertStackLocalSource)
 }
 
-// OpenExisting is Open for a stack that is there; ErrNotUp is wrapped when it is not.
+// OpenExisting is Open for an existing stack; ErrNotUp is wrapped if it does not exist.
 func OpenExisting(ctx context.Context, options Options) (*Stack, error) {
 	s, err := open(ctx, options, ownPlace(options), auto.SelectStackLocalSource)
 	if isMissing(err) {
@@ -136,8 +135,8 @@ func OpenExisting(ctx context.Context, options Options) (*Stack, error) {
 
 func ownPlace(options Options) place { return place{mirror: options.Home.Stack(options.Name)} }
 
-// isMissing says whether the state has no stack of that name. The SDK asks the
-// error itself and not what it wraps.
+// isMissing reports whether the state has no stack of that name. The SDK checks the error itself
+// and not what it wraps.
 func isMissing(err error) bool {
 	for ; err != nil; err = errors.Unwrap(err) {
 		if auto.IsSelectStack404Error(err) {
@@ -183,8 +182,8 @@ func open(ctx context.Context, options Options, at place, in source) (*Stack, er
 	return s, nil
 }
 
-// environment is what Pulumi gets alongside the caller's own variables, which
-// win: a team has its own state and its own passphrase.
+// environment returns Pulumi's variables, which the caller's own override: a team has its own
+// state and its own passphrase.
 func (s *Stack) environment() (map[string]string, error) {
 	environment := map[string]string{"PULUMI_BACKEND_URL": s.backend(), pulumiplugin.DeferVariable: "true"}
 	maps.Copy(environment, s.Environment)
@@ -214,8 +213,8 @@ func (s *Stack) environment() (map[string]string, error) {
 	return environment, nil
 }
 
-// Outputs are what the stack reports about itself, secrets in clear text. ErrNotUp is
-// wrapped when there are none.
+// Outputs returns the stack's outputs, secrets in plain text. ErrNotUp is wrapped if there are
+// none.
 func (s *Stack) Outputs(ctx context.Context) (outputs.Stack, error) {
 	var deployed outputs.Stack
 	values := s.lastOutputs

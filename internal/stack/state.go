@@ -10,7 +10,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 )
 
-// Types of the resources that need more care than others.
+// Types of resources that need special care.
 const (
 	TypeContainer  = "docker:index/container:Container"
 	TypeImage      = "docker:index/remoteImage:RemoteImage"
@@ -22,13 +22,13 @@ const (
 	TypeGroup      = "keycloak:index/group:Group"
 )
 
-// State is what Pulumi has written down about the stack.
+// State is Pulumi's record of the stack.
 type State struct {
 	whole    apitype.UntypedDeployment
 	snapshot apitype.DeploymentV3
 }
 
-// ReadSettledState reads the state once nobody else writes it.
+// ReadSettledState reads the state once no other process writes it.
 func (s *Stack) ReadSettledState(ctx context.Context, step Step) (*State, error) {
 	if err := s.unlock(ctx, step); err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ func (s *Stack) ReadState(ctx context.Context) (*State, error) {
 	return read, nil
 }
 
-// Of are the resources of a type.
+// Of returns the resources of a type.
 func (s *State) Of(kind string) []apitype.ResourceV3 {
 	var found []apitype.ResourceV3
 	for _, r := range s.snapshot.Resources {
@@ -63,7 +63,7 @@ func (s *State) Of(kind string) []apitype.ResourceV3 {
 	return found
 }
 
-// IDs are the provider's own names for the resources of a type.
+// IDs returns the provider's IDs of the resources of a type.
 func (s *State) IDs(kind string) []string {
 	var ids []string
 	for _, r := range s.Of(kind) {
@@ -72,15 +72,15 @@ func (s *State) IDs(kind string) []string {
 	return ids
 }
 
-// Has says whether the state knows a resource of the type by that ID.
+// Has reports whether the state has a resource of the type with that ID.
 func (s *State) Has(kind, id string) bool { return slices.Contains(s.IDs(kind), id) }
 
-// HasResources says whether anything was ever made for the stack that still is there.
+// HasResources reports whether any object of the stack still exists.
 func (s *State) HasResources() bool {
 	return slices.ContainsFunc(s.snapshot.Resources, func(r apitype.ResourceV3) bool { return r.Custom && !strings.HasPrefix(string(r.Type), "pulumi:") })
 }
 
-// Protected are the names of what must not be deleted.
+// Protected returns the names of resources that must not be deleted.
 func (s *State) Protected() []string {
 	var names []string
 	for _, r := range s.snapshot.Resources {
@@ -91,16 +91,15 @@ func (s *State) Protected() []string {
 	return names
 }
 
-// Interrupted are the operations that had begun when an update was killed.
+// Interrupted returns the operations in progress when an update was killed.
 func (s *State) Interrupted() []apitype.OperationV2 { return s.snapshot.PendingOperations }
 
-// InterruptedOn says whether an operation on a resource of the type was cut off.
+// InterruptedOn reports whether an operation on a resource of the type was interrupted.
 func (s *State) InterruptedOn(kind string) bool {
 	return slices.ContainsFunc(s.Interrupted(), func(o apitype.OperationV2) bool { return string(o.Resource.Type) == kind })
 }
 
-// ClearInterrupted writes the state without the operations that were cut off, if there
-// are any.
+// ClearInterrupted writes the state without the interrupted operations, if there are any.
 func (s *Stack) ClearInterrupted(ctx context.Context, read *State) error {
 	if len(read.Interrupted()) == 0 {
 		return nil
@@ -108,7 +107,7 @@ func (s *Stack) ClearInterrupted(ctx context.Context, read *State) error {
 	return s.WriteState(ctx, read, "repair of the state", withoutCutOff)
 }
 
-// WriteState puts a changed state in the place of one that was read.
+// WriteState replaces a state that was read by a changed one.
 func (s *Stack) WriteState(ctx context.Context, read *State, what string, change func(json.RawMessage) (json.RawMessage, error)) (err error) {
 	if read.whole.Deployment, err = change(read.whole.Deployment); err != nil {
 		return fmt.Errorf("state: %w", err)
@@ -126,11 +125,11 @@ func withoutCutOff(deployment json.RawMessage) (json.RawMessage, error) {
 	})
 }
 
-// Member is a value of the state as it is written, by its name.
+// Member is a value in the serialized state, by its name.
 type Member = map[string]json.RawMessage
 
-// withMembers changes members of a state and keeps the others as they are, also those that
-// this version of the SDK does not know.
+// withMembers changes members of a state and preserves the others, including those unknown to
+// this version of the SDK.
 func withMembers(deployment json.RawMessage, change func(Member) error) (json.RawMessage, error) {
 	var members Member
 	if err := json.Unmarshal(deployment, &members); err != nil {
@@ -158,14 +157,14 @@ func WithResources(deployment json.RawMessage, change func([]Member) ([]Member, 
 	})
 }
 
-// TextOf is empty for what is no text.
+// TextOf returns an empty text for other types.
 func TextOf(encoded json.RawMessage) string {
 	var text string
 	_ = json.Unmarshal(encoded, &text)
 	return text
 }
 
-// dataURNs are the resources that hold data or open it, with what they are part of.
+// dataURNs returns the resources that contain data or decrypt it, with their parents.
 func (s *State) dataURNs() []string {
 	parent := map[string]string{}
 	for _, r := range s.snapshot.Resources {
@@ -184,7 +183,7 @@ func (s *State) dataURNs() []string {
 	return slices.Compact(kept)
 }
 
-// ImageID is the ID of the image of that name; empty where the state has none.
+// ImageID returns the ID of the image of that name; empty if the state has none.
 func (s *State) ImageID(name string) string {
 	for _, r := range s.Of(TypeImage) {
 		if id, ok := r.Outputs["imageId"].(string); ok && r.Inputs["name"] == name {
@@ -194,7 +193,7 @@ func (s *State) ImageID(name string) string {
 	return ""
 }
 
-// urnOfReference is the URN in a reference to a provider, "urn::id".
+// urnOfReference returns the URN in a reference to a provider, "urn::id".
 func urnOfReference(reference string) string {
 	if end := strings.LastIndex(reference, "::"); end >= 0 {
 		return reference[:end]

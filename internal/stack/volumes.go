@@ -8,7 +8,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/naming"
 )
 
-// Volume is a volume as the state has it.
+// Volume is a volume in the state.
 type Volume struct {
 	Name, Driver string
 	Options      map[string]string
@@ -19,7 +19,7 @@ type Volume struct {
 // without it.
 func (v Volume) Deployment() string { return v.Labels[naming.Deployment] }
 
-// Volumes are those of the state, by name.
+// Volumes returns those of the state, by name.
 func (s *State) Volumes() []Volume {
 	var all []Volume
 	for _, r := range s.Of(TypeVolume) {
@@ -40,7 +40,7 @@ func (s *State) Volumes() []Volume {
 	return all
 }
 
-// AcceptWithoutLabels writes into the state that volumes have no labels.
+// AcceptWithoutLabels records in the state that volumes have no labels.
 func (s *Stack) AcceptWithoutLabels(ctx context.Context, names []string) error {
 	read, err := s.ReadState(ctx)
 	if err != nil {

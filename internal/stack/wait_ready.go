@@ -8,8 +8,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// A container that Pulumi makes is healthy before Pulumi goes on. One that was
-// stopped and only started again is not waited for.
+// Pulumi waits until a container that it creates is healthy, but not for one that was stopped and
+// only started again.
 const readyWithin = 5 * time.Minute
 
 // WaitReady waits until every container of the stack is ready.

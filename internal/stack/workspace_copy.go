@@ -14,8 +14,7 @@ import (
 
 const projectFile = "Pulumi.yaml"
 
-// edited says whether something that the program is compiled from is newer than
-// Program, which then is not the program any more.
+// edited reports whether a source of the program is newer than Program, which is outdated then.
 func (s *Stack) edited() bool {
 	program, err := os.Stat(s.Program)
 	if err != nil {
@@ -39,8 +38,8 @@ func (s *Stack) edited() bool {
 	return false
 }
 
-// setPlugin has Pulumi take the project's own plugin from where it is. In the project file the
-// path is relative, and the copy is in another folder.
+// setPlugin makes Pulumi use the project's own plugin at its path. The path in the project file
+// is relative, and the copy is in another folder.
 func (s *Stack) setPlugin(project *workspace.Project) {
 	if project.Plugins == nil {
 		return
@@ -57,10 +56,9 @@ func (s *Stack) setPlugin(project *workspace.Project) {
 
 var errEdited = errors.New("a source is newer than the program")
 
-// writeMirror copies the project file and the stack file to where Pulumi may
-// write. The copy of the project says where the program is. The copy of the
-// stack file keeps what Pulumi has added to the one in the home: the salt of the
-// encryption.
+// writeMirror copies the project file and the stack file to a folder where Pulumi may write. The
+// copy of the project contains the path of the program. The copy of the stack file keeps what
+// Pulumi has added to the one in the home: the salt of the encryption.
 func (s *Stack) writeMirror() error {
 	if err := os.MkdirAll(s.mirror, 0o700); err != nil {
 		return fmt.Errorf("stack %q: %w", s.Name, err)
@@ -87,7 +85,7 @@ func (s *Stack) writeMirror() error {
 		if err != nil {
 			return fmt.Errorf("copy of the stack file: %w", err)
 		}
-		// Not the one in the stack file: a plain `pulumi` has put it there, for a state of its own.
+		// Not the one in the stack file: a plain `pulumi` has written it, for its own state.
 		if before.EncryptionSalt != "" {
 			wanted.EncryptionSalt = before.EncryptionSalt
 		}

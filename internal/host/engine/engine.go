@@ -1,10 +1,10 @@
-// Package engine is the client of the Docker Engine: it inspects containers and runs
-// commands in them.
+// Package engine is the client of the Docker Engine: it inspects containers and runs commands in
+// them.
 //
-// Open fails unless a daemon really answers, so no later call has to explain
-// that Docker is missing. The engine is the one the Docker provider of Pulumi
-// talks to: DOCKER_HOST, DOCKER_CERT_PATH and DOCKER_TLS_VERIFY if set, else the
-// local socket. The contexts of the docker command line are not consulted.
+// Open fails unless a daemon responds, so no later call has to explain that Docker is missing.
+// The engine is the one that Pulumi's Docker provider uses: DOCKER_HOST, DOCKER_CERT_PATH and
+// DOCKER_TLS_VERIFY if set, else the local socket. The contexts of the docker command line are
+// ignored.
 package engine
 
 import (
@@ -17,24 +17,24 @@ import (
 	"github.com/docker/docker/client"
 )
 
-// pingTimeout bounds how long Open waits for a daemon: a local one answers
-// within milliseconds, one behind DOCKER_HOST=ssh or tcp within a few seconds.
+// pingTimeout is how long Open waits for a daemon: a local one responds within milliseconds, one
+// behind DOCKER_HOST=ssh or tcp within a few seconds.
 const pingTimeout = 10 * time.Second
 
-// ErrNoDaemon is wrapped by every error of Open that says no daemon answered.
+// ErrNoDaemon is wrapped by every error of Open if no daemon responds.
 var ErrNoDaemon = errors.New("no docker daemon answers")
 
-// Engine is a Docker Engine that has answered. It is safe for concurrent use.
+// Engine is a Docker Engine that responds. It is safe for concurrent use.
 type Engine struct {
 	api *client.Client
-	// Host is where the daemon was found, such as unix:///var/run/docker.sock.
+	// Host is the address of the daemon, such as unix:///var/run/docker.sock.
 	Host string
 	// Version is the daemon's own version, such as 20.10.24.
 	Version string
 }
 
-// Open connects to the Docker Engine and waits at most ten seconds for its
-// answer. The caller closes it.
+// Open connects to the Docker Engine and waits at most ten seconds for a response. The caller
+// closes it.
 func Open(ctx context.Context) (*Engine, error) {
 	api, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
 	if err != nil {
@@ -52,7 +52,7 @@ func Open(ctx context.Context) (*Engine, error) {
 	return &Engine{api: api, Host: api.DaemonHost(), Version: version.Version}, nil
 }
 
-// nextStep is what a person can do about a daemon that does not answer.
+// nextStep returns what a user can do about a daemon that does not respond.
 func nextStep(host string) string {
 	if os.Getenv("DOCKER_HOST") != "" {
 		return fmt.Sprintf("DOCKER_HOST is set to %s: check that address, or unset it to use the local daemon", host)
@@ -64,5 +64,5 @@ func nextStep(host string) string {
 // API is the Docker client itself, for what this package does not wrap.
 func (e *Engine) API() client.APIClient { return e.api }
 
-// Close gives the connections back.
+// Close closes the connections.
 func (e *Engine) Close() error { return e.api.Close() }

@@ -23,16 +23,15 @@ var (
 	ErrNotRunning  = errors.New("container is not running")
 )
 
-// Result is what a command inside a container left behind.
+// Result is the result of a command inside a container.
 type Result struct {
 	Stdout, Stderr string
 	// ExitCode is the command's own; 0 is success.
 	ExitCode int
 }
 
-// Err is nil when the command succeeded; otherwise it names the exit code and
-// the end of what the command wrote to standard error. It never repeats standard
-// output, where a command may have printed something confidential.
+// Err returns nil if the command succeeded; otherwise an error with the exit code and the end of
+// standard error. It never repeats standard output, which may contain secrets.
 func (r Result) Err() error {
 	if r.ExitCode == 0 {
 		return nil
@@ -57,20 +56,20 @@ type execution struct {
 	output io.Writer
 }
 
-// Stdin feeds the command's standard input: the way to hand over a secret,
-// which in the command itself would show in the process list.
+// Stdin is the command's standard input: the way to pass a secret, which would show in the
+// process list as an argument.
 func Stdin(r io.Reader) ExecOption {
 	return func(x *execution) { x.input, x.AttachStdin = r, true }
 }
 
-// Stdout sends the command's standard output to w as it comes, instead of
-// collecting it in Result.Stdout: for output too large to hold in memory.
+// Stdout streams the command's standard output to w instead of collecting it in Result.Stdout:
+// for output too large to hold in memory.
 func Stdout(w io.Writer) ExecOption {
 	return func(x *execution) { x.output = w }
 }
 
-// Streams are the standard input and output that options give a command, nil for none. A
-// stand-in for an engine reads what a command would, and writes what it would.
+// Streams returns the standard input and output that options set, nil for none, for fakes of an
+// engine.
 func Streams(options ...ExecOption) (input io.Reader, output io.Writer) {
 	var run execution
 	for _, option := range options {
@@ -79,11 +78,10 @@ func Streams(options ...ExecOption) (input io.Reader, output io.Writer) {
 	return run.input, run.output
 }
 
-// Exec runs cmd (not through a shell) in a running container, as the
-// container's own user and with its environment, and waits for its end. A
-// command that ran and failed is no error here: see Result.ExitCode and
-// Result.Err. When ctx ends first, Exec returns ctx's error; the command itself
-// is not stopped, the engine has no call for that.
+// Exec runs cmd (not through a shell) in a running container, as the container's own user and
+// with its environment, and waits for it to end. A command that fails is not an error here: see
+// Result.ExitCode and Result.Err. If ctx ends first, Exec returns ctx's error, but the command
+// continues: the engine cannot stop it.
 func (e *Engine) Exec(ctx context.Context, name string, cmd []string, options ...ExecOption) (Result, error) {
 	run := execution{ExecOptions: container.ExecOptions{Cmd: cmd, AttachStdout: true, AttachStderr: true}}
 	for _, option := range options {
@@ -96,7 +94,7 @@ func (e *Engine) Exec(ctx context.Context, name string, cmd []string, options ..
 	return result, nil
 }
 
-// program is the part of a command that an error may show: never the arguments.
+// program returns the part of a command that an error may show: never the arguments.
 func program(cmd []string) string {
 	if len(cmd) == 0 {
 		return "an empty command"
@@ -119,13 +117,13 @@ func (e *Engine) exec(ctx context.Context, name string, run execution) (Result, 
 		return Result{}, err
 	}
 	defer stream.Close()
-	// A hijacked connection knows nothing of ctx: closing it ends the copies.
+	// A hijacked connection ignores ctx: closing it ends the copies.
 	defer context.AfterFunc(ctx, stream.Close)()
 
 	if run.input != nil {
 		go func() {
-			// A command that stops reading early breaks this pipe; its exit
-			// code reports more than the write error would.
+			// A command that stops reading early breaks this pipe; its exit code is more
+			// informative than the write error.
 			_, _ = io.Copy(stream.Conn, run.input)
 			_ = stream.CloseWrite()
 		}()
@@ -149,8 +147,8 @@ func (e *Engine) exec(ctx context.Context, name string, run execution) (Result, 
 	return Result{Stdout: stdout.String(), Stderr: stderr.String(), ExitCode: code}, nil
 }
 
-// exitCode asks for the end of a command whose streams have closed. The engine
-// may report it as running for a moment longer.
+// exitCode waits for the exit code of a command whose streams have closed. The engine may report
+// it as running for a moment longer.
 func (e *Engine) exitCode(ctx context.Context, id string) (int, error) {
 	var code int
 	err := poll.Until(ctx, 20*time.Millisecond, 0, func(ctx context.Context) (bool, error) {

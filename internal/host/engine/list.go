@@ -6,7 +6,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 )
 
-// ContainerName is the name by which a person knows a container in a list.
+// ContainerName returns a container's name from a list.
 func ContainerName(c container.Summary) string {
 	return strings.TrimPrefix(strings.Join(c.Names, " "), "/")
 }

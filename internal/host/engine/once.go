@@ -12,24 +12,24 @@ import (
 	"github.com/docker/docker/api/types/mount"
 )
 
-// RunSpec is a container that is there for one command.
+// RunSpec describes a container for a single command.
 type RunSpec struct {
-	// Name is its name, Image the image's ID, Network the one that it joins.
+	// Name is its name, Image the image's ID, Network its network.
 	Name, Image, Network string
-	// Labels say whose it is, so that one that was left behind is found.
+	// Labels identify its owner, so that a leftover can be found.
 	Labels map[string]string
-	// Within is how long it may live.
+	// Within limits its lifetime.
 	Within time.Duration
-	// Mounts are the folders and volumes that it sees, Scratch is how much of memory it
-	// may write to in /tmp, in MiB; 64 where it is 0.
+	// Mounts are its folders and volumes. Scratch is the size of /tmp in memory, in MiB; 0 means
+	// 64.
 	Mounts  []mount.Mount
 	Scratch int
-	// Env are variables that are no secrets.
+	// Env are variables, which must not be secret.
 	Env []string
 }
 
-// RunOnce starts a container without privileges, runs a command in it as Run does,
-// and removes it, whatever happened.
+// RunOnce starts an unprivileged container, runs a command in it as Run does, and always removes
+// it.
 func (e *Engine) RunOnce(ctx context.Context, once RunSpec, argv []string, in io.Reader) (said []byte, err error) {
 	end, err := e.StartEphemeral(ctx, once)
 	if err != nil {
@@ -39,8 +39,8 @@ func (e *Engine) RunOnce(ctx context.Context, once RunSpec, argv []string, in io
 	return e.Run(ctx, once.Name, argv, in)
 }
 
-// StartEphemeral starts such a container for several commands; end removes it, also when ctx
-// has ended. With an error there is none.
+// StartEphemeral starts such a container for several commands; end removes it, even if ctx has
+// ended. After an error there is no container.
 func (e *Engine) StartEphemeral(ctx context.Context, once RunSpec) (end func() error, err error) {
 	scratch := once.Scratch
 	if scratch == 0 {
@@ -49,7 +49,7 @@ func (e *Engine) StartEphemeral(ctx context.Context, once RunSpec) (end func() e
 	created, err := e.api.ContainerCreate(ctx,
 		&container.Config{
 			Image: once.Image, Labels: once.Labels, Env: once.Env,
-			// It ends by itself where nobody is left to remove it.
+			// It ends by itself if its creator was killed.
 			Entrypoint: []string{"sleep", fmt.Sprint(int(once.Within.Seconds()))}, Cmd: []string{},
 			Healthcheck: &container.HealthConfig{Test: []string{"NONE"}},
 		},

@@ -7,15 +7,14 @@ import (
 	"io"
 )
 
-// Run runs a command in a container as [Engine.Exec] does, with what in has on its standard
-// input, nil for nothing, and returns its standard output. A command that fails is an error,
-// see [Result.Err].
+// Run runs a command in a container as [Engine.Exec] does, with in as standard input (nil for
+// none), and returns its standard output. A command that fails is an error, see [Result.Err].
 func (e *Engine) Run(ctx context.Context, container string, argv []string, in io.Reader) ([]byte, error) {
 	return output(e.Exec(ctx, container, argv, stdin(in)...))
 }
 
-// RunJSON is Run for a command that answers with JSON. No error repeats the answer, which may
-// hold something confidential.
+// RunJSON is Run for a command that prints JSON. No error repeats the output, which may contain
+// secrets.
 func RunJSON[T any](ctx context.Context, e *Engine, container string, argv []string, in io.Reader) (T, error) {
 	var answer T
 	said, err := e.Run(ctx, container, argv, in)

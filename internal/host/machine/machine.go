@@ -15,32 +15,31 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
-// Machine is one that is ready to run stacks.
+// Machine is a machine that is ready to run stacks.
 type Machine struct {
 	// Root is the repository.
 	Root string
-	// Home is where state and tools are.
+	// Home contains state and tools.
 	Home datadir.Home
-	// Docker is nil on a machine of which only the state is read.
+	// Docker is nil if only the state is read.
 	Docker *engine.Engine
 	// Toolchain is Pulumi.
 	Toolchain *toolchain.Toolchain
-	// Base is the image that the others start from.
+	// Base is the base image.
 	Base string
 }
 
-// Options say what a machine is to have.
+// Options say what to install.
 type Options struct {
-	// Base is the image that the others start from. It gets Debian's packages of Date or later;
-	// any date will do where it is empty.
+	// Base is the base image, with Debian packages of Date or later; empty accepts any date.
 	Base, Date string
-	// Source is where Pulumi and its plugins come from.
+	// Source is the source of Pulumi and its plugins.
 	Source toolchain.Source
 }
 
-// Prepare installs what this machine lacks: Docker, the base image, and Pulumi with its
-// plugins, from the repository at root. For a machine that lacks nothing it writes one line. The
-// caller closes Machine.Docker.
+// Prepare installs what this machine lacks: Docker, the base image, and Pulumi with its plugins,
+// from the repository at root. If nothing is missing, it writes one line. The caller closes
+// Machine.Docker.
 func Prepare(ctx context.Context, log *progress.Log, root string, options Options) (*Machine, error) {
 	ready := &Machine{Root: root, Base: options.Base}
 	return ready, log.Summary(ctx, "machine ready", func(log *progress.Log) (string, error) {
@@ -61,7 +60,7 @@ func EnsureToolchain(ctx context.Context, log *progress.Log, home datadir.Home, 
 	return tools, err
 }
 
-// summary names the versions of what runs stacks here.
+// summary returns the installed versions.
 func (m *Machine) summary() string {
 	text := "Docker " + m.Docker.Version
 	for _, part := range m.Toolchain.Parts {
@@ -84,8 +83,8 @@ func (m *Machine) install(ctx context.Context, log *progress.Log, options Option
 			err = errors.Join(err, m.Docker.Close())
 		}
 	}()
-	// The image comes before the toolchain, which takes minutes: a machine that cannot
-	// build it should report that soon.
+	// Build the image before the toolchain, which takes minutes: report early if this machine
+	// cannot build it.
 	if err = baseimage.Ensure(ctx, m.Docker, log, m.Base, options.Date); err != nil {
 		return err
 	}

@@ -15,14 +15,14 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
-// inputs are what a part would be built from now.
+// inputs returns what a part would be built from now.
 func (b *builder) inputs(ctx context.Context, p part) (record, error) {
 	hash, err := hashSources(b.sources(p), b.arguments(p, "")...)
 	if err != nil {
 		return record{}, err
 	}
 	compiler, missing := findGo()
-	if missing != nil { // it may be that nothing has to be built
+	if missing != nil { // there may be nothing to build
 		return record{Inputs: hash}, nil //nolint:nilerr // build says so if it has to be
 	}
 	ask := b.command(ctx, b.sources(p), compiler, "version")
@@ -40,11 +40,11 @@ func (b *builder) arguments(p part, output string) []string {
 	if p.set != "" {
 		link += " -X " + p.set + "=v" + p.version
 	}
-	// The sources may be a checkout that git refuses to read, so no VCS stamp.
+	// git may refuse to read the sources' checkout, so no VCS stamp.
 	return []string{"build", "-v", "-trimpath", "-buildvcs=false", "-ldflags=" + link, "-o", output, p.target}
 }
 
-// build compiles a part into a file in the toolchain, and gives its path.
+// build compiles a part into a file in the toolchain, and returns its path.
 func (b *builder) build(ctx context.Context, s *progress.Step, p part) (string, error) {
 	compiler, err := findGo()
 	if err != nil {
@@ -71,7 +71,7 @@ func proxy() string {
 	return "Go's default"
 }
 
-// findGo gives the go command.
+// findGo returns the go command.
 func findGo() (string, error) {
 	if found, err := exec.LookPath("go"); err == nil {
 		return found, nil
@@ -84,8 +84,8 @@ func findGo() (string, error) {
 		"and put it on PATH, or install Pulumi 3.219 or later")
 }
 
-// command is a command with the environment of the toolchain, which is ended
-// gently when ctx ends.
+// command returns a command with the environment of the toolchain, which is interrupted when ctx
+// ends.
 func (b *builder) command(ctx context.Context, dir, program string, arguments ...string) *exec.Cmd {
 	command := exec.CommandContext(ctx, program, arguments...)
 	command.Dir = dir
@@ -95,11 +95,11 @@ func (b *builder) command(ctx context.Context, dir, program string, arguments ..
 	return command
 }
 
-// onPath reports whether a directory is one of a PATH.
+// onPath reports whether a directory is in a PATH.
 func onPath(path, dir string) bool { return slices.Contains(filepath.SplitList(path), dir) }
 
-// environment is what builds and installations run in: the caller's with the
-// additions, of which the last of a name counts.
+// environment returns the environment of builds and installations: the caller's with the
+// additions; the last value of a name wins.
 func environment(caller []string, toolchain, pulumiHome string) []string {
 	added := additions(caller, toolchain, pulumiHome)
 	env := slices.Clone(caller)
@@ -109,8 +109,8 @@ func environment(caller []string, toolchain, pulumiHome string) []string {
 	return env
 }
 
-// additions keep the caller's environment from changing what is built. Where
-// there is no home directory, Go's caches go to the toolchain.
+// additions keep the caller's environment from affecting builds. Without a home directory, Go's
+// caches go to the toolchain.
 func additions(caller []string, toolchain, pulumiHome string) map[string]string {
 	given := map[string]string{}
 	for _, pair := range caller {

@@ -12,18 +12,18 @@ import (
 	"strings"
 )
 
-// record is what a part was built from, kept beside it.
+// record describes what a part was built from; it is stored next to the part.
 type record struct {
-	// Inputs is a hash of the sources and of how they are built, or names the vendor's archive.
+	// Inputs is a hash of the sources and build options, or identifies the vendor's archive.
 	Inputs string
-	// Go is the compiler, as `go version` puts it; empty if there is none here.
+	// Go is the compiler's `go version`; empty if there is none here.
 	Go string
 	// Size is that of the built file in bytes.
 	Size int64
 }
 
-// stale says why the file at path has to be built (again); empty if it need not.
-// Without a compiler here, one that built it on another machine is no reason.
+// stale returns why the file at path must be built (again); empty if it need not. The absence of
+// the compiler that built it on another machine is not a reason.
 func (r record) stale(kept, path string) string {
 	found, err := os.Stat(path)
 	if err != nil {
@@ -49,7 +49,7 @@ func (r record) stale(kept, path string) string {
 	return ""
 }
 
-// write keeps the record of the file at path.
+// write stores the record of the file at path.
 func (r record) write(kept, path string) error {
 	found, err := os.Stat(path)
 	if err != nil {
@@ -75,8 +75,8 @@ func forget(kept string) error {
 	return nil
 }
 
-// hashSources is a hash over the go.mod, go.sum and Go files of a directory,
-// without its tests, and over how they are built.
+// hashSources returns a hash of the go.mod, go.sum and Go files of a directory, without its
+// tests, and of the build options.
 func hashSources(dir string, how ...string) (string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

@@ -11,23 +11,23 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
-// builder makes parts in one home.
+// builder installs parts in one home.
 type builder struct {
 	home   datadir.Home
 	root   string
 	log    *progress.Log
 	source Source
-	// archive is the vendor's of the command line; nil if none is pinned for this system.
+	// archive is the vendor's archive of the command line; nil if none is pinned for this system.
 	archive *release
 	// checksums are those of the vendor's plugins.
 	checksums checksums
-	// server is asked for plugins; empty is where Pulumi looks by itself.
+	// server is the download server for plugins; empty for Pulumi's default.
 	server string
-	// reached is nil until the vendor was asked.
+	// reached is nil until the vendor was probed.
 	reached *reach
 }
 
-// adopt puts a program that is on the machine where Toolchain.Root promises it.
+// adopt links an installed program at its path below Toolchain.Root.
 func (b *builder) adopt(p part, installed string) error {
 	link := filepath.Join(b.home.Bin(), p.program)
 	if points, err := os.Readlink(link); err == nil && points == installed {
@@ -49,7 +49,7 @@ func (b *builder) program(ctx context.Context, p part) error {
 	})
 }
 
-// plugin makes a plugin ready and says where it is from.
+// plugin installs a plugin and returns its source.
 func (b *builder) plugin(ctx context.Context, p part) (Part, error) {
 	into := filepath.Join(b.home.Pulumi(), "plugins", "resource-"+p.plugin+"-v"+p.version, "pulumi-resource-"+p.plugin)
 	made := Part{Name: p.name, Version: p.version, From: fromProxy}
@@ -85,7 +85,7 @@ func (b *builder) plugin(ctx context.Context, p part) (Part, error) {
 	return made, err
 }
 
-// installBuilt has Pulumi install a plugin that was built.
+// installBuilt makes Pulumi install a plugin that was built.
 func (b *builder) installBuilt(p part, into string) placing {
 	return func(ctx context.Context, s *progress.Step, built string) error {
 		s.Say("installing")
@@ -97,18 +97,17 @@ func (b *builder) installBuilt(p part, into string) placing {
 	}
 }
 
-// placing puts what was built in its place.
+// placing moves a built file into place.
 type placing func(ctx context.Context, s *progress.Step, built string) error
 
-// make builds a part and puts it in its place, unless what is there was built
-// from the same inputs.
+// make builds a part and installs it, unless the installed one has the same inputs.
 func (b *builder) make(ctx context.Context, p part, into string, place placing) error {
 	return b.log.Step(ctx, p.name+" "+p.version, func(ctx context.Context, s *progress.Step) error {
 		return b.makeWith(ctx, s, p, into, "", place)
 	})
 }
 
-// makeWith is make within a step, whose result has the remark.
+// makeWith is make within a step, with a remark in its result.
 func (b *builder) makeWith(ctx context.Context, s *progress.Step, p part, into, remark string, place placing) error {
 	wanted, err := b.inputs(ctx, p)
 	if err != nil {
@@ -128,7 +127,7 @@ func (b *builder) makeWith(ctx context.Context, s *progress.Step, p part, into, 
 	if err != nil {
 		return err
 	}
-	// From here on until the record is written, what is there is in doubt.
+	// From here on until the record is written, the installed file is unverified.
 	if err := forget(b.recordOf(p)); err != nil {
 		return err
 	}

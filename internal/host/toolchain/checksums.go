@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// checksumTable has a line "name version os-arch sha256" for each of the vendor's archives whose
-// checksum is pinned. `make plugin-checksums` writes it.
+// checksumTable has a line "name version os-arch sha256" for each vendor archive with a pinned
+// checksum. `make plugin-checksums` writes it.
 //
 //go:embed plugin_checksums.txt
 var checksumTable string

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// unknown are the settings that only the SDK knows, as the program would write
-// them: "keycloak.RealmArgs.OrganizationsEnabled".
+// unknown are the settings that only the SDK knows, in the program's notation:
+// "keycloak.RealmArgs.OrganizationsEnabled".
 func unknown(t *testing.T, p part) map[string]bool {
 	t.Helper()
 	upper := func(word string) string { return string(unicode.ToUpper(rune(word[0]))) + word[1:] }
@@ -48,7 +48,7 @@ func unknown(t *testing.T, p part) map[string]bool {
 	return found
 }
 
-// settings are those that a Go file gives to the arguments of resources.
+// settings returns the fields that a Go file sets in the arguments of resources.
 func settings(t *testing.T, path string) []string {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)

@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// installed is a Pulumi that was on the machine before.
+// installed is a Pulumi that was already on the machine.
 type installed struct{ pulumi, languageHost, version string }
 
-// findInstalled looks on PATH for a Pulumi that is new enough and has its
-// language host for Go beside it or on PATH. The one in bin is this tool's own.
+// findInstalled searches PATH for a recent enough Pulumi with its Go language host next to it or
+// on PATH. The one in bin is this tool's own.
 func findInstalled(ctx context.Context, bin string) (installed, bool) {
 	command, err := exec.LookPath("pulumi")
 	if err != nil {
@@ -47,7 +47,7 @@ func within(dir, path string) bool {
 	return err == nil && !strings.HasPrefix(relative, "..")
 }
 
-// newEnough reports whether the program can be run by a Pulumi of this version.
+// newEnough reports whether a Pulumi of this version can run the program.
 func newEnough(version string) bool {
 	var major, minor int
 	if _, err := fmt.Sscanf(version, "%d.%d.", &major, &minor); err != nil {

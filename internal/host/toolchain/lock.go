@@ -13,8 +13,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
-// lock waits until no other process holds the file, and holds it until unlock.
-// The kernel lets go of it when a process ends, however it does.
+// lock waits until no other process holds the file, and holds it until unlock. The kernel
+// releases it when a process ends for any reason.
 func lock(ctx context.Context, path string, log *progress.Log) (unlock func(), err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

@@ -14,12 +14,12 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
 )
 
-// ownPluginAge is how long a build of the plugin stays that no command uses.
+// ownPluginAge is the age at which an unused build of the plugin is removed.
 const ownPluginAge = 7 * 24 * time.Hour
 
-// OwnPlugin returns the folder with the tool's own executable as Pulumi's plugin. The folder is
-// named by the digest of its content, so that another build of the tool, in another working
-// copy, never replaces the plugin of a command that runs.
+// OwnPlugin returns the folder with the tool's own executable as a Pulumi plugin. The digest of
+// its content is the folder's name, so that another build of the tool, in another working copy,
+// never replaces the plugin of a running command.
 func OwnPlugin(h datadir.Home, tool string) (string, error) {
 	all := filepath.Join(h.Toolchain(), "own-plugin")
 	folder, err := installOwn(all, tool)
@@ -54,13 +54,13 @@ func installOwn(all, tool string) (folder string, err error) {
 	return folder, copyExecutable(source, folder)
 }
 
-// copyExecutable puts the file in place in one step: another command may be starting it.
+// copyExecutable renames the file into place: a concurrent command may be starting it.
 func copyExecutable(source io.Reader, folder string) error {
 	draft, err := os.CreateTemp(folder, ".draft-*")
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(draft.Name()) }() // gone once it is renamed
+	defer func() { _ = os.Remove(draft.Name()) }() // does not exist after the rename
 	_, err = io.Copy(draft, source)
 	err = errors.Join(err, draft.Chmod(0o700), draft.Close())
 	if err != nil {
@@ -69,8 +69,8 @@ func copyExecutable(source io.Reader, folder string) error {
 	return os.Rename(draft.Name(), filepath.Join(folder, pulumiplugin.Binary))
 }
 
-// removeUnused deletes builds that no command has used for a while. One that cannot be removed
-// costs disk space alone.
+// removeUnused deletes builds that no command has used for a while. A failure only costs disk
+// space.
 func removeUnused(all, used string) {
 	entries, _ := os.ReadDir(all)
 	for _, entry := range entries {

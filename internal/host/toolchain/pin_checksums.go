@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// VendorServers are the vendor's two download sites, as the addresses of a plugin's archive:
-// {name}, {version} and {file} stand for those.
+// VendorServers are the vendor's two download sites, as URL patterns of a plugin's archive with
+// {name}, {version} and {file}.
 func VendorServers() []string {
 	return []string{
 		"https://github.com/pulumi/pulumi-{name}/releases/download/v{version}/{file}",
@@ -19,8 +19,8 @@ func VendorServers() []string {
 	}
 }
 
-// PinChecksums downloads the archives of all plugins for all platforms from each of the servers
-// and writes the table of their checksums. It fails unless all servers have the same archives.
+// PinChecksums downloads the archives of all plugins for all platforms from each server and
+// writes the table of their checksums. It fails unless all servers have the same archives.
 func PinChecksums(ctx context.Context, to io.Writer, servers []string) error {
 	var table strings.Builder
 	for line := range strings.Lines(checksumTable) {

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// archives answers every address with an archive that has the address in it.
+// archives answers every request with an archive that contains the requested address.
 func archives(t *testing.T, other string) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

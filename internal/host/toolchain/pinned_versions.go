@@ -2,29 +2,29 @@ package toolchain
 
 import "path/filepath"
 
-// The versions that the program is made for. internal/host/toolchain's test compares
-// them with the program's go.mod and with the sources under bootstrap.
+// The pinned versions. A test in internal/host/toolchain compares them with the program's go.mod
+// and with the sources under bootstrap.
 const (
 	pulumiVersion       = "3.258.0"
 	languageHostVersion = "3.40.0"
 )
 
-// A Pulumi that is on the machine already is used from this version on: older
-// ones lack what the automation API and the plugins need.
+// The minimum version of an installed Pulumi: older ones lack what the automation API and the
+// plugins need.
 const (
 	oldestMajor = 3
 	oldestMinor = 219
 )
 
-// part is one thing that is built from a module of its own.
+// part is one thing that is built from its own module.
 type part struct {
-	name    string // for people
+	name    string // for messages
 	version string
 	source  string // directory under bootstrap
 	target  string // the package that go build builds
 	set     string // the variable that carries the version, if it is set at link time
 	program string // the file under bin, for a program
-	plugin  string // the name that Pulumi knows it by, for a plugin
+	plugin  string // its name in Pulumi, for a plugin
 }
 
 var (
@@ -41,7 +41,7 @@ var (
 	plugins = []part{plugin("docker", "4.11.2"), plugin("keycloak", "6.12.0"), plugin("random", "4.21.1")}
 )
 
-// PluginNames are the plugins of the toolchain as Pulumi calls them.
+// PluginNames returns Pulumi's names of the toolchain's plugins.
 func PluginNames() []string {
 	var names []string
 	for _, p := range plugins {

@@ -16,14 +16,14 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
-// startWithin is how long a plugin may take to answer; the largest needs about a second.
+// startWithin is the time limit for a plugin to start; the largest needs about a second.
 const startWithin = 30 * time.Second
 
-// noEngine is the address of the engine that a plugin is given. A plugin only dials it to write
-// to the engine's log.
+// noEngine is a placeholder for the engine's address. A plugin only dials it to write to the
+// engine's log.
 const noEngine = "127.0.0.1:1"
 
-// checkVersion fails unless the plugin at path reports the version of the part.
+// checkVersion fails unless the plugin at path reports the part's version.
 func checkVersion(ctx context.Context, p part, path string) error {
 	got, err := pluginVersion(ctx, path)
 	if err != nil {
@@ -35,7 +35,7 @@ func checkVersion(ctx context.Context, p part, path string) error {
 	return nil
 }
 
-// pluginVersion starts a plugin and asks it over Pulumi's protocol.
+// pluginVersion starts a plugin and queries it over Pulumi's protocol.
 func pluginVersion(ctx context.Context, path string) (version string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, startWithin)
 	defer cancel()
@@ -48,7 +48,7 @@ func pluginVersion(ctx context.Context, path string) (version string, err error)
 	if err := plugin.Start(); err != nil {
 		return "", err
 	}
-	defer func() { cancel(); _ = plugin.Wait() }() // it is killed
+	defer func() { cancel(); _ = plugin.Wait() }() // killed on purpose
 	line, err := bufio.NewReader(output).ReadString('\n')
 	if err != nil {
 		return "", fmt.Errorf("read its port: %w", err)

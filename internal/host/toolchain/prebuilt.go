@@ -22,11 +22,11 @@ import (
 // release is the vendor's archive of the command line and its language hosts.
 type release struct {
 	url    string
-	sha256 string // in hexadecimal, as the vendor's Homebrew tap has it
+	sha256 string // in hexadecimal, from the vendor's Homebrew tap
 }
 
-// published is the archive for this machine; nil if none is pinned for it.
-// The sums are those of pulumi/homebrew-tap, Formula/pulumi.rb at commit 18f79b6.
+// published returns the archive for this machine; nil if none is pinned. The checksums are from
+// pulumi/homebrew-tap, Formula/pulumi.rb at commit 18f79b6.
 func published() *release {
 	var platform, sum string
 	switch runtime.GOOS + "/" + runtime.GOARCH {
@@ -41,13 +41,13 @@ func published() *release {
 	return &release{base + pulumiVersion + "-" + platform + ".tar.gz", sum}
 }
 
-// fetchWithin is how long one download may take.
+// fetchWithin is the time limit of one download.
 const fetchWithin = 10 * time.Minute
 
-// inputs are what the record of a program from the archive says.
+// inputs returns the record's inputs for a program from the archive.
 func (r release) inputs() record { return record{Inputs: "sha256:" + r.sha256} }
 
-// answers fails unless the archive can be had from this network.
+// answers returns an error unless the archive can be downloaded from this network.
 func (r release) answers(ctx context.Context) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodHead, r.url, nil)
 	if err != nil {
@@ -64,8 +64,7 @@ func (r release) answers(ctx context.Context) error {
 	return nil
 }
 
-// fetch downloads the archive to a file and fails unless it is the pinned one,
-// byte for byte.
+// fetch downloads the archive to a file and verifies that it is the pinned one.
 func (r release) fetch(ctx context.Context, s *progress.Step, to io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, fetchWithin)
 	defer cancel()
@@ -92,7 +91,7 @@ func (r release) fetch(ctx context.Context, s *progress.Step, to io.Writer) erro
 	return nil
 }
 
-// counter shows how far a download is.
+// counter reports the progress of a download.
 type counter struct {
 	step        *progress.Step
 	done, total int64
@@ -105,8 +104,8 @@ func (c *counter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// unpack takes files of the given names out of an archive into a directory, and
-// fails unless all are there. Each appears whole or not at all.
+// unpack extracts the named files from an archive into a directory, and fails unless all exist.
+// Each file appears complete or not at all.
 func unpack(archive io.Reader, dir string, names ...string) error {
 	plain, err := gzip.NewReader(archive)
 	if err != nil {

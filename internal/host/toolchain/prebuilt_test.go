@@ -19,8 +19,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
-// served is the builder of an empty home whose vendor has an archive with the given files, and
-// how often that is downloaded.
+// served returns the builder of an empty home whose vendor has an archive with the given files,
+// and the number of its downloads.
 func served(t *testing.T, names ...string) (*builder, *int) {
 	t.Helper()
 	var content bytes.Buffer

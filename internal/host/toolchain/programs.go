@@ -11,8 +11,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
-// programs makes the command line and its language host ready: those of the
-// machine, else those of the vendor, else built ones.
+// programs installs the command line and its language host: the machine's, else the vendor's,
+// else built ones.
 func (b *builder) programs(ctx context.Context) ([]Part, error) {
 	if own, ok := findInstalled(ctx, b.home.Bin()); ok {
 		err := b.log.Step(ctx, pulumi.name, func(_ context.Context, s *progress.Step) error {
@@ -43,8 +43,8 @@ func (b *builder) programs(ctx context.Context) ([]Part, error) {
 	return parts, nil
 }
 
-// vendor makes the programs of the vendor's archive ready. It reports false, and does nothing,
-// if they were built here already and may stay, or the archive cannot be had.
+// vendor installs the programs of the vendor's archive. It returns false, and does nothing, if
+// they were already built here and may stay, or the archive cannot be downloaded.
 func (b *builder) vendor(ctx context.Context) (ready bool, err error) {
 	archive := *b.archive
 	current, built := true, true
@@ -68,7 +68,7 @@ func (b *builder) vendor(ctx context.Context) (ready bool, err error) {
 		return b.take(ctx, s, archive)
 	})
 	if err != nil && ctx.Err() == nil {
-		// It is only the quicker way: what the module proxy gives is as good.
+		// The archive is only a faster way: programs built from the module proxy are equivalent.
 		return false, b.log.Step(ctx, "the vendor's archive is of no use", func(_ context.Context, s *progress.Step) error {
 			s.Say("%s; building Pulumi instead", oneLine(err))
 			return nil
@@ -77,7 +77,7 @@ func (b *builder) vendor(ctx context.Context) (ready bool, err error) {
 	return err == nil, err
 }
 
-// take downloads the archive and puts its programs into bin.
+// take downloads the archive and extracts its programs into bin.
 func (b *builder) take(ctx context.Context, s *progress.Step, archive release) error {
 	file, err := os.CreateTemp(b.home.Toolchain(), ".archive-*")
 	if err != nil {

@@ -6,23 +6,23 @@ import (
 	"strconv"
 )
 
-// Source is where Pulumi and its plugins come from.
+// Source is the source of Pulumi and its plugins.
 type Source int
 
 const (
-	// Preferred keeps what is installed. What is missing is the vendor's, or is built where
-	// the vendor cannot be reached.
+	// Preferred keeps what is installed. Anything missing is downloaded from the vendor, or built
+	// if the vendor is unreachable.
 	Preferred Source = iota
 	// FromSource builds everything from the Go module proxy and never contacts the vendor.
 	FromSource
-	// FromVendor replaces what was built by the vendor's, if the vendor can be reached.
+	// FromVendor replaces built programs by the vendor's, if the vendor is reachable.
 	FromVendor
 )
 
-// SourceVariable is the environment variable that asks for FromSource in every command.
+// SourceVariable is the environment variable that selects FromSource for every command.
 const SourceVariable = "MLFLOW_SSO_FROM_SOURCE"
 
-// orEnvironment lets the environment decide where no flag did.
+// orEnvironment applies the environment variable if no flag was given.
 func (s Source) orEnvironment() (Source, error) {
 	text := os.Getenv(SourceVariable)
 	if s != Preferred || text == "" {

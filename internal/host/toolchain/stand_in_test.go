@@ -24,8 +24,8 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
-// The test's own executable stands in for Pulumi's command line and for a plugin, in a process of
-// its own as they are.
+// The test's own executable stands in for Pulumi's command line and for a plugin, in a separate
+// process.
 const (
 	roleVariable    = "TOOLCHAIN_TEST_ROLE"
 	versionVariable = "TOOLCHAIN_TEST_VERSION"
@@ -119,7 +119,7 @@ func extract(archive io.Reader, folder string) error {
 	return os.WriteFile(filepath.Join(folder, filepath.Base(entry.Name)), content, 0o700)
 }
 
-// as is a script that runs the test's executable in a role.
+// as returns a script that runs the test's executable in a role.
 func as(t *testing.T, role, version string) string {
 	t.Helper()
 	self, err := os.Executable()
@@ -127,7 +127,7 @@ func as(t *testing.T, role, version string) string {
 	return fmt.Sprintf("#!/bin/sh\n%s=%s %s=%s exec '%s' \"$@\"\n", roleVariable, role, versionVariable, version, self)
 }
 
-// packed is the vendor's archive of a plugin.
+// packed returns the vendor's archive of a plugin.
 func packed(t *testing.T, p part, version string) []byte {
 	t.Helper()
 	var content bytes.Buffer
@@ -143,7 +143,7 @@ func packed(t *testing.T, p part, version string) []byte {
 	return content.Bytes()
 }
 
-// firstAddress is where Pulumi would look first for a plugin for Linux.
+// firstAddress is the first address at which Pulumi would look for a plugin for Linux.
 func firstAddress(t *testing.T, source workspace.PluginSource, version semver.Version) string {
 	t.Helper()
 	stop, address := errors.New("this is all"), ""

@@ -1,11 +1,11 @@
-// Package toolchain installs the Pulumi command line, its language host for Go and the
-// program's plugins.
+// Package toolchain installs the Pulumi command line, its language host for Go and the program's
+// plugins.
 //
 // An installed Pulumi is used. Otherwise the vendor's archive is downloaded and used if its
-// checksum is the pinned one. Plugins are the vendor's, which Pulumi downloads. Where the vendor
-// cannot be reached, or is not to be, the modules under bootstrap are built, whose go.sum pins
-// every byte; this needs Go and a Go module proxy. What is installed is reused, and a record
-// beside it says where it is from.
+// checksum is the pinned one. Pulumi downloads plugins from the vendor. If the vendor is
+// unreachable or disabled, the modules under bootstrap are built, whose go.sum pins every byte;
+// this needs Go and a Go module proxy. Installed parts are reused, and a record next to each
+// contains its source.
 package toolchain
 
 import (
@@ -18,18 +18,18 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
-// Toolchain is ready to run stacks.
+// Toolchain is an installed toolchain.
 type Toolchain struct {
-	// Root has bin/pulumi in it, and bin/pulumi-language-go beside that: it is
-	// what auto.PulumiCommandOptions calls Root.
+	// Root contains bin/pulumi and bin/pulumi-language-go: it is the Root of
+	// auto.PulumiCommandOptions.
 	Root string
-	// Version is that of the command line, such as 3.258.0.
+	// Version is the version of the command line, such as 3.258.0.
 	Version string
-	// PulumiHome is the PULUMI_HOME in which the plugins are.
+	// PulumiHome is the PULUMI_HOME with the plugins.
 	PulumiHome string
-	// Environment is what Pulumi needs beside the caller's own variables.
+	// Environment is what Pulumi needs in addition to the caller's variables.
 	Environment map[string]string
-	// Parts says what it is made of.
+	// Parts describes its programs and plugins.
 	Parts []Part
 }
 
@@ -37,7 +37,7 @@ type Toolchain struct {
 type Part struct {
 	Name    string
 	Version string
-	// From says where it is from: a path on this machine, the vendor or the module proxy.
+	// From is its source: a path on this machine, the vendor or the module proxy.
 	From string
 }
 
@@ -46,9 +46,9 @@ const (
 	fromVendor = "the vendor's archive"
 )
 
-// Ensure makes the toolchain ready in the home, from the source, which builds from the
-// repository at root. Only one process at a time does this in one home; others
-// wait. An error names the part, the end of the build's output and what to do.
+// Ensure installs the toolchain in the home; FromSource builds it from the repository at root.
+// Only one process at a time does this in one home; others wait. An error names the part, the end
+// of the build's output and the next step.
 func Ensure(ctx context.Context, h datadir.Home, root string, source Source, log *progress.Log) (*Toolchain, error) {
 	source, err := source.orEnvironment()
 	if err != nil {
@@ -81,8 +81,8 @@ func Ensure(ctx context.Context, h datadir.Home, root string, source Source, log
 	return made, nil
 }
 
-// Installed is the toolchain in the home, as Ensure has left it there: nothing
-// is checked or built.
+// Installed returns the toolchain in the home as Ensure has left it: it checks and builds
+// nothing.
 func Installed(h datadir.Home) *Toolchain {
 	return &Toolchain{Root: h.Toolchain(), PulumiHome: h.Pulumi(), Environment: additions(os.Environ(), h.Toolchain(), h.Pulumi())}
 }

@@ -25,11 +25,11 @@ const (
 	fromVendorTLS    = "the vendor's archive, protected by TLS alone: no SHA-256 is pinned"
 )
 
-// fromVendorInputs begins the inputs of what the vendor has built.
+// fromVendorInputs is the prefix of the inputs of what the vendor has built.
 const fromVendorInputs = "vendor "
 
-// vendorInputs are what the record of a plugin from the vendor says. A checksum that is pinned
-// later makes it stale, so that nothing unchecked stays.
+// vendorInputs returns the record's inputs for a plugin from the vendor. A checksum that is
+// pinned later makes the plugin stale, so that nothing unverified stays.
 func (b *builder) vendorInputs(p part) record {
 	return record{Inputs: fromVendorInputs + p.version + " sha256:" + b.pinned(p)}
 }
@@ -43,8 +43,8 @@ func (b *builder) fromVendor(p part) string {
 	return fromVendorPinned
 }
 
-// download has Pulumi install a plugin of the vendor, as any Pulumi program would. An error
-// leaves no plugin behind, unless nothing was tried.
+// download makes Pulumi install a plugin from the vendor, as for any Pulumi program. After an
+// error no partial plugin remains.
 func (b *builder) download(ctx context.Context, s *progress.Step, p part, into string) error {
 	vendor := b.reachVendor(ctx)
 	if vendor.plugins != nil {
@@ -64,9 +64,9 @@ func (b *builder) download(ctx context.Context, s *progress.Step, p part, into s
 	return b.vendorInputs(p).write(b.recordOf(p), into)
 }
 
-// installFromVendor is `pulumi plugin install`. An archive whose checksum is pinned is downloaded
-// by Pulumi's library and checked first: over HTTP/1.1, `--checksum` refuses the right archive,
-// because it leaves bytes out of the sum that arrive together with the end of the file.
+// installFromVendor runs `pulumi plugin install`. An archive with a pinned checksum is first
+// downloaded and verified with Pulumi's library: over HTTP/1.1, `--checksum` refuses the correct
+// archive, because its sum omits bytes that arrive together with the end of the file.
 func (b *builder) installFromVendor(ctx context.Context, s *progress.Step, p part, server string) error {
 	within, cancel := context.WithTimeout(ctx, fetchWithin)
 	defer cancel()
@@ -90,7 +90,7 @@ func (b *builder) installFromVendor(ctx context.Context, s *progress.Step, p par
 	return nil
 }
 
-// pluginInstall is the command that has Pulumi install a plugin.
+// pluginInstall returns the command that installs a plugin.
 func (b *builder) pluginInstall(ctx context.Context, s *progress.Step, p part, arguments ...string) *exec.Cmd {
 	command := b.command(ctx, b.home.Toolchain(), filepath.Join(b.home.Bin(), pulumi.program),
 		append([]string{"plugin", "install", "resource", p.plugin, p.version, "--reinstall"}, arguments...)...)
@@ -98,7 +98,7 @@ func (b *builder) pluginInstall(ctx context.Context, s *progress.Step, p part, a
 	return command
 }
 
-// downloadPinned returns a file with the archive of a plugin, which has the checksum.
+// downloadPinned returns a file with the archive of a plugin that matches the checksum.
 func downloadPinned(ctx context.Context, s *progress.Step, p part, server, sum string) (path string, err error) {
 	plugin, err := p.descriptor(server)
 	if err != nil {
@@ -129,8 +129,8 @@ func downloadPinned(ctx context.Context, s *progress.Step, p part, server, sum s
 	return archive.Name(), nil
 }
 
-// descriptor is a plugin as Pulumi's library knows it, from a server or, where that is empty,
-// from where Pulumi looks by itself.
+// descriptor returns a plugin for Pulumi's library, from a server or, if that is empty, from
+// Pulumi's default.
 func (p part) descriptor(server string) (workspace.PluginDescriptor, error) {
 	version, err := semver.Parse(p.version)
 	return workspace.PluginDescriptor{
@@ -138,7 +138,7 @@ func (p part) descriptor(server string) (workspace.PluginDescriptor, error) {
 	}, err
 }
 
-// lastError is Pulumi's own error in what it wrote.
+// lastError returns Pulumi's own error from its output.
 func lastError(said string) string {
 	found := ""
 	for line := range strings.Lines(said) {
@@ -149,7 +149,7 @@ func lastError(said string) string {
 	return strings.TrimPrefix(found, "error: ")
 }
 
-// oneLine is an error that may have several lines, for a line of progress.
+// oneLine returns an error on one line, for progress.
 func oneLine(err error) string {
 	return strings.Join(strings.Fields(strings.ReplaceAll(err.Error(), "\n", "; ")), " ")
 }

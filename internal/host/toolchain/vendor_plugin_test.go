@@ -21,11 +21,11 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
-// site is a vendor of plugins, and the machine that installs from it.
+// site is a plugin vendor, and the machine that installs from it.
 type site struct {
 	*builder
 	plugin part
-	// answer is what the vendor answers every request with.
+	// answer is the vendor's response to every request.
 	answer http.HandlerFunc
 	asked  int
 	said   bytes.Buffer
@@ -92,7 +92,7 @@ func (s *site) builds(t *testing.T) int {
 	return strings.Count(string(text), "\n")
 }
 
-// done is the line that the step leaves.
+// done returns the final line of the step.
 func (s *site) done() string {
 	lines := strings.Split(strings.TrimSpace(s.said.String()), "\n")
 	return lines[len(lines)-1]
@@ -194,7 +194,7 @@ func TestAPluginWithThePinnedChecksumIsTakenAndOneInstalledBeforeIsFetchedAgain(
 
 func TestAVendorThatNeverAnswersCostsSecondsOnceForAllPlugins(t *testing.T) {
 	s := newSite(t)
-	silent, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and says nothing
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections and never responds
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = silent.Close() })
 	s.server = "http://" + silent.Addr().String()

@@ -13,22 +13,22 @@ import (
 )
 
 // vendorPlugins is the vendor's second server. Pulumi tries it after GitHub, but waits minutes
-// for a GitHub that does not answer.
+// for an unresponsive GitHub.
 const vendorPlugins = "https://get.pulumi.com/releases/plugins"
 
-// answerWithin is how long all questions to the vendor may take together.
+// answerWithin is the time limit for all probes of the vendor together.
 const answerWithin = 4 * time.Second
 
-// reach is what this network lets through of the vendor's downloads.
+// reach is which of the vendor's downloads this network can reach.
 type reach struct {
 	// archive is nil if the archive of the command line can be downloaded.
 	archive error
-	// plugins is nil if plugins can be, from server; empty is where Pulumi looks by itself.
+	// plugins is nil if plugins can be downloaded, from server; empty for Pulumi's default.
 	plugins error
 	server  string
 }
 
-// reachVendor asks all servers at once, once per run: a network that drops packets costs
+// reachVendor probes all servers concurrently, once per run: a network that drops packets costs
 // answerWithin, whatever is missing.
 func (b *builder) reachVendor(ctx context.Context) reach {
 	if b.reached != nil {
@@ -61,8 +61,8 @@ func (b *builder) reachVendor(ctx context.Context) reach {
 	return found
 }
 
-// probePlugin fails unless the first address that Pulumi would download a plugin from has an
-// archive. A redirection by PULUMI_PLUGIN_DOWNLOAD_URL_OVERRIDES counts.
+// probePlugin fails unless the first address at which Pulumi would look for a plugin has an
+// archive. It respects PULUMI_PLUGIN_DOWNLOAD_URL_OVERRIDES.
 func probePlugin(ctx context.Context, p part, server string) error {
 	plugin, err := p.descriptor(server)
 	if err != nil {
@@ -75,7 +75,7 @@ func probePlugin(ctx context.Context, p part, server string) error {
 	var first error
 	asked := false
 	body, _, err := source.Download(ctx, *plugin.Version, runtime.GOOS, runtime.GOARCH, func(request *http.Request) (io.ReadCloser, int64, error) {
-		if asked { // what Pulumi tries next has a probe of its own
+		if asked { // Pulumi's next address has its own probe
 			return nil, 0, first
 		}
 		asked = true
@@ -92,7 +92,7 @@ func probePlugin(ctx context.Context, p part, server string) error {
 	return body.Close()
 }
 
-// archiveAt opens an answer that begins as a compressed archive does. A login page does not.
+// archiveAt checks that a response starts like a compressed archive. A login page does not.
 func archiveAt(request *http.Request) (io.ReadCloser, error) {
 	answer, err := http.DefaultClient.Do(request) //nolint:gosec // the vendor's address, or where the operator redirects it
 	if err != nil {

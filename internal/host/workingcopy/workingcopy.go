@@ -14,9 +14,8 @@ import (
 // Module is the Go module whose directory counts as the repository.
 const Module = "github.com/mlflow-sso/mlflow-sso"
 
-// Find walks up from dir until it meets the go.mod of Module and gives that
-// directory as an absolute path. A go.mod of another module on the way, such as
-// those under bootstrap, does not end the walk.
+// Find walks up from dir to the go.mod of Module and returns that directory as an absolute path.
+// It skips a go.mod of another module on the way, such as those under bootstrap.
 func Find(dir string) (string, error) {
 	start, err := filepath.Abs(dir)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package admin is the one client of Keycloak's admin API. It logs in with the
-// service account that the program itself uses.
+// Package admin is the only client of Keycloak's admin API. It logs in with the program's own
+// service account.
 package admin
 
 import (
@@ -15,11 +15,11 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 )
 
-// Realm is where Keycloak's own administrators and the service account are.
+// Realm is the realm of Keycloak's administrators and of the service account.
 const Realm = "master"
 
-// Client is a session of the service account: gocloak's calls, and Get, Put and Post for
-// what gocloak does not know. The token lasts a minute.
+// Client is a session of the service account: gocloak's calls, and Get, Put and Post for what
+// gocloak lacks. The token lasts a minute.
 type Client struct {
 	*gocloak.GoCloak
 	Token string
@@ -27,16 +27,16 @@ type Client struct {
 	url string
 }
 
-// Option changes how the client reaches Keycloak.
+// Option configures the client's connection to Keycloak.
 type Option func(*Client)
 
-// WithTransport sends every request of the client, the login too, through a transport.
+// WithTransport sends every request of the client, including the login, through a transport.
 func WithTransport(transport http.RoundTripper) Option {
 	return func(c *Client) { c.RestyClient().SetTransport(transport) }
 }
 
-// Open logs in; no call may take longer than within. The error says only why Keycloak
-// refused or did not answer.
+// Open logs in; within limits each call. The error contains only why Keycloak refused or did not
+// respond.
 func Open(ctx context.Context, keycloak outputs.Keycloak, within time.Duration, options ...Option) (*Client, error) {
 	c := &Client{GoCloak: gocloak.NewClient(keycloak.AdminURL), url: keycloak.AdminURL}
 	c.RestyClient().SetTimeout(within)
@@ -51,8 +51,8 @@ func Open(ctx context.Context, keycloak outputs.Keycloak, within time.Duration, 
 	return c, nil
 }
 
-// Get reads a document of a realm. The path begins with a slash, or is empty for the
-// realm itself; query has a name and a value in turn.
+// Get reads a document of a realm. The path begins with a slash, or is empty for the realm
+// itself; query alternates names and values.
 func (c *Client) Get(ctx context.Context, realm, path string, into any, query ...string) error {
 	return c.do(ctx, http.MethodGet, realm, path, nil, into, query)
 }
@@ -62,7 +62,7 @@ func (c *Client) Put(ctx context.Context, realm, path string, document any) erro
 	return c.do(ctx, http.MethodPut, realm, path, document, nil, nil)
 }
 
-// Post asks a realm for something by POST, and reads the answer.
+// Post sends a POST to a realm, and reads the response.
 func (c *Client) Post(ctx context.Context, realm, path string, into any, query ...string) error {
 	return c.do(ctx, http.MethodPost, realm, path, nil, into, query)
 }
@@ -96,21 +96,21 @@ func (c *Client) do(ctx context.Context, method, realm, path string, body, into 
 	return nil
 }
 
-// URL is where a document of a realm is.
+// URL returns the URL of a document of a realm.
 func (c *Client) URL(realm, path string) string { return c.url + "/admin/realms/" + realm + path }
 
-// Identity is an identity provider that knows a user.
+// Identity is a user's link to an identity provider.
 type Identity struct {
 	Provider string `json:"identityProvider"`
 	UserID   string `json:"userId"`
 }
 
-// Identities are the identity providers that know a user.
+// Identities returns a user's links to identity providers.
 func (c *Client) Identities(ctx context.Context, realm, userID string) (all []Identity, err error) {
 	return all, c.Get(ctx, realm, "/users/"+userID+"/federated-identity", &all)
 }
 
-// Status is the HTTP status of an error; 0 where Keycloak did not answer.
+// Status returns the HTTP status of an error; 0 if Keycloak did not respond.
 func Status(err error) int {
 	var answer *gocloak.APIError
 	if errors.As(err, &answer) {
@@ -119,5 +119,5 @@ func Status(err error) int {
 	return 0
 }
 
-// IsNotFound says that Keycloak has no such thing.
+// IsNotFound reports whether an object does not exist in Keycloak.
 func IsNotFound(err error) bool { return Status(err) == http.StatusNotFound }

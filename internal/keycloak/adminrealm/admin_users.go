@@ -16,19 +16,19 @@ import (
 )
 
 const (
-	// adminRole grants every right in Keycloak.
+	// adminRole grants all permissions in Keycloak.
 	adminRole = "admin"
-	// manyPeople are more than this realm ever has.
+	// manyPeople is more than this realm ever has.
 	manyPeople = 10000
 
 	there, away = "there", "away"
 )
 
-// person names an administrator in a difference. Nothing else that differs begins so.
+// person is the prefix of a difference about an administrator. No other difference has it.
 func person(username string) string { return "administrator " + username }
 
-// Admins are the users of realm master: the permanent administrator exactly where one is
-// wanted, and no temporary one whose time is over.
+// Admins compares the users of realm master: the permanent administrator exists exactly if
+// configured, and no expired temporary one does.
 func Admins(wanted outputs.Login) Part {
 	return Part{
 		compare: func(s *session, ctx context.Context) ([]Difference, error) {
@@ -44,10 +44,10 @@ func Admins(wanted outputs.Login) Part {
 	}
 }
 
-// IsPermanentAdmin says whether a difference is about the permanent administrator.
+// IsPermanentAdmin reports whether a difference is about the permanent administrator.
 func (d Difference) IsPermanentAdmin() bool { return d.What == person(keycloak.AdminUsername) }
 
-// Username is the user whom a difference is about; empty for others.
+// Username returns the user whom a difference is about; empty for others.
 func (d Difference) Username() string {
 	username, ok := strings.CutPrefix(d.What, person(""))
 	if !ok {
@@ -56,8 +56,8 @@ func (d Difference) Username() string {
 	return username
 }
 
-// judgePeople demands the standing administrator where there shall be one, nobody
-// of that name where not, and that those whose time is over are gone.
+// judgePeople requires the permanent administrator if configured, no user of that name otherwise,
+// and no expired temporary administrators.
 func judgePeople(all []*gocloak.User, stands bool, now time.Time) []Difference {
 	var found []Difference
 	stood := false
@@ -79,7 +79,7 @@ func judgePeople(all []*gocloak.User, stands bool, now time.Time) []Difference {
 	return found
 }
 
-// setAdmins makes who is missing and removes who ought to be gone.
+// setAdmins creates missing administrators and removes others.
 func (s *session) setAdmins(ctx context.Context, admin outputs.Login, found []Difference) error {
 	all, err := s.allUsers(ctx)
 	if err != nil {
@@ -94,7 +94,7 @@ func (s *session) setAdmins(ctx context.Context, admin outputs.Login, found []Di
 		}
 		at := slices.IndexFunc(all, func(u *gocloak.User) bool { return person(gocloak.PString(u.Username)) == d.What })
 		if at < 0 {
-			continue // someone else was quicker
+			continue // a concurrent run was faster
 		}
 		if err := s.remove(ctx, gocloak.PString(all[at].ID), d.What); err != nil {
 			return err
@@ -103,7 +103,7 @@ func (s *session) setAdmins(ctx context.Context, admin outputs.Login, found []Di
 	return nil
 }
 
-// allUsers are the people of the realm, without service accounts.
+// allUsers returns the users of the realm, without service accounts.
 func (s *session) allUsers(ctx context.Context) ([]*gocloak.User, error) {
 	all, err := s.api.GetUsers(ctx, s.api.Token, name, gocloak.GetUsersParams{Max: gocloak.IntP(manyPeople)})
 	if err != nil {
@@ -112,8 +112,8 @@ func (s *session) allUsers(ctx context.Context) ([]*gocloak.User, error) {
 	return all, nil
 }
 
-// makeAdministrator makes a user who may do anything. Until the last call
-// succeeds they may do nothing.
+// makeAdministrator creates a user with all permissions. Until the last call succeeds, the user
+// has none.
 func (s *session) makeAdministrator(ctx context.Context, who gocloak.User, password string) (id string, err error) {
 	who.Enabled = gocloak.BoolP(true)
 	who.Credentials = &[]gocloak.CredentialRepresentation{{
@@ -132,7 +132,7 @@ func (s *session) makeAdministrator(ctx context.Context, who gocloak.User, passw
 	return id, nil
 }
 
-// remove deletes a user, which ends their sessions. Who is gone already is no error.
+// remove deletes a user, which ends their sessions. A missing user is not an error.
 func (s *session) remove(ctx context.Context, id, who string) error {
 	if err := s.api.DeleteUser(ctx, s.api.Token, name, id); err != nil && !admin.IsNotFound(err) {
 		return s.failed("remove "+who, err)
@@ -140,9 +140,8 @@ func (s *session) remove(ctx context.Context, id, who string) error {
 	return nil
 }
 
-// UnknownAdmins are people and service accounts that the stack did not make: those in
-// the realm, where no person of the stack's stands in it, and everywhere those who
-// may do anything.
+// UnknownAdmins returns users and service accounts that the stack did not create: all in a realm
+// without the stack's own users, and everywhere those with all permissions.
 func (r *Realm) UnknownAdmins(ctx context.Context) ([]string, error) {
 	s, err := r.open(ctx)
 	if err != nil {
@@ -171,7 +170,7 @@ func unmanaged(all []*gocloak.User, ours string, now time.Time) []string {
 	for _, who := range all {
 		username := gocloak.PString(who.Username)
 		until, isTemporary := temporaryUntil(who)
-		// Nobody is let in for longer: whoever has longer was made by someone else.
+		// This tool never grants more time: an account with more was created by another user.
 		isTemporary = isTemporary && until.Before(now.Add(identity.SessionMax+time.Minute))
 		if isTemporary || username == ours || username == keycloak.AdminUsername {
 			continue

@@ -15,7 +15,7 @@ var now = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 
 func account(username string) *gocloak.User { return &gocloak.User{Username: &username} }
 
-// until is a user who says to be let in up to a time.
+// until returns a user with an expiry.
 func until(username, end string) *gocloak.User {
 	who := account(username)
 	who.Attributes = &map[string][]string{untilAttribute: {end}}
@@ -34,7 +34,7 @@ func TestTheStandingAdministratorIsThereExactlyWhereOneIsAskedFor(t *testing.T) 
 	require.Equal(t, []Difference{{"administrator admin", away, there}}, judgePeople(others, true, now))
 }
 
-// Nobody goes for a name alone, and nobody before their time.
+// A name alone never causes a deletion, and no user is deleted before the expiry.
 func TestOnlyThoseWhoseTimeIsOverHaveToGo(t *testing.T) {
 	for _, stays := range []*gocloak.User{
 		until("console-x", in(time.Second)), until("alice", in(-time.Hour)), account("console-x"),

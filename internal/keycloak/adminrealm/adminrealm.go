@@ -1,17 +1,15 @@
 // Package adminrealm configures what Keycloak creates by itself, and issues temporary
 // administrator accounts.
 //
-// Keycloak creates realm master, and in each other realm its built-in clients and roles.
-// The project's own Pulumi provider (package provider) configures them through this
-// package, over the admin API and with the program's own service account: what an
-// anonymous client may try, how long a session lasts, which events are recorded, the users
-// of realm master, which clients are disabled, what identity sync may do, and the rotated
-// passwords. Reconciling is idempotent. Settings that this package does not name stay as
-// an administrator set them.
+// Keycloak creates realm master, and in each other realm its built-in clients and roles. The
+// project's own Pulumi provider (package provider) configures them through this package, over the
+// admin API and with the program's own service account: brute-force protection, session
+// lifetimes, events, the users of realm master, disabled clients, the role of the identity sync,
+// and rotated passwords. Reconciling is idempotent. Settings that this package does not name stay
+// as an administrator set them.
 //
-// A temporary administrator carries its expiry. The next reconciliation deletes expired
-// ones, so that a killed command leaves nothing behind. Users that an administrator
-// created are never changed.
+// A temporary administrator has an expiry. The next reconciliation deletes expired ones, so a
+// killed command leaves nothing behind. Users that an administrator created are never changed.
 package adminrealm
 
 import (
@@ -27,44 +25,44 @@ import (
 )
 
 const (
-	// name is Keycloak's own for the realm of its administrators.
+	// name is Keycloak's name of its administrators' realm.
 	name = admin.Realm
-	// callTimeout bounds one call of the admin API.
+	// callTimeout limits one call of the admin API.
 	callTimeout = 30 * time.Second
 )
 
-// Difference is something in Keycloak that is not as it should be.
+// Difference is a deviation from the configuration in Keycloak.
 type Difference struct {
-	// What is a setting by Keycloak's name for it, or a person.
+	// What is a setting by Keycloak's name, or a user.
 	What string
-	// Got and Wanted are as Keycloak writes them.
+	// Got and Wanted are in Keycloak's notation.
 	Got, Wanted string
 }
 
-// String is such as "rememberMe: got true, want false".
+// String returns a text such as "rememberMe: got true, want false".
 func (d Difference) String() string {
 	return fmt.Sprintf("%s: got %s, want %s", d.What, d.Got, d.Wanted)
 }
 
-// Part is one side of what is configured: how to compare it, and how to set what differs.
+// Part is one part of the configuration: how to compare it, and how to correct it.
 type Part struct {
 	compare func(*session, context.Context) ([]Difference, error)
 	apply   func(*session, context.Context, []Difference) error
 }
 
-// Realm is realm master of a Keycloak, with what is configured through it.
+// Realm is realm master of a Keycloak, with the configuration that is applied through it.
 type Realm struct {
 	keycloak outputs.Keycloak
 	parts    []Part
 }
 
-// New is realm master of a stack that is up, with everything that the stack configures
-// there. Nothing is requested yet.
+// New returns realm master of a running stack, with everything that the stack configures there.
+// It sends no request yet.
 func New(stack outputs.Stack) *Realm {
 	frontend := ""
 	if stack.Edge.Exists() {
 		// The console logs in at the realm's own address. Behind an edge that is this host's
-		// loopback, since the edge shows the realm to nobody.
+		// loopback address, since the edge does not expose the realm.
 		frontend = stack.Keycloak.AdminURL
 	}
 	in := stack.Realm.Name
@@ -76,18 +74,18 @@ func New(stack outputs.Stack) *Realm {
 		parts = append(parts, BuiltinClient(in, client, false))
 	}
 	parts = append(parts, ClientRoles(in, realm.SyncClientID, identity.RealmManagement, []string{identity.ViewUsers}))
-	// The settings come last: a new address of the realm ends every session, also this one.
+	// Settings come last: a new address of the realm ends every session, including this one.
 	expiration := time.Duration(stack.Realm.EventsExpiration) * time.Second
 	parts = append(parts, Settings(identity.AdminRealmSettings(expiration, frontend)))
 	return Of(stack.Keycloak, parts...)
 }
 
-// Of is realm master of a Keycloak, with parts of what is configured.
+// Of returns realm master of a Keycloak, with parts of the configuration.
 func Of(keycloak outputs.Keycloak, parts ...Part) *Realm {
 	return &Realm{keycloak: keycloak, parts: parts}
 }
 
-// Differences are what Reconcile would set; Keycloak stays as it is.
+// Differences returns what Reconcile would change, without changing it.
 func (r *Realm) Differences(ctx context.Context) ([]Difference, error) {
 	s, err := r.open(ctx)
 	if err != nil {
@@ -104,7 +102,7 @@ func (r *Realm) Differences(ctx context.Context) ([]Difference, error) {
 	return all, nil
 }
 
-// Reconcile sets what differs, and returns what that was.
+// Reconcile corrects all differences, and returns them.
 func (r *Realm) Reconcile(ctx context.Context) ([]Difference, error) {
 	s, err := r.open(ctx)
 	if err != nil {
@@ -143,8 +141,8 @@ type session struct {
 	api *admin.Client
 }
 
-// open logs in. Tokens are short-lived, and do not outlive a new address of the
-// realm; and each login is remembered, so there are as few as that allows.
+// open logs in. Tokens are short-lived, and a new address of the realm invalidates them; and each
+// login is an event, so there are as few as possible.
 func (r *Realm) open(ctx context.Context) (*session, error) {
 	api, err := admin.Open(ctx, r.keycloak, callTimeout)
 	if err != nil {
@@ -153,7 +151,7 @@ func (r *Realm) open(ctx context.Context) (*session, error) {
 	return &session{r, api}, nil
 }
 
-// failed says what was tried and, where it is known, what to do.
+// failed returns an error with the operation and, if known, the next step.
 func (r *Realm) failed(what string, err error) error {
 	err = fmt.Errorf("realm %s of Keycloak at %s: %s: %w", name, r.keycloak.AdminURL, what, err)
 	switch admin.Status(err) {

@@ -6,9 +6,9 @@ import (
 	"github.com/Nerzal/gocloak/v13"
 )
 
-// BuiltinClient is a client that Keycloak creates in every realm. The program's vendor
-// provider cannot disable it: it takes over what Keycloak made only as far as it adds
-// something. One that an administrator has removed is disabled, too.
+// BuiltinClient is a client that Keycloak creates in every realm. The vendor's provider cannot
+// disable it: it adopts objects of Keycloak only to add something. A client that an administrator
+// has removed counts as disabled.
 func BuiltinClient(realm, clientID string, enabled bool) Part {
 	called := "client " + clientID + " of realm " + realm
 	word := func(enabled bool) string {
@@ -34,7 +34,7 @@ func BuiltinClient(realm, clientID string, enabled bool) Part {
 			if err != nil || found == nil {
 				return err
 			}
-			// What is not sent stays as it is.
+			// Omitted fields stay unchanged.
 			change := gocloak.Client{ID: found.ID, ClientID: found.ClientID, Enabled: &enabled}
 			if err := s.api.UpdateClient(ctx, s.api.Token, realm, change); err != nil {
 				return s.failed("set "+called+" to "+word(enabled), err)
@@ -44,7 +44,7 @@ func BuiltinClient(realm, clientID string, enabled bool) Part {
 	}
 }
 
-// client is a client by its name; nil where there is none.
+// client returns a client by its ID; nil if it does not exist.
 func (s *session) client(ctx context.Context, realm, clientID string) (*gocloak.Client, error) {
 	found, err := s.api.GetClients(ctx, s.api.Token, realm, gocloak.GetClientsParams{ClientID: &clientID})
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/Nerzal/gocloak/v13"
 )
 
-// ClientRoles are the roles of a client's service account that belong to another client:
-// those that are wanted, and no more.
+// ClientRoles are a service account's roles that belong to another client: exactly the wanted
+// ones.
 func ClientRoles(realm, account, owner string, roles []string) Part {
 	wanted := slices.Sorted(slices.Values(roles))
 	called := "roles of " + account + " in realm " + realm
@@ -41,7 +41,7 @@ func ClientRoles(realm, account, owner string, roles []string) Part {
 	}
 }
 
-// How a difference names that there are no roles, and nobody who could have them.
+// How a difference says that there are no roles, or no account.
 const (
 	none      = "none"
 	noAccount = "no such account"
@@ -54,7 +54,7 @@ func listed(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// Roles are the roles that Keycloak has of a difference of ClientRoles.
+// Roles returns Keycloak's roles in a difference of ClientRoles.
 func (d Difference) Roles() []string {
 	if d.Got == none || d.Got == noAccount {
 		return nil
@@ -62,8 +62,8 @@ func (d Difference) Roles() []string {
 	return strings.Split(d.Got, ", ")
 }
 
-// roleHolder is a service account, the client to which roles belong, and those of them that
-// the account has; account is empty where either client is missing.
+// roleHolder is a service account, the client that owns the roles, and the account's roles;
+// account is empty if either client is missing.
 type roleHolder struct {
 	account, owner string
 	has            []*gocloak.Role
@@ -78,7 +78,7 @@ func (h roleHolder) names() []string {
 	return names
 }
 
-// setRoles takes what is too much before it gives what is missing.
+// setRoles first removes surplus roles and then adds missing ones.
 func (s *session) setRoles(ctx context.Context, realm string, h roleHolder, called string, wanted []string) error {
 	var more, missing []gocloak.Role
 	for _, role := range h.has {

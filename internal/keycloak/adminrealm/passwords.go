@@ -16,17 +16,16 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
 )
 
-// versionAttribute begins the attributes of the program's own client in which Keycloak
-// remembers which edition of a user's password was set last. It is not asked of the
-// password itself: a person may have changed that, and only another edition takes it
-// back. It is in the database that the passwords are in, so both are of one moment after
-// a restore.
+// versionAttribute is the prefix of attributes of the program's own client, in which Keycloak
+// stores the version of each user's password that was last set. The password itself cannot be
+// compared: the user may have changed it, and only a new version overrides that. The attributes
+// are in the same database as the passwords, so they stay consistent after a restore.
 const versionAttribute = "mlflow-sso.edition."
 
 // Credential is a user's derived password.
 type Credential struct {
 	Realm, Username, Password string
-	// Edition says which root secret and generation the password is of.
+	// Edition is the root secret and generation of the password.
 	Edition string
 }
 
@@ -34,7 +33,7 @@ func (c Credential) what() string {
 	return "edition of the password of " + c.Username + " in realm " + c.Realm
 }
 
-// credentialsOf are those of a stack.
+// credentialsOf returns the credentials of a stack.
 func credentialsOf(stack outputs.Stack) []Credential {
 	var all []Credential
 	if admin := stack.Keycloak.Admin; admin.Exists() {
@@ -43,12 +42,13 @@ func credentialsOf(stack outputs.Stack) []Credential {
 	for _, user := range stack.DemoUsers {
 		all = append(all, Credential{stack.Realm.Name, user.Username, user.Password, user.Edition})
 	}
-	// A stack that an earlier version has made does not say.
+	// A stack from an earlier version does not record it.
 	return slices.DeleteFunc(all, func(c Credential) bool { return c.Edition == "" })
 }
 
-// Password is a user's password. It differs where another edition was set last. A user
-// without a mark has the first one: Keycloak or the program set it when it created them.
+// Password compares a user's password: it differs if another version was set last. A user without
+// a recorded version has the first one, which Keycloak or the program set when it created the
+// user.
 func Password(c Credential) Part {
 	return Part{
 		compare: func(s *session, ctx context.Context) ([]Difference, error) {
@@ -73,8 +73,8 @@ func (c Credential) differences(marks map[string]string) []Difference {
 	return []Difference{{c.what(), got, c.Edition}}
 }
 
-// rotatePassword sets it, ends the sessions that were begun with the old one and then
-// remembers the edition: one that was not remembered is set once more.
+// rotatePassword sets the password, ends the sessions of the old one and then records the
+// version. If recording fails, the next run sets the password again.
 func (s *session) rotatePassword(ctx context.Context, c Credential) error {
 	if err := s.setPassword(ctx, c); err != nil {
 		return err
@@ -104,7 +104,7 @@ func (s *session) marks(ctx context.Context) (id string, attributes map[string]s
 	return gocloak.PString(found[0].ID), attributes, nil
 }
 
-// errReused is that the realm's policy has the password among those a user had.
+// errReused means that the password is in the user's history and the realm's policy refuses it.
 var errReused = errors.New("the realm's password policy does not take a password that was used before")
 
 func (s *session) setPassword(ctx context.Context, c Credential) error {
@@ -114,12 +114,12 @@ func (s *session) setPassword(ctx context.Context, c Credential) error {
 		return s.failed("find "+who, err)
 	}
 	if len(found) == 0 {
-		return nil // who makes them gives them the password of now
+		return nil // the resource that creates them sets the current password
 	}
 	id := gocloak.PString(found[0].ID)
 	err = s.reset(ctx, c, id)
 	if errors.Is(err, errReused) {
-		// It was set by an update that could not remember it.
+		// An update set it that could not record it.
 		if err = s.forgetPasswords(ctx, c, id); err == nil {
 			err = s.reset(ctx, c, id)
 		}
@@ -141,7 +141,7 @@ func (s *session) reset(ctx context.Context, c Credential, id string) error {
 	return err
 }
 
-// forgetPasswords removes the password of a user who gets another one at once.
+// forgetPasswords clears the history of a user who gets a new password right away.
 func (s *session) forgetPasswords(ctx context.Context, c Credential, id string) error {
 	all, err := s.api.GetCredentials(ctx, s.api.Token, c.Realm, id)
 	if err != nil {

@@ -6,8 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What an administrator or a person of the realm has changed themselves is left alone
-// until the settings ask for another edition.
+// A manual change by an administrator or user stays until the settings request another version.
 func TestAPasswordIsSetOnlyWhereAnotherEditionIsWanted(t *testing.T) {
 	first := Credential{"master", "admin", "not shown", "1.1"}
 	second := Credential{"mlflow", "demo-member", "not shown", "1.2"}

@@ -6,13 +6,13 @@ import (
 	"slices"
 )
 
-// untilAttribute is when a person who was let in for a while has to go. Keycloak
-// drops attributes that the realm's user profile does not name.
+// untilAttribute is the expiry of a temporary administrator. Keycloak drops attributes that the
+// realm's user profile does not declare.
 const untilAttribute = "mlflow-sso-console-until"
 
 const profilePath = "/users/profile"
 
-// userProfile is what people of the realm have; the rest of it is kept as it is.
+// userProfile contains the declared attributes of the realm's users; other parts are preserved.
 type userProfile map[string]json.RawMessage
 
 func (p userProfile) attributes() ([]json.RawMessage, error) {
@@ -20,8 +20,7 @@ func (p userProfile) attributes() ([]json.RawMessage, error) {
 	return all, json.Unmarshal(p["attributes"], &all)
 }
 
-// hasUntil says whether people can carry the attribute, and administrators alone
-// can change it.
+// hasUntil reports whether users can have the attribute, and only administrators can change it.
 func (p userProfile) hasUntil() (bool, error) {
 	attributes, err := p.attributes()
 	if err != nil {
@@ -44,7 +43,7 @@ func (p userProfile) hasUntil() (bool, error) {
 	return false, nil
 }
 
-// withUntil has the attribute in place of any of the same name.
+// withUntil returns a profile with the attribute, replacing any with the same name.
 func (p userProfile) withUntil() error {
 	attributes, err := p.attributes()
 	if err != nil {
@@ -67,13 +66,13 @@ func (p userProfile) withUntil() error {
 	return err
 }
 
-// Profile is the user profile of realm master, by which a temporary administrator carries
-// the end of their time.
+// Profile is the user profile of realm master, which declares the expiry of temporary
+// administrators.
 func Profile() Part {
 	return Part{(*session).profile, (*session).setProfile}
 }
 
-// profile compares whether users can carry the attribute.
+// profile compares whether users can have the attribute.
 func (s *session) profile(ctx context.Context) ([]Difference, error) {
 	seen := userProfile{}
 	if err := s.get(ctx, profilePath, &seen); err != nil {

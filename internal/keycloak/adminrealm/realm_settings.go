@@ -9,7 +9,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/identity"
 )
 
-// Settings are settings of realm master; others are left alone.
+// Settings are settings of realm master; others stay unchanged.
 func Settings(want []identity.RealmSetting) Part {
 	return Part{
 		compare: func(s *session, ctx context.Context) ([]Difference, error) { return s.settings(ctx, want) },
@@ -19,7 +19,7 @@ func Settings(want []identity.RealmSetting) Part {
 	}
 }
 
-// representation is the realm as the admin API shows it.
+// representation is the realm in the admin API.
 type representation map[string]json.RawMessage
 
 func (r representation) attributes() (map[string]string, error) {
@@ -32,7 +32,7 @@ func (r representation) attributes() (map[string]string, error) {
 	return all, nil
 }
 
-// settings are those that differ.
+// settings returns those that differ.
 func (s *session) settings(ctx context.Context, want []identity.RealmSetting) ([]Difference, error) {
 	var seen representation
 	if err := s.get(ctx, "", &seen); err != nil {
@@ -45,10 +45,10 @@ func (s *session) settings(ctx context.Context, want []identity.RealmSetting) ([
 	return found, nil
 }
 
-// nothing is how a difference names what is not set.
+// nothing represents an unset value in a difference.
 const nothing = "nothing"
 
-// Value is what Keycloak has of a setting that differs; nil where it is not set.
+// Value returns Keycloak's value of a setting that differs; nil if it is not set.
 func (d Difference) Value() (value any, err error) {
 	if d.Got == nothing {
 		return nil, nil
@@ -86,7 +86,7 @@ func (r representation) differences(want []identity.RealmSetting) ([]Difference,
 	return found, nil
 }
 
-// text is a value as JSON, without white space.
+// text returns a value as JSON, without white space.
 func text(value any) (string, error) {
 	encoded, err := json.Marshal(value)
 	if err != nil {
@@ -97,8 +97,8 @@ func text(value any) (string, error) {
 	return compact.String(), err
 }
 
-// setSettings sends those that differ. Keycloak leaves alone what is not sent,
-// but takes the attributes as a whole.
+// setSettings sends those that differ. Keycloak keeps omitted settings, but replaces all
+// attributes.
 func (s *session) setSettings(ctx context.Context, want []identity.RealmSetting, found []Difference) error {
 	var seen representation
 	if err := s.get(ctx, "", &seen); err != nil {

@@ -17,7 +17,7 @@ func local() []identity.RealmSetting { return identity.AdminRealmSettings(time.H
 
 func behindAnEdge() []identity.RealmSetting { return identity.AdminRealmSettings(time.Hour, adminURL) }
 
-// document is a realm as Keycloak shows it.
+// document returns a realm in Keycloak's notation.
 func document(t *testing.T, text string) representation {
 	t.Helper()
 	var r representation
@@ -25,8 +25,8 @@ func document(t *testing.T, text string) representation {
 	return r
 }
 
-// applied is a realm after a change, as Keycloak takes it: what is not sent stays,
-// and the attributes are taken as a whole.
+// applied returns a realm after a change, with Keycloak's rules: omitted settings stay, and
+// attributes are replaced as a whole.
 func applied(t *testing.T, before representation, change map[string]any) representation {
 	t.Helper()
 	after := representation{}
@@ -100,7 +100,7 @@ func TestTheRealmHasAnAddressOfItsOwnOnlyBehindAnEdge(t *testing.T) {
 	require.False(t, differs)
 }
 
-// White space and the order in which Keycloak writes are no difference.
+// White space and Keycloak's order are not a difference.
 func TestOnlyAnotherValueIsADifference(t *testing.T) {
 	want := []identity.RealmSetting{{Name: "list", Value: []string{"a"}}, {Name: "number", Value: 10}}
 	found, err := document(t, `{"number": 10, "list": [ "a" ]}`).differences(want)
@@ -150,7 +150,7 @@ func TestTheProfileKeepsEverythingBesideTheOneAttribute(t *testing.T) {
 	}
 }
 
-// Two wrong passwords within a second are a typing mistake, or anybody who knows a name.
+// Two wrong passwords within a second are a typing error, or an attacker who knows a name.
 func TestNoQuickLoginCheckLocksAnAdministratorAndTenFailuresDo(t *testing.T) {
 	for _, wanted := range [][]identity.RealmSetting{local(), behindAnEdge()} {
 		got := map[string]any{}

@@ -11,20 +11,20 @@ import (
 	"github.com/Nerzal/gocloak/v13"
 )
 
-// temporaryPrefix begins the user name of everybody who is let in for a while.
+// temporaryPrefix is the prefix of temporary administrators' user names.
 const temporaryPrefix = "console-"
 
-// TemporaryAdmin is a user who may do anything in Keycloak for a while.
+// TemporaryAdmin is a temporary administrator of Keycloak.
 type TemporaryAdmin struct {
 	Username, Password string
-	// Until is when someone else may remove them.
+	// Until is the time after which any run may remove the account.
 	Until time.Time
 
 	id string
 }
 
-// temporaryUntil is the end of a user's time, if they were let in for a while: by
-// this tool, which a name alone does not prove.
+// temporaryUntil returns the expiry of a temporary administrator that this tool created, which a
+// name alone does not prove.
 func temporaryUntil(who *gocloak.User) (time.Time, bool) {
 	if !strings.HasPrefix(gocloak.PString(who.Username), temporaryPrefix) || who.Attributes == nil {
 		return time.Time{}, false
@@ -37,14 +37,13 @@ func temporaryUntil(who *gocloak.User) (time.Time, bool) {
 	return until, err == nil
 }
 
-// expired says whether a user was let in for a while that is over.
+// expired reports whether a user is an expired temporary administrator.
 func expired(who *gocloak.User, now time.Time) bool {
 	until, ok := temporaryUntil(who)
 	return ok && !now.Before(until)
 }
 
-// CreateTemporaryAdmin makes a person with a name and a password of their own. The caller
-// dismisses them.
+// CreateTemporaryAdmin creates a user with a random name and password. The caller deletes it.
 func (r *Realm) CreateTemporaryAdmin(ctx context.Context, until time.Time) (*TemporaryAdmin, error) {
 	s, err := r.open(ctx)
 	if err != nil {
@@ -58,8 +57,8 @@ func (r *Realm) CreateTemporaryAdmin(ctx context.Context, until time.Time) (*Tem
 	if err != nil {
 		return nil, s.undo(ctx, temporary, err)
 	}
-	// Keycloak drops what the user profile does not name, without a word. A person
-	// without the end of their time would stay for ever.
+	// Keycloak silently drops attributes that the user profile does not declare. An administrator
+	// without an expiry would be permanent.
 	made, err := s.api.GetUserByID(ctx, s.api.Token, name, temporary.id)
 	if err != nil {
 		return nil, s.undo(ctx, temporary, s.failed("read "+person(temporary.Username), err))
@@ -92,8 +91,8 @@ func (r *Realm) DeleteTemporaryAdmin(ctx context.Context, temporary *TemporaryAd
 	return s.remove(ctx, temporary.id, person(temporary.Username))
 }
 
-// DeleteExpiredAdmins removes those whose time is over, which only a command that was
-// killed leaves behind, and returns their names.
+// DeleteExpiredAdmins deletes expired temporary administrators, which only a killed command
+// leaves behind, and returns their names.
 func (r *Realm) DeleteExpiredAdmins(ctx context.Context) ([]string, error) {
 	s, err := r.open(ctx)
 	if err != nil {
@@ -117,8 +116,8 @@ func (r *Realm) DeleteExpiredAdmins(ctx context.Context) ([]string, error) {
 	return gone, nil
 }
 
-// newPassword has 256 random bits. Its end satisfies policies that demand every
-// kind of character.
+// newPassword returns 256 random bits. Its suffix satisfies policies that require every kind of
+// character.
 func newPassword() string {
 	random := make([]byte, 32)
 	_, _ = rand.Read(random) // never fails

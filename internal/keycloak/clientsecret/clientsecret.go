@@ -1,8 +1,8 @@
 // Package clientsecret rotates the secret of a service account in Keycloak, as that account itself.
 //
 // The account has one of several known secrets: an update may have been killed between Keycloak and
-// the state, a restored database has an earlier one. So each is tried, and setting the current one
-// where it is already set changes nothing.
+// the state, and a restored database has an earlier one. So each is tried, and setting the current
+// one again changes nothing.
 package clientsecret
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
 )
 
-// callTimeout bounds one call of the admin API.
+// callTimeout limits one call of the admin API.
 const callTimeout = time.Minute
 
 // ErrUnknown is wrapped if Keycloak accepts none of the known secrets.
@@ -26,19 +26,19 @@ var ErrUnknown = errors.New("no known secret is accepted")
 
 // Client is a confidential client of realm master with a service account.
 type Client struct {
-	// AdminURL is where the admin API answers.
+	// AdminURL is the address of the admin API.
 	AdminURL string
 	// ID is the client's ID, such as mlflow-sso.
 	ID string
 }
 
-// Accepts says whether Keycloak accepts a secret. An error means that it is not known.
+// Accepts reports whether Keycloak accepts a secret. An error means that this is unknown.
 func (c Client) Accepts(ctx context.Context, secret string) (bool, error) {
 	api, err := c.logIn(ctx, secret)
 	return api != nil, err
 }
 
-// Set makes current the client's secret and says whether another one was. It logs in with the first
+// Set makes current the client's secret and reports whether it changed. It logs in with the first
 // of previous that Keycloak accepts.
 func (c Client) Set(ctx context.Context, current string, previous []string) (rotated bool, err error) {
 	if accepted, err := c.Accepts(ctx, current); accepted || err != nil {
@@ -65,7 +65,7 @@ func (c Client) Set(ctx context.Context, current string, previous []string) (rot
 		c.ID, admin.Realm, c.AdminURL, ErrUnknown, len(tried)-1)
 }
 
-// set gives the client another secret and proves that Keycloak accepts it.
+// set changes the client's secret and verifies that Keycloak accepts it.
 func (c Client) set(ctx context.Context, api *admin.Client, secret string) error {
 	found, err := api.GetClients(ctx, api.Token, admin.Realm, gocloak.GetClientsParams{ClientID: &c.ID})
 	if err == nil && len(found) != 1 {
@@ -97,7 +97,7 @@ func (c Client) logIn(ctx context.Context, secret string) (*admin.Client, error)
 	return api, nil
 }
 
-// failed never repeats a secret: Keycloak's answers have none.
+// failed never repeats a secret: Keycloak's responses contain none.
 func (c Client) failed(what string, err error) error {
 	err = fmt.Errorf("client %s of realm %s in Keycloak at %s: %s: %w", c.ID, admin.Realm, c.AdminURL, what, err)
 	if admin.Status(err) == 0 {

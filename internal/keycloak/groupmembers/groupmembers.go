@@ -1,6 +1,6 @@
-// Package groupmembers finds and removes members of a group whom nobody lists.
+// Package groupmembers finds and removes unlisted members of a group.
 //
-// Service accounts stay: the clients that they belong to are managed by themselves.
+// Service accounts stay: their clients are managed separately.
 package groupmembers
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
 )
 
-// many are more than any group has.
+// many is more than any group has.
 const many = 100000
 
 // Group is a group of a realm by its name.
@@ -32,13 +32,13 @@ type Member struct {
 	id, groupID string
 }
 
-// String is how progress and findings name a member.
+// String returns a member's name for progress and findings.
 func (m Member) String() string {
 	return fmt.Sprintf("person %s in group %s", m.Username, m.group.Name)
 }
 
-// Unlisted are the members who are neither listed nor service accounts, by name. exists says whether
-// there is such a group.
+// Unlisted returns the members that are neither listed nor service accounts, by name. exists reports
+// whether the group exists.
 func (g Group) Unlisted(ctx context.Context, api *admin.Client, listed []string) (found []Member, exists bool, err error) {
 	group, err := api.GetGroupByPath(ctx, api.Token, g.Realm, g.Name)
 	if admin.IsNotFound(err) {
@@ -69,7 +69,7 @@ func (g Group) Unlisted(ctx context.Context, api *admin.Client, listed []string)
 	return found, true, nil
 }
 
-// isServiceAccount asks for the client, since a name alone proves nothing.
+// isServiceAccount looks up the client, since a name alone proves nothing.
 func (g Group) isServiceAccount(ctx context.Context, api *admin.Client, username string) (bool, error) {
 	id, ok := strings.CutPrefix(username, realm.ServiceAccountUsername(""))
 	if !ok {
@@ -82,8 +82,8 @@ func (g Group) isServiceAccount(ctx context.Context, api *admin.Client, username
 	return len(clients) == 1 && gocloak.PBool(clients[0].ServiceAccountsEnabled), nil
 }
 
-// Remove takes unlisted members out of the group and returns them. The error names each one whom
-// Keycloak cannot take out, such as a user of a directory that it may not write to.
+// Remove removes unlisted members from the group and returns them. The error names each one that
+// Keycloak cannot remove, such as a user of a read-only directory.
 func (g Group) Remove(ctx context.Context, api *admin.Client, listed []string) (gone []Member, err error) {
 	found, exists, err := g.Unlisted(ctx, api, listed)
 	if err != nil {

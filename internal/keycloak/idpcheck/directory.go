@@ -8,13 +8,13 @@ import (
 )
 
 const (
-	// kindLDAP is how outputs call a directory.
+	// kindLDAP is the kind of a directory in outputs.
 	kindLDAP = "ldap"
-	// stored stands for the password that Keycloak keeps.
+	// stored is the placeholder for the password that Keycloak stores.
 	stored = "**********"
 )
 
-// component is what Keycloak keeps about a directory.
+// component is Keycloak's configuration of a directory.
 type component struct {
 	ID     string              `json:"id"`
 	Name   string              `json:"name"`
@@ -28,7 +28,7 @@ func (c component) is(key string) string {
 	return ""
 }
 
-// checkDirectory has Keycloak connect, and then log in with the password that it keeps.
+// checkDirectory makes Keycloak connect, and then log in with its stored password.
 func (a *asker) checkDirectory(ctx context.Context, alias string) ([]Problem, error) {
 	var all []component
 	query := url.Values{"name": {alias}, "type": {"org.keycloak.storage.UserStorageProvider"}}

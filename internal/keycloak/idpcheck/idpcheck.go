@@ -1,9 +1,9 @@
-// Package idpcheck checks each configured identity provider: that it responds, and that
-// its published metadata matches the settings.
+// Package idpcheck checks each configured identity provider: that it responds, and that its
+// published metadata matches the settings.
 //
-// Keycloak itself makes the requests, from its network and with the authorities that it
-// trusts: this machine may reach another server, or trust another authority. Nothing is
-// changed, and no secret is read.
+// Keycloak itself sends the requests, from its network and with its trusted authorities: this
+// machine may reach another server, or trust another authority. It changes nothing and reads no
+// secret.
 package idpcheck
 
 import (
@@ -19,24 +19,24 @@ import (
 )
 
 const (
-	// kindSAML is how outputs call a provider that speaks SAML.
+	// kindSAML is the kind of a SAML provider in outputs.
 	kindSAML    = "saml"
 	callTimeout = 15 * time.Second
 )
 
-// Problem is what is wrong with a provider.
+// Problem is a problem with a provider.
 type Problem struct {
-	// ID is short and stable, as the doctor's findings have it.
+	// ID is short and stable, like the IDs of findings.
 	ID string
 	// Alias is the provider's.
 	Alias string
-	// What is wrong; Got and Wanted are the evidence.
+	// Summary describes the problem; Got and Wanted are the evidence.
 	What, Got, Wanted string
-	// At is where it ought to answer; empty where it was not asked.
+	// At is the provider's address; empty if it was not contacted.
 	At string
 }
 
-// The IDs of troubles.
+// The IDs of problems.
 const (
 	Missing     = "provider-missing"
 	Disabled    = "provider-disabled"
@@ -51,7 +51,7 @@ type asker struct {
 	api   *admin.Client
 }
 
-// Check asks about every provider of a stack.
+// Check checks every provider of a stack.
 func Check(ctx context.Context, stack outputs.Stack) ([]Problem, error) {
 	a := &asker{stack: stack}
 	var err error
@@ -69,7 +69,7 @@ func Check(ctx context.Context, stack outputs.Stack) ([]Problem, error) {
 	return found, nil
 }
 
-// provider is what Keycloak keeps about one.
+// provider is Keycloak's configuration of a provider.
 type provider struct {
 	Enabled bool              `json:"enabled"`
 	Config  map[string]string `json:"config"`
@@ -110,7 +110,7 @@ func (a *asker) look(ctx context.Context, u outputs.IdentityProvider) ([]Problem
 	return judge(u, from, kept.Config, says), nil
 }
 
-// judge compares the settings that Keycloak has for a provider with the metadata that the provider publishes.
+// judge compares Keycloak's settings for a provider with the metadata that the provider publishes.
 func judge(u outputs.IdentityProvider, from string, kept, says map[string]string) (found []Problem) {
 	keys := []string{"issuer", "authorizationUrl", "tokenUrl", "jwksUrl"}
 	if u.Kind == kindSAML {
@@ -126,8 +126,8 @@ func judge(u outputs.IdentityProvider, from string, kept, says map[string]string
 	return found
 }
 
-// call asks the admin API. An answer that is no success is reported by its status, with
-// the first of its text.
+// call calls the admin API. An unsuccessful response is reported by its status, with the
+// beginning of its text.
 func (a *asker) call(ctx context.Context, method, path string, body, into any) (status int, said string, err error) {
 	request := a.api.GetRequestWithBearerAuth(ctx, a.api.Token)
 	if body != nil {

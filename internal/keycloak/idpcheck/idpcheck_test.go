@@ -9,7 +9,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 )
 
-// A key or an endpoint that a provider has changed shuts its people out.
+// A changed key or endpoint of a provider locks its users out.
 func TestAProviderThatSaysSomethingElseOfItselfIsNamedWithWhatDiffers(t *testing.T) {
 	kept := map[string]string{
 		"issuer": "https://a.example", "authorizationUrl": "https://a.example/a", "tokenUrl": "https://a.example/t", "jwksUrl": "https://a.example/k",

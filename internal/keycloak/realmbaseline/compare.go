@@ -19,14 +19,14 @@ const (
 	RealmAdminUnmanaged check.ID = "realm-administrator"
 )
 
-// object is what differs of one object of a realm.
+// object is the differences of one object in a realm.
 type object struct {
-	// there and wanted say whether it exists, and ought to.
+	// there and wanted report whether it exists, and should.
 	there, wanted bool
 	properties    []report.Property
 }
 
-// compare reports what differs, one finding for each object.
+// compare reports the differences, one finding for each object.
 func compare(got, want document) []check.Finding {
 	objects := map[string]*object{}
 	of := func(path string) (*object, string) {
@@ -68,7 +68,7 @@ func compare(got, want document) []check.Finding {
 	return found
 }
 
-// finding says what is wrong with the object: all of it, or some of its properties.
+// finding describes the difference: the whole object, or some of its properties.
 func (o *object) finding(name string) check.Finding {
 	f := check.Finding{Component: check.Realm, Cause: name}
 	switch {

@@ -8,14 +8,13 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
-// seenByRefresh are what Pulumi's refresh was seen to name when it was changed manually;
-// decision 18 has the measurement. That the program sets something is not enough: its
-// provider sets PKCE's method and never reads it.
-// A path stands for all below it.
+// seenByRefresh are paths whose manual changes Pulumi's refresh reports, by measurement; see
+// decision 18. It is not enough that the program sets a property: the provider sets PKCE's method
+// and never reads it. A path includes everything below it.
 func seenByRefresh(accounts []string) []string {
 	client := "clients" + pathSeparator + realm.ClientID + pathSeparator
-	// Of a mapper its provider reads these settings alone. It does not see that one has
-	// become a mapper of another kind, which keeps them and says what it likes.
+	// The provider reads only these settings of a mapper. It does not notice that a mapper has
+	// changed its type, which keeps the settings and may add any claim.
 	groups := client + "protocolMappers" + pathSeparator + "groups" + pathSeparator + "config" + pathSeparator
 	audience := client + "protocolMappers" + pathSeparator + "audience" + pathSeparator + "config" + pathSeparator
 	all := []string{
@@ -58,17 +57,17 @@ func seenByRefresh(accounts []string) []string {
 	return all
 }
 
-// profile is what people of the realm have, a document within the document.
+// profile is the user profile, a document within the document.
 const profile = "components" + pathSeparator + "org.keycloak.userprofile.UserProfileProvider" + pathSeparator + "1" + pathSeparator + "config" + pathSeparator + profileConfig
 
 const profileConfig = "kc.user.profile.config"
 
-// seenByAdminRealm are what package adminrealm reports.
+// seenByAdminRealm are paths that package adminrealm reports.
 func seenByAdminRealm() []string {
 	return []string{"clients" + pathSeparator + "admin-cli" + pathSeparator + "enabled", "clients" + pathSeparator + "security-admin-console" + pathSeparator + "enabled"}
 }
 
-// reportedByOthers says whether another package or Pulumi reports a path of a realm with these
+// reportedByOthers reports whether another package or Pulumi reports a path of a realm with these
 // service accounts.
 func reportedByOthers(path string, accounts ...string) bool {
 	return slices.ContainsFunc(append(seenByRefresh(accounts), seenByAdminRealm()...), func(known string) bool {
@@ -76,7 +75,7 @@ func reportedByOthers(path string, accounts ...string) bool {
 	})
 }
 
-// withoutMissing leaves out what the program makes and is gone, which Pulumi reports.
+// withoutMissing omits missing objects that the program creates, which Pulumi reports.
 func withoutMissing(all []check.Finding, accounts ...string) []check.Finding {
 	client := "realm clients " + realm.ClientID
 	made := []string{client, client + " protocolMappers groups", client + " protocolMappers audience", "realm groups " + realm.AdminGroup, "realm groups " + realm.UserGroup}

@@ -8,8 +8,8 @@ import (
 	"github.com/Nerzal/gocloak/v13"
 )
 
-// paths are those of things that settings add. What Pulumi's refresh sees of them it
-// reports; a path stands for all below it.
+// paths are the paths of objects that settings add. Pulumi's refresh reports what it sees of
+// them; a path includes everything below it.
 func (m Managed) paths() []string {
 	var all []string
 	for _, group := range m.Groups {
@@ -31,15 +31,15 @@ func (m Managed) paths() []string {
 	return all
 }
 
-// has says whether a path is of what the settings add.
+// has reports whether a path belongs to an object that the settings add.
 func (m Managed) has(path string) bool {
 	return slices.ContainsFunc(m.paths(), func(known string) bool {
 		return path == known || strings.HasPrefix(path, known+pathSeparator)
 	})
 }
 
-// federatedFrom is the provider or directory that knows a user; empty where none does,
-// and nobody is asked where none appoints anybody.
+// federatedFrom returns a user's identity provider or directory; empty if there is none. It sends
+// no request if no provider appoints administrators.
 func (r *Realm) federatedFrom(ctx context.Context, who *gocloak.User) (string, error) {
 	if len(r.made.Appointing) == 0 {
 		return "", nil

@@ -14,14 +14,14 @@ import (
 )
 
 const (
-	// manyPeople are more than may administer anything.
+	// manyPeople is more than the number of any group's administrators.
 	manyPeople = 10000
-	// management is the client whose roles let people administer the realm.
+	// management is the client with the roles for administering the realm.
 	management = "realm-management"
 )
 
-// people are those who may administer MLflow, or the realm, and whom the stack did
-// not make. Members of the group of users are everybody's own affair.
+// people reports users who may administer MLflow or the realm, and whom the stack did not create.
+// Members of the users' group are not its concern.
 func (r *Realm) people(ctx context.Context) ([]check.Finding, error) {
 	admins, err := r.administrators(ctx)
 	if err != nil {
@@ -35,7 +35,7 @@ func (r *Realm) administrators(ctx context.Context) ([]check.Finding, error) {
 	of := r.stack.Realm
 	group, err := r.api.GetGroupByPath(ctx, r.api.Token, of.Name, of.AdminGroup)
 	if admin.IsNotFound(err) {
-		return nil, nil // Pulumi reports that it is gone
+		return nil, nil // Pulumi reports that it is missing
 	}
 	if err != nil {
 		return nil, r.failed("find group "+of.AdminGroup, err)
@@ -60,8 +60,8 @@ func (r *Realm) administrators(ctx context.Context) ([]check.Finding, error) {
 	return found, nil
 }
 
-// unlisted are the names of those whom neither the stack made administrators nor
-// its settings name, nor a provider that the settings let say so.
+// unlisted returns administrators that neither the stack created nor the settings list or let a
+// provider appoint.
 func (r *Realm) unlisted(ctx context.Context, all []*gocloak.User) ([]string, error) {
 	var names []string
 	for _, who := range all {
@@ -88,7 +88,7 @@ func (r *Realm) unlisted(ctx context.Context, all []*gocloak.User) ([]string, er
 	return names, nil
 }
 
-// managers are people with a role of the realm's own administration.
+// managers returns users with a role for administering the realm.
 func (r *Realm) managers(ctx context.Context) ([]check.Finding, error) {
 	in := r.stack.Realm.Name
 	clients, err := r.api.GetClients(ctx, r.api.Token, in, gocloak.GetClientsParams{ClientID: gocloak.StringP(management)})
@@ -96,7 +96,7 @@ func (r *Realm) managers(ctx context.Context) ([]check.Finding, error) {
 		return nil, r.failed("find client "+management, err)
 	}
 	if len(clients) != 1 {
-		return nil, nil // the comparison reports that it is gone
+		return nil, nil // the comparison reports that it is missing
 	}
 	roles, err := r.api.GetClientRoles(ctx, r.api.Token, in, *clients[0].ID, gocloak.GetRoleParams{})
 	if err != nil {
@@ -116,7 +116,7 @@ func (r *Realm) managers(ctx context.Context) ([]check.Finding, error) {
 	var found []check.Finding
 	for name, roles := range has {
 		if name == "service-account-"+realm.SyncClientID {
-			continue // package adminrealm gives it its rights, and reports any others
+			continue // package adminrealm assigns its roles, and reports any others
 		}
 		slices.Sort(roles)
 		found = append(found, check.Finding{

@@ -1,13 +1,13 @@
-// Package realmbaseline finds unmanaged changes in a stack's realm, by comparison with a
-// fresh realm.
+// Package realmbaseline finds unmanaged changes in a stack's realm, by comparison with a fresh
+// realm.
 //
-// Pulumi's refresh compares only what the program created. So the whole realm, as Keycloak
-// exports it, is compared with a baseline: the same export of a fresh stack, which a test
-// keeps current for the pinned Keycloak. What Pulumi's refresh and package adminrealm report
-// is left out here, so nothing is reported twice. An export has no users: those who may
-// administer MLflow or the realm are requested separately.
+// Pulumi's refresh compares only what the program created. So this package compares Keycloak's
+// export of the whole realm with a baseline: the export of a fresh stack, which a test keeps
+// current for the pinned Keycloak. It omits what Pulumi's refresh and package adminrealm report,
+// so nothing is reported twice. An export contains no users: those who may administer MLflow or
+// the realm are requested separately.
 //
-// Nothing is changed. Values that may be secrets are compared and never returned.
+// It changes nothing. Values that may be secrets are compared and never returned.
 package realmbaseline
 
 import (
@@ -29,43 +29,43 @@ import (
 
 const (
 	callTimeout = time.Minute
-	// inTheConsole is what a person does about everything here.
+	// inTheConsole is the next step for every finding here.
 	inTheConsole = "in Keycloak's console"
 )
 
-// Baseline is a realm that was just made, and the Keycloak that made it.
+// Baseline is a fresh realm, and its version of Keycloak.
 type Baseline struct {
 	Keycloak string                     `json:"keycloak"`
 	Realm    map[string]json.RawMessage `json:"realm"`
-	// Machine is one service account; empty where the stack has none.
+	// Machine is one service account; empty if the stack has none.
 	Machine map[string]json.RawMessage `json:"machine"`
 }
 
 //go:embed baseline.json
 var recorded []byte
 
-// Realm is the realm of a stack that is up.
+// Realm is the realm of a running stack.
 type Realm struct {
 	stack outputs.Stack
 	made  Managed
 	api   *admin.Client
 }
 
-// Managed is what a stack's settings add to a realm as the baseline has it.
+// Managed is what a stack's settings add to the baseline.
 type Managed struct {
-	// Administrators are the user names of those who shall administer MLflow, beside
-	// the demo users.
+	// Administrators are the user names of MLflow's administrators, in addition to the demo
+	// users.
 	Administrators []string
-	// Appointing are the providers and directories whose groups make administrators: at
-	// each login sets the members again.
+	// Appointing are the providers and directories whose groups appoint administrators: each
+	// login updates the members.
 	Appointing []string
-	// Groups are further groups.
+	// Groups are additional groups.
 	Groups []string
 	// Flows, Providers and Mappers are those of identity providers.
 	Flows, Providers, Mappers []string
-	// Directories are the names of those that Keycloak asks about people.
+	// Directories are the names of the LDAP directories.
 	Directories []string
-	// ConfirmsEmail says that people confirm an address.
+	// ConfirmsEmail reports that users confirm their address.
 	ConfirmsEmail bool
 }
 
@@ -83,7 +83,7 @@ func (r *Realm) failed(what string, err error) error {
 	return fmt.Errorf("realm %s of Keycloak at %s: %s: %w", r.stack.Realm.Name, r.stack.Keycloak.AdminURL, what, err)
 }
 
-// Baseline is the realm as it is now, with one service account for all of them.
+// Baseline returns the current realm, with one service account for all of them.
 func (r *Realm) Baseline(ctx context.Context) (Baseline, error) {
 	seen, err := r.whole(ctx)
 	if err == nil {
@@ -92,7 +92,7 @@ func (r *Realm) Baseline(ctx context.Context) (Baseline, error) {
 	return seen, err
 }
 
-// whole is the realm with all service accounts in it.
+// whole is the realm with all its service accounts.
 func (r *Realm) whole(ctx context.Context) (Baseline, error) {
 	var export map[string]any
 	if err := r.api.Post(ctx, r.stack.Realm.Name, "/partial-export", &export, "exportClients", "true", "exportGroupsAndRoles", "true"); err != nil {
@@ -111,7 +111,7 @@ func (r *Realm) whole(ctx context.Context) (Baseline, error) {
 	return Baseline{Keycloak: version, Realm: d}, nil
 }
 
-// Differences are what is there and ought not to be, is not as it was made, or is gone.
+// Differences returns objects that should not exist, differ, or are missing.
 func (r *Realm) Differences(ctx context.Context) ([]check.Finding, error) {
 	want, err := baseline()
 	if err != nil {
@@ -132,7 +132,7 @@ func (r *Realm) Differences(ctx context.Context) ([]check.Finding, error) {
 	return append(withoutMissing(compare(got.Realm, want.Realm), names(r.stack)...), people...), err
 }
 
-// baseline is the recorded one. It is indented for people who read its differences.
+// baseline is the recorded baseline, indented for readable diffs.
 func baseline() (Baseline, error) {
 	var want Baseline
 	var compact bytes.Buffer
@@ -152,7 +152,7 @@ func shown(path string, value json.RawMessage) json.RawMessage {
 	return value
 }
 
-// split parts a path into the thing it is about and what of it.
+// split splits a path into the object and its property.
 func split(path string) (thing, rest string) {
 	steps := strings.Split(path, pathSeparator)
 	depth := 2
@@ -169,7 +169,7 @@ func split(path string) (thing, rest string) {
 	case steps[0] == "attributes", steps[0] == "smtpServer", steps[0] == "browserSecurityHeaders":
 		return "realm settings", path
 	}
-	// A mapper is a thing of its own, whose ever it is.
+	// A mapper is an object of its own, whatever it belongs to.
 	if at := slices.Index(steps, "protocolMappers"); at > 0 && len(steps) > at+1 {
 		depth = at + 2
 	}

@@ -21,7 +21,7 @@ func flat(t *testing.T, export string) document {
 	return d
 }
 
-// said are the findings as drift prints them.
+// said returns the findings as drift prints them.
 func said(all []check.Finding) []string {
 	lines := make([]string, 0, len(all))
 	for _, f := range all {
@@ -87,8 +87,8 @@ func TestTheBaselineHoldsWhatPulumiDoesNotSeeAndNothingThatItSees(t *testing.T) 
 	}
 }
 
-// A mapper that says of everybody that they are administrators, and has the settings
-// that the provider reads, is nothing that Pulumi sees.
+// Pulumi does not notice a mapper that makes every user an administrator but keeps the settings
+// that the provider reads.
 func TestAMapperThatHasBecomeAnotherKindDiffers(t *testing.T) {
 	const mapper = `{"clients":[{"clientId":"mlflow","protocolMappers":[{"name":"groups","protocolMapper":"%s","config":{"claim.name":"groups","full.path":"false"%s}}]}]}`
 	ours := func(kind, more string) document {

@@ -8,21 +8,21 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 )
 
-// Service accounts are alike but for their names and groups. So the baseline has one
-// of them, whose name is anyAccount, and the settings say how often it is there.
+// Service accounts differ only in their names and groups. So the baseline contains one, with the
+// name anyAccount, and the settings determine the copies.
 const anyAccount = "{account}"
 
-// scopeOfMachines is what all of them have in common.
+// scopeOfMachines is the client scope that all of them share.
 const scopeOfMachines = "clientScopes" + pathSeparator + realm.ServiceAccountScope
 
-// placesOf are the things of an account in a document.
+// placesOf returns the objects of an account in a document.
 func placesOf(name string) (client, user string) {
 	return "clients" + pathSeparator + name, "users" + pathSeparator + realm.ServiceAccountUsername(name)
 }
 
 func under(path, thing string) bool { return strings.HasPrefix(path, thing+pathSeparator) }
 
-// accountsOf are the service accounts of a stack, the access admin among them.
+// accountsOf returns the service accounts of a stack, including the access admin.
 func accountsOf(stack outputs.Stack) []outputs.ServiceAccount {
 	if stack.AccessAdmin.ID == "" {
 		return stack.ServiceAccounts
@@ -30,7 +30,7 @@ func accountsOf(stack outputs.Stack) []outputs.ServiceAccount {
 	return append([]outputs.ServiceAccount{{Name: stack.AccessAdmin.ID}}, stack.ServiceAccounts...)
 }
 
-// names are those of the stack's service accounts.
+// names are the names of the stack's service accounts.
 func names(stack outputs.Stack) []string {
 	all := make([]string, 0, len(stack.ServiceAccounts))
 	for _, account := range accountsOf(stack) {
@@ -39,8 +39,8 @@ func names(stack outputs.Stack) []string {
 	return all
 }
 
-// takeMachines takes what is of service accounts out of a document, and returns one
-// of them as a baseline has it; nothing where there are none.
+// takeMachines removes service accounts from a document, and returns one of them in the
+// baseline's form; nothing if there are none.
 func takeMachines(d document, names []string) document {
 	one := document{}
 	for i, name := range names {
@@ -67,7 +67,7 @@ func takeMachines(d document, names []string) document {
 	return one
 }
 
-// machines are all service accounts of a stack as a baseline's one says.
+// machines returns all service accounts of a stack, as copies of the baseline's one.
 func machines(one document, stack outputs.Stack) document {
 	all := document{}
 	anyClient, anyUser := placesOf(anyAccount)
@@ -86,8 +86,8 @@ func machines(one document, stack outputs.Stack) document {
 	return all
 }
 
-// renamed is a value in which an account's name, alone or behind what Keycloak and
-// the program put in front of it, is another.
+// renamed returns a value with another account name, with or without the prefixes that Keycloak
+// and the program add.
 func renamed(value json.RawMessage, from, to string) json.RawMessage {
 	text := string(value)
 	for _, front := range []string{"", "service account ", realm.ServiceAccountUsername("")} {
@@ -98,8 +98,8 @@ func renamed(value json.RawMessage, from, to string) json.RawMessage {
 	return value
 }
 
-// refreshCoversAccount is what refresh was seen to name of service accounts, beside what
-// it names of every client: the scopes, and the groups of those that have one.
+// refreshCoversAccount are paths that a refresh reports for service accounts, in addition to
+// those of every client: the scopes, and the groups of accounts in one.
 func refreshCoversAccount(path string, stack outputs.Stack) bool {
 	for _, account := range accountsOf(stack) {
 		client, user := placesOf(account.Name)

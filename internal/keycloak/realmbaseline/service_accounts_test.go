@@ -11,7 +11,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 )
 
-// accountExport is a realm with service accounts in it.
+// accountExport is the export of a realm with service accounts.
 func accountExport(t *testing.T, group string, ids ...string) document {
 	t.Helper()
 	clients, users := `{"clientId":"mlflow","consentRequired":false}`, ""
@@ -37,7 +37,7 @@ func TestEveryServiceAccountIsComparedWithTheOneOfTheBaseline(t *testing.T) {
 		maps.DeleteFunc(d, func(path string, _ json.RawMessage) bool { return refreshCoversAccount(path, stack) })
 		return d
 	}
-	delete(one, "users / service-account-{account} / groups") // as pulumisOfAccounts says
+	delete(one, "users / service-account-{account} / groups") // as in pulumisOfAccounts
 	want := machines(one, stack)
 	maps.Copy(want, base)
 	alone := accountExport(t, "", "night", "day")

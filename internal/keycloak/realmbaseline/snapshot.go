@@ -10,30 +10,29 @@ import (
 	"strings"
 )
 
-// document is a realm as one value for each path, such as
-// `clients / mlflow / fullScopeAllowed`. Two realms that are alike have the same
-// document: what Keycloak chooses each time is not in it.
+// document is a realm as one value for each path, such as `clients / mlflow / fullScopeAllowed`.
+// Equal realms have the same document: it omits what Keycloak generates.
 type document map[string]json.RawMessage
 
-// pathSeparator parts the steps of a path.
+// pathSeparator separates the steps of a path.
 const pathSeparator = " / "
 
-// chosen are members that Keycloak chooses for each realm, or that are no part of it.
-// notBefore is when sessions were last signed out, in the realm and in each client: it is
-// a measure that was taken, not a setting, and to undo it would let stolen tokens in again.
+// chosen are members that Keycloak generates for each realm, or that are not settings. notBefore
+// is when sessions were last revoked, in the realm and in each client: reverting it would make
+// stolen tokens valid again.
 func chosen() []string {
 	return []string{"id", "containerId", "parentId", "createdTimestamp", "keycloakVersion", "notBefore"}
 }
 
-// flatten takes up an export. Texts that differ from stack to stack, such as its
-// public addresses, are replaced first.
+// flatten adds an export. Texts that differ between stacks, such as public addresses, are
+// replaced first.
 func flatten(export map[string]any, known *strings.Replacer) (document, error) {
 	d := document{}
 	if err := d.take(nil, export, known); err != nil {
 		return nil, err
 	}
-	// From the first time on that a user saves the realm in the console, Keycloak
-	// writes some settings a second time, as attributes.
+	// When a user first saves the realm in the console, Keycloak stores some settings a second
+	// time, as attributes.
 	for path := range d {
 		if twice, ok := strings.CutPrefix(path, "attributes"+pathSeparator); ok && d[twice] != nil {
 			delete(d, path)
@@ -63,10 +62,9 @@ func (d document) take(path []string, value any, known *strings.Replacer) error 
 	}
 }
 
-// list takes up a list. One of texts has no order that means anything: Keycloak
-// writes it as its database gives it. The members of another one go by their names,
-// or, like the steps of a login, by their place.
-// An empty list is as good as none.
+// list adds a list. A list of texts has no meaningful order: Keycloak returns it in the
+// database's order. Members of other lists are identified by name or, like the steps of a login,
+// by position. An empty list counts as missing.
 func (d document) list(path []string, values []any, known *strings.Replacer) error {
 	if len(values) == 0 {
 		return nil
@@ -103,8 +101,8 @@ func (d document) list(path []string, values []any, known *strings.Replacer) err
 	return nil
 }
 
-// nameOf is what a member of a list is called; empty where it has no name. Policies
-// about clients that register themselves have the same names twice.
+// nameOf returns the name of a list's member; empty if it has none. Policies for client
+// registration have duplicate names.
 func nameOf(value any) string {
 	object, _ := value.(map[string]any)
 	for _, key := range []string{"clientId", "alias", "username", "name", "clientScope", "client"} {
@@ -118,7 +116,7 @@ func nameOf(value any) string {
 	return ""
 }
 
-// secretPath is a path whose value nobody shows.
+// secretPath matches paths whose values are never shown.
 var secretPath = regexp.MustCompile(`(?i)secret|password|credential|private|keystore`)
 
 func (d document) put(path []string, value any) error {

@@ -13,24 +13,25 @@ import (
 // Invitation lets a user set their own password.
 type Invitation struct {
 	Username, Email string
-	// Password is good for one login; empty where a mail was sent.
+	// Password is valid for one login; empty if a mail was sent.
 	Password string
-	// Unlocked is the number of wrong passwords that had locked the user; 0 if nothing had.
+	// Unlocked is the number of failed logins that had locked the user; 0 if the user was not
+	// locked.
 	Unlocked int
-	// Until is when the link in the mail ends; zero for a password, which ends by the
+	// Until is the expiry of the link in the mail; zero for a password, which expires at the
 	// first login.
 	Until time.Time
 }
 
-// LinkLifetime is how long the link in a mail is good for, unless the operator says
-// something else: it may arrive before a weekend.
+// LinkLifetime is the default lifetime of the link in a mail: the mail may arrive before a
+// weekend.
 const LinkLifetime = 72 * time.Hour
 
-// ErrHasPassword is wrapped where an invitation would take a password away.
+// ErrHasPassword is wrapped if an invitation would reset a password.
 var ErrHasPassword = errors.New("has a password, which stays as it is")
 
-// Invite gives a user a way to set a password. Who has one gets another only
-// where again is set; the old one is good until then where a mail was sent.
+// Invite lets a user set a password. A user with a password needs again; if a mail is sent, the
+// old password stays valid until the user sets a new one.
 func (r *Realm) Invite(ctx context.Context, username string, lasts time.Duration, again bool) (*Invitation, error) {
 	who, err := r.find(ctx, username)
 	if err != nil {
@@ -78,7 +79,7 @@ func (r *Realm) Invite(ctx context.Context, username string, lasts time.Duration
 	return invitation, nil
 }
 
-// setPassword is Keycloak's name of what the person has to do.
+// setPassword is Keycloak's required action.
 const setPassword = "UPDATE_PASSWORD"
 
 // write sends a mail with a link.
@@ -90,7 +91,7 @@ func (r *Realm) write(ctx context.Context, who *gocloak.User, lasts time.Duratio
 	until := time.Now().Add(lasts)
 	err := r.api.ExecuteActionsEmail(ctx, r.api.Token, r.stack.Realm.Name, gocloak.ExecuteActionsEmail{
 		UserID: who.ID, Actions: &[]string{setPassword}, Lifespan: gocloak.IntP(int(lasts.Seconds())),
-		ClientID: &r.stack.Realm.ClientID, // the page at the end leads to MLflow
+		ClientID: &r.stack.Realm.ClientID, // the last page links to MLflow
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%w; check `docker logs --tail 50 %s` for the mail server's answer, and `realm.mail` in the stack file",
@@ -99,8 +100,8 @@ func (r *Realm) write(ctx context.Context, who *gocloak.User, lasts time.Duratio
 	return &Invitation{Username: username, Email: email, Until: until}, nil
 }
 
-// NeedInvitation are those of the given people who have no password and were not written
-// to as far as Keycloak remembers. Who logs in through a provider, or may not, is none of them.
+// NeedInvitation returns the listed users without a password and, according to Keycloak's events,
+// without a mail. It omits users of an identity provider, and disabled ones.
 func (r *Realm) NeedInvitation(ctx context.Context, usernames []string) ([]string, error) {
 	var waiting []string
 	for _, username := range usernames {
@@ -130,7 +131,7 @@ func (r *Realm) NeedInvitation(ctx context.Context, usernames []string) ([]strin
 	return waiting, nil
 }
 
-// writtenTo says whether a mail is among the changes that Keycloak remembers.
+// writtenTo reports whether Keycloak's events contain a mail.
 func (r *Realm) writtenTo(ctx context.Context, who *gocloak.User) (bool, error) {
 	var events []map[string]any
 	err := r.get(ctx, "/admin-events", &events, "operationTypes", "ACTION", "max", "1",
@@ -138,6 +139,6 @@ func (r *Realm) writtenTo(ctx context.Context, who *gocloak.User) (bool, error) 
 	return len(events) > 0, err
 }
 
-// newPassword has 130 random bits, and is short enough to be read out. Its
-// end satisfies policies that demand every kind of character.
+// newPassword returns 130 random bits, short enough to read out. Its suffix satisfies policies
+// that require every kind of character.
 func newPassword() string { return rand.Text() + "-aA1!" }

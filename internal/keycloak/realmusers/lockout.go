@@ -7,12 +7,12 @@ import (
 	"github.com/Nerzal/gocloak/v13"
 )
 
-// lockout is where Keycloak's brute force detection keeps what it knows of a user.
+// lockout is the path of Keycloak's brute force detection for a user.
 func lockout(userID string) string { return "/attack-detection/brute-force/users/" + userID }
 
-// unlock removes a user's failed logins, and says how many there were if they locked the
-// user; 0 if they did not. Failures that do not lock yet are removed too, or one more
-// mistake with the new password would lock again.
+// unlock removes a user's failed logins, and returns their number if they locked the user; 0
+// otherwise. It also removes failures that do not lock yet, or one more mistake with the new
+// password would lock the user again.
 func (r *Realm) unlock(ctx context.Context, who *gocloak.User) (int, error) {
 	var status struct {
 		Disabled bool `json:"disabled"`
@@ -43,8 +43,8 @@ func (r *Realm) unlock(ctx context.Context, who *gocloak.User) (int, error) {
 	return status.Failures, nil
 }
 
-// SignOut ends all sessions of a user in Keycloak. The identity sync then ends those in
-// MLflow, and the user's personal tokens.
+// SignOut ends all sessions of a user in Keycloak. The identity sync then ends those in MLflow,
+// and revokes the user's personal tokens.
 func (r *Realm) SignOut(ctx context.Context, username string) error {
 	who, err := r.find(ctx, username)
 	if err != nil {

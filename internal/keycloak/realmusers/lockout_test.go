@@ -12,7 +12,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 )
 
-// bruteForce answers as Keycloak does about the failed logins of one user.
+// bruteForce answers like Keycloak about the failed logins of one user.
 type bruteForce struct {
 	disabled, stubborn bool
 	failures, deleted  int

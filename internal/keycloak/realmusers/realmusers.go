@@ -1,13 +1,11 @@
-// Package realmusers invites users without a password and finds unlisted users in managed
-// groups.
+// Package realmusers invites users without a password and finds unlisted users in managed groups.
 //
-// An invitation is a mail with a link if the realm has a mail server, else a password for
-// one login, at which the user sets another. A password that a user has set stays unless
-// the operator resets it. Keycloak's recorded events say who was invited, so a second
-// update sends no second mail.
+// An invitation is a mail with a link if the realm has a mail server, else a password for one
+// login, at which the user sets another. A password that a user has set stays unless the operator
+// resets it. Keycloak's events record invitations, so a second update sends no second mail.
 //
-// Members that the settings name, demo users and service accounts stay in a group. No
-// password reaches a log or an error.
+// Listed users, demo users and service accounts stay in a group. No log or error contains a
+// password.
 package realmusers
 
 import (
@@ -22,10 +20,10 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
 )
 
-// callTimeout bounds one call of the admin API; a server of mail may be slow.
+// callTimeout limits one call of the admin API; a mail server may be slow.
 const callTimeout = 45 * time.Second
 
-// Realm is the realm of a stack that is up.
+// Realm is the realm of a running stack.
 type Realm struct {
 	stack outputs.Stack
 	api   *admin.Client
@@ -49,10 +47,10 @@ func (r *Realm) failed(what string, err error) error {
 	return err
 }
 
-// ErrNoUser is wrapped where the realm has nobody of a name.
+// ErrNoUser is wrapped if the realm has no user of a name.
 var ErrNoUser = errors.New("there is no such user")
 
-// find is a user by their user name.
+// find returns a user by user name.
 func (r *Realm) find(ctx context.Context, username string) (*gocloak.User, error) {
 	found, err := r.api.GetUsers(ctx, r.api.Token, r.stack.Realm.Name, gocloak.GetUsersParams{Username: &username, Exact: gocloak.BoolP(true)})
 	if err != nil {
@@ -64,7 +62,7 @@ func (r *Realm) find(ctx context.Context, username string) (*gocloak.User, error
 	return found[0], nil
 }
 
-// hasPassword says whether a user has a way to log in that is Keycloak's own.
+// hasPassword reports whether a user can log in with Keycloak's own credentials.
 func (r *Realm) hasPassword(ctx context.Context, who *gocloak.User) (bool, error) {
 	ways, err := r.api.GetCredentials(ctx, r.api.Token, r.stack.Realm.Name, gocloak.PString(who.ID))
 	if err != nil {
@@ -73,8 +71,8 @@ func (r *Realm) hasPassword(ctx context.Context, who *gocloak.User) (bool, error
 	return len(ways) > 0, nil
 }
 
-// externalLogin names the place where a user logs in who has no password here; empty
-// where there is none.
+// externalLogin returns the identity provider of a user without a password; empty if there is
+// none.
 func (r *Realm) externalLogin(ctx context.Context, who *gocloak.User) (string, error) {
 	if gocloak.PString(who.FederationLink) != "" {
 		return "a directory", nil
@@ -89,7 +87,7 @@ func (r *Realm) externalLogin(ctx context.Context, who *gocloak.User) (string, e
 	return "identity provider " + links[0].Provider, nil
 }
 
-// HasMail says whether Keycloak can write to people.
+// HasMail reports whether Keycloak can send mail.
 func (r *Realm) HasMail(ctx context.Context) (bool, error) {
 	realm, err := r.api.GetRealm(ctx, r.api.Token, r.stack.Realm.Name)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A realm's policy may demand every kind of character, and two people never share one.
+// A realm's policy may require every kind of character, and two users never share a password.
 func TestAPasswordForOneLoginHasEveryKindOfCharacterAndIsNobodyElses(t *testing.T) {
 	seen := map[string]bool{}
 	for range 100 {

@@ -12,8 +12,8 @@ import (
 // MemberUnlisted is the ID of a finding of drift.
 const MemberUnlisted check.ID = "member-unlisted"
 
-// Unlisted are the members of managed groups whom the settings do not name: groups has those whom
-// they do. Demo users who belong there are named by the stack's outputs.
+// Unlisted returns the members of managed groups whom the settings do not list; groups has the
+// listed ones. The stack's outputs list demo users.
 func (r *Realm) Unlisted(ctx context.Context, groups map[string][]string) ([]check.Finding, error) {
 	var found []check.Finding
 	for _, name := range slices.Sorted(maps.Keys(groups)) {
@@ -23,7 +23,7 @@ func (r *Realm) Unlisted(ctx context.Context, groups map[string][]string) ([]che
 				listed = append(listed, user.Username)
 			}
 		}
-		// Pulumi reports a group that is gone.
+		// Pulumi reports a missing group.
 		unlisted, _, err := groupmembers.Group{Realm: r.stack.Realm.Name, Name: name}.Unlisted(ctx, r.api, listed)
 		if err != nil {
 			return nil, r.failed("compare group "+name, err)

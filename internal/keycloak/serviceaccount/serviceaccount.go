@@ -1,8 +1,8 @@
-// Package serviceaccount fetches tokens of a stack's service accounts, and prints what a
-// job needs to fetch them itself.
+// Package serviceaccount fetches tokens of a stack's service accounts, and prints the credentials
+// with which a job fetches them itself.
 //
-// A token is requested at Keycloak's public address, as a job does it, so what works here
-// works there. Write prints the secret, which is its purpose; no error contains it.
+// It requests tokens at Keycloak's public address, as a job does, so what works here works there.
+// Write prints the secret, which is its purpose; no error contains it.
 package serviceaccount
 
 import (
@@ -17,12 +17,12 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 )
 
-// TokenURL is where service accounts of a stack get tokens.
+// TokenURL returns the token endpoint for a stack's service accounts.
 func TokenURL(deployed outputs.Stack) string {
 	return deployed.Realm.Issuer + "/protocol/openid-connect/token"
 }
 
-// Token gets an access token. Never print it but on purpose.
+// Token gets an access token. Print it only on purpose.
 func Token(ctx context.Context, way *http.Client, deployed outputs.Stack, account outputs.ServiceAccount) (string, error) {
 	token, err := ask(ctx, way, deployed, account)
 	if err != nil {
@@ -31,8 +31,8 @@ func Token(ctx context.Context, way *http.Client, deployed outputs.Stack, accoun
 	return token.AccessToken, nil
 }
 
-// IDToken gets a token of the same account, with the same signature, that is for the
-// account itself and not for MLflow.
+// IDToken gets a token of the same account, with the same signature, whose audience is the
+// account's client and not MLflow.
 func IDToken(ctx context.Context, way *http.Client, deployed outputs.Stack, account outputs.ServiceAccount) (string, error) {
 	token, err := ask(ctx, way, deployed, account, "openid")
 	if err != nil {

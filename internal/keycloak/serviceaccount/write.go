@@ -11,7 +11,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 )
 
-// Forms in which a job is given what it needs.
+// Formats of the credentials for a job.
 const (
 	Env        = "env"
 	Netrc      = "netrc"
@@ -19,7 +19,7 @@ const (
 	JSON       = "json"
 )
 
-// The variables that MLflow's Python client reads, and those of clients/python.
+// The variables of MLflow's Python client, and those of clients/python.
 const (
 	trackingURI  = "MLFLOW_TRACKING_URI"
 	trackingAuth = "MLFLOW_TRACKING_AUTH"
@@ -27,11 +27,11 @@ const (
 	clientID     = "MLFLOW_SSO_CLIENT_ID"
 	clientSecret = "MLFLOW_SSO_CLIENT_SECRET"
 
-	// authName is how clients/python calls itself to MLflow.
+	// authName is the name of clients/python in MLflow.
 	authName = "mlflow-sso"
 )
 
-// Credentials is what a job needs to get tokens itself.
+// Credentials are what a job needs to get tokens itself.
 type Credentials struct {
 	Account   string `json:"account"`
 	Username  string `json:"username"`
@@ -41,8 +41,8 @@ type Credentials struct {
 	Authority string `json:"authority,omitempty"`
 }
 
-// For is that of an account. The authority is the certificate, in PEM, which a
-// machine has to trust; none where that is someone else's.
+// For returns an account's credentials. The authority is the certificate, in PEM, that the job's
+// machine must trust; none if it is a public one.
 func For(deployed outputs.Stack, account outputs.ServiceAccount, authority string) Credentials {
 	return Credentials{
 		Account: account.Name, Username: account.Username, MLflow: deployed.MLflow.URL, TokenURL: TokenURL(deployed),
@@ -60,7 +60,7 @@ func (j Credentials) variables() [][2]string {
 	}
 }
 
-// Write writes it in one of the forms.
+// Write writes them in one of the formats.
 func (j Credentials) Write(w io.Writer, form string) error {
 	switch form {
 	case Env:
@@ -77,7 +77,7 @@ func (j Credentials) Write(w io.Writer, form string) error {
 	return fmt.Errorf("got the form %q, want %s, %s, %s or %s", form, Env, Netrc, Kubernetes, JSON)
 }
 
-// env is lines that a shell, Docker and Airflow take alike: no value needs quotes.
+// env writes lines for shells, Docker and Airflow: no value needs quotes.
 func (j Credentials) env(w io.Writer) error {
 	for _, v := range j.variables() {
 		if _, err := fmt.Fprintf(w, "%s=%s\n", v[0], v[1]); err != nil {
@@ -92,8 +92,8 @@ func (j Credentials) env(w io.Writer) error {
 	return err
 }
 
-// netrc is for Keycloak, where curl and Python's requests show the secret as a
-// password; MLflow takes no password of an account.
+// netrc is for Keycloak, where curl and Python's requests send the secret as a password; MLflow
+// accepts no password of an account.
 func (j Credentials) netrc(w io.Writer) error {
 	u, err := url.Parse(j.TokenURL)
 	if err != nil {
@@ -103,7 +103,7 @@ func (j Credentials) netrc(w io.Writer) error {
 	return err
 }
 
-// authorityKey is the file of the authority where the Secret is a volume.
+// authorityKey is the authority's file if the Secret is mounted as a volume.
 const authorityKey = "ca.crt"
 
 func (j Credentials) kubernetes(w io.Writer) error {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// RequireSameTables demands the same tables with the same content.
+// RequireSameTables requires the same tables with the same content.
 func RequireSameTables(wanted, got string) error {
 	if strings.TrimSpace(wanted) == "" {
 		return errors.New("the snapshot has no checksum of any table")

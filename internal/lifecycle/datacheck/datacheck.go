@@ -1,4 +1,4 @@
-// Package datacheck finds rows that were lost when a service of another version migrated a
+// Package datacheck finds rows that were lost when another version of a service migrated a
 // stack's data.
 package datacheck
 
@@ -14,19 +14,19 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// MissingTable is what a table has that is not there any more.
+// MissingTable is the content of a table that no longer exists.
 const MissingTable = -1
 
-// MissingRows is a table that has less than before.
+// MissingRows is a table with fewer rows than before.
 type MissingRows struct {
-	// Table has its database before it, "mlflow_auth.users".
+	// Table includes its database, "mlflow_auth.users".
 	Table string `json:"table"`
 	Had   int64  `json:"had"`
-	// Has is Gone where there is no such table.
+	// Has is Gone if the table does not exist.
 	Has int64 `json:"has"`
 }
 
-// String is such as "mlflow_auth.users: 12 rows, now 11".
+// String returns a text such as "mlflow_auth.users: 12 rows, now 11".
 func (l MissingRows) String() string {
 	if l.Has == MissingTable {
 		return fmt.Sprintf("%s: %d rows, and the table is missing", l.Table, l.Had)
@@ -34,19 +34,19 @@ func (l MissingRows) String() string {
 	return fmt.Sprintf("%s: %d rows, now %d", l.Table, l.Had, l.Has)
 }
 
-// passing is what is over soon, or counts nothing: tables whose rows may become fewer.
+// passing are tables with temporary or unimportant rows, whose number may decrease.
 var passing = map[string][]string{
 	"mlflow":      {"alembic_version"},
 	"mlflow_auth": {"alembic_version", "auth_state", "auth_sessions", "saml_assertions", "mlflow_sso_jobs", "mlflow_sso_keycloak_sessions"},
 }
 
-// lasting is what people would miss of Keycloak's. What else is there is the program's
-// to make, or a session, or an event.
+// lasting are Keycloak's tables with users' data. Its other tables contain what the program
+// creates, sessions or events.
 var lasting = []string{
 	"user_entity", "credential", "user_group_membership", "keycloak_group", "user_role_mapping", "user_attribute", "federated_identity",
 }
 
-// counts says whether fewer rows are a loss.
+// counts reports whether fewer rows are a loss.
 func counts(database, table string) bool {
 	if database == "keycloak" {
 		return slices.Contains(lasting, table)
@@ -54,8 +54,8 @@ func counts(database, table string) bool {
 	return !slices.Contains(passing[database], table)
 }
 
-// Compare are the tables that have less than before, by name. Had is what a snapshot says of
-// its databases, has the rows that their tables have now, each named "public.users".
+// Compare returns the tables with fewer rows than before, by name. Had is a snapshot's record of
+// its databases, has the current number of rows by table, each named "public.users".
 func Compare(had map[string][]backup.Table, has map[string]map[string]int64) []MissingRows {
 	var all []MissingRows
 	for database, tables := range had {
@@ -81,8 +81,8 @@ var bare = regexp.MustCompile(`^public\.`)
 
 var major = regexp.MustCompile(`PostgreSQL\) (\d+)`)
 
-// PostgresMajor is the major version of the Postgres in a container: the data of one is not read by
-// another.
+// PostgresMajor returns the major version of Postgres in a container: another version cannot read
+// its data.
 func PostgresMajor(ctx context.Context, docker *engine.Engine, container string) (int, error) {
 	said, err := docker.Run(ctx, container, []string{"postgres", "--version"}, nil)
 	if err != nil {

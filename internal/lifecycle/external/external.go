@@ -1,6 +1,6 @@
-// Package external checks the external services of a stack: databases, a cache and an
-// object store. It connects to them as the stack's containers will, and explains the
-// errors of their clients.
+// Package external checks the external services of a stack: databases, a cache and an object
+// store. It connects to them as the stack's containers will, and explains the errors of their
+// clients.
 package external
 
 import (
@@ -19,15 +19,13 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/platform"
 )
 
-// tryWithin bounds a check of all services that are not the stack's. Each client
-// gives up by itself before.
+// tryWithin limits the check of all external services. Each client times out earlier.
 const tryWithin = 2 * time.Minute
 
-// Probe connects to the services that are not the stack's, as its
-// containers will: by MLflow's image, on the edge network. A container that cannot
-// reach its database would be waited for in vain for minutes, and say little.
-// Nothing but that image has been made or changed by then. It returns whether a Keycloak has
-// left data in a database there.
+// Probe connects to the external services as the stack's containers will: from MLflow's image, on
+// the edge network. Otherwise an update would wait minutes for a container that cannot reach its
+// database, with an unhelpful error. Only that image has been created or changed by then. It
+// returns whether a Keycloak has left data in a database there.
 func Probe(ctx context.Context, s *stack.Stack, step stack.Step, known *stack.State) (holds bool, err error) {
 	external, err := platform.ReadExternal(s.Config)
 	if err != nil || !external.Any() {
@@ -62,8 +60,8 @@ func Probe(ctx context.Context, s *stack.Stack, step stack.Step, known *stack.St
 	return holds, judge(external, seen)
 }
 
-// egressNetwork is the network by which the stack's containers reach what is external, or,
-// before it is there, the one that Docker has for everybody.
+// egressNetwork returns the network through which the stack's containers reach external services
+// or, before it exists, Docker's default network.
 func egressNetwork(ctx context.Context, s *stack.Stack) string {
 	edge := naming.Network(s.Config.Name, naming.EdgeNetwork)
 	if _, err := s.Docker.API().NetworkInspect(ctx, edge, network.InspectOptions{}); err != nil {
@@ -72,7 +70,7 @@ func egressNetwork(ctx context.Context, s *stack.Stack) string {
 	return edge
 }
 
-// asked is what the probe reads, and the secrets in it.
+// asked is the probe's input, and the secrets in it.
 func asked(e platform.External) (map[string]any, []string) {
 	all, secrets := map[string]any{}, []string{}
 	if e.Postgres != nil {
@@ -97,7 +95,7 @@ func asked(e platform.External) (map[string]any, []string) {
 	return all, secrets
 }
 
-// without is a text in which no secret stands, should a client repeat one.
+// without removes the secrets from a text, in case a client repeats one.
 func without(secrets []string, text string) string {
 	for _, secret := range secrets {
 		text = strings.ReplaceAll(text, secret, "…")

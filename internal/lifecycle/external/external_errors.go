@@ -12,35 +12,34 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/platform"
 )
 
-// The services that may be external, as the script names them.
+// The services that may be external, by the script's names.
 const (
 	postgresService = "postgres"
 	redisService    = "redis"
 	s3Service       = "s3"
 )
 
-// probeResult is what was seen of a service.
+// probeResult is the result for one service.
 type probeResult struct {
 	Service string `json:"service"`
 	// Name is the database's, without the prefix; empty for other services.
 	Name string `json:"name"`
-	// Said is what went wrong, in the client's words; empty when nothing did.
+	// Said is the client's error; empty if there is none.
 	Said string `json:"said"`
-	// Encoding and the following are of a database: may its role make tables, is it
-	// a superuser, has a Keycloak been there.
+	// Encoding and the following are of a database: whether its role may create tables, whether
+	// it is a superuser, whether Keycloak has used it.
 	Encoding  string `json:"encoding"`
 	Creates   bool   `json:"creates"`
 	Superuser bool   `json:"superuser"`
 	Keycloak  bool   `json:"keycloak"`
-	// Kept says that a cache or a store gave back what it was given.
+	// Kept reports that a cache or store returned what was stored.
 	Kept bool `json:"kept"`
 }
 
-// howToMake is where the statements are.
+// howToMake is the page with the statements.
 const howToMake = "docs/how-to/external-services.md has the statements"
 
-// judge reports everything that is wrong with the services that are not
-// the stack's.
+// judge reports every problem with the external services.
 func judge(e platform.External, seen []probeResult) error {
 	var errs []error
 	see := func(service, name string) (probeResult, error) {
@@ -106,9 +105,8 @@ func judgeStore(saw probeResult) error {
 	return nil
 }
 
-// meanings are what a client's words mean to a person, the first that matches;
-// for one service, or for all where it names none. The words of servers that speak
-// another language than English are left as they are.
+// meanings explain clients' errors; the first match wins, for one service or, without a name, for
+// all. Errors of servers in languages other than English stay unchanged.
 var meanings = []struct {
 	service string
 	said    *regexp.Regexp
@@ -136,10 +134,10 @@ var meanings = []struct {
 	{"", regexp.MustCompile(`(?i)refused|time[d ]*out|timeout|unreachable|no route|could not connect`), "nothing answers there: check host and port, whether the server runs, and whether a firewall blocks this machine's containers"},
 }
 
-// preamble is what stands in the error of every attempt to connect, and is said already.
+// preamble is the common part of every connection error, which the message already contains.
 var preamble = regexp.MustCompile(`^connection failed: (connection to server at .*? failed: )?`)
 
-// meant is a client's error with what it means.
+// meant returns a client's error with its explanation.
 func meant(saw probeResult) error {
 	said := preamble.ReplaceAllString(strings.Join(strings.Fields(saw.Said), " "), "")
 	for _, m := range meanings {

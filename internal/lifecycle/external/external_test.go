@@ -24,7 +24,7 @@ func allExternal() platform.External {
 	}
 }
 
-// rightSightings are what there is to see where all is well.
+// rightSightings are the results without problems.
 func rightSightings() []probeResult {
 	return []probeResult{
 		{Service: "postgres", Name: "mlflow", Encoding: "UTF8", Creates: true},
@@ -34,7 +34,7 @@ func rightSightings() []probeResult {
 	}
 }
 
-// Each line is what a client has really said, or what a database was seen to be.
+// Each line is an error that a client has really returned, or a real state of a database.
 func TestWhatIsWrongWithExternalServicesIsNamedWithTheNextStep(t *testing.T) {
 	require.NoError(t, judge(allExternal(), rightSightings()))
 	for name, test := range map[string]struct {
@@ -92,7 +92,7 @@ func TestWhatIsWrongWithExternalServicesIsNamedWithTheNextStep(t *testing.T) {
 	}
 }
 
-// A look that did not happen is no good news.
+// A check that did not run is not a success.
 func TestWhatWasNotTriedOnExternalServicesIsNotTakenForRight(t *testing.T) {
 	for i := range rightSightings() {
 		seen := slices.Delete(rightSightings(), i, i+1)

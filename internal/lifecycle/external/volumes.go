@@ -5,11 +5,10 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/naming"
 )
 
-// ReplacedVolumes are the names of the volumes that the settings have no use for, since
-// what was in them is external.
+// ReplacedVolumes returns the names of volumes whose data the settings keep external.
 func ReplacedVolumes(c *config.Config) []string { return volumes(c, true) }
 
-// DataVolumes are the names of the volumes with the stack's data.
+// DataVolumes returns the names of the volumes with the stack's data.
 func DataVolumes(c *config.Config) []string { return volumes(c, false) }
 
 func volumes(c *config.Config, external bool) []string {

@@ -8,7 +8,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/realm"
 )
 
-// scope is a client scope of the realm; nil where there is none of that name.
+// scope returns a client scope of the realm; nil if it does not exist.
 func (a *importPlan) scope(ctx context.Context, name string) (*gocloak.ClientScope, error) {
 	scopes, err := a.api.GetClientScopes(ctx, a.api.Token, a.realm)
 	if err != nil {
@@ -22,7 +22,7 @@ func (a *importPlan) scope(ctx context.Context, name string) (*gocloak.ClientSco
 	return nil, nil
 }
 
-// scopeMapper looks among those of the one scope that the program makes.
+// scopeMapper searches the mappers of the one scope that the program creates.
 func (a *importPlan) scopeMapper(ctx context.Context, name string) (string, error) {
 	scope, err := a.scope(ctx, realm.ServiceAccountScope)
 	if err != nil || scope == nil || scope.ProtocolMappers == nil {

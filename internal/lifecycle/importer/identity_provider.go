@@ -36,7 +36,7 @@ func (a *importPlan) brokered(ctx context.Context, c stack.Creation) (string, er
 		id, err := a.component(ctx, "", directoryType, text("name"))
 		return a.path(id, err)
 	case typeDirectoryGroup:
-		// Its directory may be one that is just being found, whose ID a preview does not have.
+		// Its directory may be found in the same run, so a preview does not have its ID.
 		alias := strings.TrimSuffix(strings.TrimPrefix(c.Name, "broker-"), "-groups")
 		directory, err := a.component(ctx, "", directoryType, alias)
 		if err != nil || directory == "" {
@@ -61,13 +61,13 @@ func (a *importPlan) brokered(ctx context.Context, c stack.Creation) (string, er
 	return "", nil
 }
 
-// Keycloak's names of a directory, and of a mapper of one.
+// Keycloak's types of a directory, and of its mapper.
 const (
 	directoryType       = "org.keycloak.storage.UserStorageProvider"
 	directoryMapperType = "org.keycloak.storage.ldap.mappers.LDAPStorageMapper"
 )
 
-// component is the ID of one by its name, below a parent or anywhere.
+// component returns the ID of a component by its name, below a parent or anywhere.
 func (a *importPlan) component(ctx context.Context, parent, kind, name string) (string, error) {
 	all, err := a.api.GetComponents(ctx, a.api.Token, a.realm)
 	if err != nil {
@@ -78,7 +78,7 @@ func (a *importPlan) component(ctx context.Context, parent, kind, name string) (
 	}, func(c *gocloak.Component) *string { return c.ID }), nil
 }
 
-// under is an ID below what it belongs to; empty where there is none.
+// under returns an ID below its parent's; empty if there is none.
 func under(parent, id string) string {
 	if id == "" {
 		return ""

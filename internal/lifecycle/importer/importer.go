@@ -1,6 +1,5 @@
-// Package importer imports objects that exist inside Keycloak, but not in Pulumi's state:
-// the database outlives its container, and an update can be killed between a change and
-// its record.
+// Package importer imports objects that exist inside Keycloak, but not in Pulumi's state: the
+// database outlives its container, and an update can be killed between a change and its record.
 package importer
 
 import (
@@ -14,16 +13,15 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
 
-// importPlan finds what stands inside Keycloak and is not in the state: its
-// database outlives its container, and an update can be killed between a change
-// and its record. Making it again would fail, recreating it would lose people.
+// importPlan finds objects inside Keycloak that are not in the state. Creating them again would
+// fail, and replacing them would delete users.
 type importPlan struct {
 	api *admin.Client
 	// realm is the name of the stack's realm, clientID the ID of MLflow's client.
 	realm, clientID string
 }
 
-// Import takes what is there into the state. The next update fixes what differs.
+// Import imports existing objects into the state. The next update corrects differences.
 func Import(ctx context.Context, s *stack.Stack, step stack.Step) error {
 	deployed, err := s.Outputs(ctx)
 	if err != nil {
@@ -55,8 +53,8 @@ func Import(ctx context.Context, s *stack.Stack, step stack.Step) error {
 	return s.Import(ctx, step, "import what is in Keycloak", resources)
 }
 
-// find is the ID under which the provider knows what a resource would make;
-// empty when it is not there, or when making it twice does no harm.
+// find returns the provider's ID of an existing object for a resource; empty if it does not
+// exist, or if creating it twice is harmless.
 func (a *importPlan) find(ctx context.Context, c stack.Creation) (string, error) {
 	text := func(name string) string { value, _ := c.Inputs[name].(string); return value }
 	switch c.Type {
@@ -89,9 +87,9 @@ func (a *importPlan) find(ctx context.Context, c stack.Creation) (string, error)
 	}
 }
 
-// user is nobody where an update was killed between making a person and giving a
-// password: the provider gives one only to whom it makes, so it has to do that again.
-// Who is to set a password by themselves is a user without one, too.
+// user ignores a user without a password, whom an update created before it was killed: the
+// provider sets passwords only for users that it creates, so it must create this one again. Users
+// who set their own password have none either.
 func (a *importPlan) user(ctx context.Context, name string, givesPassword bool) (string, error) {
 	users, err := a.api.GetUsers(ctx, a.api.Token, a.realm, gocloak.GetUsersParams{Username: gocloak.StringP(name), Exact: gocloak.BoolP(true)})
 	id := idOf(users, func(*gocloak.User) bool { return true }, func(u *gocloak.User) *string { return u.ID })
@@ -108,7 +106,7 @@ func (a *importPlan) user(ctx context.Context, name string, givesPassword bool) 
 	return "", a.api.DeleteUser(ctx, a.api.Token, a.realm, id)
 }
 
-// mapper looks among those of MLflow's client.
+// mapper searches the mappers of MLflow's client.
 func (a *importPlan) mapper(ctx context.Context, name string) (string, error) {
 	clients, err := a.api.GetClients(ctx, a.api.Token, a.realm, gocloak.GetClientsParams{ClientID: gocloak.StringP(a.clientID)})
 	if err != nil || len(clients) != 1 {
@@ -125,7 +123,7 @@ func (a *importPlan) mapper(ctx context.Context, name string) (string, error) {
 	return "", nil
 }
 
-// path puts the realm in front of an ID, as the provider does.
+// path prefixes an ID with the realm, as the provider does.
 func (a *importPlan) path(id string, err error) (string, error) {
 	if id != "" {
 		id = a.realm + "/" + id
@@ -142,7 +140,7 @@ func idOf[T any](all []*T, is func(*T) bool, id func(*T) *string) string {
 	return ""
 }
 
-// found takes "there is none" for an answer.
+// found treats "not found" as a result.
 func found(id string, err error) (string, error) {
 	if admin.IsNotFound(err) {
 		return "", nil

@@ -12,12 +12,12 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
 
-// compareTimeout bounds the comparison, which is left out of an update when it takes longer.
+// compareTimeout limits the comparison, which an update skips if it takes longer.
 const compareTimeout = time.Minute
 
-// DataKeysDiffer says whether data is encrypted with another key than the one that the last
-// update has set: someone has loaded older data, or removed the backup's state. It does not where
-// a container cannot be asked. Pulumi alone sees that in a refresh.
+// DataKeysDiffer reports whether data is encrypted with a key other than the one that the last
+// update set: a user has loaded older data, or removed the backup's state. It returns false if a
+// container cannot be queried. Pulumi only detects this in a refresh.
 func DataKeysDiffer(ctx context.Context, s *stack.Stack, deployed outputs.Stack) bool {
 	ctx, cancel := context.WithTimeout(ctx, compareTimeout)
 	defer cancel()
@@ -29,7 +29,7 @@ func DataKeysDiffer(ctx context.Context, s *stack.Stack, deployed outputs.Stack)
 	return storedSecretsDiffer(ctx, s, deployed, keys) || repositoryDiffers(ctx, s, deployed, keys)
 }
 
-// keysOf are the keys of the last update, whatever the settings want now.
+// keysOf returns the keys of the last update, whatever the current settings are.
 func keysOf(deployed outputs.Stack, roots map[int]string) credentials.Keys {
 	keys := credentials.Keys{Roots: roots, Root: deployed.CredentialVersions.Root, Generations: map[credentials.Label]int{}}
 	for _, one := range deployed.CredentialVersions.Generations {
@@ -40,7 +40,7 @@ func keysOf(deployed outputs.Stack, roots map[int]string) credentials.Keys {
 
 func storedSecretsDiffer(ctx context.Context, s *stack.Stack, deployed outputs.Stack, keys credentials.Keys) bool {
 	var labels []credentials.Label
-	// MLflow writes the key's number beside each API key, so there is none that differs from the first.
+	// MLflow stores the key's number with each API key, so nothing can differ from the first.
 	if keys.Version(credentials.MLflowGateway) != credentials.FirstVersion {
 		labels = append(labels, credentials.MLflowGateway)
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 )
 
-// Before a rotation, data is rightly encrypted with the keys of the last update.
+// Before a rotation, data is correctly encrypted with the keys of the last update.
 func TestDataIsComparedWithTheKeysOfTheLastUpdateAndNotWithThoseOfTheSettings(t *testing.T) {
 	deployed := outputs.Stack{CredentialVersions: outputs.CredentialVersions{Root: 2, Generations: []outputs.Generation{{Label: "mlflow/gateway-key", Generation: 3}}}}
 	keys := keysOf(deployed, map[int]string{1: "a", 2: "b", 3: "made by this update"})

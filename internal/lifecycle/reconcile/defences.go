@@ -1,5 +1,5 @@
-// Package reconcile invites, after an update, listed users without a password, which Pulumi's program
-// does not describe, and finds before an update whether Pulumi has to refresh.
+// Package reconcile invites listed users without a password after an update, which Pulumi's program
+// does not describe, and decides before an update whether Pulumi must refresh.
 package reconcile
 
 import (
@@ -11,8 +11,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
 
-// DefencesDiffer says whether Keycloak differs from what the last update has set in realm master, beside
-// it and in managed groups. It does not where Keycloak cannot be asked.
+// DefencesDiffer reports whether Keycloak differs from the last update's configuration of realm master,
+// built-in objects and managed groups. It returns false if Keycloak cannot be queried.
 func DefencesDiffer(ctx context.Context, s *stack.Stack, deployed outputs.Stack) bool {
 	if found, err := adminrealm.New(deployed).Differences(ctx); err == nil && len(found) > 0 {
 		return true
@@ -21,9 +21,9 @@ func DefencesDiffer(ctx context.Context, s *stack.Stack, deployed outputs.Stack)
 	return err == nil && len(unlisted) > 0
 }
 
-// LoginRefused says whether Keycloak refuses the login of the state, so that nothing inside it can be
-// refreshed: an update was killed between Keycloak and the state, or an older database was restored.
-// It does not where Keycloak does not answer.
+// LoginRefused reports whether Keycloak refuses the credentials in the state, so that nothing inside
+// it can be refreshed: an update was killed between Keycloak and the state, or an older database was
+// restored. It returns false if Keycloak does not respond.
 func LoginRefused(ctx context.Context, known *stack.State) bool {
 	login, ok := known.KeycloakLogin()
 	if !ok {

@@ -12,8 +12,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
 
-// Invitations invites the listed users who have no password yet. Where Keycloak cannot write to them,
-// they are named. A mail is no state, so this is no resource.
+// Invitations invites the listed users without a password. If Keycloak cannot send mail, it lists
+// them. A mail has no state, so this is not a resource.
 func Invitations(ctx context.Context, s *stack.Stack, step stack.Step) error {
 	if len(s.Config.Users) == 0 {
 		return nil
@@ -51,7 +51,7 @@ func invite(ctx context.Context, s *stack.Stack, step stack.Step, in *realmusers
 	return nil
 }
 
-// UnlistedMembers are members of managed groups whom the settings do not name.
+// UnlistedMembers returns members of managed groups whom the settings do not list.
 func UnlistedMembers(ctx context.Context, s *stack.Stack) ([]check.Finding, error) {
 	if len(s.Config.Realm.ManagedGroups) == 0 {
 		return nil, nil
@@ -74,8 +74,7 @@ func unlistedMembers(ctx context.Context, s *stack.Stack, deployed outputs.Stack
 	return in.Unlisted(ctx, s.Config.ManagedGroups())
 }
 
-// NewlyListed says whether a user is listed that the state of a realm that stands
-// does not know.
+// NewlyListed reports whether a user is listed who is not in the state of an existing realm.
 func NewlyListed(s *stack.Stack, known *stack.State) bool {
 	if len(known.Of(stack.TypeRealm)) == 0 {
 		return false
@@ -88,7 +87,7 @@ func NewlyListed(s *stack.Stack, known *stack.State) bool {
 	return slices.ContainsFunc(s.Config.Users, func(p config.User) bool { return !slices.Contains(names, p.Username) })
 }
 
-// note says what happened to a person, at once and in the summary.
+// note reports what happened to a user, at once and in the summary.
 func note(s *stack.Stack, step stack.Step, what string) {
 	step.Say("%s", what)
 	s.Note(what)

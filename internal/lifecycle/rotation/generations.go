@@ -10,8 +10,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
 
-// RejectDecrease refuses a generation that is lower than the one that the stack has: who had
-// the old value would be let in again.
+// RejectDecrease refuses a generation lower than the stack's: the old value would become valid
+// again.
 func RejectDecrease(ctx context.Context, s *stack.Stack) error {
 	deployed, err := s.Outputs(ctx)
 	if errors.Is(err, stack.ErrNotUp) {

@@ -1,5 +1,5 @@
-// Package rotation refuses generations that decrease, and sets the root secret of a stack that is
-// restored. Credentials themselves are rotated by the update.
+// Package rotation refuses decreasing generations, and sets the root secret of a restored stack.
+// The update rotates the credentials themselves.
 package rotation
 
 import (
@@ -13,8 +13,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
 
-// SetRootSecret puts another root secret in the place of those in the state: for a stack in
-// which nothing was derived of them yet.
+// SetRootSecret replaces the root secrets in the state, for a stack in which nothing was derived
+// from them yet.
 func SetRootSecret(ctx context.Context, s *stack.Stack, root string) error {
 	raw, err := base64.StdEncoding.DecodeString(root)
 	if err != nil {
@@ -46,8 +46,8 @@ func SetRootSecret(ctx context.Context, s *stack.Stack, root string) error {
 	return err
 }
 
-// setSecrets changes secret outputs of a resource, in clear as the state is exported;
-// Pulumi encrypts them again.
+// setSecrets changes secret outputs of a resource, in plain text in the exported state; Pulumi
+// encrypts them again.
 func setSecrets(resource stack.Member, values map[string]string) error {
 	var outputs stack.Member
 	if err := json.Unmarshal(resource["outputs"], &outputs); err != nil {

@@ -1,5 +1,5 @@
-// Package unmanaged finds objects in a stack's realm, or around the stack on the host,
-// that the stack did not create: Pulumi compares only what it created.
+// Package unmanaged finds objects in a stack's realm, or around the stack on the host, that the
+// stack did not create: Pulumi compares only what it created.
 package unmanaged
 
 import (
@@ -24,7 +24,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
 
-// InRealm is what differs in the realm from a fresh one with what the stack adds.
+// InRealm returns the differences between the realm and a fresh one with the stack's additions.
 func InRealm(ctx context.Context, s *stack.Stack, step stack.Step) ([]check.Finding, error) {
 	deployed, err := s.Outputs(ctx)
 	if err != nil {
@@ -38,7 +38,8 @@ func InRealm(ctx context.Context, s *stack.Stack, step stack.Step) ([]check.Find
 	return realm.Differences(ctx)
 }
 
-// Privileges is who and what has power inside MLflow and Postgres that no setting declares.
+// Privileges returns accounts and rules with privileges inside MLflow and Postgres that no
+// setting declares.
 func Privileges(ctx context.Context, s *stack.Stack, step stack.Step) ([]check.Finding, error) {
 	deployed, err := s.Outputs(ctx)
 	if err != nil {
@@ -59,7 +60,7 @@ func Privileges(ctx context.Context, s *stack.Stack, step stack.Step) ([]check.F
 	return found, nil
 }
 
-// componentOf is where a privilege is.
+// componentOf returns the component of a privilege.
 func componentOf(id string) check.Component {
 	switch id {
 	case privilege.PostgresRole:
@@ -70,9 +71,8 @@ func componentOf(id string) check.Component {
 	return check.MLflow
 }
 
-// OnHost are containers, networks and volumes that carry the deployment's name,
-// containers that are on its networks, and networks that its containers are on,
-// none of which the state knows.
+// OnHost returns containers, networks and volumes with the deployment's name, containers on its
+// networks, and networks of its containers that are not in the state.
 func OnHost(ctx context.Context, s *stack.Stack) ([]check.Finding, error) {
 	known, err := s.ReadState(ctx)
 	if err != nil {
@@ -141,12 +141,12 @@ func OnHost(ctx context.Context, s *stack.Stack) ([]check.Finding, error) {
 	return found, nil
 }
 
-// labelled says whether labels carry the deployment's name.
+// labelled reports whether labels contain the deployment's name.
 func labelled(s *stack.Stack, labels map[string]string) bool {
 	return s.OwnFilter().MatchKVList("label", labels)
 }
 
-// managed is what the settings add to the realm.
+// managed returns the settings' additions to the realm.
 func managed(s *stack.Stack) realmbaseline.Managed {
 	made := realmbaseline.Managed{
 		Administrators: append(s.Config.UsersInGroup(realm.AdminGroup), s.Config.Realm.Administrators...),

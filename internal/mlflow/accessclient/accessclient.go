@@ -1,9 +1,9 @@
-// Package accessclient applies a stack's access rules in MLflow, as the service account of
-// access administration.
+// Package accessclient applies a stack's access rules in MLflow, as the access admin's service
+// account.
 //
-// It runs a module of MLflow's image inside MLflow's container, through the Docker API only.
-// So it works alike on localhost, behind the edge and on a remote Docker host, publishes
-// nothing, and passes its secret over standard input.
+// It runs a module of MLflow's image inside MLflow's container, through the Docker API only. So
+// it works the same on localhost, behind the edge and on a remote Docker host, publishes nothing,
+// and passes its secret over standard input.
 package accessclient
 
 import (
@@ -18,37 +18,36 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// Bounds for one request, and for the report, which is one of each list for each user.
+// Time limits of one request, and of the report, which reads each list for each user.
 const (
 	within       = 3 * time.Minute
 	reportWithin = 30 * time.Minute
 )
 
-// Client asks and changes what MLflow knows. It is safe for concurrent use.
+// Client reads and changes accounts and grants in MLflow. It is safe for concurrent use.
 type Client struct {
-	// Docker is where MLflow's container runs.
+	// Docker is the host of MLflow's container.
 	Docker *engine.Engine
 	// Container is MLflow's.
 	Container string
-	// Client and Secret are the access admin's at Keycloak.
+	// Client and Secret are the access admin's credentials in Keycloak.
 	Client, Secret string
 }
 
-// ErrAbsent is wrapped when MLflow cannot be asked, since its container is not
-// there or does not run.
+// ErrAbsent is wrapped if MLflow's container does not exist or is not running.
 var ErrAbsent = errors.New("MLflow does not run")
 
-// Account is a service account as MLflow knows it.
+// Account is a service account in MLflow.
 type Account struct {
 	Username string `json:"username"`
-	// Subject is the `sub` of the tokens that are the account's.
+	// Subject is the `sub` of the account's tokens.
 	Subject     string `json:"subject"`
 	Admin       bool   `json:"admin"`
 	Active      bool   `json:"active"`
 	DisplayName string `json:"displayName"`
 }
 
-// GrantState is a grant as MLflow has it.
+// GrantState is a grant in MLflow.
 type GrantState struct {
 	Permission string `json:"permission"`
 	Priority   int    `json:"priority"`
@@ -61,7 +60,7 @@ func (s *Client) LinkIdentity(ctx context.Context) (username, subject string, er
 	return bound.Username, bound.Subject, err
 }
 
-// IsLinked says whether the access admin is one.
+// IsLinked reports whether the access admin is an administrator.
 func (s *Client) IsLinked(ctx context.Context) (ok bool, err error) {
 	var found *Account
 	err = s.do(ctx, "steward", "read", &found)
@@ -69,18 +68,18 @@ func (s *Client) IsLinked(ctx context.Context) (ok bool, err error) {
 }
 
 // UnlinkIdentity removes the access admin's account from MLflow, unless it is the last
-// administrator there.
+// administrator.
 func (s *Client) UnlinkIdentity(ctx context.Context) error {
 	return s.do(ctx, "steward", "remove", nil)
 }
 
-// Account looks for a service account; nil where there is none.
+// Account returns a service account; nil if it does not exist.
 func (s *Client) Account(ctx context.Context, username string) (found *Account, err error) {
 	err = s.do(ctx, "account", username, &found)
 	return found, err
 }
 
-// SetAccount makes a service account, or makes it what is wanted.
+// SetAccount creates or updates a service account.
 func (s *Client) SetAccount(ctx context.Context, wanted Account) (made Account, err error) {
 	err = s.do(ctx, "setAccount", wanted, &made)
 	return made, err
@@ -91,7 +90,7 @@ func (s *Client) RemoveAccount(ctx context.Context, username string) error {
 	return s.do(ctx, "removeAccount", username, nil)
 }
 
-// rule is a grant in the module's words.
+// rule is a grant in the module's format.
 type rule struct {
 	Who        accessrule.Subject `json:"who"`
 	Name       string             `json:"name"`
@@ -105,13 +104,13 @@ func of(r accessrule.Rule) rule {
 	return rule{r.Who, r.Name, r.Kind, r.Pattern.Regex(), r.Permission, r.Pattern.Priority()}
 }
 
-// FindGrant looks for a rule's grant; nil where there is none.
+// FindGrant returns a rule's grant; nil if there is none.
 func (s *Client) FindGrant(ctx context.Context, r accessrule.Rule) (found *GrantState, err error) {
 	err = s.do(ctx, "grant", of(r), &found)
 	return found, err
 }
 
-// SetGrant makes a rule's grant, or changes the one that is there.
+// SetGrant creates or updates a rule's grant.
 func (s *Client) SetGrant(ctx context.Context, r accessrule.Rule) (made GrantState, err error) {
 	err = s.do(ctx, "setGrant", of(r), &made)
 	return made, err
@@ -122,7 +121,7 @@ func (s *Client) RemoveGrant(ctx context.Context, r accessrule.Rule) error {
 	return s.do(ctx, "removeGrant", of(r), nil)
 }
 
-// Names are all experiments, models or prompts that there are.
+// Names returns the names of all experiments, models or prompts.
 func (s *Client) Names(ctx context.Context, kind accessrule.Kind) (all []string, err error) {
 	err = s.do(ctx, "names", kind, &all)
 	return all, err

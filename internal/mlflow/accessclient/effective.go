@@ -6,36 +6,36 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/accessrule"
 )
 
-// AllAccounts is all that MLflow knows about who may do what.
+// AllAccounts is MLflow's complete record of who may do what.
 type AllAccounts struct {
 	People []Person `json:"people"`
 	Groups []Group  `json:"groups"`
-	// Looked is how many things of each kind there are; each user's decisions are about all
-	// of them. An older image of MLflow does not count.
+	// Looked is the number of objects of each kind; each user's decisions cover all of them.
+	// Older images of MLflow do not count.
 	Looked map[accessrule.Kind]int `json:"looked"`
 }
 
-// Person is a person or a service account.
+// Person is a user or a service account.
 type Person struct {
 	Name    string `json:"name"`
 	Admin   bool   `json:"admin"`
 	Active  bool   `json:"active"`
 	Service bool   `json:"service"`
-	// AccessAdmin says that it is the stack's own.
+	// AccessAdmin marks the stack's own account.
 	AccessAdmin bool       `json:"steward"`
 	Groups      []string   `json:"groups"`
 	Rules       []Grant    `json:"rules"`
 	May         []Decision `json:"may"`
 }
 
-// Group is a group; May are the things that it was granted one by one.
+// Group is a group; May are its individual grants.
 type Group struct {
 	Name  string     `json:"name"`
 	Rules []Grant    `json:"rules"`
 	May   []Decision `json:"may"`
 }
 
-// Grant is a rule as the plugin keeps it.
+// Grant is a rule in the plugin's format.
 type Grant struct {
 	Kind       accessrule.Kind `json:"kind"`
 	Regex      string          `json:"regex"`
@@ -43,8 +43,8 @@ type Grant struct {
 	Permission string          `json:"permission"`
 }
 
-// Decision is what the plugin decides about one thing, and from what: user, group,
-// regex, group-regex or fallback.
+// Decision is the plugin's decision about one object, and its source: user, group, regex,
+// group-regex or fallback.
 type Decision struct {
 	Kind       accessrule.Kind `json:"kind"`
 	Name       string          `json:"name"`
@@ -52,7 +52,7 @@ type Decision struct {
 	Source     string          `json:"source"`
 }
 
-// AllAccounts asks the plugin for all of it.
+// AllAccounts requests all of it from the plugin.
 func (s *Client) AllAccounts(ctx context.Context) (all AllAccounts, err error) {
 	ctx, cancel := context.WithTimeout(ctx, reportWithin)
 	defer cancel()

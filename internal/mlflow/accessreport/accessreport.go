@@ -1,9 +1,8 @@
 // Package accessreport reports who can do what in a running MLflow, and why.
 //
-// The effective permissions, and the kind of their reason, are the plugin's own decisions,
-// requested object by object. Only which of several rules decides is computed here, in the
-// order in which the plugin tries them; if that cannot be determined, the report says so
-// and names no rule.
+// The effective permissions, and the kind of their source, are the plugin's own decisions,
+// requested object by object. This package only computes which of several rules decides, in the
+// plugin's order; if that cannot be determined, the report says so and names no rule.
 package accessreport
 
 import (
@@ -17,19 +16,19 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/accessclient"
 )
 
-// Report is the access of everybody, sorted by name.
+// Report is the access of all users, sorted by name.
 type Report struct {
 	Deployment string `json:"deployment"`
-	// Coverage is how many things and accounts the report is about.
+	// Coverage is the number of objects and accounts in the report.
 	Coverage Coverage `json:"coverage"`
-	// Rules are those in force, of groups, people and service accounts.
+	// Rules are the active rules of groups, users and service accounts.
 	Rules []Rule `json:"rules"`
 	// People may do what their rows say, and nothing else.
 	People []Person `json:"people"`
 }
 
-// Coverage says what was asked about. Counted is false for an image of MLflow that does not
-// count: whether its lists were complete is unknown.
+// Coverage is what was requested. Counted is false for an image of MLflow that does not count:
+// whether its lists were complete is unknown.
 type Coverage struct {
 	Counted     bool `json:"counted"`
 	Experiments int  `json:"experiments"`
@@ -46,7 +45,7 @@ func coverage(all accessclient.AllAccounts) Coverage {
 	}
 }
 
-// String says it in words.
+// String describes it.
 func (c Coverage) String() string {
 	accounts := fmt.Sprintf("users and service accounts: %d, groups: %d", c.People, c.Groups)
 	if !c.Counted {
@@ -55,23 +54,23 @@ func (c Coverage) String() string {
 	return fmt.Sprintf("Checked experiments: %d, models: %d, prompts: %d, %s.", c.Experiments, c.Models, c.Prompts, accounts)
 }
 
-// Rule is one that MLflow has.
+// Rule is a rule in MLflow.
 type Rule struct {
 	Who  accessrule.Subject `json:"who"`
 	Name string             `json:"name"`
 	// Kind is experiments, models or prompts.
 	Kind string `json:"kind"`
-	// Pattern is that of the stack file, or the expression of a manual rule.
+	// Pattern is the one in the stack file, or the expression of a manual rule.
 	Pattern    string `json:"pattern"`
 	Permission string `json:"permission"`
-	// Declared says that the stack file has it like this; else a user has made or
+	// Declared reports that the stack file has the same rule; otherwise a user has created or
 	// changed it in MLflow.
 	Declared bool `json:"declared"`
 
 	given accessclient.Grant
 }
 
-// Person is a person or a service account.
+// Person is a user or a service account.
 type Person struct {
 	Who    accessrule.Subject `json:"who"`
 	Name   string             `json:"name"`
@@ -81,7 +80,7 @@ type Person struct {
 	May   []Decision `json:"may"`
 }
 
-// Decision is what a user may do with one thing.
+// Decision is a user's permission on one object.
 type Decision struct {
 	Kind       string `json:"kind"`
 	Name       string `json:"name"`
@@ -89,7 +88,7 @@ type Decision struct {
 	Because    string `json:"because"`
 }
 
-// The states of people.
+// The states of users.
 const (
 	administrator = "administrator"
 	member        = "member"
@@ -99,7 +98,7 @@ const (
 
 const nothing = "NO_PERMISSIONS"
 
-// Build makes the report out of what MLflow says and the rules of the stack file.
+// Build creates the report from MLflow's accounts and the rules of the stack file.
 func Build(deployment string, all accessclient.AllAccounts, declared []accessrule.Rule) Report {
 	r := Report{Deployment: deployment, Coverage: coverage(all), Rules: []Rule{}, People: []Person{}}
 	for _, g := range all.Groups {
@@ -143,7 +142,7 @@ func (r Report) person(p accessclient.Person) Person {
 	entry := Person{Who: subjectOf(p), Name: p.Name, Groups: p.Groups, State: member, May: []Decision{}}
 	switch {
 	case !p.Active:
-		entry.State = deactivated // no login and no token of theirs is taken
+		entry.State = deactivated // their logins and tokens are refused
 		return entry
 	case p.AccessAdmin:
 		entry.State = accessAdmin
@@ -153,7 +152,7 @@ func (r Report) person(p accessclient.Person) Person {
 	for _, d := range p.May {
 		may := Decision{d.Kind.Plural(), d.Name, d.Permission, r.because(entry, d)}
 		switch {
-		case p.Admin: // the plugin asks no rule about one
+		case p.Admin: // the plugin applies no rules to an administrator
 			may.Permission, may.Because = "MANAGE", "an administrator"
 		case d.Permission == nothing:
 			continue
@@ -164,7 +163,7 @@ func (r Report) person(p accessclient.Person) Person {
 	return entry
 }
 
-// because says in words what the plugin's kind of reason means.
+// because explains the plugin's kind of source.
 func (r Report) because(p Person, d accessclient.Decision) string {
 	switch d.Source {
 	case "user":
@@ -181,8 +180,8 @@ func (r Report) because(p Person, d accessclient.Decision) string {
 	return fmt.Sprintf("the plugin's reason %q", d.Source)
 }
 
-// decided is the rule that the plugin has found first: the lowest number, and of
-// the same number what grants as much as was decided.
+// decided returns the rule that the plugin applies: the lowest priority and, among equal ones,
+// one with the decided permission.
 func (r Report) decided(d accessclient.Decision, is func(Rule) bool) string {
 	var by *Rule
 	for i := range r.Rules {
@@ -204,7 +203,7 @@ func (r Report) decided(d accessclient.Decision, is func(Rule) bool) string {
 	return words
 }
 
-// matches is the plugin's way: Python's match, which begins at the beginning.
+// matches implements the plugin's matching: Python's match, which is anchored at the start.
 func (r Rule) matches(name string) bool {
 	ours := r.given.Regex
 	if rest, ok := strings.CutSuffix(ours, `\Z`); ok {

@@ -22,7 +22,8 @@ func given(r accessrule.Rule) accessclient.Grant {
 	return accessclient.Grant{Kind: r.Kind, Regex: r.Pattern.Regex(), Priority: r.Pattern.Priority(), Permission: r.Permission}
 }
 
-// everybody is a member with a grant of each kind, an administrator, one who is gone and a machine.
+// everybody is a member with a grant of each kind, an administrator, a deactivated user and a
+// service account.
 func everybody() accessclient.AllAccounts {
 	changed := given(declared[1])
 	changed.Permission = "MANAGE"

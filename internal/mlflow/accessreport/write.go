@@ -10,7 +10,7 @@ import (
 	"text/tabwriter"
 )
 
-// WriteJSON writes the report for machines.
+// WriteJSON writes the report as JSON.
 func WriteJSON(w io.Writer, r Report) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
@@ -48,7 +48,7 @@ func Write(w io.Writer, r Report) error {
 	return err
 }
 
-// Origin says where the rule is from.
+// Origin returns the rule's origin.
 func (r Rule) Origin() string {
 	if r.Declared {
 		return "stack file"
@@ -56,7 +56,7 @@ func (r Rule) Origin() string {
 	return "manual"
 }
 
-// shown keeps a name that a user chose from moving the cursor.
+// shown escapes a user-chosen name, which could otherwise move the cursor.
 func shown(text string) string {
 	if quoted := fmt.Sprintf("%q", text); quoted[1:len(quoted)-1] != text && strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return quoted
@@ -69,5 +69,5 @@ var page string
 
 var pageTemplate = template.Must(template.New("page").Parse(page))
 
-// WriteHTML writes the report as a page that needs nothing else.
+// WriteHTML writes the report as a self-contained page.
 func WriteHTML(w io.Writer, r Report) error { return pageTemplate.Execute(w, r) }

@@ -1,10 +1,10 @@
-// Package breakglass grants an operator temporary administrator access to MLflow while
-// Keycloak is down.
+// Package breakglass grants an operator temporary administrator access to MLflow while Keycloak
+// is down.
 //
-// It requires the right to run a command in MLflow's container, and nothing else. Who used
-// it, why and until when is in MLflow's audit log and database. The token expires by itself;
-// the account loses its rights when the command ends, or through identity sync if the
-// command was killed.
+// It only requires permission to run a command in MLflow's container. MLflow's audit log and
+// database record who used it, why and until when. The token expires by itself; the account's
+// permissions are revoked when the command ends, or by the identity sync if the command was
+// killed.
 package breakglass
 
 import (
@@ -20,26 +20,26 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// MaxDuration is the most time that one pass can have; the image knows it too.
+// MaxDuration is the maximum duration of temporary access; the image enforces it, too.
 const MaxDuration = 8 * time.Hour
 
-// TemporaryAdmin is an administrator's account for a while.
+// TemporaryAdmin is a temporary administrator account.
 type TemporaryAdmin struct {
 	Username string    `json:"username"`
 	Token    string    `json:"token"`
 	Until    time.Time `json:"until"`
 }
 
-// Manager is what stands around a stack's MLflow.
+// Manager grants and revokes access to a stack's MLflow.
 type Manager struct {
 	stack  outputs.Stack
 	docker *engine.Engine
 }
 
-// New is the glass of a stack whose MLflow and database run; nothing else has to.
+// New returns a manager for a stack; only MLflow and its database must run.
 func New(stack outputs.Stack, docker *engine.Engine) *Manager { return &Manager{stack, docker} }
 
-// Grant makes a pass for whole minutes. The caller ends it.
+// Grant grants access for whole minutes. The caller revokes it.
 func (g *Manager) Grant(ctx context.Context, length time.Duration, person, reason string) (*TemporaryAdmin, error) {
 	if length < time.Minute || length > MaxDuration || length%time.Minute != 0 {
 		return nil, fmt.Errorf("time: got %s, want whole minutes, 1m to %s", length, MaxDuration)
@@ -58,7 +58,7 @@ func (g *Manager) Grant(ctx context.Context, length time.Duration, person, reaso
 	return pass, nil
 }
 
-// Revoke takes the pass's rights, and says whether it still had any.
+// Revoke revokes access, and reports whether it was still active.
 func (g *Manager) Revoke(ctx context.Context, pass *TemporaryAdmin) (bool, error) {
 	var answer struct {
 		Ended bool `json:"ended"`
@@ -69,8 +69,7 @@ func (g *Manager) Revoke(ctx context.Context, pass *TemporaryAdmin) (bool, error
 	return answer.Ended, nil
 }
 
-// ask runs the image's own module. What it prints may hold a token, so no error
-// repeats it.
+// ask runs the image's own module. Its output may contain a token, so no error repeats it.
 func (g *Manager) ask(ctx context.Context, question map[string]any, answer any) error {
 	input, err := json.Marshal(question)
 	if err != nil {
@@ -81,7 +80,7 @@ func (g *Manager) ask(ctx context.Context, question map[string]any, answer any) 
 	if err != nil {
 		return fmt.Errorf("inside %s: %w; `mlflow-sso doctor` says what is wrong with MLflow or its database", name, err)
 	}
-	// Libraries may write before it; the answer is the last line.
+	// Libraries may print first; the result is the last line.
 	lines := strings.Split(strings.TrimSpace(string(said)), "\n")
 	if json.Unmarshal([]byte(lines[len(lines)-1]), answer) != nil {
 		return fmt.Errorf("inside %s: the answer is not the wanted JSON; is the image of another version?", name)

@@ -14,24 +14,24 @@ import (
 	"time"
 )
 
-// cookie proves to the door that a browser was given its address by the operator.
+// cookie proves to the proxy that the operator opened its address in this browser.
 const cookie = "mlflow-sso-break-glass"
 
-// LoginProxy is an address on this machine behind which a browser is signed in with a pass:
-// MLflow asks a browser for a login at Keycloak, and for nothing else.
+// LoginProxy is a local address at which a browser is signed in as the temporary administrator,
+// since MLflow only accepts logins of browsers through Keycloak.
 //
-// It answers only who came by its Address: its key is random and ends in a cookie that
-// other sites cannot use, and a request under another name than its own is refused, so
-// no page in the same browser reaches MLflow through it.
+// It responds only to a browser that opened its Address: the random key in it becomes a cookie
+// that other sites cannot use, and it refuses requests under another host name, so no other page
+// in the same browser reaches MLflow through it.
 type LoginProxy struct {
-	// Address is what a person opens.
+	// Address is the URL for the operator.
 	Address string
 
 	server   *http.Server
 	listener net.Listener
 }
 
-// Open opens a door on a port of 127.0.0.1, where 0 is any free one, to MLflow's public address, over transport.
+// Open starts a proxy on a port of 127.0.0.1 (0 for any free one) to MLflow's public address, over transport.
 func Open(ctx context.Context, pass *TemporaryAdmin, mlflow string, transport http.RoundTripper, port int) (*LoginProxy, error) {
 	target, err := url.Parse(mlflow)
 	if err != nil {
@@ -45,15 +45,15 @@ func Open(ctx context.Context, pass *TemporaryAdmin, mlflow string, transport ht
 	proxy := &httputil.ReverseProxy{
 		Transport: transport,
 		Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(target) // also the Host header, which MLflow compares
+			r.SetURL(target) // also sets the Host header, which MLflow checks
 			r.Out.Header.Del("Cookie")
-			// MLflow takes browsers from its own address alone.
+			// MLflow accepts browsers from its own origin only.
 			if r.Out.Header.Get("Origin") != "" {
 				r.Out.Header.Set("Origin", mlflow)
 			}
 			r.Out.SetBasicAuth(pass.Username, pass.Token)
 		},
-		ErrorLog: log.New(io.Discard, "", 0), // a browser that goes away is no news
+		ErrorLog: log.New(io.Discard, "", 0), // a browser that disconnects is not worth a log line
 	}
 	d := &LoginProxy{Address: "http://" + host + "/?key=" + key, listener: listener}
 	d.server = &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -63,7 +63,8 @@ func Open(ctx context.Context, pass *TemporaryAdmin, mlflow string, transport ht
 		case r.Host != host:
 			http.Error(w, "another name than "+host, http.StatusForbidden)
 		case r.URL.Path == "/" && same(r.URL.Query().Get("key")):
-			// Not Secure: the door is plain http on loopback, where a browser would drop it.
+			// Not Secure: the proxy uses plain http on loopback, where a browser would drop a
+			// Secure cookie.
 			http.SetCookie(w, &http.Cookie{Name: cookie, Value: key, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode}) //nolint:gosec // see above
 			http.Redirect(w, r, "/", http.StatusSeeOther)
 		case err != nil || !same(had.Value):
@@ -78,5 +79,5 @@ func Open(ctx context.Context, pass *TemporaryAdmin, mlflow string, transport ht
 	return d, nil
 }
 
-// Close shuts the door, also for requests that go on.
+// Close stops the proxy, including requests in progress.
 func (d *LoginProxy) Close() error { return d.server.Close() }

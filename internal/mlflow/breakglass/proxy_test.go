@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// opened is a door to a server that reports what reaches it.
+// opened is a proxy to a server that records requests.
 func opened(t *testing.T, until time.Time) (*LoginProxy, string) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -61,7 +61,7 @@ func TestOnlyWhoOpensTheAddressIsSignedIn(t *testing.T) {
 	_, body = get(t, browser, root+"ajax-api", func(r *http.Request) { r.Header.Set("Origin", strings.TrimSuffix(root, "/")) })
 	require.Equal(t, host+"|break-glass-x|the-token|"+mlflow+"|", body, "MLflow refuses other origins than its own")
 
-	// As a page on another site would, whose name leads here.
+	// Like a page on another site whose name resolves to this address.
 	status, _ = get(t, browser, root, func(r *http.Request) { r.Host = "evil.example" })
 	require.Equal(t, http.StatusForbidden, status)
 }

@@ -1,8 +1,8 @@
-// Package encryptionkey makes secrets that users store in MLflow readable with the current key:
-// the API keys of the AI gateway, and the secrets of webhooks.
+// Package encryptionkey re-encrypts secrets that users store in MLflow with the current key: the
+// API keys of the AI gateway, and the secrets of webhooks.
 //
-// A probe in MLflow's container does it, in one transaction. So an interruption leaves all of
-// them as they were, and whoever does it again continues.
+// A probe in MLflow's container does it in one transaction. An interruption leaves all of them
+// unchanged, and the next run continues.
 package encryptionkey
 
 import (
@@ -16,11 +16,11 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/probe"
 )
 
-// kinds are what the keys encrypt.
+// kinds are the kinds of encrypted secrets.
 var kinds = map[credentials.Label]struct {
 	probe probe.Probe
-	// what is said of those that were encrypted again, and of those that no key decrypts: once
-	// that was dealt with, and before.
+	// The messages about secrets that were encrypted again, and about those that no key decrypts,
+	// after and before they are handled.
 	what, lost, unreadable string
 }{
 	credentials.MLflowGateway: {
@@ -35,13 +35,13 @@ var kinds = map[credentials.Label]struct {
 	},
 }
 
-// Known says whether a credential is such a key.
+// Known reports whether a credential is such a key.
 func Known(label credentials.Label) bool {
 	_, ok := kinds[label]
 	return ok
 }
 
-// Keys are the current value of a credential and those that it had before.
+// Keys are the current and previous values of a credential.
 type Keys struct {
 	Label   credentials.Label
 	Current credentials.Key
@@ -49,12 +49,12 @@ type Keys struct {
 	Previous []credentials.Key
 }
 
-// Found is what was found in MLflow's database.
+// Found is the state of MLflow's database.
 type Found struct {
-	// Rewrapped is how many secrets were encrypted again.
+	// Rewrapped is the number of secrets that were encrypted again.
 	Rewrapped int `json:"rewrapped"`
-	// Pending are the numbers of keys, other than the current one, that encrypt a secret which
-	// is to be changed; 0 for one that no key decrypts.
+	// Pending are the numbers of keys, other than the current one, of secrets that must be
+	// encrypted again; 0 for one that no key decrypts.
 	Pending []int `json:"pending"`
 	// Lost are the names of secrets that no key decrypts.
 	Lost []string `json:"lost"`
@@ -63,7 +63,7 @@ type Found struct {
 	report bool
 }
 
-// Message is what a person should know; empty if nothing.
+// Message returns a message for the operator; empty if there is none.
 func (f Found) Message() string {
 	if f.Rewrapped == 0 {
 		return ""
@@ -83,8 +83,8 @@ func (f Found) Warning() string {
 	return fmt.Sprintf(text, strings.Join(f.Lost, ", "))
 }
 
-// Version is that of the oldest key that is to be replaced, "unknown" where no key decrypts a
-// secret; empty where the current one encrypts all.
+// Version returns the version of the oldest key that must be replaced, "unknown" if no key
+// decrypts a secret; empty if the current one encrypts all.
 func (f Found) Version() string {
 	if len(f.Pending) == 0 {
 		return ""
@@ -123,7 +123,7 @@ func run(ctx context.Context, in probe.Engine, container string, keys Keys, argu
 	}
 	ran, err := kind.probe.Exec(ctx, in, container, input, arguments...)
 	if err == nil && ran.ExitCode != 0 {
-		// The probe's last line says what is wrong, without a secret.
+		// The probe's last line is its error, without a secret.
 		lines := strings.Split(strings.TrimSpace(ran.Stderr), "\n")
 		err = errors.New(lines[len(lines)-1])
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// container answers a command, and remembers it.
+// container answers a command, and records it.
 type container struct {
 	result engine.Result
 	err    error

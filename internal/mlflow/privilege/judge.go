@@ -12,21 +12,21 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 )
 
-// Undeclared is something with power that no setting declares.
+// Undeclared is a privilege that no setting declares.
 type Undeclared struct {
-	// ID is stable: machines match on it. It is a finding of doctor where Danger is set.
+	// ID is stable: programs match on it. It is a finding of doctor if Danger is set.
 	ID string
-	// Resource names it, Kind says what it is.
+	// Resource names the object, Kind is its kind.
 	Resource, Kind string
-	// Got is what it has or may do.
+	// Got is its privilege.
 	Got string
-	// Next is what a person does about it, Command the command that does it, where one does.
+	// Next is what an operator does about it, Command the command for it, if any.
 	Next, Command string
-	// Danger says that it gives access, leaks data or raises privileges.
+	// Danger reports that it gives access, leaks data or raises privileges.
 	Danger bool
 }
 
-// Declared is what the settings of a stack say.
+// Declared is what a stack's settings declare.
 type Declared struct {
 	Stack outputs.Stack
 	Rules []accessrule.Rule
@@ -44,14 +44,14 @@ const (
 	ArtifactsMode  = "artifacts-mode"
 )
 
-// Judge names what is not declared, sorted by kind and name.
+// Judge returns what is not declared, sorted by kind and name.
 func (d Declared) Judge(seen Inventory) []Undeclared {
 	all := slices.Concat(d.users(seen), scimTokens(seen), d.webhooks(seen), d.patterns(seen), d.roles(seen), d.nested(seen), d.artifacts(seen))
 	slices.SortStableFunc(all, func(a, b Undeclared) int { return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Resource, b.Resource)) })
 	return all
 }
 
-// account is the declared service account of a user name.
+// account returns the declared service account of a user name.
 func (d Declared) account(name string) (outputs.ServiceAccount, bool) {
 	if id := d.Stack.AccessAdmin.ID; id != "" && strings.EqualFold(name, realm.ServiceAccountUsername(id)) {
 		return outputs.ServiceAccount{Username: name, Admin: true}, true
@@ -104,7 +104,7 @@ func scimTokens(seen Inventory) (found []Undeclared) {
 	return found
 }
 
-// webhooks to a target that the settings allow are declared by that.
+// webhooks to a target in the settings are declared by it.
 func (d Declared) webhooks(seen Inventory) (found []Undeclared) {
 	for _, w := range seen.Webhooks {
 		if d.allows(w.URL) {
@@ -112,7 +112,7 @@ func (d Declared) webhooks(seen Inventory) (found []Undeclared) {
 		}
 		host, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(w.URL, "https://"), "http://"), "/")
 		if at := strings.LastIndex(host, "@"); at >= 0 {
-			host = host[at+1:] // what stands before is a login
+			host = host[at+1:] // the part before it is a login
 		}
 		found = append(found, Undeclared{
 			ID: WebhookID, Resource: "webhook " + w.Name, Kind: "mlflow webhook", Danger: true, Got: "notifies " + host + " about models and prompts",
@@ -151,8 +151,7 @@ func (d Declared) declares(p Pattern) bool {
 	})
 }
 
-// superuser is the one that Postgres itself needs; nobody logs in as it but over the
-// socket in its container.
+// superuser is Postgres's own; it can only log in over the socket in its container.
 const superuser = "postgres"
 
 func (d Declared) roles(seen Inventory) (found []Undeclared) {
@@ -189,7 +188,7 @@ func (d Declared) nested(seen Inventory) (found []Undeclared) {
 	return found
 }
 
-// othersMay are the bits of a mode that let the group or others in.
+// othersMay are the mode bits that give access to the group or others.
 const othersMay = 0o077
 
 func (d Declared) artifacts(seen Inventory) []Undeclared {

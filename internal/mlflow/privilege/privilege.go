@@ -1,11 +1,10 @@
-// Package privilege finds privileges inside MLflow, Postgres and Keycloak that no setting
-// of the stack declares: administrators and service accounts of MLflow with their tokens,
-// SCIM tokens, webhooks, permission patterns, roles of Postgres, subgroups with the name
-// of the administrators' group, and an artifact directory that other users can open.
+// Package privilege finds privileges inside MLflow, Postgres and Keycloak that no setting of the
+// stack declares: administrators and service accounts of MLflow with their tokens, SCIM tokens,
+// webhooks, permission patterns, roles of Postgres, subgroups with the name of the
+// administrators' group, and an artifact directory that other users can open.
 //
-// It reads the databases inside the containers, so it works on a stack without access
-// rules, and changes nothing. It does not report what members grant to users or groups on
-// their own objects.
+// It reads the databases inside the containers, so it works on a stack without access rules, and
+// changes nothing. It does not report what members grant to users or groups on their own objects.
 package privilege
 
 import (
@@ -34,13 +33,13 @@ type User struct {
 	Admin    bool   `json:"is_admin"`
 	Service  bool   `json:"is_service_account"`
 	Source   string `json:"source"`
-	// Tokens is how many personal tokens are valid.
+	// Tokens is the number of valid personal tokens.
 	Tokens int `json:"tokens"`
-	// BreakGlass says that the account was let in for a while by `mlflow-sso break-glass`.
+	// BreakGlass marks a temporary account of `mlflow-sso break-glass`.
 	BreakGlass bool `json:"break_glass"`
 }
 
-// Webhook is one that MLflow calls.
+// Webhook is a webhook in MLflow.
 type Webhook struct{ Name, URL, Status string }
 
 // Pattern grants a permission on every name that matches.
@@ -54,11 +53,10 @@ type Pattern struct {
 	Permission string `json:"permission"`
 }
 
-// Role is one of Postgres.
+// Role is a role of Postgres.
 type Role struct {
 	Name string
-	// Powers are its attributes beyond the right to log in, and the predefined roles of
-	// Postgres that it is a member of.
+	// Powers are its attributes other than LOGIN, and its predefined roles of Postgres.
 	Powers []string
 	Login  bool
 }
@@ -66,7 +64,7 @@ type Role struct {
 // Member is a user in a nested group of Keycloak.
 type Member struct{ Group, Username string }
 
-// Inventory is what there is.
+// Inventory is all existing privileges.
 type Inventory struct {
 	Users      []User    `json:"users"`
 	SCIMTokens []string  `json:"scimTokens"`
@@ -76,13 +74,13 @@ type Inventory struct {
 		Folder string `json:"folder"`
 		Mode   int    `json:"mode"`
 	} `json:"artifacts"`
-	// Roles is nil where Postgres is not the stack's.
+	// Roles is nil if Postgres is external.
 	Roles []Role `json:"-"`
 	// Administrators are user names and e-mail addresses of the members of the realm's
-	// group of administrators, in lower case.
+	// administrators' group, in lower case.
 	Administrators []string `json:"-"`
-	// Nested are members of groups with the name of the administrators' group that are
-	// not that group. Tokens carry a group's name without its path.
+	// Nested are members of other groups with the name of the administrators' group. Tokens
+	// contain a group's name without its path.
 	Nested []Member `json:"-"`
 }
 
@@ -103,8 +101,8 @@ func Read(ctx context.Context, stack outputs.Stack, docker *engine.Engine) (Inve
 	return seen, nil
 }
 
-// rolesQuery names roles with their attributes and predefined roles. Names cannot hold
-// the separator: psql ends records with a line end, and names are quoted.
+// rolesQuery returns roles with their attributes and predefined roles. Names cannot contain the
+// separator: psql ends records with a line end, and names are quoted.
 const rolesQuery = `SELECT json_agg(json_build_object('Name', r.rolname, 'Login', r.rolcanlogin, 'Powers', array_remove(ARRAY[
 CASE WHEN r.rolsuper THEN 'SUPERUSER' END, CASE WHEN r.rolcreaterole THEN 'CREATEROLE' END, CASE WHEN r.rolcreatedb THEN 'CREATEDB' END,
 CASE WHEN r.rolreplication THEN 'REPLICATION' END, CASE WHEN r.rolbypassrls THEN 'BYPASSRLS' END]
@@ -124,7 +122,7 @@ func readRoles(ctx context.Context, stack outputs.Stack, docker *engine.Engine) 
 	return roles, nil
 }
 
-// readGroups reads who is in the group of administrators, and in groups of its name.
+// readGroups reads the members of the administrators' group, and of groups with its name.
 func (i *Inventory) readGroups(ctx context.Context, stack outputs.Stack) error {
 	api, err := admin.Open(ctx, stack.Keycloak, callTimeout)
 	if err != nil {
@@ -134,7 +132,7 @@ func (i *Inventory) readGroups(ctx context.Context, stack outputs.Stack) error {
 	members := func(id string) ([]*gocloak.User, error) {
 		return api.GetGroupMembers(ctx, api.Token, realm.Name, id, gocloak.GetGroupsParams{Max: gocloak.IntP(manyPeople)})
 	}
-	// A search returns the way down to each match.
+	// A search returns the path to each match.
 	found, err := api.GetGroups(ctx, api.Token, realm.Name, gocloak.GetGroupsParams{
 		Search: &realm.AdminGroup, Exact: gocloak.BoolP(true), Max: gocloak.IntP(manyPeople), Full: gocloak.BoolP(true),
 	})

@@ -1,10 +1,10 @@
 // Package probe runs programs inside MLflow's container: the modules of the package
 // mlflow_sso.probes in images/mlflow.
 //
-// The container usually has the module, and runs it from its image. An image of another
-// release, or of the setting images.mlflow, lacks it or has another version of it: then
-// the tool sends its own copy of the same source. So every command works on a stack that
-// an older release made, and always with the version of the probe that it expects.
+// The container usually has the module, and runs it from its image. An image of another release,
+// or of the setting images.mlflow, lacks it or has another version of it: then the tool sends its
+// own copy of the same source. So every command works on a stack of an older release, and always
+// with the version of the probe that it expects.
 package probe
 
 import (
@@ -24,7 +24,7 @@ import (
 // Probe is the name of a module.
 type Probe string
 
-// The probes. What each one reads and prints is in its module.
+// The probes. Each module documents its input and output.
 const (
 	APIKeyRewrap       Probe = "api_key_rewrap"
 	ArtifactStore      Probe = "artifact_store"
@@ -49,22 +49,22 @@ const (
 )
 
 const (
-	// unavailable is the exit code of mlflow_sso.probes for a module that it lacks or
-	// has in another version.
+	// unavailable is the exit code of mlflow_sso.probes for a module that it lacks or has in
+	// another version.
 	unavailable = 69
-	// noPackage begins what Python reports of an image without the package.
+	// noPackage begins Python's error for an image without the package.
 	noPackage = "No module named"
 	ourModule = "mlflow_sso"
 )
 
-// Engine runs commands in containers; [engine.Engine] does.
+// Engine runs commands in containers, such as [engine.Engine].
 type Engine interface {
 	Exec(ctx context.Context, container string, argv []string, options ...engine.ExecOption) (engine.Result, error)
 }
 
-// Exec runs a probe in a running container with input on its standard input, nil for
-// nothing. Arguments must not be secret: the host's process list shows them. A probe that
-// fails is no error here, see [engine.Result.Err].
+// Exec runs a probe in a running container with input as standard input (nil for none). Arguments
+// must not be secret: the host's process list shows them. A probe that fails is not an error
+// here, see [engine.Result.Err].
 func (p Probe) Exec(ctx context.Context, in Engine, container string, input []byte, arguments ...string) (engine.Result, error) {
 	source, err := p.source()
 	if err != nil {
@@ -100,8 +100,7 @@ func (p Probe) Run(ctx context.Context, in Engine, container string, input []byt
 	return []byte(result.Stdout), nil
 }
 
-// JSON is Run for the answer as a value. No error repeats the answer, which may hold
-// something confidential.
+// JSON is Run for a JSON result. No error repeats the result, which may contain secrets.
 func JSON[T any](ctx context.Context, in Engine, container string, p Probe, input []byte, arguments ...string) (T, error) {
 	var answer, none T
 	said, err := p.Run(ctx, in, container, input, arguments...)
@@ -114,7 +113,7 @@ func JSON[T any](ctx context.Context, in Engine, container string, p Probe, inpu
 	return answer, nil
 }
 
-// RunOnce runs a probe in a container of MLflow's image that exists for it alone.
+// RunOnce runs a probe in a temporary container of MLflow's image.
 func (p Probe) RunOnce(ctx context.Context, docker *engine.Engine, once engine.RunSpec, input []byte) (said []byte, err error) {
 	end, err := docker.StartEphemeral(ctx, once)
 	if err != nil {
@@ -127,7 +126,7 @@ func (p Probe) RunOnce(ctx context.Context, docker *engine.Engine, once engine.R
 	return said, err
 }
 
-// source is the module's text, of which the image's is a copy.
+// source returns the module's text; the image has a copy of it.
 func (p Probe) source() ([]byte, error) {
 	source, err := images.Probes.ReadFile(path.Join(images.ProbesFolder, string(p)+".py"))
 	if err != nil {
@@ -136,12 +135,12 @@ func (p Probe) source() ([]byte, error) {
 	return source, nil
 }
 
-// lacksModule says whether the image does not have this version of the probe.
+// lacksModule reports whether the image lacks this version of the probe.
 func lacksModule(result engine.Result) bool {
 	if result.ExitCode == unavailable {
 		return true
 	}
-	// What a module of the image itself fails to import is its own failure.
+	// An import error of the image's own module is its own failure.
 	last := strings.TrimSpace(result.Stderr)
 	last = last[strings.LastIndex(last, "\n")+1:]
 	return result.ExitCode == 1 && strings.Contains(last, noPackage) && strings.Contains(last, ourModule)

@@ -18,7 +18,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// container answers commands one after the other, and remembers them.
+// container answers commands in order, and records them.
 type container struct {
 	results []engine.Result
 	argv    [][]string
@@ -90,7 +90,7 @@ func TestAnAnswerOfAnotherKindIsAnErrorThatDoesNotRepeatIt(t *testing.T) {
 	require.EqualError(t, err, "the answer of probe code_exchange is not the wanted JSON")
 }
 
-// declared are the values of this package's constants.
+// declared returns the values of this package's constants.
 func declared(t *testing.T) map[string]bool {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), "probe.go", nil, 0)

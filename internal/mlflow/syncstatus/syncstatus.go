@@ -1,7 +1,7 @@
 // Package syncstatus reads the results of identity sync's jobs.
 //
-// Identity sync records them in the plugin's database, so they survive a restart and say
-// what was really done.
+// Identity sync records them in the plugin's database, so they survive a restart and reflect what
+// was really done.
 package syncstatus
 
 import (
@@ -21,22 +21,21 @@ const (
 	BreakGlass = "break-glass"
 )
 
-// slack is what a job may be late by itself: a slow machine, an update that makes
-// containers again, a Keycloak that starts.
+// slack is the tolerance for a late job: a slow machine, an update that recreates containers, a
+// Keycloak that is starting.
 const slack = time.Minute
 
-// Job is something that identity sync does again and again.
+// Job is a periodic job of the identity sync.
 type Job struct {
 	Name string `json:"job"`
-	// Succeeded is how long ago the job last did what it is for, in seconds; nil where
-	// it never did.
+	// Succeeded is the time since the job's last success, in seconds; nil if there is none.
 	Succeeded *int64 `json:"succeeded"`
-	// Detail is what it did then, Error why it did not do so since; empty if nothing failed.
+	// Detail is its result then, Error the failure since; empty if nothing failed.
 	Detail string `json:"detail"`
 	Error  string `json:"error"`
 }
 
-// Since is such as "5s ago", or never.
+// Since returns a text such as "5s ago", or never.
 func (j Job) Since() string {
 	if j.Succeeded == nil {
 		return "never"
@@ -44,7 +43,7 @@ func (j Job) Since() string {
 	return (time.Duration(*j.Succeeded) * time.Second).String() + " ago"
 }
 
-// Jobs are all of them, by name.
+// Jobs returns all jobs by name.
 func Jobs(ctx context.Context, stack outputs.Stack, docker *engine.Engine) (map[string]Job, error) {
 	list, err := engine.RunJSON[[]Job](ctx, docker, stack.IdentitySync.Container, []string{"python", "-m", "mlflow_sso.identity_sync", "status"}, nil)
 	if err != nil {
@@ -57,17 +56,17 @@ func Jobs(ctx context.Context, stack outputs.Stack, docker *engine.Engine) (map[
 	return jobs, nil
 }
 
-// Intervals is how often each job of a stack's identity sync runs.
+// Intervals returns the interval of each job of a stack's identity sync.
 func Intervals(stack outputs.Stack) map[string]time.Duration {
 	follow := time.Duration(stack.IdentitySync.IntervalSeconds) * time.Second
 	return map[string]time.Duration{Follow: follow, SignOut: follow, BreakGlass: follow, Prune: time.Duration(stack.IdentitySync.PruneIntervalSeconds) * time.Second}
 }
 
-// Overdue says of a job whether it should have succeeded again by now.
+// Overdue reports whether a job should have succeeded again by now.
 func Overdue(stack outputs.Stack, job Job) bool {
 	return job.Succeeded == nil || time.Duration(*job.Succeeded)*time.Second > 2*Intervals(stack)[job.Name]+slack
 }
 
-// Expired is the time within which a user who is gone in Keycloak is out of MLflow, while
-// Keycloak answers.
+// Expired returns the time within which a user removed from Keycloak loses access to MLflow,
+// while Keycloak is up.
 func Expired(stack outputs.Stack) time.Duration { return 2 * Intervals(stack)[Follow] }

@@ -1,8 +1,8 @@
 // Package trash permanently deletes what has been in MLflow's trash for long enough, and
 // artifacts that no row of MLflow's database names.
 //
-// The package mlflow_sso.trash of MLflow's image does the work, inside the container, with
-// the server's own access to its database and artifacts.
+// The package mlflow_sso.trash of MLflow's image does the work, inside the container, with the
+// server's own access to its database and artifacts.
 package trash
 
 import (
@@ -17,27 +17,26 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// MinOrphanAge is the least age of a file that no row names: a younger one may belong to an
-// upload that is still going on.
+// MinOrphanAge is the minimum age of an orphaned file: a younger one may belong to an upload in
+// progress.
 const MinOrphanAge = time.Hour
 
-// ErrBusy is returned where a snapshot is being taken, or another command is deleting. Nothing
+// ErrBusy is returned while a snapshot is being taken, or another command is deleting. Nothing
 // was deleted.
 var ErrBusy = errors.New("a snapshot of this stack is being taken, or another `clean --delete` runs: nothing was deleted, since a snapshot would have rows without their files; " +
 	"run the command again when that has ended (`mlflow-sso backup list` has the snapshot then)")
 
-// busy is the exit code of mlflow_sso.trash for that.
+// busy is mlflow_sso.trash's exit code for that.
 const busy = 75
 
 // Request says what to delete.
 type Request struct {
-	// Delete deletes; without it, the result says what would be deleted.
+	// Delete deletes; without it, the result is what would be deleted.
 	Delete bool
-	// Trash is how long something has been in the trash, Orphans the age of the newest file
-	// of what no row names.
+	// Trash is the minimum time in the trash, Orphans the minimum age of an orphan's newest file.
 	Trash, Orphans time.Duration
-	// UnknownOrigin includes files that are older than the database, or of an experiment with
-	// an ID that it never gave.
+	// UnknownOrigin includes files that are older than the database, or of an experiment with an
+	// ID that the database never assigned.
 	UnknownOrigin bool
 }
 
@@ -61,7 +60,7 @@ type Rows struct {
 	Traces       int64 `json:"traces"`
 }
 
-// Files are the files of runs, logged models, traces or whole experiments, which are places.
+// Files are the files of runs, logged models, traces or whole experiments, counted as places.
 type Files struct {
 	Places int64 `json:"places"`
 	Files  int64 `json:"files"`
@@ -71,16 +70,16 @@ type Files struct {
 // Sections are the files by the reason for which they are deleted or kept.
 type Sections struct {
 	// Trash are files of the deleted rows, Orphans those that no row names, Uploads parts of
-	// uploads that never ended.
+	// incomplete uploads.
 	Trash   Files `json:"trash"`
 	Orphans Files `json:"orphans"`
 	Uploads Files `json:"uploads"`
-	// Recent are orphans that are kept for their age, Foreign those of unknown origin.
+	// Recent are orphans that are too young, Foreign those of unknown origin.
 	Recent  Files `json:"recent"`
 	Foreign Files `json:"foreign"`
 }
 
-// Place is something with files.
+// Place is an object with files.
 type Place struct {
 	Bytes int64  `json:"bytes"`
 	Place string `json:"place"`
@@ -88,7 +87,7 @@ type Place struct {
 	Of    string `json:"of"`
 }
 
-// Kept is something that is old enough, and kept.
+// Kept is something that is old enough, but kept.
 type Kept struct {
 	What string `json:"what"`
 	Why  string `json:"why"`
@@ -100,13 +99,13 @@ type Failure struct {
 	Error string `json:"error"`
 }
 
-// Result is what was deleted, or what would be.
+// Result is what was deleted, or would be.
 type Result struct {
 	Rows  Rows     `json:"rows"`
 	Files Sections `json:"files"`
-	// Unknown counts what is outside of MLflow's layout; it is never deleted.
+	// Unknown counts files outside of MLflow's layout; they are never deleted.
 	Unknown int64 `json:"unknown"`
-	// Largest, Kept and Failures list some; the counts are of all.
+	// Largest, Kept and Failures are excerpts; the counts are complete.
 	Largest      []Place   `json:"largest"`
 	KeptCount    int64     `json:"keptCount"`
 	Kept         []Kept    `json:"kept"`
@@ -114,18 +113,18 @@ type Result struct {
 	Failures     []Failure `json:"failures"`
 }
 
-// Empty says whether there is nothing to delete.
+// Empty reports whether there is nothing to delete.
 func (r Result) Empty() bool {
 	f := r.Files
 	return r.Rows == Rows{} && f.Trash.Places+f.Orphans.Places+f.Uploads.Places == 0
 }
 
-// Bytes are those of all files that are deleted.
+// Bytes returns the size of all deleted files.
 func (r Result) Bytes() int64 {
 	return r.Files.Trash.Bytes + r.Files.Orphans.Bytes + r.Files.Uploads.Bytes
 }
 
-// Engine runs commands in containers; [engine.Engine] does.
+// Engine runs commands in containers, such as [engine.Engine].
 type Engine interface {
 	Exec(ctx context.Context, container string, argv []string, options ...engine.ExecOption) (engine.Result, error)
 }

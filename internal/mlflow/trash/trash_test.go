@@ -14,7 +14,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// container answers one command, and remembers it.
+// container answers one command, and records it.
 type container struct {
 	result engine.Result
 	err    error

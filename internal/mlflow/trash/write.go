@@ -6,8 +6,8 @@ import (
 	"text/tabwriter"
 )
 
-// Write writes a result for a terminal. The heading says whether the rows and files are
-// deleted or would be.
+// Write writes a result for a terminal. The heading says whether the rows and files are deleted
+// or would be.
 func Write(w io.Writer, r Result, heading string) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	line := func(format string, columns ...any) { _, _ = fmt.Fprintf(table, format+"\n", columns...) } // tabwriter reports at Flush
@@ -101,7 +101,7 @@ func writeFailures(w io.Writer, r Result) error {
 	return nil
 }
 
-// shown keeps a name that a user chose from moving the cursor.
+// shown escapes a user-chosen name, which could otherwise move the cursor.
 func shown(text string) string {
 	for _, r := range text {
 		if r < ' ' || r == 0x7f {

@@ -2,7 +2,7 @@ package progress
 
 import "time"
 
-// clock is the time, which a test makes itself.
+// clock is the time, which tests replace.
 type clock interface {
 	Now() time.Time
 	Ticker(every time.Duration) (ticks <-chan time.Time, stop func())

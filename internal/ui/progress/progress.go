@@ -1,10 +1,8 @@
-// Package progress reports the progress of long work: each step reports when it
-// begins, shows at least every ten seconds that it is alive, and reports how it ended
-// and how long it took.
+// Package progress reports the progress of long work: each step reports its start, shows at least
+// every ten seconds that it is alive, and reports its end and duration.
 //
-// On a terminal the running step is one line that is redrawn in place. Anywhere
-// else, such as in the log of a CI job, there are only whole lines. NO_COLOR and
-// TERM=dumb are respected.
+// On a terminal the current step is one line that is redrawn in place. Elsewhere, such as in the
+// log of a CI job, there are only whole lines. NO_COLOR and TERM=dumb are respected.
 package progress
 
 import (
@@ -20,13 +18,13 @@ import (
 )
 
 const (
-	heartbeat = 10 * time.Second       // between two lines where lines stay
+	heartbeat = 10 * time.Second       // between two permanent lines
 	redraw    = 250 * time.Millisecond // between two drawings of one line
 	lenience  = 2 * time.Second        // for a step of a summary to end without a line
 )
 
-// Log writes the progress of steps. It is safe for concurrent use, though steps
-// that overlap share the one line of a terminal.
+// Log writes the progress of steps. It is safe for concurrent use, though overlapping steps share
+// the one line of a terminal.
 type Log struct {
 	mu     sync.Mutex
 	w      io.Writer
@@ -37,7 +35,7 @@ type Log struct {
 	width  func() int
 }
 
-// New is a Log on w, which is best standard error: results go to standard output.
+// New returns a Log on w, usually standard error: results go to standard output.
 func New(w io.Writer) *Log {
 	l := &Log{w: w, clock: wallClock{}, width: func() int { return 80 }}
 	if file, ok := w.(*os.File); ok && term.IsTerminal(int(file.Fd())) && os.Getenv("TERM") != "dumb" {
@@ -53,8 +51,8 @@ func New(w io.Writer) *Log {
 	return l
 }
 
-// Step runs do and reports on it under the title. It returns do's error with the
-// title before it and, if the step wrote to Step.Writer, the end of that after it.
+// Step runs do and reports it under the title. It returns do's error prefixed with the title and,
+// if the step wrote to Step.Writer, followed by the end of that output.
 func (l *Log) Step(ctx context.Context, title string, do func(ctx context.Context, s *Step) error) error {
 	s := &Step{log: l, title: title, began: l.clock.Now()}
 	if !l.inline && !l.quiet {
@@ -86,8 +84,8 @@ func (l *Log) Step(ctx context.Context, title string, do func(ctx context.Contex
 	return fmt.Errorf("%s: %w", title, err)
 }
 
-// Summary runs do, whose steps leave no line if they have nothing to do, and ends with
-// one line that has the text that do returns.
+// Summary runs do, whose steps leave no line if they have nothing to do, and ends with one line
+// with do's text.
 func (l *Log) Summary(ctx context.Context, title string, do func(*Log) (string, error)) error {
 	began := l.clock.Now()
 	text, err := do(&Log{w: l.w, clock: l.clock, inline: l.inline, colour: l.colour, quiet: true, width: l.width})
@@ -156,7 +154,7 @@ func (l *Log) beat(s *Step, turn int) {
 
 var colours = map[string]string{"done": "\x1b[32m", "skipped": "\x1b[2m", "failed": "\x1b[31m", "stopped": "\x1b[33m"}
 
-// line writes a line that stays.
+// line writes a permanent line.
 func (l *Log) line(word, title, detail string) {
 	text := fmt.Sprintf("%-8s", word)
 	if paint := colours[word]; l.colour && paint != "" {
@@ -174,7 +172,7 @@ func (l *Log) line(word, title, detail string) {
 	_, _ = fmt.Fprintln(l.w, text)
 }
 
-// elapsed is a duration as people read it: 0.4s, 12s, 3m5s.
+// elapsed formats a duration: 0.4s, 12s, 3m5s.
 func elapsed(d time.Duration) string {
 	if d < 10*time.Second {
 		return fmt.Sprintf("%.1fs", d.Seconds())
@@ -182,7 +180,7 @@ func elapsed(d time.Duration) string {
 	return d.Round(time.Second).String()
 }
 
-// cut shortens a text to so many characters.
+// cut shortens a text to that many characters.
 func cut(text string, width int) string {
 	characters := []rune(text)
 	if len(characters) <= width {

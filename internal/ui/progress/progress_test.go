@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// testClock moves when the test says so. A tick is received before pass returns.
+// testClock advances when the test says so. A tick is received before pass returns.
 type testClock struct {
 	mu    sync.Mutex
 	now   time.Time
@@ -40,7 +40,7 @@ func (c *testClock) pass(d time.Duration) {
 		c.mu.Unlock()
 		if rest >= c.every {
 			c.ticks <- now
-			c.ticks <- now // taken only after the first one is dealt with
+			c.ticks <- now // received only after the first one is processed
 		}
 	}
 }

@@ -15,7 +15,7 @@ const (
 	keepColumn = 300 // characters of a line
 )
 
-// Step is the step that runs. It is safe for concurrent use.
+// Step is the current step. It is safe for concurrent use.
 type Step struct {
 	log   *Log
 	title string
@@ -24,10 +24,10 @@ type Step struct {
 
 	mu      sync.Mutex
 	said    string   // by Say or Skip
-	now     string   // the newest of said and the output
+	now     string   // the newer of said and the output
 	skipped bool     // by Skip
 	lines   []string // the end of the output
-	partial []byte   // a line of output that has not ended
+	partial []byte   // an unfinished line of output
 }
 
 // Say shows what the step is doing. The last text is shown again when it ends.
@@ -38,7 +38,7 @@ func (s *Step) Say(format string, arguments ...any) {
 	s.mu.Unlock()
 }
 
-// Skip says that there was nothing to do and why; the step then returns nil.
+// Skip reports that there was nothing to do and why; the step then returns nil.
 func (s *Step) Skip(format string, arguments ...any) {
 	s.Say(format, arguments...)
 	s.mu.Lock()
@@ -46,8 +46,8 @@ func (s *Step) Skip(format string, arguments ...any) {
 	s.mu.Unlock()
 }
 
-// Writer takes the output of a command. Its newest line is shown as progress and
-// its last twenty are part of the error if the step fails.
+// Writer receives the output of a command. Its newest line is shown as progress and its last
+// twenty are part of the error if the step fails.
 func (s *Step) Writer() io.Writer { return output{s} }
 
 type output struct{ step *Step }
@@ -66,7 +66,7 @@ func (o output) Write(p []byte) (int, error) {
 		s.keep(string(s.partial[:end]))
 		s.partial = s.partial[end+1:]
 	}
-	if len(s.partial) > 4*keepColumn { // a line without an end must not fill the memory
+	if len(s.partial) > 4*keepColumn { // an endless line must not fill the memory
 		s.keep(string(s.partial))
 		s.partial = nil
 	}
@@ -98,7 +98,7 @@ func (s *Step) ending() (said string, skipped bool) {
 	return s.said, s.skipped
 }
 
-// tail is the end of the output, indented.
+// tail returns the end of the output, indented.
 func (s *Step) tail() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -112,7 +112,7 @@ func (s *Step) tail() string {
 	return "  " + strings.Join(s.lines, "\n  ")
 }
 
-// clean makes one short line of a text, without what would move a cursor.
+// clean turns a text into one short line, without control characters.
 func clean(text string) string {
 	text = strings.Map(func(r rune) rune {
 		switch {

@@ -7,8 +7,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
-// WriteDiagnosis writes the report of a suite whose result are its findings: each finding
-// with its evidence and the command that fixes it, then the checks that did not run.
+// WriteDiagnosis writes the report of a suite whose results are findings: each finding with its
+// evidence and the command that fixes it, then the checks that did not run.
 func WriteDiagnosis(w io.Writer, deployment string, r check.Report, colour bool) error {
 	t := &Table{w: w, colour: colour}
 	skipped := r.With(check.StatusNotRun)

@@ -30,7 +30,7 @@ func TestTheDiagnosisShowsTheCommandOfACauseAndNotOfItsConsequences(t *testing.T
 	require.NotContains(t, table.String(), "mlflow-sso up")
 }
 
-// Keys of the release before stay for one release.
+// Keys of the previous release stay for one release.
 func TestADiagnosisInJSONHasTheKeysOfEverySuiteAndTheDoctorsOwn(t *testing.T) {
 	for name, r := range map[string]check.Report{"sick": diagnosis(), "healthy": {Checks: []check.Result{{ID: "containers", Status: check.StatusPassed}}}} {
 		var got bytes.Buffer

@@ -23,7 +23,7 @@ func WriteDrift(w io.Writer, r check.Report) error {
 	return t.err
 }
 
-// WriteDriftJSON writes a report as [WriteJSON] does, with the findings also where there are none.
+// WriteDriftJSON writes a report like [WriteJSON], with an empty list if there are no findings.
 func WriteDriftJSON(w io.Writer, r check.Report) error {
 	return encode(w, struct {
 		jsonReport

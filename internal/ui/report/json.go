@@ -9,7 +9,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
-// jsonReport is what machines read of every suite. Its keys are part of the tool's contract.
+// jsonReport is the JSON format of every suite. Its keys are part of the tool's contract.
 type jsonReport struct {
 	Title    string          `json:"title"`
 	OK       bool            `json:"ok"`
@@ -59,9 +59,9 @@ type jsonSkipped struct {
 	Reason      string   `json:"reason"`
 }
 
-// WriteDiagnosisJSON writes the report of a suite whose result are its findings. It has the
-// keys of [WriteJSON], and for one release those that the doctor had before: deployment,
-// healthy, examined, and the checks themselves in notRun in place of their number.
+// WriteDiagnosisJSON writes the report of a suite whose results are findings. It has the keys of
+// [WriteJSON] and, for one release, the doctor's former ones: deployment, healthy, examined, and
+// in notRun the checks themselves instead of their number.
 func WriteDiagnosisJSON(w io.Writer, deployment string, r check.Report) error {
 	out := struct {
 		Deployment string `json:"deployment"`

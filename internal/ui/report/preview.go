@@ -8,10 +8,10 @@ import (
 	"unicode"
 )
 
-// Outcome is what an update would do with a resource.
+// Outcome is what an update would do to a resource.
 type Outcome string
 
-// The outcomes, the gravest first.
+// The outcomes, by severity.
 const (
 	Removed  Outcome = "removed"
 	Replaced Outcome = "replaced"
@@ -21,20 +21,20 @@ const (
 
 var outcomes = []Outcome{Removed, Replaced, Changed, Created}
 
-// Change is a resource that an update would not leave as it is.
+// Change is a resource that an update would change.
 type Change struct {
-	// Resource is its name in the program, Kind what it is, such as "docker Container".
+	// Resource is its name in the program, Kind its type, such as "docker Container".
 	Resource, Kind string
 	Outcome        Outcome
 	// Why says what forces a replacement.
 	Why string
-	// Properties are those that differ; none where the resource is new or goes.
+	// Properties are those that differ; none if the resource is created or deleted.
 	Properties []Property
-	// DataLoss says which data would be gone; empty where nothing of the kind would.
+	// DataLoss names the data that would be lost; empty if none.
 	DataLoss string
 }
 
-// String is such as `redis-container: would be replaced for ["memory"]`.
+// String returns a text such as `redis-container: would be replaced for ["memory"]`.
 func (c Change) String() string {
 	text := fmt.Sprintf("%s: would be %s", c.Resource, c.Outcome)
 	if len(c.Properties) == 0 {
@@ -47,7 +47,7 @@ func (c Change) String() string {
 	return fmt.Sprintf("%s for %q", text, names)
 }
 
-// Sides are the old and the new values of properties, each in one line.
+// Sides returns the old and the new values of properties, each on one line.
 func Sides(all []Property) (before, after string) {
 	olds, news := make([]string, len(all)), make([]string, len(all))
 	for i, p := range all {
@@ -56,7 +56,7 @@ func Sides(all []Property) (before, after string) {
 	return strings.Join(olds, "; "), strings.Join(news, "; ")
 }
 
-// Value is a property's value in one line, cut where it is long.
+// Value returns a property's value on one line, truncated.
 func Value(raw json.RawMessage) string {
 	if raw == nil {
 		return "none"
@@ -64,16 +64,16 @@ func Value(raw json.RawMessage) string {
 	return value(raw, longest)
 }
 
-// Property is one that differs. Old and New are nil where there is none. Whoever
-// fills them puts Secret in place of what is one.
+// Property is a property that differs. Old and New are nil if there is none. The caller replaces
+// a secret value by Secret.
 type Property struct {
 	Name     string
 	Old, New json.RawMessage
-	// Forces says that the resource has to be replaced for it.
+	// Forces reports that the property forces a replacement.
 	Forces bool
 }
 
-// What stands for values that cannot be shown.
+// Placeholders for values that cannot be shown.
 var (
 	Secret  = json.RawMessage(`"[secret]"`)
 	Unknown = json.RawMessage(`"[known after the update]"`)
@@ -82,9 +82,9 @@ var (
 // Preview is what an update of a stack would do.
 type Preview struct {
 	Stack string
-	// Changes are in the order in which they shall be shown.
+	// Changes are in display order.
 	Changes []Change
-	// Same counts the resources that stay as they are.
+	// Same counts the unchanged resources.
 	Same int
 }
 
@@ -98,7 +98,7 @@ func (p Preview) count(o Outcome) int {
 	return n
 }
 
-// losses are the changes that would cost data.
+// losses returns the changes that would lose data.
 func (p Preview) losses() []Change {
 	var found []Change
 	for _, c := range p.Changes {
@@ -109,7 +109,7 @@ func (p Preview) losses() []Change {
 	return found
 }
 
-// Summary is such as "1 replaced, 2 created, 36 stay".
+// Summary returns a text such as "1 replaced, 2 created, 36 stay".
 func (p Preview) Summary() string {
 	var parts []string
 	for _, o := range outcomes {
@@ -123,8 +123,8 @@ func (p Preview) Summary() string {
 	return strings.Join(append(parts, fmt.Sprintf("%d stay", p.Same)), ", ")
 }
 
-// plain is a text in one line, without what would move a cursor or turn the
-// direction of writing.
+// plain returns a text on one line, without control characters or changes of the writing
+// direction.
 func plain(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
@@ -134,7 +134,7 @@ func plain(text string) string {
 	}, text)
 }
 
-// value is a property's value in one line of at most so many characters.
+// value returns a property's value on one line of at most that many characters.
 func value(raw json.RawMessage, most int) string {
 	switch {
 	case raw == nil:

@@ -5,7 +5,7 @@ import (
 	"io"
 )
 
-// jsonPreview is what machines read. Its keys are part of the tool's contract.
+// jsonPreview is the JSON format of a preview. Its keys are part of the tool's contract.
 type jsonPreview struct {
 	Stack   string       `json:"stack"`
 	Loses   bool         `json:"losesData"`
@@ -29,8 +29,8 @@ type jsonProperty struct {
 	Forces bool            `json:"forces,omitempty"`
 }
 
-// WriteChangesJSON writes a preview as one JSON document. A property that is
-// only there before or afterwards lacks the other value.
+// WriteChangesJSON writes a preview as one JSON document. A property that exists only before or
+// only after the update lacks the other value.
 func WriteChangesJSON(w io.Writer, p Preview) error {
 	out := jsonPreview{Stack: p.Stack, Loses: len(p.losses()) > 0, Same: p.Same, Changes: make([]jsonChange, len(p.Changes))}
 	for i, c := range p.Changes {

@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// GitHub refuses a comment of more than 65,536 characters. Whoever posts the text
-// has the rest for a line or two of their own.
+// GitHub refuses a comment of more than 65,536 characters. The rest is for a line or two that the
+// caller adds.
 const roomOfComment = 60_000
 
-// longestInComment is how many characters of a value a comment shows.
+// longestInComment is the maximum length of a value in a comment.
 const longestInComment = 400
 
-// WriteChangesMarkdown writes a preview for a comment on GitHub: what would cost
-// data, a table, and folded details. What does not fit is left out and counted.
+// WriteChangesMarkdown writes a preview for a comment on GitHub: data loss, a table, and
+// collapsed details. It omits and counts what does not fit.
 func WriteChangesMarkdown(w io.Writer, p Preview) error {
 	m := &markdown{left: roomOfComment}
 	m.must("### Preview of stack `%s`: %s\n", code(p.Stack), p.Summary())
@@ -47,21 +47,21 @@ func WriteChangesMarkdown(w io.Writer, p Preview) error {
 	return err
 }
 
-// markdown is a text that keeps within its room.
+// markdown is a text with a limited length.
 type markdown struct {
 	text strings.Builder
 	left int
 	cut  []string
 }
 
-// must writes what is never left out; there is little of it.
+// must writes what is never omitted; there is little of it.
 func (m *markdown) must(format string, arguments ...any) {
 	text := fmt.Sprintf(format, arguments...)
 	m.left -= len(text)
 	m.text.WriteString(text)
 }
 
-// each writes as many parts as there is room for, and counts the others.
+// each writes as many parts as fit, and counts the others.
 func (m *markdown) each(parts int, what string, part func(int) string) {
 	for i := range parts {
 		text := part(i)
@@ -93,7 +93,7 @@ func row(c Change) string {
 	return fmt.Sprintf("| %s | `%s` | %s | %s |\n", outcome, code(c.Resource), strings.ReplaceAll(c.Kind, "|", ""), what)
 }
 
-// details are a change's values in a block, which shows them as they are.
+// details returns a change's values in a code block, which shows them unchanged.
 func details(c Change) string {
 	var lines strings.Builder
 	for _, p := range c.Properties {
@@ -111,7 +111,7 @@ func details(c Change) string {
 	return fmt.Sprintf("\n`%s`, %s\n\n%sdiff\n%s%s\n", code(c.Resource), c.Outcome, fence, lines.String(), fence)
 }
 
-// code is a text that can stand between backticks in a cell of a table.
+// code returns a text that is safe between backticks in a table cell.
 func code(text string) string {
 	return strings.NewReplacer("`", "'", "|", `\|`).Replace(plain(text))
 }

@@ -7,11 +7,10 @@ import (
 	"unicode/utf8"
 )
 
-// longest is how many characters of a value a terminal shows.
+// longest is the maximum length of a value on a terminal.
 const longest = 100
 
-// WriteChanges writes a preview for people. What would cost data is said last,
-// where it is seen.
+// WriteChanges writes a preview for a terminal. Data loss comes last, where it is visible.
 func WriteChanges(w io.Writer, p Preview, colour bool) error {
 	t := &Table{w: w, colour: colour}
 	t.print("%s\n", t.paint(bold, "preview of stack "+p.Stack+": "+p.Summary()))

@@ -10,8 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// examplePreview has a change of every outcome, and texts that would break out of
-// where they are written.
+// examplePreview has a change of every outcome, and texts that would break the format.
 func examplePreview() Preview {
 	return Preview{
 		Stack: "lab", Same: 20,
@@ -83,9 +82,9 @@ func TestAPreviewWithoutAChangeSaysSo(t *testing.T) {
 	require.Equal(t, "### Preview of stack `lab`: no change, 28 stay\n", comment.String())
 }
 
-// GitHub refuses a comment of more than 65,536 characters, as a whole.
+// GitHub refuses a comment of more than 65,536 characters entirely.
 func TestACommentIsNeverTooLongAndCountsWhatWasCut(t *testing.T) {
-	const limit = 65_536 - 200 // whoever posts it adds a mark
+	const limit = 65_536 - 200 // the caller adds a marker
 	long := json.RawMessage(`"` + strings.Repeat("é", 2000) + `"`)
 	for _, n := range []int{1, 50, 400, 2000, 20_000} {
 		p := Preview{Stack: "lab"}

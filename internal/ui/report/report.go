@@ -1,6 +1,6 @@
-// Package report formats check results and planned changes: as a table for people, as
-// JSON, SARIF or Markdown for machines.
+// Package report formats check results and planned changes: as a table for a terminal, as JSON,
+// SARIF or Markdown for programs.
 //
-// A report shows everything that a result has, to everybody who can read the terminal or
-// the log: what must stay secret is not in a result.
+// A report shows everything in a result, on a terminal or in a log: results must not contain
+// secrets.
 package report

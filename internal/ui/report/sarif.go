@@ -10,15 +10,15 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
-// Rule is what a check is about, for readers who do not know it.
+// Rule describes a check for readers who do not know it.
 type Rule struct {
-	// Attack is what is done, Defence what has to hold against it.
+	// Attack is what is attempted, Defence what must prevent it.
 	Attack, Mitigation string
 }
 
-// WriteSARIF writes a report as SARIF 2.1.0, which code scanners show. Each check
-// is a rule. A failed one is an error; one that could not run is an open question
-// and a note about the tool, whose run then counts as unsuccessful.
+// WriteSARIF writes a report as SARIF 2.1.0, for code scanners. Each check is a rule. A failed
+// one is an error; one that could not run is an open question and a notification of the tool,
+// whose run then counts as unsuccessful.
 func WriteSARIF(w io.Writer, r check.Report, tool string, rules map[check.ID]Rule) error {
 	run := sarif.NewRunWithInformationURI(tool, "https://github.com/mlflow-sso/mlflow-sso")
 	invocation := sarif.NewInvocation().WithExecutionSuccessful(r.Count(check.StatusNotRun) == 0 && len(r.Checks) > 0)
@@ -60,7 +60,7 @@ func WriteSARIF(w io.Writer, r check.Report, tool string, rules map[check.ID]Rul
 	return document.PrettyWrite(w)
 }
 
-// failure is a failed check in one text.
+// failure returns a failed check as one text.
 func failure(c check.Result) string {
 	text := c.Reason
 	if c.Got != "" || c.Wanted != "" {

@@ -13,8 +13,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
-// Colour reports whether w should get colours: it is a terminal, and neither
-// NO_COLOR nor TERM=dumb asks for none.
+// Colour reports whether to write colours to w: it is a terminal, and neither NO_COLOR nor
+// TERM=dumb disables them.
 func Colour(w io.Writer) bool {
 	if os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
 		return false
@@ -23,8 +23,7 @@ func Colour(w io.Writer) bool {
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
-// Table writes a report for people, row by row as the checks end, so that a
-// person sees how far a command is.
+// Table writes a report to a terminal, row by row as the checks end, to show the progress.
 type Table struct {
 	w      io.Writer
 	colour bool
@@ -62,10 +61,10 @@ func (t *Table) Row(c check.Result) {
 	t.lines(13, []line{{"got", c.Got}, {"wanted", c.Wanted}, {"because", reason}, {"next", c.Next}})
 }
 
-// line is a text with a label in front of it.
+// line writes a text with a label before it.
 type line struct{ label, text string }
 
-// lines writes those that have a text, indented; further lines of a text stand under its first.
+// lines writes non-empty texts, indented; further lines of a text align with its first.
 func (t *Table) lines(indent int, all []line) {
 	for _, l := range all {
 		if l.text != "" {
@@ -75,7 +74,7 @@ func (t *Table) lines(indent int, all []line) {
 	}
 }
 
-// headline is the text beside a check's name.
+// headline returns the text next to a check's name.
 func headline(c check.Result) string {
 	if c.Detail != "" {
 		return c.Detail
@@ -135,7 +134,7 @@ func (t *Table) paint(s style, text string) string {
 	return "\x1b[" + string(s) + "m" + text + "\x1b[0m"
 }
 
-// badge is a status, seven columns wide with or without colour.
+// badge returns a status, seven columns wide with or without colour.
 func (t *Table) badge(s check.Status) string {
 	switch s {
 	case check.StatusPassed:

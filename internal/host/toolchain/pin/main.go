@@ -1,5 +1,5 @@
-// Command pin downloads the vendor's plugins and writes the table of their checksums to the file
-// that it is given. It needs a network that reaches the vendor; a workflow runs it.
+// Command pin downloads the vendor's plugins and writes the table of their checksums to the given
+// file. It needs access to the vendor's servers; a workflow runs it.
 package main
 
 import (
