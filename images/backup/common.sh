@@ -1,17 +1,18 @@
-# What the scripts of this image have in common.
+# Functions that the scripts of this image share.
 umask 077
 state=/var/lib/backup
 export RESTIC_CACHE_DIR=$state/cache RESTIC_PROGRESS_FPS=0.1
 say() { echo "backup: $1"; }
 fail() { echo "backup: $1" >&2; exit "${2:-1}"; }
 
-# One at a time writes to the repository from here; code 75 says that another does.
+# From here on only one process at a time writes to the repository; code 75 means that another one
+# does.
 alone() { exec 9>"$state/lock"; flock --nonblock 9 || fail "another backup or check of this stack is under way: wait for its end" 75; }
 
-# Replaces a file in one piece.
+# Replaces a file atomically.
 put() { cat >"$1.new" && mv "$1.new" "$1"; }
 
-# Logins to the databases, for libpq. Passwords must not become arguments.
+# Database credentials for libpq. Passwords must not become arguments.
 services() {
   local name upper
   for name in $BACKUP_DATABASES; do

@@ -5,6 +5,6 @@ package main
 import "github.com/pulumi/pulumi-terraform-bridge/v3/pkg/tfbridge"
 
 func main() {
-	// The schema is what code generators read; the SDKs exist already, so a name is enough.
+	// Code generators read the schema; the SDKs already exist, so a name is enough.
 	tfbridge.Main(name, version, Provider(), []byte(`{"name":"docker"}`))
 }

@@ -12,9 +12,9 @@ import (
 
 const (
 	name = "docker"
-	// version is that of the Go SDK whose programs this plugin serves.
+	// version is the version of the Go SDK whose programs this plugin serves.
 	version = "4.11.2"
-	// localHost is where the plugin looks for the engine when nothing names another.
+	// localHost is the default address of the engine.
 	localHost = "unix:///var/run/docker.sock"
 )
 
@@ -34,8 +34,8 @@ var types = map[string]string{
 	"docker_volume":         "Volume",
 }
 
-// Provider maps the Terraform provider to what the SDK of the same version calls
-// it. Names that it leaves out follow the bridge's rules, as the SDK does.
+// Provider maps the Terraform provider to the names in the SDK of the same version. Names that it
+// omits follow the bridge's rules, as in the SDK.
 func Provider() tfbridge.ProviderInfo {
 	p := shimv2.NewProvider(provider.New(version)())
 	info := tfbridge.ProviderInfo{
@@ -57,15 +57,15 @@ func Provider() tfbridge.ProviderInfo {
 	for terraform, member := range types {
 		info.Resources[terraform] = &tfbridge.ResourceInfo{Tok: tokens.Type(tfbridge.MakeResource(name, "index", member))}
 	}
-	// A container holds its name and its ports: the old one has to go first.
+	// A container's name and ports are exclusive: delete the old one first.
 	container := info.Resources["docker_container"]
 	container.DeleteBeforeReplace = true
-	// Lists that the SDK does not put into the plural.
+	// Lists that the SDK does not pluralize.
 	container.Fields = map[string]*tfbridge.SchemaInfo{
 		"command":           {Name: "command"},
 		"networks_advanced": {Name: "networksAdvanced"},
 	}
-	// Two images of one name may exist while one replaces the other.
+	// Two images with one name may exist while one replaces the other.
 	info.Resources["docker_image"].Fields = map[string]*tfbridge.SchemaInfo{"name": {Name: "name"}}
 	p.ResourcesMap().Range(func(terraform string, _ shim.Resource) bool {
 		if info.Resources[terraform] == nil {

@@ -10,7 +10,7 @@ import (
 
 const (
 	name = "keycloak"
-	// version is that of the Go SDK whose programs this plugin serves.
+	// version is the version of the Go SDK whose programs this plugin serves.
 	version = "6.12.0"
 )
 
@@ -66,8 +66,8 @@ var types = map[string]struct{ module, member string }{
 	"keycloak_openid_user_session_note_protocol_mapper": {"openid", "UserSessionNoteProtocolMapper"},
 }
 
-// Provider maps the Terraform provider to what the SDK of the same version calls
-// it. Names that it leaves out follow the bridge's rules, as the SDK does.
+// Provider maps the Terraform provider to the names in the SDK of the same version. Names that it
+// omits follow the bridge's rules, as in the SDK.
 func Provider() tfbridge.ProviderInfo {
 	p := shimv2.NewProvider(provider.KeycloakProvider(nil))
 	info := tfbridge.ProviderInfo{
@@ -83,7 +83,7 @@ func Provider() tfbridge.ProviderInfo {
 	for terraform, to := range types {
 		info.Resources[terraform] = &tfbridge.ResourceInfo{Tok: tokens.Type(tfbridge.MakeResource(name, to.module, to.member))}
 	}
-	// Like the SDK: a resource that is not named takes the name it has in the program.
+	// As in the SDK, a resource without a name gets its name in the program.
 	for terraform, name := range map[string]struct{ field, property string }{
 		"keycloak_realm":                           {"realm", "realm"},
 		"keycloak_openid_client":                   {"client_id", "clientId"},

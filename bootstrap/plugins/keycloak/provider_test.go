@@ -13,7 +13,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/bootstrap/plugins/sdkmatch"
 )
 
-// sdk is what the SDK takes for each resource, by token.
+// sdk are the SDK's arguments for each resource, by token.
 var sdk = map[string]sdkmatch.Arguments{
 	sdkmatch.ProviderToken:                                                        keycloak.ProviderArgs{},
 	"keycloak:index/realm:Realm":                                                  keycloak.RealmArgs{},

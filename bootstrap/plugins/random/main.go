@@ -9,6 +9,6 @@ import (
 )
 
 func main() {
-	// The schema is what code generators read; the SDKs exist already, so a name is enough.
+	// Code generators read the schema; the SDKs already exist, so a name is enough.
 	pf.Main(context.Background(), name, Provider(), pf.ProviderMetadata{PackageSchema: []byte(`{"name":"random"}`)})
 }

@@ -10,7 +10,7 @@ import (
 
 const (
 	name = "random"
-	// version is that of the Go SDK whose programs this plugin serves.
+	// version is the version of the Go SDK whose programs this plugin serves.
 	version = "4.21.1"
 )
 
@@ -26,8 +26,8 @@ var types = map[string]string{
 	"random_uuid":     "RandomUuid",
 }
 
-// Provider maps the Terraform provider to what the SDK of the same version calls
-// it. Names that it leaves out follow the bridge's rules, as the SDK does.
+// Provider maps the Terraform provider to the names in the SDK of the same version. Names that it
+// omits follow the bridge's rules, as in the SDK.
 func Provider() tfbridge.ProviderInfo {
 	p := pf.ShimProvider(provider.New())
 	info := tfbridge.ProviderInfo{

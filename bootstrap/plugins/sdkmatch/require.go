@@ -14,10 +14,10 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/differences.txt again, and fail")
 
-// Require fails unless the differences between plugin and SDK are those written
-// down in testdata/differences.txt: what only one of them knows because the
-// Terraform provider that can be had here is older or newer than the SDK's. A
-// line of each kind that resemble one another is a name that was mapped wrongly.
+// Require fails unless the differences between plugin and SDK equal those in
+// testdata/differences.txt: names that only one of them has because the available Terraform
+// provider is older or newer than the SDK's. Two similar names, one on each side, indicate a
+// wrong mapping.
 func Require(t *testing.T, info tfbridge.ProviderInfo, sdk map[string]Arguments) {
 	t.Helper()
 	onlySDK, onlyPlugin, err := Compare(info, sdk)

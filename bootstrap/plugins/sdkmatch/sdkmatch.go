@@ -1,9 +1,9 @@
-// Package sdkmatch compares what a plugin assembled from a Terraform provider
-// calls its properties with what Pulumi's Go SDK for that provider calls them.
+// Package sdkmatch compares the property names of a plugin that is assembled from a Terraform
+// provider with those of Pulumi's Go SDK for that provider.
 //
-// A property is written as its path and kind: `ports[].internal:int` is a number
-// in each element of a list, `labels{}:string` a map of texts. So a plural, a
-// rename, and a list where the other side has one object, all show.
+// A property is written as its path and kind: `ports[].internal:int` is a number in each element
+// of a list, `labels{}:string` a map of texts. So it detects a missing plural, a rename, and a
+// list instead of an object.
 package sdkmatch
 
 import (
@@ -15,16 +15,15 @@ import (
 	shim "github.com/pulumi/pulumi-terraform-bridge/v3/pkg/tfshim"
 )
 
-// ProviderToken stands for the provider's own configuration.
+// ProviderToken is the token of the provider's own configuration.
 const ProviderToken = "provider"
 
-// Arguments is what the SDK's arguments of a resource report about themselves,
-// such as keycloak.RealmArgs{}.
+// Arguments are the SDK's arguments of a resource, such as keycloak.RealmArgs{}.
 type Arguments interface{ ElementType() reflect.Type }
 
-// Compare gives the inputs that only the SDK knows and those that only the
-// plugin knows, each as "token path", sorted. The SDK's arguments are given by
-// token. A resource on one side alone is an error.
+// Compare returns the inputs that only the SDK has and those that only the plugin has, each as
+// "token path", sorted. The SDK's arguments are given by token. A resource on one side only is an
+// error.
 func Compare(info tfbridge.ProviderInfo, sdk map[string]Arguments) (onlySDK, onlyPlugin []string, err error) {
 	plugin := map[string][]string{ProviderToken: properties(info.P.Schema(), info.Config, "")}
 	for terraform, to := range info.Resources {
@@ -60,13 +59,12 @@ func Compare(info tfbridge.ProviderInfo, sdk map[string]Arguments) (onlySDK, onl
 	return onlySDK, onlyPlugin, nil
 }
 
-// properties are the inputs among a Terraform schema, under the names that the
-// bridge gives them.
+// properties returns the inputs of a Terraform schema, by the bridge's names.
 func properties(schema shim.SchemaMap, infos map[string]*tfbridge.SchemaInfo, under string) []string {
 	var found []string
 	schema.Range(func(terraform string, s shim.Schema) bool {
 		outputOnly := s.Computed() && !s.Optional() && !s.Required()
-		ownID := terraform == "id" && under == "" // Pulumi keeps it apart from the properties
+		ownID := terraform == "id" && under == "" // Pulumi handles it separately from the properties
 		if ownID || outputOnly || s.Removed() != "" {
 			return true
 		}
@@ -108,10 +106,10 @@ func property(s shim.Schema, info *tfbridge.SchemaInfo, path string) []string {
 		}
 		return properties(elem.Schema(), fields, path+".")
 	}
-	return []string{path + ":string"} // a list or map without a type holds texts
+	return []string{path + ":string"} // a list or map without a type contains texts
 }
 
-// kinds are the properties of a struct of the SDK.
+// kinds returns the properties of an SDK struct.
 func kinds(t reflect.Type, path string) []string {
 	switch t.Kind() {
 	case reflect.Pointer:

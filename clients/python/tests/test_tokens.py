@@ -1,4 +1,4 @@
-"""The tokens, against a server of this process. The real Keycloak is in tests/e2e."""
+"""Tests of the tokens against a server in this process. tests/e2e uses the real Keycloak."""
 
 import base64
 import json
@@ -16,7 +16,7 @@ SECRET = "the-secret/with+signs"
 
 
 class Giver(ThreadingHTTPServer):
-    """Gives token-1, token-2 and so on; at any other path it takes the last one alone."""
+    """Issues token-1, token-2 and so on; at any other path it accepts only the last one."""
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
@@ -108,7 +108,7 @@ class TestTokens(unittest.TestCase):
     def test_a_refused_request_makes_the_next_one_ask_again(self):
         auth = Auth(self.tokens)
         self.assertEqual(requests.get(self.giver.url + "/x", auth=auth, timeout=10).status_code, 200)
-        self.giver.given = 7  # whoever takes tokens has new keys
+        self.giver.given = 7  # the server that verifies tokens has new keys
         self.assertEqual(requests.get(self.giver.url + "/x", auth=auth, timeout=10).status_code, 401)
         self.assertEqual(requests.get(self.giver.url + "/x", auth=auth, timeout=10).status_code, 200)
 

@@ -1,5 +1,5 @@
-// Caddy with the modules that the edge uses and no others: what is not in it
-// cannot be configured by mistake, and has no weakness.
+// Caddy with only the modules that the edge uses: a missing module cannot be misconfigured or
+// exploited.
 package main
 
 import (

@@ -1,10 +1,11 @@
-"""What signs a request."""
+"""Signs requests with a token."""
 
 from requests.auth import AuthBase
 
 
 class Auth(AuthBase):
-    """Puts a token into each request. It is made for every request, and the tokens are not."""
+    """Adds a token to each request. MLflow creates one object per request; the tokens are shared.
+    """
 
     def __init__(self, tokens):
         self._tokens = tokens

@@ -1,4 +1,4 @@
-"""What MLflow finds by the entry point."""
+"""The entry point for MLflow."""
 
 import threading
 
@@ -11,8 +11,8 @@ NAME = "mlflow-sso"
 
 
 class Provider(RequestAuthProvider):
-    # MLflow makes one when it is imported, whoever is asked for in the end: nothing may
-    # be demanded of the environment before get_auth.
+    # MLflow creates one at import, even if another provider is used: do not require environment
+    # variables before get_auth.
     def __init__(self):
         self._lock = threading.Lock()
         self._settings, self._tokens = None, None

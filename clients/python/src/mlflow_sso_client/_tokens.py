@@ -1,4 +1,4 @@
-"""One token at a time, and the next one before it ends."""
+"""Caches one token and renews it before it expires."""
 
 import os
 import threading
@@ -9,17 +9,17 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
-# A token is renewed when a third of its life is left, or a minute, whichever is less:
-# a request that takes long must not arrive with one that has ended on the way.
+# A token is renewed when a third of its lifetime is left, or a minute, whichever is less: it must
+# not expire during a long request.
 RENEW_AT = 1 / 3
 RENEW_BEFORE = 60.0
-TIMEOUT = (10, 30)  # seconds, to connect and to answer
-# Keycloak may be restarting: it is asked again for about half a minute.
+TIMEOUT = (10, 30)  # seconds, to connect and to read
+# Keycloak may be restarting: retry for about half a minute.
 RETRIES = 6
 
 
 class TokenError(Exception):
-    """No token, in words for people."""
+    """No token could be requested; the text is for the user."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Settings:
 
 
 class Tokens:
-    """The tokens of an account. Safe for threads, and for processes that are forked."""
+    """The tokens of an account. Safe for threads and forked processes."""
 
     def __init__(self, settings, clock=time.monotonic):
         self._settings, self._clock = settings, clock
@@ -69,11 +69,11 @@ class Tokens:
         os.register_at_fork(after_in_child=self._forked)
 
     def _forked(self):
-        # The parent may have held it at that moment.
+        # The parent may have held the lock at that moment.
         self._lock = threading.Lock()
 
     def get(self):
-        """A token that has not ended."""
+        """A token that has not expired."""
         with self._lock:
             now = self._clock()
             if self._token is not None and now < self._renew:
@@ -82,14 +82,15 @@ class Tokens:
                 token, seconds = self._fetch()
             except TokenError:
                 if self._token is not None and now < self._end:
-                    return self._token  # it lasts a while; the next request asks again
+                    return self._token  # it is valid for a while; the next request tries again
                 raise
             self._token, self._end = token, now + seconds
             self._renew = self._end - min(seconds * RENEW_AT, RENEW_BEFORE)
             return token
 
     def forget(self, token):
-        """Keycloak may have new keys, or the server another clock: the next request asks again."""
+        """Keycloak may have new keys, or the server another clock: the next request gets a new token.
+        """
         with self._lock:
             if self._token == token:
                 self._token = None
@@ -123,7 +124,7 @@ class Tokens:
 
 
 def _cause(error):
-    """The innermost reason: what wraps it repeats the address many times."""
+    """The innermost cause: its wrappers repeat the address many times."""
     while isinstance(getattr(error, "reason", None), Exception) or (error.args and isinstance(error.args[0], Exception)):
         error = error.reason if isinstance(getattr(error, "reason", None), Exception) else error.args[0]
     return f"{type(error).__name__}: {error}"

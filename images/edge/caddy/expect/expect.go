@@ -1,10 +1,9 @@
-// Package expect answers clients that ask before they send a body.
+// Package expect responds to clients that ask before they send a body.
 //
-// A client that sends "Expect: 100-continue" waits with the body, for ever if it is
-// a strict one. net/http reads a part of each body that its handler has left before
-// it sends the answer, and spares only a body that it knows to be waiting. Caddy
-// wraps the bodies of requests that it logs, so that an answer such as 413 or 401
-// waits for a body that waits for the answer.
+// A client that sends "Expect: 100-continue" waits with the body, a strict one indefinitely.
+// net/http reads a part of each unread body before it sends the response, except for a body that
+// it knows to be waiting. Caddy wraps the bodies of requests that it logs, so a response such as
+// 413 or 401 waits for a body that waits for the response.
 package expect
 
 import (
@@ -27,7 +26,8 @@ func init() {
 	})
 }
 
-// Handler is the directive `expect_continue` of a Caddyfile; it comes before all that may answer.
+// Handler is the directive `expect_continue` of a Caddyfile; it precedes all directives that may
+// respond.
 type Handler struct{}
 
 // CaddyModule describes the module to Caddy.
@@ -35,7 +35,7 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.handlers.expect_continue", New: func() caddy.Module { return new(Handler) }}
 }
 
-// ServeHTTP has the answer to such a client sent before anything of its body is read.
+// ServeHTTP sends the response to such a client before it reads anything of its body.
 func (Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if r.ProtoMajor != 1 || !strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
 		return next.ServeHTTP(w, r)
@@ -43,7 +43,8 @@ func (Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
 		return err
 	}
-	// After an answer the client may send the body or its next request: both look alike.
+	// After a response the client may send the body or its next request: the two are
+	// indistinguishable.
 	w.Header().Set("Connection", "close")
 	return next.ServeHTTP(w, r)
 }

@@ -1,11 +1,10 @@
-// Package lingering closes connections so that a client that is still sending can
-// read the answer it has been given.
+// Package lingering closes connections so that a client that is still sending can read the
+// response.
 //
-// A server that answers before it has read a request's body, and then closes, makes
-// the kernel reset the connection: the client's next write fails, and the answer is
-// lost. Over TLS a client such as Python's requests reports broken TLS and tries
-// again. Here Close ends the sending side only, and discards what still arrives for
-// a bounded time and amount.
+// If a server responds before it has read a request's body and then closes, the kernel resets the
+// connection: the client's next write fails, and the response is lost. Over TLS a client such as
+// Python's requests reports a TLS error and retries. Here Close closes the sending side only, and
+// discards what still arrives for a limited time and amount.
 package lingering
 
 import (
@@ -18,13 +17,13 @@ import (
 
 // Bounds limit what happens after Close.
 type Bounds struct {
-	// Bytes that are discarded for one connection.
+	// Bytes to discard for one connection.
 	Bytes int64
 	// Time from Close to the end.
 	Time time.Duration
 	// Idle is the longest wait for the client's next bytes.
 	Idle time.Duration
-	// AtOnce is the number of connections; more than these are closed at once.
+	// AtOnce is the maximum number of lingering connections; further ones are closed at once.
 	AtOnce int
 }
 
@@ -53,18 +52,18 @@ func (l *Listener) Accept() (net.Conn, error) {
 	return &conn{Conn: accepted, half: half, listener: l}, nil
 }
 
-// halfCloser is what a TCP connection can do: end its own sending, and go on reading.
+// halfCloser can close its sending side, and continue reading.
 type halfCloser interface{ CloseWrite() error }
 
 type conn struct {
 	net.Conn
 	half     halfCloser
 	listener *Listener
-	// ended: the client has closed its side or failed, so nothing more arrives.
+	// ended is set when the client has closed its side or failed, so that nothing more arrives.
 	ended, closed atomic.Bool
 }
 
-// Read notes the end of what the client sends.
+// Read records the end of the client's data.
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if err != nil && !isTimeout(err) {
@@ -97,7 +96,7 @@ func (c *conn) Close() error {
 	return nil
 }
 
-// linger discards what arrives until the client closes or a bound is reached.
+// linger discards what arrives until the client closes or a limit is reached.
 func (c *conn) linger(bounds Bounds) {
 	defer func() { _ = c.Conn.Close() }()
 	buffer := make([]byte, 32<<10)

@@ -11,10 +11,10 @@ import (
 
 const answer = "too long"
 
-// generous are bounds that no test of this file reaches by accident.
+// generous are limits that no test of this file reaches by accident.
 var generous = Bounds{Bytes: 1 << 30, Time: time.Minute, Idle: time.Minute, AtOnce: 8}
 
-// pair is a client, and the server's connection behind it.
+// pair returns a client, and the server's connection to it.
 func pair(t *testing.T, listener net.Listener) (client, server net.Conn) {
 	t.Helper()
 	client, err := new(net.Dialer).DialContext(t.Context(), "tcp4", listener.Addr().String())
@@ -40,7 +40,7 @@ func listen(t *testing.T, bounds Bounds) net.Listener {
 	return NewListener(inner, bounds)
 }
 
-// refuse answers and closes, with nothing read.
+// refuse responds and closes, without reading.
 func refuse(t *testing.T, server net.Conn) {
 	t.Helper()
 	if _, err := io.WriteString(server, answer); err != nil {
@@ -51,7 +51,7 @@ func refuse(t *testing.T, server net.Conn) {
 	}
 }
 
-// send writes n bytes, and returns how many were taken.
+// send writes n bytes, and returns how many were accepted.
 func send(client net.Conn, n int) (sent int, err error) {
 	part := bytes.Repeat([]byte{'x'}, 64<<10)
 	for sent < n && err == nil {
@@ -79,7 +79,7 @@ func TestNoMoreThanTheBoundIsRead(t *testing.T) {
 	client, server := pair(t, listen(t, bounds))
 	refuse(t, server)
 	sent, err := send(client, 1<<30)
-	// The rest is what the two kernels hold.
+	// The rest is in the buffers of the two kernels.
 	if err == nil || sent < 8<<20 || sent > 64<<20 {
 		t.Fatalf("got %d bytes sent and %v, want an error soon after 8 MiB", sent, err)
 	}

@@ -13,8 +13,8 @@ import (
 
 func init() { caddy.RegisterModule(new(Wrapper)) }
 
-// Wrapper is the listener wrapper `lingering_close` of a Caddyfile, which has to be
-// named before `tls`. All of its settings are required.
+// Wrapper is the listener wrapper `lingering_close` of a Caddyfile, which must precede `tls`. All
+// of its settings are required.
 type Wrapper struct {
 	MaxSize int64          `json:"max_size,omitempty"`
 	MaxTime caddy.Duration `json:"max_time,omitempty"`
@@ -27,7 +27,7 @@ func (*Wrapper) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "caddy.listeners.lingering_close", New: func() caddy.Module { return new(Wrapper) }}
 }
 
-// Validate reports whether a bound is missing.
+// Validate reports a missing limit.
 func (w *Wrapper) Validate() error {
 	if w.MaxSize <= 0 || w.MaxTime <= 0 || w.MaxIdle <= 0 || w.AtOnce <= 0 {
 		return fmt.Errorf("lingering_close: got max_size %d, max_time %s, max_idle %s, at_once %d, want each above 0",
