@@ -44,14 +44,14 @@ func TestNobodyStandsInKeycloakWhereNobodyIsAskedFor(t *testing.T) {
 			for _, found := range findings(t, without) {
 				require.NotEqual(t, credentials.KeycloakAdmin, found.label, "%s holds the password of nobody", found.where)
 			}
-			// The program itself goes on to reach Keycloak.
+			// The program itself still reaches Keycloak.
 			require.Equal(t, "mlflow-sso", variable(t, without, "keycloak", "KC_BOOTSTRAP_ADMIN_CLIENT_ID").Text())
 		})
 	}
 }
 
-// People's logins and administrators' changes expire by two different settings of
-// Keycloak, and the tool sets a third for realm master.
+// Two different settings of Keycloak control the retention of login and admin events, and the
+// tool sets a third for realm master.
 func TestEventsOfEitherKindAreKeptForTheSameTime(t *testing.T) {
 	forEachStack(t, func(t *testing.T, stack string, r *pulumimock.Recording) {
 		want := int(settings(t, stack).Realm.EventsExpiration.Seconds())

@@ -22,9 +22,9 @@ const module = "github.com/mlflow-sso/mlflow-sso/"
 // layer and lower ones. cmd and tests are on top.
 var layers = []string{"images", "contract", "components", "config", "platform", "internal", "cmd"}
 
-// allowed lists, for each component, the components that it may import. The import
-// graph is the runtime graph: a component knows only the services that it calls.
-// What every component may import is in [shared].
+// allowed lists, for each component, the components that it may import. The import graph is the
+// runtime graph: a component knows only the services that it calls. See [shared] for what every
+// component may import.
 var allowed = map[string][]string{
 	"childopts":          nil,
 	"hostvolume":         nil,
@@ -148,7 +148,8 @@ func TestTheProgramIsThePlatform(t *testing.T) {
 	}
 }
 
-// What may be imported inside the layers internal and cmd, beside the order of the layers.
+// What packages of the layers internal and cmd may import, in addition to the order of the
+// layers.
 func TestWorkflowsAreInLifecycleAndPulumiIsDrivenInOnePlace(t *testing.T) {
 	const lifecycle = module + "internal/lifecycle"
 	for _, s := range sources(t, "internal", "cmd") {
@@ -168,7 +169,7 @@ func TestWorkflowsAreInLifecycleAndPulumiIsDrivenInOnePlace(t *testing.T) {
 	}
 }
 
-// What suites share is in the packages scenario and datavolumes, and the framework knows no suite.
+// Suites share the packages scenario and datavolumes, and the framework knows no suite.
 func TestSuitesOfChecksImportTheFrameworkAndNotEachOther(t *testing.T) {
 	const framework = "internal/check"
 	seen := map[string]bool{}
@@ -190,7 +191,7 @@ func TestSuitesOfChecksImportTheFrameworkAndNotEachOther(t *testing.T) {
 	}
 }
 
-// A copied command shares flags and output with the one that runs.
+// A copied command shares flags and output with the running one.
 func TestNoCommandIsCopied(t *testing.T) {
 	for _, s := range sources(t, "cmd") {
 		ast.Inspect(s.file, func(node ast.Node) bool {
@@ -212,7 +213,7 @@ func TestNoCommandIsCopied(t *testing.T) {
 // Two stacks differ in their files alone.
 func TestNoCodeAsksWhichStackItIs(t *testing.T) {
 	profile := regexp.MustCompile(`(?i)^(dev|development|prod|production|staging)$`)
-	// Keycloak's own words for how it starts, which a setting chooses.
+	// Keycloak's own words for its start modes, which a setting selects.
 	startModes := map[string][]string{"components/keycloak/keycloak.go": {"production", "development"}}
 	for _, s := range program(t) {
 		ast.Inspect(s.file, func(node ast.Node) bool {
@@ -229,8 +230,8 @@ func TestNoCodeAsksWhichStackItIs(t *testing.T) {
 	}
 }
 
-// Which children of a component count as its dependants is a race, so everybody
-// waits for a resource by its own name.
+// Which children of a component count as its dependants is a race, so everything waits for a
+// specific resource.
 func TestDependsOnNamesResourcesAndNeverComponents(t *testing.T) {
 	found := 0
 	for _, s := range program(t) {
@@ -259,7 +260,7 @@ func TestDependsOnNamesResourcesAndNeverComponents(t *testing.T) {
 	require.Positive(t, found)
 }
 
-// What a caller passes to a component is for the component, not for its children.
+// Options that a caller passes to a component are for the component, not for its children.
 func TestChildrenGetTheirOptionsFromOnePlace(t *testing.T) {
 	for _, s := range program(t) {
 		if s.name == "components/childopts/childopts.go" {
@@ -275,7 +276,7 @@ func TestChildrenGetTheirOptionsFromOnePlace(t *testing.T) {
 	}
 }
 
-// Nothing waits for an output: a preview never has it.
+// Nothing waits for an output: a preview never has one.
 func TestNoComponentWaitsForAnOutput(t *testing.T) {
 	for _, s := range program(t) {
 		for _, path := range imports(t, s) {

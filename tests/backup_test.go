@@ -18,8 +18,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/pulumimock"
 )
 
-// ofSnapshots says who is given the credentials that a stack has only where it takes
-// snapshots.
+// ofSnapshots lists who gets the credentials that a stack has only with snapshots.
 var ofSnapshots = map[credentials.Label][]string{
 	credentials.PostgresBackup: {
 		"backup-container BACKUP_PASSWORD_KEYCLOAK", "backup-container BACKUP_PASSWORD_MLFLOW", "backup-container BACKUP_PASSWORD_MLFLOW_AUTH",
@@ -79,7 +78,8 @@ func TestCredentialsOfSnapshotsAreGivenToThoseWhoNeedThemAndToNobodyElse(t *test
 	require.Equal(t, ofSnapshots, got)
 }
 
-// It opens the root secret of every snapshot: the plugin reads its file, and no resource has it.
+// The passphrase decrypts the root secret of every snapshot: the plugin reads its file, and no
+// resource contains it.
 func TestTheRecoveryPassphraseIsInNoResource(t *testing.T) {
 	r := recordKeeping(t, true)
 	shown, err := r.JSON()
@@ -92,7 +92,7 @@ func TestTheRecoveryPassphraseIsInNoResource(t *testing.T) {
 	}
 }
 
-// Without the state nobody can try passphrases against the digest.
+// Without the state, passphrases cannot be tried against the digest.
 func TestAnotherPassphraseOrRootSecretHasAnotherDigest(t *testing.T) {
 	digest := func(passphrase, root string) string {
 		values := keeping(t, false)
@@ -175,7 +175,8 @@ func TestAMistakeInTheSettingsOfSnapshotsIsNamed(t *testing.T) {
 	require.ErrorContains(t, err, "backup.recoveryPassphraseFile: got nothing")
 }
 
-// A snapshot shares a lock of MLflow's database that `clean` takes alone: two names would be two locks.
+// A snapshot shares a lock of MLflow's database that `clean` takes exclusively: two names would be two
+// locks.
 func TestASnapshotAndCleanTakeTheSameLock(t *testing.T) {
 	python, err := os.ReadFile(inRepository("images/mlflow/python/mlflow_sso/trash/database.py"))
 	require.NoError(t, err)

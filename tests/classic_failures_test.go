@@ -14,22 +14,21 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/pulumimock"
 )
 
-// The eleven ways in which a manual deployment goes wrong. Each is a pair of
-// values that disagreed; here is one test for each pair. docs/how-to/troubleshooting.md
-// names these tests.
+// The eleven classic failures of a manual deployment. Each is a pair of values that disagreed;
+// here is one test for each pair. docs/how-to/troubleshooting.md names these tests.
 
-// parsed is a variable that holds an address.
+// parsed is a variable with an address.
 func parsed(t *testing.T, r *pulumimock.Recording, component, name string) *url.URL {
 	t.Helper()
 	u, err := url.Parse(variable(t, r, component, name).Text())
 	if err != nil {
-		// The error of url.Parse repeats the text, with the password.
+		// url.Parse's error repeats the text, with the password.
 		t.Fatalf("%s of %s is not an address", name, component)
 	}
 	return u
 }
 
-// requireReaches checks that one container finds another under a host name.
+// requireReaches requires that one container can reach another under a host name.
 func requireReaches(t *testing.T, r *pulumimock.Recording, from, to, host string) {
 	t.Helper()
 	require.Contains(t, aliasesOf(t, service(t, r, to)), host, "%s looks for %s under another name than it has", from, to)
@@ -75,7 +74,7 @@ func TestEleven02HealthChecksNeedNothingThatAnImageMayLack(t *testing.T) {
 		require.Equal(t, "CMD", input(t, made, "healthcheck.tests[0]").Value)
 		require.Equal(t, "healthcheck", input(t, made, "healthcheck.tests[1]").Value, "each image brings a check of its own")
 		require.False(t, made.Has("healthcheck.tests[2]"))
-		// The other half of the pair: the image has what the container asks for.
+		// The other half of the pair: the image contains what the container runs.
 		name := strings.TrimSuffix(made.Name, "-container")
 		if name == "keeper" {
 			name = "mlflow" // one image with two purposes
@@ -173,7 +172,7 @@ func TestEleven06ClientIsTheSameOnBothSides(t *testing.T) {
 	})
 }
 
-// 7: a setting that the plugin does not know is ignored in silence.
+// 7: the plugin silently ignores an unknown setting.
 func TestEleven07ScopesAreSpeltAsThePluginReadsThem(t *testing.T) {
 	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		require.Equal(t, "openid profile email", variable(t, r, "mlflow", "OIDC_SCOPE").Value, "separated by spaces, not by commas")
@@ -181,7 +180,7 @@ func TestEleven07ScopesAreSpeltAsThePluginReadsThem(t *testing.T) {
 	})
 }
 
-// 8: "invalid state", or everybody logged out by a restart.
+// 8: "invalid state", or a restart that logs all users out.
 func TestEleven08SessionsAreSharedByAllWorkersAndOutliveThem(t *testing.T) {
 	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		key := variable(t, r, "mlflow", "SECRET_KEY")
@@ -203,7 +202,7 @@ func TestEleven08SessionsAreSharedByAllWorkersAndOutliveThem(t *testing.T) {
 	})
 }
 
-// 9: the cache is looked for where it is not.
+// 9: the cache is at a different address.
 func TestEleven09RedisIsReachedByTheNameItHas(t *testing.T) {
 	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		cache := parsed(t, r, "mlflow", "CACHE_REDIS_URL")
@@ -219,7 +218,7 @@ func TestEleven09RedisIsReachedByTheNameItHas(t *testing.T) {
 	})
 }
 
-// 10: nobody may log in because the token carries no groups.
+// 10: no user may log in because the token contains no groups.
 func TestEleven10TokensCarryTheGroupsWhereMLflowReadsThem(t *testing.T) {
 	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		mapper := r.Get(t, mapperType, "realm-groups-mapper")
@@ -231,7 +230,7 @@ func TestEleven10TokensCarryTheGroupsWhereMLflowReadsThem(t *testing.T) {
 	})
 }
 
-// 11: nobody may log in because "/mlflow-users" is not "mlflow-users".
+// 11: no user may log in because "/mlflow-users" is not "mlflow-users".
 func TestEleven11GroupNamesAreTheSameOnBothSides(t *testing.T) {
 	forEachStack(t, func(t *testing.T, stack string, r *pulumimock.Recording) {
 		member, admin := variable(t, r, "mlflow", "OIDC_GROUP_NAME").Text(), variable(t, r, "mlflow", "OIDC_ADMIN_GROUP_NAME").Text()

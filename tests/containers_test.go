@@ -103,7 +103,7 @@ func TestOnlyVolumesKeepDataAndNoFolderOfTheHostIsSeen(t *testing.T) {
 	})
 }
 
-// Another machine reaches the edge, where there is one, and nothing else.
+// Another machine reaches the edge, if there is one, and nothing else.
 func TestOnlyTheEdgeIsReachedByOtherMachines(t *testing.T) {
 	forEachStack(t, func(t *testing.T, stack string, r *pulumimock.Recording) {
 		c := settings(t, stack)
@@ -130,7 +130,7 @@ func TestOnlyTheEdgeIsReachedByOtherMachines(t *testing.T) {
 	})
 }
 
-// Empty is not left out: without it MLflow fetches lists of models from a public host.
+// Empty, not unset: without it MLflow fetches lists of models from a public host.
 func TestMLflowIsConfiguredToCallNobody(t *testing.T) {
 	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		env := environment(t, service(t, r, "mlflow"))
@@ -146,7 +146,7 @@ func TestMLflowIsConfiguredToCallNobody(t *testing.T) {
 	})
 }
 
-// Who believes what the edge says of a request, believes it of nobody else.
+// A service that trusts the edge's headers trusts no other proxy.
 func TestServicesBelieveTheEdgesAddressAndNoOther(t *testing.T) {
 	forEachStack(t, func(t *testing.T, stack string, r *pulumimock.Recording) {
 		trusted := func(component, name string) string {
@@ -190,7 +190,7 @@ func TestDatabasesAreOnTheDataNetworkAlone(t *testing.T) {
 	})
 }
 
-// networksOf are the networks that a container joins.
+// networksOf returns a container's networks.
 func networksOf(t *testing.T, made pulumimock.Resource) []string {
 	t.Helper()
 	var names []string
@@ -200,7 +200,7 @@ func networksOf(t *testing.T, made pulumimock.Resource) []string {
 	return names
 }
 
-// aliasesOf are the names by which others on a network reach a container.
+// aliasesOf returns the names of a container on a network.
 func aliasesOf(t *testing.T, made pulumimock.Resource) []string {
 	t.Helper()
 	var names []string
@@ -210,7 +210,7 @@ func aliasesOf(t *testing.T, made pulumimock.Resource) []string {
 	return names
 }
 
-// What is not labelled is not found again, by the tool or by who cleans up.
+// The tool and a cleanup find objects only by their labels.
 func TestEverythingOnTheDockerHostSaysWhoseItIs(t *testing.T) {
 	forEachStack(t, func(t *testing.T, stack string, r *pulumimock.Recording) {
 		for _, token := range []string{containerType, networkType, volumeType} {

@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	// A name after -run is the beginning of others, as one before an ellipsis is.
+	// A name after -run is a prefix of others, as one before an ellipsis is.
 	goTestName  = regexp.MustCompile(`(-run )?\b(Test[A-Z0-9]\w+)(…)?`)
 	pythonTest  = regexp.MustCompile("`(test_\\w+)(?:\\.(\\w+))?`")
 	goTestFunc  = regexp.MustCompile(`(?m)^func (Test\w+)\(`)
@@ -53,7 +53,7 @@ func evidence(t *testing.T) (tests map[string]bool, modules map[string][]string)
 	return tests, modules
 }
 
-// missingEvidence are the tests that a page names and that do not exist.
+// missingEvidence returns the tests that a page names and that do not exist.
 func missingEvidence(page string, tests map[string]bool, modules map[string][]string) (missing []string) {
 	for _, found := range pythonTest.FindAllStringSubmatch(page, -1) {
 		classes, ok := modules[found[1]]
@@ -65,14 +65,14 @@ func missingEvidence(page string, tests map[string]bool, modules map[string][]st
 		name, begins := found[2], found[1] != "" || found[3] != ""
 		isBegin := func(test string) bool { return strings.HasPrefix(test, name) }
 		if name == "TestXNeverY" || tests[name] || begins && slices.ContainsFunc(slices.Collect(maps.Keys(tests)), isBegin) {
-			continue // the first is the form of a name
+			continue // the first is a name's format
 		}
 		missing = append(missing, name)
 	}
 	return missing
 }
 
-// A page that names a test as evidence names one that exists, also after a rename.
+// A page that names a test as evidence names an existing one, also after a rename.
 func TestEveryTestThatTheDocsNameExists(t *testing.T) {
 	tests, modules := evidence(t)
 	named := 0

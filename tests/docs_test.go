@@ -54,7 +54,7 @@ func pages(t *testing.T) map[string]string {
 	return found
 }
 
-// anchors are the fragments that GitHub gives the headings of a page.
+// anchors returns GitHub's fragments of a page's headings.
 func anchors(page string) []string {
 	var found []string
 	for _, h := range heading.FindAllStringSubmatch(fence.ReplaceAllString(page, ""), -1) {
@@ -68,7 +68,7 @@ func anchors(page string) []string {
 	return found
 }
 
-// brokenLinks returns the relative links of a page that lead nowhere.
+// brokenLinks returns a page's broken relative links.
 func brokenLinks(name string, all map[string]string) []string {
 	var broken []string
 	text := code.ReplaceAllString(fence.ReplaceAllString(all[name], ""), "")
@@ -113,7 +113,7 @@ func TestEveryRelativeLinkInTheDocsResolves(t *testing.T) {
 	require.Len(t, brokenLinks("docs/broken.md", all), 3)
 }
 
-// oldWords are what this project once called things; readers search for the standard terms.
+// oldWords are former terms of this project; readers search for the standard terms.
 var oldWords = regexp.MustCompile(`(?i)\b(keeper|steward|stranger|strangers|elsewhere|whoever|nobody|mends?|mended|by hand|` +
 	`take it down|takes? down|anew|looked at|looks at|look whether|tells?|told|stands?)\b`)
 

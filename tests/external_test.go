@@ -17,15 +17,15 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/pulumimock"
 )
 
-// The secrets of services that are not the stack's, by what they are for. Their
-// signs are those that an address, a shell and a template treat in a way of their own.
+// The secrets of external services, by purpose. They contain characters that an address, a shell
+// and a template interpret.
 var foreign = map[string]string{
 	"mlflow": "m1@:/?#[]&=+%41 $x", "mlflow_auth": "a2@:/?#[]&=+%41 $x", "keycloak": "k3@:/?#[]&=+%41 $x",
 	"redis": "r4@:/?#[]&=+%41 $x", "s3": "s5@:/?#[]&=+%41 $x",
 }
 
-// external are the settings of dev with external services: of postgres, redis and
-// s3 those that are named.
+// external are the settings of dev with external services: those named among postgres, redis and
+// s3.
 func external(t *testing.T, externals ...string) map[string]string {
 	t.Helper()
 	values, _, err := pulumimock.StackFile(inRepository("Pulumi.yaml"), inRepository("Pulumi.dev.yaml"))
@@ -127,7 +127,7 @@ func TestNothingIsMadeOfWhatIsExternal(t *testing.T) {
 	}
 }
 
-// Who needs neither database nor cache of the stack has no business there.
+// A service that needs neither database nor cache of the stack is not on that network.
 func TestOnlyWhoNeedsTheDataNetworkIsOnIt(t *testing.T) {
 	name := settings(t, "dev").Name
 	for externals, onData := range map[string][]string{
@@ -161,8 +161,7 @@ func TestWhatIsOfTheStackIsStillWaitedFor(t *testing.T) {
 	require.Contains(t, needs(recordExternal(t, "redis"), containerType+"::keycloak-container"), containerType+"::postgres-container")
 }
 
-// Both clients read the same two parameters. What they do without them is to
-// believe every certificate.
+// Both clients have the same two parameters. Without them they accept every certificate.
 func TestClientsOfAnExternalDatabaseVerifyWhomTheyTalkTo(t *testing.T) {
 	r := recordExternal(t, allExternal...)
 	verified := url.Values{"sslmode": {"verify-full"}, "sslrootcert": {"/etc/ssl/certs/ca-certificates.crt"}}
@@ -210,8 +209,8 @@ func TestTheClientOfAnExternalStoreVerifiesWhomItTalksTo(t *testing.T) {
 	require.Equal(t, "s3://artifacts/a", r.Output(t, "artifacts.uri").Value)
 }
 
-// Each foreign secret is given to those who need it, is marked, and is nowhere else:
-// not in an output, a label or the recorded graph.
+// Each external secret reaches only the containers that need it, is marked as secret, and is
+// nowhere else: not in an output, a label or the recorded graph.
 func TestEachForeignSecretIsGivenToThoseWhoNeedItAndToNobodyElse(t *testing.T) {
 	r := recordExternal(t, allExternal...)
 	want := map[string][]string{
@@ -256,7 +255,7 @@ func TestEachForeignSecretIsGivenToThoseWhoNeedItAndToNobodyElse(t *testing.T) {
 	}
 }
 
-// What is not used is not derived: nobody could open anything with it.
+// Unused credentials are not derived: they would open nothing.
 func TestCredentialsOfReplacedServicesAreNowhere(t *testing.T) {
 	replaced := []credentials.Label{
 		credentials.PostgresSuperuser, credentials.PostgresMLflow, credentials.PostgresMLflowAuth, credentials.PostgresKeycloak, credentials.Redis,

@@ -23,8 +23,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/pulumimock"
 )
 
-// A resource that cannot be made fails the run, names itself and its component,
-// and nothing that needs it is made.
+// A resource that cannot be created fails the run, names itself and its component, and nothing
+// that needs it is created.
 func TestFailureOfAnyResourceNamesItsComponentAndStopsWhatNeedsIt(t *testing.T) {
 	whole, err := run(t, "dev")
 	require.NoError(t, err)
@@ -46,8 +46,8 @@ func TestFailureOfAnyResourceNamesItsComponentAndStopsWhatNeedsIt(t *testing.T) 
 	}
 }
 
-// What fails before anything is asked of the engine names the component in the
-// program's own words, and registers nothing of it.
+// A failure before any request to the engine names the component in the program's own words, and
+// registers nothing of it.
 func TestComponentWithoutArgumentsNamesItselfAndRegistersNothing(t *testing.T) {
 	for name, build := range map[string]func(*pulumi.Context) error{
 		"credentials": func(ctx *pulumi.Context) error { _, err := credentials.New(ctx, "mine", nil); return err },

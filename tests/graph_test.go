@@ -17,7 +17,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files, and fail")
 
-// The graph of a stack is an interface: a name that changes replaces a resource.
+// The graph of a stack is an interface: a changed name replaces a resource.
 func TestGraphIsTheOneThatWasReviewed(t *testing.T) {
 	forEachStack(t, func(t *testing.T, stack string, r *pulumimock.Recording) {
 		graph, err := r.JSON()
@@ -26,8 +26,8 @@ func TestGraphIsTheOneThatWasReviewed(t *testing.T) {
 	})
 }
 
-// Everything in which the two stacks differ, on one page: the names apart, which
-// differ everywhere.
+// All differences between the two stacks, on one page, except for the names, which differ
+// everywhere.
 func TestStacksDifferOnlyWhereReviewed(t *testing.T) {
 	recordings := map[string]*pulumimock.Recording{}
 	for _, stack := range stacks {
@@ -41,12 +41,12 @@ func TestStacksDifferOnlyWhereReviewed(t *testing.T) {
 		B: flatten(prod, dev, settings(t, "prod").Name), ToFile: "prod",
 	})
 	require.NoError(t, err)
-	// Without the line numbers, which move with every line that both have.
+	// Without line numbers, which change with every line that both have.
 	golden(t, "dev-vs-prod.diff", regexp.MustCompile(`(?m)^@@.*\n`).ReplaceAllString(diff, ""))
 }
 
-// flatten is a graph with a line for each value, which says whose it is. A
-// resource that the other stack does not have is one line.
+// flatten returns a graph with a line for each value, with its resource. A resource that the
+// other stack lacks is one line.
 func flatten(r, other *pulumimock.Recording, name string) []string {
 	var lines []string
 	line := func(whose, path string, value any) {
@@ -67,7 +67,7 @@ func flatten(r, other *pulumimock.Recording, name string) []string {
 		line(made.Key(), "dependsOn", made.DependsOn)
 		for _, leaf := range made.Leaves() {
 			if strings.HasPrefix(leaf.Path, "envs[") {
-				leaf.Path = "env" // the numbers move with every variable that only one stack has
+				leaf.Path = "env" // the numbers change with every variable that only one stack has
 			}
 			line(made.Key(), leaf.Path, leaf.Readable())
 		}

@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The program and the tool agree on the name of a container, volume or network by package naming.
+// The program and the tool share the names of containers, volumes and networks through package
+// naming.
 func TestNamesOnTheHostAreMadeByPackageNaming(t *testing.T) {
 	joined := 0
 	for _, s := range sources(t, "components", "platform", "internal", "cmd") {
@@ -27,7 +28,7 @@ func TestNamesOnTheHostAreMadeByPackageNaming(t *testing.T) {
 	require.Greater(t, joined, 10)
 }
 
-// isDeployment says whether an expression is the setting `name`, as it is called in many places.
+// isDeployment reports whether an expression is the setting `name`.
 func isDeployment(x ast.Expr) bool {
 	switch x := x.(type) {
 	case *ast.Ident:
@@ -55,7 +56,7 @@ func startsWithDash(x ast.Expr) bool {
 	return err == nil && strings.HasPrefix(text, "-")
 }
 
-// A loop that sleeps by itself forgets the context, or how long it may take.
+// A loop that sleeps by itself ignores the context or its time limit.
 func TestOnlyPackagePollWaitsInLoops(t *testing.T) {
 	allowed := map[string]string{
 		"internal/poll/poll.go":              "it is the one",

@@ -38,7 +38,7 @@ func TestEveryResourceIsUnderItsComponent(t *testing.T) {
 	})
 }
 
-// A new name is a new resource: these would lose data, or log everybody out.
+// A new name is a new resource: these would lose data, or log all users out.
 func TestNamesOfWhatHoldsDataNeverChange(t *testing.T) {
 	forEachStack(t, func(t *testing.T, stack string, r *pulumimock.Recording) {
 		for key, parent := range map[string]string{
@@ -157,13 +157,13 @@ func TestWhatIsComputedFromAContainerHasAProviderThatAPreviewAlwaysKnows(t *test
 func TestKeycloakProviderNeedsNoKeycloakInAPreview(t *testing.T) {
 	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		provider := r.Get(t, providerType, "realm-keycloak")
-		// The provider's own settings travel as texts.
+		// The provider's own settings are serialized as texts.
 		require.Equal(t, "false", input(t, provider, "initialLogin").Text())
 		require.Equal(t, "60", input(t, provider, "clientTimeout").Text())
 	})
 }
 
-// What has a fixed name can be there only once, so the old one goes first.
+// A fixed name is exclusive, so the old resource is deleted first.
 func TestWhatHasAFixedNameIsDeletedBeforeItIsReplaced(t *testing.T) {
 	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		for _, made := range slices.Concat(r.OfType(t, containerType), r.OfType(t, networkType)) {
@@ -194,7 +194,7 @@ func TestOptionsOfThePlatformNeverReachItsChildren(t *testing.T) {
 		}
 		require.NotContains(t, made.IgnoreChanges, "everything", "of %s", made.Key())
 		for _, alias := range made.Aliases {
-			// The parent's former name is in the children's aliases, each with a name of its own.
+			// The children's aliases contain the parent's former name, each with its own name.
 			require.NotContains(t, alias, `name:"former"`, "of %s", made.Key())
 		}
 	}
@@ -223,7 +223,7 @@ func memoryOf(c *config.Config) map[string]int {
 	return all
 }
 
-// needs is everything that must be there before a resource, in any number of steps.
+// needs returns everything that must exist before a resource, over any number of steps.
 func needs(r *pulumimock.Recording, key string) []string {
 	direct := map[string][]string{}
 	for _, made := range r.Resources {

@@ -50,7 +50,7 @@ func TestTheProofIsGivenTheOutputsAsOneSecret(t *testing.T) {
 	})
 }
 
-// Each change is one that a person makes in a stack file.
+// Each change is one that an operator makes in a stack file.
 func TestTheProofIsOutdatedByAChangeOfWhateverItDependsOn(t *testing.T) {
 	before, _, err := pulumimock.StackFile(inRepository("Pulumi.yaml"), inRepository("Pulumi.dev.yaml"))
 	require.NoError(t, err)

@@ -17,15 +17,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A mutation is a mistake that a developer could make, and the test that must turn
-// red for it.
+// A mutation is a mistake that a developer could make, and the test that must fail for it.
 type mutation struct {
 	name, file string
-	// from is replaced with to. Blanks stand for any white space, so that a line
-	// may be realigned.
+	// from is replaced by to. Spaces match any white space, so that a line may be realigned.
 	from, to string
-	// red is the test that fails. Where it is "compiler" there is no test: the
-	// mistake does not build.
+	// red is the test that fails. "compiler" means that the mistake does not build.
 	red string
 }
 
@@ -80,7 +77,7 @@ var mutations = []mutation{
 	{"the groups of a provider are taken once", "components/identityprovider/identityprovider.go", `"syncMode": "FORCE", "claims"`, `"syncMode": "IMPORT", "claims"`, "TestTheGroupsOfAProviderAreCheckedAtEachLogin"},
 	{"a user without an address is found in a directory", "components/identityprovider/ldap.go", `"(&(mail=*)" + l.Filter + ")"`, `l.Filter`, "TestADirectoryIsReadInTLSAndWhoHasNoAddressIsLeftOut"},
 	{"what administrators change is remembered for ever", "components/realm/realm.go", `Attributes: b.adminEventsExpire(),`, ``, "TestEventsOfEitherKindAreKeptForTheSameTime"},
-	{"an ID token of a machine is for MLflow", "components/realm/service_accounts.go", `AddToIdToken: pulumi.Bool(false), // an ID token is for the machine itself`, `AddToIdToken: pulumi.Bool(true),`, "TestTokensOfServiceAccountsAreForMLflowAndSayNoAddress"},
+	{"an ID token of a machine is for MLflow", "components/realm/service_accounts.go", `AddToIdToken: pulumi.Bool(false), // an ID token is for the account itself`, `AddToIdToken: pulumi.Bool(true),`, "TestTokensOfServiceAccountsAreForMLflowAndSayNoAddress"},
 	{"a machine logs in at a page", "components/realm/service_accounts.go", `StandardFlowEnabled: pulumi.Bool(false),`, `StandardFlowEnabled: pulumi.Bool(true),`, "TestAServiceAccountHasOneWayToATokenAndThatIsItsSecret"},
 	{"the health check is curl", "components/internal/container/container.go", `{"CMD", "healthcheck"}`, `{"CMD", "curl"}`, "TestEleven02HealthChecksNeedNothingThatAnImageMayLack"},
 	{"what takes snapshots may change the artifacts", "components/backup/backup.go", `args.Artifacts, []string{ArtifactPath}`, `args.Artifacts, nil`, "TestWhatTakesSnapshotsCannotChangeWhatItReads"},
@@ -92,8 +89,8 @@ var mutations = []mutation{
 	{"snapshots in a folder have a way out", "platform/backup.go", `if p.postgres == nil || set.S3 != nil {`, `if true {`, "TestOnlySnapshotsThatLeaveTheHostHaveAWayOut"},
 }
 
-// Each test must turn red for the mistake that it is there for. Run with -v: it
-// takes minutes and says where it is.
+// Each test must fail for the mistake that it is written for. Run with -v: it takes minutes and
+// reports its progress.
 func TestMutationsEachTurnATestRed(t *testing.T) {
 	start := time.Now()
 	progress := func(format string, args ...any) {
@@ -131,7 +128,7 @@ func TestMutationsEachTurnATestRed(t *testing.T) {
 	progress("done")
 }
 
-// test runs tests of this package in a copy, with the build cache of all.
+// test runs tests of this package in a copy, with the shared build cache.
 func test(t *testing.T, folder string, names ...string) (string, error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", "test", "-vet=off", "-count=1", "-run", "^("+strings.Join(names, "|")+")$", "./tests")
@@ -140,8 +137,8 @@ func test(t *testing.T, folder string, names ...string) (string, error) {
 	return string(out), err
 }
 
-// apply makes a mistake in a copy. A text that is not there exactly once fails
-// the test: it would prove nothing.
+// apply makes a mistake in a copy. A text that does not occur exactly once fails the test: it
+// would prove nothing.
 func apply(t *testing.T, folder string, m mutation) (undo func()) {
 	t.Helper()
 	path := filepath.Join(folder, filepath.FromSlash(m.file))
@@ -154,7 +151,7 @@ func apply(t *testing.T, folder string, m mutation) (undo func()) {
 	return func() { require.NoError(t, os.WriteFile(path, before, 0o600)) }
 }
 
-// copyOfTheModule is all that the tests of this package read and build.
+// copyOfTheModule copies everything that the tests of this package read and build.
 func copyOfTheModule(t *testing.T) string {
 	t.Helper()
 	folder := t.TempDir()

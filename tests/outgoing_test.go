@@ -12,7 +12,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/pulumimock"
 )
 
-// outgoingVariables are set exactly where something may call other hosts.
+// outgoingVariables are set exactly if outgoing calls are enabled.
 var outgoingVariables = []string{
 	"MLFLOW_SSO_GATEWAY_PROVIDERS", "MLFLOW_SSO_GATEWAY_HOSTS", "MLFLOW_SSO_GATEWAY_OWN_SERVERS",
 	"MLFLOW_SSO_WEBHOOK_HOSTS", "MLFLOW_SSO_WEBHOOK_OWN_SERVERS", "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY",
@@ -62,7 +62,7 @@ func TestWhatMayCallOutGetsItsHostsAndADerivedKey(t *testing.T) {
 	require.Equal(t, []any{"https://hooks.example.com", "http://ci.internal:8080"}, r.ClearOutputs()["mlflow"].(map[string]any)["webhookTargets"])
 }
 
-// A secret that MLflow or the plugin makes up in each process differs between workers and is lost
+// A secret that MLflow or the plugin generates in each process differs between workers and is lost
 // at a restart. tests/application finds the places inside the image and compares them with the file.
 func TestEveryVariableWithARandomDefaultIsSetWhereItIsUsed(t *testing.T) {
 	raw, err := os.ReadFile(inRepository("tests/application/random_defaults.json"))

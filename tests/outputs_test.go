@@ -12,8 +12,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/pulumimock"
 )
 
-// The program writes the outputs and the tool reads them: every key of one side
-// is a key of the other.
+// The program writes the outputs and the tool reads them: both have the same keys.
 func TestOutputsAreExactlyWhatTheToolReads(t *testing.T) {
 	forEachStack(t, func(t *testing.T, stack string, r *pulumimock.Recording) {
 		encoded, err := json.Marshal(r.ClearOutputs())

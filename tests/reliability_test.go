@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The suite that makes the faults needs Docker and half an hour; that its page reports the same
-// ones can be seen without.
+// The suite that injects the faults needs Docker and half an hour; this test checks without them
+// that its page reports the same faults.
 func TestThePageOnFaultsHasARowForEachFaultThatTheSuiteMakes(t *testing.T) {
 	var made []string
 	for _, name := range []string{"faults_test.go", "daemon_test.go"} {

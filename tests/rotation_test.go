@@ -62,7 +62,7 @@ func TestAnotherRootSecretTurnsEveryCredentialAndTheEarlierOneStays(t *testing.T
 				if strings.HasPrefix(made.Name+" "+leaf.Path, "realm-provider-secret previous[") {
 					continue // TestTheSecretOfTheProgramIsGivenWithAllEarlierOnes
 				}
-				// The plugin replaces the old value in what is stored.
+				// The plugin replaces the old value in stored data.
 				replaced := made.Type == mlflow.EncryptionKeyType && strings.HasPrefix(leaf.Path, mlflow.KeyPrevious+".")
 				for value, label := range old {
 					if replaced && label == credentials.MLflowGateway {
@@ -82,7 +82,7 @@ func TestAnotherRootSecretTurnsEveryCredentialAndTheEarlierOneStays(t *testing.T
 	}
 }
 
-// MLflow writes that number beside what it encrypts, and is to find the key by it again.
+// MLflow stores that number next to each encrypted value, to find the key again.
 func TestMLflowGetsTheNumberOfItsKeyOnceThatIsNotTheFirst(t *testing.T) {
 	require.Equal(t, "1003", variable(t, recordReplaced(t, "dev"), "mlflow", "MLFLOW_CRYPTO_KEK_VERSION").Value)
 	r, err := run(t, "dev")
@@ -100,7 +100,7 @@ func TestOutputsSayWhichEditionAPasswordIs(t *testing.T) {
 	require.Equal(t, credentials.FirstVersion, r.Output(t, "keycloak.admin.edition").Value)
 }
 
-// The program logs in to Keycloak with the very secret that is rotated, so it needs those before.
+// The program logs in to Keycloak with the secret that is rotated, so it needs the previous ones.
 func TestTheSecretOfTheProgramIsGivenWithAllEarlierOnes(t *testing.T) {
 	of := func(root string, generation int) string {
 		key, err := credentials.Derive(root, credentials.KeycloakProvider, generation)
@@ -123,8 +123,8 @@ func TestTheSecretOfTheProgramIsGivenWithAllEarlierOnes(t *testing.T) {
 	})
 }
 
-// A preview does not know a root secret that the update makes. What it does know is enough to
-// say that nothing with data in it is replaced.
+// A preview does not know a root secret that the update creates. It knows enough to show that no
+// resource with data is replaced.
 func TestAPreviewOfAnotherRootSecretKnowsWhatHoldsData(t *testing.T) {
 	values, _, err := pulumimock.StackFile(inRepository("Pulumi.yaml"), inRepository("Pulumi.prod.yaml"))
 	require.NoError(t, err)

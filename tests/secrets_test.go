@@ -17,11 +17,11 @@ import (
 )
 
 var (
-	// secretName is the name of what is likely a secret.
+	// secretName matches names of likely secrets.
 	secretName = regexp.MustCompile(`(?i)password|passphrase|secret|token|key($|[^c])|credential`) // not Keycloak
 	// loginURL is an address with a password in it.
 	loginURL = regexp.MustCompile(`://[^/@\s]*:[^/@\s]+@`)
-	// noSecrets have such a name and are none: how long, how strong, whether.
+	// noSecrets match and are not secrets: how long, how strong, whether.
 	noSecrets = []string{"passwordPolicy", "accessTokenLifespan"}
 )
 
@@ -56,13 +56,13 @@ func findings(t *testing.T, r *pulumimock.Recording) []finding {
 					where = whose + " " + name
 				}
 				all = append(all, finding{label, where, leaf})
-				return // the two forms begin alike
+				return // the two forms have the same start
 			}
 		}
 	}
 	for _, made := range r.Resources {
 		for _, leaf := range made.Leaves() {
-			// It is the outputs, see TestTheProofIsGivenTheOutputsAsOneSecret.
+			// The whole outputs are one secret, see TestTheProofIsGivenTheOutputsAsOneSecret.
 			if made.Type != loginproof.TypeToken || leaf.Path != loginproof.Outputs {
 				look(made.Name, leaf)
 			}
@@ -99,7 +99,7 @@ func TestWhatIsNamedLikeASecretIsMarkedAsOne(t *testing.T) {
 				if variable, value, ok := strings.Cut(text, "="); ok && strings.HasPrefix(leaf.Path, "envs[") {
 					name, text = variable, value
 				}
-				// The whole path counts: the secret in "initialPassword.value" is named by its parent.
+				// The whole path counts: the parent names the secret in "initialPassword.value".
 				if text == "true" || text == "false" || slices.Contains(noSecrets, name) {
 					continue
 				}
@@ -111,7 +111,7 @@ func TestWhatIsNamedLikeASecretIsMarkedAsOne(t *testing.T) {
 		}
 		require.Greater(t, marked, 15, "found hardly any secret: this test tests nothing")
 		for _, leaf := range r.Outputs() {
-			// Credential versions are numbers: the path names credentials, and holds none.
+			// Credential versions are numbers: the path names credentials, and contains none.
 			if path := strings.TrimPrefix(leaf.Path, "credentialVersions."); secretName.MatchString(path) {
 				require.True(t, leaf.Secret, "the output %s is named like a secret and is not marked", leaf.Path)
 			}
@@ -139,7 +139,7 @@ func TestNoReviewedFileHoldsACredential(t *testing.T) {
 	})
 }
 
-// Everybody who may list containers reads these.
+// Anyone who may list containers can read these.
 func TestNoCredentialIsInALabelANameOrACommand(t *testing.T) {
 	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		for _, found := range findings(t, r) {
@@ -151,7 +151,7 @@ func TestNoCredentialIsInALabelANameOrACommand(t *testing.T) {
 	})
 }
 
-// A service does not get what it need not know.
+// A service does not get what it does not need.
 func TestEachCredentialIsGivenToThoseWhoNeedItAndToNobodyElse(t *testing.T) {
 	want := map[credentials.Label][]string{
 		credentials.PostgresSuperuser:   {"postgres-container POSTGRES_SUPERUSER_PASSWORD"},
@@ -172,7 +172,7 @@ func TestEachCredentialIsGivenToThoseWhoNeedItAndToNobodyElse(t *testing.T) {
 		credentials.DemoMember:   {"output demoUsers[1].password", "realm-password-demo-member password", "realm-user-demo-member initialPassword.value"},
 		credentials.DemoOutsider: {"output demoUsers[2].password", "realm-password-demo-outsider password", "realm-user-demo-outsider initialPassword.value"},
 	}
-	// Only where something needs it: see tests/machines_test.go.
+	// Only if something needs it: see tests/machines_test.go.
 	accessAdmin := 1
 	webhooks := 1 // see tests/outgoing_test.go
 	require.Len(t, credentials.Labels(), len(want)+len(demo)+len(ofSnapshots)+accessAdmin+webhooks, "a new credential: say here who needs it")

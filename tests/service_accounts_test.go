@@ -20,8 +20,8 @@ const (
 	userGroupsType    = "keycloak:index/userGroups:UserGroups"
 )
 
-// recordMachines records dev with two service accounts, one of them an administrator
-// whose secret was rotated.
+// recordMachines records dev with two service accounts, one of them an administrator whose secret
+// was rotated.
 func recordMachines(t *testing.T) *pulumimock.Recording {
 	t.Helper()
 	values, _, err := pulumimock.StackFile(inRepository("Pulumi.yaml"), inRepository("Pulumi.dev.yaml"))
@@ -60,7 +60,7 @@ func TestTokensOfServiceAccountsAreForMLflowAndSayNoAddress(t *testing.T) {
 	for _, mapper := range []pulumimock.Resource{audience, groups} {
 		require.Equal(t, scope.Name+"-id", input(t, mapper, "clientScopeId").Value)
 		require.Equal(t, true, input(t, mapper, "addToAccessToken").Value)
-		// A token for another audience than MLflow is what verify shows it.
+		// verify sends MLflow a token for another audience.
 		require.Equal(t, false, input(t, mapper, "addToIdToken").Value)
 	}
 	for _, name := range []string{"ci", "boss"} {
@@ -87,7 +87,7 @@ func TestAServiceAccountIsInItsGroupsAndInNoOther(t *testing.T) {
 	}
 }
 
-// MLflow's own container does not know it, and no other account does.
+// MLflow's own container does not get it, and no other account does.
 func TestTheSecretOfAServiceAccountIsGivenToKeycloakAndItsOwnerAlone(t *testing.T) {
 	r := recordMachines(t)
 	for place, name := range []string{"ci", "boss"} {

@@ -44,8 +44,8 @@ var here, _ = os.Getwd()
 
 func inRepository(name string) string { return filepath.Join(here, "..", name) }
 
-// fakeRoot is the root secret of every recorded stack: 32 bytes that are easy to
-// recognise, in base64.
+// fakeRoot is the root secret of every recorded stack: 32 bytes that are easy to recognize, in
+// base64.
 var fakeRoot = base64.StdEncoding.EncodeToString([]byte("fake root secret of 32 bytes ..."))
 
 // stacks are the stack files of the repository.
@@ -72,15 +72,15 @@ func run(t *testing.T, stack string, options ...pulumimock.Option) (*pulumimock.
 	return runWith(t, values, options...)
 }
 
-// runWith records the real program with settings of the test's own.
+// runWith records the real program with the test's own settings.
 func runWith(t *testing.T, values map[string]string, options ...pulumimock.Option) (*pulumimock.Recording, error) {
 	t.Helper()
-	// The program builds from "images" below its folder: here these are stand-ins.
+	// The program builds from "images" below its folder: here these are stubs.
 	t.Chdir(filepath.Join(here, "testdata"))
 	return pulumimock.Run(t, platform.Program, append(providers(), append(options, pulumimock.Config(values))...)...)
 }
 
-// providers answer with what the real ones would compute.
+// providers respond with what the real ones would compute.
 func providers() []pulumimock.Option {
 	return []pulumimock.Option{
 		pulumimock.Compute(rootType, func(string, resource.PropertyMap) resource.PropertyMap {
@@ -155,7 +155,7 @@ func service(t *testing.T, r *pulumimock.Recording, component string) pulumimock
 	return r.Get(t, containerType, component+"-container")
 }
 
-// variable is one variable of a component's container. The test ends where there is none.
+// variable returns one variable of a component's container, or fails the test.
 func variable(t *testing.T, r *pulumimock.Recording, component, name string) pulumimock.Leaf {
 	t.Helper()
 	leaf, ok := environment(t, service(t, r, component))[name]
@@ -163,7 +163,7 @@ func variable(t *testing.T, r *pulumimock.Recording, component, name string) pul
 	return leaf
 }
 
-// input is one scalar input of a resource. The test ends where there is none.
+// input returns one scalar input of a resource, or fails the test.
 func input(t *testing.T, made pulumimock.Resource, path string) pulumimock.Leaf {
 	t.Helper()
 	leaf, ok := made.Input(path)

@@ -50,7 +50,7 @@ func TestEveryDeclaredSettingIsReadAndEveryReadOneIsDeclared(t *testing.T) {
 	for name, setting := range declared(t) {
 		kind := fields()[name]
 		if kind.Kind() == reflect.Pointer {
-			kind = kind.Elem() // what may be absent as a whole
+			kind = kind.Elem() // optional objects
 		}
 		require.Equal(t, types[kind.Kind()], setting.TypeName(), "of %s", name)
 		require.NotEmpty(t, setting.Description, "of %s", name)
@@ -61,8 +61,8 @@ func TestEveryDeclaredSettingIsReadAndEveryReadOneIsDeclared(t *testing.T) {
 	}
 }
 
-// The default is in the project file for people and in package config for the
-// program: a difference would show only when one of them is left out.
+// The default is in the project file for readers and in package config for the program: a
+// difference would show only if one of them is absent.
 func TestDefaultsOfTheProjectFileAreThoseOfTheProgram(t *testing.T) {
 	values, _, err := pulumimock.StackFile(inRepository("Pulumi.yaml"), inRepository("Pulumi.dev.yaml"))
 	require.NoError(t, err)
@@ -92,7 +92,7 @@ func TestStackFilesSetOnlyDeclaredSettingsOfTheDeclaredType(t *testing.T) {
 	for _, file := range files {
 		stack := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "Pulumi."), ".yaml")
 		if !slices.Contains(stacks, stack) {
-			continue // a stack file of the developer's own
+			continue // a developer's own stack file
 		}
 		checked++
 		content, err := os.ReadFile(file)
@@ -124,7 +124,7 @@ func TestStackFilesCanStandOnOneHost(t *testing.T) {
 	require.Len(t, ports, 2+3)
 }
 
-// A mistake stops the program before the engine hears of anything.
+// A mistake stops the program before it registers anything.
 func TestMistakeInTheSettingsRegistersNothing(t *testing.T) {
 	right, _, err := pulumimock.StackFile(inRepository("Pulumi.yaml"), inRepository("Pulumi.dev.yaml"))
 	require.NoError(t, err)

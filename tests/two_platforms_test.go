@@ -12,8 +12,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/pulumimock"
 )
 
-// several is a program with the platforms of these names, each with everything that a stack file
-// can ask for by name.
+// several is a program with platforms of these names, each with everything that a stack file can
+// name.
 func several(t *testing.T, names ...string) pulumi.RunFunc {
 	t.Helper()
 	ports := [][2]string{{"5000", "8080"}, {"5001", "8081"}, {"5002", "8082"}}
@@ -56,7 +56,7 @@ func TestAProgramCanHaveSeveralPlatforms(t *testing.T) {
 	require.Equal(t, want, got, "each is whole")
 }
 
-// A program of another team's gave its platform a name of its own before names followed it.
+// A program of another team named its platform before names followed it.
 func TestTheComponentsOfANamedPlatformWereCalledWithoutItsNameBefore(t *testing.T) {
 	r := recordSeveral(t, "research")
 
@@ -74,7 +74,7 @@ func TestTheComponentsOfANamedPlatformWereCalledWithoutItsNameBefore(t *testing.
 		require.Contains(t, strings.Join(made.Aliases, "\n"), `name:"`+former+`"`, made.Name)
 	}
 	require.Greater(t, components, 10)
-	// Pulumi gives a child the alias of its parent where its name begins with its parent's.
+	// Pulumi gives a child the alias of its parent if its name begins with its parent's.
 	for _, made := range r.Resources {
 		require.True(t, made.Parent == "" || strings.HasPrefix(made.Name, "research"), "%s is not called after its parent", made.Key())
 	}

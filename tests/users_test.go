@@ -22,10 +22,10 @@ const (
 	executionType = "keycloak:authentication/execution:Execution"
 )
 
-// Secrets of a server of mail and of a provider.
+// Secrets of a mail server and of a provider.
 var outside = map[string]string{"mail": "m6@:/?#[]&=+%41 $x", "company": "c7@:/?#[]&=+%41 $x", "directory": "d8@:/?#[]&=+%41 $x"}
 
-// recordPeople is dev with people, mail and a provider.
+// recordPeople records dev with users, mail and a provider.
 func recordPeople(t *testing.T) *pulumimock.Recording {
 	t.Helper()
 	values, _, err := pulumimock.StackFile(inRepository("Pulumi.yaml"), inRepository("Pulumi.dev.yaml"))
@@ -72,7 +72,7 @@ func TestWhoIsListedIsInExactlyTheirGroups(t *testing.T) {
 	require.False(t, groups.Has("groupIds[2]"))
 }
 
-// MLflow takes whoever has an address for its owner.
+// MLflow identifies a user by the address alone.
 func TestNobodyFromAProviderTakesOverAnAccount(t *testing.T) {
 	r := recordPeople(t)
 	steps := r.OfType(t, executionType)
@@ -89,7 +89,7 @@ func TestNobodyFromAProviderTakesOverAnAccount(t *testing.T) {
 	require.True(t, strings.HasPrefix(input(t, names, "extraConfig.template").Text(), "${ALIAS}."), "else a user name could be another user's address")
 }
 
-// An answer by SAML comes through the browser of whoever wants in.
+// A SAML response comes through the user's browser.
 func TestAnAnswerBySAMLCountsForNothingWithoutTheProvidersSignature(t *testing.T) {
 	r := recordPeople(t)
 	partner := r.Get(t, samlType, "broker-partner")

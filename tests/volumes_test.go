@@ -22,8 +22,8 @@ func (h host) VolumeLabels(_ context.Context, name string) (map[string]string, b
 
 func (h host) HasDeployment(context.Context, string) (bool, error) { return true, nil }
 
-// onHost runs the program of a stack on a Docker host; renamed is the name that the state has
-// for the volume of Postgres, if it has another one.
+// onHost runs the program of a stack on a Docker host; renamed is the name of Postgres's volume
+// in the state, if it differs.
 func onHost(t *testing.T, stack string, h hostvolume.Host, renamed string) (*pulumimock.Recording, error) {
 	t.Helper()
 	c := settings(t, stack)
@@ -70,7 +70,7 @@ func TestNoContainerIsMadeOverAVolumeThatIsNotTheStacks(t *testing.T) {
 	}
 }
 
-// Docker cannot change a volume, so Pulumi would delete it, with all that is in it.
+// Docker cannot change a volume, so Pulumi would delete it with all its data.
 func TestNoDifferenceReplacesAVolume(t *testing.T) {
 	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		for _, made := range r.OfType(t, volumeType) {

@@ -15,7 +15,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// workflow is what matters here of a file under .github/workflows.
+// workflow is the relevant part of a file under .github/workflows.
 type workflow struct {
 	On          map[string]any `yaml:"on"`
 	Permissions yaml.Node      `yaml:"permissions"`
@@ -38,15 +38,15 @@ type workflow struct {
 var (
 	// pinned is an action by the hash of its commit.
 	pinned = regexp.MustCompile(`^[A-Za-z0-9-]+/[A-Za-z0-9./_-]+@[0-9a-f]{40}$`)
-	// usesLine has the version behind it, for people.
+	// usesLine has the version after it, for readers.
 	usesLine = regexp.MustCompile(`uses: +\S+( +# v\d+\.\d+\.\d+)?`)
-	// secret is one of the repository's, or all of them handed on.
+	// secret is a reference to one of the repository's secrets, or to all of them.
 	secret = regexp.MustCompile(`secrets *[.:[]`)
 )
 
 const onlyFromHere = "github.event.pull_request.head.repo.full_name == github.repository"
 
-// weaknesses are what a pull request of an outsider could make use of.
+// weaknesses are what an external pull request could exploit.
 func weaknesses(text string) []string {
 	var w workflow
 	if err := yaml.Unmarshal([]byte(text), &w); err != nil {
@@ -70,7 +70,7 @@ func weaknesses(text string) []string {
 	}
 	longest := 60
 	if _, scheduled := w.On["schedule"]; scheduled {
-		longest = 360 // nobody waits for it
+		longest = 360 // nothing waits for it
 	}
 	for name, job := range w.Jobs {
 		unless(job.Timeout > 0 && job.Timeout <= longest, "job %s has no end", name)
@@ -148,7 +148,7 @@ func TestThePreviewOfAPullRequestIsTheScriptThatIsTested(t *testing.T) {
 	require.Contains(t, string(tested), `".ci", "preview"`)
 }
 
-// What does not apply is said once, in a form that scanners read, and by name.
+// An exemption is declared once, in a format that scanners read, and by name.
 func TestEveryVEXStatementSaysWhyItDoesNotApply(t *testing.T) {
 	raw, err := os.ReadFile(inRepository("security/vex/mlflow-sso.openvex.json"))
 	require.NoError(t, err)

@@ -113,7 +113,7 @@ func (b *Browser) Fetch(ctx context.Context, method, address string, header http
 	return b.send(ctx, request{method: method, url: address, header: merged, body: body})
 }
 
-// navigation tells a server that a user opens a page.
+// navigation marks a request as one of a user who opens a page.
 func navigation() http.Header {
 	return http.Header{
 		"Accept":          {"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"},

@@ -4,7 +4,8 @@ import asyncio
 
 
 class Client:
-    """One request. What it is sent it keeps in `messages`; while `takes` is not set it takes nothing more."""
+    """One request. It stores what it receives in `messages`; while `takes` is not set it accepts nothing more.
+    """
 
     def __init__(self, method="GET", path="/", body=(b"",), headers=(), query=b""):
         self.scope = {

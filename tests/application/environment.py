@@ -1,6 +1,7 @@
-"""What the plugin reads when it is first imported: every test that imports it imports this before.
+"""The environment for the plugin's first import: every test that imports the plugin imports this
+module first.
 
-Databases are in a folder that is gone afterwards.
+Databases are in a temporary folder.
 """
 
 import logging
@@ -39,4 +40,4 @@ os.environ |= {
     "MLFLOW_SERVER_ALLOWED_HOSTS": "mlflow:5000",
 }
 logging.disable(logging.CRITICAL)
-process_limits.set_pools()  # as the application does it
+process_limits.set_pools()  # as in the application

@@ -1,7 +1,7 @@
-"""The application as a server of its own with the AI gateway and webhooks on: its routes are made
-once in a process, and the other tests have them off.
+"""The application as a separate server with the AI gateway and webhooks enabled: a process creates
+its routes once, and the other tests disable them.
 
-Run as a program with a port it is the server; Server starts it and asks it.
+Run as a program with a port it is the server; Server starts it and sends requests.
 """
 
 import http.client
@@ -33,7 +33,7 @@ class Server:
         store = f"sqlite:///{self._folder.name}/mlflow.db"
         self.log = open(self._folder.name + "/log", "w+")  # noqa: SIM115
         self._process = subprocess.Popen(
-            [sys.executable, __file__, str(self.port)],  # not as a part of tests, which sets the environment
+            [sys.executable, __file__, str(self.port)],  # not imported by tests, since it sets the environment
             stdout=self.log,
             stderr=subprocess.STDOUT,
             env=os.environ
@@ -62,7 +62,7 @@ class Server:
             return log.read()
 
     def ask(self, person, method, path, body=None, headers=None, timeout=60):
-        """A request and its answer, which is parsed if it is JSON."""
+        """Sends a request; returns the response, parsed if it is JSON."""
         sent = dict(headers or {})
         if person:
             sent |= {name.decode(): value.decode() for name, value in self._provider.bearer(person)}

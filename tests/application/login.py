@@ -1,4 +1,4 @@
-"""A browser for the application's own logins, for tests: it keeps cookies and follows nothing by itself."""
+"""A browser for the application's own logins, for tests: it keeps cookies and follows no redirects."""
 
 from http.cookies import SimpleCookie
 from urllib.parse import urlsplit
@@ -12,7 +12,7 @@ class Browser:
         self.cookies = {}
 
     async def get(self, address, headers=()):
-        """The answer to one address of the application, or to its path and query."""
+        """Requests an address of the application, or its path and query."""
         parts = urlsplit(address if isinstance(address, str) else address.decode())
         sent = [(b"accept", b"text/html"), *headers]
         if self.cookies:
@@ -35,11 +35,11 @@ class Browser:
         return location(await self.get("/login" + query))
 
     async def come_back(self, query):
-        """From Keycloak's form with its answer."""
+        """Returns from Keycloak's form with its response."""
         return await self.get(b"/callback?" + query)
 
     async def who(self):
-        """Who is signed in: the status of a question that only users may ask."""
+        """The status of a request that only users may send."""
         return (await self.get("/api/2.0/mlflow/users/current", [(b"accept", b"application/json")])).status
 
 

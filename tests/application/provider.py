@@ -1,4 +1,4 @@
-"""An identity provider on this machine: its addresses, its key, and tokens signed with that."""
+"""An identity provider on this machine: its addresses, its key, and tokens signed with it."""
 
 import http.server
 import json
@@ -20,7 +20,7 @@ def _key(name):
 class Provider:
     def __init__(self):
         self._keys = [_key("one")]
-        self._codes = {}  # code to what its token says
+        self._codes = {}  # code to the claims of its token
         provider = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -57,7 +57,7 @@ class Provider:
         return {"issuer": self.issuer, "jwks_uri": self.issuer + "/keys", "id_token_signing_alg_values_supported": ["RS256"], **at}
 
     def log_in(self, authorize, email, **claims):
-        """The query with which a user comes back from the form at an address."""
+        """The query with which a user returns from the form at an address."""
         asked = {name: values[0] for name, values in parse_qs(urlsplit(authorize).query).items()}
         code = secrets.token_hex(8)
         self._codes[code] = {"email": email, "name": email, "sub": email, "nonce": asked["nonce"], "groups": ["mlflow"], **claims}
@@ -75,7 +75,7 @@ class Provider:
         return [(b"authorization", b"Bearer " + self._signed(claims).encode())]
 
     def rotate(self):
-        """Signs with a new key from now on, and publishes the earlier ones too."""
+        """Signs with a new key from now on, and also publishes the previous ones."""
         self._keys.append(_key(secrets.token_hex(4)))
 
     def _signed(self, claims):

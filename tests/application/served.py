@@ -1,7 +1,7 @@
 """The application as this image serves it, for tests that send it requests.
 
-It changes the plugin's in place, so it is imported at the first request: test_plugin, which compares both, has seen the plugin's
-own by then.
+It patches the plugin's application in place, so it is imported at the first request: by then test_plugin,
+which compares both, has seen the unpatched one.
 """
 
 import json
@@ -17,7 +17,7 @@ def application():
 
 
 def people(*names):
-    """Accounts, one of them an administrator; those that exist stay."""
+    """Creates accounts, one of them an administrator; existing ones stay."""
     from mlflow_oidc_auth import user
     from mlflow_oidc_auth.store import store
 
@@ -27,7 +27,7 @@ def people(*names):
 
 
 async def send(method, path, caller, content=b"", kind=b"application/json", headers=(), query=b""):
-    """A request of a caller, whose credentials are headers."""
+    """Sends a caller's request; the credentials are headers."""
     sent = [*caller, *headers]
     if content:
         sent += [(b"content-type", kind), (b"content-length", str(len(content)).encode())]
@@ -35,7 +35,7 @@ async def send(method, path, caller, content=b"", kind=b"application/json", head
 
 
 async def ask(path, caller, body=None, method="POST", query=b"", headers=()):
-    """The same with JSON; returns status and answer."""
+    """The same with JSON; returns status and body."""
     got = await send(method, path, caller, b"" if body is None else json.dumps(body).encode(), headers=headers, query=query)
     try:
         return got.status, json.loads(got.content or b"null")
@@ -44,7 +44,7 @@ async def ask(path, caller, body=None, method="POST", query=b"", headers=()):
 
 
 async def admin_send(method, path, content=b"", **options):
-    """A request of the administrator."""
+    """Sends an administrator's request."""
     people(ADMIN)
     return await send(method, path, PROVIDER.bearer(ADMIN), content, **options)
 

@@ -1,4 +1,4 @@
-"""A server on this machine in place of a model's provider or a webhook's target."""
+"""A local server that stands in for a model provider or a webhook's target."""
 
 import http.server
 import json
@@ -13,7 +13,7 @@ ANSWER = {
 
 
 class StandIn:
-    """Answers by the first part of the path: ok, hang, redirect, large, broken, stream."""
+    """Responds by the first part of the path: ok, hang, redirect, large, broken, stream."""
 
     def __init__(self, location=""):
         self.seen = []  # path, headers, body
@@ -76,7 +76,7 @@ class StandIn:
                 return super().get_request()
 
             def handle_error(self, request, client_address):
-                pass  # a client that went away
+                pass  # a client that disconnected
 
         self._server = Counting(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -89,7 +89,7 @@ class StandIn:
 
 
 def refused_port():
-    """A port where nothing listens."""
+    """A port without a listener."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return one.getsockname()[1]

@@ -1,4 +1,4 @@
-"""The report of who may do what holds everything there is, or is an error."""
+"""The report of access is complete, or an error."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ from mlflow_oidc_auth.routers import experiment_permissions, user_permissions
 from mlflow_sso import access_admin, access_report
 from sqlalchemy import create_engine, text
 from tests.environment import ADMIN, MEMBER, PROVIDER
-from tests.served import admin_ask, admin_send, people  # before what is imported now
+from tests.served import admin_ask, admin_send, people  # before the imports below
 
 MANY = 1_005
 
@@ -29,7 +29,8 @@ class Admin(access_admin.AccessAdmin):
 
 
 def insert(kind, count):
-    """Experiments, models or prompts by SQL, which is quick; they are named after their kind."""
+    """Creates experiments, models or prompts by SQL, which is fast; their names contain their kind.
+    """
     statements = {
         "experiment": "insert into experiments (experiment_id, name, artifact_location, lifecycle_stage, workspace) values (:id, :name, 'mlflow-artifacts:/x', 'active', 'default')",
         "registered-model": "insert into registered_models (name, creation_time, last_updated_time, workspace) values (:name, 1, 1, 'default')",
@@ -47,7 +48,7 @@ class TestEffective(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         people(ADMIN, MEMBER)
-        asyncio.run(admin_ask("/api/2.0/mlflow/registered-models/search", method="GET"))  # makes the tables
+        asyncio.run(admin_ask("/api/2.0/mlflow/registered-models/search", method="GET"))  # creates the tables
         for kind in access_report.SEARCHES:
             insert(kind, MANY)
 

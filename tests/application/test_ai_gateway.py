@@ -1,4 +1,4 @@
-"""The AI gateway where it is on: what it calls, for whom, and what it costs everybody else."""
+"""The enabled AI gateway: what it calls, for whom, and what it costs other users."""
 
 import concurrent.futures
 import json
@@ -43,7 +43,7 @@ class TestAIGateway(unittest.TestCase):
 
     @classmethod
     def make(cls, name, base, provider="openai", usage_tracking=False):
-        """A secret, a model and an endpoint, by the administrator."""
+        """Creates a secret, a model and an endpoint as the administrator."""
         secret = cls.done("secrets/create", {"secret_name": name, "provider": provider, "secret_value": {"api_key": "the-key"}, "auth_config": {"api_base": base}})
         model = cls.done("model-definitions/create", {"name": name, "secret_id": secret["secret"]["secret_id"], "provider": provider, "model_name": "m"})
         endpoint = {"name": name, "usage_tracking": usage_tracking, "model_configs": [
@@ -181,7 +181,8 @@ class TestAIGateway(unittest.TestCase):
         self.assertLess(time.monotonic() - begun, 5)
 
     def test_calls_that_hang_cost_others_nothing(self):
-        """20 calls to a provider that never answers, of two people: the loop's sign of life and all else go on."""
+        """20 calls of two users to a provider that never responds: the loop's heartbeat and all other requests
+        continue."""
         self.grant("hang", MEMBER, "USE")
         self.grant("ok", OTHER, "USE")
         self.provider.let_go.clear()
@@ -192,7 +193,7 @@ class TestAIGateway(unittest.TestCase):
             while sum(call.done() for call in calls) < 4 and time.monotonic() < until:
                 time.sleep(0.1)
             over = [call.result() for call in calls if call.done()]
-            self.assertEqual([status for status, _ in over], [429] * 4, over)  # 8 of each person are on their way
+            self.assertEqual([status for status, _ in over], [429] * 4, over)  # 8 of each user are in progress
             took = []
             for _ in range(20):
                 begun = time.monotonic()
@@ -201,7 +202,7 @@ class TestAIGateway(unittest.TestCase):
                 took.append(time.monotonic() - begun)
             self.assertLess(max(took), 1)
             begun = time.monotonic()
-            self.assertEqual(self.call("ok", OTHER)[0], 200)  # the gateway itself goes on for others
+            self.assertEqual(self.call("ok", OTHER)[0], 200)  # the gateway itself continues for others
             self.assertLess(time.monotonic() - begun, 5)
             self.assertEqual(sum(call.done() for call in calls), 4, "want 16 calls that still hang")
             self.provider.let_go.set()
@@ -217,7 +218,7 @@ class TestAIGateway(unittest.TestCase):
             with concurrent.futures.ThreadPoolExecutor(8) as threads:
                 for call in [threads.submit(self.call, "left", timeout=2) for _ in range(8)]:
                     self.assertRaises(TimeoutError, call.result)
-            time.sleep(1)  # until the server has seen that they left
+            time.sleep(1)  # until the server has noticed the disconnects
         self.assertEqual(self.call("ok")[0], 200)
 
 

@@ -1,4 +1,5 @@
-"""Every 401 and 403 of the API says what is wrong and what to do, and nothing that the caller may not know."""
+"""Every 401 and 403 of the API names the problem and the next step, and nothing that the caller may not know.
+"""
 
 import base64
 import json
@@ -8,7 +9,7 @@ from mlflow.exceptions import RestException
 from mlflow_oidc_auth.store import store
 from mlflow_sso import api_refusals
 from starlette.datastructures import Headers
-from tests.environment import ADMIN, MEMBER, OTHER, PROVIDER  # before what is imported now
+from tests.environment import ADMIN, MEMBER, OTHER, PROVIDER  # before the imports below
 from tests.served import application, ask, people, send
 from tests.test_trace_locations import experiment
 

@@ -1,11 +1,11 @@
-"""Nobody but MLflow says where the files of an experiment are."""
+"""Only MLflow chooses where the files of an experiment are."""
 
 import unittest
 from types import SimpleNamespace
 
 from mlflow.exceptions import MlflowException
 from mlflow_sso import artifact_location_guard, upstream_guard
-from tests.environment import ADMIN, MEMBER, PROVIDER  # before what is imported now
+from tests.environment import ADMIN, MEMBER, PROVIDER  # before the imports below
 from tests.served import application, ask, people
 
 PLACES = (

@@ -1,4 +1,4 @@
-"""What holds for every answer that goes over the bridge, seen with Flask itself."""
+"""Invariants of every response through the bridge, tested with Flask itself."""
 
 import asyncio
 import contextvars
@@ -62,7 +62,7 @@ def make_flask(folder):
 
 
 def undated(headers):
-    """The headers without the time of the answer, which is another one."""
+    """The headers without the response's time, which varies."""
     return [header for header in headers if header[0] != b"date"]
 
 
@@ -78,7 +78,7 @@ class TestBridge(unittest.IsolatedAsyncioTestCase):
         return lambda scope, receive, send: made.serve(self.flask, scope, receive, send)
 
     async def stuck(self, application, path="/large"):
-        """A client that has taken the head and a part, and takes no more."""
+        """A client that has accepted the head and one part, and accepts no more."""
         client = Client(path=path)
         client.takes.clear()
         task = asyncio.create_task(client.ask(application))
@@ -163,7 +163,7 @@ class TestBridge(unittest.IsolatedAsyncioTestCase):
         self.flask.step.clear()
         client, task = await self.stuck(self.bridged(), "/parts")
         client.takes.set()
-        await until(lambda: client.content)  # the next part is being made
+        await until(lambda: client.content)  # the next part is in progress
         task.cancel()
         await asyncio.sleep(0.1)
         self.assertEqual(self.flask.closed, [])

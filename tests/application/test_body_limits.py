@@ -1,4 +1,4 @@
-"""What a request may carry, seen with the application that is served and with a small one."""
+"""Limits of a request, tested with the served application and with a small one."""
 
 import asyncio
 import gzip
@@ -19,7 +19,7 @@ JSON = [(b"content-type", b"application/json")]
 
 
 class Reader:
-    """Reads bodies whole, as the plugin and MLflow do, and knows what came."""
+    """Reads bodies in full, as the plugin and MLflow do, and records what arrived."""
 
     def __init__(self):
         self.bodies, self.headers, self.running, self.most = [], None, 0, 0

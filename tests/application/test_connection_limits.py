@@ -1,4 +1,4 @@
-"""Half a head ends its connection, a whole one is answered, and no query is logged."""
+"""A partial head ends its connection, a complete one is answered, and no query is logged."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ async def hello(scope, receive, send):
 
 
 class Impatient(H11Protocol):
-    """Uvicorn's protocol, changed for these tests alone."""
+    """Uvicorn's protocol, patched for these tests only."""
 
 
 connection_limits.limit_heads(Impatient, seconds=0.3)
@@ -37,7 +37,7 @@ class Served(unittest.IsolatedAsyncioTestCase):
         await self.running
 
     async def ends(self, *parts, within=1.5):
-        """What the server says after these bytes, until it closes; None where it does not in time."""
+        """The server's response to these bytes, until it closes; None if it does not in time."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
             said = b""
@@ -73,7 +73,7 @@ class Heads(Served):
 
 
 class WithoutTheLimit(Served):
-    """The control: uvicorn alone waits."""
+    """The control: unpatched uvicorn waits."""
 
     protocol = H11Protocol
 

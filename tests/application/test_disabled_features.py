@@ -1,4 +1,4 @@
-"""What is switched off answers one sentence on every address that it has."""
+"""A disabled feature returns one sentence on each of its addresses."""
 
 import json
 import re

@@ -1,4 +1,5 @@
-"""An answer that comes before the end of a request is read by a client that sends all before it reads, over TLS too."""
+"""A client that sends everything before it reads can read a response that comes before the end of its request,
+over TLS, too."""
 
 import asyncio
 import datetime
@@ -47,7 +48,7 @@ def certificate(path):
 
 
 class Body:
-    """A body that takes no memory; without a length it goes in chunks."""
+    """A body that takes no memory; without a length it is chunked."""
 
     def __init__(self, size, declared):
         self.left = size
@@ -65,7 +66,7 @@ class Body:
 
 
 class Server:
-    """The application as uvicorn serves it in the image, in a thread of its own."""
+    """The application as uvicorn serves it in the image, in a separate thread."""
 
     def __init__(self, **options):
         with socket.socket() as one:
@@ -106,7 +107,8 @@ class TestEarlyAnswers(unittest.TestCase):
                     got = requests.request(method, address + path, data=sent, headers={"Host": "mlflow:5000", **self.admin, **(headers or {})}, verify=self.pem, timeout=60)
                     self.assertEqual(got.status_code, status, got.text)
                     self.assertIn(says, got.text)
-                    # Some clients read what came before a reset, others report broken TLS: there may be none.
+                    # Some clients read what came before a reset, others report a TLS error: there must be no
+                    # reset.
                     self.assertEqual(getattr(body, "left", 0), 0, "the server ended the connection before the request's end")
 
     def test_every_bound_on_the_size_of_a_body(self):

@@ -1,11 +1,11 @@
-"""GraphQL gives a member nothing of what REST refuses them, however its input is written."""
+"""GraphQL returns a member nothing that REST refuses, in whatever form the input is."""
 
 import unittest
 
 import graphene
 from mlflow.server.graphql.graphql_schema_extensions import schema
 from mlflow_sso import graphql_authorization, upstream_guard
-from tests.environment import ADMIN, MEMBER, OTHER, PROVIDER  # before what is imported now
+from tests.environment import ADMIN, MEMBER, OTHER, PROVIDER  # before the imports below
 from tests.served import application, ask, people
 
 MARK = "secret-of-the-owner"
@@ -19,7 +19,7 @@ QUERIES = {
     "mlflowSearchRuns ": ("mutation", "MlflowSearchRunsInput", RUNS, "experimentIds"),
     "mlflowSearchDatasets": ("mutation", "MlflowSearchDatasetsInput", "datasetSummaries{name}", "experimentIds"),
 }
-# Fields that are asked without apiError, as MLflow's pages do.
+# Fields requested without apiError, as MLflow's pages do.
 WITHOUT_API_ERROR = {"mlflowSearchDatasets", "mlflowListArtifacts"}
 OWNER, THIEF = PROVIDER.bearer(MEMBER), PROVIDER.bearer(OTHER)
 
@@ -39,7 +39,7 @@ async def query(caller, field, given):
 
 
 async def made(caller, name):
-    """An experiment with a run of its own."""
+    """An experiment with its own run."""
     _, experiment = await ask("/api/2.0/mlflow/experiments/create", caller, {"name": name})
     identifier = experiment["experiment_id"]
     _, run = await ask("/api/2.0/mlflow/runs/create", caller, {"experiment_id": identifier, "run_name": name, "start_time": 1})
@@ -51,7 +51,7 @@ async def made(caller, name):
 
 class TestGraph(unittest.IsolatedAsyncioTestCase):
     def refused(self, field, said, value):
-        """Nothing but an error that MLflow's pages show."""
+        """Only an error that MLflow's pages show."""
         self.assertIsNone(said["errors"], said)
         error = value.pop("apiError", None)
         self.assertEqual(set(value.values()), {None}, said)
@@ -164,4 +164,4 @@ class TestGraph(unittest.IsolatedAsyncioTestCase):
 
     def test_another_way_into_graphql_stops_the_start(self):
         with self.assertRaises(upstream_guard.Changed):
-            graphql_authorization.authorize()  # the plugin's hook is no longer there
+            graphql_authorization.authorize()  # the plugin's hook was removed

@@ -139,7 +139,7 @@ class Holder:
 
 
 class Keycloak:
-    """realm and user are moments of "not before", sessions Keycloak's own."""
+    """realm and user are values of "not before", sessions those of Keycloak."""
 
     def __init__(self, realm=0, user=0, password=0, sessions=None, deleted=False):
         self._realm, self._account = realm, None if deleted else keycloak_directory.Account(user, password, sessions or {})
@@ -191,7 +191,7 @@ class TestSignOut(unittest.TestCase):
 
 
 class TestDirectory(unittest.TestCase):
-    """The answers of Keycloak's admin API, as it writes them."""
+    """Responses of Keycloak's admin API in its own format."""
 
     REALM = "/realms/mlflow"
     USER = "/admin/realms/mlflow/users/1"

@@ -1,4 +1,4 @@
-"""The issuer's keys while the issuer comes and goes."""
+"""The issuer's keys while the issuer stops and starts."""
 
 import asyncio
 import threading
@@ -7,14 +7,14 @@ import unittest
 from unittest import mock
 
 from mlflow_sso.jwks_cache import ANSWERED, MEMORY, Keys
-from tests.environment import MEMBER, PROVIDER  # before what is imported now
+from tests.environment import MEMBER, PROVIDER  # before the imports below
 from tests.served import application, ask, people
 
 OLD, NEW = {"keys": [{"kid": "old"}]}, {"keys": [{"kid": "new"}]}
 
 
 class Issuer:
-    """The plugin's load, and what it finds: keys, or an error."""
+    """The plugin's loader, with a result: keys, or an error."""
 
     def __init__(self, finds):
         self.finds, self.asked, self.goes = finds, 0, threading.Event()

@@ -1,4 +1,4 @@
-"""Only an administrator can leave a thing without a user who may share it."""
+"""Only an administrator can leave an object without a user who can share it."""
 
 import unittest
 from unittest import mock
@@ -8,7 +8,7 @@ from mlflow_oidc_auth.entities.auth_context import AuthContext
 from mlflow_oidc_auth.permission_kinds import table_owning_kinds
 from mlflow_oidc_auth.store import store
 from mlflow_sso import last_manager, upstream_guard
-from tests.environment import ADMIN, MEMBER, OTHER, PROVIDER  # before what is imported now
+from tests.environment import ADMIN, MEMBER, OTHER, PROVIDER  # before the imports below
 from tests.served import application, ask, people
 from tests.test_trace_locations import experiment
 
@@ -31,20 +31,21 @@ def tearDownModule():
 
 
 def heir(thing):
-    """Who may share a thing once its owner cannot."""
+    """The users who can share an object when its owner cannot."""
     return OWNER if thing.startswith("scorers/") else PROVIDER.bearer(OTHER)
 
 
 class TestLastManager(unittest.IsolatedAsyncioTestCase):
     async def things(self):
-        """A thing of the owner's of each kind that a member can share: its path below a user or a group, and how a grant is made."""
+        """The owner's object of each kind that a member can share: its path below a user or a group, and the
+        request that creates a grant."""
         name = "last-" + self.id().rsplit(".", 1)[1]
         where = await experiment(OWNER, name)
         await ask(f"{API}/registered-models/create", OWNER, {"name": name})
         await ask(f"{API}/registered-models/create", OWNER, {"name": name + "-p", "tags": [{"key": "mlflow.prompt.is_prompt", "value": "true"}]})
         store.create_scorer_permission(where, "judge", MEMBER, "MANAGE")
         store.create_mcp_server_permission(name, MEMBER, "MANAGE")
-        # A scorer is shared by who manages its experiment, so that is the last one.
+        # A user who manages a scorer's experiment can share the scorer, so that is the last one.
         return [f"registered-models/{name}", f"prompts/{name}-p", f"mcp-servers/{name}", f"scorers/{where}/judge", f"experiments/{where}"]
 
     async def test_an_owner_keeps_the_last_manage_of_every_kind(self):

@@ -1,4 +1,4 @@
-"""Every logout is made by a process that knows the issuer."""
+"""Every logout runs in a process that has the issuer's metadata."""
 
 import asyncio
 import contextlib

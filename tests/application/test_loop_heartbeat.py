@@ -1,4 +1,4 @@
-"""Each process shows that its event loop runs, and that it does not."""
+"""Each process shows whether its event loop is running."""
 
 import asyncio
 import os

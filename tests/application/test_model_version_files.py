@@ -1,11 +1,11 @@
-"""READ on a registered model is READ on the files of its versions, and on nothing else."""
+"""READ on a registered model extends to the files of its versions, and to nothing else."""
 
 import os
 import unittest
 
 from mlflow_oidc_auth.store import store
 from mlflow_sso import model_version_files
-from tests.environment import FOLDER, MEMBER, OTHER, PROVIDER  # before what is imported now
+from tests.environment import FOLDER, MEMBER, OTHER, PROVIDER  # before the imports below
 from tests.served import application, ask, people
 from tests.test_reference_checks import model_in, run_in
 from tests.test_trace_locations import experiment

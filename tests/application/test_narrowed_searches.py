@@ -1,4 +1,5 @@
-"""A member's search finds what it found before, and costs no more statements than an administrator's and a few."""
+"""A member's search returns the same rows as before, with only a few more statements than an administrator's.
+"""
 
 import contextlib
 import os
@@ -11,12 +12,12 @@ from mlflow_oidc_auth.store import store
 from mlflow_sso import narrowed_searches
 from sqlalchemy import Engine, create_engine, event, text
 from tests.environment import ADMIN, PROVIDER
-from tests.served import admin_ask, ask, people  # before what is imported now
+from tests.served import admin_ask, ask, people  # before the imports below
 
 API = "/api/2.0/mlflow"
 FIRST, MANY = 700_000, 300
 PROMPT = "tags.`mlflow.prompt.is_prompt` = 'true'"
-# Name, path, field of the answer; the name of each row, and a filter that leaves other tests' rows out.
+# Name, path, field of the response; the name of each row, and a filter that excludes other tests' rows.
 SEARCHES = (
     ("experiments", "experiments", "experiments", lambda row: row["name"], "name LIKE 'narrow-%'"),
     ("models", "registered-models", "registered_models", lambda row: row["name"], "name LIKE 'narrow-%'"),
@@ -28,7 +29,8 @@ NOBODY, OWNER, READER, TEAM, MIXED = (f"narrow-{name}@example.com" for name in (
 
 
 def fill():
-    """Rows by SQL, which is quick. Every third model is a prompt, some of them in the eyes of the plugin alone."""
+    """Creates rows by SQL, which is fast. Every third model is a prompt, some of them only by the plugin's
+    definition."""
     rows = [{"id": FIRST + n, "name": f"narrow-{n % 10}-{n}", "time": n} for n in range(MANY)]
     engine = create_engine(os.environ["MLFLOW_BACKEND_STORE_URI"])
     with engine.begin() as connection:
@@ -48,7 +50,8 @@ def fill():
 
 
 def grant():
-    """One with grants of single things, one whose pattern matches all, one of a team, and one with some of all and denials."""
+    """Users: one with grants on single objects, one with a pattern that matches all, one of a team, and one with
+    some of each and denials."""
     chance = random.Random(15)
     for n in chance.sample(range(MANY), 20):
         store.create_experiment_permission(str(FIRST + n), OWNER, "READ")
@@ -74,7 +77,7 @@ class TestSearches(unittest.IsolatedAsyncioTestCase):
     async def asyncSetUp(self):
         if not getattr(TestSearches, "filled", False):
             TestSearches.filled = True
-            await admin_ask(f"{API}/registered-models/search", method="GET")  # makes the tables
+            await admin_ask(f"{API}/registered-models/search", method="GET")  # creates the tables
             fill()
             grant()
 
@@ -90,7 +93,7 @@ class TestSearches(unittest.IsolatedAsyncioTestCase):
         return [name(row) for row in said.get(field, [])], said.get("next_page_token")
 
     async def names(self, user, search, size):
-        """All rows in the order of the pages, each of which is full but the last."""
+        """All rows in the order of the pages, which are full except the last."""
         found, token = [], None
         while True:
             rows, token = await self.page(user, search, size, token)

@@ -1,4 +1,5 @@
-"""Pages of other origins neither command nor read, and everybody else notices nothing."""
+"""Pages of other origins can neither command nor read, and all other clients notice no difference.
+"""
 
 import unittest
 

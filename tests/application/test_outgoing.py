@@ -1,4 +1,4 @@
-"""Which addresses a call may go to, whatever a name resolves to and when."""
+"""Addresses that a call may use, whatever a name resolves to and when."""
 
 import asyncio
 import itertools
@@ -20,7 +20,8 @@ def targets(hosts="api.example.com", own=""):
 
 class TestOutgoing(unittest.IsolatedAsyncioTestCase):
     async def tried(self, url, *answers, allowed=None):
-        """The addresses that a call connects to where each look-up gives the next answer; and how many look-ups there were."""
+        """The addresses that a call connects to if each lookup returns the next response; and the number of
+        lookups."""
         connected, asked = [], []
 
         async def getaddrinfo(_, host, port, **__):

@@ -1,8 +1,7 @@
-"""The plugin as it is and as this image serves it, side by side: they must not differ.
+"""Compares the plugin's own responses with this image's: they must be equal.
 
-Real MLflow, real plugin, databases of their own in a folder that is gone
-afterwards. Requests are made before the plugin's application is changed, and the
-same ones again when it is.
+Real MLflow and plugin, with databases in a temporary folder. The requests are sent before the
+plugin's application is patched, and again after that.
 """
 
 import asyncio
@@ -25,7 +24,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.routing import Match, Mount
 from tests.asgi import Client
-from tests.environment import ADMIN, MEMBER, OTHER, PROVIDER  # before what is imported now
+from tests.environment import ADMIN, MEMBER, OTHER, PROVIDER  # before the imports below
 
 FLASK = plugin.router.routes[-1].app.flask_app
 PATHS = sorted(
@@ -49,12 +48,13 @@ BEFORE = {}
 
 
 def requests():
-    """Every way in without a login, some of what there is with one, and the ways to be refused."""
+    """Every way in without a login, some with one, and the ways to be refused."""
     for path in PATHS:
         for method in ("GET", "POST", "DELETE"):
-            if (method, path) != ("GET", "/callback"):  # an answer without a login starts one: test_served_login_attempts
+            if (method, path) != ("GET", "/callback"):  # a response without a login starts one: test_served_login_attempts
                 yield "nobody", method, path
-    # Not what ends a session or asks the internet. A prime takes some of every kind.
+    # Not requests that end a session or contact the internet. Taking every nth, n prime, covers
+    # some of every kind.
     quick = [path for path in PATHS if path != "/logout" and "assistant" not in path]
     for path in quick[::7]:
         yield "a member", "GET", path
@@ -66,13 +66,13 @@ def requests():
 
 
 async def seen(application, caller, method, path):
-    """What is to be the same. A login's address carries what is made up each time."""
+    """What must be equal. A login's address contains random values."""
     body = b"{}" if method in ("POST", "PUT", "PATCH") else b""
     headers = [*CALLERS[caller], (b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     client = await asyncio.wait_for(Client(method, path, [body], headers if body else headers[:-2]).ask(application), 30)
     kept = [(name, value.split(b"?")[0]) for name, value in client.headers if name not in (b"set-cookie", b"date", b"content-length")]
-    content = client.content.replace(telemetry_banner.SCRIPT.encode(), b"")  # test_served_browser_pages wants it there
-    if client.status in (401, 403):  # api_refusals words them, and test_api_refusals reads them
+    content = client.content.replace(telemetry_banner.SCRIPT.encode(), b"")  # test_served_browser_pages expects it there
+    if client.status in (401, 403):  # api_refusals rewrites them, and test_api_refusals checks them
         return client.status, [(name, value) for name, value in kept if name != b"content-type"], b""
     return client.status, kept, re.sub(rb"[0-9a-f-]{32,36}|[0-9]{10,13}", b"#", content)
 
@@ -97,7 +97,7 @@ def setUpModule():
 
 
 def leads_to(routes, method, path):
-    """Whether Flask is where a request ends."""
+    """Whether a request ends in Flask."""
     scope = {"type": "http", "method": method, "path": path, "root_path": "", "headers": []}
     first = next(route for route in routes if route.matches(scope)[0] is Match.FULL)
     return isinstance(first, Mount) and isinstance(first.app, AuthAwareWSGIMiddleware)
@@ -127,7 +127,7 @@ class TestPlugin(unittest.IsolatedAsyncioTestCase):
     def test_requests_lead_where_they_led(self):
         self.assertEqual([type(route).__name__ for route in plugin.router.routes[:2]], ["Closed", "FirstRoute"])
         for (method, path), flask in BEFORE["routes"].items():
-            for _ in range(2):  # it remembers
+            for _ in range(2):  # it is cached
                 self.assertEqual(leads_to(plugin.router.routes[1:], method, path), flask, f"{method} {path}")
         self.assertIn(True, BEFORE["routes"].values())
         self.assertIn(False, BEFORE["routes"].values())

@@ -1,4 +1,4 @@
-"""The programs that the tool runs in this container, against servers of these tests."""
+"""The programs that the tool runs in this container, against fake servers."""
 
 import ast
 import contextlib
@@ -174,7 +174,7 @@ class TestPrivilegeInventory(unittest.TestCase):
 
 
 class Protected(socketserver.ThreadingTCPServer):
-    """As much of a Redis with a password as a PING takes."""
+    """The part of a Redis with a password that PING needs."""
 
     allow_reuse_address = daemon_threads = True
 
@@ -208,7 +208,7 @@ class TestRedis(unittest.TestCase):
         self.assertEqual(len(answers), 5)
 
     def test_a_scan_finds_decisions_of_the_prefix(self):
-        # This server takes a pattern for a beginning with a star after it.
+        # This server treats a pattern as a prefix with a star after it.
         server = Redis(keeps={b"p:*permissions_v2:ada": b"1", b"q:*permissions_v2:ada": b"1", b"p:other": b"1"})
         self.addCleanup(server.end)
         self.assertEqual(redis_access.scan(server.url, "p:"), ["p:*permissions_v2:ada"])
@@ -274,7 +274,7 @@ class TestObjectStore(unittest.TestCase):
 
 
 class Database:
-    """A connection of psycopg's whose queries have prepared answers."""
+    """A psycopg connection with prepared results."""
 
     def __init__(self, *answers):
         self.answers, self.statements = list(answers), []

@@ -1,4 +1,4 @@
-"""What a request names beside the thing that it changes has to be the caller's to name."""
+"""The caller must have access to everything that a request references."""
 
 import unittest
 from unittest import mock
@@ -7,7 +7,7 @@ from mlflow.server.handlers import _get_tracking_store
 from mlflow.store.tracking.dbmodels.models import SqlSpan
 from mlflow_oidc_auth.hooks import before_request as hooks
 from mlflow_oidc_auth.store import store
-from tests.environment import ADMIN, MEMBER, OTHER, PROVIDER  # before what is imported now
+from tests.environment import ADMIN, MEMBER, OTHER, PROVIDER  # before the imports below
 from tests.served import application, ask, people
 from tests.test_trace_locations import experiment, export, span, started, stored, tags
 

@@ -1,4 +1,4 @@
-"""The plugin's Redis client and a server that comes and goes, on the loopback interface."""
+"""The plugin's Redis client and a server that stops and starts, on the loopback interface."""
 
 import contextlib
 import socketserver
@@ -16,7 +16,7 @@ AGAIN = 0.05
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """As much of Redis as the plugin asks for. It keeps nothing when it is started again."""
+    """The part of Redis that the plugin uses. It loses its data on a restart."""
 
     allow_reuse_address = daemon_threads = True
 
@@ -119,7 +119,7 @@ class TestCache(unittest.TestCase):
         backend, other = self.backend(self.server.url, "p:", 30), self.backend(self.server.url, "q:", 30)
         backend.set("ada:1", "EDIT")
         other.set("x", 1)
-        keeps = self.server.keeps  # it was cut off, not stopped
+        keeps = self.server.keeps  # it was interrupted, not stopped
         self.server.end()
         backend.set(_GENERATION_KEY, 1)
         backend.delete_prefix("ada:")
@@ -128,7 +128,7 @@ class TestCache(unittest.TestCase):
         self.restart(keeps)
         self.assertIsNone(backend.get("ada:1"))
         self.assertIsNone(other.get("x"))
-        # Bumped before and after, as the plugin does it.
+        # Incremented before and after, as in the plugin.
         done = [f"{command} {key}" for command, key in self.server.done]
         self.assertEqual(done[:4], ["SETEX p:" + _GENERATION_KEY, "SCAN 0", "DEL p:ada:1", "SETEX p:" + _GENERATION_KEY])
         self.assertEqual(backend.get(_GENERATION_KEY), 2)

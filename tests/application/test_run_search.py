@@ -1,4 +1,5 @@
-"""A search of runs finds the same runs in the same order, without sorting all of them by every column."""
+"""A search of runs returns the same runs in the same order, without sorting all of them by every column.
+"""
 
 import unittest
 import uuid
@@ -12,7 +13,7 @@ from mlflow_sso import database_indexes, run_search, upstream_guard
 from sqlalchemy import event
 from tests.served import application
 
-from tests import environment  # before what is imported now
+from tests import environment  # before the imports below
 
 FILTERS = (
     ("", None), ("metrics.a > 0 and tags.t = 'x'", ["metrics.a DESC", "params.b"]), ("params.b = '1' and params.c LIKE '%2%'", ["tags.t", "attributes.end_time DESC"]),
@@ -26,7 +27,7 @@ def setUpModule():
 
 
 class Statements:
-    """What is sent to the database."""
+    """The statements that the database receives."""
 
     def __init__(self, store):
         self._engine, self.searches = store.engine, []
@@ -110,7 +111,7 @@ class TestRunSearch(unittest.TestCase):
 
 
 class Connection:
-    """A database that answers in turn, and remembers what it was asked."""
+    """A database that returns results in order, and records its queries."""
 
     def __init__(self, *answers):
         self.answers, self.asked = list(answers), []

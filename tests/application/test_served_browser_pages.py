@@ -1,4 +1,4 @@
-"""What a person reads who may not come in."""
+"""The page for a user without access."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""Every login of a browser with several tabs completes, or starts again."""
+"""Every login of a browser with several tabs completes, or restarts."""
 
 import datetime
 import unittest

@@ -1,4 +1,4 @@
-"""A login ends at the page that was asked for, and never on another server."""
+"""A login ends at the requested page, and never on another server."""
 
 import unittest
 from urllib.parse import parse_qs, quote, urlsplit

@@ -1,4 +1,4 @@
-"""Spans are taken in beside the event loop, and no more at once than memory can take."""
+"""Spans are parsed outside of the event loop, and limited by memory."""
 
 import asyncio
 import gzip
@@ -14,7 +14,7 @@ from fastapi import HTTPException
 from mlflow.server import otel_api
 from mlflow_sso import otlp_ingest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from tests.served import admin_send  # before what is imported now
+from tests.served import admin_send  # before the imports below
 
 
 def field(number, content):

@@ -1,4 +1,4 @@
-"""Nothing of the server calls out, and nothing of it is random in each process but what is known here."""
+"""The server makes no outgoing calls, and no secret is random in each process except the known ones."""
 
 import json
 import os
@@ -12,11 +12,11 @@ import mlflow
 import mlflow_oidc_auth
 from mlflow.exceptions import MlflowException
 from mlflow_sso import provider_hosts
-from tests.served import admin_send, application  # before what is imported now
+from tests.served import admin_send, application  # before the imports below
 
 HERE = {"127.0.0.1", "localhost", "::1", None, ""}
-# Secrets that a process makes up, the variable that gives one instead, and why it does no harm where
-# that is not set. tests/outgoing_test.go compares the variables with what the program sets.
+# Secrets that a process generates, the variable that sets one instead, and why it is harmless if
+# that is not set. tests/outgoing_test.go compares the variables with the program's.
 RANDOM = json.loads(Path(__file__).with_name("random_defaults.json").read_text())
 
 
@@ -72,7 +72,7 @@ class TestOutgoing(unittest.IsolatedAsyncioTestCase):
     def test_no_secret_is_random_in_each_process_but_those_that_are_known(self):
         root = Path(mlflow.__file__).parent.parent
         made = re.compile(r"secrets\.token_\w+\(|Fernet\.generate_key\(|urandom\(32")
-        # Not where each call makes one for a user: tokens, states, sessions, nonces.
+        # Not values that each call generates for a user: tokens, states, sessions, nonces.
         each = re.compile(r"/(repository|routers|migrations|tests)/")
         folders = [Path(mlflow.__file__).parent / folder for folder in ("server", "store", "utils", "webhooks", "gateway", "tracing")]
         texts = {

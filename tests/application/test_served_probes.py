@@ -10,7 +10,7 @@ from mlflow.store.tracking.dbmodels.models import SqlExperiment
 from mlflow_oidc_auth.repository.user import UserRepository
 from mlflow_oidc_auth.store import store
 from mlflow_sso.probes import fixture_removal, request_fields, temporary_users
-from tests.environment import ADMIN, FOLDER, MEMBER, PROVIDER  # before what is imported now
+from tests.environment import ADMIN, FOLDER, MEMBER, PROVIDER  # before the imports below
 from tests.served import application, ask, people
 
 API = "/api/2.0/mlflow"

@@ -1,4 +1,4 @@
-"""What a search may ask for, on every way to one, with the application that is served."""
+"""Limits of a search, on every path to one, with the served application."""
 
 import json
 import re
@@ -9,7 +9,7 @@ import mlflow
 from mlflow.exceptions import MlflowException
 from mlflow_sso import query_limits
 from mlflow_sso.query_limits import CONDITIONS, EXPERIMENTS, IDS, ORDER
-from tests.served import admin_ask, admin_send  # before what is imported now
+from tests.served import admin_ask, admin_send  # before the imports below
 
 
 def conditions(count, kind="params"):

@@ -1,4 +1,5 @@
-"""What a database cannot keep is refused by name, and no answer holds SQL."""
+"""Text that a database cannot store is refused by the name of its field, and no response contains
+SQL."""
 
 import json
 import unittest
@@ -7,7 +8,7 @@ from unittest import mock
 from mlflow.exceptions import MlflowException
 from mlflow_sso import text_checks
 from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, exc, text
-from tests.served import admin_ask  # before what is imported now
+from tests.served import admin_ask  # before the imports below
 
 API = "/api/2.0/mlflow"
 

@@ -1,4 +1,4 @@
-"""A real server and real connections: what becomes of a client that takes nothing."""
+"""A real server with a client that stops reading."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ import uvicorn
 from mlflow_sso.slow_client_timeout import SlowClientTimeout
 
 PATIENCE = 2
-SIZE = 64 << 20  # more than the kernel keeps on the way
+SIZE = 64 << 20  # more than the kernel buffers
 
 
 async def download(scope, receive, send):
@@ -23,7 +23,7 @@ async def download(scope, receive, send):
 
 @contextlib.asynccontextmanager
 async def served(application):
-    """A server on a port of the loopback interface, and where it is."""
+    """A server on a port of the loopback interface, and its address."""
     server = uvicorn.Server(uvicorn.Config(application, port=0, log_level="critical", lifespan="off"))
     task = asyncio.create_task(server.serve())
     async with asyncio.timeout(10):
@@ -37,7 +37,7 @@ async def served(application):
 
 
 async def ask(address):
-    """A connection that has asked."""
+    """A connection that has sent a request."""
     connection = socket.socket()
     connection.setblocking(False)
     loop = asyncio.get_running_loop()
@@ -47,7 +47,7 @@ async def ask(address):
 
 
 async def rest(connection, pause=0):
-    """Takes what comes, with a pause after every eighth of it; returns how much came."""
+    """Reads with a pause after every eighth; returns how much arrived."""
     taken = 0
     while part := await asyncio.get_running_loop().sock_recv(connection, 1 << 20):
         eighths, taken = taken // (SIZE // 8), taken + len(part)
@@ -65,7 +65,7 @@ class TestPatience(unittest.IsolatedAsyncioTestCase):
                         await asyncio.sleep(0.01)
                     while server.server_state.connections or server.server_state.tasks:
                         await asyncio.sleep(0.01)
-                # What the kernel still holds arrives, and no more.
+                # Only what the kernel has buffered arrives.
                 self.assertLess(await rest(connection), SIZE)
 
     async def test_a_client_that_pauses_gets_everything(self):

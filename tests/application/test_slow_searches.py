@@ -1,4 +1,4 @@
-"""Slow searches run one after the other, and fast ones never wait for them."""
+"""Slow searches run one at a time, and fast ones never wait for them."""
 
 import logging
 import threading
@@ -18,7 +18,7 @@ def setUpModule():
 
 
 def database_error(state):
-    """What a store raises when the database answers with an error."""
+    """What a store raises on a database error."""
     cause = OperationalError("SELECT", {}, SimpleNamespace(sqlstate=state))
     error = MlflowException("of the database")
     error.__cause__ = cause
@@ -26,7 +26,8 @@ def database_error(state):
 
 
 class Searches:
-    """A store whose slow searches reach the limit of their first try, and hold until `let_go`."""
+    """A store whose slow searches reach the limit of their first try, and block until `let_go`.
+    """
 
     def __init__(self, places=5, wait=10):
         self.queue, self.let_go, self.calls = slow_searches.Queue(places, wait), threading.Event(), []
@@ -48,7 +49,7 @@ class Searches:
         return "slow" if held else "never"
 
     def start(self, count):
-        """Starts slow searches, and gives their threads and what they return or raise."""
+        """Starts slow searches; returns their threads and what they return or raise."""
         got = []
 
         def one():
@@ -60,7 +61,7 @@ class Searches:
         threads = [threading.Thread(target=one) for _ in range(count)]
         for thread in threads:
             thread.start()
-        while len(self.calls) < count + 1:  # each has had its first try, and one runs again
+        while len(self.calls) < count + 1:  # each has had its first try, and one is running again
             threading.Event().wait(0.01)
         return threads, got
 

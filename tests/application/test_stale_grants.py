@@ -1,4 +1,4 @@
-"""No grant on a name outlives what had it: a new thing is its creator's alone."""
+"""No grant on a name outlives its object: a new object belongs to its creator only."""
 
 import json
 import unittest
@@ -8,7 +8,7 @@ from mlflow_oidc_auth import permission_kinds
 from mlflow_oidc_auth.hooks import after_request
 from mlflow_oidc_auth.store import store
 from mlflow_sso import stale_grants, upstream_guard
-from tests.environment import MEMBER, OTHER, PROVIDER  # before what is imported now
+from tests.environment import MEMBER, OTHER, PROVIDER  # before the imports below
 from tests.served import application, ask, people
 from tests.test_trace_locations import experiment
 
@@ -30,7 +30,7 @@ class TestGrants(unittest.IsolatedAsyncioTestCase):
             made = {"name": name, "tags": tags}
             self.assertEqual((await ask(f"{API}/registered-models/create", THIEF, made))[0], 200)
             self.assertEqual((await ask(f"{API}/registered-models/delete", THIEF, {"name": name}, "DELETE"))[0], 200)
-            # What the race leaves: checked while the model was there, written when it was gone.
+            # The result of the race: checked while the model existed, written after its deletion.
             store.create_group_model_permission(GROUP, name, "MANAGE")
             store.create_registered_model_permission(name, OTHER, "MANAGE")
             self.assertEqual((await ask(f"{API}/registered-models/create", OWNER, made))[0], 200)
@@ -105,7 +105,7 @@ class TestGrants(unittest.IsolatedAsyncioTestCase):
         look = stale_grants._all
 
         def while_it_is_made(at, *columns):
-            names = look(at, *columns)  # read before the new one is there
+            names = look(at, *columns)  # read before the new one exists
             if not made:
                 made.append(store.create_registered_model_permission("made-meanwhile", MEMBER, "MANAGE"))
             return names
@@ -131,4 +131,4 @@ class TestGrants(unittest.IsolatedAsyncioTestCase):
 
     def test_a_plugin_that_grants_in_another_place_stops_the_start(self):
         with self.assertRaises(upstream_guard.Changed):
-            stale_grants.belong_to_creators()  # its handlers are not bound any more
+            stale_grants.belong_to_creators()  # its handlers were removed

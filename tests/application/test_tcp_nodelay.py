@@ -1,4 +1,4 @@
-"""A real server with a socket that is made as for several workers: does what is written leave at once?"""
+"""A real server with a socket as for several workers: is output sent immediately?"""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ from mlflow_sso.tcp_nodelay import NoDelayProtocol
 
 
 async def nodelay(scope, receive, send):
-    """Answers 1 if this connection does not wait for acknowledgements, else 0."""
+    """Returns 1 if this connection does not wait for acknowledgements, else 0."""
     connection = send.__self__.transport.get_extra_info("socket")
     said = b"1" if connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) else b"0"
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})

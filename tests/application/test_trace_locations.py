@@ -1,4 +1,4 @@
-"""A location that a member wrote is neither stored, nor answered, nor followed."""
+"""A location that a member wrote is neither stored, nor returned, nor followed."""
 
 import unittest
 
@@ -9,7 +9,7 @@ from mlflow.store.model_registry.dbmodels.models import SqlModelVersion
 from mlflow.store.tracking import sqlalchemy_store
 from mlflow.store.tracking.dbmodels.models import SqlExperiment, SqlLoggedModel, SqlRun, SqlTraceTag
 from mlflow_sso import trace_locations, upstream_guard
-from tests.environment import FOLDER, MEMBER, OTHER, PROVIDER  # before what is imported now
+from tests.environment import FOLDER, MEMBER, OTHER, PROVIDER  # before the imports below
 from tests.served import application, ask, people
 
 OWNER, THIEF = PROVIDER.bearer(MEMBER), PROVIDER.bearer(OTHER)
@@ -59,7 +59,7 @@ def stored(trace):
 
 
 def write(trace, **values):
-    """What a row of an older version, or of a way in that nobody knows, may hold."""
+    """What a row of an older version, or from an unknown route, may contain."""
     with _get_tracking_store().ManagedSessionMaker(read_only=False) as session:
         for key, value in values.items():
             session.merge(SqlTraceTag(request_id=trace, key=key.replace("__", "."), value=value))
@@ -74,7 +74,7 @@ class TestTraces(unittest.IsolatedAsyncioTestCase):
         status, said = await started(OWNER, mine, trace, **bad, kept="yes")
         self.assertEqual(status, 200, said)
         self.assertEqual(stored(trace), {"mlflow.artifactLocation": own.format(trace), "kept": "yes"})
-        status, _ = await started(OWNER, mine, trace, **bad)  # merged into what is there
+        status, _ = await started(OWNER, mine, trace, **bad)  # merged into the existing tags
         self.assertEqual(status, 200)
         self.assertEqual(stored(trace)["mlflow.artifactLocation"], own.format(trace))
         for key in trace_locations.TAGS:
@@ -138,7 +138,7 @@ class TestTraces(unittest.IsolatedAsyncioTestCase):
             status, said = await ask("/ajax-api/2.0/mlflow/get-trace-artifact", THIEF, None, "GET", b"request_id=" + trace.encode())
             self.assertNotEqual(status, 200, said)
             self.assertNotIn("secret-of-the-owner", str(said))
-        # The control: what is at the trace's own place is read.
+        # The control: the content of the trace's own location can be read.
         own = f"{FOLDER.name}/artifacts/{mine}/traces/{trace}/artifacts"
         os.makedirs(own)
         with open(own + "/traces.json", "w") as file:

@@ -1,4 +1,5 @@
-"""What is deleted for good, and what never is: with MLflow's own store, and files in a folder or a bucket."""
+"""What is deleted permanently, and what never is: with MLflow's own store, and files in a folder or a bucket.
+"""
 
 import contextlib
 import datetime
@@ -29,7 +30,7 @@ from mlflow_sso.trash.removal import Removal
 
 DAY = 86400
 TRASH, ORPHANS = 30 * DAY, DAY
-LATER = 40 * DAY  # all that a test makes is older than either by then
+LATER = 40 * DAY  # everything that a test creates is older than either by then
 CONTENT = b"0123456789"
 
 
@@ -40,7 +41,8 @@ def put(root, place, name="artifacts/file.txt", content=CONTENT):
     return file
 
 
-# An empty database of MLflow's, which takes seconds to make. Another one for a try: a Postgres, which loses all that it has.
+# An empty MLflow database, which takes seconds to create. Another one can be used: a Postgres, which loses
+# all its data.
 OTHER = os.environ.get("TRASH_TEST_URI")
 EMPTY = tempfile.TemporaryDirectory()
 
@@ -326,7 +328,7 @@ class TestOrphans(Case):
 
 
 class Client:
-    """As much of boto3's client as is used, over a dictionary."""
+    """The part of boto3's client that is used, with a dictionary."""
 
     def __init__(self, objects, uploads=(), refuses=()):
         self.objects, self.uploads, self.refuses = objects, list(uploads), refuses
@@ -338,7 +340,7 @@ class Client:
     def list_objects_v2(self, Bucket, Prefix, Delimiter=None):
         keys = sorted(key for key in self.objects if key.startswith(Prefix))
         seen = set()
-        for key in keys:  # a page each
+        for key in keys:  # one page each
             folder, below, _ = key.removeprefix(Prefix).partition(Delimiter or "\0")
             if below:
                 if folder not in seen:
@@ -373,7 +375,7 @@ class TestBucket(Case):
             experiment, kept = self.experiment(), self.experiment()
             self.run_in(experiment), self.model_in(experiment), self.trace_in(experiment)
             stays, trash = self.run_in(kept), self.run_in(kept)
-            put(self.root, experiment + "0", f"{uuid.uuid4().hex}/x")  # its number begins like the other's
+            put(self.root, experiment + "0", f"{uuid.uuid4().hex}/x")  # its number starts like the other's
             self.store.delete_experiment(experiment)
             self.store.delete_run(trash)
             objects = self.objects_of(prefix)
@@ -445,7 +447,7 @@ class TestProgram(Case):
         self.assertFalse(self.there(f"{experiment}/{run}"))
 
     def refused_round(self):
-        """What is left of a run in the trash by a round that has to wait."""
+        """What a round that must be retried leaves of a run in the trash."""
         experiment = self.experiment()
         run = self.run_in(experiment)
         self.store.delete_run(run)

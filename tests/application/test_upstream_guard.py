@@ -1,4 +1,4 @@
-"""A changed MLflow or plugin makes the check of the image's build fail, with a sentence that names the place."""
+"""A changed MLflow or plugin fails the image's build, with a sentence that names the place."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Webhooks where they are on: where they go, what they carry, and what a target that hangs costs."""
+"""Enabled webhooks: their targets, their content, and the cost of a target that hangs."""
 
 import base64
 import hashlib
@@ -37,12 +37,12 @@ class TestWebhooks(unittest.TestCase):
         cls.server.close()
 
     def make(self, name, url, **more):
-        # By MLflow's own route: the plugin's takes https alone.
+        # By MLflow's own route: the plugin's accepts https only.
         status, answer = self.server.ask(ADMIN, "POST", "/api/2.0/mlflow/webhooks", {"name": name, "url": url, "events": CREATED, **more})
         self.assertEqual(status, 200, answer)
         identifier = answer["webhook"]["webhook_id"]
         self.addCleanup(lambda: self.server.ask(ADMIN, "DELETE", "/oidc/webhook/" + identifier))
-        time.sleep(5.1)  # as long as a process keeps its list
+        time.sleep(5.1)  # as long as a process caches its list
         return identifier
 
     def cause(self, name):
@@ -125,7 +125,7 @@ class TestWebhooks(unittest.TestCase):
             self.cause(f"hangs-{n}")
             self.assertEqual(self.server.ask(None, "GET", "/health", timeout=5)[0], 200)
             took.append(time.monotonic() - begun)
-        self.assertLess(sorted(took)[-2], 1)  # one may meet the machine at another's work
+        self.assertLess(sorted(took)[-2], 1)  # one may be slow because of other work on the machine
         begun = time.monotonic()
         answer = self.server.ask(ADMIN, "POST", f"/oidc/webhook/{identifier}/test", {})[1]
         self.assertFalse(answer["success"])

@@ -1,6 +1,6 @@
-"""Changes upstream as a new version might, and prints as JSON what the guard of each patch says.
+"""Changes upstream as a new version might, and prints the result of each patch's guard as JSON.
 
-A process of its own: in that of the tests, patches may already be applied. test_upstream_guard runs it.
+A separate process: patches may already be applied in that of the tests. test_upstream_guard runs it.
 """
 
 import inspect
@@ -39,11 +39,11 @@ from uvicorn.protocols.http import h11_impl
 
 
 def nothing(self):
-    """What a function becomes that does something else now."""
+    """A function with changed behaviour."""
 
 
 def source(module, old, new):
-    """A module whose source reads otherwise."""
+    """A module with changed source."""
     original = inspect.getsource
     assert old in original(module), (module, old)
     return mock.patch.object(inspect, "getsource", lambda of: original(of).replace(old, new) if of is module else original(of))
@@ -84,7 +84,7 @@ def in_one_transaction(self, run_id, rows):
 
 
 STACK = [Middleware(BaseHTTPMiddleware, dispatch=nothing), *app.user_middleware]
-# Patch, what is expected of its guard's sentence, the change, and the guard.
+# Patch, what its guard's sentence must contain, the change, and the guard.
 CASES = [
     ("nothing", "", [], lambda: [module.expect() for module in (atomic_batches, auth_unavailable, jwks_cache, logout_metadata, resilient_cache, slow_client_timeout, tcp_nodelay)]),
     ("nothing of the middleware", "", [], lambda: fast_path.expect(app)),
@@ -129,7 +129,7 @@ CASES = [
 
 
 def said(changes, guard):
-    """What the guard says while upstream is changed."""
+    """The guard's result while upstream is changed."""
     for change in changes:
         change.start()
     try:

@@ -17,15 +17,14 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
-// readyPoll is how often a container that starts is asked whether it is ready.
+// readyPoll is the polling interval for a container that starts.
 const readyPoll = 100 * time.Millisecond
 
-// labelBaseline is on everything that is made without Pulumi; its value is the run.
+// labelBaseline is a label of everything that is created without Pulumi; its value is the run.
 const labelBaseline = "mlflow-sso-bench.run"
 
-// measureBaseline times the lower bound: the containers of a stack without Pulumi,
-// each as early as its own needs allow and not asked more than that, and the
-// realm in one request.
+// measureBaseline times the lower bound: the containers of a stack without Pulumi, each as early
+// as possible, and the realm in one request.
 func (m *machine) measureBaseline(ctx context.Context, t *testing.T, from *blueprint, into *startUp) {
 	require.NotNil(t, from, "a stack must have been up before")
 	t.Cleanup(func() { require.NoError(t, m.removeBaseline(context.Background())) })
@@ -48,7 +47,7 @@ func (m *machine) measureBaseline(ctx context.Context, t *testing.T, from *bluep
 	require.NoError(t, m.removeBaseline(ctx))
 }
 
-// startBaseline returns when MLflow is ready and the realm is there.
+// startBaseline returns when MLflow is ready and the realm exists.
 func (m *machine) startBaseline(ctx context.Context, from *blueprint, line *timeline) error {
 	err := line.during("networks, volumes and containers made", func() error { return m.rebuild(ctx, from) })
 	if err != nil {
@@ -79,8 +78,8 @@ func (m *machine) startBaseline(ctx context.Context, from *blueprint, line *time
 	return all.Wait()
 }
 
-// startOne starts a container and asks until it is ready. It does nothing when
-// ctx has ended, which another container's failure brings about.
+// startOne starts a container and polls until it is ready. It does nothing when ctx has ended,
+// which another container's failure causes.
 func (m *machine) startOne(ctx context.Context, line *timeline, component string, ready func(context.Context) bool) error {
 	return line.during(component, func() error {
 		if err := m.docker.API().ContainerStart(ctx, m.baseline(component), container.StartOptions{}); err != nil {
@@ -110,7 +109,7 @@ func (m *machine) healthy(component string) func(context.Context) bool {
 	}
 }
 
-// answers asks a published port: it costs the machine less than a health check.
+// answers polls a published port: it costs less than a health check.
 func answers(address string) func(context.Context) bool {
 	return func(ctx context.Context) bool {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
@@ -127,7 +126,7 @@ func answers(address string) func(context.Context) bool {
 	}
 }
 
-// baseline is the name of a container, network or volume that is made without Pulumi.
+// baseline returns the name of a container, network or volume that is created without Pulumi.
 func (m *machine) baseline(what string) string { return m.run + "-byhand-" + what }
 
 func (m *machine) labels(component string) map[string]string {

@@ -1,15 +1,14 @@
 //go:build bench
 
-// Package bench takes the figures of docs/reference/performance.md on this machine:
-// start-up time against a baseline, an update without changes, idle memory.
+// Package bench measures the figures of docs/reference/performance.md on this machine: start-up
+// time against a baseline, an update without changes, idle memory.
 //
-// No figure makes the test fail, for a busy machine is no mistake of the program.
-// What does is a result that is wrong: a login that ends at another page, an update
-// that changes something, drift. Everything that is made here is removed again,
-// also after a failure or an interrupt.
+// No figure fails the test, since a busy machine is not a bug of the program. A wrong result
+// does: a login that ends at another page, an update that changes something, drift. It removes
+// everything that it creates, also after a failure or an interrupt.
 //
 //	MLFLOW_SSO_BENCH_ROUNDS  how often each start-up is measured; 3 if not set
-//	MLFLOW_SSO_BENCH_JSON    a file that gets the figures as JSON
+//	MLFLOW_SSO_BENCH_JSON    a file for the figures as JSON
 package bench
 
 import (
@@ -29,12 +28,12 @@ const (
 	variableJSON   = "MLFLOW_SSO_BENCH_JSON"
 
 	defaultRounds = 3
-	// timeToCleanUp is kept back from the time that the test may take.
+	// timeToCleanUp is reserved from the test's time limit.
 	timeToCleanUp = 5 * time.Minute
 )
 
-// The figures are taken in one test because they share what takes minutes to
-// make: the images, and the stack that is idle and up to date.
+// One test measures all figures because they share what takes minutes to create: the images, and
+// the stack that is idle and up to date.
 func TestFigures(t *testing.T) {
 	ctx := interruptible(t)
 	m := openMachine(ctx, t)
@@ -49,8 +48,8 @@ func TestFigures(t *testing.T) {
 	}
 }
 
-// interruptible is a context that ends early enough to clean up: at an interrupt,
-// and before the test's own time is over.
+// interruptible returns a context that ends early enough to clean up: at an interrupt, and before
+// the test's time limit.
 func interruptible(t *testing.T) context.Context {
 	ctx, stop := signal.NotifyContext(t.Context(), os.Interrupt, syscall.SIGTERM)
 	t.Cleanup(stop)
@@ -73,8 +72,8 @@ func rounds(t *testing.T) int {
 	return n
 }
 
-// startUps measures the tool and the lower bound in turn, A B B A A B, so that
-// what else the machine does and what it has cached weighs on both alike.
+// startUps measures the tool and the lower bound in turn, A B B A A B, so that other load and
+// caches affect both alike.
 func (m *machine) startUps(ctx context.Context, t *testing.T, f *figures) {
 	var copied *blueprint
 	for round := range f.Rounds {

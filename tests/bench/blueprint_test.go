@@ -21,19 +21,19 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 )
 
-// blueprint is all that is needed to make a stack's containers again. It holds
-// passwords: never print it.
+// blueprint is all that is needed to recreate a stack's containers. It contains passwords: never
+// print it.
 type blueprint struct {
 	deployed outputs.Stack
 	// containers are by component.
 	containers map[string]container.InspectResponse
-	// internal says of each network, by name, whether it is one without a way out.
+	// internal reports for each network, by name, whether it has no outgoing traffic.
 	internal map[string]bool
-	// realm is what Keycloak takes for a whole realm.
+	// realm is the import document of a realm.
 	realm []byte
 }
 
-// takeBlueprint reads a stack that runs.
+// takeBlueprint reads a running stack.
 func (m *machine) takeBlueprint(ctx context.Context, deployed outputs.Stack) (*blueprint, error) {
 	b := &blueprint{deployed: deployed, containers: map[string]container.InspectResponse{}, internal: map[string]bool{}}
 	api := m.docker.API()
@@ -64,8 +64,7 @@ func (m *machine) takeBlueprint(ctx context.Context, deployed outputs.Stack) (*b
 	return b, err
 }
 
-// rebuild makes the networks, empty volumes and the containers, all at once, and
-// starts none.
+// rebuild creates the networks, empty volumes and the containers, concurrently, and starts none.
 func (m *machine) rebuild(ctx context.Context, from *blueprint) error {
 	api := m.docker.API()
 	first, within := errgroup.WithContext(ctx)
@@ -97,12 +96,12 @@ func (m *machine) rebuild(ctx context.Context, from *blueprint) error {
 	return then.Wait()
 }
 
-// renamed turns "<deployment>-data" into the name of what is made without Pulumi.
+// renamed turns "<deployment>-data" into the name of what is created without Pulumi.
 func (m *machine) renamed(from *blueprint, name string) string {
 	return m.baseline(strings.TrimPrefix(name, from.deployed.Deployment+"-"))
 }
 
-// remake makes one container as it was, apart from names and labels.
+// remake recreates one container, with other names and labels.
 func (m *machine) remake(ctx context.Context, from *blueprint, component string) error {
 	seen := from.containers[component]
 	config, host := *seen.Config, *seen.HostConfig
@@ -114,7 +113,7 @@ func (m *machine) remake(ctx context.Context, from *blueprint, component string)
 		}
 		host.Mounts[i].Source = m.renamed(from, host.Mounts[i].Source)
 	}
-	// An older engine joins no more than one network when a container is made.
+	// An older engine joins only one network when a container is created.
 	names := slices.Sorted(maps.Keys(seen.NetworkSettings.Networks))
 	endpoint := &network.EndpointSettings{Aliases: []string{component}}
 	host.NetworkMode = container.NetworkMode(m.renamed(from, names[0]))
@@ -132,7 +131,7 @@ func (m *machine) remake(ctx context.Context, from *blueprint, component string)
 	return nil
 }
 
-// removeBaseline removes all that this run has made without Pulumi, as far as it is there.
+// removeBaseline removes everything that this run has created without Pulumi.
 func (m *machine) removeBaseline(ctx context.Context) error {
 	api := m.docker.API()
 	ours := filters.NewArgs(filters.Arg("label", labelBaseline+"="+m.run))

@@ -15,20 +15,19 @@ import (
 	"github.com/docker/docker/api/types/filters"
 )
 
-// processor is the CPU time, in seconds, that a start-up took, and what the rest
-// of the machine took meanwhile: a machine that is busy with other things makes
-// figures that mean little.
+// processor is the CPU time, in seconds, of a start-up, and of the rest of the machine meanwhile:
+// figures of a busy machine mean little.
 type processor struct {
 	// Containers is that of the four containers.
 	Containers float64 `json:"containers"`
-	// Pulumi is that of the programs that this one has started.
+	// Pulumi is that of this program's child processes.
 	Pulumi float64 `json:"pulumi"`
-	// Others is the rest: Docker, this program, and what is not of this run.
+	// Others is the rest: Docker, this program, and other processes.
 	Others float64 `json:"others"`
 }
 
-// processorClock begins to count; the returned function ends it, while the
-// containers with the label still run.
+// processorClock starts to count; the returned function stops it, while the containers with the
+// label still run.
 func (m *machine) processorClock(labelled string) func(context.Context) (processor, error) {
 	busy, children := busySeconds(), childSeconds()
 	return func(ctx context.Context) (processor, error) {
@@ -50,7 +49,7 @@ func (m *machine) processorClock(labelled string) func(context.Context) (process
 	}
 }
 
-// statistics are what the engine knows about a container's use of the machine.
+// statistics are the engine's statistics of a container.
 func (m *machine) statistics(ctx context.Context, name string) (stats container.StatsResponse, err error) {
 	answer, err := m.docker.API().ContainerStatsOneShot(ctx, name)
 	if err != nil {
@@ -64,8 +63,7 @@ func (m *machine) statistics(ctx context.Context, name string) (stats container.
 // runs on.
 const ticksPerSecond = 100
 
-// busySeconds is the CPU time of the whole machine since its start; 0 where it
-// cannot be read.
+// busySeconds is the CPU time of the whole machine since its start; 0 if it cannot be read.
 func busySeconds() float64 {
 	content, err := os.ReadFile("/proc/stat")
 	if err != nil {
@@ -82,7 +80,7 @@ func busySeconds() float64 {
 	return ticks / ticksPerSecond
 }
 
-// childSeconds is the CPU time of the programs that have been started and ended.
+// childSeconds is the CPU time of child processes that have ended.
 func childSeconds() float64 {
 	var used syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_CHILDREN, &used); err != nil {

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// What is aimed at.
+// Targets.
 const (
 	aimRatio  = 1.25   // start-up beside its lower bound
 	aimMemory = 1331.2 // MiB, which is 1.3 GiB
@@ -28,11 +28,11 @@ type figures struct {
 	Rounds  int       `json:"rounds"`
 	Pairs   []*pair   `json:"pairs"`
 	AimedAt aims      `json:"aimedAt"`
-	// Unchanged are updates of a stack that is as its settings say, package
-	// stack's part alone; UnchangedCommand is the whole command once.
+	// Unchanged are updates of a stack without changes, package stack's part only;
+	// UnchangedCommand is the whole command once.
 	Unchanged        []float64 `json:"unchanged"`
 	UnchangedCommand float64   `json:"unchangedCommand"`
-	// Refresh is a comparison of what there is with what is wanted.
+	// Refresh is a comparison of the actual state with the settings.
 	Refresh float64 `json:"refresh"`
 	// Memory is what each container holds, in MiB.
 	Memory map[string]float64 `json:"memoryMiB"`
@@ -43,7 +43,7 @@ type aims struct {
 	MemoryMiB float64 `json:"memoryMiB"`
 }
 
-// pair is a start-up by the tool and one without Pulumi, one right after the other.
+// pair is a start-up by the tool and one without Pulumi, in succession.
 type pair struct {
 	Up       startUp `json:"up"`
 	Baseline startUp `json:"byHand"`
@@ -53,7 +53,7 @@ type pair struct {
 // startUp goes from its beginning to the end of the first login.
 type startUp struct {
 	Seconds float64 `json:"seconds"`
-	// Load is the machine's own at the beginning, as many as want a CPU.
+	// Load is the machine's load average at the start.
 	Load  string    `json:"load"`
 	CPU   processor `json:"cpuSeconds"`
 	Parts []mark    `json:"parts"`
@@ -63,8 +63,7 @@ func newFigures(rounds int) *figures {
 	return &figures{Taken: time.Now().UTC(), CPUs: runtime.NumCPU(), Rounds: rounds, AimedAt: aims{aimRatio, aimMemory}}
 }
 
-// machineLoad is the machine's load over the last minute; empty where there is none to
-// be read.
+// machineLoad is the machine's load over the last minute; empty if it cannot be read.
 func machineLoad() string {
 	content, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
@@ -135,7 +134,7 @@ func (f *figures) print(w io.Writer) error {
 	return table.Flush()
 }
 
-// printParts prints the medians of the parts, in the order of their beginning.
+// printParts prints the medians of the parts, in the order of their start.
 func (f *figures) printParts(line func(string, ...any), title string, of func(*pair) []mark) {
 	begins, ends := map[string][]float64{}, map[string][]float64{}
 	for _, p := range f.Pairs {

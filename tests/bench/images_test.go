@@ -17,8 +17,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 )
 
-// keepImages gives the images of a stack a second name, under which they stay
-// when the stack is destroyed. The name goes at the end.
+// keepImages gives a stack's images a second tag, which keeps them when the stack is destroyed.
+// The tag is removed at the end.
 func (m *machine) keepImages(ctx context.Context, t *testing.T, deployment string) {
 	running, err := m.docker.API().ContainerList(ctx, container.ListOptions{
 		Filters: filters.NewArgs(filters.Arg("label", naming.Deployment+"="+deployment)),
@@ -37,8 +37,8 @@ func (m *machine) keepImages(ctx context.Context, t *testing.T, deployment strin
 	}
 }
 
-// memory is what each container of a stack holds, in MiB: without the file cache
-// that the kernel can take back at once, as `docker stats` shows it.
+// memory is the memory of each container of a stack in MiB, without the reclaimable file cache,
+// like `docker stats`.
 func (m *machine) memory(ctx context.Context, deployed outputs.Stack) (map[string]float64, error) {
 	held := map[string]float64{}
 	for _, name := range []string{deployed.Postgres.Container, deployed.Redis.Container, deployed.Keycloak.Container, deployed.MLflow.Container} {

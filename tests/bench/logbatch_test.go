@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	// mostClients is how many ask at once at most, each about a run of its own.
+	// mostClients is the maximum number of concurrent clients, each with its own run.
 	mostClients = 8
 	// measured is how long each measurement takes.
 	measured = 5 * time.Second
@@ -32,15 +32,14 @@ const (
 // way is one of the ways to have metrics logged.
 type way struct {
 	name string
-	// containers are those that work for it alone.
+	// containers are those that serve only this one.
 	containers []string
 	client     *loadgen.Client
 	runs       []*loadgen.Run
 }
 
-// What a login costs a script that logs metrics: a server without the plugin, one
-// with it, and the stack's own through the edge, in turn, so that what else the
-// machine does weighs on all alike.
+// The cost of a login for a script that logs metrics: a server without the plugin, one with it,
+// and the stack's own through the edge, in turn, so that other load affects all alike.
 func TestLogBatch(t *testing.T) {
 	ctx := interruptible(t)
 	m := openMachine(ctx, t)
@@ -66,7 +65,7 @@ func TestLogBatch(t *testing.T) {
 	}
 }
 
-// ways makes the servers beside the stack's own, and a client for each.
+// ways creates the servers next to the stack's own, and a client for each.
 func (m *machine) ways(ctx context.Context, t *testing.T, deployed outputs.Stack) []*way {
 	t.Cleanup(func() { require.NoError(t, m.removeBaseline(context.Background())) })
 	plain, prompt := m.servePlain(ctx, t, deployed, "plain", false), m.servePlain(ctx, t, deployed, "prompt", true)
@@ -91,7 +90,7 @@ func (m *machine) ways(ctx context.Context, t *testing.T, deployed outputs.Stack
 	return ways
 }
 
-// prepare makes a run for each client and uses each once.
+// prepare creates a run for each client and uses each once.
 func (w *way) prepare(ctx context.Context) error {
 	for n := range mostClients {
 		run, err := w.client.NewRun(ctx, fmt.Sprintf("%s %d %d", w.name, n, time.Now().UnixNano()))
@@ -106,8 +105,8 @@ func (w *way) prepare(ctx context.Context) error {
 
 func (w *way) logBatch(ctx context.Context, client int) error { return w.runs[client].LogBatch(ctx) }
 
-// measureWay measures once, over new connections: which process a connection
-// belongs to is chance, and stays so for as long as it is open.
+// measureWay measures once, over new connections: each connection belongs to a random process as
+// long as it is open.
 func (m *machine) measureWay(ctx context.Context, w *way, clients int, f *logBatch) error {
 	w.client.Close()
 	before, err := m.processorTime(ctx, w.containers)

@@ -17,15 +17,15 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/loadgen"
 )
 
-// The ways that are compared, the first with the others.
+// The servers that are compared, the first with the others.
 const (
 	withoutLogin = "without login"
-	promptly     = "without login, at once" // without the wait for acknowledgements that MLflow comes with
+	promptly     = "without login, at once" // without MLflow's wait for acknowledgements
 	withPlugin   = "with a token"
 	throughEdge  = "with a token, through the edge"
 )
 
-// aimed is what a login may cost of the throughput, in percent, by clients.
+// aimed is the maximum cost of a login in throughput, in percent, by clients.
 var aimed = map[int]float64{1: 5, mostClients: 10}
 
 // logBatch are the results of TestLogBatch.
@@ -47,8 +47,8 @@ type series struct {
 // shot is one measurement.
 type shot struct {
 	loadgen.Figures
-	// CPU is what the way's own containers took for a request, in milliseconds:
-	// neighbours on the machine change it less than they change times.
+	// CPU is the CPU time of the server's own containers per request, in milliseconds: other load
+	// changes it less than it changes times.
 	CPU float64 `json:"cpuMilliseconds"`
 }
 
@@ -73,8 +73,7 @@ func (s *series) each(value func(shot) float64) []float64 {
 	return values
 }
 
-// ratio is the median of what each round had beside what the same round had by
-// another way.
+// ratio is the median of the ratios of two servers in the same round.
 func (f *logBatch) ratio(s *series, beside string, value func(shot) float64) float64 {
 	at := slices.IndexFunc(f.Series, func(o *series) bool { return o.Way == beside && o.Clients == s.Clients })
 	ours, theirs := s.each(value), f.Series[at].each(value)
@@ -107,7 +106,7 @@ func (f *logBatch) print(w io.Writer) error {
 	return table.Flush()
 }
 
-// writeJSON writes beside the file of the other figures.
+// writeJSON writes next to the file of the other figures.
 func (f *logBatch) writeJSON(file string) error {
 	content, err := json.MarshalIndent(f, "", "  ")
 	if err != nil {

@@ -15,9 +15,8 @@ import (
 
 const searchPath = "/api/2.0/mlflow/experiments/search"
 
-// logIn lets the demo administrator log in as a person does, and then ask MLflow
-// for something that only a user who is logged in may have. It returns when
-// the answer is there.
+// logIn logs the demo administrator in like a user, and requests something that needs a login. It
+// returns when the response arrives.
 func logIn(ctx context.Context, deployed outputs.Stack) error {
 	for _, user := range deployed.DemoUsers {
 		if user.Group == deployed.Realm.AdminGroup {

@@ -26,7 +26,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/freeport"
 )
 
-// machine is what the measurements share.
+// machine is the state that the measurements share.
 type machine struct {
 	root   string
 	home   datadir.Home
@@ -34,10 +34,10 @@ type machine struct {
 	tools  *toolchain.Toolchain
 	log    *progress.Log
 
-	// run is part of the name of everything that is made.
+	// run is part of the name of everything that is created.
 	run string
-	// mlflowPort and keycloakPort are free ones of 127.0.0.1. All stacks have the
-	// same, one after the other: addresses are part of a container's environment.
+	// mlflowPort and keycloakPort are free ports of 127.0.0.1. All stacks use the same, one after
+	// the other: addresses are part of a container's environment.
 	mlflowPort, keycloakPort int
 	// images are what the measured stacks run, by service.
 	images map[string]string
@@ -74,8 +74,7 @@ func freePort(t *testing.T) int {
 	return ports[0]
 }
 
-// stackFile writes the settings of a stack like `dev`, with the images where
-// there are any.
+// stackFile writes the settings of a stack like `dev`, with the images if there are any.
 func (m *machine) stackFile(t *testing.T, name string) string {
 	localhost := func(port int) map[string]any {
 		return map[string]any{"publicURL": fmt.Sprintf("http://localhost:%d", port), "port": port}
@@ -96,8 +95,7 @@ func (m *machine) stackFile(t *testing.T, name string) string {
 	return file
 }
 
-// openStack opens a stack that is destroyed, with its data, at the end at the
-// latest.
+// openStack opens a stack that is destroyed at the end, with its data.
 func (m *machine) openStack(ctx context.Context, t *testing.T, name string) *stack.Stack {
 	return m.openStackFile(ctx, t, name, m.stackFile(t, name))
 }

@@ -16,15 +16,17 @@ import (
 )
 
 const (
-	// variableOther names an image of MLflow, made from another commit, to compare with the stack's own.
+	// variableOther names an image of MLflow, built from another commit, to compare with the stack's
+	// own.
 	variableOther = "MLFLOW_SSO_BENCH_OTHER_IMAGE"
 	ownImage      = "the stack's image"
 	otherImage    = "the other image"
-	// aimOther is how much throughput the own image may cost beside the other, in percent.
+	// aimOther is the maximum cost in throughput of the own image compared with the other, in
+	// percent.
 	aimOther = 3
 )
 
-// What a change of the image costs a script that logs metrics: two servers beside the same
+// The cost of a change of the image for a script that logs metrics: two servers next to the same
 // stack, one of each image, in turn, with one and with eight clients.
 func TestLogBatchBesideAnotherImage(t *testing.T) {
 	other := os.Getenv(variableOther)

@@ -29,8 +29,8 @@ import (
 // publicStack is a stack with an edge.
 type publicStack = stack.Stack
 
-// openPublicStack opens a stack as `prod` is, for this machine alone, with room
-// for every request that a measurement makes.
+// openPublicStack opens a stack like `prod`, for this machine only, with limits above every
+// request of a measurement.
 func (m *machine) openPublicStack(ctx context.Context, t *testing.T) *publicStack {
 	name := m.run + "-edge"
 	subnet, err := freeport.Subnet()
@@ -71,7 +71,7 @@ func (m *machine) upPublicStack(ctx context.Context, t *testing.T) outputs.Stack
 	return deployed
 }
 
-// memberLogin is what a new member of the stack sends with each request.
+// memberLogin is the header of a new member of the stack.
 func (m *machine) memberLogin(ctx context.Context, t *testing.T, deployed outputs.Stack) http.Header {
 	who, err := makeMember(ctx, deployed)
 	require.NoError(t, err)
@@ -80,7 +80,8 @@ func (m *machine) memberLogin(ctx context.Context, t *testing.T, deployed output
 	return http.Header{"Authorization": {"Bearer " + token}}
 }
 
-// makeMember makes a user in Keycloak who may use MLflow; they go with the stack.
+// makeMember creates a user in Keycloak with access to MLflow; destroying the stack deletes the
+// user.
 func makeMember(ctx context.Context, deployed outputs.Stack) (outputs.User, error) {
 	who := outputs.User{Username: "scientist", Email: "scientist@example.com", Password: rand.Text() + "aA1!", Group: deployed.Realm.UserGroup}
 	a, err := openAdmin(ctx, deployed)
@@ -99,8 +100,7 @@ func makeMember(ctx context.Context, deployed outputs.Stack) (outputs.User, erro
 	return who, a.do(ctx, http.MethodPost, path, "application/json", body, nil)
 }
 
-// withDatabase is the address of a database of another name, with its role's
-// password.
+// withDatabase returns the address of a database with another name, with its role's password.
 func withDatabase(uri, name, password string) (string, error) {
 	u, err := url.Parse(uri)
 	if err != nil || u.Host == "" {

@@ -17,10 +17,10 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 )
 
-// object is something in Keycloak as its admin API writes it.
+// object is a Keycloak object in the admin API's format.
 type object = map[string]any
 
-// admin talks to Keycloak's admin API as the program's own service account.
+// admin calls Keycloak's admin API as the program's own service account.
 type admin struct {
 	client http.Client
 	base   string
@@ -42,8 +42,8 @@ func (a *admin) get(ctx context.Context, path string, into any) error {
 	return a.do(ctx, http.MethodGet, "/admin/realms"+path, "", nil, into)
 }
 
-// do sends a request and reads the answer where into is not nil. Errors never
-// repeat what was sent.
+// do sends a request and reads the response if into is not nil. Errors never repeat what was
+// sent.
 func (a *admin) do(ctx context.Context, method, path, kind string, body []byte, into any) (err error) {
 	request, err := http.NewRequestWithContext(ctx, method, a.base+path, bytes.NewReader(body))
 	if err != nil {
@@ -73,7 +73,7 @@ func (a *admin) do(ctx context.Context, method, path, kind string, body []byte, 
 	return json.Unmarshal(said, into)
 }
 
-// importRealm makes the realm with all that is in it, in one request.
+// importRealm creates the realm with everything in it, in one request.
 func importRealm(ctx context.Context, from *blueprint) error {
 	a, err := openAdmin(ctx, from.deployed)
 	if err != nil {
@@ -82,10 +82,10 @@ func importRealm(ctx context.Context, from *blueprint) error {
 	return a.do(ctx, http.MethodPost, "/admin/realms", "application/json", from.realm, nil)
 }
 
-// takeRealm writes down what the program has made in Keycloak, in the form that
-// an import takes: the realm's settings, the rules for people's profiles, MLflow's
-// client with its secret and mappers, the groups, and the demo users with their
-// passwords. What Keycloak makes in every realm it makes at the import as well.
+// takeRealm exports what the program has created in Keycloak, in the format of an import: the
+// realm's settings, the user profile, MLflow's client with its secret and mappers, the groups,
+// and the demo users with their passwords. What Keycloak creates in every realm it also creates
+// at the import.
 func takeRealm(ctx context.Context, deployed outputs.Stack) ([]byte, error) {
 	a, err := openAdmin(ctx, deployed)
 	if err != nil {
@@ -168,7 +168,7 @@ func (a *admin) takeUsers(ctx context.Context, realm string, deployed []outputs.
 	return users, nil
 }
 
-// forget takes out what belongs to the original alone.
+// forget removes what is specific to the original.
 func forget(o object, keys ...string) {
 	for _, key := range keys {
 		delete(o, key)

@@ -27,14 +27,14 @@ import (
 //go:embed million_runs.sql
 var millionRuns string
 
-// searching is how long each search is measured: the slowest takes most of a minute.
+// searching is the measuring time of each search: the slowest takes most of a minute.
 const searching = 2 * time.Minute
 
 // search is a search of runs.
 type search struct {
 	name, filter string
 	order        []string
-	// small says that it is of the experiment with one run.
+	// small selects the experiment with one run.
 	small bool
 }
 
@@ -94,7 +94,7 @@ func (m *machine) fill(ctx context.Context, deployed outputs.Stack, experiment s
 	return errors.Join(err, made.Err())
 }
 
-// measure counts answers that are refusals, such as that of a statement which takes too long.
+// measure counts error responses, such as that of a statement which takes too long.
 func (s search) measure(ctx context.Context, client *loadgen.Client, clients int, experiment string) (loadgen.Figures, int64, error) {
 	body := object{"experiment_ids": []string{experiment}, "filter": s.filter, "order_by": s.order, "max_results": 100}
 	var failed atomic.Int64

@@ -22,7 +22,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// server is an MLflow beside the stack's own, published on this machine alone.
+// server is an MLflow next to the stack's own, published on this machine only.
 type server struct {
 	container string
 	url       string
@@ -35,23 +35,23 @@ const (
 	plainCheck = `exec 3<>/dev/tcp/127.0.0.1/5000; printf 'GET /health HTTP/1.0\r\nHost: 127.0.0.1:5000\r\n\r\n' >&3; read -r _ status _ <&3; [[ $status == 200 ]]`
 )
 
-// serveWithPlugin is the stack's MLflow once more, with a port of its own.
+// serveWithPlugin starts the stack's MLflow a second time, with its own port.
 func (m *machine) serveWithPlugin(ctx context.Context, t *testing.T, deployed outputs.Stack) server {
 	return m.serve(ctx, t, deployed, "with-plugin", func(*container.Config, *container.HostConfig) {})
 }
 
-// servePlain is MLflow from the same image without the plugin: no login, a database
-// of its own on the same server, as many processes, and connections kept open as
-// with the plugin. A prompt one does not wait for acknowledgements either.
+// servePlain starts MLflow from the same image without the plugin: no login, its own database on
+// the same server, the same number of processes, and persistent connections as with the plugin. A
+// prompt one does not wait for acknowledgements either.
 func (m *machine) servePlain(ctx context.Context, t *testing.T, deployed outputs.Stack, name string, prompt bool) server {
 	password, database := rand.Text(), "bench_"+name
 	sql := fmt.Sprintf("CREATE ROLE %[1]s LOGIN PASSWORD '%[2]s'; CREATE DATABASE %[1]s OWNER %[1]s;", database, password)
-	for _, statement := range strings.SplitAfter(sql, "; ") { // a database is not made within a transaction
+	for _, statement := range strings.SplitAfter(sql, "; ") { // a database cannot be created within a transaction
 		made, err := m.docker.Exec(ctx, deployed.Postgres.Container,
 			[]string{"psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--host=/tmp/postgresql", "--username=postgres", "--dbname=postgres"},
 			engine.Stdin(strings.NewReader(statement)))
 		require.NoError(t, err)
-		require.Zero(t, made.ExitCode, "a database for the plain server") // what psql says may repeat the password
+		require.Zero(t, made.ExitCode, "a database for the plain server") // psql's error may repeat the password
 	}
 	return m.serve(ctx, t, deployed, name, func(config *container.Config, host *container.HostConfig) {
 		uri, err := withDatabase(setting(config.Env, "MLFLOW_BACKEND_STORE_URI"), database, password)
@@ -73,7 +73,7 @@ func (m *machine) servePlain(ctx context.Context, t *testing.T, deployed outputs
 	})
 }
 
-// serve makes a container like the stack's MLflow, but for what change changes.
+// serve creates a container like the stack's MLflow, except for what change changes.
 func (m *machine) serve(ctx context.Context, t *testing.T, deployed outputs.Stack, name string, change func(*container.Config, *container.HostConfig)) server {
 	seen, err := m.docker.API().ContainerInspect(ctx, deployed.MLflow.Container)
 	require.NoError(t, err)
@@ -86,7 +86,7 @@ func (m *machine) serve(ctx context.Context, t *testing.T, deployed outputs.Stac
 	var edge string
 	var others []string
 	for joined := range seen.NetworkSettings.Networks {
-		if strings.HasSuffix(joined, "-edge") { // only that one can publish
+		if strings.HasSuffix(joined, "-edge") { // only that network publishes ports
 			edge = joined
 		} else {
 			others = append(others, joined)

@@ -18,15 +18,14 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
-// mark is a part of a start-up, in seconds since its beginning.
+// mark is a part of a start-up, in seconds since its start.
 type mark struct {
 	What  string  `json:"what"`
 	Begin float64 `json:"begin"`
 	End   float64 `json:"end"`
 }
 
-// timeline notes when the parts of a start-up begin and end. It is safe for
-// concurrent use.
+// timeline records when the parts of a start-up start and end. It is safe for concurrent use.
 type timeline struct {
 	began time.Time
 
@@ -38,7 +37,7 @@ func newTimeline() *timeline { return &timeline{began: time.Now()} }
 
 func (l *timeline) now() float64 { return time.Since(l.began).Seconds() }
 
-// begin notes a part, which goes on until end.
+// begin records a part, which continues until end.
 func (l *timeline) begin(what string) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
@@ -56,14 +55,14 @@ func (l *timeline) end(what string) {
 	}
 }
 
-// during notes the part for as long as do runs.
+// during records the part while do runs.
 func (l *timeline) during(what string, do func() error) error {
 	l.begin(what)
 	defer l.end(what)
 	return do()
 }
 
-// finished are the marks in the order of their beginning.
+// finished are the marks in the order of their start.
 func (l *timeline) finished() []mark {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
@@ -74,13 +73,13 @@ func (l *timeline) finished() []mark {
 	return marks
 }
 
-// watched is a step whose words about resources are noted on a timeline.
+// watched is a step whose reports about resources are recorded on a timeline.
 type watched struct {
 	*progress.Step
 	line *timeline
 }
 
-// Say notes "making x" and "x done in 1.2s", as package stack says it.
+// Say records "making x" and "x done in 1.2s", as package stack writes them.
 func (w watched) Say(format string, arguments ...any) {
 	text := fmt.Sprintf(format, arguments...)
 	if name, ok := strings.CutPrefix(text, "making "); ok {
@@ -94,8 +93,8 @@ func (w watched) Say(format string, arguments ...any) {
 // Writer is the step's own.
 func (w watched) Writer() io.Writer { return w.Step.Writer() }
 
-// watchContainers notes, until the returned function is called, from when a
-// container with the label runs until its first good health check.
+// watchContainers records, until the returned function is called, the time from the start of a
+// container with the label to its first successful health check.
 func watchContainers(ctx context.Context, docker *engine.Engine, labelled string, line *timeline) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	messages, failed := docker.API().Events(ctx, events.ListOptions{Filters: filters.NewArgs(

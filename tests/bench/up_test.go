@@ -18,11 +18,11 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
 
-// idleTime is how long the stack is left alone before its memory is read.
+// idleTime is the idle time before the stack's memory is read.
 const idleTime = time.Minute
 
-// warmUp brings a stack up that builds its images, and takes on it the figures
-// of a stack that runs: memory, an update without a change, drift.
+// warmUp brings up a stack that builds its images, and measures on it the figures of a running
+// stack: memory, an update without a change, drift.
 func (m *machine) warmUp(ctx context.Context, t *testing.T, f *figures) {
 	s := m.openStack(ctx, t, m.run+"-warm")
 	require.NoError(t, m.log.Step(ctx, "warm up: images, and a stack that is not timed", func(ctx context.Context, step *progress.Step) error {
@@ -44,8 +44,7 @@ func (m *machine) warmUp(ctx context.Context, t *testing.T, f *figures) {
 	require.NoError(t, m.destroy(ctx, s))
 }
 
-// measureUnchanged times updates that have nothing to do, and demands that they
-// do nothing.
+// measureUnchanged times updates that have nothing to do, and requires that they change nothing.
 func (m *machine) measureUnchanged(ctx context.Context, t *testing.T, s *stack.Stack, f *figures) {
 	for range f.Rounds {
 		require.NoError(t, m.log.Step(ctx, "update without a change", func(ctx context.Context, step *progress.Step) error {
@@ -73,10 +72,9 @@ func (m *machine) measureUnchanged(ctx context.Context, t *testing.T, s *stack.S
 	}))
 }
 
-// measureUp times a stack from the start of the update to the first login, and
-// tears it down again. The measured thing is package stack's Up: what the command
-// does before it, and what that costs, is in the figures of an update without a
-// change. It returns what is needed to start the same containers without Pulumi.
+// measureUp times a stack from the start of the update to the first login, and tears it down
+// again. It measures package stack's Up: the figures of an update without a change include the
+// rest of the command. It returns what is needed to start the same containers without Pulumi.
 func (m *machine) measureUp(ctx context.Context, t *testing.T, into *startUp) *blueprint {
 	s := m.openStack(ctx, t, m.run)
 	var copied *blueprint

@@ -26,36 +26,37 @@ var (
 	redisAway    = flag.Duration("redis-away", time.Minute, "how long Redis is stopped")
 )
 
-// daemonVariable allows the daemon to be killed, which every container of this machine feels.
+// daemonVariable allows the test to kill the daemon, which affects every container of this
+// machine.
 const daemonVariable = "CHAOS_DAEMON"
 
 const (
-	// healing is how long it may take until all is well again.
+	// healing is the time limit for a recovery.
 	healing = 5 * time.Minute
-	// inARow is how many proper answers each user has had when all is well.
+	// inARow is the number of successful responses per user that counts as recovered.
 	inARow = 3
-	// settling is how long it stays well before the next fault.
+	// settling is the pause before the next fault.
 	settling = 3 * time.Second
 )
 
-// fault is something that breaks.
+// fault is an injected fault.
 type fault struct {
 	// name is a row of the table.
 	name string
-	// ends is how it heals, in the table's words.
+	// ends describes how it recovers, in the table's words.
 	ends string
 	// unharmed are the kinds of users who must not see a single error.
 	unharmed []string
-	// again are the components whose containers Docker has to restart, and no others;
-	// "?" after one says that it may; anyOf that each may.
+	// again are the components whose containers Docker must restart, and no others; "?" after one
+	// means that it may; anyOf means that each may.
 	again []string
-	// prepare is done before the clock runs, and clear after it; both may be nil.
+	// prepare runs before the clock starts, and clear after it; both may be nil.
 	prepare, clear func(*ward)
-	// happen makes the fault, and ends it where nothing else does.
+	// happen injects the fault, and ends it unless something else does.
 	happen func(*ward)
 }
 
-// ward is the stack that is broken.
+// ward is the stack under test.
 type ward struct {
 	*testing.T
 	lab      *lab
@@ -64,7 +65,7 @@ type ward struct {
 	users    *users
 }
 
-// suffered is how one fault went.
+// suffered is the result of one fault.
 type suffered struct {
 	fault
 	well     time.Duration
@@ -117,7 +118,7 @@ func TestNothingThatWasAcknowledgedIsLostWhateverBreaks(t *testing.T) {
 	compare(t, l.root, table)
 }
 
-// suffer makes the fault and watches until all is well.
+// suffer injects the fault and waits for the recovery.
 func (w *ward) suffer(f fault) suffered {
 	w.Helper()
 	if f.prepare != nil {
@@ -168,7 +169,7 @@ func (w *ward) suffer(f fault) suffered {
 	return s
 }
 
-// judge demands what holds for every fault, and what the table says of this one.
+// judge requires what applies to every fault, and what the table says about this one.
 func (w *ward) judge(s suffered) {
 	w.Helper()
 	for _, kind := range kinds {
@@ -190,8 +191,8 @@ func (w *ward) judge(s suffered) {
 	}
 }
 
-// waitWell waits until every container is healthy and every user content, with requests
-// made after a moment.
+// waitWell waits until every container is healthy and every user gets successful responses to
+// requests sent after a time.
 func (w *ward) waitWell(after time.Time) time.Time {
 	w.Helper()
 	var sick []string
@@ -222,7 +223,7 @@ func (w *ward) waitWell(after time.Time) time.Time {
 // container is the name of a component's container.
 func (w *ward) container(component string) string { return w.lab.name + "-" + component }
 
-// starts are how often Docker has started each container again, by component.
+// starts is the number of Docker's restarts of each container, by component.
 func (w *ward) starts() map[string]int {
 	w.Helper()
 	all := map[string]int{}
@@ -234,8 +235,8 @@ func (w *ward) starts() map[string]int {
 	return all
 }
 
-// startedAgain are the components that were started again since, with those that may
-// have been as the expectation has them.
+// startedAgain are the components that have restarted since, including optional ones in the
+// expectation's form.
 func (w *ward) startedAgain(before map[string]int, expected []string) []string {
 	w.Helper()
 	var again []string

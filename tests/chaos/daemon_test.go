@@ -14,7 +14,7 @@ import (
 
 const daemonFault = "the Docker daemon is killed"
 
-// killDaemon kills this machine's daemon and has the tool start it again.
+// killDaemon kills this machine's daemon and starts it again with the tool.
 func killDaemon(w *ward) {
 	text, err := os.ReadFile("/var/run/docker.pid")
 	require.NoError(w, err, "where the daemon's number is")

@@ -18,24 +18,24 @@ import (
 )
 
 const (
-	// room is what a small disk has beside what is on it already, in MiB.
+	// room is the additional free space of a small disk, in MiB.
 	room = 48
-	// fullFor is how long the disk stays full once a user has felt it.
+	// fullFor is how long the disk stays full after a user has noticed.
 	fullFor = 20 * time.Second
-	// felt is how long it may take until a user feels it.
+	// felt is the time limit until a user notices.
 	felt = time.Minute
 )
 
-// smallDisk lies over a volume and can be filled without harm to the machine. It is
-// in memory.
+// smallDisk is mounted over a volume and can be filled without harm to the machine. It is in
+// memory.
 type smallDisk struct {
-	// volume is the rest of its name, and owner who writes to it.
+	// volume is the rest of its name, and owner the user that writes to it.
 	volume, owner string
 
 	at, disk string
 }
 
-// under puts the disk in place of the volume, with what is in that.
+// under mounts the disk over the volume, with a copy of its content.
 func (d *smallDisk) under(w *ward) {
 	seen, err := w.docker.API().VolumeInspect(w.Context(), w.lab.name+"-"+d.volume)
 	require.NoError(w, err)
@@ -56,7 +56,7 @@ func (d *smallDisk) under(w *ward) {
 	})
 }
 
-// away takes the disk away; what is on it is in the volume then.
+// away removes the disk and copies its content to the volume.
 func (d *smallDisk) away(w *ward) {
 	if d.at == "" {
 		return
@@ -75,7 +75,8 @@ func (d *smallDisk) away(w *ward) {
 	w.waitWell(time.Now())
 }
 
-// while does something while nobody uses the volume. A container has what lies at its place when it starts.
+// while runs a function while no container uses the volume. A container gets the mount that exists when it
+// starts.
 func (d *smallDisk) while(w *ward, do func()) {
 	api, ctx := w.docker.API(), context.WithoutCancel(w.Context())
 	all := []string{w.container(d.owner)}
@@ -98,8 +99,7 @@ func copied(w *ward, from, to string) {
 	require.NoError(w, err, "%s", said)
 }
 
-// fill takes the last byte, again and again, until a user has felt it for a while; then
-// there is room.
+// fill repeatedly takes the last byte until a user has noticed for a while; then it frees space.
 func (d *smallDisk) fill(w *ward) {
 	ballast, err := os.OpenFile(filepath.Join(d.disk, "ballast"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	require.NoError(w, err)

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// faults are the rows of the table, in the order in which they are made.
+// faults are the rows of the table, in order.
 func faults() []fault {
 	const byDocker, started = "Docker starts it again", "`docker start`"
 	data, artifacts := &smallDisk{volume: "postgres-data", owner: "postgres"}, &smallDisk{volume: "mlflow-artifacts", owner: "mlflow"}
@@ -31,14 +31,14 @@ func faults() []fault {
 	}
 }
 
-// working are those who are in already.
+// working are users who are already logged in.
 var working = []string{scripts, sessions}
 
 // anyOf stands for all containers.
 var anyOf = []string{"any"}
 
-// kill kills the first process of a container from outside, as nobody asked for it.
-// `docker kill` would count as a wish, which Docker respects: it starts nothing again then.
+// kill kills the first process of a container from outside, as an unexpected failure. Docker
+// treats `docker kill` as intentional, and does not restart the container then.
 func kill(component string) func(*ward) {
 	return func(w *ward) {
 		seen, err := w.docker.API().ContainerInspect(w.Context(), w.container(component))

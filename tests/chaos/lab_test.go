@@ -21,8 +21,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/freeport"
 )
 
-// lab is the stack that is broken: as prod is, with an edge, and with snapshots. It is
-// driven through the tool, as a person does.
+// lab is the stack under test: like prod, with an edge, and with snapshots. It is driven through
+// the tool, like an operator.
 type lab struct {
 	name, file, tool, root string
 	settings               map[string]any
@@ -47,7 +47,7 @@ func newLab(t *testing.T) *lab {
 	l.file = filepath.Join(folder, "Pulumi."+l.name+".yaml")
 	l.settings = map[string]any{
 		"mlflow-sso:name":          l.name,
-		"mlflow-sso:restartPolicy": "always", // as prod has it: with unless-stopped nothing comes back with a daemon that crashed
+		"mlflow-sso:restartPolicy": "always", // as in prod: with unless-stopped nothing restarts with a daemon that crashed
 		"mlflow-sso:edge": map[string]any{
 			"certificates": "internal", "address": "127.0.0.1", "httpPort": ports[0], "httpsPort": ports[1],
 			"subnet": subnet.String(), "loginsPerMinute": 2000, "requestsPerSecond": 2000,
@@ -71,7 +71,7 @@ func (l *lab) write(t *testing.T) {
 }
 
 func (l *lab) command(verb string, more ...string) *exec.Cmd {
-	// What it does is worth its end, also after the test's own.
+	// Its cleanup must complete, even after the test's own time limit.
 	command := exec.CommandContext(context.Background(), l.tool, append([]string{verb, "--stack", l.name, "--file", l.file}, more...)...)
 	command.Dir = l.root
 	return command
@@ -89,7 +89,7 @@ func (l *lab) must(t *testing.T, verb string, more ...string) string {
 
 func (l *lab) outputs(t *testing.T) (deployed outputs.Stack) {
 	t.Helper()
-	// Not shown when it fails: passwords are in it.
+	// Not shown when it fails: it contains passwords.
 	raw, err := l.command("outputs").Output()
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(raw, &deployed))

@@ -17,12 +17,12 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/loadgen"
 )
 
-// sight is an error in the words that the table counts by.
+// sight is an error in the wording by which the table counts.
 type sight string
 
 func (s sight) Error() string { return string(s) }
 
-// failure is what a user saw; empty of nil.
+// failure is what a user saw; empty for nil.
 func failure(err error) string {
 	var answer *loadgen.AnswerError
 	var said sight
@@ -44,7 +44,7 @@ func failure(err error) string {
 	return plain(err.Error())
 }
 
-// another is what a person sees where another page was wanted.
+// another is what a user sees instead of the expected page.
 func another(who string, got *browser.Page) error {
 	said := got.Title()
 	if !got.HTML() || said == "" {
@@ -53,7 +53,7 @@ func another(who string, got *browser.Page) error {
 	return sight(fmt.Sprintf("%s: %d %s", who, got.Status, strings.TrimPrefix(plain(said), fmt.Sprintf("%d ", got.Status))))
 }
 
-// message is the text of an answer of MLflow's, the plugin's or Keycloak's API, or of another.
+// message is the text of a response of MLflow's, the plugin's or Keycloak's API, or of another.
 func message(body []byte) string {
 	var said map[string]any
 	if json.Unmarshal(body, &said) == nil {
@@ -76,7 +76,7 @@ var (
 	first = 70 // letters of a text that are shown
 )
 
-// plain is a text without what is another one each time.
+// plain is a text without variable parts.
 func plain(text string) string {
 	text = every.ReplaceAllString(ids.ReplaceAllString(text, "…"), "… seconds")
 	text = strings.Join(strings.Fields(text), " ")

@@ -17,14 +17,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// listedKinds is how many of the things that users saw are in the table of figures.
+// listedKinds is the number of user-visible errors in the table of figures.
 const listedKinds = 3
 
-// page is where the tables are.
+// page contains the tables.
 func page(root string) string { return filepath.Join(root, "docs", "reference", "reliability.md") }
 
-// compare demands that the page reports of these faults what has just been seen: how each
-// ends, and for whom it is none.
+// compare requires that the page reports the observed results of these faults: how each ends, and
+// for whom it is invisible.
 func compare(t *testing.T, root string, seen []suffered) {
 	t.Helper()
 	raw, err := os.ReadFile(page(root))
@@ -34,7 +34,7 @@ func compare(t *testing.T, root string, seen []suffered) {
 	require.Equal(t, merged(was, head, rows, unmade), was, "run with -update, and read the difference")
 }
 
-// write writes that and the figures. Rows of faults that were not made now stay as they are.
+// write writes that and the figures. Rows of faults that were not injected now stay unchanged.
 func write(t *testing.T, root string, seen []suffered) {
 	t.Helper()
 	raw, err := os.ReadFile(page(root))
@@ -52,12 +52,12 @@ func write(t *testing.T, root string, seen []suffered) {
 	require.NoError(t, os.WriteFile(page(root), []byte(text), 0o600))
 }
 
-// mark begins the part of that name.
+// mark starts the part of that name.
 func mark(name string) string {
 	return "<!-- " + name + ": written by `make chaos`, see CONTRIBUTING.md -->\n"
 }
 
-// part is what the page has between the marks of that name.
+// part is the page's content between the marks of that name.
 func part(t *testing.T, text, name string) string {
 	t.Helper()
 	_, rest, begins := strings.Cut(text, mark(name))
@@ -66,11 +66,11 @@ func part(t *testing.T, text, name string) string {
 	return content
 }
 
-// unmade is the rest of a row of a fault that no run has made.
+// unmade is the rest of a row for a fault that was never injected.
 const unmade = " not made yet | – | – | – |\n"
 
-// merged is a table in the order of the faults, with the rows that are there now in place
-// of those that were, and with what is said of those that never were.
+// merged returns a table in the order of the faults, with current rows replacing previous ones,
+// and a placeholder for faults never injected.
 func merged(was, head string, rows []string, absent string) string {
 	b := strings.Builder{}
 	b.WriteString(head)
@@ -91,7 +91,7 @@ func merged(was, head string, rows []string, absent string) string {
 	return b.String()
 }
 
-// words are what does not change from run to run.
+// words are the parts that do not change between runs.
 func words(seen []suffered) (head string, rows []string) {
 	for _, s := range seen {
 		rows = append(rows, fmt.Sprintf("| %s | %s | %s | %d | %d |\n", s.name, s.ends, or(strings.Join(s.unharmed, ", ")), s.lost, s.half))
@@ -118,7 +118,7 @@ func sights(seen []suffered) (head string, rows []string) {
 	return "| fault | scripts saw | browsers saw | logins saw |\n|---|---|---|---|\n", rows
 }
 
-// or is a dash in place of nothing.
+// or replaces an empty text by a dash.
 func or(text string) string {
 	if text == "" {
 		return "–"

@@ -21,12 +21,12 @@ import (
 // replaced are the containers that turning the credentials replaces.
 var replaced = []string{"postgres", "redis", "keycloak", "mlflow", "keeper"}
 
-// killedUpdates starts an update that turns credentials, kills it, with Pulumi and its
-// plugins, as soon as a container is gone or is started, and does so until it has been
-// killed at each of these moments. The last one is let be.
+// killedUpdates starts an update that rotates credentials, kills it, with Pulumi and its plugins,
+// as soon as a container is removed or started, and repeats that for each of these moments. The
+// last one is not killed.
 func killedUpdates(w *ward) {
 	generations := map[credentials.Label]int{}
-	// Not those of sessions, which end every session: that is what they are rotated for.
+	// Not those of sessions, which end every session: that is the purpose of their rotation.
 	for _, label := range []credentials.Label{
 		credentials.PostgresSuperuser, credentials.PostgresMLflow, credentials.PostgresMLflowAuth, credentials.PostgresKeycloak,
 		credentials.PostgresBackup, credentials.Redis, credentials.MLflowClient, credentials.IdentitySyncClient,
@@ -80,7 +80,7 @@ func killedUpdates(w *ward) {
 	}
 }
 
-// quiet waits until the daemon has ended what it was doing before the kill.
+// quiet waits until the daemon has finished what it did before the kill.
 func quiet(happens <-chan events.Message) {
 	for {
 		select {

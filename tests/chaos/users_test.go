@@ -25,11 +25,11 @@ import (
 )
 
 const (
-	// patience is how long a user waits for one answer.
+	// patience is a user's timeout for one response.
 	patience = 20 * time.Second
-	// pause is what a user does between two requests, or two runs.
+	// pause is a user's pause between two requests, or two runs.
 	pause = 200 * time.Millisecond
-	// api is MLflow's, me reports who asks.
+	// api is MLflow's, me returns the caller.
 	api = "/api/2.0/mlflow/"
 	me  = api + "users/current"
 )
@@ -58,7 +58,7 @@ type users struct {
 	book  []runlog.Run
 }
 
-// startUsers makes the people and sends them to work.
+// startUsers creates the users and starts them.
 func startUsers(t *testing.T, w *ward) *users {
 	t.Helper()
 	visit := scenario.New(w.deployed, w.docker, browser.Timeout(patience))
@@ -111,7 +111,7 @@ func (u *users) client(authorization string) *loadgen.Client {
 	})
 }
 
-// personalToken is the header with a token that the person makes in the browser.
+// personalToken is the header with a token that the user creates in the browser.
 func (u *users) personalToken(t *testing.T, who *scenario.Person) string {
 	t.Helper()
 	body, err := json.Marshal(map[string]string{"name": "mine", "expiration": time.Now().UTC().Add(2 * time.Hour).Format(time.RFC3339)})
@@ -126,7 +126,7 @@ func (u *users) personalToken(t *testing.T, who *scenario.Person) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(who.Email+":"+issued.Token))
 }
 
-// write writes one run after the other.
+// write writes runs in succession.
 func (u *users) write(ctx context.Context, user int, client *loadgen.Client) {
 	for n := 0; ctx.Err() == nil; n++ {
 		run := runlog.Write(ctx, client, u.experiment, fmt.Sprintf("%d-%d", user, n), func(began time.Time, err error) {
@@ -135,7 +135,7 @@ func (u *users) write(ctx context.Context, user int, client *loadgen.Client) {
 			}
 		})
 		if ctx.Err() != nil && !run.Whole() {
-			return // the end of all, which is no failure
+			return // the end of the test, which is not a failure
 		}
 		u.mutex.Lock()
 		u.book = append(u.book, run)
@@ -144,14 +144,14 @@ func (u *users) write(ctx context.Context, user int, client *loadgen.Client) {
 	}
 }
 
-// written are the runs that are over for their writers.
+// written are the runs that their writers have completed.
 func (u *users) written() []runlog.Run {
 	u.mutex.Lock()
 	defer u.mutex.Unlock()
 	return slices.Clone(u.book)
 }
 
-// again has one user of a kind do the same again and again.
+// again makes one user of a kind repeat an action.
 func (u *users) again(ctx context.Context, kind string, b *browser.Browser, do func(context.Context, *browser.Browser) error) {
 	u.all.Go(func() {
 		for ctx.Err() == nil {
@@ -172,7 +172,7 @@ func wait(ctx context.Context) {
 	}
 }
 
-// look opens the page, and asks for the list of experiments as its script does.
+// look opens the page, and requests the list of experiments as its script does.
 func (u *users) look(ctx context.Context, b *browser.Browser) error {
 	got, err := b.Open(ctx, u.deployed.MLflow.URL+"/")
 	if err != nil {
@@ -228,7 +228,7 @@ func (u *users) logIn(ctx context.Context, who outputs.Login) error {
 	return u.search(ctx, b)
 }
 
-// site says whose page it is.
+// site returns the owner of a page.
 func (u *users) site(got *browser.Page) string {
 	if strings.HasPrefix(browser.Bare(got.URL), u.deployed.MLflow.URL) {
 		return "MLflow"

@@ -27,7 +27,7 @@ const twoAccounts = `  mlflow-sso:serviceAccounts:
     - {name: reader, groups: [mlflow-users]}
 `
 
-// The same rules are in docs/how-to/manage-access.md, with what came of them.
+// The same rules are in docs/how-to/manage-access.md, with their results.
 const accessRules = `  mlflow-sso:access:
     - group: mlflow-users
       experiments: {"fraud-*": READ}
@@ -50,10 +50,10 @@ var acts = []string{
 	"read fraud-1", "log to fraud-1", "remove fraud-1", "read sales-1", "log to sales-1", "remove sales-1", "read model fraud-m", "describe model fraud-m",
 }
 
-// parties are who tries, in the order of the table.
+// parties are the users, in the order of the table.
 var parties = []string{"demo-admin", "demo-member", "guest", "ci", "reader"}
 
-// tokensOf are everybody's, as of now.
+// tokensOf are current tokens of all users.
 func tokensOf(t *testing.T, l *lab, deployed outputs.Stack, visit *scenario.Scenario, people map[string]*scenario.Person) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -69,7 +69,7 @@ func tokensOf(t *testing.T, l *lab, deployed outputs.Stack, visit *scenario.Scen
 	return all
 }
 
-// tried is what each may do.
+// tried is what each user may do.
 func tried(t *testing.T, docker *engine.Engine, deployed outputs.Stack, tokens map[string]string) map[string]map[string]bool {
 	t.Helper()
 	input, err := json.Marshal(map[string]any{"owner": tokens["demo-admin"], "tokens": tokens})
@@ -99,8 +99,8 @@ func accessTable(done map[string]map[string]bool) string {
 	return b.String()
 }
 
-// What the stack file says is what everybody may do, no more and no less; what a user
-// changes manually is seen and set back; what is taken out is taken away.
+// The stack file determines exactly what each user may do; a manual change is detected and
+// reverted; a removed rule is revoked.
 func TestEverybodyMayDoWhatTheStackFileSaysAndNothingElse(t *testing.T) {
 	nightly(t)
 	l := ownLab(t)
@@ -134,7 +134,7 @@ func TestEverybodyMayDoWhatTheStackFileSaysAndNothingElse(t *testing.T) {
 	require.Contains(t, shown, "service-account-reader")
 	require.Contains(t, l.must(t, "access").stdout, "fraud-*")
 
-	// A manual change, as MLflow's own page makes it: seen, reported as a sentence, set back.
+	// A manual change, as in MLflow's own page: detected, reported as a sentence, reverted.
 	inAuth(t, deployed, docker, "UPDATE experiment_regex_permissions SET permission = 'MANAGE' WHERE permission = 'EDIT' AND user_id = (SELECT id FROM users WHERE username = 'demo-member@example.com')")
 	drift, err := l.run(t.Context(), "drift")
 	require.NoError(t, err)
@@ -144,7 +144,7 @@ func TestEverybodyMayDoWhatTheStackFileSaysAndNothingElse(t *testing.T) {
 	l.must(t, "up", "--refresh", "--no-verify")
 	require.NotContains(t, l.must(t, "access", "--output", "json").stdout, `"declared": false`)
 
-	// A slip of the pen is refused before anything is touched; what goes is reported.
+	// A typing error is refused before anything changes; a deletion is reported.
 	write(accessRules + "    - serviceAccount: reader\n      experiments: {\"frued-1\": EDIT}\n")
 	refusal, err := l.run(t.Context(), "preview")
 	require.NoError(t, err)

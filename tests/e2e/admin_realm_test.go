@@ -97,7 +97,7 @@ func TestAnAdministratorWhomNobodyKnowsFailsTheProof(t *testing.T) {
 	client, token := keycloakAdmin(t, deployed)
 	role, err := client.GetRealmRole(t.Context(), token, "master", "admin")
 	require.NoError(t, err)
-	// Who says to be let in for a while, and for too long a while, is nobody of ours.
+	// A user with a longer expiry than this tool grants is not this tool's.
 	for username, until := range map[string]string{"quiet-one": "", "console-stays": time.Now().AddDate(1, 0, 0).Format(time.RFC3339)} {
 		id, err := client.CreateUser(t.Context(), token, "master", gocloak.User{
 			Username: &username, Enabled: gocloak.BoolP(true), Attributes: &map[string][]string{"mlflow-sso-console-until": {until}},
@@ -142,7 +142,7 @@ func TestAStandingAdministratorIsThereOnlyWhileTheStackAsksForOne(t *testing.T) 
 	nightly(t)
 	l := ownLab(t)
 	l.standing(t, "false")
-	l.must(t, "up") // proves, too, that the program itself still reaches Keycloak
+	l.must(t, "up") // also proves that the program itself still reaches Keycloak
 	deployed, err := l.outputs(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, deployed.Keycloak.Admin)
@@ -153,7 +153,7 @@ func TestAStandingAdministratorIsThereOnlyWhileTheStackAsksForOne(t *testing.T) 
 	require.Zero(t, o.ends(t, syscall.SIGINT))
 	require.Empty(t, administrators(t, deployed))
 
-	// Keycloak itself makes nobody any more once it has a database.
+	// Keycloak itself creates no administrator once it has a database.
 	l.standing(t, "true")
 	l.must(t, "up", "--no-verify")
 	deployed, err = l.outputs(t.Context())
@@ -224,8 +224,8 @@ func TestLoginsAndChangesAreRememberedWithoutTheirSecrets(t *testing.T) {
 	}
 }
 
-// Keycloak gives every realm a client for a command line, which takes passwords
-// from anybody and needs no form.
+// Keycloak gives every realm a client for a command line, which accepts passwords from any client
+// and needs no form.
 func TestADoorForAdministratorsInTheStacksOwnRealmFailsTheProofAndIsShutByTheNextUp(t *testing.T) {
 	l := sharedLab(t)
 	deployed := runningStack(t)

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The tests of tests/application run with the very packages that the image holds.
+// The tests of tests/application run with the packages in the image.
 func TestTheApplicationInMLflowsImagePassesItsTests(t *testing.T) {
 	deployed, docker := runningStack(t), openEngine(t)
 	api := docker.API()

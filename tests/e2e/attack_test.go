@@ -26,7 +26,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/freeport"
 )
 
-// attackOn makes every attack; when until has run, ctx ends.
+// attackOn runs every attack; when until has run, ctx ends.
 func attackOn(t *testing.T, stack outputs.Stack, until string) check.Report {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
@@ -72,7 +72,7 @@ func TestAnInterruptedAttackLeavesNothingBehind(t *testing.T) {
 	require.Equal(t, before, traces(t, stack))
 }
 
-// traces are what attacks made: people, clients, experiments, models, containers.
+// traces are objects that attacks created: users, clients, experiments, models, containers.
 func traces(t *testing.T, stack outputs.Stack) []string {
 	t.Helper()
 	all := temporaryUsers(t, stack)
@@ -114,12 +114,12 @@ print("folders", len(os.listdir("/mlflow/artifacts")))
 	return all
 }
 
-// Every door that is opened is found, and nothing else is blamed.
+// Every opened weakness is found, and nothing else is reported.
 func TestEachDoorThatIsOpenedTurnsItsOwnAttackRed(t *testing.T) {
 	nightly(t)
 	stack := runningStack(t)
 	doors := map[string]func(*testing.T, outputs.Stack){
-		"open-ports":        publishAPort, // with a label and a log, which are doors of their own
+		"open-ports":        publishAPort, // with a label and a log, which are further weaknesses
 		"secrets-in-labels": func(*testing.T, outputs.Stack) {},
 		"secrets-in-logs":   func(*testing.T, outputs.Stack) {},
 		"redirect-uri": func(t *testing.T, stack outputs.Stack) {
@@ -141,7 +141,7 @@ func TestEachDoorThatIsOpenedTurnsItsOwnAttackRed(t *testing.T) {
 
 	got := attackOn(t, stack, "")
 
-	// The generator sees by itself what every member may read now.
+	// The generator itself finds what every member may now read.
 	wanted = append(wanted, "every-route-with-foreign-ids")
 	slices.Sort(wanted)
 	failed := fallen(got, check.StatusFailed)
@@ -177,8 +177,8 @@ func TestAnImageThatLeavesOutgoingCallsOnTurnsTheirAttackRed(t *testing.T) {
 	require.Equal(t, []string{"outgoing-calls"}, fallen(got, check.StatusFailed))
 }
 
-// publishAPort lets a container of someone else's on the stack's network publish a
-// port to other machines, with a secret in a label and another in its log.
+// publishAPort makes an unmanaged container on the stack's network publish a port to other
+// machines, with a secret in a label and another in its log.
 func publishAPort(t *testing.T, stack outputs.Stack) {
 	t.Helper()
 	api := openEngine(t).API()
@@ -209,7 +209,7 @@ func publishAPort(t *testing.T, stack outputs.Stack) {
 	}, 30*time.Second, 300*time.Millisecond)
 }
 
-// shareAddresses lets two people have one e-mail address.
+// shareAddresses gives two users the same e-mail address.
 func shareAddresses(t *testing.T, stack outputs.Stack) {
 	t.Helper()
 	set := func(ctx context.Context, shared bool) {

@@ -21,7 +21,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/freeport"
 )
 
-// startBucket starts an S3-compatible store where containers reach this host, in clear, with
+// startBucket starts an S3-compatible store where containers reach this host, without TLS, with
 // an empty bucket, and returns its origin and the file with its key.
 func startBucket(t *testing.T, tool string) (origin, key string) {
 	t.Helper()
@@ -54,8 +54,8 @@ func startBucket(t *testing.T, tool string) (origin, key string) {
 	return "http://" + at, key
 }
 
-// One stack, for it takes a minute to come up: snapshots go to a bucket, the first one by the
-// schedule, old ones are let go of, and the newest is proved.
+// One stack, since it takes a minute to start: snapshots go to a bucket, the first one on
+// schedule, old ones are removed, and the newest is verified.
 func TestSnapshotsInABucketAreTakenBySchedulePrunedAndProved(t *testing.T) {
 	nightly(t)
 	l := ownLab(t)

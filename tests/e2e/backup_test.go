@@ -58,7 +58,7 @@ func makeRepository(t *testing.T, l *lab) (repository, passphrase string) {
 	return repository, passphrase
 }
 
-// writers write runs, several at a time, until they are stopped.
+// writers write runs, several concurrently, until they are stopped.
 type writers struct {
 	client     *loadgen.Client
 	experiment string
@@ -66,7 +66,7 @@ type writers struct {
 	group      sync.WaitGroup
 
 	lock sync.Mutex
-	// acknowledged are the runs of which the last write was answered, by name.
+	// acknowledged are the runs whose last write was acknowledged, by name.
 	acknowledged map[string]runlog.Run
 	err          error
 }
@@ -113,7 +113,7 @@ func writer(t *testing.T, deployed outputs.Stack) *loadgen.Client {
 	return client
 }
 
-// upTo are the runs that are acknowledged now, once there are so many.
+// upTo returns the acknowledged runs, once there are that many.
 func (w *writers) upTo(t *testing.T, many int) map[string]runlog.Run {
 	t.Helper()
 	deadline := time.Now().Add(15 * time.Minute)
@@ -130,8 +130,8 @@ func (w *writers) upTo(t *testing.T, many int) map[string]runlog.Run {
 	}
 }
 
-// requireWrittenRuns demands that each run that was acknowledged is whole, and that of no
-// other a part of what was written in one piece is there. It returns how many there are.
+// requireWrittenRuns requires that each acknowledged run is complete, and that other runs contain
+// no partial request. It returns their number.
 func requireWrittenRuns(t *testing.T, deployed outputs.Stack, experiment string, acknowledged map[string]runlog.Run) int {
 	t.Helper()
 	found, err := runlog.Look(t.Context(), openEngine(t), deployed, experiment)
@@ -145,9 +145,9 @@ func requireWrittenRuns(t *testing.T, deployed outputs.Stack, experiment string,
 	return len(found)
 }
 
-// The night call. Runs are written all the while the snapshot is taken; then the machine is
-// gone: the stack, its data, its state and the passphrase of that. What is left is the
-// repository, the stack file and the recovery passphrase.
+// Disaster recovery. Runs are written while the snapshot is taken; then the machine is lost: the
+// stack, its data, its state and its passphrase. The repository, the stack file and the recovery
+// passphrase remain.
 func TestAStackIsRestoredOnANewMachineWithAllThatWasAcknowledgedAndNothingHalf(t *testing.T) {
 	before := 300
 	if allTests {
@@ -186,14 +186,14 @@ func TestAStackIsRestoredOnANewMachineWithAllThatWasAcknowledgedAndNothingHalf(t
 	t.Logf("%d runs are there again: %s", restored, strings.TrimSpace(got.stdout[strings.LastIndex(got.stdout, "\nSnapshot"):]))
 	require.GreaterOrEqual(t, restored, len(acknowledged))
 
-	// It goes on where the old one was: the same repository, with the same key.
+	// It continues in the same repository, with the same key.
 	l.must(t, "backup")
 	var list struct{ Snapshots []backup.SnapshotList }
 	require.NoError(t, json.Unmarshal([]byte(l.must(t, "backup", "list", "--output", "json").stdout), &list))
 	require.Len(t, list.Snapshots, 2)
 }
 
-// newMachine gives the lab a state of its own, which is empty, with another passphrase.
+// newMachine gives the lab an empty state of its own, with another passphrase.
 func newMachine(t *testing.T, l *lab) {
 	t.Helper()
 	state := filepath.Join(t.TempDir(), "state")
@@ -201,7 +201,7 @@ func newMachine(t *testing.T, l *lab) {
 	l.env = append(l.env, "PULUMI_BACKEND_URL=file://"+state+"?metadata=skip", "PULUMI_CONFIG_PASSPHRASE=that of another machine")
 }
 
-// requireRefusedOver demands that a stack that is there is left alone.
+// requireRefusedOver requires that an existing stack is not touched.
 func requireRefusedOver(t *testing.T, l *lab, deployed outputs.Stack) {
 	t.Helper()
 	was := things(t, deployed.Deployment)
@@ -214,7 +214,7 @@ func requireRefusedOver(t *testing.T, l *lab, deployed outputs.Stack) {
 	}
 }
 
-// requireNothingIsMadeWithAWrongPassphrase demands that a refused restore leaves nothing.
+// requireNothingIsMadeWithAWrongPassphrase requires that a refused restore leaves nothing.
 func requireNothingIsMadeWithAWrongPassphrase(t *testing.T, l *lab, folder string) {
 	t.Helper()
 	passphrase := filepath.Join(folder, "passphrase")
@@ -230,8 +230,8 @@ func requireNothingIsMadeWithAWrongPassphrase(t *testing.T, l *lab, folder strin
 	require.Empty(t, things(t, l.name), "something was made")
 }
 
-// requireReaderRefuses demands that a snapshot of another stack, and one that is damaged, are
-// refused by what a restore asks first.
+// requireReaderRefuses requires that the first checks of a restore refuse a snapshot of another
+// stack, and a damaged one.
 func requireReaderRefuses(t *testing.T, l *lab, folder string) {
 	t.Helper()
 	docker := openEngine(t)

@@ -16,8 +16,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/runlog"
 )
 
-// halted is a run that is given a batch, which stands still before its last part: a tag of
-// the same name is being written by someone else, who then gives it up.
+// halted is a run that gets a batch, which blocks before its last part: another transaction
+// writes a tag with the same name, and then rolls back.
 type halted struct {
 	deployed   outputs.Stack
 	docker     *engine.Engine
@@ -28,7 +28,7 @@ type halted struct {
 	released   chan struct{}
 }
 
-// Who holds the tag, and who writes into MLflow's database and has to wait.
+// The transaction that holds the tag, and the writers that wait in MLflow's database.
 const (
 	holder  = "FROM pg_stat_activity WHERE query LIKE '%holds a tag%' AND wait_event = 'PgSleep'"
 	waiting = "FROM pg_stat_activity WHERE datname = 'mlflow' AND usename = 'mlflow' AND wait_event_type = 'Lock'"
@@ -45,7 +45,7 @@ func halt(t *testing.T, deployed outputs.Stack, client *loadgen.Client, experime
 	require.NoError(t, err)
 	go func() {
 		defer close(h.released)
-		// Its transaction ends with its connection, and nothing of it stays.
+		// Its transaction ends with its connection and is rolled back.
 		_, _ = h.docker.Exec(t.Context(), deployed.Postgres.Container, []string{
 			"psql", "--no-psqlrc", "--host=/tmp/postgresql", "--username=postgres", "--dbname=mlflow", "--command=BEGIN",
 			"--command=INSERT INTO tags (key, value, run_uuid) VALUES ('written2', '', '" + h.id + "')",
@@ -56,7 +56,7 @@ func halt(t *testing.T, deployed outputs.Stack, client *loadgen.Client, experime
 	return h
 }
 
-// logBatch sends the batch and returns how that ends.
+// logBatch sends the batch and returns its result.
 func (h *halted) logBatch(t *testing.T) <-chan error {
 	t.Helper()
 	end := make(chan error, 1)
@@ -64,7 +64,7 @@ func (h *halted) logBatch(t *testing.T) <-chan error {
 	return end
 }
 
-// until waits until there are so many of those who hold the tag, or wait.
+// until waits until that many transactions hold the tag, or wait.
 func (h *halted) until(t *testing.T, want int, those string) {
 	t.Helper()
 	var got string
@@ -77,13 +77,13 @@ func (h *halted) until(t *testing.T, want int, those string) {
 	t.Fatalf("%s: got %s, want %d", those, got, want)
 }
 
-// cut ends the connections of those who hold the tag, or wait.
+// cut ends the connections of transactions that hold the tag, or wait.
 func (h *halted) cut(t *testing.T, those string) {
 	t.Helper()
 	inDatabase(t, h.deployed, h.docker, "mlflow", "SELECT pg_terminate_backend(pid) "+those)
 }
 
-// release gives the tag up.
+// release releases the tag.
 func (h *halted) release(t *testing.T) {
 	t.Helper()
 	h.cut(t, holder)
@@ -97,8 +97,8 @@ func (h *halted) found(t *testing.T) runlog.Found {
 	return found[h.name]
 }
 
-// What one request logs to a run is in the database as a whole, or not at all: while it is
-// written, when the server is cut off in the middle of it, and when two log the same.
+// A request that logs to a run is stored completely or not at all: while it is written, when the
+// server is interrupted in the middle, and when two log the same.
 func TestABatchIsThereAsAWholeOrNotAtAll(t *testing.T) {
 	deployed := runningStack(t)
 	client := writer(t, deployed)

@@ -21,7 +21,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/syncstatus"
 )
 
-// pass is a break-glass command that runs, and what it gave.
+// pass is a running break-glass command, and its access.
 type pass struct {
 	command      *exec.Cmd
 	basic, token string
@@ -30,7 +30,7 @@ type pass struct {
 
 var passShown = regexp.MustCompile(`(?s)Browser on this machine +(\S+)\n.*USERNAME +(\S+)\n.*PASSWORD +(\S+)\n`)
 
-// breakGlass starts the command and waits for its pass.
+// breakGlass starts the command and waits for its access.
 func (l *lab) breakGlass(t *testing.T, more ...string) *pass {
 	t.Helper()
 	stdout, stderr := &written{}, &written{}
@@ -50,10 +50,10 @@ func (l *lab) breakGlass(t *testing.T, more ...string) *pass {
 	return p
 }
 
-// operatorGetsIn breaks the glass with a command that is killed and one that ends.
+// operatorGetsIn uses break-glass access with a command that is killed and one that ends.
 func operatorGetsIn(t *testing.T, l *lab, deployed outputs.Stack, docker *engine.Engine) {
 	t.Helper()
-	// Killed: what it made must end without it, when the minute is over.
+	// Killed: its access must expire without it.
 	left := l.breakGlass(t, "--duration", "1m", "--operator", "ada", "--reason", "a test of the end")
 	require.NoError(t, left.command.Process.Kill())
 	_ = left.command.Wait()

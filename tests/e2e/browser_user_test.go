@@ -24,29 +24,29 @@ import (
 )
 
 const (
-	// patience is how long a person waits for a page. A busy machine is slow.
+	// patience is the timeout for a page. A busy machine is slow.
 	patience = 60 * time.Second
-	// glance is how long it takes to look again.
+	// glance is the polling interval.
 	glance = 200 * time.Millisecond
 )
 
-// person is a user at a Chromium of their own: empty profile, no cookies. They
-// see what is rendered, type and click, and keep a picture of each stage.
+// person is a user with a separate Chromium: empty profile, no cookies. It sees what is rendered,
+// types and clicks, and takes a picture of each stage.
 type person struct {
 	t *testing.T
-	// name is that of the pictures.
+	// name is the prefix of the pictures.
 	name     string
 	tab      context.Context
 	pictures int
-	// complaints are what Chromium holds against the pages' own headers.
+	// complaints are Chromium's errors about the pages' own headers.
 	complaints struct {
 		sync.Mutex
 		texts []string
 	}
 }
 
-// hear listens to what a developer would read in the console: whatever the
-// headers of a page forbid to the page itself is a mistake in the headers.
+// hear records the console: anything that a page's headers forbid to the page itself is a mistake
+// in the headers.
 func (p *person) hear(event any) {
 	if e, ok := event.(*log.EventEntryAdded); ok {
 		// About frames of Keycloak's console: good advice to its makers, and nothing is refused.
@@ -61,14 +61,14 @@ func (p *person) hear(event any) {
 	}
 }
 
-// do is a few steps for which a person has patience.
+// do runs steps within patience.
 func (p *person) do(steps ...chromedp.Action[chromedp.Void]) error {
 	ctx, cancel := context.WithTimeout(p.tab, patience)
 	defer cancel()
 	return chromedp.Do(ctx, steps...)
 }
 
-// open types an address in.
+// open navigates to an address.
 func (p *person) open(address string) {
 	p.t.Helper()
 	u, err := url.Parse(address)
@@ -76,8 +76,7 @@ func (p *person) open(address string) {
 	require.NoError(p.t, p.do(chromedp.Navigate(address)), "%s opens %s", p.name, browser.Bare(u))
 }
 
-// seen is the text that is rendered, as a person reads it; empty while a page
-// is on its way.
+// seen is the rendered text; empty while a page loads.
 func (p *person) seen() string {
 	ctx, cancel := context.WithTimeout(p.tab, 5*time.Second)
 	defer cancel()
@@ -85,7 +84,7 @@ func (p *person) seen() string {
 	return text
 }
 
-// at is where the browser is, without what may be confidential.
+// at is the browser's address, without confidential parts.
 func (p *person) at() string {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.tab, 5*time.Second)
@@ -111,7 +110,7 @@ func (p *person) sees(texts ...string) {
 	p.t.Fatalf("%s, at %s: got a page without %q for %s, wanted it there; the picture is in %s", p.name, p.at(), missing, patience, album(p.t))
 }
 
-// doesNotSee looks once, after sees has waited for the page.
+// doesNotSee checks once, after sees has waited for the page.
 func (p *person) doesNotSee(texts ...string) {
 	p.t.Helper()
 	seen := p.seen()
@@ -128,8 +127,8 @@ func (p *person) writes(field chromedp.CSS, text string) {
 	require.True(p.t, err == nil, "%s, at %s: cannot type into %s", p.name, p.at(), field)
 }
 
-// clicks on what reads so, with the mouse, where it is: a link or a button rather
-// than mere text.
+// clicks clicks with the mouse on an element with this text: a link or a button rather than mere
+// text.
 func (p *person) clicks(text string) {
 	p.t.Helper()
 	find := fmt.Sprintf(findScript, strconv.Quote(text))
@@ -145,8 +144,8 @@ func (p *person) clicks(text string) {
 	p.t.Fatalf("%s, at %s: got nothing to click on that reads %q for %s; the picture is in %s", p.name, p.at(), text, patience, album(p.t))
 }
 
-// findScript is the middle of what reads so and can be clicked on: it is in view
-// and nothing covers it. A page on its way moves, so it has to stay where it is.
+// findScript returns the middle of a clickable element with this text: in view and not covered. A
+// page that loads moves, so the position must be stable.
 const findScript = `new Promise(done => {
 	const text = %s;
 	const reads = e => (e.innerText || e.value || "").trim() === text && !e.disabled && e.checkVisibility();
@@ -173,7 +172,7 @@ func album(t *testing.T) string {
 	return folder
 }
 
-// waitsUntilStable waits a little until what is rendered stays the same.
+// waitsUntilStable waits until the rendered page stays the same.
 func (p *person) waitsUntilStable() {
 	before, since := p.seen(), time.Now()
 	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline) && time.Since(since) < 3*glance; time.Sleep(glance) {
@@ -183,7 +182,7 @@ func (p *person) waitsUntilStable() {
 	}
 }
 
-// picture keeps what is on the screen. A password field shows dots only.
+// picture takes a screenshot. A password field shows dots only.
 func (p *person) picture(stage string) {
 	p.t.Helper()
 	p.pictures++
@@ -199,7 +198,7 @@ func (p *person) picture(stage string) {
 	require.NoError(p.t, os.WriteFile(filepath.Join(album(p.t), name), shot, 0o644))
 }
 
-// cookies are what the browser sends to an address.
+// cookies are the browser's cookies for an address.
 func (p *person) cookies(address string) []*network.Cookie {
 	p.t.Helper()
 	got, err := chromedp.Call(p.tab, network.GetCookies, network.GetCookiesParams{URLs: []string{address}})
@@ -208,7 +207,7 @@ func (p *person) cookies(address string) []*network.Cookie {
 	return got.Cookies
 }
 
-// takes puts a cookie of someone else into the browser.
+// takes puts another user's cookie into the browser.
 func (p *person) takes(address string, c *network.Cookie) {
 	p.t.Helper()
 	_, err := chromedp.Call(p.tab, network.SetCookie, network.SetCookieParams{

@@ -24,8 +24,7 @@ var chromium struct {
 	err  error
 }
 
-// needChromium makes sure of Debian's Chromium and of certutil, with which
-// authorities are imported into it.
+// needChromium installs Debian's Chromium and certutil, which imports authorities.
 func needChromium(t *testing.T) {
 	t.Helper()
 	chromium.once.Do(func() {
@@ -43,11 +42,9 @@ func needChromium(t *testing.T) {
 	require.NoError(t, chromium.err)
 }
 
-// newPerson opens a Chromium on a machine of its own, from which nothing but the
-// ports of the stack is reached. It is closed at the end of the test. hosts are names
-// that no name server knows and the addresses behind them. authority is a
-// certificate in PEM that is imported beside those which every Chromium has, if
-// there is one.
+// newPerson opens a Chromium on a network of its own, which reaches only the ports of the stack.
+// The test closes it at its end. hosts are names without DNS and their addresses. authority is a
+// PEM certificate to import in addition to the default ones, if any.
 func newPerson(t *testing.T, name string, ports []string, hosts map[string]string, authority []byte) *person {
 	t.Helper()
 	needChromium(t)
@@ -61,10 +58,10 @@ func newPerson(t *testing.T, name string, ports []string, hosts map[string]strin
 		chromedp.ExecPath(program), chromedp.UserDataDir(filepath.Join(home, "profile")), chromedp.Env("HOME=" + home),
 		chromedp.Headless, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.DisableGPU,
 		chromedp.WindowSize(1400, 900),
-		// The tests are root's, whom Chromium's sandbox refuses.
+		// The tests run as root, which Chromium's sandbox refuses.
 		chromedp.NoSandbox,
 		chromedp.Flag("disable-dev-shm-usage", true),
-		// What a browser does by itself is no business of these tests.
+		// Disable Chromium's own background requests.
 		chromedp.Flag("no-proxy-server", true), chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-sync", true), chromedp.Flag("disable-extensions", true),
@@ -92,7 +89,7 @@ func newPerson(t *testing.T, name string, ports []string, hosts map[string]strin
 	return p
 }
 
-// mapping is hosts as Chromium's flag wants them.
+// mapping returns hosts in the format of Chromium's flag.
 func mapping(hosts map[string]string) string {
 	rules := make([]string, 0, len(hosts))
 	for name, address := range hosts {
@@ -102,8 +99,8 @@ func mapping(hosts map[string]string) string {
 	return strings.Join(rules, ",")
 }
 
-// importAuthority does what a person does in the settings of their browser.
-// Chromium reads the certificates of its user in this place.
+// importAuthority does what a user does in the browser's settings. Chromium reads its user's
+// certificates from this folder.
 func importAuthority(t *testing.T, home string, authority []byte) {
 	t.Helper()
 	store := filepath.Join(home, ".pki", "nssdb")

@@ -15,7 +15,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/trash"
 )
 
-// runWithFile makes an experiment with a run and a file of it, and returns both IDs.
+// runWithFile creates an experiment with a run and a file, and returns both IDs.
 func runWithFile(t *testing.T, who *browser.Browser, deployed outputs.Stack, name string) (experiment, run string) {
 	t.Helper()
 	var made struct {
@@ -51,7 +51,7 @@ func TestWhatIsInTheTrashOrNamedByNothingIsDeletedForGoodAndNothingElse(t *testi
 	kept, keptRun := runWithFile(t, admin, deployed, "clean-kept")
 	gone, _ := runWithFile(t, admin, deployed, "clean-gone")
 	call(t, admin, deployed, "experiments/delete", map[string]string{"experiment_id": gone}, &struct{}{})
-	// Files of a run that no row names, as an earlier version's cleanup of the trash left them.
+	// Files of a run that no row names, as an earlier version's trash cleanup left them.
 	orphan := kept + "/" + strings.Repeat("0", 32)
 	ran, err := openEngine(t).Exec(t.Context(), deployed.MLflow.Container, []string{
 		"sh", "-c", `mkdir -p "$0/artifacts" && echo left >"$0/artifacts/x" && touch -d "2 days ago" "$0/artifacts/x"`, "/mlflow/artifacts/" + orphan,

@@ -24,7 +24,7 @@ import (
 //go:embed testdata/client.py
 var clientScript string
 
-// logged is what the script reports.
+// logged is the script's report.
 type logged struct {
 	Version       string
 	Params        map[string]string
@@ -38,9 +38,8 @@ type logged struct {
 	Experiment, Page string
 }
 
-// scientist is a user with MLflow's Python client on a machine from which the
-// stack is reached as from any other: the packages of MLflow's image, which are
-// pinned by hash, in a container that is on no network of the stack.
+// scientist is a user with MLflow's Python client on another machine: the packages of MLflow's
+// image, which are pinned by hash, in a container outside of the stack's networks.
 type scientist struct {
 	docker    *engine.Engine
 	container string
@@ -108,7 +107,7 @@ func requireReadBack(t *testing.T, got logged, result engine.Result) {
 	require.Equal(t, got.Written, got.Read)
 }
 
-// makesToken does what the README asks a person to do.
+// makesToken follows the README's steps.
 func (p *person) makesToken(name string) string {
 	p.t.Helper()
 	p.sees(welcome)
@@ -129,8 +128,8 @@ func (p *person) makesToken(name string) string {
 	return token
 }
 
-// variableMegabytes is the size of an artifact through the edge, for a user who has
-// time and disk: 5120 is what the edge has to let through.
+// variableMegabytes is the size of an artifact through the edge, for a run with more time and
+// disk: 5120 is the edge's limit.
 const variableMegabytes = "MLFLOW_SSO_E2E_MEGABYTES"
 
 func TestTheStockClientReadsBackWhatItLogsByteForByte(t *testing.T) {
@@ -183,18 +182,18 @@ func TestWhatTheClientLogsIsSeenInTheBrowserWithItsArtifacts(t *testing.T) {
 		member.picture("text artifact")
 		member.clicks("page.html")
 		member.sees("Path: mlflow-artifacts:/")
-		member.picture("HTML artifact") // a script in a sandbox of its own: no header of the edge forbids it
+		member.picture("HTML artifact") // a script in its own sandbox: no header of the edge forbids it
 		member.deletesExperiment(got.Experiment)
 		member.logsOut(at)
 	})
 }
 
-// The control of all the rest over https.
+// The control of all other https requests.
 func TestAClientThatDoesNotKnowTheAuthorityRefusesToTalk(t *testing.T) {
 	nightly(t)
 	at := prodSite(t)
 	s := newScientist(t, at, at.member(t), "a token that is never sent")
-	// Left alone, the client tries for four minutes before it fails.
+	// By default the client retries for four minutes before it fails.
 	s.given["environment"].(map[string]string)["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
 
 	_, result := s.logs(t, nil)

@@ -36,7 +36,7 @@ func TestAPublicStackAndOneOnLocalhostStandSideBySideAndEachIsProved(t *testing.
 		}
 	}
 
-	// Both at once, so that neither leans on the other's silence.
+	// Both at once, so that neither depends on the other's absence.
 	reports := map[string]check.Report{}
 	var all sync.WaitGroup
 	var lock sync.Mutex
@@ -58,7 +58,7 @@ func TestAPublicStackAndOneOnLocalhostStandSideBySideAndEachIsProved(t *testing.
 	require.Len(t, slices.Collect(maps.Keys(reports)), 2)
 }
 
-// A user works at both in one browser.
+// A user uses both in one browser.
 func TestALoginAtOneStackIsNoneAtTheOther(t *testing.T) {
 	nightly(t)
 	dev, prod := devSite(t), prodSite(t)

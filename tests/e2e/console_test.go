@@ -23,14 +23,14 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/browser"
 )
 
-// opened is a console command that runs, and the person it let in.
+// opened is a running console command, and its temporary administrator.
 type opened struct {
 	command            *exec.Cmd
 	username, password string
 	stdout, stderr     *written
 }
 
-// written is what a program has written so far.
+// written is a program's output so far.
 type written struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -48,7 +48,7 @@ func (w *written) String() string {
 	return w.text.String()
 }
 
-// console starts the command and waits until the person is let in.
+// console starts the command and waits for its access.
 func (l *lab) console(t *testing.T, length string) *opened {
 	t.Helper()
 	o := &opened{stdout: &written{}, stderr: &written{}}
@@ -69,7 +69,7 @@ func (l *lab) console(t *testing.T, length string) *opened {
 	return o
 }
 
-// ends is the exit code once a signal has ended the command.
+// ends returns the exit code after a signal has ended the command.
 func (o *opened) ends(t *testing.T, signal syscall.Signal) int {
 	t.Helper()
 	require.NoError(t, o.command.Process.Signal(signal))
@@ -89,14 +89,14 @@ func adminLogin(t *testing.T, deployed outputs.Stack, username, password string)
 	return got.AccessToken
 }
 
-// mayAdminister asks the admin API with a token.
+// mayAdminister calls the admin API with a token.
 func mayAdminister(t *testing.T, deployed outputs.Stack, token string) error {
 	t.Helper()
 	_, err := gocloak.NewClient(deployed.Keycloak.AdminURL).GetUsers(t.Context(), token, deployed.Realm.Name, gocloak.GetUsersParams{})
 	return err
 }
 
-// administrators are the people in realm master.
+// administrators are the users in realm master.
 func administrators(t *testing.T, deployed outputs.Stack) []string {
 	t.Helper()
 	client, token := keycloakAdmin(t, deployed)
@@ -109,7 +109,7 @@ func administrators(t *testing.T, deployed outputs.Stack) []string {
 	return names
 }
 
-// consoleForm logs in at the form that the admin console sends a browser to.
+// consoleForm logs in at the form for the admin console.
 func consoleForm(t *testing.T, deployed outputs.Stack, username, password string) *browser.Page {
 	t.Helper()
 	b := browser.New()
@@ -118,7 +118,7 @@ func consoleForm(t *testing.T, deployed outputs.Stack, username, password string
 	page, err := b.Open(t.Context(), console)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, page.Status)
-	// What the console's script does first: with the addresses in its page.
+	// The first requests of the console's script, with the addresses in its page.
 	server := regexp.MustCompile(`"authServerUrl": "([^"]+)"`).FindSubmatch(page.Body)
 	require.NotNil(t, server, "no address in %s", browser.Bare(page.URL))
 	page, err = b.Open(t.Context(), string(server[1])+"/realms/master/protocol/openid-connect/auth?"+url.Values{
@@ -173,8 +173,8 @@ func personIsInTheConsole(t *testing.T, l *lab, deployed outputs.Stack) {
 	require.NotContains(t, o.stderr.String(), "failed")
 }
 
-// What the page of the console shows is made by its script, which needs cookies,
-// the addresses in the page and the admin API.
+// The console's page is rendered by its script, which needs cookies, the addresses in the page
+// and the admin API.
 func TestWhoIsLetInSeesTheConsoleAndThePeopleOfMLflow(t *testing.T) {
 	nightly(t)
 	onEveryLab(t, func(t *testing.T, l *lab, deployed outputs.Stack) {
@@ -214,8 +214,7 @@ func TestWhoIsLetInSeesTheConsoleAndThePeopleOfMLflow(t *testing.T) {
 	})
 }
 
-// A terminal that is closed and a connection that breaks are the usual ends of a
-// command on another machine.
+// Closed terminals and broken connections are the usual ends of a command on another machine.
 func TestTheConsoleEndsWithItsTimeAndWithItsTerminal(t *testing.T) {
 	nightly(t)
 	l := sharedLab(t)
@@ -236,7 +235,7 @@ func TestTheConsoleEndsWithItsTimeAndWithItsTerminal(t *testing.T) {
 	require.NoError(t, command.Start())
 	require.NoError(t, writer.Close())
 	require.Eventually(t, func() bool { return len(administrators(t, deployed)) > len(before) }, time.Minute, 100*time.Millisecond)
-	require.NoError(t, reader.Close()) // at the next line of progress nobody listens
+	require.NoError(t, reader.Close()) // at the next line of progress there is no reader
 	_ = command.Wait()
 	require.Equal(t, before, administrators(t, deployed))
 }
@@ -247,7 +246,7 @@ func TestWhatAKilledConsoleLeftIsRemovedOnceItsTimeIsOver(t *testing.T) {
 	deployed := runningStack(t)
 	before := administrators(t, deployed)
 	client, token := keycloakAdmin(t, deployed)
-	// A user of a like name, whom the tool did not make.
+	// A user with a similar name, which the tool did not create.
 	namesake := gocloak.User{Username: gocloak.StringP("console-of-another"), Enabled: gocloak.BoolP(true)}
 	id, err := client.CreateUser(t.Context(), token, "master", namesake)
 	require.NoError(t, err)

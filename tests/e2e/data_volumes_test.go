@@ -16,7 +16,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// removeVolumes removes data volumes behind the tool's back, with the containers that use them.
+// removeVolumes removes data volumes outside of the tool, with the containers that use them.
 func removeVolumes(t *testing.T, docker *engine.Engine, l *lab, data ...string) {
 	t.Helper()
 	for _, name := range data {
@@ -36,7 +36,7 @@ func logRun(t *testing.T, deployed outputs.Stack, name string) {
 	call(t, signIn(t, deployed, "demo-admin"), deployed, "experiments/create", map[string]string{"name": name}, &created)
 }
 
-// statusOf is MLflow's answer to a question for an experiment.
+// statusOf is the status of a request for an experiment.
 func statusOf(t *testing.T, deployed outputs.Stack, name string) int {
 	t.Helper()
 	page, err := signIn(t, deployed, "demo-admin").Fetch(t.Context(), http.MethodGet, deployed.MLflow.URL+"/api/2.0/mlflow/experiments/get-by-name?experiment_name="+name, nil, nil)
@@ -44,7 +44,8 @@ func statusOf(t *testing.T, deployed outputs.Stack, name string) int {
 	return page.Status
 }
 
-// refuseLostVolumes demands that no command goes on, and that each says what is gone and what to do.
+// refuseLostVolumes requires that no command continues, and that each names what is missing and the
+// next step.
 func refuseLostVolumes(t *testing.T, l *lab, says ...string) {
 	t.Helper()
 	for _, command := range [][]string{{"preview"}, {"up"}, {"up", "--refresh"}} {
@@ -57,8 +58,8 @@ func refuseLostVolumes(t *testing.T, l *lab, says ...string) {
 	}
 }
 
-// requireNewAndUnchanged demands that an experiment of before is gone, and that nothing is left to
-// change.
+// requireNewAndUnchanged requires that an earlier experiment is missing, and that nothing is left
+// to change.
 func requireNewAndUnchanged(t *testing.T, l *lab, deployed outputs.Stack, lost string) {
 	t.Helper()
 	require.Equal(t, http.StatusNotFound, statusOf(t, deployed, lost))
@@ -67,7 +68,7 @@ func requireNewAndUnchanged(t *testing.T, l *lab, deployed outputs.Stack, lost s
 }
 
 // requireLostVolumesStopEveryUpdate removes both data volumes of a stack that was torn down, and
-// demands that nothing is made until that is accepted. lost is an experiment in them.
+// requires that nothing is created until that is accepted. lost is an experiment in them.
 func requireLostVolumesStopEveryUpdate(t *testing.T, l *lab, deployed outputs.Stack, lost string) {
 	t.Helper()
 	docker := openEngine(t)
@@ -84,8 +85,8 @@ func requireLostVolumesStopEveryUpdate(t *testing.T, l *lab, deployed outputs.St
 	requireNewAndUnchanged(t, l, deployed, lost)
 }
 
-// A stack in use loses the database under it: what was in it is recreated in one update, and no
-// service goes on with what it remembers.
+// A stack in use loses its database: one update recreates its content, and no service continues
+// with cached data.
 func TestADatabaseThatIsLostUnderARunningStackIsRecreatedInOneUpdate(t *testing.T) {
 	nightly(t)
 	l := ownLab(t)
@@ -106,7 +107,7 @@ func TestADatabaseThatIsLostUnderARunningStackIsRecreatedInOneUpdate(t *testing.
 	requireNewAndUnchanged(t, l, deployed, "before")
 }
 
-// A volume that Docker made at a mount may have data in it by now: it is found, and nothing
+// A volume that Docker created for a mount may contain data by now: it is found, and nothing
 // deletes it.
 func TestAVolumeThatDockerMadeIsReportedAndNeverDeleted(t *testing.T) {
 	nightly(t)

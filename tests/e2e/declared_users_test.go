@@ -19,7 +19,7 @@ const listedPeople = `  mlflow-sso:users:
     - {username: ada, email: ada@example.com, firstName: %s, lastName: Lovelace, groups: [mlflow-admins, e2e-team]}
 ` + bob
 
-// From a list without mail, over mail and an exclusive group, to nobody listed.
+// From a list without mail, over mail and a managed group, to an empty list.
 func listedPeopleSetTheirOwnPasswordAndNoUpdateTouchesIt(t *testing.T) {
 	l, o := peopled.up(t), newOutside(t)
 	deployed := peopled.deployed
@@ -42,8 +42,8 @@ func listedPeopleSetTheirOwnPasswordAndNoUpdateTouchesIt(t *testing.T) {
 	require.NotContains(t, again.stdout+again.stderr, own)
 	require.Contains(t, l.must(t, "drift").stdout, "no drift", "what Keycloak still wants of bob is none")
 
-	// With mail, who has no password is written to once. A user whom an administrator
-	// has made is taken over, and someone else has got into a group.
+	// With mail, a user without a password gets one mail. An update adopts a user whom an
+	// administrator has created, and another user has joined a group.
 	client, token := keycloakAdmin(t, deployed)
 	const made = "Made-manually-1843"
 	for _, username := range []string{"cyd", "eve"} {
@@ -83,7 +83,7 @@ func listedPeopleSetTheirOwnPasswordAndNoUpdateTouchesIt(t *testing.T) {
 	isNowhere(t, own, bobs, made, mails.password)
 	require.Contains(t, l.must(t, "drift").stdout, "no drift", "members of a group are everybody's own affair")
 
-	// An exclusive group has whom the settings name; and who is listed no more goes.
+	// A managed group has exactly the listed users; a user who is no longer listed is removed.
 	exclusive := settings + "    managedGroups: [mlflow-users]\n"
 	image := "  mlflow-sso:images: {keycloak: \"" + o.trusting + "\"}\n"
 	s.write(t, exclusive, fmt.Sprintf(strings.TrimSuffix(listedPeople, bob), "Augusta")+image)
@@ -104,7 +104,7 @@ func listedPeopleSetTheirOwnPasswordAndNoUpdateTouchesIt(t *testing.T) {
 	requireAllPassed(t, prove(t, deployed))
 }
 
-// invited is the password for one login that the tool shows.
+// invited returns the password for one login that the tool prints.
 func invited(t *testing.T, l *lab, username string) string {
 	t.Helper()
 	got := l.must(t, "invite", username)

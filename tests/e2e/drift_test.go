@@ -23,13 +23,13 @@ import (
 
 var update = flag.Bool("update", false, "write the baseline of a realm from the shared stack, and fail")
 
-// keycloakEditor is a user at the admin API of the stack's realm.
+// keycloakEditor is an administrator at the admin API of the stack's realm.
 type keycloakEditor struct {
 	t        *testing.T
 	deployed outputs.Stack
 }
 
-// send is one request; it returns what was made, or the document that was asked for.
+// send sends one request; it returns what was created, or the requested document.
 func (h keycloakEditor) send(method, path string, body any) any {
 	h.t.Helper()
 	client, token := keycloakAdmin(h.t, h.deployed)
@@ -51,7 +51,7 @@ func (h keycloakEditor) send(method, path string, body any) any {
 	return document
 }
 
-// makes something that is removed again.
+// makes creates something that is removed again.
 func (h keycloakEditor) makes(path string, body any) func() {
 	id := h.send(http.MethodPost, path, body).(string)
 	return func() { h.send(http.MethodDelete, path+"/"+id, nil) }
@@ -78,7 +78,7 @@ func (h keycloakEditor) sets(path string, change map[string]any) func() {
 	}
 }
 
-// one is the ID of something in a list, by a member of it.
+// one is the ID of an object in a list, by one of its members.
 func (h keycloakEditor) one(path, key, value string) string {
 	for _, member := range h.send(http.MethodGet, path, nil).([]any) {
 		if member := member.(map[string]any); member[key] == value {
@@ -90,9 +90,9 @@ func (h keycloakEditor) one(path, key, value string) string {
 }
 
 type change struct {
-	// named is how drift calls it, up to where it says what to do.
+	// named is drift's name of it, up to the next step.
 	named string
-	// does the change, and returns what takes it back.
+	// does makes the change, and returns what reverts it.
 	does func(h keycloakEditor) func()
 }
 
@@ -116,7 +116,7 @@ func (h keycloakEditor) user(name string) string {
 	return "/users/" + h.one("/users?exact=true&username="+name, "username", name)
 }
 
-// gives a role of the realm's own administration to a person or a group.
+// gives assigns a role for the realm's own administration to a user or a group.
 func gives(whom func(h keycloakEditor) string) func(keycloakEditor) func() {
 	return func(h keycloakEditor) func() {
 		at := h.client("realm-management")
@@ -127,7 +127,7 @@ func gives(whom func(h keycloakEditor) string) func(keycloakEditor) func() {
 	}
 }
 
-// post makes something that has no address.
+// post creates something that has no address.
 func (h keycloakEditor) post(path string, body any) {
 	client, token := keycloakAdmin(h.t, h.deployed)
 	answer, err := client.GetRequestWithBearerAuth(context.Background(), token).SetBody(body).
@@ -232,7 +232,7 @@ var manualChanges = []change{
 // unseen is a secret that no difference may show.
 const unseen = "a-secret-that-nobody-may-see"
 
-// named are what lines of drift say up to what to do.
+// named are lines of drift up to the next step.
 func namedIn(stdout string) []string {
 	var all []string
 	for line := range strings.Lines(stdout) {
@@ -246,8 +246,8 @@ func namedIn(stdout string) []string {
 	return all
 }
 
-// Pulumi does not look beside what it made. Each change is named, nothing beside it,
-// and none is left when all are taken back.
+// Pulumi checks only what it created. Each change is reported, nothing else is, and nothing is
+// left when all are reverted.
 func TestEveryManualChangeInTheRealmIsNamedByDriftAndNothingElseIs(t *testing.T) {
 	nightly(t)
 	l := sharedLab(t)
@@ -305,8 +305,7 @@ func TestAContainerOnTheDataNetworkThatNobodyKnowsIsDrift(t *testing.T) {
 	require.Contains(t, l.must(t, "drift").stdout, "no drift")
 }
 
-// A realm of either kind is as the baseline has it; after `go test -update` it is
-// the shared stack's.
+// A realm of either kind equals the baseline; `go test -update` records the shared stack's.
 func TestTheRealmOfAStackThatWasJustMadeIsTheBaseline(t *testing.T) {
 	nightly(t)
 	if *update {

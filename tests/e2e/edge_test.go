@@ -24,10 +24,10 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// The edge's rules themselves have tests of their own in tests/edge, with
-// stand-ins behind it. Here it stands before the real ones.
+// tests/edge tests the edge's rules themselves, with stub services. Here the real ones are behind
+// it.
 
-// anonymous is a client of a public stack without cookies, which follows nothing.
+// anonymous is a client of a public stack without cookies, which follows no redirects.
 func anonymous(t *testing.T, at site) *http.Client {
 	t.Helper()
 	client := at.front(t).HTTP()
@@ -36,7 +36,7 @@ func anonymous(t *testing.T, at site) *http.Client {
 	return client
 }
 
-// ask sends a request with the path as it stands, and reads the answer.
+// ask sends a request with an unmodified path, and reads the response.
 func ask(t *testing.T, client *http.Client, site, path string, header http.Header) (*http.Response, string) {
 	t.Helper()
 	u, err := url.Parse(site)
@@ -53,8 +53,7 @@ func ask(t *testing.T, client *http.Client, site, path string, header http.Heade
 	return answer, string(body)
 }
 
-// Whichever way a path is written, Keycloak never gets to see it as one of its
-// administrators'.
+// Keycloak never receives a request for its administrators' realm, however the path is written.
 func TestNoWayOfWritingAPathLeadsToKeycloaksAdministration(t *testing.T) {
 	at := prodSite(t)
 	client := anonymous(t, at)
@@ -63,7 +62,7 @@ func TestNoWayOfWritingAPathLeadsToKeycloaksAdministration(t *testing.T) {
 		answer, _ := ask(t, client, at.deployed.Keycloak.URL, path, nil) //nolint:bodyclose // ask has closed it
 		require.Equal(t, http.StatusOK, answer.StatusCode, path)
 	}
-	// The control: there it is.
+	// The control: it exists.
 	for path, says := range map[string]string{"/admin/master/console/": "Administration Console", "/realms/master": `"realm":"master"`} {
 		answer, body := ask(t, http.DefaultClient, at.deployed.Keycloak.AdminURL, path, nil) //nolint:bodyclose // ask has closed it
 		require.Equal(t, http.StatusOK, answer.StatusCode, path)
@@ -79,7 +78,7 @@ func TestNoWayOfWritingAPathLeadsToKeycloaksAdministration(t *testing.T) {
 	}
 	for _, target := range targets {
 		if strings.HasPrefix(target, realm+"/") && !strings.Contains(target, "..") && !strings.Contains(target, "%") {
-			continue // a path below the realm as it stands
+			continue // an unmodified path below the realm
 		}
 		answer, body := ask(t, client, at.deployed.Keycloak.URL, target, nil) //nolint:bodyclose // ask has closed it
 		require.GreaterOrEqual(t, answer.StatusCode, 300, target)
@@ -91,7 +90,7 @@ func TestNoWayOfWritingAPathLeadsToKeycloaksAdministration(t *testing.T) {
 	t.Logf("%d ways", len(targets))
 }
 
-// forged is what a client says to be taken for someone else.
+// forged are headers by which a client claims another identity.
 func forged() http.Header {
 	header := http.Header{}
 	for name, value := range map[string]string{
@@ -160,7 +159,7 @@ func (l liar) RoundTrip(r *http.Request) (*http.Response, error) {
 	return l.RoundTripper.RoundTrip(r)
 }
 
-// shapeOf is an address without what differs each time.
+// shapeOf is an address without its variable parts.
 func shapeOf(t *testing.T, address string) string {
 	t.Helper()
 	u, err := url.Parse(address)
@@ -174,7 +173,7 @@ func shapeOf(t *testing.T, address string) string {
 	return u.String()
 }
 
-// logOf is all that a container has said.
+// logOf is a container's whole log.
 func logOf(t *testing.T, docker *engine.Engine, name string) string {
 	t.Helper()
 	stream, err := docker.API().ContainerLogs(t.Context(), name, container.LogsOptions{ShowStdout: true, ShowStderr: true})
@@ -248,7 +247,7 @@ func TestPlainHTTPIsOnlyTheWayToHTTPS(t *testing.T) {
 	}
 }
 
-// plainAddress is where the edge listens in plain http, other than for the console.
+// plainAddress is the edge's plain http address, except for the console.
 func plainAddress(t *testing.T, docker *engine.Engine, at site) string {
 	t.Helper()
 	for _, address := range published(t, docker, at.deployed.Deployment)[at.deployed.Edge.Container] {
@@ -263,8 +262,8 @@ func plainAddress(t *testing.T, docker *engine.Engine, at site) string {
 //go:embed testdata/flood.py
 var floodScript string
 
-// The flood comes from an address of its own; everybody else goes on, and so does
-// who has a token, from the same address.
+// The flood comes from a separate address; all other clients continue, and so does one with a
+// token, from the same address.
 func TestAFloodOfLoginsIsRefusedAndEverybodyElseGoesOn(t *testing.T) {
 	at := prodSite(t)
 	docker := openEngine(t)
@@ -298,7 +297,7 @@ func TestARequestThatIsTooLargeIsRefusedAndAnArtifactOfThatSizeIsNot(t *testing.
 	const size = 65 << 20
 	for path, want := range map[string]int{
 		"/api/2.0/mlflow/runs/log-batch":                http.StatusRequestEntityTooLarge,
-		"/api/2.0/mlflow-artifacts/artifacts/0/too/big": http.StatusUnauthorized, // it gets as far as MLflow, which wants to know who asks
+		"/api/2.0/mlflow-artifacts/artifacts/0/too/big": http.StatusUnauthorized, // it reaches MLflow, which requires a login
 	} {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, at.deployed.MLflow.URL+path, io.LimitReader(zeros{}, size))
 		require.NoError(t, err)
@@ -313,7 +312,7 @@ func TestARequestThatIsTooLargeIsRefusedAndAnArtifactOfThatSizeIsNot(t *testing.
 //go:embed testdata/too_large.py
 var tooLargeScript string
 
-// Python's requests sends a body to its end before it reads: the edge has to read on.
+// Python's requests sends a whole body before it reads: the edge must continue to read.
 func TestPythonsRequestsReadsWhyARequestIsRefused(t *testing.T) {
 	at := prodSite(t)
 	s := newScientist(t, at, outputs.User{}, "")

@@ -22,16 +22,15 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/freeport"
 )
 
-// company is a Keycloak that is no stack's, with people of its own: the provider that a
-// stack asks.
+// company is a Keycloak outside of any stack, with its own users: the provider for a stack.
 type company struct {
 	o                *outside
 	id, url          string
 	secret, password string
 }
 
-// companyPeople are those whom the company knows, and their groups there. The thief
-// has the address of a user whom the stack has.
+// companyPeople are the company's users, and their groups there. The thief has the address of one
+// of the stack's users.
 var companyPeople = map[string]struct{ email, group string }{
 	"olga": {"olga@company.example", "ml-admins"}, "mia": {"mia@company.example", "ml people"}, "nils": {"nils@company.example", "sales"},
 	"thief": {"demo-member@example.com", "ml-admins"},
@@ -42,7 +41,7 @@ mkdir -p /tmp/keycloak/import
 mv /tmp/realm.json /tmp/keycloak/import/company-realm.json
 exec /opt/keycloak/bin/kc.sh start-dev --db=dev-file --health-enabled=false --metrics-enabled=false --import-realm`
 
-// startCompany starts it; broker is where a stack's Keycloak wants people back.
+// startCompany starts it; broker is the redirect URI of a stack's Keycloak.
 func startCompany(t *testing.T, o *outside, broker string) *company {
 	t.Helper()
 	ports, err := freeport.Ports(2)
@@ -73,7 +72,7 @@ func startCompany(t *testing.T, o *outside, broker string) *company {
 	return c
 }
 
-// realm is what the company's Keycloak begins with.
+// realm is the initial configuration of the company's Keycloak.
 func (c *company) realm(t *testing.T, broker string) string {
 	t.Helper()
 	type object = map[string]any
@@ -126,7 +125,7 @@ func (o *outside) client() *http.Client {
 	return &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: o.roots, MinVersion: tls.VersionTLS12}}}
 }
 
-// publishes waits until a document is there and keeps it in a file, as an operator does.
+// publishes waits until a document exists and stores it in a file, as an operator does.
 func (c *company) publishes(t *testing.T, path, file string) string {
 	t.Helper()
 	into := filepath.Join(c.o.secrets, file)
@@ -142,7 +141,7 @@ func (c *company) publishes(t *testing.T, path, file string) string {
 	return into
 }
 
-// by follows the button of a provider and logs in there.
+// by follows a provider's button and logs in there.
 func (c *company) by(t *testing.T, b *browser.Browser, page *browser.Page, alias, username string) *browser.Page {
 	t.Helper()
 	page = sends(t, b, presses(t, b, page, "/broker/"+alias+"/login"), "SAMLRequest")
@@ -150,8 +149,7 @@ func (c *company) by(t *testing.T, b *browser.Browser, page *browser.Page, alias
 	return sends(t, b, types(t, b, page, "username", username, "password", c.password), "SAMLResponse")
 }
 
-// sends is what a browser does with forms that send themselves, which is how SAML goes
-// from one to the other.
+// sends submits forms as a browser with scripts does, which is how SAML redirects.
 func sends(t *testing.T, b *browser.Browser, page *browser.Page, field string) *browser.Page {
 	t.Helper()
 	for form := page.FormWith(field); form != nil; form = page.FormWith(field) {
@@ -168,7 +166,7 @@ func (c *company) visitor(t *testing.T) (*browser.Browser, *browser.Page) {
 	return begins(t, peopled.deployed, browser.RootCAs(c.o.roots))
 }
 
-// said is what a page says that ends there.
+// said is the text of a final page.
 func said(page *browser.Page) string {
 	return strings.Join(strings.Fields(page.TextOf("kc-error-message")), " ")
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
 )
 
-// passesALargeFile writes more than fits into the server's /tmp, and reads it.
+// passesALargeFile writes a file larger than the server's /tmp, and reads it.
 func passesALargeFile(t *testing.T, deployed outputs.Stack, beside kept) {
 	t.Helper()
 	const size = 1100 << 20

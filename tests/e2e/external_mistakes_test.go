@@ -15,7 +15,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 )
 
-// namesMistakes makes one after the other, and sees that the stack goes on.
+// namesMistakes makes one mistake after the other, and checks that the stack still works.
 func namesMistakes(t *testing.T, s *servers, l *lab) {
 	docker := openEngine(t)
 	running := func() (ids []string) {
@@ -75,10 +75,10 @@ func namesMistakes(t *testing.T, s *servers, l *lab) {
 	require.Equal(t, before, running())
 }
 
-// findsWhatIsOpen opens one thing after the other at the services.
+// findsWhatIsOpen opens one weakness after the other at the services.
 func findsWhatIsOpen(t *testing.T, s *servers, deployed outputs.Stack) {
-	// password sets the one of the user default, who has the other one now; none lets
-	// everybody in.
+	// password sets the password of the user default, which currently has the other one; none
+	// lets every client in.
 	password := func(before, after string) func(t *testing.T) {
 		return func(t *testing.T) {
 			script := fmt.Sprintf(`export REDISCLI_AUTH="$(cat %s)"

@@ -41,9 +41,9 @@ var postgresScript string
 //go:embed testdata/redis.sh
 var redisScript string
 
-// servers are a Postgres, a Redis and an S3-compatible store that are no stack's:
-// on this host's own network, at the address by which containers reach the host,
-// in TLS with certificates of a private authority.
+// servers are a Postgres, a Redis and an S3-compatible store outside of any stack: on this host's
+// own network, at the address by which containers reach the host, with TLS and certificates of a
+// private authority.
 type servers struct {
 	docker              *engine.Engine
 	address             string
@@ -56,8 +56,8 @@ type servers struct {
 	untrusting          string // MLflow's image that does not
 }
 
-// startServers starts them from the images of a stack that is up, and gives that
-// stack's other images the authority.
+// startServers starts them from the images of a running stack, and adds the authority to that
+// stack's other images.
 func startServers(t *testing.T) *servers {
 	t.Helper()
 	s := &servers{docker: openEngine(t), secrets: t.TempDir()}
@@ -115,8 +115,7 @@ func hostFromContainers(t *testing.T, docker *engine.Engine) string {
 	return ""
 }
 
-// newSecret has the signs that an address, a shell and a template treat in a way
-// of their own.
+// newSecret contains characters that an address, a shell and a template interpret.
 func newSecret() string { return "%41@:/?#[]&=+ $" + rand.Text() }
 
 func (s *servers) writes(t *testing.T, name, secret string) {
@@ -131,8 +130,7 @@ func (s *servers) secret(t *testing.T, name string) string {
 	return strings.TrimSuffix(string(content), "\n")
 }
 
-// runs starts a server in a container of the test's own, with files that the
-// server's user alone can read.
+// runs starts a server in a separate container, with files that only the server's user can read.
 func (s *servers) runs(t *testing.T, from string, user int, script string, files map[string]string, env ...string) string {
 	t.Helper()
 	created, err := s.docker.API().ContainerCreate(t.Context(),
@@ -221,8 +219,8 @@ func archive(t *testing.T, files map[string]string, user int) io.Reader {
 	return &packed
 }
 
-// certificateFor is an authority's certificate, and one that it has signed for an
-// address with its key, all in PEM.
+// certificateFor returns an authority's certificate, and one that it has signed for an address
+// with its key, all in PEM.
 func certificateFor(t *testing.T, address string) (authority, chain, key string) {
 	t.Helper()
 	encode := func(kind string, content []byte) string {

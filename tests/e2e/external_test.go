@@ -28,7 +28,7 @@ import (
 
 var databases = []string{"mlflow", "mlflow_auth", "keycloak"}
 
-// sql runs statements as the operator of the server does.
+// sql runs statements as the server's operator.
 func (s *servers) sql(t *testing.T, database, statements string, more ...string) string {
 	t.Helper()
 	command := append([]string{
@@ -41,8 +41,8 @@ func (s *servers) sql(t *testing.T, database, statements string, more ...string)
 	return strings.TrimSpace(got.Stdout)
 }
 
-// makes runs the documented statements, as they are but for the folder of the
-// passwords and what the test changes.
+// makes runs the documented statements unchanged, except for the folder of the passwords and the
+// test's changes.
 func (s *servers) makes(t *testing.T, prefix string, change ...string) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(sharedLab(t).root, "docs", "how-to", "external-services.md"))
@@ -83,7 +83,7 @@ func (s *servers) settings(prefix string) string {
 `, s.mlflow, s.keycloak, s.address, s.postgres, prefix, file("mlflow"), file("mlflow_auth"), file("keycloak"), s.redis, file("redis"), s.s3, file("s3"))
 }
 
-// with is the lab with more settings, for as long as the test runs.
+// with changes the lab's settings for the duration of the test.
 func (l *lab) with(t *testing.T, change func(settings string) string) {
 	t.Helper()
 	before, err := os.ReadFile(l.file)
@@ -94,8 +94,7 @@ func (l *lab) with(t *testing.T, change func(settings string) string) {
 	t.Cleanup(func() { require.NoError(t, os.WriteFile(l.file, before, 0o600)) })
 }
 
-// soon is how long a refusal may take, on a machine that is busy with other tests,
-// too: far less than a container is waited for.
+// soon is the time limit of a refusal, on a busy machine: far less than the wait for a container.
 const soon = 2 * time.Minute
 
 func refusedSoon(t *testing.T, l *lab, words ...string) {
@@ -146,8 +145,7 @@ func (k kept) requireThere(t *testing.T, deployed outputs.Stack) {
 	require.True(t, bytes.Equal(k.content, page.Body), "got %d bytes that are not the %d that were logged", len(page.Body), len(k.content))
 }
 
-// inBucket are the files of the bucket by their content's length, without the
-// store's own.
+// inBucket are the bucket's files by the length of their content, without the store's own.
 func (s *servers) inBucket(t *testing.T) map[string]int64 {
 	t.Helper()
 	found := map[string]int64{}
@@ -163,8 +161,8 @@ func (s *servers) inBucket(t *testing.T) map[string]int64 {
 	return found
 }
 
-// A stack of which no data is on this host: brought up, used, broken, torn down,
-// and gone, with all that is external still there.
+// A stack without data on this host: brought up, used, broken and torn down; all external data
+// still exists.
 func TestAStackWithExternalData(t *testing.T) {
 	nightly(t)
 	s := startServers(t)
@@ -173,7 +171,7 @@ func TestAStackWithExternalData(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(l.file, append(text, s.settings("")...), 0o600))
 
-	// Not made yet: named before there is a container, and soon.
+	// Not created yet: reported before any container exists, and soon.
 	refusedSoon(t, l, "postgres.external: database keycloak at ", "postgres.external: database mlflow_auth at ", "docs/how-to/external-services.md")
 	require.Empty(t, things(t, l.name)["containers"])
 	require.Empty(t, things(t, l.name)["networks"])
@@ -244,8 +242,7 @@ func TestAStackWithExternalData(t *testing.T) {
 	})
 }
 
-// The volumes that are not wanted any more hold data of which nobody knows whether
-// it was moved: here it was not.
+// Volumes that are no longer used contain data that may not have been moved: here it was not.
 func TestDataThatMovesToExternalServicesStaysWhereItWas(t *testing.T) {
 	nightly(t)
 	s := startServers(t)
@@ -273,7 +270,7 @@ func TestDataThatMovesToExternalServicesStaysWhereItWas(t *testing.T) {
 	require.Len(t, things(t, l.name)["containers"], 3)
 	require.Contains(t, l.must(t, "up", "--no-verify").stderr, "no change")
 
-	// What is in an old volume is as old as the move: nobody goes back to it unaware.
+	// The content of an old volume is as old as the move: returning to it must be explicit.
 	require.NoError(t, os.WriteFile(l.file, text, 0o600))
 	refused(t, l, "because its data was moved to an external service", "docker volume rm")
 

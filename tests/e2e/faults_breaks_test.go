@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What people do to a stack manually.
+// Manual changes of a stack.
 
 func (w *ward) name(component string) string { return w.lab.name + "-" + component }
 
@@ -58,15 +58,15 @@ func disconnect(component, of string) func(*ward) {
 	}
 }
 
-// remake recreates a container with something changed, as who starts it manually does.
-// It is waited for as long as it needs to get healthy, if it can.
+// remake recreates a container with a change, like a manual start. It waits until the container
+// is healthy, if it can be.
 func remake(component string, wait bool, change func(*container.Config)) func(*ward) {
 	return func(w *ward) {
 		api, ctx := w.docker.API(), w.Context()
 		was, err := api.ContainerInspect(ctx, w.name(component))
 		require.NoError(w, err)
 		change(was.Config)
-		// A reservation of Docker's own, which counts for the container that had it.
+		// Docker's own address reservation for the container that had it.
 		was.Config.Hostname = component
 		var first string
 		joined := map[string]*network.EndpointSettings{}
@@ -95,7 +95,7 @@ func remake(component string, wait bool, change func(*container.Config)) func(*w
 	}
 }
 
-// variable is a container that was recreated with another value; empty takes it away.
+// variable recreates a container with another value; empty removes the variable.
 func variable(component, name, value string) func(*ward) {
 	return remake(component, true, setVariable(name, value))
 }

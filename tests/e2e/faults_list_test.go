@@ -14,20 +14,20 @@ const (
 	lookEach    = 500 * time.Millisecond
 )
 
-// What may follow from trouble below.
+// Possible consequences of a failed dependency.
 var (
 	noLogin   = []string{"login-refused"}
 	withoutDB = []string{"container-unhealthy", "container-exited", "container-restarting", "database-refuses", "keycloak-unreachable", "login-refused"}
 )
 
-// downgrade takes the plugin's tables one version back.
+// downgrade downgrades the plugin's tables by one version.
 const downgrade = `import os
 from alembic.command import downgrade
 from mlflow_oidc_auth.db.utils import _get_alembic_config
 downgrade(_get_alembic_config(os.environ["OIDC_USERS_DB_URI"]), "-1")`
 
-// faultsInPlace are what can be done to containers that go on, in the order of the
-// table. The stack is whole again after each.
+// faultsInPlace are faults of running containers, in the order of the table. The stack is intact
+// again after each.
 func faultsInPlace() []fault {
 	const up, refresh = "mlflow-sso up", "mlflow-sso up --refresh"
 	const mlflow, postgres = "docker restart NAME-mlflow", "docker restart NAME-postgres"
@@ -70,8 +70,8 @@ func faultsInPlace() []fault {
 	}
 }
 
-// faultsRecreated are those of containers that a user recreated manually, and of what is
-// in them. Together with the ones above they are the table.
+// faultsRecreated are faults of manually recreated containers and their content. Together with
+// the ones above they form the table.
 func faultsRecreated() []fault {
 	const mlflow, refresh = "docker restart NAME-mlflow", "mlflow-sso up --refresh"
 	return []fault{

@@ -21,17 +21,17 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// fault is one mistake, made on purpose on a stack that runs.
+// fault is one intentional mistake on a running stack.
 type fault struct {
-	// name is a row of the table: what a user did.
+	// name is a row of the table: the user's action.
 	name string
 	// found is the ID of the first finding.
 	found string
-	// effects are IDs that may stand behind it, as consequences.
+	// effects are IDs that may follow it, as consequences.
 	effects []string
 	break_  func(*ward)
-	// fix is the command that doctor shall name, for a stack called NAME and without
-	// the flags that choose it.
+	// fix is the expected command of doctor, for a stack called NAME and without the flags that
+	// select it.
 	fix string
 }
 
@@ -43,25 +43,25 @@ type ward struct {
 	docker   *engine.Engine
 }
 
-// judged is how doctor did on one fault.
+// judged is doctor's result for one fault.
 type judged struct {
 	fault
 	first, fixed string
-	// missed says that the first finding is another, alarms are findings that are
+	// missed means that the first finding is a different one, alarms are findings that are
 	// neither it nor a consequence of it.
 	missed bool
 	alarms []string
 	took   time.Duration
 }
 
-// sick is a doctor's answer, taken from its JSON.
+// sick is doctor's result, from its JSON.
 type sick struct {
 	Healthy  bool            `json:"healthy"`
 	Findings []check.Finding `json:"findings"`
 	NotRun   []struct{ Examination, Reason string }
 }
 
-// faultSample is how many faults `make e2e` makes.
+// faultSample is the number of faults that `make e2e` injects.
 const faultSample = 2
 
 const (
@@ -69,7 +69,7 @@ const (
 	unseenCode = 1
 )
 
-// examine runs doctor and holds its exit code against what it says.
+// examine runs doctor and compares its exit code with its report.
 func (w *ward) examine() sick {
 	w.Helper()
 	got, err := w.lab.run(w.Context(), "doctor", "--output", "json")
@@ -90,7 +90,7 @@ func (w *ward) examine() sick {
 	return diagnosis
 }
 
-// noSecret demands that no password of the stack is in a text.
+// noSecret requires that a text contains none of the stack's passwords.
 func (w *ward) noSecret(text string) {
 	w.Helper()
 	secrets := []string{w.deployed.Keycloak.Provider.Secret, w.deployed.Keycloak.Admin.Password}
@@ -113,8 +113,8 @@ func (w *ward) noSecret(text string) {
 	}
 }
 
-// fix runs the command that doctor named, literally. What brings the stack up ends
-// without its own proof: there is one at the end of all.
+// fix runs doctor's command literally. An update skips its own proof: there is one at the end of
+// all faults.
 func (w *ward) fix(command string) {
 	w.Helper()
 	command, _, _ = strings.Cut(command, " #")
@@ -127,7 +127,7 @@ func (w *ward) fix(command string) {
 	require.NoError(w, err, "%s\n%s", command, said)
 }
 
-// waitHealthy waits until doctor finds nothing more: what was restarted takes a while.
+// waitHealthy waits until doctor has no findings: restarted services take a while.
 func (w *ward) waitHealthy() {
 	w.Helper()
 	var last sick
@@ -142,7 +142,7 @@ func (w *ward) waitHealthy() {
 	require.Fail(w, "not fixed", "%+v", last)
 }
 
-// ready says whether all containers are healthy, which costs less than asking doctor.
+// ready reports whether all containers are healthy, which costs less than doctor.
 func (w *ward) ready() bool {
 	return !slices.ContainsFunc(w.deployed.Containers(), func(name string) bool { return !ready(w.Context(), w.docker, name) })
 }
@@ -179,7 +179,8 @@ func TestEveryFaultIsFoundNamedAndFixedByTheCommandThatDoctorNames(t *testing.T)
 		t.Parallel() // ownLab does it else
 	}
 	if !allTests {
-		// A sample: CI shows that doctor finds and fixes, the nightly run that it does so for each.
+		// A sample: CI shows that doctor finds and fixes, the nightly run that it does so for each
+		// fault.
 		l := ownLab(t)
 		l.must(t, "up", "--no-verify")
 		deployed, err := l.outputs(t.Context())
@@ -210,7 +211,7 @@ func TestEveryFaultIsFoundNamedAndFixedByTheCommandThatDoctorNames(t *testing.T)
 	goldenTable(t, filepath.Join(behind.lab.root, "docs", "how-to", "troubleshooting.md"), "faults", faultTable(table))
 }
 
-// judgeWhole is judgeAll on a stack that is proved to be whole before and after.
+// judgeWhole is judgeAll on a stack that is verified before and after.
 func (w *ward) judgeWhole(all []fault) []judged {
 	w.Helper()
 	require.True(w, w.examine().Healthy, "a stack that just came up")
@@ -221,7 +222,7 @@ func (w *ward) judgeWhole(all []fault) []judged {
 	return done
 }
 
-// judgeAll makes one fault after the other, each on a stack that is whole.
+// judgeAll injects one fault after the other, each on an intact stack.
 func (w *ward) judgeAll(all []fault) (done []judged) {
 	w.Helper()
 	for _, f := range all {
@@ -242,18 +243,18 @@ func (w *ward) judgeAll(all []fault) (done []judged) {
 	return done
 }
 
-// plain is a command as the page shows it.
+// plain is a command in the page's format.
 func (l *lab) plain(command string) string {
 	return strings.NewReplacer(l.tool, "mlflow-sso", " --stack "+l.name+" --file "+l.file, "", l.name, "NAME").Replace(command)
 }
 
-// recovered brings the stack back after a fault that failed, so that the others are tried.
+// recovered repairs the stack after a failed fault, so that the others are tried.
 func (w *ward) recovered() bool {
 	got, err := w.lab.run(context.WithoutCancel(w.Context()), "up", "--refresh", "--no-verify")
 	return err == nil && got.code == 0 && w.examine().Healthy
 }
 
-// faultTable is what the page shows. No figure that changes from run to run is in it.
+// faultTable is the page's table, without figures that change between runs.
 func faultTable(done []judged) string {
 	var b strings.Builder
 	caught, missed, alarms := 0, 0, 0
@@ -271,8 +272,8 @@ func faultTable(done []judged) string {
 	return b.String()
 }
 
-// goldenTable demands the table of that name in the page, or with -update writes it
-// there and fails.
+// goldenTable requires the table of that name in the page, or with -update writes it there and
+// fails.
 func goldenTable(t *testing.T, page, name, table string) {
 	t.Helper()
 	tableBegins := "<!-- " + name + ": written by the test, see CONTRIBUTING.md -->\n"

@@ -24,8 +24,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/freeport"
 )
 
-// lab is a stack of a test's own: own name, own ports, own stack file. It is
-// driven through the tool, as a person does.
+// lab is a test's own stack: own name, ports and stack file. It is driven through the tool, like
+// an operator.
 type lab struct {
 	name, file string
 	// mlflow and keycloak are the ports of a stack on localhost.
@@ -75,7 +75,7 @@ func nameLab(folder string) (*lab, error) {
 	return l, nil
 }
 
-// ended is how a run of the tool ended.
+// ended is the result of a run of the tool.
 type ended struct {
 	stdout, stderr string
 	code           int
@@ -101,11 +101,11 @@ func (l *lab) run(ctx context.Context, verb string, more ...string) (ended, erro
 	return ended{stdout.String(), stderr.String(), command.ProcessState.ExitCode()}, err
 }
 
-// allPassed is the last line of a proof in which nothing failed or was left out.
+// allPassed is the last line of a proof without failed or skipped checks.
 const allPassed = `ok  (\d+) checks: (\d+) passed, in `
 
-// must runs the tool and demands success, at the end of a test, too, when the
-// test's own context has ended.
+// must runs the tool and requires success, also at the end of a test, when the test's own context
+// has ended.
 func (l *lab) must(t *testing.T, verb string, more ...string) ended {
 	t.Helper()
 	got, err := l.run(context.WithoutCancel(t.Context()), verb, more...)
@@ -125,7 +125,7 @@ func (l *lab) outputs(ctx context.Context) (deployed outputs.Stack, err error) {
 	return deployed, json.Unmarshal(raw, &deployed)
 }
 
-// ownLab is a lab for one test, gone with everything afterwards.
+// ownLab is a lab for one test, which removes it completely.
 func ownLab(t *testing.T, env ...string) *lab {
 	t.Helper()
 	inLane(t, ownLane)
@@ -141,7 +141,7 @@ func ownLab(t *testing.T, env ...string) *lab {
 	return l
 }
 
-// common is one stack for all tests that leave it as they found it.
+// common is one stack for all tests that leave it unchanged.
 type common struct {
 	once     sync.Once
 	make     func(folder string) (*lab, error)
@@ -153,10 +153,10 @@ type common struct {
 // shared is like the dev stack, public like the prod stack.
 var shared, public = &common{make: newLabWithAccount}, &common{make: newPublicLab}
 
-// toRemove are the stacks that are up for all tests.
+// toRemove are the running stacks that tests share.
 var toRemove []*lab
 
-// up brings the stack up for the first test that asks for it.
+// up brings the stack up for the first test that needs it.
 func (c *common) up(t *testing.T) *lab {
 	t.Helper()
 	inLane(t, sharedLane)

@@ -19,14 +19,13 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/processtree"
 )
 
-// killed starts an update and kills it, with Pulumi and its plugins, at the first
-// moment that something is there.
+// killed starts an update and kills it, with Pulumi and its plugins, as soon as an object exists.
 func killed(t *testing.T, l *lab, when string, there func() bool) {
 	t.Helper()
 	startUp(t, l).killed(t, when, there, 0)
 }
 
-// runningUpdate is an update that was started. What it wrote is to be read once it has ended.
+// runningUpdate is a running update. Read its output once it has ended.
 type runningUpdate struct {
 	process *os.Process
 	ended   <-chan error
@@ -42,12 +41,11 @@ func startUpdate(t *testing.T, command *exec.Cmd, said *bytes.Buffer) runningUpd
 	return runningUpdate{command.Process, ended, said}
 }
 
-// killed kills the update, with Pulumi and its plugins, some time after the first moment that
-// something is there.
+// killed kills the update, with Pulumi and its plugins, some time after an object first exists.
 func (u runningUpdate) killed(t *testing.T, when string, there func() bool, after time.Duration) {
 	t.Helper()
 	deadline := time.After(10 * time.Minute)
-	// Something may be there from the update before: Pulumi has to be at work.
+	// The object may exist since the previous update: Pulumi must be running.
 	for !there() || alone(t, u.process.Pid) {
 		select {
 		case err := <-u.ended:
@@ -65,7 +63,7 @@ func (u runningUpdate) killed(t *testing.T, when string, there func() bool, afte
 	t.Logf("killed %d processes %s after %s", killed, after, when)
 }
 
-// alone says that a process has started no other that still runs.
+// alone reports that a process has no running child.
 func alone(t *testing.T, pid int) bool {
 	t.Helper()
 	all, err := processtree.Of(pid)
@@ -99,8 +97,8 @@ func TestAnUpdateThatIsKilledAtAnyPointIsHealedByTheNext(t *testing.T) {
 	killed(t, l, "Keycloak is there, and not ready", exists("keycloak"))
 	killed(t, l, "MLflow is there, and not ready", exists("mlflow"))
 	killed(t, l, "the realm is there", inKeycloak("/realms/mlflow"))
-	// What Docker does between making a container and giving it its networks takes
-	// milliseconds: a container without any stands for a kill in between.
+	// Docker creates a container and connects it to its networks within milliseconds: a container
+	// without networks stands for a kill in between.
 	require.NoError(t, api.ContainerRemove(t.Context(), l.name+"-redis", container.RemoveOptions{Force: true, RemoveVolumes: true}))
 	_, err := api.ContainerCreate(t.Context(), &container.Config{Image: baseImage(), Labels: map[string]string{naming.Deployment: l.name}},
 		&container.HostConfig{NetworkMode: "none"}, nil, nil, l.name+"-redis")
@@ -112,8 +110,8 @@ func TestAnUpdateThatIsKilledAtAnyPointIsHealedByTheNext(t *testing.T) {
 	require.Contains(t, l.must(t, "up", "--no-verify").stderr, "no change")
 }
 
-// A database that is being created, and the tables in it, are where a service is most easily left
-// half made. Each moment gets a stack without data.
+// A service is most easily interrupted while it creates its database and tables. Each moment gets
+// a stack without data.
 func TestAServiceThatIsKilledAtItsFirstStartIsHealedByTheNextUp(t *testing.T) {
 	nightly(t)
 	l := ownLab(t)
@@ -147,7 +145,7 @@ func TestAServiceThatIsKilledAtItsFirstStartIsHealedByTheNextUp(t *testing.T) {
 	}
 }
 
-// startUp starts an update in a process group of its own.
+// startUp starts an update in its own process group.
 func startUp(t *testing.T, l *lab) runningUpdate {
 	t.Helper()
 	command, said := l.command(t.Context(), "up", "--no-verify"), new(bytes.Buffer)
@@ -156,7 +154,7 @@ func startUp(t *testing.T, l *lab) runningUpdate {
 	return startUpdate(t, command, said)
 }
 
-// killMain kills a container's first process, as the kernel does, when it has run for so long.
+// killMain kills a container's first process after a time, as the kernel does.
 func killMain(t *testing.T, name string, after time.Duration) {
 	t.Helper()
 	api := openEngine(t).API()

@@ -24,18 +24,17 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/syncstatus"
 )
 
-// mePath says who asks; usersPath is an administrator's.
+// mePath returns the caller; usersPath is an administrator's.
 const (
 	mePath    = "/api/2.0/mlflow/users/current"
 	usersPath = "/api/2.0/mlflow/users/details"
 )
 
-// remembers is how long MLflow's processes may remember who is active, with time for a
-// slow machine to see it.
+// remembers is how long MLflow's processes cache active users, plus a margin for a slow machine.
 const remembers = 10 * time.Second
 
-// employee is a user with everything that lets a person in: a session, a personal
-// token, an access token of Keycloak's.
+// employee is a user with every kind of credential: a session, a personal token, an access token
+// of Keycloak.
 type employee struct {
 	*scenario.Person
 	deployed outputs.Stack
@@ -44,7 +43,7 @@ type employee struct {
 	bearer   string
 }
 
-// employ makes one in the group of users.
+// employ creates one in the group of users.
 func employ(t *testing.T, deployed outputs.Stack, visit *scenario.Scenario, role string) *employee {
 	t.Helper()
 	who, err := visit.Add(t.Context(), role, deployed.Realm.UserGroup)
@@ -71,7 +70,7 @@ func employ(t *testing.T, deployed outputs.Stack, visit *scenario.Scenario, role
 	return e
 }
 
-// tries are the answers to the session, the personal token and the access token.
+// tries returns the status of the session, the personal token and the access token.
 func (e *employee) tries(t *testing.T) []int {
 	t.Helper()
 	page, err := e.Browser.Fetch(t.Context(), http.MethodGet, e.deployed.MLflow.URL+mePath, nil, nil)
@@ -90,8 +89,8 @@ func status(t *testing.T, client *http.Client, address, authorization string) in
 	return answer.StatusCode
 }
 
-// Whatever makes a user leave, all that they hold ends in the time that is promised,
-// and who comes back starts with nothing of it but their account.
+// However a user loses access, all their credentials end within the promised time, and a user who
+// returns has only the account.
 func TestWhoeverLeavesKeycloakLosesSessionAndTokensInTime(t *testing.T) {
 	deployed := runningStack(t)
 	docker := openEngine(t)
@@ -131,8 +130,8 @@ func TestWhoeverLeavesKeycloakLosesSessionAndTokensInTime(t *testing.T) {
 	require.Eventually(t, func() bool { return promoted.asks(t, usersPath) == 200 }, limit, 200*time.Millisecond, "an administrator without a new login")
 	require.Equal(t, []int{200, 200, 200}, stays.tries(t), "a user who did nothing")
 
-	// Back again, once no process of MLflow's remembers that they were active: the account
-	// wakes up, and no token of before does.
+	// After a return, once no process of MLflow has the user in its cache: the account is active
+	// again, and previous tokens stay revoked.
 	back := gone["disabled"]
 	quiet := time.Now()
 	require.Eventually(t, func() bool {
@@ -148,7 +147,7 @@ func TestWhoeverLeavesKeycloakLosesSessionAndTokensInTime(t *testing.T) {
 	require.Equal(t, 200, back.tries(t)[0])
 }
 
-// asks is the answer to the session at another path.
+// asks is the session's status at another path.
 func (e *employee) asks(t *testing.T, path string) int {
 	t.Helper()
 	page, err := e.Browser.Fetch(t.Context(), http.MethodGet, e.deployed.MLflow.URL+path, nil, nil)
@@ -174,7 +173,7 @@ func inGroup(t *testing.T, api *gocloak.GoCloak, token string, e *employee, name
 	return api.DeleteUserFromGroup(t.Context(), token, e.deployed.Realm.Name, e.ID, *group.ID)
 }
 
-// A Keycloak that is away knows nobody, which says nothing about anybody.
+// A Keycloak that is down says nothing about any user.
 func TestWhileKeycloakIsAwayNobodyIsTakenForGoneAndBreakGlassLetsAnOperatorIn(t *testing.T) {
 	nightly(t)
 	l := ownLab(t)
@@ -190,7 +189,7 @@ func TestWhileKeycloakIsAwayNobodyIsTakenForGoneAndBreakGlassLetsAnOperatorIn(t 
 
 	operatorGetsIn(t, l, deployed, docker)
 
-	// Longer than identity sync needs to see that Keycloak is away.
+	// Longer than identity sync needs to notice that Keycloak is down.
 	for time.Since(stopped) < syncstatus.Expired(deployed)+5*time.Second {
 		require.Equal(t, []int{200, 200, 200}, who.tries(t))
 		time.Sleep(time.Second)
@@ -202,13 +201,13 @@ func TestWhileKeycloakIsAwayNobodyIsTakenForGoneAndBreakGlassLetsAnOperatorIn(t 
 	require.Equal(t, []int{200, 200, 200}, who.tries(t))
 }
 
-// inAuth asks the plugin's database.
+// inAuth queries the plugin's database.
 func inAuth(t *testing.T, deployed outputs.Stack, docker *engine.Engine, query string) string {
 	t.Helper()
 	return inDatabase(t, deployed, docker, "mlflow_auth", query)
 }
 
-// inDatabase asks a database of the stack, as its superuser.
+// inDatabase queries a database of the stack, as its superuser.
 func inDatabase(t *testing.T, deployed outputs.Stack, docker *engine.Engine, database, query string) string {
 	t.Helper()
 	got, err := docker.Exec(t.Context(), deployed.Postgres.Container, []string{
@@ -219,7 +218,7 @@ func inDatabase(t *testing.T, deployed outputs.Stack, docker *engine.Engine, dat
 	return strings.TrimSpace(got.Stdout)
 }
 
-// What the plugin would keep for ever is gone, and what is still of use is not.
+// Rows that the plugin would keep permanently are removed, and rows in use are not.
 func TestWhatIsOverIsRemovedAndWhatIsNotStays(t *testing.T) {
 	nightly(t)
 	deployed := runningStack(t)

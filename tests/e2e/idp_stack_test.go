@@ -19,11 +19,11 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/browser"
 )
 
-// peopled is one stack for the tests of people who come from identity providers. Each brings
-// settings of its own, and leaves none behind.
+// peopled is one stack for the tests of users from identity providers. Each adds its own settings
+// and removes them.
 var peopled = &common{make: newLab}
 
-// One after the other on their stack, and beside the tests with others.
+// In sequence on their stack, and in parallel with tests on others.
 func TestPeopleWhoAreListedOrComeFromIdentityProviders(t *testing.T) {
 	nightly(t)
 	t.Parallel()
@@ -33,7 +33,7 @@ func TestPeopleWhoAreListedOrComeFromIdentityProviders(t *testing.T) {
 	t.Run("people of a directory are let in by its groups and take nobody's place", peopleOfADirectoryAreLetInByItsGroupsAndTakeNobodysPlace)
 }
 
-// outside is what a stack reaches outside, all in TLS of a private authority that
+// outside are the external servers of a stack, all with TLS of a private authority that
 // Keycloak's image trusts.
 type outside struct {
 	*servers
@@ -54,13 +54,13 @@ func newOutside(t *testing.T) *outside {
 	return o
 }
 
-// settings are a lab's, which a test changes and leaves as they were.
+// settings are a lab's, which a test changes and restores.
 type settings struct {
 	l    *lab
 	base string
 }
 
-// changes begins with the lab's settings; at the end the stack goes back to them.
+// changes begins with the lab's settings, which the stack gets back at the end.
 func changes(t *testing.T, l *lab) *settings {
 	t.Helper()
 	base, err := os.ReadFile(l.file)
@@ -83,15 +83,14 @@ func (s *settings) up(t *testing.T, realm, more string) ended {
 	return s.l.must(t, "up", "--no-verify")
 }
 
-// requireHealthy demands that the doctor checks providers and finds nothing.
+// requireHealthy requires that the doctor checks providers and has no findings.
 func requireHealthy(t *testing.T, l *lab) {
 	t.Helper()
 	got := l.must(t, "doctor", "--output", "json")
 	require.Contains(t, got.stdout, "identity-providers")
 }
 
-// arrives says how a login that ended at a page has ended: as administrator, as
-// member, or in MLflow's refusal.
+// arrives returns how a login ended: as administrator, as member, or in MLflow's refusal.
 func arrives(t *testing.T, deployed outputs.Stack, b *browser.Browser, page *browser.Page) string {
 	t.Helper()
 	if strings.Contains(browser.Bare(page.URL), "/oidc/ui/auth") {
@@ -121,7 +120,7 @@ func begins(t *testing.T, deployed outputs.Stack, options ...browser.Option) (*b
 	return b, page
 }
 
-// types fills in a form and sends it.
+// types fills in a form and submits it.
 func types(t *testing.T, b *browser.Browser, page *browser.Page, pairs ...string) *browser.Page {
 	t.Helper()
 	var names []string
@@ -138,7 +137,7 @@ func types(t *testing.T, b *browser.Browser, page *browser.Page, pairs ...string
 	return next
 }
 
-// proceeds follows the page on which Keycloak reports what a link is for.
+// proceeds follows Keycloak's page that explains a link.
 func proceeds(t *testing.T, b *browser.Browser, page *browser.Page) *browser.Page {
 	t.Helper()
 	if page.FormWith("password-new") != nil {
@@ -161,7 +160,7 @@ func logsIn(t *testing.T, deployed outputs.Stack, username, password string) str
 	return arrives(t, deployed, b, page)
 }
 
-// isNowhere demands that secrets are in no file of the tool's home in clear.
+// isNowhere requires that no file in the tool's home contains the secrets in plain text.
 func isNowhere(t *testing.T, secrets ...string) {
 	t.Helper()
 	home := os.Getenv("MLFLOW_SSO_HOME")
@@ -193,7 +192,7 @@ func isNowhere(t *testing.T, secrets ...string) {
 	require.Positive(t, looked)
 }
 
-// presses follows a link of a page whose address has a part in it.
+// presses follows a link of a page whose address contains a text.
 func presses(t *testing.T, b *browser.Browser, page *browser.Page, part string) *browser.Page {
 	t.Helper()
 	link := regexp.MustCompile(`href="([^"]*` + regexp.QuoteMeta(part) + `[^"]*)"`).FindSubmatch(page.Body)

@@ -26,8 +26,8 @@ var slapdScript string
 
 const directoryPassword = "Directory-password-88"
 
-// people of the directory, as an operator would load them. Lena has the address of
-// a user whom the stack has, and nora has none.
+// people of the directory, in the form that an operator loads. Lena has the address of one of the
+// stack's users, and nora has none.
 func directoryPeople() string {
 	var text strings.Builder
 	text.WriteString("dn: dc=company,dc=example\nobjectClass: domain\ndc: company\n\n")
@@ -51,7 +51,7 @@ func directoryPeople() string {
 	return text.String()
 }
 
-// startDirectory runs Debian's slapd in TLS, and gives its port.
+// startDirectory runs Debian's slapd with TLS, and returns its port.
 func startDirectory(t *testing.T, o *outside) int {
 	t.Helper()
 	name := fmt.Sprintf("e2e-directory:%d", time.Now().UnixNano())
@@ -82,8 +82,7 @@ func startDirectory(t *testing.T, o *outside) int {
 	return ports[0]
 }
 
-// By a directory people log in with the password that they have there, in Keycloak's
-// own form.
+// Users of a directory log in with their directory password, in Keycloak's own form.
 func peopleOfADirectoryAreLetInByItsGroupsAndTakeNobodysPlace(t *testing.T) {
 	l, o := peopled.up(t), newOutside(t)
 	deployed := peopled.deployed

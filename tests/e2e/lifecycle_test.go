@@ -21,7 +21,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/browser"
 )
 
-// things are what a deployment has on the Docker host, by kind.
+// things are a deployment's objects on the Docker host, by kind.
 func things(t *testing.T, deployment string) map[string][]string {
 	t.Helper()
 	api := openEngine(t).API()
@@ -50,7 +50,7 @@ func things(t *testing.T, deployment string) map[string][]string {
 	return found
 }
 
-// signIn is a browser in which a demo user has logged in at MLflow.
+// signIn is a browser in which a demo user has logged in to MLflow.
 func signIn(t *testing.T, deployed outputs.Stack, username string) *browser.Browser {
 	t.Helper()
 	b := browser.New()
@@ -92,8 +92,7 @@ func TestASecondUpAndARefreshFindNothingToChange(t *testing.T) {
 	require.Contains(t, got.stdout, "no drift")
 }
 
-// A container that a user stopped is the simplest drift, and shows that the
-// test above can fail.
+// A container that a user stopped is the simplest drift, and shows that the test above can fail.
 func TestAStoppedContainerIsDriftAndUpFixesIt(t *testing.T) {
 	l := sharedLab(t)
 	docker := openEngine(t)
@@ -106,7 +105,7 @@ func TestAStoppedContainerIsDriftAndUpFixesIt(t *testing.T) {
 	require.Contains(t, got.stdout, "redis-container")
 }
 
-// What is inside Keycloak cannot be compared while it does not answer.
+// Objects inside Keycloak cannot be compared while it is down.
 func TestUpFixesAStackWhoseKeycloakIsStoppedOrGone(t *testing.T) {
 	nightly(t)
 	l := ownLab(t)
@@ -148,8 +147,8 @@ func TestAManualChangeInKeycloakIsDriftAndUpWithRefreshFixesIt(t *testing.T) {
 	require.Contains(t, l.must(t, "drift").stdout, "no drift")
 }
 
-// takePassword leaves a user as an update does that is killed between making a
-// person and giving a password.
+// takePassword leaves a user in the state of an update that was killed between creating the user
+// and setting a password.
 func takePassword(t *testing.T, deployed outputs.Stack, username string) {
 	t.Helper()
 	client, token := keycloakAdmin(t, deployed)
@@ -160,8 +159,7 @@ func takePassword(t *testing.T, deployed outputs.Stack, username string) {
 	require.NoError(t, client.DeleteCredentials(t.Context(), token, deployed.Realm.Name, id, *ways[0].ID))
 }
 
-// A stack's data outlives its containers, and no update starts again over data that was lost
-// without saying so.
+// A stack's data outlives its containers, and no update silently starts over if data was lost.
 func TestDataIsKeptByDestroyAndMissedWhenItIsLost(t *testing.T) {
 	l := ownLab(t)
 	l.must(t, "up", "--no-verify")
@@ -173,7 +171,7 @@ func TestDataIsKeptByDestroyAndMissedWhenItIsLost(t *testing.T) {
 	}
 	call(t, admin, deployed, "experiments/create", map[string]string{"name": "kept"}, &created)
 	takePassword(t, deployed, "demo-member")
-	// Whoever takes a broken stack down has a Keycloak that does not answer.
+	// Keycloak of a broken stack that is torn down does not respond.
 	require.NoError(t, openEngine(t).API().ContainerRemove(t.Context(), l.name+"-keycloak", container.RemoveOptions{Force: true, RemoveVolumes: true}))
 
 	l.must(t, "destroy")
@@ -212,7 +210,7 @@ func TestDataIsKeptByDestroyAndMissedWhenItIsLost(t *testing.T) {
 func TestDataIsNeverRemovedWithoutBeingAsked(t *testing.T) {
 	l := sharedLab(t)
 
-	got, err := l.run(t.Context(), "destroy", "--delete-data") // nobody is there to type the name
+	got, err := l.run(t.Context(), "destroy", "--delete-data") // no user is there to type the name
 
 	require.NoError(t, err)
 	require.Equal(t, 2, got.code)

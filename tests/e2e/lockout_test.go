@@ -16,7 +16,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/browser"
 )
 
-// isIn tries a name and a password at the form, and says whether Keycloak let them through.
+// isIn tries a name and a password at the form, and reports whether Keycloak accepted them.
 func isIn(t *testing.T, deployed outputs.Stack, name, password string) bool {
 	t.Helper()
 	b := browser.New()
@@ -32,8 +32,8 @@ func isIn(t *testing.T, deployed outputs.Stack, name, password string) bool {
 	return page.FormWith("username", "password") == nil
 }
 
-// Anybody who knows a name could keep its owner out with two requests a minute. Ten failures
-// still lock, doctor names an administrator whom that concerns, and invite ends the lock.
+// Anyone who knows a user name could lock its owner out with two requests a minute. Ten failures
+// still lock, doctor names a locked administrator, and invite ends the lock.
 func TestTwoWrongPasswordsLockNobodyAndTenDo(t *testing.T) {
 	l, deployed := sharedLab(t), runningStack(t)
 	client, token := keycloakAdmin(t, deployed)
@@ -70,7 +70,7 @@ func TestTwoWrongPasswordsLockNobodyAndTenDo(t *testing.T) {
 	require.Contains(t, got.stdout, "administrator "+name+" cannot log in")
 	require.Contains(t, got.stdout, "break-glass")
 
-	// A new password is of no use while the lock lasts, so an invitation removes it.
+	// A new password has no effect while the lock lasts, so an invitation removes it.
 	invited := l.must(t, "invite", name, "--reset-password")
 	require.Contains(t, invited.stdout, name+" was locked after ")
 	_, after, found := strings.Cut(invited.stdout, "Password ")

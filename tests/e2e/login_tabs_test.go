@@ -14,7 +14,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/browser"
 )
 
-// demoUser is the demo user in a group; in none where the group is empty.
+// demoUser is the demo user in a group; the one without a group if it is empty.
 func demoUser(t *testing.T, deployed outputs.Stack, group string) outputs.User {
 	t.Helper()
 	for _, user := range deployed.DemoUsers {
@@ -26,7 +26,7 @@ func demoUser(t *testing.T, deployed outputs.Stack, group string) outputs.User {
 	return outputs.User{}
 }
 
-// openForm starts a login and stops at Keycloak's form, as a tab that waits.
+// openForm starts a login and stops at Keycloak's form, like a waiting tab.
 func openForm(t *testing.T, b *browser.Browser, deployed outputs.Stack) *browser.Form {
 	t.Helper()
 	page, err := b.Open(t.Context(), deployed.MLflow.URL+"/login")
@@ -45,7 +45,7 @@ func submit(t *testing.T, b *browser.Browser, form *browser.Form, who outputs.Us
 	return page
 }
 
-// requireSignedIn demands that a login ended in MLflow, and that the session works.
+// requireSignedIn requires that a login ended in MLflow, and that the session works.
 func requireSignedIn(t *testing.T, b *browser.Browser, deployed outputs.Stack, page *browser.Page) {
 	t.Helper()
 	at, err := url.Parse(deployed.MLflow.URL)
@@ -58,7 +58,7 @@ func requireSignedIn(t *testing.T, b *browser.Browser, deployed outputs.Stack, p
 	require.Equal(t, http.StatusOK, me.Status)
 }
 
-// A browser restores its tabs, and each is at a login form: the user fills in any of them.
+// A browser restores its tabs, and each shows a login form: the user fills in any of them.
 func TestEveryTabAtTheLoginFormLogsIn(t *testing.T) {
 	deployed := runningStack(t)
 	member := demoUser(t, deployed, deployed.Realm.UserGroup)
@@ -68,7 +68,7 @@ func TestEveryTabAtTheLoginFormLogsIn(t *testing.T) {
 	requireSignedIn(t, b, deployed, submit(t, b, first, member))
 	requireSignedIn(t, b, deployed, submit(t, b, second, member))
 
-	// A browser keeps its newest five attempts: the login of the oldest tab starts again by itself.
+	// A browser keeps its latest five attempts: the login of the oldest tab restarts by itself.
 	many := browser.New()
 	defer many.Close()
 	oldest := openForm(t, many, deployed)
@@ -80,7 +80,7 @@ func TestEveryTabAtTheLoginFormLogsIn(t *testing.T) {
 	require.True(t, slices.ContainsFunc(page.Hops, func(h browser.Hop) bool { return h.URL.Path == "/login" }), "the control: the login started again")
 }
 
-// A user whom Keycloak knows and MLflow does not let in learns what to do about it.
+// A user with a Keycloak account but without access to MLflow sees the next step.
 func TestARefusedUserLearnsWhatIsMissing(t *testing.T) {
 	deployed := runningStack(t)
 	outsider := demoUser(t, deployed, "")

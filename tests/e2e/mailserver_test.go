@@ -20,8 +20,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// mailServer takes mail at the address by which containers reach this host: after
-// STARTTLS, and from whom has logged in.
+// mailServer receives mail at the address by which containers reach this host: after STARTTLS,
+// and from authenticated clients.
 type mailServer struct {
 	host     string
 	port     int
@@ -69,7 +69,7 @@ func (m *mailServer) to(address string) []letter {
 func (l letter) link(t *testing.T, keycloak string) string {
 	t.Helper()
 	found := regexp.MustCompile(regexp.QuoteMeta(keycloak) + `/[^\s"<>]+`).FindString(l.body)
-	// The letter holds what opens an account.
+	// The letter contains what opens an account.
 	require.NotEmpty(t, found, "no link to %s in a letter of %d characters", keycloak, len(l.body))
 	return strings.ReplaceAll(found, "&amp;", "&")
 }

@@ -17,10 +17,9 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/apt"
 )
 
-// ownNetwork is a network in which nothing comes or goes: a network namespace with
-// a loopback interface alone, from which some ports of this host's loopback are
-// reached under the same numbers. Chromium drops what it is doing whenever an
-// interface of its machine changes, as they do with every container.
+// ownNetwork is a network that does not change: a network namespace with only a loopback
+// interface, which forwards some ports to this host's loopback. Chromium aborts its requests
+// whenever an interface of its machine changes, as with every container.
 type ownNetwork struct{ namespace *os.File }
 
 func newOwnNetwork(t *testing.T, ports []string) *ownNetwork {
@@ -51,7 +50,7 @@ func newOwnNetwork(t *testing.T, ports []string) *ownNetwork {
 	return n
 }
 
-// enter makes the namespace for this thread, and listens in it.
+// enter creates the namespace for this thread, and listens in it.
 func (n *ownNetwork) enter(ports []string) (listeners []net.Listener, err error) {
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		return nil, fmt.Errorf("make a network namespace: %w", err)

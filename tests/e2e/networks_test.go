@@ -18,8 +18,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// guest is a container of a test's on one network, gone at the end of the test.
-// It ends by itself when nobody removes it.
+// guest is a container on one network, which the test removes at its end. It ends by itself if it
+// is not removed.
 func guest(t *testing.T, docker *engine.Engine, image, network string, entrypoint ...string) string {
 	t.Helper()
 	if len(entrypoint) == 0 {
@@ -36,7 +36,7 @@ func guest(t *testing.T, docker *engine.Engine, image, network string, entrypoin
 	return created.ID
 }
 
-// reaches says whether a guest can open a connection.
+// reaches reports whether a guest can open a connection.
 func reaches(t *testing.T, docker *engine.Engine, guest, host string, port int) bool {
 	t.Helper()
 	got, err := docker.Exec(t.Context(), guest, []string{"timeout", "5", "bash", "-c", fmt.Sprintf("exec 3<>/dev/tcp/%s/%d", host, port)})
@@ -58,7 +58,7 @@ func TestWhoIsNotOnTheDataNetworkReachesNoDatabase(t *testing.T) {
 			address := seen.NetworkSettings.Networks[name+"-data"].IPAddress
 			require.NotEmpty(t, address)
 
-			// The control: it is there, by its name and by its address.
+			// The control: it is reachable by name and by address.
 			require.True(t, reaches(t, docker, onData, service, port), service)
 			require.True(t, reaches(t, docker, onData, address, port), service)
 
@@ -72,8 +72,7 @@ func TestWhoIsNotOnTheDataNetworkReachesNoDatabase(t *testing.T) {
 	})
 }
 
-// published are the ports of this host that a deployment listens on: which
-// container, and at which address.
+// published are the ports of this host on which a deployment listens: container and address.
 func published(t *testing.T, docker *engine.Engine, deployment string) map[string][]string {
 	t.Helper()
 	ours := filters.NewArgs(filters.Arg("label", naming.Deployment+"="+deployment))

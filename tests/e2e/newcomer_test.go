@@ -15,7 +15,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// Experiment 0 is nobody's, so a link to it is a link to what is not shared.
+// Experiment 0 has no owner, so a link to it is a link to something that is not shared.
 const notShared = "/#/experiments/0/runs"
 
 func TestALoginEndsAtTheLinkAndWhatIsNotSharedSaysSo(t *testing.T) {
@@ -55,7 +55,8 @@ func TestAnOwnerKeepsTheirLastManage(t *testing.T) {
 	})
 }
 
-// What the stock client says is what MLflow's tutorials lead to: no experiment of one's own, and the login name as user.
+// The stock client's errors are what MLflow's tutorials lead to: no experiment of one's own, and the login
+// name as user.
 func TestTheStockClientSaysWhatToDo(t *testing.T) {
 	onEveryStack(t, func(t *testing.T, at site) {
 		member, who := at.visitor(t, "newcomer"), at.member(t)
@@ -75,7 +76,7 @@ func TestTheStockClientSaysWhatToDo(t *testing.T) {
 	})
 }
 
-// firstProgram is the first of every tutorial; it returns what MLflow says against it.
+// firstProgram is the first program of every tutorial; it returns MLflow's error.
 func (s *scientist) firstProgram(t *testing.T) string {
 	t.Helper()
 	const program = `
@@ -99,7 +100,7 @@ except mlflow.exceptions.MlflowException as refused:
 	return result.Stdout
 }
 
-// evaluated is what a script of the page comes to.
+// evaluated is the result of a script in the page.
 func evaluated[T any](p *person, script string) T {
 	p.t.Helper()
 	value, err := chromedp.Run(p.tab, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))

@@ -7,17 +7,17 @@ import (
 	"testing"
 )
 
-// allTests is set by `make nightly`. Without it, CI's 45 minutes hold what must never
-// break; the tests that call nightly run once a day, and before an issue is closed.
+// allTests is set by `make nightly`. Without it, CI's 45 minutes cover what must never break; the
+// tests that call nightly run once a day, and before an issue is closed.
 var allTests = os.Getenv("MLFLOW_SSO_NIGHTLY") != ""
 
-// lane is what `make e2e` runs in this process: the tests on stacks that many share, one after
-// the other, or beside them those with a stack of their own. Empty for all.
+// lane is the part of `make e2e` that runs in this process: the tests on shared stacks, in
+// sequence, or in parallel the tests with their own stack. Empty for all.
 var lane = os.Getenv("MLFLOW_SSO_E2E_LANE")
 
 const sharedLane, ownLane = "shared", "own"
 
-// inLane leaves a test to the process of its lane.
+// inLane skips a test in processes of other lanes.
 func inLane(t *testing.T, name string) {
 	t.Helper()
 	if lane != "" && lane != name {
@@ -25,7 +25,7 @@ func inLane(t *testing.T, name string) {
 	}
 }
 
-// nightly leaves a test out of `make e2e`.
+// nightly skips a test in `make e2e`.
 func nightly(t *testing.T) {
 	t.Helper()
 	if !allTests {

@@ -23,8 +23,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 )
 
-// standIn is a server of one's own in place of a model's provider and a webhook's target, at
-// the address by which containers reach this host.
+// standIn is a local server that stands in for a model provider and a webhook's target, at the
+// address by which containers reach this host.
 type standIn struct {
 	url   string
 	mutex sync.Mutex
@@ -74,7 +74,7 @@ func (s *standIn) at(path string) (found []received) {
 	return found
 }
 
-// apiClient asks MLflow with a service account's token.
+// apiClient calls MLflow with a service account's token.
 type apiClient struct {
 	url, token string
 	http       *http.Client
@@ -97,7 +97,7 @@ func (c apiClient) ask(t *testing.T, method, path string, body any) (status int,
 	return got.StatusCode, answer, string(raw)
 }
 
-// must demands 200 and returns a text in the answer, by its path.
+// must requires 200 and returns a text in the response, by its path.
 func (c apiClient) must(t *testing.T, method, path string, body any, at ...string) string {
 	t.Helper()
 	status, answer, text := c.ask(t, method, path, body)
@@ -112,7 +112,7 @@ func (c apiClient) must(t *testing.T, method, path string, body any, at ...strin
 	return found
 }
 
-// endpoint makes a secret, a model and an endpoint of the AI gateway.
+// endpoint creates a secret, a model and an endpoint of the AI gateway.
 func (c apiClient) endpoint(t *testing.T, name, base string) {
 	t.Helper()
 	const api = "/api/3.0/mlflow/gateway/"
@@ -132,7 +132,7 @@ func (c apiClient) call(t *testing.T, name string) (int, string) {
 	return status, text
 }
 
-// outgoingLab is a stack with the AI gateway and webhooks on for the stand-in alone.
+// outgoingLab is a stack with the AI gateway and webhooks enabled for the stand-in only.
 func outgoingLab(t *testing.T, target *standIn) *lab {
 	t.Helper()
 	l := ownLab(t)
@@ -174,8 +174,8 @@ func (l *lab) as(t *testing.T, out outputs.Stack, account string) apiClient {
 	return apiClient{out.MLflow.URL, strings.TrimSpace(l.must(t, "token", account).stdout), &http.Client{Timeout: time.Minute}}
 }
 
-// What calls out goes where a setting says, for whom an administrator says, and carries nothing
-// of the caller; webhooks keep their secrets over a rotation of the key.
+// Outgoing calls go only where a setting permits, for users whom an administrator permits, and
+// contain nothing of the caller; webhooks keep their secrets over a rotation of the key.
 func TestTheGatewayAndWebhooksCallTheListedServerAlone(t *testing.T) {
 	nightly(t)
 	target, unlisted := startStandIn(t), startStandIn(t)
@@ -245,7 +245,7 @@ func TestTheGatewayAndWebhooksCallTheListedServerAlone(t *testing.T) {
 	delivered := func(model string) {
 		t.Helper()
 		before := len(target.at("/hook"))
-		time.Sleep(6 * time.Second) // as long as a process keeps its list of webhooks
+		time.Sleep(6 * time.Second) // as long as a process caches its list of webhooks
 		admin.must(t, http.MethodPost, "/api/2.0/mlflow/registered-models/create", map[string]string{"name": model})
 		require.Eventually(t, func() bool { return len(target.at("/hook")) > before }, 20*time.Second, 100*time.Millisecond)
 		r := target.at("/hook")[before]

@@ -87,7 +87,7 @@ func (d *dataKeysLab) keys(t *testing.T) dataKeys {
 	}
 }
 
-// webhook does something with the webhook that is stored in MLflow.
+// webhook runs an action with the webhook that is stored in MLflow.
 func (d *dataKeysLab) webhook(t *testing.T, input, what string) string {
 	t.Helper()
 	ran, err := d.docker.Exec(t.Context(), d.deployed.MLflow.Container, []string{"python", "-c", webhookScript, what}, engine.Stdin(strings.NewReader(input)))
@@ -96,7 +96,7 @@ func (d *dataKeysLab) webhook(t *testing.T, input, what string) string {
 	return ran.Stdout
 }
 
-// opensRepository says whether a key or passphrase does.
+// opensRepository reports whether a key or passphrase opens the repository.
 func (d *dataKeysLab) opensRepository(t *testing.T, key string) bool {
 	t.Helper()
 	return opensRepository(t, d.docker, d.deployed, key)
@@ -109,7 +109,7 @@ func (d *dataKeysLab) snapshot(t *testing.T) (said []string) {
 	return said
 }
 
-// readable demands that all data is encrypted with the keys of now, and with none of before.
+// readable requires that all data is encrypted with the current keys, and with no previous one.
 func (d *dataKeysLab) readable(t *testing.T, before dataKeys) {
 	t.Helper()
 	now := d.keys(t)
@@ -126,7 +126,7 @@ func (d *dataKeysLab) readable(t *testing.T, before dataKeys) {
 	require.False(t, d.opensRepository(t, before.repository))
 }
 
-// Plain Pulumi alone encrypts what users have stored, and the snapshots, with the keys of now.
+// Plain Pulumi encrypts users' stored secrets, and the snapshots, with the current keys.
 func TestPlainPulumiRotatesTheKeysOfStoredData(t *testing.T) {
 	nightly(t)
 	t.Parallel()
@@ -184,7 +184,7 @@ func TestPlainPulumiRotatesTheKeysOfStoredData(t *testing.T) {
 	t.Run("a snapshot and clean exclude each other", d.snapshotAndCleanExcludeEachOther)
 }
 
-// storedSecrets are statements that make MLflow's stored secrets what they are now.
+// storedSecrets are statements that replace MLflow's stored secrets by the current ones.
 func (d *dataKeysLab) storedSecrets(t *testing.T) string {
 	t.Helper()
 	return inDatabase(t, d.deployed, d.docker, "mlflow", `
@@ -192,7 +192,7 @@ func (d *dataKeysLab) storedSecrets(t *testing.T) string {
 		UNION ALL SELECT format('UPDATE webhooks SET secret = %L WHERE webhook_id = %L;', secret, webhook_id) FROM webhooks`)
 }
 
-// Each of them holds a lock of MLflow's database; the other one's is taken here.
+// Each of them holds a lock of MLflow's database; the test takes the other one's here.
 func (d *dataKeysLab) snapshotAndCleanExcludeEachOther(t *testing.T) {
 	request := trash.Request{Delete: true, Trash: 24 * time.Hour, Orphans: 24 * time.Hour}
 	clean := func() error {

@@ -17,7 +17,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/naming"
 )
 
-// killed kills `pulumi up` with its program and plugins some time after something is there, and
+// killed kills `pulumi up` with its program and plugins some time after an object exists, and
 // clears Pulumi's lock as its own message says.
 func (p *plainPulumi) killed(t *testing.T, l *lab, when string, there func() bool, after time.Duration) {
 	t.Helper()
@@ -27,8 +27,8 @@ func (p *plainPulumi) killed(t *testing.T, l *lab, when string, there func() boo
 	p.must(t, "cancel", "--yes", "--stack", l.name)
 }
 
-// Ten moments of a first start, one after the other on the same stack: each update goes on from where
-// the one before was killed, and the last completes it.
+// Ten moments of a first start, in sequence on the same stack: each update continues where the
+// previous one was killed, and the last completes it.
 func TestAPlainUpdateThatIsKilledAtAnyPointIsCompletedByTheNext(t *testing.T) {
 	nightly(t)
 	t.Parallel()
@@ -59,8 +59,8 @@ func TestAPlainUpdateThatIsKilledAtAnyPointIsCompletedByTheNext(t *testing.T) {
 	for _, after := range []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second} {
 		p.killed(t, l, "the realm is there", realm, after)
 	}
-	// What Docker does between making a container and giving it its networks takes milliseconds: a
-	// container without any stands for a kill in between.
+	// Docker creates a container and connects it to its networks within milliseconds: a container
+	// without networks stands for a kill in between.
 	require.NoError(t, api.ContainerRemove(t.Context(), l.name+"-redis", container.RemoveOptions{Force: true, RemoveVolumes: true}))
 	_, err = api.ContainerCreate(t.Context(), &container.Config{Image: baseImage(), Labels: map[string]string{naming.Deployment: l.name}},
 		&container.HostConfig{NetworkMode: "none"}, nil, nil, l.name+"-redis")

@@ -23,8 +23,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
 )
 
-// plainPulumi runs Pulumi's own command in a copy of the program, with a backend and a
-// passphrase of the test's own, as any Pulumi user does.
+// plainPulumi runs Pulumi's own command in a copy of the program, with its own backend and
+// passphrase, as any Pulumi user does.
 type plainPulumi struct {
 	folder, command string
 	env             []string
@@ -80,14 +80,14 @@ func (p *plainPulumi) up(t *testing.T, l *lab, more ...string) string {
 	return p.must(t, append([]string{"up", "--yes", "--skip-preview", "--stack", l.name}, more...)...)
 }
 
-// nothingToDo demands that neither an update nor a refresh finds a difference.
+// nothingToDo requires that neither an update nor a refresh finds a difference.
 func (p *plainPulumi) nothingToDo(t *testing.T, l *lab) {
 	t.Helper()
 	p.up(t, l, "--expect-no-changes")
 	p.must(t, "refresh", "--yes", "--skip-preview", "--expect-no-changes", "--stack", l.name)
 }
 
-// run returns what Pulumi writes: its standard output alone where it succeeds.
+// run returns Pulumi's output: standard output only if it succeeds.
 func (p *plainPulumi) run(t *testing.T, arguments ...string) (string, error) {
 	t.Helper()
 	command := exec.CommandContext(context.WithoutCancel(t.Context()), p.command, append(arguments, "--non-interactive")...)
@@ -129,8 +129,8 @@ func (p *plainPulumi) outputs(t *testing.T, l *lab) (deployed outputs.Stack) {
 	return deployed
 }
 
-// The program is a whole Pulumi project: nothing but Pulumi makes the stack, all logins and
-// defences of it are right, Pulumi finds nothing more to do, and removes it.
+// The program is a complete Pulumi project: Pulumi alone creates the stack, all its logins and
+// defences work, Pulumi finds nothing more to do, and removes it.
 func TestPlainPulumiIsTheWholeDeployment(t *testing.T) {
 	inLane(t, ownLane)
 	t.Parallel()
@@ -179,8 +179,8 @@ func allChecksPass(t *testing.T, got check.Report) {
 	}
 }
 
-// An update of something else finds a login that was broken since, and says what is wrong until
-// that is fixed.
+// An update of something else finds a login that has broken since, and reports it until it is
+// fixed.
 func (p *plainPulumi) brokenLoginFailsTheUpdate(t *testing.T, l *lab, deployed outputs.Stack) {
 	t.Helper()
 	deleteMapper(t, deployed, "groups")
@@ -201,7 +201,7 @@ func (p *plainPulumi) brokenLoginFailsTheUpdate(t *testing.T, l *lab, deployed o
 	p.up(t, l, "--expect-no-changes")
 }
 
-// Each change is what an administrator may do in Keycloak's console.
+// Each change is one that an administrator may make in Keycloak's console.
 func (p *plainPulumi) manualChangesAreReverted(t *testing.T, l *lab, deployed outputs.Stack) {
 	t.Helper()
 	client, token := keycloakAdmin(t, deployed)
@@ -211,7 +211,7 @@ func (p *plainPulumi) manualChangesAreReverted(t *testing.T, l *lab, deployed ou
 	require.Len(t, cli, 1)
 	require.NoError(t, client.UpdateClient(t.Context(), token, deployed.Realm.Name, gocloak.Client{ID: cli[0].ID, ClientID: cli[0].ClientID, Enabled: gocloak.BoolP(true)}))
 
-	p.up(t, l, "--expect-no-changes") // without a refresh, Pulumi compares with the state alone
+	p.up(t, l, "--expect-no-changes") // without a refresh, Pulumi compares with the state only
 	named := p.must(t, "preview", "--refresh", "--diff", "--stack", l.name)
 	for _, property := range []string{"bruteForceProtected", "enabledEventTypes", "enabled"} {
 		require.Contains(t, named, property)
@@ -222,7 +222,7 @@ func (p *plainPulumi) manualChangesAreReverted(t *testing.T, l *lab, deployed ou
 	p.must(t, "refresh", "--yes", "--skip-preview", "--expect-no-changes", "--stack", l.name)
 }
 
-// secretsAreEncrypted searches the state that Pulumi has written for every password.
+// secretsAreEncrypted searches Pulumi's state for every password.
 func (p *plainPulumi) secretsAreEncrypted(t *testing.T, l *lab, deployed outputs.Stack) {
 	t.Helper()
 	state := p.must(t, "stack", "export", "--stack", l.name)
@@ -248,8 +248,8 @@ func (p *plainPulumi) passwordIsRotated(t *testing.T, l *lab, before outputs.Sta
 	p.up(t, l, "--expect-no-changes")
 }
 
-// The program itself refuses to start containers over a data volume that is gone, and a
-// deployment whose name has changed: neither needs the tool.
+// The program itself refuses to start containers on a missing data volume, or for a deployment
+// whose name has changed: neither needs the tool.
 func TestPlainPulumiMakesNoContainerOverAVolumeThatIsGone(t *testing.T) {
 	nightly(t)
 	t.Parallel()

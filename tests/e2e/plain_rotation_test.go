@@ -14,7 +14,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
 )
 
-// Nothing but Pulumi rotates the secret that it logs in to Keycloak with, the password of the
+// Pulumi alone rotates the secret that it logs in to Keycloak with, the password of the
 // administrator and the root secret, also if it is killed at the moment when Keycloak has changed.
 func TestPlainPulumiRotatesWhatItLogsInWith(t *testing.T) {
 	nightly(t)
@@ -48,8 +48,8 @@ func TestPlainPulumiRotatesWhatItLogsInWith(t *testing.T) {
 	p.addedMemberIsTakenOut(t, l, third)
 }
 
-// requireRotated demands that Keycloak refuses what was before and accepts what is now, and that
-// nothing is left to do.
+// requireRotated requires that Keycloak refuses previous values and accepts the current ones, and
+// that nothing is left to do.
 func (p *plainPulumi) requireRotated(t *testing.T, l *lab, before ...outputs.Stack) outputs.Stack {
 	t.Helper()
 	now := p.outputs(t, l)
@@ -63,8 +63,8 @@ func (p *plainPulumi) requireRotated(t *testing.T, l *lab, before ...outputs.Sta
 	return now
 }
 
-// acceptsProgram says whether Keycloak accepts the secret of the program's client. While Keycloak does
-// not answer, it has not refused.
+// acceptsProgram reports whether Keycloak accepts the secret of the program's client. While Keycloak
+// does not respond, it has not refused.
 func acceptsProgram(t *testing.T, deployed outputs.Stack) bool {
 	t.Helper()
 	_, err := admin.Open(t.Context(), deployed.Keycloak, 5*time.Second)

@@ -22,8 +22,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/syncstatus"
 )
 
-// handMade are changes that an administrator makes without Pulumi, and the resource whose difference a refresh
-// has to name.
+// handMade are changes that an administrator makes without Pulumi, and the resource whose difference a
+// refresh must report.
 var handMade = []struct {
 	resource string
 	change   func(t *testing.T, h keycloakEditor)
@@ -55,8 +55,8 @@ var handMade = []struct {
 	}},
 }
 
-// The file of production is brought up, found without a difference, defended against manual changes and
-// torn down with Pulumi alone. A preview needs no Docker.
+// Pulumi alone brings up the production file's stack, finds no difference, defends it against manual
+// changes and tears it down. A preview needs no Docker.
 func TestPlainPulumiBringsUpAndDefendsTheStackOfTheProdFile(t *testing.T) {
 	nightly(t)
 	t.Parallel()
@@ -91,7 +91,7 @@ func TestPlainPulumiBringsUpAndDefendsTheStackOfTheProdFile(t *testing.T) {
 	allChecksPass(t, p.verify(t, l))
 }
 
-// leaverIsOut demands that sessions and tokens of a user who is disabled end in the promised time.
+// leaverIsOut requires that sessions and tokens of a disabled user end within the promised time.
 func leaverIsOut(t *testing.T, deployed outputs.Stack) {
 	t.Helper()
 	visit := scenario.New(deployed, openEngine(t))
@@ -107,7 +107,7 @@ func leaverIsOut(t *testing.T, deployed outputs.Stack) {
 }
 
 // Every credential is rotated at once, and then by another root secret, by updates of plain Pulumi that
-// are killed once each: the old value is refused, the new one accepted, and what was encrypted is read.
+// are killed once each: the old value is refused, the new one accepted, and encrypted data is readable.
 func TestPlainPulumiRotatesEveryCredentialAlsoAfterAKill(t *testing.T) {
 	nightly(t)
 	t.Parallel()

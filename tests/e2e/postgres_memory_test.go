@@ -20,8 +20,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
 )
 
-// database is a server from the image of images/postgres alone, with tables as MLflow has
-// them, and a client in another container, whose memory does not count.
+// database is a standalone server from images/postgres, with tables as in MLflow, and a client in
+// another container, whose memory does not count.
 type database struct {
 	*testing.T
 	docker         *engine.Engine
@@ -59,14 +59,14 @@ func startDatabase(t *testing.T, image string, memoryMB int) *database {
 	return d
 }
 
-// query runs statements as the role mlflow, over the network. What comes back is thrown away.
+// query runs statements as the role mlflow, over the network, and discards the results.
 func (d *database) query(ctx context.Context, statements string) (engine.Result, error) {
 	return d.docker.Exec(ctx, d.client, []string{"sh", "-c", `read -r PGPASSWORD && export PGPASSWORD &&
 exec psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --host=postgres --username=mlflow --dbname=mlflow --output=/dev/null`},
 		engine.Stdin(strings.NewReader(databasePassword+"\n"+statements)))
 }
 
-// fill makes MLflow's tables for a search, with so many runs.
+// fill creates MLflow's tables for a search, with that many runs.
 func (d *database) fill(runs int) {
 	d.Helper()
 	var script strings.Builder
@@ -87,8 +87,8 @@ ANALYZE;
 	require.NoError(d, got.Err())
 }
 
-// search is a statement as MLflow writes it: a join for each condition, one more for each
-// sort key, and no condition on anything that has an index.
+// search is a statement as MLflow writes it: a join for each condition, one more for each sort
+// key, and no condition on an indexed column.
 func search(conditions, orders int) string {
 	var joins, columns, keys strings.Builder
 	for i := range conditions {
@@ -103,7 +103,7 @@ func search(conditions, orders int) string {
 		columns.String(), joins.String(), keys.String())
 }
 
-// hard are statements that want much, each in its own way.
+// hard are expensive statements, each in a different way.
 func hard() map[string]string {
 	return map[string]string{
 		"100 conditions":                 search(100, 0),
@@ -116,8 +116,8 @@ func hard() map[string]string {
 	}
 }
 
-// suffer sends a statement from many clients at once, while others ask for little, and says
-// how many failed, and how long the others waited at most.
+// suffer sends a statement from many clients at once, while others send cheap ones, and returns
+// how many failed, and the longest wait of the others.
 func (d *database) suffer(statement string, clients int) (failed int, messages map[string]int, longest time.Duration) {
 	d.Helper()
 	ctx, stop := context.WithTimeout(d.Context(), 3*time.Minute)
@@ -208,7 +208,7 @@ func TestWithoutItsBudgetTheDatabaseServerIsEndedByASearch(t *testing.T) {
 		"memory-guard": func(string) string { return "#!/bin/sh\nexec sleep 3600\n" },
 	}), 512)
 	d.fill(1000)
-	// Not by suffer, for which a server that goes away is a failure.
+	// Not by suffer, which counts a server that disappears as a failure.
 	var clients sync.WaitGroup
 	for range 12 {
 		clients.Go(func() { _, _ = d.query(t.Context(), search(100, 0)) })

@@ -51,8 +51,8 @@ func read(t *testing.T, got ended) (read previewOutput) {
 	return read
 }
 
-// seen is all that an update could have changed: containers, networks, volumes and
-// images on the host, and the stack's state and copies in the home.
+// seen is everything that an update could have changed: containers, networks, volumes and images
+// on the host, and the stack's state and copies in the home.
 func seen(t *testing.T, l *lab) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -64,7 +64,7 @@ func seen(t *testing.T, l *lab) map[string]string {
 	for _, service := range []string{"postgres", "redis", "keycloak", "mlflow"} {
 		inspected, err := docker.API().ContainerInspect(t.Context(), l.name+"-"+service)
 		require.NoError(t, err)
-		environment := sha256.Sum256([]byte(fmt.Sprint(inspected.Config.Env))) // there are secrets in it
+		environment := sha256.Sum256([]byte(fmt.Sprint(inspected.Config.Env))) // it contains secrets
 		found[service] = fmt.Sprintf("%s %s %d %x", inspected.ID, inspected.State.StartedAt, inspected.HostConfig.Memory, environment)
 	}
 	at, err := datadir.Open()
@@ -101,7 +101,7 @@ func TestAPullRequestShowsExactlyWhatItChangesAndChangesNothing(t *testing.T) {
 	require.NoError(t, os.WriteFile(l.file, append(settings, "  mlflow-sso:redis:\n    memoryMB: 128\n"...), 0o600))
 	pr := openPullRequest(t, l)
 
-	// The script brings the base up from nothing. Against itself there is nothing to report.
+	// The script creates the base from nothing. Compared with itself there is nothing to report.
 	nothing := pr.previewed(t)
 	require.Empty(t, nothing.Changes)
 	require.Greater(t, nothing.Same, 20)
@@ -121,7 +121,7 @@ func TestAPullRequestShowsExactlyWhatItChangesAndChangesNothing(t *testing.T) {
 	require.Contains(t, comment.stdout, "| replaced | `redis-container` | docker Container | **`envs.REDIS_MAXMEMORY_MB`**, `memory`, `memorySwap` |")
 	require.Contains(t, comment.stdout, "\n- memory: 128\n+ memory: 160\n")
 
-	// What an update would refuse, the preview refuses, and the comment says why.
+	// The preview refuses what an update would refuse, and the comment explains why.
 	pr.change(t, "memoryMB: 128", "memoryMB: 1")
 	got = pr.preview(t, "markdown")
 	require.Equal(t, 1, got.code)
@@ -130,7 +130,7 @@ func TestAPullRequestShowsExactlyWhatItChangesAndChangesNothing(t *testing.T) {
 	require.Empty(t, pr.git(t, "status", "--porcelain"))
 	require.Len(t, strings.Split(pr.git(t, "worktree", "list"), "\n"), 1, "the base's worktree is left")
 
-	// Nobody has to be there to ask, and nothing is any different afterwards.
+	// No service needs to run, and nothing changes.
 	pr.change(t, "memoryMB: 128", "memoryMB: 160")
 	docker := openEngine(t)
 	t.Cleanup(func() { started(t, docker, l.name+"-keycloak") })
@@ -142,7 +142,7 @@ func TestAPullRequestShowsExactlyWhatItChangesAndChangesNothing(t *testing.T) {
 	require.Equal(t, before, seen(t, l))
 }
 
-// credential is the form of every password and key that is derived here.
+// credential is the format of every derived password and key.
 var credential = regexp.MustCompile(`\b[A-Za-z0-9_-]{43}\b`)
 
 func TestAPreviewOfNewCredentialsNamesWhoGetsThemAndShowsNone(t *testing.T) {
@@ -206,7 +206,7 @@ func TestAStackThatWasNeverUpIsPreviewedAndStillIsNot(t *testing.T) {
 	at, err := datadir.Open()
 	require.NoError(t, err)
 	require.NoDirExists(t, at.Stack(l.name))
-	t.Cleanup(func() { require.NoError(t, os.RemoveAll(at.Stack(l.name))) }) // whoever looks for outputs makes it
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(at.Stack(l.name))) }) // a program that looks for outputs creates it
 	got, err = l.run(context.Background(), "outputs")
 	require.NoError(t, err)
 	require.Equal(t, 1, got.code)

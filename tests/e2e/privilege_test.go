@@ -18,7 +18,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// asAdministrator asks MLflow's API as the stack's demo administrator.
+// asAdministrator calls MLflow's API as the stack's demo administrator.
 func asAdministrator(t *testing.T, stack outputs.Stack) func(method, path string, body any) map[string]any {
 	t.Helper()
 	at := slices.IndexFunc(stack.DemoUsers, func(u outputs.User) bool { return u.Group == stack.Realm.AdminGroup })
@@ -66,8 +66,8 @@ func inPostgres(t *testing.T, stack outputs.Stack, statement string) {
 	inside(t, stack.Postgres.Container, statement, "psql", "--no-psqlrc", "--host=/tmp/postgresql", "--username=postgres", "--set=ON_ERROR_STOP=1")
 }
 
-// openedPrivilege is a door: what opens and shuts it, how drift names it, and the
-// finding of doctor.
+// openedPrivilege is a weakness: what opens and closes it, drift's name of it, and the finding of
+// doctor.
 type openedPrivilege struct {
 	named, finding string
 	open, shut     func(t *testing.T, stack outputs.Stack)
@@ -121,8 +121,8 @@ var openedPrivileges = []openedPrivilege{
 	}},
 }
 
-// Each privilege that nothing declares is named by drift and is a finding of doctor;
-// nothing else is, and nothing is left when all are gone.
+// Each undeclared privilege is reported by drift and is a finding of doctor; nothing else is, and
+// nothing is left when all are removed.
 func TestEveryUndeclaredPrivilegeIsNamedByDriftAndDoctorAndNothingElseIs(t *testing.T) {
 	l := sharedLab(t)
 	stack := runningStack(t)
@@ -143,7 +143,7 @@ func TestEveryUndeclaredPrivilegeIsNamedByDriftAndDoctorAndNothingElseIs(t *test
 		back = append(back, func() { door.shut(t, stack) })
 		want, findings = append(want, door.named), append(findings, door.finding)
 	}
-	// A group below another carries its name into tokens without the path.
+	// A token contains the name of a nested group without its path.
 	h.post(h.group("mlflow-users")+"/children", map[string]any{"name": "mlflow-admins"})
 	nested := h.one(h.group("mlflow-users")+"/children", "name", "mlflow-admins")
 	back = append(back, func() { h.send(http.MethodDelete, "/groups/"+nested, nil) })

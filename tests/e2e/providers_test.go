@@ -18,8 +18,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check/login"
 )
 
-// Everybody whom a company knows, by OpenID Connect: one is an administrator, one a
-// member, one is in no group that is mapped, and one has the address of someone else.
+// All users of a company, by OpenID Connect: one is an administrator, one a member, one is in no
+// mapped group, and one has another user's address.
 func peopleOfAnOpenIDProviderAreLetInByItsGroupsAndTakeNobodysPlace(t *testing.T) {
 	l, o := peopled.up(t), newOutside(t)
 	deployed := peopled.deployed
@@ -37,7 +37,7 @@ func peopleOfAnOpenIDProviderAreLetInByItsGroupsAndTakeNobodysPlace(t *testing.T
 	companyLetsIn(t, s, c, provider)
 }
 
-// The same people by SAML, which comes back by forms that the browser sends.
+// The same users by SAML, which returns by forms that the browser submits.
 func peopleOfASAMLProviderAreLetInByItsGroupsAndTakeNobodysPlace(t *testing.T) {
 	_, o := peopled.up(t), newOutside(t)
 	deployed := peopled.deployed
@@ -55,7 +55,7 @@ func peopleOfASAMLProviderAreLetInByItsGroupsAndTakeNobodysPlace(t *testing.T) {
 `, o.trusting, metadata, c.url+descriptor))
 }
 
-// companyLetsIn demands of a stack with the company as provider whom it lets in and as what.
+// companyLetsIn requires the right access for each user of a stack with the company as provider.
 func companyLetsIn(t *testing.T, s *settings, c *company, provider string) {
 	t.Helper()
 	l, o, deployed := peopled.lab, c.o, peopled.deployed
@@ -72,7 +72,8 @@ func companyLetsIn(t *testing.T, s *settings, c *company, provider string) {
 		}
 		return arrives(t, deployed, b, page)
 	}
-	// Who was here before, by another provider, comes in again once identity sync has seen them.
+	// A user who was here before, by another provider, can log in again once the identity sync
+	// has seen them.
 	comesIn := func(username, as string) {
 		require.Eventually(t, func() bool { return logsIn(username) == as }, 2*time.Minute, 3*time.Second, "%s does not come in as %s", username, as)
 	}
@@ -82,7 +83,7 @@ func companyLetsIn(t *testing.T, s *settings, c *company, provider string) {
 	require.Contains(t, logsIn("thief"), "already exists")
 	require.Equal(t, "administrator olga@company.example", logsIn("olga"), "the second time, too")
 
-	// What is as the settings say is no drift, and all the rest holds.
+	// What matches the settings is not drift, and all other checks pass.
 	require.Contains(t, l.must(t, "drift").stdout, "no drift")
 	again, err := l.outputs(t.Context())
 	require.NoError(t, err)
@@ -90,7 +91,7 @@ func companyLetsIn(t *testing.T, s *settings, c *company, provider string) {
 	require.Contains(t, login.Suite(again, nil).IDs(), login.IdentityProviders)
 	requireHealthy(t, l)
 
-	// A provider that does not answer is found.
+	// A provider that does not respond is found.
 	require.NoError(t, o.docker.API().ContainerStop(t.Context(), c.id, container.StopOptions{}))
 	sick, err := l.run(t.Context(), "doctor", "--output", "json")
 	require.NoError(t, err)
@@ -98,7 +99,7 @@ func companyLetsIn(t *testing.T, s *settings, c *company, provider string) {
 	require.Contains(t, fallen(prove(t, again), check.StatusFailed), "identity-providers")
 }
 
-// peopleLeave removes from Keycloak whom a provider has brought: they stay when it goes.
+// peopleLeave removes users of a provider from Keycloak: they stay when the provider is removed.
 func peopleLeave(t *testing.T, deployed outputs.Stack, prefix string) {
 	t.Helper()
 	client, token := keycloakAdmin(t, deployed)

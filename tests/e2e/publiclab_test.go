@@ -12,9 +12,9 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/freeport"
 )
 
-// newPublicLab writes the stack file of a public stack: Pulumi.prod.yaml itself,
-// but for what it leaves to the operator, what two stacks on one host may not have
-// in common, and what would keep a test from clearing up. Nothing is up yet.
+// newPublicLab writes the stack file of a public stack: Pulumi.prod.yaml itself, except for what
+// it leaves to the operator, what two stacks on one host must not share, and what would prevent
+// the cleanup. Nothing is up yet.
 func newPublicLab(folder string) (*lab, error) {
 	l, err := nameLab(folder)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// pullRequest is a repository of a test's own, with the files of this working copy:
-// a base commit that has the lab's stack file, and changes of that on top.
+// pullRequest is a separate repository with the files of this working copy: a base commit with
+// the lab's stack file, and changes of that on top.
 type pullRequest struct {
 	lab    *lab
 	folder string
@@ -70,7 +70,7 @@ func (pr *pullRequest) commit(t *testing.T, message string) string {
 	return pr.git(t, "rev-parse", "HEAD")
 }
 
-// change makes the head the base with one line of the stack file changed.
+// change makes the head equal to the base with one line of the stack file changed.
 func (pr *pullRequest) change(t *testing.T, from, to string) {
 	t.Helper()
 	pr.git(t, "reset", "--quiet", "--hard", pr.base)

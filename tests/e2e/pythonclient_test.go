@@ -21,7 +21,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// wheel is clients/python, built once, after its own tests have passed beside MLflow.
+// wheel is clients/python, built once, after its own tests have passed with MLflow.
 var wheel struct {
 	once    sync.Once
 	archive []byte
@@ -29,7 +29,7 @@ var wheel struct {
 	err     error
 }
 
-// installs the client, and returns where its packages are.
+// installs installs the client, and returns the folder of its packages.
 func (s *scientist) installs(t *testing.T) string {
 	t.Helper()
 	wheel.once.Do(func() {
@@ -52,7 +52,7 @@ python -m zipfile -e /tmp/wheel/*.whl /tmp/packages
 cd /tmp/client && PYTHONPATH=/tmp/packages python -W ignore -m unittest discover -s tests
 `
 
-// buildClient is the wheel in an archive, and what was said on the way.
+// buildClient returns the wheel in an archive, and the output.
 func buildClient(ctx context.Context, docker *engine.Engine, mlflow string) (archive []byte, said string, err error) {
 	api := docker.API()
 	server, err := api.ContainerInspect(ctx, mlflow)
@@ -105,7 +105,7 @@ func buildClient(ctx context.Context, docker *engine.Engine, mlflow string) (arc
 	return archive, text.String(), err
 }
 
-// tree is a folder with all below it as an archive, under another name.
+// tree is a folder with its content as an archive, under another name.
 func tree(from, to string) (*bytes.Buffer, error) {
 	var archive bytes.Buffer
 	w := tar.NewWriter(&archive)

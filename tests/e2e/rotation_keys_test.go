@@ -15,8 +15,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// keysScript runs in MLflow's container, which reaches every service, and says of each
-// key whether its service takes it.
+// keysScript runs in MLflow's container, which reaches every service, and reports for each key
+// whether its service accepts it.
 //
 //go:embed testdata/keys.py
 var keysScript string
@@ -24,14 +24,14 @@ var keysScript string
 //go:embed testdata/gateway.py
 var gatewayScript string
 
-// holding are the variables in which containers are given what can be rotated, by container.
+// holding are the containers' variables with rotatable values, by container.
 var holding = map[string][]string{
 	"mlflow":   {"MLFLOW_BACKEND_STORE_URI", "OIDC_USERS_DB_URI", "CACHE_REDIS_URL", "OIDC_CLIENT_SECRET", "SECRET_KEY", "SESSION_TOKEN_ENCRYPTION_KEY"},
 	"keycloak": {"KC_DB_PASSWORD"}, "keeper": {"KEEPER_CLIENT_SECRET"}, "postgres": {"POSTGRES_SUPERUSER_PASSWORD"},
 	"backup": {"RESTIC_PASSWORD", "BACKUP_PASSWORD_MLFLOW"},
 }
 
-// keys are the values that a stack has now.
+// keys are the current values of a stack.
 func keys(t *testing.T, docker *engine.Engine, deployed outputs.Stack) map[string]string {
 	t.Helper()
 	all := map[string]string{"access admin": deployed.AccessAdmin.Secret, "provider": deployed.Keycloak.Provider.Secret, "admin": deployed.Keycloak.Admin.Password}
@@ -62,8 +62,8 @@ func keys(t *testing.T, docker *engine.Engine, deployed outputs.Stack) map[strin
 	return all
 }
 
-// taken says of each key whether its service takes it. Those that only MLflow itself uses
-// are seen by what they are for.
+// taken reports for each key whether its service accepts it. Keys that only MLflow uses are
+// tested by their effect.
 func taken(t *testing.T, docker *engine.Engine, deployed outputs.Stack, all map[string]string) map[string]bool {
 	t.Helper()
 	input, err := json.Marshal(all)
@@ -85,7 +85,7 @@ func taken(t *testing.T, docker *engine.Engine, deployed outputs.Stack, all map[
 	return answer
 }
 
-// opensRepository says whether a key or a passphrase opens the snapshots.
+// opensRepository reports whether a key or a passphrase opens the snapshots.
 func opensRepository(t *testing.T, docker *engine.Engine, deployed outputs.Stack, key string) bool {
 	t.Helper()
 	ran, err := docker.Exec(t.Context(), deployed.Backup.Container, []string{
@@ -96,7 +96,7 @@ func opensRepository(t *testing.T, docker *engine.Engine, deployed outputs.Stack
 	return ran.ExitCode == 0
 }
 
-// gateway does something with the API key that is stored in MLflow.
+// gateway runs an action with the API key that is stored in MLflow.
 func gateway(t *testing.T, docker *engine.Engine, deployed outputs.Stack, input, what string) string {
 	t.Helper()
 	ran, err := docker.Exec(t.Context(), deployed.MLflow.Container, []string{"python", "-c", gatewayScript, what}, engine.Stdin(strings.NewReader(input)))

@@ -21,7 +21,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
 )
 
-// probe asks again and again and adds up for how long there was no proper answer.
+// probe polls and adds up the time without a successful response.
 type probe struct {
 	ask     func(context.Context) bool
 	stop    chan struct{}
@@ -56,7 +56,7 @@ func (p *probe) end() time.Duration {
 	return <-p.stopped
 }
 
-// secondsRow is what turning one credential came to.
+// secondsRow is the result of rotating one credential.
 func secondsRow(name string, took, token, session, logins time.Duration, ends bool) string {
 	whole := func(d time.Duration) string {
 		if d < 500*time.Millisecond {
@@ -73,12 +73,12 @@ func secondsRow(name string, took, token, session, logins time.Duration, ends bo
 
 const everything = "all, with a new root secret"
 
-// The page has the seconds of each credential. They are measured, one credential after the
-// other on a stack of the test's own, with -update alone: that takes a quarter of an hour,
-// and a figure never fails a test.
+// The page contains the downtime of each credential. -update measures it, one credential after
+// the other on a separate stack: that takes a quarter of an hour, and a figure never fails a
+// test.
 func TestThePageHasTheSecondsOfEachCredential(t *testing.T) {
 	labels := append(credentials.Labels(), credentials.ServiceAccount("ci"))
-	// The measured stack has no webhooks, and with them nobody waits for this key.
+	// The measured stack has no webhooks, and no client waits for this key with them.
 	labels = slices.DeleteFunc(labels, func(l credentials.Label) bool { return l == credentials.MLflowWebhooks })
 	if !*update {
 		raw, err := os.ReadFile(filepath.Join("..", "..", "docs", "how-to", "rotate-credentials.md"))

@@ -23,8 +23,8 @@ import (
 )
 
 // Every credential is rotated at once, and then (in make nightly) once more by another root secret,
-// in an update that is killed again and again: no service takes an old one, each takes the new
-// one, and what people have is there.
+// in an update that is killed repeatedly: no service accepts an old one, each accepts the new one,
+// and users' data is intact.
 func TestEveryCredentialThatIsRotatedIsAnotherAndTheOldOneIsRefused(t *testing.T) {
 	l, _ := keepingLab(t)
 	text, err := os.ReadFile(l.file)
@@ -55,7 +55,7 @@ func TestEveryCredentialThatIsRotatedIsAnotherAndTheOldOneIsRefused(t *testing.T
 	l.must(t, "up", "--no-verify")
 	t.Logf("requests with a personal token failed for %s while all %d credentials were rotated", away().Round(time.Second), len(generations))
 	deployed, second := rotated(t, l, docker, first)
-	// A session is of the old key; a personal token is of none.
+	// A session depends on the old key; a personal token on none.
 	require.Equal(t, []int{401, 200}, who.tries(t)[:2])
 	require.Contains(t, l.must(t, "up", "--no-verify").stderr, "no change")
 
@@ -85,7 +85,7 @@ func TestEveryCredentialThatIsRotatedIsAnotherAndTheOldOneIsRefused(t *testing.T
 	require.Equal(t, 200, who.tries(t)[1])
 	require.Contains(t, l.must(t, "up", "--no-verify").stderr, "no change")
 
-	// Nobody is let in again by an old value.
+	// No old value becomes valid again.
 	setting["root"] = 1
 	write()
 	refused, err := l.run(t.Context(), "up", "--no-verify")
@@ -107,8 +107,8 @@ func rotated(t *testing.T, l *lab, docker *engine.Engine, before ...map[string]s
 	return deployed, now
 }
 
-// everyRotated demands that no service accepts a value of before, each accepts the current one, and
-// what was encrypted can be read.
+// everyRotated requires that no service accepts a previous value, each accepts the current one, and
+// encrypted data can be read.
 func everyRotated(t *testing.T, docker *engine.Engine, deployed outputs.Stack, before ...map[string]string) map[string]string {
 	t.Helper()
 	now := keys(t, docker, deployed)
@@ -139,8 +139,8 @@ func raised(to int) map[credentials.Label]int {
 	return generations
 }
 
-// whileAway asks again and again until what it returns is called, which reports how long
-// there was no proper answer.
+// whileAway polls until the function it returns is called, which reports the time without a
+// successful response.
 func whileAway(t *testing.T, who *employee) func() time.Duration {
 	t.Helper()
 	var total atomic.Int64

@@ -32,7 +32,7 @@ func TestNoCredentialIsInALabelACommandALogOrTheState(t *testing.T) {
 		seen, err := api.ContainerInspect(t.Context(), name)
 		require.NoError(t, err)
 		for _, pair := range seen.Config.Env {
-			// What the containers are given is where the other credentials can be learnt.
+			// The containers' environments contain the other credentials.
 			if key, value, _ := bytes.Cut([]byte(pair), []byte("=")); len(value) == 43 {
 				secrets[name+" "+string(key)] = string(value)
 			}

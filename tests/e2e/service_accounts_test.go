@@ -22,13 +22,13 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
-// accountOfLabs is a service account that every shared stack has.
+// accountOfLabs is a service account of every shared stack.
 const accountOfLabs = "ci"
 
 //go:embed testdata/machine.py
 var machineScript string
 
-// lifetime is how long the tokens of a test last, in seconds; a setting says minutes.
+// lifetime is the lifetime of a test's tokens, in seconds; the setting is in minutes.
 const lifetime = 8
 
 // newLabWithAccount is newLab with it.
@@ -128,12 +128,12 @@ func TestAPythonJobGoesOnOverManyLifetimesOfItsToken(t *testing.T) {
 	})
 }
 
-// logins are how often Keycloak gave the account a token.
+// logins is the number of Keycloak's tokens for the account.
 func logins(h keycloakEditor) int {
 	return len(h.send(http.MethodGet, "/events?type=CLIENT_LOGIN&max=1000&client="+url.QueryEscape(accountOfLabs), nil).([]any))
 }
 
-// job is what the tool prints for a job, as its environment.
+// job is the tool's output for a job, as its environment.
 func (s *scientist) job(t *testing.T) map[string]string {
 	t.Helper()
 	l := shared.lab

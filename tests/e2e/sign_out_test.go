@@ -16,8 +16,8 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/mlflow/syncstatus"
 )
 
-// What an administrator ends in Keycloak ends in MLflow in the time that is promised, and
-// nothing else does: see decision 29.
+// What an administrator ends in Keycloak ends in MLflow within the promised time, and nothing
+// else does: see decision 29.
 func TestWhatIsSignedOutInKeycloakEndsInMLflow(t *testing.T) {
 	nightly(t)
 	l, deployed := sharedLab(t), runningStack(t)
@@ -28,7 +28,7 @@ func TestWhatIsSignedOutInKeycloakEndsInMLflow(t *testing.T) {
 	require.NoError(t, err)
 	realm := deployed.Realm.Name
 
-	// The session and the personal token of each, after what was done to it.
+	// The session and the personal token of each user, after the action.
 	ways := map[string]struct {
 		want []int
 		act  func(*employee) error

@@ -25,12 +25,12 @@ const (
 	stuckClients = 40       // more than the server has threads
 	artifactSize = 60 << 20 // bytes, far more than the buffers on the way
 	stuckFor     = 10 * time.Second
-	// oneCall is for one tracking call. On a busy machine it takes a second; on
-	// a server that is frozen, for ever.
+	// oneCall is the time limit of one tracking call. On a busy machine it takes a second; on a
+	// blocked server it never returns.
 	oneCall = 10 * time.Second
 )
 
-// memberServer is MLflow as the demo member's scripts see it.
+// memberServer is MLflow for the demo member's scripts.
 func memberServer(t *testing.T, stack outputs.Stack) loadgen.Server {
 	t.Helper()
 	at := slices.IndexFunc(stack.DemoUsers, func(u outputs.User) bool { return u.Group == stack.Realm.UserGroup })
@@ -43,7 +43,7 @@ func memberServer(t *testing.T, stack outputs.Stack) loadgen.Server {
 	return loadgen.Server{URL: stack.MLflow.URL, Header: http.Header{"Authorization": {"Bearer " + token}}, Way: way.ViaEdge}
 }
 
-// newRun is a run that is gone at the end, with its file.
+// newRun creates a run that is deleted at the end, with its file.
 func newRun(t *testing.T, server loadgen.Server, name, file string) (*loadgen.Client, *loadgen.Run) {
 	t.Helper()
 	client := loadgen.Open(server)
@@ -58,8 +58,8 @@ func newRun(t *testing.T, server loadgen.Server, name, file string) (*loadgen.Cl
 	return client, run
 }
 
-// A client that asks for a file and then reads no further used to hold the one
-// thread of a server process.
+// A client that requests a file and then stops reading used to block the only thread of a server
+// process.
 func TestClientsThatStopReadingFreezeNobody(t *testing.T) {
 	nightly(t)
 	server := memberServer(t, runningStack(t))
@@ -71,7 +71,7 @@ func TestClientsThatStopReadingFreezeNobody(t *testing.T) {
 
 	stuck, failed := standStill(t, server, run.ArtifactPath("large.bin"))
 
-	// Each call over a connection of its own, so that every process gets some.
+	// Each call uses its own connection, so that every process gets some.
 	calls := 0
 	for began := time.Now(); time.Since(began) < stuckFor; calls++ {
 		ctx, cancel := context.WithTimeout(t.Context(), oneCall)
@@ -88,8 +88,8 @@ func TestClientsThatStopReadingFreezeNobody(t *testing.T) {
 	}
 }
 
-// standStill starts downloads that stop after the head. The functions report, once
-// all have had their answer, which they are and what went wrong.
+// standStill starts downloads that stop after the head. Once all have had their response, the
+// functions return them and their errors.
 func standStill(t *testing.T, server loadgen.Server, path string) (downloads func() []*loadgen.Stuck, failed func() error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -118,6 +118,6 @@ func standStill(t *testing.T, server loadgen.Server, path string) (downloads fun
 			s.Close()
 		}
 	})
-	time.Sleep(2 * time.Second) // most of them have begun, or never will
+	time.Sleep(2 * time.Second) // most of them have started, or never will
 	return func() []*loadgen.Stuck { return stuck }, func() error { all.Wait(); return first }
 }

@@ -18,16 +18,16 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/edgeclient"
 )
 
-// site is a stack as people come to it.
+// site is a stack from a user's point of view.
 type site struct {
-	// kind is what the stack is like; it begins the names of the pictures.
+	// kind is the kind of the stack; it begins the names of the pictures.
 	kind     string
 	deployed outputs.Stack
-	// people are one in each group, and one in none.
+	// people are one user in each group, and one in none.
 	people []outputs.User
-	// hosts are the names that no name server knows, and where they are.
+	// hosts are the names without DNS, and their addresses.
 	hosts map[string]string
-	// authority is the certificate that people have to trust; none over http.
+	// authority is the certificate that users must trust; none over http.
 	authority []byte
 }
 
@@ -45,7 +45,7 @@ func devSite(t *testing.T) site {
 	return site{kind: "dev", deployed: deployed, people: deployed.DemoUsers}
 }
 
-// prodSite is the public stack, with people who are there for one test.
+// prodSite is the public stack, with users that exist for one test.
 func prodSite(t *testing.T) site {
 	t.Helper()
 	l := public.up(t)
@@ -69,8 +69,8 @@ func hostsOf(t *testing.T, deployed outputs.Stack) map[string]string {
 	return hosts
 }
 
-// makePeople makes one person for each way a login can end, as an administrator
-// of Keycloak does, and removes them at the end of the test.
+// makePeople creates one user for each result of a login, like an administrator of Keycloak, and
+// deletes them at the end of the test.
 func makePeople(t *testing.T, deployed outputs.Stack) []outputs.User {
 	t.Helper()
 	var people []outputs.User
@@ -121,7 +121,7 @@ func (s site) inGroup(t *testing.T, group string) outputs.User {
 	return outputs.User{}
 }
 
-// front is the way of a program on this machine to the public addresses.
+// front is the connection of a program on this machine to the public addresses.
 func (s site) front(t *testing.T) *edgeclient.Client {
 	t.Helper()
 	way, err := edgeclient.Open(t.Context(), s.deployed, openEngine(t))
@@ -142,7 +142,7 @@ func (s site) ports(t *testing.T) []string {
 	return slices.Compact(ports)
 }
 
-// portOf is the port in an address, which names it.
+// portOf is the explicit port in an address.
 func portOf(t *testing.T, address string) string {
 	t.Helper()
 	u, err := url.Parse(address)
@@ -151,7 +151,7 @@ func portOf(t *testing.T, address string) string {
 	return u.Port()
 }
 
-// logsIn goes to MLflow, is sent to Keycloak's form and fills it in.
+// logsIn opens MLflow, is redirected to Keycloak's form and fills it in.
 func (p *person) logsIn(at site, who outputs.User) {
 	p.t.Helper()
 	p.open(at.deployed.MLflow.URL)
@@ -163,8 +163,7 @@ func (p *person) logsIn(at site, who outputs.User) {
 	p.clicks("Sign In")
 }
 
-// logsOut clicks where everybody clicks, and arrives where there is nothing but
-// a way to log in again.
+// logsOut clicks the logout, and arrives at a page that only offers a login.
 func (p *person) logsOut(at site) {
 	p.t.Helper()
 	p.open(at.deployed.MLflow.URL)
@@ -176,7 +175,7 @@ func (p *person) logsOut(at site) {
 	require.Equal(p.t, at.deployed.MLflow.URL+"/oidc/ui/auth", p.at())
 }
 
-// What is to be read on the pages.
+// The texts on the pages.
 const (
 	passwordForm = "Sign in to your account"
 	welcome      = "Welcome to MLflow"

@@ -31,7 +31,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
 )
 
-// plugin718 is what a plugin of the 7.18 line needs in place of a part of the lock.
+// plugin718 is what a plugin of the 7.18 line needs instead of a part of the lock file.
 //
 //go:embed testdata/plugin-7.18.txt
 var plugin718 string
@@ -77,24 +77,24 @@ func older(t *testing.T, l *lab, service string, change map[string]func(string) 
 	return name
 }
 
-// bookworm takes packages of Postgres 15 from the Debian in which it is.
+// bookworm installs packages of Postgres 15 from the Debian release that has it.
 func bookworm(dockerfile string) string {
 	dockerfile = regexp.MustCompile(`(postgresql(?:-client)?)-17`).ReplaceAllString(dockerfile, "$1-15")
 	dockerfile = strings.ReplaceAll(dockerfile, "postgresql/17/", "postgresql/15/")
 	return strings.Replace(dockerfile, " && apt-get update", " && sed s/trixie/bookworm/g /etc/apt/sources.list >/etc/apt/sources.list.d/bookworm.list \\\n && apt-get update", 1)
 }
 
-// withoutBuildCheck leaves out the check that the image's packages are today's.
+// withoutBuildCheck omits the check that the image's packages are current.
 func withoutBuildCheck(dockerfile string) string {
 	return regexp.MustCompile(`(?m)^RUN .*build_check\n`).ReplaceAllString(dockerfile, "")
 }
 
-// withPlugin718 puts the other plugin into the lock of MLflow's image.
+// withPlugin718 replaces the plugin in the lock file of MLflow's image.
 func withPlugin718(lock string) string {
 	return regexp.MustCompile(`(?m)^mlflow-oidc-auth\S* \\\n(?:    .*\n)+`).ReplaceAllString(lock, "") + plugin718
 }
 
-// owned is what a user has who was there before.
+// owned is the data of a user from before.
 type owned struct {
 	deployed      outputs.Stack
 	owner, reader string // e-mails
@@ -104,7 +104,7 @@ type owned struct {
 	run, artifact string
 }
 
-// ask calls the API with an authorization.
+// ask calls the API with an authorization header.
 func (o *owned) ask(t *testing.T, authorization, method, path string, body any, into any) int {
 	t.Helper()
 	var encoded []byte
@@ -135,8 +135,8 @@ func (o *owned) ask(t *testing.T, authorization, method, path string, body any, 
 	return answer.StatusCode
 }
 
-// populate makes two of the demo users people with tokens: the member has a run with a file,
-// and lets the administrator's colleague read it.
+// populate makes two of the demo users owners of tokens: the member has a run with a file, and
+// shares it with the administrator's colleague.
 func populate(t *testing.T, deployed outputs.Stack) *owned {
 	t.Helper()
 	o := &owned{deployed: deployed}
@@ -149,7 +149,7 @@ func populate(t *testing.T, deployed outputs.Stack) *owned {
 			}
 			who := scenario.DemoUser(user)
 			require.NoError(t, visit.SignIn(t.Context(), who))
-			// As the plugin before 8 makes them: one for each person.
+			// As the plugin before 8 creates them: one for each user.
 			body := fmt.Appendf(nil, `{"expiration": %q}`, time.Now().UTC().Add(24*time.Hour).Format(time.RFC3339))
 			page, err := who.Browser.Fetch(t.Context(), http.MethodPatch, deployed.MLflow.URL+"/api/2.0/mlflow/users/access-token", nil, body)
 			require.NoError(t, err)
@@ -179,13 +179,13 @@ func populate(t *testing.T, deployed outputs.Stack) *owned {
 	o.run, o.artifact = made.Run.Info.ID, "/api/2.0/mlflow-artifacts/artifacts/"+made.ID+"/"+made.Run.Info.ID+"/artifacts/note.txt"
 	o.ask(t, o.ownerToken, http.MethodPost, "/api/2.0/mlflow/runs/log-batch", map[string]any{"run_id": o.run, "metrics": []map[string]any{{"key": "loss", "value": 0.5, "timestamp": 1, "step": 1}}}, new(string))
 	o.ask(t, o.ownerToken, http.MethodPut, o.artifact, "from before the upgrade", new(string))
-	// A permission that nobody has by their group: the administrator takes the outsider in manually.
+	// A permission that no group grants: the administrator adds the outsider manually.
 	require.Contains(t, []int{200, 201}, o.ask(t, admin, http.MethodPost, "/api/2.0/mlflow/users", map[string]any{"username": "granted@example.com", "display_name": "Granted"}, nil))
 	require.Contains(t, []int{200, 201}, o.ask(t, admin, http.MethodPost, "/api/2.0/mlflow/permissions/users/granted@example.com/experiments/"+o.experiment, map[string]any{"permission": "READ"}, nil))
 	return o
 }
 
-// requireKept demands all of it: by the tokens of before, and by what the database says.
+// requireKept requires all of it: by the previous tokens, and by the content of the database.
 func (o *owned) requireKept(t *testing.T) {
 	t.Helper()
 	var found struct {
@@ -224,9 +224,9 @@ func versions(t *testing.T, deployed outputs.Stack) string {
 	return regexp.MustCompile(`\) (\d+)`).FindStringSubmatch(postgres.Stdout)[1] + " " + strings.TrimSpace(plugin.Stdout)
 }
 
-// A team's stack with the plugin 7.18 becomes one with 11.0.2. In make nightly it also has Postgres
-// 15, which becomes 17: killed in the middle of the move it goes back; then it goes through; then it
-// goes back a second time, from the snapshot.
+// A team's stack with the plugin 7.18 is upgraded to 11.0.2. In make nightly it also has Postgres
+// 15, which is upgraded to 17: killed in the middle of the migration it is rolled back; then it
+// completes; then it is rolled back a second time, from the snapshot.
 func TestAnUpgradeKeepsAllThatPeopleHaveAndSoDoesTheWayBack(t *testing.T) {
 	const current = "17 11.0.2"
 	old := "17 7.18.0"
@@ -236,13 +236,13 @@ func TestAnUpgradeKeepsAllThatPeopleHaveAndSoDoesTheWayBack(t *testing.T) {
 	l, _ := keepingLab(t)
 	now, err := os.ReadFile(l.file)
 	require.NoError(t, err)
-	// The plugin 7.18 knows no service accounts of an identity provider.
+	// The plugin 7.18 does not support service accounts of an identity provider.
 	now = regexp.MustCompile(`(?m)^  mlflow-sso:serviceAccounts:\n(    .*\n)+`).ReplaceAll(now, nil)
 	require.NotContains(t, string(now), "serviceAccounts")
 	images := map[string]string{"mlflow": older(t, l, "mlflow", map[string]func(string) string{
 		"requirements.txt": withPlugin718,
 		"Dockerfile":       withoutBuildCheck,
-		// Our own application is written for the plugin of today.
+		// This project's application is written for the current plugin.
 		"entrypoint": func(text string) string {
 			return strings.ReplaceAll(text, "--app-name mlflow-sso", "--app-name oidc-auth")
 		},
@@ -263,7 +263,7 @@ func TestAnUpgradeKeepsAllThatPeopleHaveAndSoDoesTheWayBack(t *testing.T) {
 	has := populate(t, deployed)
 	has.requireKept(t)
 
-	// The settings want other versions: nobody gets them without a rehearsal.
+	// The settings request other versions: no update installs them without a rehearsal.
 	require.NoError(t, os.WriteFile(l.file, now, 0o600))
 	refused, err := l.run(t.Context(), "up", "--no-verify")
 	require.NoError(t, err)
@@ -308,8 +308,8 @@ func killedHalfWayAndBack(t *testing.T, l *lab, has *owned, old string) {
 	has.requireKept(t)
 }
 
-// backFromTheSnapshot rolls back a finished upgrade. What was written since is lost, and the
-// command says so.
+// backFromTheSnapshot rolls back a finished upgrade. Data written since is lost, and the command
+// says so.
 func backFromTheSnapshot(t *testing.T, l *lab, has *owned, old string) {
 	t.Helper()
 	var later struct {
@@ -325,13 +325,13 @@ func backFromTheSnapshot(t *testing.T, l *lab, has *owned, old string) {
 	require.Equal(t, old, versions(t, has.deployed))
 	has.requireKept(t)
 	require.Equal(t, http.StatusNotFound, has.ask(t, has.readerToken, http.MethodGet, "/api/2.0/mlflow/experiments/get?experiment_id="+later.ID, nil, nil))
-	// The stack file still wants the others; set back, it changes nothing that counts.
+	// The stack file still requests the other versions; reset, it changes nothing relevant.
 	refused, err := l.run(t.Context(), "up", "--no-verify")
 	require.NoError(t, err)
 	require.Contains(t, refused.stderr, "versions change")
 }
 
-// killedOnTheMove starts an upgrade and kills it when the new Postgres is there and empty, or
+// killedOnTheMove starts an upgrade and kills it when the new Postgres exists and is empty, or
 // half full.
 func killedOnTheMove(t *testing.T, l *lab, deployed outputs.Stack) {
 	t.Helper()

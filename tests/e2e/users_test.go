@@ -12,8 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Whoever reads the page sees their own experiments and nobody else's, and an
-// administrator sees all.
+// The page shows a user their own experiments only, and an administrator all.
 func TestAMemberSeesTheirOwnExperimentsAndAnAdministratorAll(t *testing.T) {
 	onEveryStack(t, func(t *testing.T, at site) {
 		name := fmt.Sprintf("manual-%d", time.Now().UnixNano())
@@ -74,9 +73,9 @@ func TestAnOutsiderReadsARefusalAndNothingOfMLflow(t *testing.T) {
 		}
 		outsider.picture("refused again")
 		outsider.open(at.deployed.MLflow.URL + "/oidc/ui/user")
-		outsider.sees(refusal) // a page of the plugin leads to the login, which is refused again
+		outsider.sees(refusal) // a page of the plugin redirects to the login, which is refused again
 		outsider.doesNotSee("User Page")
-		// Keycloak knows them and would not ask again: so they leave there.
+		// Keycloak has a session and would not ask again: so they log out there.
 		outsider.open(at.deployed.Realm.Issuer + "/protocol/openid-connect/logout?client_id=" + at.deployed.Realm.ClientID)
 		outsider.sees("Do you want to log out?")
 		outsider.picture("leaves Keycloak")
@@ -98,8 +97,8 @@ func TestAWrongPasswordIsShownInTheFormAndLeadsNowhere(t *testing.T) {
 	})
 }
 
-// A copy of the session's cookie, in another browser, is the control: it opens
-// MLflow until its owner logs out.
+// A copy of the session's cookie, in another browser, is the control: it opens MLflow until its
+// owner logs out.
 func TestWhoLogsOutStaysOutAndSoDoesWhoHasACopyOfTheirCookie(t *testing.T) {
 	onEveryStack(t, func(t *testing.T, at site) {
 		member, thief := at.visitor(t, "leaver"), at.visitor(t, "thief")
@@ -124,8 +123,8 @@ func TestWhoLogsOutStaysOutAndSoDoesWhoHasACopyOfTheirCookie(t *testing.T) {
 	})
 }
 
-// Where nothing stands in front, Chromium shows again what it still has of the page
-// that was left; whatever is done there leads to the password.
+// Without an edge, Chromium shows its cached copy of the previous page; any action there leads to
+// the password.
 func TestWhoGoesBackAfterTheLogoutIsAskedForThePassword(t *testing.T) {
 	onEveryStack(t, func(t *testing.T, at site) {
 		member := at.visitor(t, "goes-back")
@@ -144,8 +143,7 @@ func TestWhoGoesBackAfterTheLogoutIsAskedForThePassword(t *testing.T) {
 	})
 }
 
-// goesBack presses the browser's button. A page that comes out of its memory
-// does not say that it has been loaded.
+// goesBack presses the back button. A page from the cache does not report that it has loaded.
 func (p *person) goesBack() {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.tab, 5*time.Second)

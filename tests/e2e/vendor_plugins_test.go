@@ -26,7 +26,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
 )
 
-// pluginArchive is the archive of a plugin that is installed, as the vendor packs it.
+// pluginArchive is the archive of an installed plugin, as the vendor packs it.
 func pluginArchive(t *testing.T, folder, name string) []byte {
 	t.Helper()
 	installed, err := filepath.Glob(filepath.Join(folder, "resource-"+name+"-v*", "pulumi-resource-"+name))
@@ -44,7 +44,7 @@ func pluginArchive(t *testing.T, folder, name string) []byte {
 	return archive.Bytes()
 }
 
-// pluginVendor is a download site of plugins, and what was asked of it.
+// pluginVendor is a download site of plugins, and its requests.
 type pluginVendor struct {
 	*httptest.Server
 	mu    sync.Mutex

@@ -28,7 +28,7 @@ func oidcClient(t *testing.T, stack outputs.Stack) *gocloak.Client {
 	return found[0]
 }
 
-// changeClient changes MLflow's client and sets it back at the end of the test.
+// changeClient changes MLflow's client and restores it at the end of the test.
 func changeClient(t *testing.T, stack outputs.Stack, change func(*gocloak.Client)) {
 	t.Helper()
 	original, changed := oidcClient(t, stack), oidcClient(t, stack)
@@ -41,7 +41,7 @@ func changeClient(t *testing.T, stack outputs.Stack, change func(*gocloak.Client
 	require.NoError(t, update(t.Context(), changed))
 }
 
-// removeMapper takes a mapper off MLflow's client until the end of the test.
+// removeMapper removes a mapper from MLflow's client until the end of the test.
 func removeMapper(t *testing.T, stack outputs.Stack, name string) {
 	t.Helper()
 	id := *oidcClient(t, stack).ID

@@ -63,7 +63,7 @@ func TestNoSecretOfTheStackIsInAReport(t *testing.T) {
 	}
 }
 
-// Without demo users the proof makes its own people and leaves nobody behind.
+// Without demo users the proof creates its own users and leaves none behind.
 func TestAStackWithoutDemoUsersIsProvedByPeopleWhoAreGoneAfterwards(t *testing.T) {
 	stack := runningStack(t)
 	stack.DemoUsers = nil
@@ -95,7 +95,7 @@ func TestAnInterruptedProofLeavesNobodyBehind(t *testing.T) {
 	require.Equal(t, before, temporaryUsers(t, stack))
 }
 
-// temporaryUsers are the users that a proof made, in Keycloak and in MLflow.
+// temporaryUsers are the users that a proof created, in Keycloak and in MLflow.
 func temporaryUsers(t *testing.T, stack outputs.Stack) []string {
 	t.Helper()
 	client, token := keycloakAdmin(t, stack)

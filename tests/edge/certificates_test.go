@@ -48,7 +48,7 @@ func newAuthority(t *testing.T) *authority {
 	return &authority{parsed, key, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: made}))}
 }
 
-// sign makes a certificate for names and 127.0.0.1, and its key, both in PEM.
+// sign creates a certificate for names and 127.0.0.1, and its key, both in PEM.
 func (a *authority) sign(t *testing.T, names ...string) (chain, key string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -96,7 +96,7 @@ func TestTheImageNamesEachVariableThatItLacks(t *testing.T) {
 	}
 }
 
-// A real ACME server asks, over HTTP or TLS, whether the names are the edge's.
+// A real ACME server checks, over HTTP or TLS, whether the names are the edge's.
 func TestCertificatesAreObtainedFromAnACMEAuthority(t *testing.T) {
 	api := newAuthority(t)
 	chain, key := api.sign(t, "localhost")
@@ -151,7 +151,7 @@ func background(t *testing.T, path string, args ...string) {
 	said := &output{}
 	command := exec.CommandContext(context.WithoutCancel(t.Context()), path, args...)
 	command.Stdout, command.Stderr = said, said
-	// An authority that is asked to be slow and to refuse now and then tests something else.
+	// An authority that is slow and refuses now and then is a different test.
 	command.Env = append(os.Environ(), "PEBBLE_VA_NOSLEEP=1", "PEBBLE_WFE_NONCEREJECT=0")
 	require.NoError(t, command.Start())
 	t.Cleanup(func() {

@@ -18,8 +18,8 @@ import (
 
 const mib = 1 << 20
 
-// upload is a request of a client that sends all of it before it reads anything, in HTTP/1.1,
-// as Python's requests does.
+// upload is a request of a client that sends all of it before it reads anything, in HTTP/1.1, as
+// Python's requests does.
 type upload struct {
 	address, host string
 	size          int64
@@ -27,7 +27,7 @@ type upload struct {
 	header        http.Header
 }
 
-// send returns the answer, read to its end.
+// send returns the complete response.
 func (s *server) send(t *testing.T, u upload) answer {
 	t.Helper()
 	conn := s.dial(t, u.address)
@@ -54,7 +54,7 @@ func read(t *testing.T, conn net.Conn, request *http.Request) answer {
 	return answer{got.StatusCode, got.ProtoMajor, got.Header, content}
 }
 
-// dial connects to an address of the edge, over TLS where it says https.
+// dial connects to an address of the edge, with TLS for https.
 func (s *server) dial(t *testing.T, address string) net.Conn {
 	t.Helper()
 	parsed, err := url.Parse(address)
@@ -114,10 +114,10 @@ func TestEveryOtherAnswerBeforeTheEndOfARequestIsReadToo(t *testing.T) {
 	}
 }
 
-// A service refuses by the head alone: no token, no permission, its own limits.
+// A service refuses by the head only: no token, no permission, its own limits.
 func TestAnAnswerOfAServiceBeforeTheEndOfARequestIsRead(t *testing.T) {
 	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		// As uvicorn does, which reads on until its connection's end.
+		// As uvicorn does, which continues to read until the end of its connection.
 		require.NoError(t, http.NewResponseController(w).EnableFullDuplex())
 		w.WriteHeader(http.StatusUnauthorized)
 		_, _ = io.WriteString(w, "who are you?")
@@ -131,8 +131,8 @@ func TestAnAnswerOfAServiceBeforeTheEndOfARequestIsRead(t *testing.T) {
 	}
 }
 
-// expecting sends a request's head alone, and returns the status that comes first and whether the
-// connection ends with it.
+// expecting sends only a request's head, and returns the first status and whether the connection
+// ends with it.
 func (s *server) expecting(t *testing.T, path string, size int64) (status int, last bool) {
 	t.Helper()
 	conn := s.dial(t, s.mlflow)
@@ -165,7 +165,7 @@ func TestAClientThatAsksBeforeItSendsIsAnsweredBeforeItSends(t *testing.T) {
 	}
 }
 
-// What the service says to that reaches the client, and the edge does not ask for the rest in its name.
+// The client gets the service's response to that, and the edge does not request the rest in its name.
 func TestAServiceRefusesARequestThatAsksBeforeItIsSent(t *testing.T) {
 	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
 	t.Cleanup(refusing.Close)
@@ -173,7 +173,7 @@ func TestAServiceRefusesARequestThatAsksBeforeItIsSent(t *testing.T) {
 	for _, size := range []int64{1000, 99 * mib} {
 		status, last := s.expecting(t, artifact, size)
 		require.Equal(t, http.StatusForbidden, status, "%d bytes", size)
-		// A body and the next request look alike to the edge.
+		// The edge cannot distinguish a body from the next request.
 		require.True(t, last)
 	}
 }

@@ -13,14 +13,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// answer is what came back, read to its end.
+// answer is a complete response.
 type answer struct {
 	status, protocol int
 	header           http.Header
 	body             []byte
 }
 
-// ask sends one request as it stands, path included, and follows nothing.
+// ask sends one request with an unmodified path, and follows no redirects.
 func (s *server) ask(t *testing.T, method, address string, header http.Header, body io.Reader) answer {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, address, body)
@@ -77,7 +77,7 @@ func TestOfMLflowItsOwnFiguresDocumentsAndJobsAreClosed(t *testing.T) {
 	}
 }
 
-// What a service believes about a request is what the edge saw.
+// Services trust only what the edge has observed about a request.
 func TestWhatAClientSaysAboutItsOriginReachesNobody(t *testing.T) {
 	s := start(t, nil)
 	forged := http.Header{}
@@ -120,7 +120,7 @@ func TestAHeaderThatAServiceSetsIsKept(t *testing.T) {
 	require.Equal(t, []string{"DENY"}, got.header.Values("X-Frame-Options"))
 }
 
-// A browser that may keep a page shows it again to whoever goes back after the logout.
+// A browser that may cache a page shows it again to a user who goes back after the logout.
 func TestAPageOfMLflowIsNotKeptByABrowserAndItsScriptsAre(t *testing.T) {
 	s := start(t, nil)
 	for path, want := range map[string]string{
@@ -145,7 +145,7 @@ func TestPlainHTTPLeadsToHTTPSAndNowhereElse(t *testing.T) {
 func TestANameThatNobodyHereHasReachesNobody(t *testing.T) {
 	s := start(t, nil)
 	require.Equal(t, http.StatusMisdirectedRequest, s.ask(t, http.MethodGet, s.mlflow+"/", http.Header{"Host": {"evil.example.com"}}, nil).status)
-	// A page of someone else's whose name leads to 127.0.0.1.
+	// A page of another site whose name resolves to 127.0.0.1.
 	require.Equal(t, http.StatusMisdirectedRequest, s.ask(t, http.MethodGet, s.admin+"/admin/", http.Header{"Host": {"evil.example.com"}}, nil).status)
 	require.Equal(t, http.StatusOK, s.status(t, s.admin+"/admin/"))
 	require.Equal(t, http.StatusOK, s.status(t, s.admin+"/realms/master/account"))
@@ -171,7 +171,7 @@ func TestTooManyRequestsAreRefused(t *testing.T) {
 	for range 20 {
 		require.Equal(t, http.StatusOK, s.status(t, s.mlflow+"/api/2.0/mlflow/runs/search"))
 	}
-	for range 200 { // however slow the machine, not all of them come within seconds
+	for range 200 { // on the slowest machine, not all of them arrive within seconds
 		if s.status(t, s.mlflow+"/api/2.0/mlflow/runs/search") == http.StatusTooManyRequests {
 			return
 		}
@@ -179,7 +179,7 @@ func TestTooManyRequestsAreRefused(t *testing.T) {
 	t.Fatal("220 requests at once were all let through, want 20 in a second")
 }
 
-// nothing is n bytes of which none is kept.
+// nothing is n bytes that take no memory.
 func nothing(n int64) io.Reader { return io.LimitReader(zeros{}, n) }
 
 type zeros struct{}
@@ -216,7 +216,7 @@ func TestNoCodeTokenOrCookieIsInTheLog(t *testing.T) {
 	s.ask(t, http.MethodGet, s.mlflow+"/x?header=Location&value=https://x/callback?code="+secret, nil, nil)
 	s.ask(t, http.MethodGet, s.mlflow+"/x?header=Set-Cookie&value="+secret, nil, nil)
 	require.Eventually(t, func() bool { return strings.Count(s.log(), `"msg":"handled request"`) >= 4 }, patience, tick)
-	// The request line of the last two carries the text itself: these are not about the query.
+	// The request line of the last two contains the text itself: these do not test the query.
 	log := strings.ReplaceAll(s.log(), "value=", "value=…")
 	for _, line := range strings.Split(log, "\n") {
 		if strings.Contains(line, "/x?header=") {
@@ -245,7 +245,7 @@ func headersOf(t *testing.T, log string) string {
 	return strings.Join(all, "\n")
 }
 
-// A service that is recreated is away for some seconds.
+// A service that is recreated is unavailable for some seconds.
 func TestARequestWaitsForAServiceThatIsAwayForAMoment(t *testing.T) {
 	s := start(t, nil)
 	s.backend.Close()

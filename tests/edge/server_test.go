@@ -31,7 +31,7 @@ const (
 	tick     = 50 * time.Millisecond
 )
 
-// server is the edge, and one stand-in for both services behind it.
+// server is the edge, with one stub for both services behind it.
 type server struct {
 	// mlflow, keycloak, plain and admin are its addresses.
 	mlflow, keycloak, plain, admin string
@@ -41,7 +41,7 @@ type server struct {
 	output                         *output
 }
 
-// output is what a process has printed so far.
+// output is a process's output so far.
 type output struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -59,11 +59,11 @@ func (s *server) log() string {
 	return s.output.text.String()
 }
 
-// echo answers with the headers that it got, and with one that was asked for.
+// echo responds with the headers that it received, and with a requested one.
 func echo() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, err := io.Copy(io.Discard, r.Body); err != nil {
-			return // cut off by the edge
+			return // interrupted by the edge
 		}
 		if name := r.URL.Query().Get("header"); name != "" {
 			w.Header().Set(name, r.URL.Query().Get("value"))
@@ -73,13 +73,13 @@ func echo() http.Handler {
 	})
 }
 
-// programs is the folder of what is compiled for the tests, each once.
+// programs is the folder of programs that are compiled once for the tests.
 var programs struct {
 	mu     sync.Mutex
 	folder string
 }
 
-// program is a command of a module of its own, compiled as its go.sum says.
+// program is a command of a separate module, compiled with its go.sum.
 func program(t *testing.T, module, command, name string) string {
 	t.Helper()
 	programs.mu.Lock()
@@ -120,7 +120,7 @@ func listenAt(t *testing.T, address string) net.Listener {
 	return listener
 }
 
-// freePorts are ports that nobody listens on.
+// freePorts are ports without a listener.
 func freePorts(t *testing.T, n int) []string {
 	t.Helper()
 	found, err := freeport.Ports(n)
@@ -132,7 +132,7 @@ func freePorts(t *testing.T, n int) []string {
 	return ports
 }
 
-// image is a copy of the image's own files, with folders and ports of the test's.
+// image is a copy of the image's own files, with the test's folders and ports.
 func image(t *testing.T, folder string, ports map[string]string) {
 	t.Helper()
 	change := strings.NewReplacer(
@@ -153,8 +153,8 @@ func image(t *testing.T, folder string, ports map[string]string) {
 	}
 }
 
-// start runs the image's entrypoint with the image's configuration, and waits until
-// both names are served. more overrides the environment.
+// start runs the image's entrypoint with the image's configuration, and waits until both names
+// are served. more overrides the environment.
 func start(t *testing.T, more map[string]string) *server {
 	t.Helper()
 	for left := 2; ; left-- {
@@ -166,7 +166,8 @@ func start(t *testing.T, more map[string]string) *server {
 			content, err := os.ReadFile(root)
 			return taken() || err == nil && pool.AppendCertsFromPEM(content)
 		}, patience, tick, "no authority: %s", s.log())
-		// Between the look for free ports and their use, others on this machine take some.
+		// Between the search for free ports and their use, other processes on this machine take
+		// some.
 		if left > 0 && taken() {
 			continue
 		}
@@ -218,8 +219,8 @@ func launch(t *testing.T, ports, more map[string]string) *server {
 	return s
 }
 
-// await waits until both names have a certificate of the pool's, and makes the
-// client that trusts it.
+// await waits until both names have a certificate of the pool's, and returns the client that
+// trusts it.
 func (s *server) await(t *testing.T, pool *x509.CertPool) {
 	t.Helper()
 	s.client = &http.Client{

@@ -1,7 +1,7 @@
 // Package progress reports the progress of long work: each step reports its start, shows at least
 // every ten seconds that it is alive, and reports its end and duration.
 //
-// On a terminal the current step is one line that is redrawn in place. Elsewhere, such as in the
+// On a terminal the current step is one line that is redrawn in place. Otherwise, such as in the
 // log of a CI job, there are only whole lines. NO_COLOR and TERM=dumb are respected.
 package progress
 

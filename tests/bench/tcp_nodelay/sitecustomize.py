@@ -1,6 +1,6 @@
-"""For a server without the plugin: no answer waits for the client's acknowledgement
-of its head, as in this project's image. asyncio asks whether a socket was made as TCP,
-and uvicorn's was made without saying so."""
+"""For a server without the plugin: no response waits for the client's acknowledgement of its head,
+as in this project's image. asyncio checks whether a socket was created as TCP, and uvicorn's was
+not declared so."""
 
 import asyncio.base_events
 import socket

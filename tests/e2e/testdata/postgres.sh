@@ -1,5 +1,5 @@
-# A Postgres that is nobody's in particular: TLS for everybody from the network, and
-# every role may try every database, as a managed server has it.
+# A Postgres outside of any stack: TLS for every client, and every role may try every database,
+# like a managed server.
 set -euo pipefail
 umask 077
 initdb --pgdata=/tmp/data --encoding=UTF8 --locale=C.UTF-8 --auth-local=peer --auth-host=scram-sha-256 --username=postgres >/dev/null

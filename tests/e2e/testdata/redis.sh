@@ -1,10 +1,10 @@
-# A Redis that is nobody's in particular: TLS, a password, no other port.
+# A Redis outside of any stack: TLS, a password, no other port.
 set -euo pipefail
 umask 077
 cat >/tmp/redis.conf <<CONF
 bind $ADDRESS
 port 0
-# Without a password it would let nobody in at all: a test takes it away.
+# Without a password it would let no client in: a test removes it.
 protected-mode no
 tls-port $PORT
 tls-cert-file /tmp/certificate.pem

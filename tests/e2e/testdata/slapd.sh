@@ -1,5 +1,5 @@
-# An OpenLDAP of a test's own: certificates and people are in /tmp, the password of
-# whoever reads it in /tmp/password.
+# An OpenLDAP for a test: certificates and users are in /tmp, the reader's password in
+# /tmp/password.
 set -eu
 export DEBIAN_FRONTEND=noninteractive
 mkdir -p /tmp/ldap/data

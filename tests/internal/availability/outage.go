@@ -1,8 +1,7 @@
-// Package availability records the results of user requests and computes downtimes from
-// them.
+// Package availability records the results of user requests and computes downtimes from them.
 //
-// A user is away from the beginning of a request that failed to the end of the next one
-// of the same user that did not: a person does not know before that it works again.
+// A user's downtime lasts from the start of a failed request to the end of the same user's next
+// successful one: the user does not know earlier that it works again.
 package availability
 
 import (
@@ -11,7 +10,7 @@ import (
 	"time"
 )
 
-// Diary is how users of one kind fared. It is safe for concurrent use.
+// Diary records the requests of users of one kind. It is safe for concurrent use.
 type Diary struct {
 	mutex   sync.Mutex
 	entries []entry
@@ -23,27 +22,27 @@ type entry struct {
 	failure      string
 }
 
-// Note adds a request of a user, which failed unless failure is empty. A user makes
-// one request after the other.
+// Note adds a request of a user, which failed unless failure is empty. A user sends one request
+// at a time.
 func (d *Diary) Note(user int, began, ended time.Time, failure string) {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
 	d.entries = append(d.entries, entry{user, began, ended, failure})
 }
 
-// Account is what a diary says of a time.
+// Account summarizes a diary for a time.
 type Account struct {
-	// Away is the time in which at least one user could not work, Until when the last
-	// of it was over; both are 0 where nothing failed.
+	// Away is the time in which at least one user could not work, Until when the last of it was
+	// over; both are 0 if nothing failed.
 	Away, Until time.Duration
-	// Slowest is the longest that a user waited for a proper answer.
+	// Slowest is a user's longest wait for a successful response.
 	Slowest time.Duration
-	// Proper and Failed are numbers of requests, Kinds those that failed by what was seen.
+	// Proper and Failed are numbers of requests, Kinds those of failures by error.
 	Proper, Failed int
 	Kinds          map[string]int
 }
 
-// Since is the account of all requests that ended after a moment.
+// Since summarizes all requests that ended after a time.
 func (d *Diary) Since(began time.Time) Account {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
@@ -81,7 +80,7 @@ func (d *Diary) Since(began time.Time) Account {
 	return account
 }
 
-// covered is how much time is in at least one of the spans, and when the last ends.
+// covered is the time in at least one of the spans, and when the last ends.
 func covered(spans [][2]time.Time, began time.Time) (total, until time.Duration) {
 	slices.SortFunc(spans, func(a, b [2]time.Time) int { return a[0].Compare(b[0]) })
 	var end time.Time
@@ -104,8 +103,8 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// Well says whether each of the users has had so many proper answers in a row at last,
-// to requests that began after a moment.
+// Well reports whether each user's last requests, all sent after a time, were that many
+// successful ones in a row.
 func (d *Diary) Well(users int, after time.Time, answers int) bool {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()

@@ -11,7 +11,7 @@ var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func at(second int) time.Time { return start.Add(time.Duration(second) * time.Second) }
 
-// one makes a diary of requests: user, when it began and ended, and how.
+// one creates a diary of requests: user, start, end, and result.
 func one(notes ...[3]int) *Diary {
 	d := &Diary{}
 	for _, n := range notes {

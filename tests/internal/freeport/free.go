@@ -11,11 +11,11 @@ import (
 	"net/netip"
 )
 
-// The range of Ports, below the one from which the kernel takes ports for outgoing
-// connections: a port of that one can be gone before a test listens on it.
+// The range of Ports, below the kernel's range for outgoing connections: such a port can be taken
+// before a test listens on it.
 const first, last = 20000, 32000
 
-// Ports are different ports of 127.0.0.1 that nobody listens on.
+// Ports returns different unused ports of 127.0.0.1.
 func Ports(n int) ([]int, error) {
 	ports := make([]int, 0, n)
 	for range 100 * n {

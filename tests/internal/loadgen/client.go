@@ -1,8 +1,8 @@
-// Package loadgen generates the load of a team's scripts: tokens, persistent connections,
-// many clients.
+// Package loadgen generates the load of a team's scripts: tokens, persistent connections, many
+// clients.
 //
-// It talks to this machine alone and is bounded in time, so that a test that uses
-// it can neither reach anybody else nor go on for ever.
+// It connects to this machine only and has a time limit, so a test that uses it can neither reach
+// other machines nor run indefinitely.
 package loadgen
 
 import (
@@ -17,16 +17,16 @@ import (
 	"time"
 )
 
-// maxAnswer is how much of an answer is read, in bytes.
+// maxAnswer is the maximum number of bytes read of a response.
 const maxAnswer = 1 << 20
 
-// Server is where to ask, and as whom.
+// Server is the address and the caller.
 type Server struct {
-	// URL is what a browser sees, without a trailing slash.
+	// URL is the public URL, without a trailing slash.
 	URL string
-	// Header is sent with every request; it may hold a token, so never print it.
+	// Header is sent with every request; it may contain a token, so never print it.
 	Header http.Header
-	// Way changes how connections are made; nil goes where URL says.
+	// Way changes how connections are opened; nil uses URL.
 	Way func(*http.Client, *http.Transport)
 }
 
@@ -40,24 +40,24 @@ type Client struct {
 	http   http.Client
 }
 
-// Open makes a client; nothing is asked yet.
+// Open returns a client; it sends no request yet.
 func Open(server Server) *Client {
 	c := &Client{server: server, http: http.Client{Timeout: time.Minute}}
 	transport := &http.Transport{DialContext: new(net.Dialer).DialContext, MaxIdleConnsPerHost: 1 << 10}
 	if server.Way != nil {
 		server.Way(&c.http, transport)
 	}
-	// One request at a time on a connection, over TLS as without it.
+	// One request at a time per connection, with TLS as without it.
 	transport.ForceAttemptHTTP2 = false
 	transport.DialContext = here(transport.DialContext)
 	c.http.Transport = transport
 	return c
 }
 
-// dial is how connections are made.
+// dial opens connections.
 type dial = func(ctx context.Context, network, address string) (net.Conn, error)
 
-// here lets no connection leave this machine.
+// here refuses connections to other machines.
 func here(dial dial) dial {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		connection, err := dial(ctx, network, address)
@@ -71,21 +71,21 @@ func here(dial dial) dial {
 	}
 }
 
-// AnswerError is that of a request that was answered, and not with 200.
+// AnswerError is an error response: any status but 200.
 type AnswerError struct {
 	Code int
-	// Status is the code with its words, Body what else was said.
+	// Status is the status line, Body the rest.
 	Status string
 	Body   []byte
 }
 
 func (e *AnswerError) Error() string { return fmt.Sprintf("got %s: %.300s", e.Status, e.Body) }
 
-// Close gives up the connections that nobody uses.
+// Close closes idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Do sends a request and reads the answer, as JSON where into is not nil. Any
-// status but 200 is an error. Errors repeat the answer, never the request.
+// Do sends a request and reads the response, as JSON if into is not nil. Any status but 200 is an
+// error. Errors repeat the response, never the request.
 func (c *Client) Do(ctx context.Context, method, path string, body []byte, into any) (err error) {
 	request, err := http.NewRequestWithContext(ctx, method, c.server.URL+path, bytes.NewReader(body))
 	if err != nil {

@@ -22,7 +22,7 @@ func TestNoRequestLeavesThisMachine(t *testing.T) {
 
 	remote := func(_ *http.Client, transport *http.Transport) {
 		transport.DialContext = func(context.Context, string, string) (net.Conn, error) {
-			near, far := net.Pipe() // from somewhere that is no loopback address
+			near, far := net.Pipe() // from an address that is not loopback
 			t.Cleanup(func() { _, _ = near.Close(), far.Close() })
 			return near, nil
 		}

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Figures are how a server answered. Times are in milliseconds.
+// Figures are response times and counts. Times are in milliseconds.
 type Figures struct {
 	Requests  int     `json:"requests"`
 	PerSecond float64 `json:"perSecond"`
@@ -16,8 +16,8 @@ type Figures struct {
 	P95       float64 `json:"p95"`
 }
 
-// Measure lets clients do the same again and again, each as soon as it is done,
-// for a time. do learns which client it is, from 0 on. The first error ends it.
+// Measure makes clients repeat an action without pause for a time. do gets the client's number,
+// from 0 on. The first error ends it.
 func Measure(ctx context.Context, clients int, during time.Duration, do func(ctx context.Context, client int) error) (Figures, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -53,8 +53,8 @@ func Measure(ctx context.Context, clients int, during time.Duration, do func(ctx
 	}, nil
 }
 
-// percentile is the smallest of the sorted values that p in a hundred do not
-// exceed; 0 of none.
+// percentile is the smallest of the sorted values that p percent do not exceed; 0 if there are
+// none.
 func percentile(sorted []float64, p int) float64 {
 	if len(sorted) == 0 {
 		return 0

@@ -19,8 +19,7 @@ type Run struct {
 	step int
 }
 
-// NewRun makes an experiment and a run in it. The experiment belongs to whom the
-// client's token is for.
+// NewRun creates an experiment and a run in it. The experiment belongs to the token's user.
 func (c *Client) NewRun(ctx context.Context, experiment string) (*Run, error) {
 	r := &Run{client: c}
 	var made struct {
@@ -45,13 +44,13 @@ func (c *Client) NewRun(ctx context.Context, experiment string) (*Run, error) {
 	return r, nil
 }
 
-// Delete marks the experiment as deleted, as a person does.
+// Delete marks the experiment as deleted, like a user.
 func (r *Run) Delete(ctx context.Context) error {
 	return r.client.Post(ctx, api+"/experiments/delete", map[string]any{"experiment_id": r.Experiment}, nil)
 }
 
-// LogBatch sends ten metrics of the next step, as training does. It is not safe
-// for concurrent use: a run is one script's.
+// LogBatch sends ten metrics of the next step, like a training job. It is not safe for concurrent
+// use: a run belongs to one script.
 func (r *Run) LogBatch(ctx context.Context) error {
 	r.step++
 	type metric struct {
@@ -71,7 +70,7 @@ func (r *Run) LogBatch(ctx context.Context) error {
 	return r.client.Do(ctx, http.MethodPost, api+"/runs/log-batch", body, nil)
 }
 
-// ArtifactPath is where a file of the run is read and written.
+// ArtifactPath is the path of a file of the run.
 func (r *Run) ArtifactPath(name string) string {
 	return fmt.Sprintf("/api/2.0/mlflow-artifacts/artifacts/%s/%s/artifacts/%s", r.Experiment, r.ID, name)
 }

@@ -10,9 +10,9 @@ import (
 	"net/http"
 )
 
-// receiveBuffer is what the kernel may keep for a client, in bytes: little, so that
-// the server notices soon that nobody reads. With much less a file takes minutes
-// when it is read on; a buffer that is raised later is of no use then.
+// receiveBuffer is the size of the client's kernel buffer, in bytes: small, so that the server
+// soon notices a client that does not read. With a much smaller one a file takes minutes when
+// reading continues; enlarging the buffer later has no effect then.
 const receiveBuffer = 64 << 10
 
 // Stuck is a download whose client has read the head and then stopped.
@@ -21,8 +21,7 @@ type Stuck struct {
 	answer    *http.Response
 }
 
-// GetStuck asks for a file over a connection of its own and reads no further
-// than the head.
+// GetStuck requests a file over a separate connection and reads only the head.
 func GetStuck(ctx context.Context, server Server, path string) (*Stuck, error) {
 	stuck := &Stuck{transport: Open(server).http.Transport.(*http.Transport)}
 	dial := stuck.transport.DialContext
@@ -51,7 +50,7 @@ func GetStuck(ctx context.Context, server Server, path string) (*Stuck, error) {
 	return stuck, nil
 }
 
-// Rest reads on to the end and returns the file's SHA-256, in hexadecimal.
+// Rest reads to the end and returns the file's SHA-256, in hexadecimal.
 func (s *Stuck) Rest() (string, error) {
 	sum := sha256.New()
 	if _, err := io.Copy(sum, s.answer.Body); err != nil {
@@ -60,8 +59,8 @@ func (s *Stuck) Rest() (string, error) {
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
-// Close goes away.
+// Close disconnects.
 func (s *Stuck) Close() {
-	_ = s.answer.Body.Close() // whatever is left unread is no news
+	_ = s.answer.Body.Close() // unread data does not matter
 	s.transport.CloseIdleConnections()
 }

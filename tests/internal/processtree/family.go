@@ -1,5 +1,5 @@
-// Package processtree finds a process with all its descendants, so that a test can kill
-// them at once.
+// Package processtree finds a process with all its descendants, so that a test can kill them
+// together.
 package processtree
 
 import (
@@ -12,7 +12,7 @@ import (
 	"syscall"
 )
 
-// Of are a process and all that it started, itself first.
+// Of returns a process and all its descendants, itself first.
 func Of(pid int) ([]int, error) {
 	children := map[int][]int{}
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
@@ -31,7 +31,7 @@ func Of(pid int) ([]int, error) {
 		if err != nil {
 			return nil, err
 		}
-		// The name, in brackets, may hold anything.
+		// The name, in parentheses, may contain anything.
 		rest := strings.Fields(string(content[strings.LastIndexByte(string(content), ')')+1:]))
 		parent, err := strconv.Atoi(rest[1])
 		if err != nil {
@@ -46,14 +46,14 @@ func Of(pid int) ([]int, error) {
 	return all, nil
 }
 
-// Kill kills a process and all that it started, and returns how many that were.
+// Kill kills a process and all its descendants, and returns their number.
 func Kill(pid int) (int, error) {
 	all, err := Of(pid)
 	if err != nil {
 		return 0, err
 	}
 	for _, one := range all {
-		_ = syscall.Kill(one, syscall.SIGKILL) // who has ended by itself is gone, too
+		_ = syscall.Kill(one, syscall.SIGKILL) // it has ended by itself
 	}
 	return len(all), nil
 }

@@ -17,12 +17,11 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
-// keep is how values travel: nothing about them gets lost on the way.
+// keep are marshalling options that preserve everything about values.
 var keep = plugin.MarshalOptions{KeepUnknowns: true, KeepSecrets: true, KeepResources: true}
 
-// monitor is what the program talks to in place of the engine. It is not built
-// on the SDK's own mocks: those cannot carry a secret that is unknown, so a
-// preview fails with them, and they forget the outputs.
+// monitor stands in for the engine's resource monitor. It does not use the SDK's own mocks: those
+// cannot represent an unknown secret, so a preview fails with them, and they drop the outputs.
 type monitor struct {
 	pulumirpc.UnimplementedResourceMonitorServer
 
@@ -40,8 +39,7 @@ type monitor struct {
 	errs      []error
 }
 
-// engine is the other half of the engine, of which a program needs the log and
-// the stack's name.
+// engine is the engine's other service, of which a program needs the log and the stack's name.
 type engine struct {
 	pulumirpc.UnimplementedEngineServer
 
@@ -49,10 +47,9 @@ type engine struct {
 	root  string
 }
 
-// serve answers on a socket in the file system: there is no network in it. The
-// function ends it.
+// serve listens on a Unix socket, without a network. The returned function stops it.
 func (m *monitor) serve() (address string, stop func() error, err error) {
-	// Not the test's own folder, whose path may be longer than that of a socket can be.
+	// Not the test's own folder, whose path may exceed the maximum length of a socket's.
 	folder, err := os.MkdirTemp("", "recorder")
 	if err != nil {
 		return "", nil, fmt.Errorf("folder of the socket: %w", err)
@@ -85,7 +82,7 @@ func (m *monitor) GetDeploymentInfo(context.Context, *emptypb.Empty) (*pulumirpc
 	}}, nil
 }
 
-// RegisterResource records a registration and answers as a provider would.
+// RegisterResource records a registration and responds like a provider.
 func (m *monitor) RegisterResource(_ context.Context, request *pulumirpc.RegisterResourceRequest) (*pulumirpc.RegisterResourceResponse, error) {
 	urn := newURN(request)
 	if request.GetType() == string(resource.RootStackType) {
@@ -166,8 +163,7 @@ func (m *monitor) RegisterResourceOutputs(_ context.Context, request *pulumirpc.
 	return &emptypb.Empty{}, nil
 }
 
-// Invoke refuses: a program that asks a provider at run time cannot be
-// previewed without one.
+// Invoke refuses: a program that calls a provider function cannot be previewed without one.
 func (m *monitor) Invoke(_ context.Context, request *pulumirpc.ResourceInvokeRequest) (*pulumirpc.ResourceInvokeResponse, error) {
 	return nil, fmt.Errorf("got a call of %s, want none: only registrations are recorded", request.GetTok())
 }

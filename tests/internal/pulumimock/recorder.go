@@ -1,10 +1,10 @@
-// Package pulumimock runs a Pulumi program without an engine, a provider or a Docker host,
-// and records its resources.
+// Package pulumimock runs a Pulumi program without an engine, a provider or a Docker host, and
+// records its resources.
 //
-// It stands in for the engine: it answers every registration with the inputs
-// and a predictable ID, marks as secret what the real provider marks, and can
-// refuse a resource. Assert on what it recorded once Run has returned: code
-// inside ApplyT does not run on unknown values, and its errors get lost.
+// It stands in for the engine: it answers every registration with the inputs and a predictable
+// ID, marks as secret what the real provider marks, and can refuse a resource. Assert on the
+// recording once Run has returned: code inside ApplyT does not run on unknown values, and its
+// errors are lost.
 package pulumimock
 
 import (
@@ -19,11 +19,11 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// ErrInjected is what a refused resource fails with. The error names the
-// resource and its parent, as the engine's own messages do.
+// ErrInjected is the error of a refused resource. It names the resource and its parent, like the
+// engine's own messages.
 var ErrInjected = errors.New("injected failure")
 
-// The names of what runs: a program must not care.
+// The names of the project and stack: a program must not depend on them.
 const (
 	projectName = "project"
 	stackName   = "stack"
@@ -35,14 +35,14 @@ type Option func(*monitor)
 // Config sets the configuration, with full keys.
 func Config(values map[string]string) Option { return func(m *monitor) { m.config = values } }
 
-// Encrypted says which values of the configuration are encrypted.
+// Encrypted reports which values of the configuration are encrypted.
 func Encrypted(keys ...string) Option { return func(m *monitor) { m.secretKeys = keys } }
 
-// DryRun runs a preview: what only a provider knows is unknown.
+// DryRun runs a preview: values that only a provider computes are unknown.
 func DryRun() Option { return func(m *monitor) { m.dryRun = true } }
 
-// DryRunOfExisting runs a preview of a stack that exists: a provider knows what is computed, and
-// leaves unknown what it does not return for a resource that is new.
+// DryRunOfExisting runs a preview of an existing stack: computed values are known, except for
+// those of a new resource.
 func DryRunOfExisting() Option { return func(m *monitor) { m.dryRun, m.exists = true, true } }
 
 // FailResource refuses every resource of a type.
@@ -63,15 +63,14 @@ func FailNamed(token, name string) Option {
 	}
 }
 
-// Compute sets the outputs that a provider adds to the inputs of a type. It is
-// not asked in a preview.
+// Compute sets the outputs that a provider adds to the inputs of a type. A preview does not call
+// it.
 func Compute(token string, outputs func(name string, inputs resource.PropertyMap) resource.PropertyMap) Option {
 	return func(m *monitor) { m.compute[token] = outputs }
 }
 
-// Run runs the program and returns what it registered, also when it failed. It
-// sets environment variables for the time of the test, so such a test is not
-// parallel.
+// Run runs the program and returns what it registered, also if it failed. It sets environment
+// variables for the duration of the test, so such a test is not parallel.
 func Run(t testing.TB, program pulumi.RunFunc, options ...Option) (*Recording, error) {
 	t.Helper()
 	m := &monitor{
@@ -85,7 +84,7 @@ func Run(t testing.TB, program pulumi.RunFunc, options ...Option) (*Recording, e
 	if err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
-	// What the command line leaves in the environment would change the run.
+	// The command line's environment variables would affect the run.
 	for _, name := range []string{
 		pulumi.EnvConfigSecretKeys, pulumi.EnvDryRun, pulumi.EnvMonitor, pulumi.EnvEngine, pulumi.EnvParallel, pulumi.EnvOrganization,
 	} {

@@ -18,7 +18,7 @@ const (
 	hidden        = "in the clear"
 )
 
-// program makes a secret and a container that is given it.
+// program creates a secret and a container that gets it.
 func program(ctx *pulumi.Context) error {
 	root, err := random.NewRandomBytes(ctx, "root", &random.RandomBytesArgs{Length: pulumi.Int(32)}, pulumi.Protect(true))
 	if err != nil {

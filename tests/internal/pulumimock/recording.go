@@ -9,15 +9,14 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
-// Recording is what a program asked for, in an order that does not depend on
-// the run.
+// Recording is a program's registrations, in an order that does not depend on the run.
 type Recording struct {
 	Resources []Resource
 
 	outputs resource.PropertyMap
 }
 
-// Get is the resource of a type and a name. The test ends where there is none.
+// Get returns the resource of a type and a name, or fails the test.
 func (r *Recording) Get(t testing.TB, token, name string) Resource {
 	t.Helper()
 	for _, made := range r.Resources {
@@ -29,8 +28,8 @@ func (r *Recording) Get(t testing.TB, token, name string) Resource {
 	return Resource{}
 }
 
-// OfType is every resource of a type. The test ends where there is none: a check
-// of each of them would pass by checking nothing.
+// OfType returns every resource of a type, or fails the test if there is none: a loop over none
+// would pass without checking anything.
 func (r *Recording) OfType(t testing.TB, token string) []Resource {
 	t.Helper()
 	var all []Resource
@@ -45,10 +44,10 @@ func (r *Recording) OfType(t testing.TB, token string) []Resource {
 	return all
 }
 
-// Outputs are the scalars of the stack's outputs.
+// Outputs returns the scalars of the stack's outputs.
 func (r *Recording) Outputs() []Leaf { return leaves("", resource.NewProperty(r.outputs), false) }
 
-// Output is the stack output at a path. The test ends where there is none.
+// Output returns the stack output at a path, or fails the test.
 func (r *Recording) Output(t testing.TB, path string) Leaf {
 	t.Helper()
 	leaf, ok := at(r.Outputs(), path)
@@ -58,7 +57,7 @@ func (r *Recording) Output(t testing.TB, path string) Leaf {
 	return leaf
 }
 
-// JSON is the recording as a person may see it, with one value per line.
+// JSON returns the recording without secrets, with one value per line.
 func (r *Recording) JSON() ([]byte, error) {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
@@ -72,8 +71,8 @@ func (r *Recording) JSON() ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// ClearOutputs are the stack's outputs with their secrets in clear, as a tool
-// that knows the passphrase reads them.
+// ClearOutputs returns the stack's outputs with secrets in plain text, as a tool with the
+// passphrase reads them.
 func (r *Recording) ClearOutputs() map[string]any {
 	return resource.NewProperty(r.outputs).MapRepl(nil, func(value resource.PropertyValue) (any, bool) {
 		if value.IsSecret() {

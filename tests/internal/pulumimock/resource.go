@@ -8,7 +8,7 @@ import (
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 )
 
-// Resource is one registration. Other resources are named by their keys.
+// Resource is one registration. It refers to other resources by their keys.
 type Resource struct {
 	Type                string   `json:"type"`
 	Name                string   `json:"name"`
@@ -34,7 +34,7 @@ type Resource struct {
 	inputs, outputs resource.PropertyMap
 }
 
-// Key is what other resources call this one: "type::name".
+// Key identifies the resource: "type::name".
 func (r Resource) Key() string { return r.Type + "::" + r.Name }
 
 func newResource(rpc *pulumirpc.RegisterResourceRequest, inputs resource.PropertyMap) *Resource {
@@ -66,14 +66,15 @@ func newResource(rpc *pulumirpc.RegisterResourceRequest, inputs resource.Propert
 	slices.Sort(made.ComputedFrom)
 	made.ComputedFrom = slices.Compact(made.ComputedFrom)
 	for _, alias := range rpc.GetAliases() {
-		// The text form of a message has one space or two between fields, by the build of the tests.
+		// protobuf's text format randomly has one or two spaces between fields, depending on the
+		// build.
 		made.Aliases = append(made.Aliases, strings.Join(strings.Fields(alias.String()), " "))
 	}
 	made.Aliases = append(made.Aliases, rpc.GetAliasURNs()...)
 	return made
 }
 
-// key shortens a URN. The stack itself is nobody's parent in a recording.
+// key shortens a URN. The stack itself counts as no parent in a recording.
 func key(urn string) string {
 	if urn == "" || resource.URN(urn).Type() == resource.RootStackType {
 		return ""

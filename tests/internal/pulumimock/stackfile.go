@@ -8,9 +8,9 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 )
 
-// StackFile is the configuration of a stack file as the command line hands it to
-// a program: the project file's defaults, and the stack's own values over them.
-// No passphrase is needed: an encrypted value becomes "[secret]".
+// StackFile returns the configuration of a stack file as the command line passes it to a program:
+// the project file's defaults, overridden by the stack's own values. It needs no passphrase: an
+// encrypted value becomes "[secret]".
 func StackFile(projectFile, stackFile string) (values map[string]string, secretKeys []string, err error) {
 	project, err := workspace.LoadProject(projectFile)
 	if err != nil {

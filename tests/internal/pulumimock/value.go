@@ -10,7 +10,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
-// What stands in a recording in place of a value.
+// Placeholders of values in a recording.
 const (
 	Secret  = "[secret]"
 	Unknown = "[unknown]"
@@ -18,17 +18,17 @@ const (
 
 // Leaf is one scalar of a resource's inputs or of the stack's outputs.
 type Leaf struct {
-	// Path is where it stands, "healthcheck.interval" or "envs[3]".
+	// Path is its path, "healthcheck.interval" or "envs[3]".
 	Path string
-	// Value is in clear: a string, float64, bool or nil. It is nil where unknown.
+	// Value is in plain text: a string, float64, bool or nil. It is nil if unknown.
 	Value any
-	// Secret says that it, or something around it, is marked as a secret.
+	// Secret reports that it, or a value that contains it, is marked as secret.
 	Secret bool
-	// Unknown says that only a provider will know it.
+	// Unknown reports that only a provider will compute it.
 	Unknown bool
 }
 
-// Text is the value as a text.
+// Text returns the value as a text.
 func (l Leaf) Text() string {
 	if l.Value == nil {
 		return ""
@@ -36,11 +36,11 @@ func (l Leaf) Text() string {
 	return fmt.Sprint(l.Value)
 }
 
-// Readable is the value as a person may see it.
+// Readable returns the value without secrets.
 func (l Leaf) Readable() any {
 	switch {
 	case l.Secret:
-		// Of a variable the name is no secret, and says which one it is.
+		// A variable's name is not secret, and identifies it.
 		return variable.FindString(l.Text()) + Secret
 	case l.Unknown:
 		return Unknown
@@ -49,16 +49,16 @@ func (l Leaf) Readable() any {
 	}
 }
 
-// Leaves are all scalars of the inputs, by path.
+// Leaves returns all scalars of the inputs, by path.
 func (r Resource) Leaves() []Leaf { return leaves("", resource.NewProperty(r.inputs), false) }
 
-// Input is the scalar at a path; ok says whether there is one.
+// Input returns the scalar at a path; ok reports whether it exists.
 func (r Resource) Input(path string) (leaf Leaf, ok bool) { return at(r.Leaves(), path) }
 
-// Registered are all scalars of a component's outputs, by path.
+// Registered returns all scalars of a component's outputs, by path.
 func (r Resource) Registered() []Leaf { return leaves("", resource.NewProperty(r.outputs), false) }
 
-// Has says whether there is anything at a path or below it.
+// Has reports whether anything is at a path or below it.
 func (r Resource) Has(path string) bool {
 	return slices.ContainsFunc(r.Leaves(), func(l Leaf) bool {
 		rest, below := strings.CutPrefix(l.Path, path)
@@ -101,11 +101,11 @@ func leaves(path string, value resource.PropertyValue, secret bool) []Leaf {
 	return all
 }
 
-// variable is the beginning of an environment variable. Credentials have small
-// letters in them, so none begins like this.
+// variable matches the start of an environment variable. Credentials contain lower case letters,
+// so none starts like this.
 var variable = regexp.MustCompile(`^[A-Z][A-Z0-9_]*=`)
 
-// readable is a value as a person may see it.
+// readable returns a value without secrets.
 func readable(value resource.PropertyValue) any {
 	switch {
 	case value.IsSecret():

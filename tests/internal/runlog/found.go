@@ -12,40 +12,40 @@ import (
 // file is the name of each run's file.
 const file = "note.txt"
 
-// Found is what is there of a run.
+// Found is the stored state of a run.
 type Found struct {
 	ID, Name string
 	// Status is MLflow's, such as FINISHED.
 	Status string
-	// Logged are how many of its params, metrics and tags there are.
+	// Logged are the numbers of its params, metrics and tags.
 	Logged [3]int
-	// Content is what its file holds; File says whether there is one.
+	// Content is the content of its file; File reports whether it exists.
 	Content string
 	File    bool
 }
 
 var whole = [3]int{params, metrics, tags}
 
-// Ended says whether MLflow takes the run for one that is over.
+// Ended reports whether the run has ended in MLflow.
 func (f Found) Ended() bool { return f.Status == "FINISHED" }
 
-// FullyLogged says whether all that is logged in one request is there.
+// FullyLogged reports whether everything of the one request is stored.
 func (f Found) FullyLogged() bool { return f.Logged == whole }
 
-// PartlyLogged says whether a part of what was logged in one request is there, and a part is not.
+// PartlyLogged reports whether only a part of the one request is stored.
 func (f Found) PartlyLogged() bool { return !f.FullyLogged() && f.Logged != [3]int{} }
 
-// Half says whether a run that is over for MLflow lacks anything.
+// Half reports whether an ended run lacks anything.
 func (f Found) Half() bool { return f.Ended() && (!f.FullyLogged() || !f.File || f.Content == "") }
 
-// String is for an error.
+// String describes it for an error.
 func (f Found) String() string {
 	return fmt.Sprintf("%s, of %v params, metrics and tags %v, a file %t with %d bytes", f.Status, whole, f.Logged, f.File, len(f.Content))
 }
 
-// Look finds all runs of an experiment, by their name.
+// Look returns all runs of an experiment, by their name.
 func Look(ctx context.Context, docker *engine.Engine, stack outputs.Stack, experiment string) (map[string]Found, error) {
-	// The content of each file behind its path, a line each.
+	// The content of each file after its path, one line each.
 	listing, err := inside(ctx, docker, stack.MLflow.Container, "sh", "-c",
 		`cd /mlflow/artifacts/"$0" 2>/dev/null || exit 0; grep -r "" . || [ $? = 1 ] || exit 1; find . -type f -empty -printf '%p:\n'`, experiment)
 	if err != nil {

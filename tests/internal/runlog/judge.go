@@ -1,6 +1,6 @@
 package runlog
 
-// has says whether the effect of the request of that number is there.
+// has reports whether the effect of the request with that number is stored.
 func (r Run) has(f Found, request int) bool {
 	switch request {
 	case logged:
@@ -14,7 +14,7 @@ func (r Run) has(f Found, request int) bool {
 	}
 }
 
-// Lost says whether something that was acknowledged is not there.
+// Lost reports whether something acknowledged is missing.
 func (r Run) Lost(found map[string]Found) bool {
 	for request := created; request <= r.Done; request++ {
 		if !r.has(found[r.Name], request) {
@@ -24,11 +24,10 @@ func (r Run) Lost(found map[string]Found) bool {
 	return false
 }
 
-// Refused says whether a request was answered with an error, or not at all.
+// Refused reports whether a request failed or got no response.
 func (r Run) Refused() bool { return r.Err != nil }
 
-// Worked says whether a request that was answered with an error, or not at all, has
-// had its effect all the same.
+// Worked reports whether a request that failed or got no response took effect anyway.
 func (r Run) Worked(found map[string]Found) bool {
 	return r.Refused() && r.has(found[r.Name], r.Done+1)
 }

@@ -1,4 +1,4 @@
-// Package runlog logs runs like trainings, records what was acknowledged, and checks the
+// Package runlog logs runs like training jobs, records what was acknowledged, and checks the
 // database and files afterwards.
 package runlog
 
@@ -12,14 +12,14 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/loadgen"
 )
 
-// What each run has that is logged in one request.
+// The data of each run that one request logs.
 const (
 	params  = 10
 	metrics = 20
 	tags    = 3
 )
 
-// The requests that make a run, in their order.
+// The requests that create a run, in order.
 const (
 	created = iota + 1
 	logged
@@ -27,25 +27,25 @@ const (
 	ended
 )
 
-// Run is what a writer knows of one run.
+// Run is a writer's record of one run.
 type Run struct {
-	// Name is the writer's own, and no other run's of the experiment.
+	// Name is the writer's own, unique in the experiment.
 	Name string
-	// ID is MLflow's; empty where the answer to the first request was none, or an error.
+	// ID is MLflow's; empty if the first request failed or got no response.
 	ID string
-	// Done is how many of the requests were acknowledged. Err is how the one after these
-	// ended, where it was not.
+	// Done is the number of acknowledged requests. Err is the error of the next one, if it
+	// failed.
 	Done int
 	Err  error
 }
 
-// Whole says whether every request was acknowledged.
+// Whole reports whether every request was acknowledged.
 func (r Run) Whole() bool { return r.Done == ended }
 
-// content is what the run's file holds.
+// content is the content of the run's file.
 func (r Run) content() string { return "artifact of " + r.Name }
 
-// Experiment makes one, which belongs to whom the client's token is for.
+// Experiment creates one, which belongs to the token's user.
 func Experiment(ctx context.Context, client *loadgen.Client, name string) (string, error) {
 	var made struct {
 		ID string `json:"experiment_id"`
@@ -54,9 +54,9 @@ func Experiment(ctx context.Context, client *loadgen.Client, name string) (strin
 	return made.ID, err
 }
 
-// Write makes one run as a training does: it is created, logged a batch, given a file,
-// ended. The first request that is not acknowledged ends it. After each, observe
-// learns when it began and how it ended; nil is allowed.
+// Write writes one run like a training job: creates it, logs a batch, uploads a file, ends it. It
+// stops at the first request that is not acknowledged. After each, it calls observe with its
+// start and result; nil is allowed.
 func Write(ctx context.Context, client *loadgen.Client, experiment, name string, observe func(began time.Time, err error)) Run {
 	run := Run{Name: name}
 	now := time.Now().UnixMilli()
@@ -89,8 +89,8 @@ func Write(ctx context.Context, client *loadgen.Client, experiment, name string,
 	return run
 }
 
-// Begin makes a run without any logged data, and gives MLflow's name for it. Its
-// time is in milliseconds since 1970.
+// Begin creates a run without logged data, and returns MLflow's ID of it. Its time is in
+// milliseconds since 1970.
 func Begin(ctx context.Context, client *loadgen.Client, experiment, name string, now int64) (string, error) {
 	var made struct {
 		Run struct {
@@ -103,12 +103,12 @@ func Begin(ctx context.Context, client *loadgen.Client, experiment, name string,
 	return made.Run.Info.ID, err
 }
 
-// LogBatch logs all of a run's params, metrics and tags in one request. Logging the same again is no error.
+// LogBatch logs all of a run's params, metrics and tags in one request. Repeating it is not an error.
 func LogBatch(ctx context.Context, client *loadgen.Client, id, name string, now int64) error {
 	return ask(ctx, client, "runs/log-batch", batch(id, name, now), nil)
 }
 
-// batch is what is logged to a run in one request.
+// batch is what one request logs to a run.
 func batch(id, name string, now int64) map[string]any {
 	var p, m, t []map[string]any
 	for i := range params {

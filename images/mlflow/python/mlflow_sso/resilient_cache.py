@@ -87,7 +87,7 @@ class ResilientRedisCache(redis_backend.RedisCacheBackend):
         return self._try(super().get, key)
 
     def set(self, key, value):
-        # A generation tells other processes that what they have just read is stale.
+        # A generation marks what other processes have just read as stale.
         self._try(super().set, key, value, matters=key == generation._GENERATION_KEY)
 
     def delete(self, key):
