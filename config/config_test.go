@@ -205,7 +205,7 @@ func TestEveryMistakeNamesItsKeyWhatWasGotAndWhatIsWanted(t *testing.T) {
 	}
 }
 
-func TestNoGenerationIsSetForAPersonWhoDoesNotExist(t *testing.T) {
+func TestNoGenerationIsSetForAMissingUser(t *testing.T) {
 	values := localhost()
 	values["mlflow-sso:credentials"] = `{"generations":{"keycloak/admin":1}}`
 	_, err := parse(values)
@@ -244,7 +244,7 @@ func TestEncryptedSettingIsRefusedAndNotRepeated(t *testing.T) {
 	require.NotContains(t, err.Error(), "hidden-value")
 }
 
-func TestKeysOfOthersAreLeftAlone(t *testing.T) {
+func TestOtherProjectsKeysAreIgnored(t *testing.T) {
 	values := localhost()
 	values["docker:host"], values["mlflow-sso-other:name"] = "x", "y"
 	_, err := parse(values)

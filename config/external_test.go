@@ -30,7 +30,7 @@ func externalServices(t *testing.T) (values map[string]string, secrets []string)
 	return values, secrets
 }
 
-func TestExternalServicesHaveTLSUnlessItIsTakenFromThem(t *testing.T) {
+func TestExternalServicesUseTLSUnlessItIsDisabled(t *testing.T) {
 	values, _ := externalServices(t)
 	c, err := parse(values)
 	require.NoError(t, err)
@@ -162,7 +162,7 @@ func TestEachRoleHasAPasswordOfItsOwn(t *testing.T) {
 	require.NotContains(t, err.Error(), secrets[0])
 }
 
-func TestASecretThatPulumiKeepsIsNoWayEither(t *testing.T) {
+func TestASecretFromPulumisConfigurationIsRefused(t *testing.T) {
 	values, _ := externalServices(t)
 	_, err := parse(values, "mlflow-sso:redis")
 	require.ErrorContains(t, err, "mlflow-sso:redis: is encrypted, want it in clear")

@@ -56,7 +56,7 @@ func TestFileWithAMistakeNamesTheKey(t *testing.T) {
 	require.ErrorContains(t, err, "mlflow-sso:protectData: is encrypted")
 }
 
-func TestFileThatIsNotThereIsNamed(t *testing.T) {
+func TestAMissingFileIsNamed(t *testing.T) {
 	projectFile, _ := files(t, projectText, stackText)
 	_, err := LoadFile(filepath.Join(t.TempDir(), "Pulumi.yaml"), "any")
 	require.ErrorContains(t, err, "project file: ")

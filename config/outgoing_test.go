@@ -13,7 +13,7 @@ func withMLflow(members string) map[string]string {
 	return values
 }
 
-func TestNothingCallsOutUnlessASettingSaysSo(t *testing.T) {
+func TestNoOutgoingCallIsEnabledWithoutASetting(t *testing.T) {
 	c, err := parse(localhost())
 	require.NoError(t, err)
 	require.Nil(t, c.MLflow.Gateway)

@@ -133,7 +133,7 @@ func TestEveryMistakeAboutPeopleNamesItsKeyWhatWasGotAndWhatIsWanted(t *testing.
 }
 
 // Without a mail server, users cannot confirm an address that the provider has not verified.
-func TestAnAddressThatNobodyVouchesForNeedsAServerOfMail(t *testing.T) {
+func TestAnUnverifiedAddressNeedsAMailServer(t *testing.T) {
 	values, _ := peopled(t)
 	values["mlflow-sso:identityProviders"] = strings.Replace(values["mlflow-sso:identityProviders"], `"trustEmail":true,`, ``, 1)
 	c, err := parse(values)

@@ -27,7 +27,7 @@ func withStandingAdmin(t *testing.T, stack string, stands bool) *pulumimock.Reco
 	return r
 }
 
-func TestNobodyStandsInKeycloakWhereNobodyIsAskedFor(t *testing.T) {
+func TestNoPermanentAdministratorExistsUnlessConfigured(t *testing.T) {
 	for _, stack := range stacks {
 		t.Run(stack, func(t *testing.T) {
 			with, without := withStandingAdmin(t, stack, true), withStandingAdmin(t, stack, false)

@@ -109,7 +109,7 @@ func imports(t *testing.T, s source) []string {
 	return all
 }
 
-func TestImportsGoOneWayThroughTheLayers(t *testing.T) {
+func TestImportsFollowTheOrderOfTheLayers(t *testing.T) {
 	for _, s := range sources(t, layers...) {
 		own := slices.Index(layers, strings.Split(s.name, "/")[0])
 		for _, path := range imports(t, s) {
@@ -311,7 +311,7 @@ func TestFilesAreSmall(t *testing.T) {
 	require.Less(t, sources(t, "main.go")[0].lines, 40)
 }
 
-func TestEveryPackageSaysWhatItIs(t *testing.T) {
+func TestEveryPackageHasADocComment(t *testing.T) {
 	documented, packages := map[string]bool{}, []string{}
 	for _, s := range sources(t, "components", "config", "contract", "platform", "cmd", "internal", "tests") {
 		folder := filepath.Dir(s.name)

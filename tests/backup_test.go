@@ -52,7 +52,7 @@ func recordKeeping(t *testing.T, bucket bool, externals ...string) *pulumimock.R
 	return r
 }
 
-func TestWithoutTheSettingNothingTakesSnapshots(t *testing.T) {
+func TestWithoutTheSettingThereAreNoSnapshots(t *testing.T) {
 	r := recordExternal(t)
 	require.NotContains(t, namesOf(r, containerType), "backup-container")
 	require.NotContains(t, namesOf(r, imageType), "backup-image")
@@ -61,7 +61,7 @@ func TestWithoutTheSettingNothingTakesSnapshots(t *testing.T) {
 	}
 }
 
-func TestCredentialsOfSnapshotsAreGivenToThoseWhoNeedThemAndToNobodyElse(t *testing.T) {
+func TestSnapshotCredentialsReachOnlyTheContainersThatNeedThem(t *testing.T) {
 	got := map[credentials.Label][]string{}
 	for _, found := range findings(t, recordKeeping(t, false)) {
 		require.True(t, found.leaf.Secret, found.where)
@@ -111,7 +111,7 @@ func TestAnotherPassphraseOrRootSecretHasAnotherDigest(t *testing.T) {
 	require.NotEqual(t, first, digest(recoveryPassphrase, otherRoot))
 }
 
-func TestWhatTakesSnapshotsCannotChangeWhatItReads(t *testing.T) {
+func TestTheBackupContainerCannotChangeWhatItReads(t *testing.T) {
 	made := service(t, recordKeeping(t, false), "backup")
 	targets := map[string]bool{}
 	for i := 0; made.Has(fmt.Sprintf("mounts[%d]", i)); i++ {

@@ -41,7 +41,7 @@ func TestEveryContainerHasAHealthCheckThatIsWaitedFor(t *testing.T) {
 	})
 }
 
-func TestNoContainerTakesMoreMemoryThanItsLimit(t *testing.T) {
+func TestNoContainerUsesMoreMemoryThanItsLimit(t *testing.T) {
 	forEachContainer(t, func(t *testing.T, made pulumimock.Resource) {
 		memory := input(t, made, "memory").Value
 		require.GreaterOrEqual(t, memory, 32.0, "in MiB")
@@ -131,7 +131,7 @@ func TestOnlyTheEdgeIsReachedByOtherMachines(t *testing.T) {
 }
 
 // Empty, not unset: without it MLflow fetches lists of models from a public host.
-func TestMLflowIsConfiguredToCallNobody(t *testing.T) {
+func TestMLflowIsConfiguredToMakeNoOutgoingCalls(t *testing.T) {
 	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		env := environment(t, service(t, r, "mlflow"))
 		for name, want := range map[string]string{
@@ -147,7 +147,7 @@ func TestMLflowIsConfiguredToCallNobody(t *testing.T) {
 }
 
 // A service that trusts the edge's headers trusts no other proxy.
-func TestServicesBelieveTheEdgesAddressAndNoOther(t *testing.T) {
+func TestServicesTrustOnlyTheEdgesAddress(t *testing.T) {
 	forEachStack(t, func(t *testing.T, stack string, r *pulumimock.Recording) {
 		trusted := func(component, name string) string {
 			return environment(t, service(t, r, component))[name].Text()
@@ -166,7 +166,7 @@ func TestServicesBelieveTheEdgesAddressAndNoOther(t *testing.T) {
 	})
 }
 
-func TestDatabasesAreOnTheDataNetworkAlone(t *testing.T) {
+func TestDatabasesAreOnTheDataNetworkOnly(t *testing.T) {
 	want := map[string][]string{
 		"postgres": {"data"}, "redis": {"data"}, "keycloak": {"data", "edge"}, "mlflow": {"data", "edge"}, "keeper": {"data", "edge"},
 	}
@@ -211,7 +211,7 @@ func aliasesOf(t *testing.T, made pulumimock.Resource) []string {
 }
 
 // The tool and a cleanup find objects only by their labels.
-func TestEverythingOnTheDockerHostSaysWhoseItIs(t *testing.T) {
+func TestEverythingOnTheDockerHostHasTheDeploymentsLabels(t *testing.T) {
 	forEachStack(t, func(t *testing.T, stack string, r *pulumimock.Recording) {
 		for _, token := range []string{containerType, networkType, volumeType} {
 			for _, made := range r.OfType(t, token) {

@@ -73,7 +73,7 @@ func namesOf(r *pulumimock.Recording, token string) []string {
 	return names
 }
 
-func TestNothingIsMadeOfWhatIsExternal(t *testing.T) {
+func TestNothingIsCreatedForExternalServices(t *testing.T) {
 	for _, test := range []struct {
 		externals                             []string
 		containers, volumes, images, networks []string
@@ -128,7 +128,7 @@ func TestNothingIsMadeOfWhatIsExternal(t *testing.T) {
 }
 
 // A service that needs neither database nor cache of the stack is not on that network.
-func TestOnlyWhoNeedsTheDataNetworkIsOnIt(t *testing.T) {
+func TestOnlyServicesThatNeedTheDataNetworkAreOnIt(t *testing.T) {
 	name := settings(t, "dev").Name
 	for externals, onData := range map[string][]string{
 		"postgres": {"mlflow", "redis"}, "redis": {"keeper", "keycloak", "mlflow", "postgres"}, "s3": {"keeper", "keycloak", "mlflow", "postgres", "redis"},
@@ -162,7 +162,7 @@ func TestWhatIsOfTheStackIsStillWaitedFor(t *testing.T) {
 }
 
 // Both clients have the same two parameters. Without them they accept every certificate.
-func TestClientsOfAnExternalDatabaseVerifyWhomTheyTalkTo(t *testing.T) {
+func TestClientsOfAnExternalDatabaseVerifyTheServer(t *testing.T) {
 	r := recordExternal(t, allExternal...)
 	verified := url.Values{"sslmode": {"verify-full"}, "sslrootcert": {"/etc/ssl/certs/ca-certificates.crt"}}
 	for variable, database := range map[string]string{"MLFLOW_BACKEND_STORE_URI": "mlflow", "OIDC_USERS_DB_URI": "mlflow_auth"} {
@@ -185,7 +185,7 @@ func TestClientsOfAnExternalDatabaseVerifyWhomTheyTalkTo(t *testing.T) {
 	require.True(t, foreign["keycloak"] == variable(t, r, "keycloak", "KC_DB_PASSWORD").Text())
 }
 
-func TestTheClientOfAnExternalCacheVerifiesWhomItTalksToAndKeepsItsKeysApart(t *testing.T) {
+func TestTheClientOfAnExternalCacheVerifiesTheServerAndPrefixesItsKeys(t *testing.T) {
 	r := recordExternal(t, allExternal...)
 	cache := parsed(t, r, "mlflow", "CACHE_REDIS_URL")
 	require.Equal(t, "rediss", cache.Scheme)
@@ -198,7 +198,7 @@ func TestTheClientOfAnExternalCacheVerifiesWhomItTalksToAndKeepsItsKeysApart(t *
 	require.Equal(t, settings(t, "dev").Name+":", variable(t, r, "mlflow", "CACHE_KEY_PREFIX").Text(), "another stack's decisions would be taken for this one's")
 }
 
-func TestTheClientOfAnExternalStoreVerifiesWhomItTalksTo(t *testing.T) {
+func TestTheClientOfAnExternalStoreVerifiesTheServer(t *testing.T) {
 	r := recordExternal(t, allExternal...)
 	require.Equal(t, "s3://artifacts/a", variable(t, r, "mlflow", "MLFLOW_ARTIFACTS_DESTINATION").Text())
 	require.Equal(t, "https://s3.example.com", variable(t, r, "mlflow", "MLFLOW_S3_ENDPOINT_URL").Text())
@@ -211,7 +211,7 @@ func TestTheClientOfAnExternalStoreVerifiesWhomItTalksTo(t *testing.T) {
 
 // Each external secret reaches only the containers that need it, is marked as secret, and is
 // nowhere else: not in an output, a label or the recorded graph.
-func TestEachForeignSecretIsGivenToThoseWhoNeedItAndToNobodyElse(t *testing.T) {
+func TestEachExternalSecretReachesOnlyTheContainersThatNeedIt(t *testing.T) {
 	r := recordExternal(t, allExternal...)
 	want := map[string][]string{
 		"mlflow": {"mlflow-container MLFLOW_BACKEND_STORE_URI"}, "mlflow_auth": {"keeper-container OIDC_USERS_DB_URI", "mlflow-container OIDC_USERS_DB_URI"},

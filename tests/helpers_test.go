@@ -12,7 +12,7 @@ import (
 
 // The program and the tool share the names of containers, volumes and networks through package
 // naming.
-func TestNamesOnTheHostAreMadeByPackageNaming(t *testing.T) {
+func TestNamesOnTheHostComeFromPackageNaming(t *testing.T) {
 	joined := 0
 	for _, s := range sources(t, "components", "platform", "internal", "cmd") {
 		ast.Inspect(s.file, func(node ast.Node) bool {

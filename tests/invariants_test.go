@@ -103,7 +103,7 @@ func TestMLflowStartsWithoutWaitingForKeycloak(t *testing.T) {
 // pluginProvider is the provider that has no login.
 const pluginProvider = pulumiplugin.ProviderType + "::" + platform.Name + "-plugin"
 
-func TestEverythingInsideAServiceNamesItsProviderAndGoesWithItsContainer(t *testing.T) {
+func TestEverythingInsideAServiceNamesItsProviderAndIsDeletedWithItsContainer(t *testing.T) {
 	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		providers := map[string]string{"keycloak": providerType + "::realm-keycloak", "mlflow-sso": pulumiplugin.ProviderType + "::realm-own"}
 		checked := 0

@@ -152,7 +152,7 @@ func TestNoCredentialIsInALabelANameOrACommand(t *testing.T) {
 }
 
 // A service does not get what it does not need.
-func TestEachCredentialIsGivenToThoseWhoNeedItAndToNobodyElse(t *testing.T) {
+func TestEachCredentialReachesOnlyTheContainersThatNeedIt(t *testing.T) {
 	want := map[credentials.Label][]string{
 		credentials.PostgresSuperuser:   {"postgres-container POSTGRES_SUPERUSER_PASSWORD"},
 		credentials.PostgresMLflow:      {"mlflow-container MLFLOW_BACKEND_STORE_URI", "postgres-container POSTGRES_PASSWORD_MLFLOW"},

@@ -88,7 +88,7 @@ func TestAServiceAccountIsInItsGroupsAndInNoOther(t *testing.T) {
 }
 
 // MLflow's own container does not get it, and no other account does.
-func TestTheSecretOfAServiceAccountIsGivenToKeycloakAndItsOwnerAlone(t *testing.T) {
+func TestTheSecretOfAServiceAccountReachesOnlyKeycloakAndItsOwner(t *testing.T) {
 	r := recordMachines(t)
 	for place, name := range []string{"ci", "boss"} {
 		key, err := credentials.Derive(fakeRoot, credentials.ServiceAccount(name), 1+place)

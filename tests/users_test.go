@@ -58,14 +58,14 @@ func recordPeople(t *testing.T) *pulumimock.Recording {
 	return r
 }
 
-func TestNobodyWhoIsListedIsGivenAPassword(t *testing.T) {
+func TestNoListedUserGetsAPassword(t *testing.T) {
 	ada := recordPeople(t).Get(t, userType, "people-ada")
 	require.False(t, ada.Has("initialPassword"))
 	require.False(t, ada.Has("requiredActions"), "an update would ask for a password again")
 	require.Equal(t, "ada@example.com", input(t, ada, "email").Text())
 }
 
-func TestWhoIsListedIsInExactlyTheirGroups(t *testing.T) {
+func TestListedUsersAreInExactlyTheirGroups(t *testing.T) {
 	groups := recordPeople(t).Get(t, userGroupsType, "people-ada-groups")
 	require.Equal(t, true, input(t, groups, "exhaustive").Value)
 	require.True(t, groups.Has("groupIds[1]"))
@@ -73,7 +73,7 @@ func TestWhoIsListedIsInExactlyTheirGroups(t *testing.T) {
 }
 
 // MLflow identifies a user by the address alone.
-func TestNobodyFromAProviderTakesOverAnAccount(t *testing.T) {
+func TestNoUserOfAProviderTakesOverAnAccount(t *testing.T) {
 	r := recordPeople(t)
 	steps := r.OfType(t, executionType)
 	require.Len(t, steps, 1, "one step more could join an account that is there")
@@ -112,14 +112,14 @@ func TestTheGroupsOfAProviderAreCheckedAtEachLogin(t *testing.T) {
 	require.JSONEq(t, `[{"key":"groups","value":"staff"}]`, input(t, staff, "extraConfig.claims").Text())
 }
 
-func TestADirectoryIsReadInTLSAndWhoHasNoAddressIsLeftOut(t *testing.T) {
+func TestADirectoryIsReadOverTLSAndUsersWithoutAnAddressAreExcluded(t *testing.T) {
 	directory := recordPeople(t).Get(t, directoryType, "broker-directory")
 	require.Equal(t, "ldaps://ldap.example.com:636", input(t, directory, "connectionUrl").Text())
 	require.Equal(t, "READ_ONLY", input(t, directory, "editMode").Text())
 	require.Equal(t, "(&(mail=*)(x=y))", input(t, directory, "customUserSearchFilter").Text(), "the plugin takes a user name for an address where there is none")
 }
 
-func TestSecretsOfMailAndProvidersAreGivenToKeycloakAloneAndMarked(t *testing.T) {
+func TestSecretsOfMailAndProvidersReachOnlyKeycloakAndAreMarked(t *testing.T) {
 	r := recordPeople(t)
 	got := map[string][]string{}
 	look := func(whose string, leaf pulumimock.Leaf) {
@@ -144,7 +144,7 @@ func TestSecretsOfMailAndProvidersAreGivenToKeycloakAloneAndMarked(t *testing.T)
 	}, got)
 }
 
-func TestWhatIsNotSetMakesNobody(t *testing.T) {
+func TestUnconfiguredUsersMailAndProvidersAreNotCreated(t *testing.T) {
 	forEachStack(t, func(t *testing.T, _ string, r *pulumimock.Recording) {
 		for _, kind := range []string{oidcType, directoryType, idpMapperType, executionType} {
 			require.Empty(t, namesOf(r, kind))
@@ -156,7 +156,7 @@ func TestWhatIsNotSetMakesNobody(t *testing.T) {
 	})
 }
 
-func TestAManagedGroupHasWhomTheSettingsNameAndNobodyElse(t *testing.T) {
+func TestAManagedGroupHasExactlyTheListedMembers(t *testing.T) {
 	values, _, err := pulumimock.StackFile(inRepository("Pulumi.yaml"), inRepository("Pulumi.dev.yaml"))
 	require.NoError(t, err)
 	values["mlflow-sso:realm"] = `{"sslRequired":"none","demoUsers":true,"groups":["team"],"managedGroups":["mlflow-admins","team"],"administrators":["root"]}`

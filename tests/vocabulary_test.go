@@ -143,7 +143,7 @@ func TestRetiredWordsAreNotUsed(t *testing.T) {
 }
 
 // The test finds words in identifiers, and not within other words.
-func TestRetiredWordsAreFoundInIdentifiersAlone(t *testing.T) {
+func TestRetiredWordsAreFoundInIdentifiersAndNotInOtherWords(t *testing.T) {
 	for _, text := range []string{"makeKeeper", "stewardToken", "told := 1", "mend-it", "TURNED_OFF", "file/pristine_test.go", "changed by hand"} {
 		require.NotEmpty(t, retiredIn(text), text)
 	}

@@ -41,7 +41,7 @@ func onHost(t *testing.T, stack string, h hostvolume.Host, renamed string) (*pul
 	}, append(providers(), inState)...)
 }
 
-func TestNoContainerIsMadeOverAVolumeThatIsNotTheStacks(t *testing.T) {
+func TestNoContainerIsCreatedOverAnUnmanagedVolume(t *testing.T) {
 	for _, stack := range []string{"dev", "prod"} {
 		name := settings(t, stack).Name
 		t.Run(stack, func(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/adminrealm"
 )
 
-func TestTheConsoleRefusesATimeThatMakesNoSenseBeforeItAsksAnybody(t *testing.T) {
+func TestTheConsoleRefusesAnInvalidDurationBeforeItConnects(t *testing.T) {
 	for _, length := range []string{"0s", "-5m", "9s", "8h1s", "a while", "30"} {
 		asked := false
 		root := newRootCommand(func(context.Context, stackFlags) (outputs.Stack, error) {
@@ -25,7 +25,7 @@ func TestTheConsoleRefusesATimeThatMakesNoSenseBeforeItAsksAnybody(t *testing.T)
 	}
 }
 
-func TestAGuestIsShownWithEverythingThatALoginTakes(t *testing.T) {
+func TestATemporaryAdminIsPrintedWithEverythingThatALoginNeeds(t *testing.T) {
 	stack := outputs.Stack{Keycloak: outputs.Keycloak{AdminURL: "http://127.0.0.1:8081"}}
 	guest := &adminrealm.TemporaryAdmin{Username: "console-x", Password: "the-password", Until: time.Date(2026, 5, 4, 12, 30, 15, 0, time.Local)}
 	var out strings.Builder
@@ -39,7 +39,7 @@ func TestAGuestIsShownWithEverythingThatALoginTakes(t *testing.T) {
 
 // Without a permanent administrator, none is printed, and the output names the command for
 // temporary access.
-func TestPasswordsAreOfThoseWhoExist(t *testing.T) {
+func TestPasswordsBelongToExistingUsers(t *testing.T) {
 	stack := outputs.Stack{Keycloak: outputs.Keycloak{AdminURL: "http://127.0.0.1:8081", Admin: outputs.Login{Username: "admin", Password: "p"}}}
 	require.Len(t, logins(stack), 1)
 	var addresses strings.Builder

@@ -12,7 +12,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
 )
 
-func TestAFolderThatIsNoPolicyPackIsRefusedBeforeAnythingRuns(t *testing.T) {
+func TestAFolderWithoutAPolicyPackIsRefusedBeforeAnythingRuns(t *testing.T) {
 	for _, command := range []string{"preview", "up"} {
 		home := t.TempDir()
 		t.Setenv(datadir.Variable, home)

@@ -23,7 +23,7 @@ func TestNothingButAStackCanBeGivenToAttack(t *testing.T) {
 	require.ElementsMatch(t, []string{"stack", "file", "output", "sarif"}, names)
 }
 
-func TestTheSARIFFileIsWrittenOrTheCommandSaysWhyNot(t *testing.T) {
+func TestTheSARIFFileIsWrittenOrTheCommandReportsAnError(t *testing.T) {
 	done := check.Report{Title: "t", Began: time.Unix(0, 0), Checks: []check.Result{{ID: "host-header", Status: check.StatusPassed, Detail: "held"}}}
 	path := filepath.Join(t.TempDir(), "a.sarif")
 

@@ -40,7 +40,7 @@ func TestATokenIsOfAnAccountThatThereIs(t *testing.T) {
 	}
 }
 
-func TestWhatAJobNeedsIsPrintedWithoutAskingAnybody(t *testing.T) {
+func TestAJobsCredentialsArePrintedWithoutContactingAService(t *testing.T) {
 	stack := outputs.Stack{
 		Deployment: "d", MLflow: outputs.MLflow{URL: "http://localhost:5000"}, Realm: outputs.Realm{Issuer: "http://localhost:1/realms/mlflow"},
 		ServiceAccounts: []outputs.ServiceAccount{{Name: "ci", Secret: "the-secret"}},

@@ -89,7 +89,7 @@ func TestEveryLabelAndGenerationHasAValueOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestRootThatIsNoRootIsRefusedAndNotRepeated(t *testing.T) {
+func TestAnInvalidRootSecretIsRefusedAndNotRepeated(t *testing.T) {
 	for _, bad := range []string{"", "short", root[:40], root + "AAAA", "!" + root[1:]} {
 		_, err := Derive(bad, Redis, 1)
 		require.ErrorContains(t, err, "are not 32 bytes in base64", "of %d characters", len(bad))

@@ -75,7 +75,7 @@ func TestNoErrorAboutAPairRepeatsTheKey(t *testing.T) {
 	require.NotContains(t, err.Error(), secret)
 }
 
-func TestAFileThatIsNotThereOrNotPEMIsNamed(t *testing.T) {
+func TestAMissingOrInvalidPEMFileIsNamed(t *testing.T) {
 	chain, key := pair(t, time.Now(), time.Now().Add(time.Hour), hosts...)
 	text := filepath.Join(t.TempDir(), "text")
 	require.NoError(t, os.WriteFile(text, []byte("no certificate"), 0o600))

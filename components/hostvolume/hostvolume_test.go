@@ -92,7 +92,7 @@ func TestAVolumeIsReadOnceAndTheDeploymentOnlyInAPreviewThatMissesIt(t *testing.
 	}
 }
 
-func TestEveryDifferenceSaysWhatToDo(t *testing.T) {
+func TestEveryDifferenceHasANextStep(t *testing.T) {
 	for _, err := range []error{ErrMissing, ErrUnmanaged} {
 		said := Explain(err)
 		require.ErrorIs(t, said, err)

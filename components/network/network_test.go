@@ -19,7 +19,7 @@ func TestTheFrontHasTheLastAddressOfTheSubnet(t *testing.T) {
 
 // Keycloak answers "HTTPS required" to plain http from public networks, and MLflow connects in plain
 // http.
-func TestOnlyAPrivateSubnetIsTaken(t *testing.T) {
+func TestOnlyAPrivateSubnetIsAccepted(t *testing.T) {
 	for subnet, want := range map[string]string{
 		"100.64.0.0/24":  "private IPv4 subnet",
 		"192.0.2.0/24":   "private IPv4 subnet",

@@ -26,7 +26,7 @@ func TestAPatternIsAnchoredAndItsLettersMeanThemselves(t *testing.T) {
 	require.False(t, Pattern("f.*").Matches("fxx"))
 }
 
-func TestWhatIsNoPatternIsRefusedByItsReason(t *testing.T) {
+func TestAnInvalidPatternIsRefusedWithTheReason(t *testing.T) {
 	_, err := Parse("a ")
 	require.ErrorContains(t, err, "no blank")
 	for text, want := range map[string]string{

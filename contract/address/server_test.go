@@ -13,7 +13,7 @@ func TestServerIsHostAndPort(t *testing.T) {
 	require.True(t, Server{}.IsZero())
 }
 
-func TestAnExternalServerIsTakenWhereAContainerCanReachIt(t *testing.T) {
+func TestAnExternalServerIsAcceptedIfAContainerCanReachIt(t *testing.T) {
 	for _, s := range []Server{
 		{"db.example.com", 5432, true},
 		{"203.0.113.7", 5432, true},
@@ -47,7 +47,7 @@ func TestAnExternalServerIsRefusedWithWhatWasGotAndWhatIsWanted(t *testing.T) {
 }
 
 // A password in plain text stays on a network without other parties.
-func TestWithoutTLSOnlyAPrivateAddressIsTaken(t *testing.T) {
+func TestWithoutTLSOnlyAPrivateAddressIsAccepted(t *testing.T) {
 	for _, host := range []string{"db.example.com", "203.0.113.7", "100.64.0.1", "169.254.1.1", "172.32.0.1"} {
 		require.ErrorContains(t, Server{host, 5432, false}.CheckExternal(), "got tls false", "for %s", host)
 		require.NoError(t, Server{host, 5432, true}.CheckExternal(), "for %s", host)

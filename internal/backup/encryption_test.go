@@ -10,7 +10,7 @@ import (
 
 var root = base64.StdEncoding.EncodeToString([]byte("a root secret of 32 bytes ......"))
 
-func TestTheRootSecretIsOpenedByItsPassphraseAloneAndOnlyWhereItIsTheRightOne(t *testing.T) {
+func TestOnlyItsPassphraseDecryptsTheRootSecretAndOnlyIfTheIdentityMatches(t *testing.T) {
 	const passphrase = "a recovery passphrase"
 	identity, err := Identity(root)
 	require.NoError(t, err)

@@ -43,7 +43,7 @@ func TestWhatOpensTheRepositoryIsHandedOverByStandardInput(t *testing.T) {
 	require.Equal(t, root, unsealed)
 }
 
-func TestARestoreIsPossibleOnlyWithThePassphraseAndTheRootSecretOfNow(t *testing.T) {
+func TestARestoreIsPossibleOnlyWithThePassphraseAndTheCurrentRootSecret(t *testing.T) {
 	identity, err := Identity(root)
 	require.NoError(t, err)
 	sealed, err := Seal(root, "a recovery passphrase")

@@ -48,7 +48,7 @@ func TestAPublicNameLeadsToThisMachineAndItsCertificateIsChecked(t *testing.T) {
 	require.ErrorContains(t, get(t, other.HTTP(), "https://other.test:8443/"), "certificate", "a certificate for another name is taken")
 }
 
-func TestWhoDoesNotKnowTheAuthorityIsRefusedByItself(t *testing.T) {
+func TestAClientWithoutTheAuthorityRefusesTheCertificate(t *testing.T) {
 	server, pool := served(t)
 	front := leading(t, server, pool)
 	transport := http.DefaultTransport.(*http.Transport).Clone()

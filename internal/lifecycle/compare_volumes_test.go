@@ -88,7 +88,7 @@ func TestAVolumeWhoseDataIsExternalNowIsNotCompared(t *testing.T) {
 	require.True(t, found.none())
 }
 
-func TestAHostThatDoesNotAnswerIsNoMissingVolume(t *testing.T) {
+func TestAnUnreachableHostIsNotAMissingVolume(t *testing.T) {
 	_, err := compareVolumes(t.Context(), brokenHost{}, &config.Config{Name: "lab"}, nil)
 	require.ErrorIs(t, err, errBroken)
 	require.NotErrorIs(t, err, hostvolume.ErrMissing)

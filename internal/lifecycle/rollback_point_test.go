@@ -36,7 +36,7 @@ func TestTheSettingsOfTheWayBackNameTheKeptImagesAndKeepTheRest(t *testing.T) {
 	require.ErrorContains(t, err, "no config")
 }
 
-func TestAStackThatWentBackHasTheVersionsOfBefore(t *testing.T) {
+func TestARolledBackStackHasItsPreviousVersions(t *testing.T) {
 	s := kept(t)
 	require.NoError(t, writeRollbackPoint(s, &RollbackPoint{Stage: Back, Versions: map[string]string{"mlflow": "mlflow 3.17.2", "postgres": "postgresql 15"}}))
 
@@ -46,7 +46,7 @@ func TestAStackThatWentBackHasTheVersionsOfBefore(t *testing.T) {
 	require.Equal(t, map[string]string{"mlflow": "mlflow 3.17.2", "postgres": "postgresql 17", "keycloak": "registry.example/keycloak:way-back"}, got)
 }
 
-func TestNoUpdateIsLetInWhileAnUpgradeIsHalfWay(t *testing.T) {
+func TestNoUpdateRunsDuringAnUnfinishedUpgrade(t *testing.T) {
 	s := kept(t)
 	require.NoError(t, writeRollbackPoint(s, &RollbackPoint{Stage: Changing}))
 

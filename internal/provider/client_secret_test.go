@@ -82,7 +82,7 @@ func TestAnUpdateMakesTheCurrentSecretTheOnlyOne(t *testing.T) {
 	}
 }
 
-func TestASecretThatNobodyKnowsIsReportedWithTheNextStepAndNothingIsChanged(t *testing.T) {
+func TestAnUnknownSecretIsReportedWithTheNextStepAndNothingChanges(t *testing.T) {
 	for name, unknown := range map[string]func(f *fakeKeycloak){
 		"changed in Keycloak": func(f *fakeKeycloak) { f.clients["master"][0]["secret"] = "set by an administrator" },
 		"client deleted":      func(f *fakeKeycloak) { f.clients["master"] = nil },
@@ -130,7 +130,7 @@ func TestASecretThatKeycloakDoesNotTakeFailsTheUpdate(t *testing.T) {
 	require.ErrorContains(t, setSecret(t, s, nil, secretInputs("1.2", "second", fakeSecret)), "that was just set: got 401")
 }
 
-func TestARefreshSaysWhetherTheSecretIsAcceptedAndTheNextUpdateSetsIt(t *testing.T) {
+func TestARefreshReportsWhetherTheSecretIsAcceptedAndTheNextUpdateSetsIt(t *testing.T) {
 	f := newFakeKeycloak(t)
 	s, _, warnings := rotator(t, f.URL)
 	inputs := secretInputs("1.2", "second", fakeSecret)

@@ -180,7 +180,7 @@ func TestARotationOfADataKeyIsCompletedAndDoneOnce(t *testing.T) {
 }
 
 // A recreated container has the same key and the same data.
-func TestARecreatedContainerIsNoDifference(t *testing.T) {
+func TestARecreatedContainerIsNotADifference(t *testing.T) {
 	_, _, inputs, _ := dataKeys(t)
 	for _, kind := range dataKeyTypes {
 		require.False(t, inputs[kind]["container"].ContainsUnknowns(), kind)

@@ -11,7 +11,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/components/identity"
 )
 
-func TestOnlyUnlistedMembersAreTakenOutAndEachIsNamed(t *testing.T) {
+func TestOnlyUnlistedMembersAreRemovedAndEachIsNamed(t *testing.T) {
 	f, inputs := newFakeKeycloak(t), programInputs(t)[identity.GroupMembersType]
 	s, _ := configured(t, f.URL, fakeSecret)
 	var said []string
@@ -34,7 +34,7 @@ func TestOnlyUnlistedMembersAreTakenOutAndEachIsNamed(t *testing.T) {
 }
 
 // Users of a read-only directory stay; the others are removed, and the update fails.
-func TestAMemberWhomKeycloakCannotTakeOutIsNamedAndHoldsNobodyElseUp(t *testing.T) {
+func TestAMemberWhomKeycloakCannotRemoveIsNamedAndTheOthersAreRemoved(t *testing.T) {
 	f, inputs := newFakeKeycloak(t), programInputs(t)[identity.GroupMembersType]
 	s, _ := configured(t, f.URL, fakeSecret)
 	f.members, f.fixed = map[string]string{"u5": "dora", "u9": "eve"}, []string{"u5"}
@@ -45,7 +45,7 @@ func TestAMemberWhomKeycloakCannotTakeOutIsNamedAndHoldsNobodyElseUp(t *testing.
 	require.Equal(t, map[string]string{"u5": "dora"}, f.members)
 }
 
-func TestAGroupThatIsGoneIsNotTakenForOneWithoutMembers(t *testing.T) {
+func TestAMissingGroupIsNotTreatedAsAnEmptyOne(t *testing.T) {
 	f, inputs := newFakeKeycloak(t), programInputs(t)[identity.GroupMembersType]
 	s, _ := configured(t, f.URL, fakeSecret)
 	f.members = nil

@@ -95,7 +95,7 @@ func TestTheLoginsAreProvedOnceAndAgainAfterAChangeOfWhatTheyDependOn(t *testing
 	require.Contains(t, strings.Join(a.said, "\n"), "1 checks passed")
 }
 
-func TestAlwaysProvesInEveryUpdateAndSaysSo(t *testing.T) {
+func TestAlwaysRunsAProofInEveryUpdateAndSaysSo(t *testing.T) {
 	a := newProof(t, false)
 	inputs := proofInputs(loginproof.Always, "1")
 	state, err := a.create(t, inputs)
@@ -173,7 +173,7 @@ func TestAHostWithoutDockerFailsTheUpdateAndNotThePreview(t *testing.T) {
 	require.NotNil(t, initFailure(t, err), "an update without a proof is repeated, too")
 }
 
-func TestAPreviewThatDoesNotKnowATriggerYetSaysThatTheLoginsWillBeProved(t *testing.T) {
+func TestAPreviewWithAnUnknownTriggerAnnouncesALoginProof(t *testing.T) {
 	a := newProof(t, false)
 	state, err := a.create(t, proofInputs(loginproof.OnChange, "1"))
 	require.NoError(t, err)
@@ -194,7 +194,7 @@ func TestAPreviewThatDoesNotKnowATriggerYetSaysThatTheLoginsWillBeProved(t *test
 
 // The tool runs the checks itself, and `up --no-verify` skips them: neither shows a difference,
 // until Pulumi itself is used.
-func TestADeferredProofIsMadeByTheNextUpdateWithoutTheTool(t *testing.T) {
+func TestTheNextUpdateWithoutTheToolRunsADeferredProof(t *testing.T) {
 	tool, pulumi := newProof(t, true), newProof(t, false)
 	inputs := proofInputs(loginproof.Always, "1")
 	state, err := tool.create(t, inputs)

@@ -114,7 +114,7 @@ func differing(t *testing.T, s *server, kind string, before, after resource.Prop
 	return found.ChangedKeys
 }
 
-func TestWhatKeycloakHasIsTakenOverOnceAndThenLeftAlone(t *testing.T) {
+func TestObjectsInKeycloakAreAdoptedOnceAndThenUnchanged(t *testing.T) {
 	f, inputs := newFakeKeycloak(t), programInputs(t)
 	s, warnings := configured(t, f.URL, fakeSecret)
 	for _, kind := range identityTypes {
@@ -180,7 +180,7 @@ func TestARefreshNamesEveryManualChangeAndTheNextUpdateRevertsIt(t *testing.T) {
 	}
 }
 
-func TestARealmOrAClientThatIsGoneIsNotTakenForOneThatIsRight(t *testing.T) {
+func TestAMissingRealmOrClientIsNotTreatedAsCorrect(t *testing.T) {
 	f, inputs := newFakeKeycloak(t), programInputs(t)
 	s, _ := configured(t, f.URL, fakeSecret)
 	for _, kind := range identityTypes {
@@ -195,7 +195,7 @@ func TestARealmOrAClientThatIsGoneIsNotTakenForOneThatIsRight(t *testing.T) {
 }
 
 // The update after a refresh restores Keycloak, or sets the rotated secret.
-func TestAKeycloakThatCannotBeAskedIsReportedAndNeverTakenForAnEmptyOne(t *testing.T) {
+func TestAnUnreachableKeycloakIsReportedAndNeverTreatedAsEmpty(t *testing.T) {
 	f, inputs := newFakeKeycloak(t), programInputs(t)
 	for name, at := range map[string]struct{ url, secret string }{"not running": {"http://127.0.0.1:1", fakeSecret}, "with another secret": {f.URL, "rotated"}} {
 		t.Run(name, func(t *testing.T) {
@@ -316,7 +316,7 @@ func TestEveryMistakeInTheInputsIsReportedByItsProperty(t *testing.T) {
 }
 
 // A provider without a client does not log in, so resources that need a login cannot use it.
-func TestAResourceIsMadeOnlyWithAProviderThatHasWhatItNeeds(t *testing.T) {
+func TestAResourceIsCreatedOnlyWithAProviderThatHasWhatItNeeds(t *testing.T) {
 	some := resource.NewProperty("x")
 	for name, test := range map[string]struct {
 		config resource.PropertyMap

@@ -34,7 +34,7 @@ func TestOfTheEnvironmentOnlyTheNamesOfVariablesAreReported(t *testing.T) {
 }
 
 // As with a new root secret, whose values are created during the update.
-func TestAVariableWhoseValueIsNotKnownYetIsNotReportedAsGone(t *testing.T) {
+func TestAVariableWithAnUnknownValueIsNotReportedAsRemoved(t *testing.T) {
 	before := variables(`["KEPT=1","PASSWORD=one"]`)
 	after := variables(`["KEPT=1","` + plugin.UnknownStringValue + `"]`)
 	require.Equal(t, []report.Property{{Name: "envs.PASSWORD", Old: report.Secret, New: report.Unknown, Forces: true}},

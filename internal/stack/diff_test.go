@@ -69,7 +69,7 @@ func TestAPropertyThatDiffersHasItsOldAndItsNewValue(t *testing.T) {
 }
 
 // The provider is not queried about a resource that is replaced because of a dependency.
-func TestWhatGoesWithItsNetworkIsComparedByItsInputs(t *testing.T) {
+func TestAContainerReplacedWithItsNetworkIsComparedByItsInputs(t *testing.T) {
 	found := planned(step(apitype.OpReplace, TypeContainer,
 		map[string]any{"__defaults": []any{"a"}, "network": "old", "same": []any{1}, "gone": 1},
 		map[string]any{"__defaults": []any{"b"}, "network": plugin.UnknownStringValue, "same": []any{1}, "more": 2}))

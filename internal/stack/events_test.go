@@ -19,7 +19,7 @@ func (s *said) Say(format string, args ...any) { *s = append(*s, fmt.Sprintf(for
 
 func (*said) Writer() io.Writer { return io.Discard }
 
-func TestOnlyWhatTheProjectsOwnProviderReportsForGoodIsInTheSummary(t *testing.T) {
+func TestOnlyPermanentReportsOfTheProjectsProviderAreInTheSummary(t *testing.T) {
 	const members = "urn:pulumi:s::p::mlflow-sso:realm:Realm$mlflow-sso:identity:GroupMembers::realm-members-team"
 	var step said
 	collector := newCollector(&step)

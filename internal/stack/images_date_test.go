@@ -33,7 +33,7 @@ func TestTheDayOfTheImagesIsWrittenAndNothingElseIsLost(t *testing.T) {
 	}
 }
 
-func TestAStackFileThatIsNoMappingIsRefused(t *testing.T) {
+func TestAStackFileThatIsNotAMappingIsRefused(t *testing.T) {
 	_, err := withImagesDate([]byte("- a\n"), "2026-11-27")
 	require.ErrorContains(t, err, "got no mapping")
 }

@@ -78,7 +78,7 @@ func TestTheMirrorNamesThePluginOfTheTool(t *testing.T) {
 	require.Equal(t, "/of/this/build", environment[pulumiplugin.FolderVariable], "the program checks the same folder")
 }
 
-func TestTheMirrorKeepsTheSaltAndTakesEveryChangeOfTheSettings(t *testing.T) {
+func TestTheMirrorKeepsTheSaltAndEveryChangeOfTheSettings(t *testing.T) {
 	root := repositoryWith(t, "config:\n  mlflow-sso:name: lab\n")
 	s := mirrored(t, root)
 	target := filepath.Join(s.mirror, "Pulumi.lab.yaml")

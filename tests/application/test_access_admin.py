@@ -60,7 +60,7 @@ class TestEffective(unittest.TestCase):
             self.assertEqual(len([name for name in listed if name.startswith(f"access-{kind}-")]), MANY, kind)
             self.assertEqual(found["looked"][kind], len(listed), kind)
 
-    def test_a_list_that_is_not_whole_is_an_error_that_says_how_much_is_missing(self):
+    def test_an_incomplete_list_is_an_error_that_says_how_much_is_missing(self):
         whole = user_permissions._get_tracking_store
         with mock.patch.object(user_permissions, "_get_tracking_store", lambda: whole()._store), self.assertRaises(access_report.Refused) as refused:
             access_report.effective(Admin())

@@ -28,7 +28,7 @@ def basic(name, token):
 
 
 class TestWhoIsNotLetIn(unittest.IsolatedAsyncioTestCase):
-    async def test_each_reason_comes_with_what_to_do(self):
+    async def test_each_reason_has_a_next_step(self):
         for caller, want in (
             (basic("demo-member", "x" * 40), "user name of a person is the e-mail address, got 'demo-member'"),
             (basic(MEMBER, "x" * 40), "mistyped, expired or deleted"),
@@ -89,7 +89,7 @@ class TestWhatIsNotShared(unittest.IsolatedAsyncioTestCase):
         message = await self.refused(f"{API}/runs/create", {"experiment_id": "0", "start_time": 1})
         self.assertIn("mlflow.set_experiment(", message)
 
-    async def test_a_name_that_is_taken_says_so(self):
+    async def test_a_name_in_use_is_reported(self):
         await experiment(OWNER, "refusals-taken")
         await ask(f"{API}/registered-models/create", OWNER, {"name": "refusals-taken"})
         self.assertIn("is taken", await self.refused(f"{API}/experiments/get-by-name", None, "GET", b"experiment_name=refusals-taken"))
@@ -106,7 +106,7 @@ class TestWhatIsNotShared(unittest.IsolatedAsyncioTestCase):
         _, said = await ask(f"{AJAX}/experiments/create", ANOTHER, {"name": "refusals-form"})
         self.assertEqual(said["error_code"], "RESOURCE_ALREADY_EXISTS")
 
-    async def test_who_may_read_learns_what_they_have(self):
+    async def test_a_reader_learns_their_own_permission(self):
         where = await experiment(OWNER, "refusals-read")
         store.create_experiment_permission(where, OTHER, "READ")
         self.assertIn(f"You have READ on experiment {where}", await self.refused(f"{API}/experiments/delete", {"experiment_id": where}))

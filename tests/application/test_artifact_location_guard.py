@@ -22,7 +22,7 @@ def setUpModule():
 
 
 class TestLocations(unittest.IsolatedAsyncioTestCase):
-    async def test_no_place_is_taken_from_anybody(self):
+    async def test_no_client_sets_an_artifact_location(self):
         for caller in (PROVIDER.bearer(MEMBER), PROVIDER.bearer(ADMIN)):
             for number, place in enumerate(PLACES):
                 for field in ("artifact_location", "artifactLocation"):
@@ -39,7 +39,7 @@ class TestLocations(unittest.IsolatedAsyncioTestCase):
             _, said = await ask("/api/2.0/mlflow/experiments/get", PROVIDER.bearer(MEMBER), None, "GET", b"experiment_id=" + identifier.encode())
             self.assertEqual(said["experiment"]["artifact_location"], f"mlflow-artifacts:/{identifier}")
 
-    async def test_runs_of_an_external_place_are_removed_for_good_and_its_files_stay(self):
+    async def test_runs_of_an_external_location_are_deleted_and_its_files_stay(self):
         import os
 
         from mlflow.server.handlers import _get_tracking_store

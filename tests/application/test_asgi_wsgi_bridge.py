@@ -104,7 +104,7 @@ class TestBridge(unittest.IsolatedAsyncioTestCase):
         silent.left.set()
         await asyncio.wait_for(task, 5)
 
-    async def test_who_sends_nothing_for_too_long_gets_408(self):
+    async def test_a_silent_client_gets_408(self):
         got = await asyncio.wait_for(Client("POST", "/echo", body=[]).ask(self.bridged(patience=0.05)), 5)
         self.assertEqual(got.status, 408)
 
@@ -132,7 +132,7 @@ class TestBridge(unittest.IsolatedAsyncioTestCase):
         got = await Client(path="/json").ask(self.bridged())
         self.assertIn(b"a-user", got.content)
 
-    async def test_a_part_is_sent_before_the_next_is_made(self):
+    async def test_a_part_is_sent_before_the_next_is_produced(self):
         self.flask.step.clear()
         client = Client(path="/parts", query=b"name=n")
         task = asyncio.create_task(client.ask(self.bridged()))
@@ -143,7 +143,7 @@ class TestBridge(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(client.content, b"n0 n1 n2 ")
         self.assertEqual(self.flask.closed, ["parts"])
 
-    async def test_an_answer_is_closed_when_its_client_goes(self):
+    async def test_a_response_is_closed_when_its_client_disconnects(self):
         application = self.bridged()
         client, task = await self.stuck(application, "/large")
         taken = len(client.content)
@@ -159,7 +159,7 @@ class TestBridge(unittest.IsolatedAsyncioTestCase):
             await Client(path="/breaks").ask(self.bridged())
         self.assertEqual(self.flask.closed, ["breaks"])
 
-    async def test_an_answer_that_nobody_waits_for_any_more_is_closed(self):
+    async def test_a_response_without_a_client_is_closed(self):
         self.flask.step.clear()
         client, task = await self.stuck(self.bridged(), "/parts")
         client.takes.set()

@@ -87,7 +87,7 @@ class TestBodies(unittest.IsolatedAsyncioTestCase):
         ):  # fmt: skip
             self.assertEqual(bound(method, path), USUAL, f"{method} {path}")
 
-    async def test_what_comes_out_of_a_packed_body_has_the_same_bound(self):
+    async def test_a_decompressed_body_has_the_same_limit(self):
         zeros = bytes(LARGE * 3)
         raw = zlib.compressobj(wbits=-15)
         for coding, packed in ((b"gzip", gzip.compress(zeros)), (b"deflate", zlib.compress(zeros)), (b"Deflate", raw.compress(zeros) + raw.flush()),
@@ -121,7 +121,7 @@ class TestBodies(unittest.IsolatedAsyncioTestCase):
             with self.subTest(body[:9]):
                 await self.refused(path, body, JSON, says=says)
 
-    async def test_text_may_hold_what_lists_are_made_of(self):
+    async def test_text_may_contain_brackets_and_commas(self):
         body = json.dumps({"value": '[{"a": [1, 2]}, "\\\\"]' * 60_000, "other": "\\" * 99_999}).encode()
         self.assertGreater(body.count(b"["), body_limits.CONTAINERS / 3)
         with mock.patch.object(body_limits, "CONTAINERS", 10), mock.patch.object(body_limits, "VALUES", 10):
@@ -134,7 +134,7 @@ class TestBodies(unittest.IsolatedAsyncioTestCase):
     async def test_a_long_string_that_would_be_read_as_json_again_is_refused(self):
         await self.refused(SET_TAG, b' "' + b"[]," * 100_000 + b'1"', JSON, says="object", status=400)
 
-    async def test_few_long_bodies_are_worked_on_at_once_and_short_ones_beside_them(self):
+    async def test_few_long_bodies_run_at_once_and_short_ones_in_parallel(self):
         self.reader.goes_on.clear()
         long = [asyncio.create_task(self.ask(SET_TAG, b'["' + b"x" * 2 * MIB)) for _ in range(5)]
         await asyncio.sleep(0.2)
@@ -146,7 +146,7 @@ class TestBodies(unittest.IsolatedAsyncioTestCase):
         self.assertEqual({(await task).status for task in (*long, short)}, {200})
         self.assertLessEqual(self.reader.most, body_limits.AT_ONCE + 1)
 
-    async def test_room_is_given_back_by_who_fails(self):
+    async def test_a_failed_request_releases_its_slot(self):
         async def fails(scope, receive, send):
             while (await receive())["more_body"]:
                 pass
@@ -157,7 +157,7 @@ class TestBodies(unittest.IsolatedAsyncioTestCase):
             with self.assertRaisesRegex(RuntimeError, "in the middle"):
                 await self.ask(SET_TAG, b'["' + b"x" * 2 * MIB)
 
-    async def test_who_sends_nothing_for_too_long_gets_408(self):
+    async def test_a_silent_client_gets_408(self):
         got = await Client("POST", SET_TAG, []).ask(Bodies(self.reader, patience=0.05))
         self.assertEqual(got.status, 408)
 

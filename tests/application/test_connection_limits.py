@@ -53,7 +53,7 @@ class Served(unittest.IsolatedAsyncioTestCase):
 
 
 class Heads(Served):
-    async def test_a_connection_that_says_nothing_is_closed(self):
+    async def test_a_silent_connection_is_closed(self):
         self.assertEqual(b"", await self.ends())
 
     async def test_half_a_head_is_closed(self):
@@ -64,7 +64,7 @@ class Heads(Served):
         self.assertIsNotNone(said)
         self.assertEqual(1, said.count(b"200 OK"))
 
-    async def test_an_answer_may_take_longer_than_a_head(self):
+    async def test_a_response_may_take_longer_than_a_head(self):
         said = await self.ends(b"GET /slow HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         self.assertIn(b"200 OK", said)
 

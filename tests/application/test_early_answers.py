@@ -129,7 +129,7 @@ class TestEarlyAnswers(unittest.TestCase):
         for content, says in ((b"[" + b"[]," * (4 * MIB) + b"[]]", "lists and objects"), (b"[" + b"1," * (6 * MIB) + b"1]", "values")):
             self.ask(f"{API}/runs/log-batch", 413, says, content, {"Content-Type": "application/json"})
 
-    def test_an_encoding_that_is_not_taken(self):
+    def test_an_unsupported_encoding(self):
         self.ask("/v1/traces", 415, "content encoding", headers={"Content-Encoding": "br", **SPANS}, size=LARGE - MIB)
 
     def test_a_page_of_another_origin(self):

@@ -53,14 +53,14 @@ class TestFollow(unittest.TestCase):
         follow(Accounts([account], known), Directory(members, there), ["admins", "users"], "admins", lambda *_, **__: None)
         return account.became
 
-    def test_who_is_as_in_keycloak_stays_as_they_are(self):
+    def test_a_user_equal_in_keycloak_is_unchanged(self):
         self.assertEqual(self.round(Account("a@x", ["users"]), {"a@x": ["users"]}), [])
 
-    def test_who_is_in_no_group_that_lets_in_is_ended_once(self):
+    def test_a_user_without_a_group_with_access_is_deactivated_once(self):
         self.assertEqual(self.round(Account("a@x", ["users"]), {"a@x": ["team"]}), ["ended"])
         self.assertEqual(self.round(Account("a@x", ["users"], active=False), {}), [])
 
-    def test_who_comes_back_is_let_in_unless_an_administrator_deactivated_them(self):
+    def test_a_returning_user_is_reactivated_unless_an_administrator_deactivated_them(self):
         self.assertEqual(self.round(Account("a@x", ["users"], active=False), {"a@x": ["users"]}), ["resumed"])
         self.assertEqual(self.round(Account("a@x", ["users"], active=False, mine=False), {"a@x": ["admins"]}), ["left alone"])
 
@@ -75,7 +75,7 @@ class TestFollow(unittest.TestCase):
     def test_groups_that_mlflow_does_not_know_are_of_no_interest(self):
         self.assertEqual(self.round(Account("a@x", ["users"]), {"a@x": ["users", "team"]}, known=("admins", "users")), [])
 
-    def test_silence_ends_nobody(self):
+    def test_an_unavailable_keycloak_ends_no_session(self):
         account = Account("a@x", ["users"])
         with self.assertRaises(DirectoryUnavailable):
             self.round(account, {}, there=None)
@@ -176,12 +176,12 @@ class TestSignOut(unittest.TestCase):
     def test_the_end_of_keycloaks_session_ends_its_session_alone_and_no_token(self):
         self.assertEqual(self.round(Keycloak(sessions={"another": 999.0})), ([1], []))
 
-    def test_a_login_of_which_nothing_was_recorded_goes_by_its_time(self):
+    def test_a_login_without_a_record_is_compared_by_time(self):
         self.assertIsNone(self.round(Keycloak(sessions={"any": 1000.0}), sid=None))
         self.assertEqual(self.round(Keycloak(sessions={"later": 1001.0}), sid=None), ([1], []))
         self.assertEqual(self.round(Keycloak(), sid=None), ([1], []))
 
-    def test_a_user_whom_keycloak_does_not_know_is_left_to_the_other_job(self):
+    def test_a_user_missing_in_keycloak_is_left_to_the_user_sync(self):
         self.assertIsNone(self.round(Keycloak(deleted=True)))
         self.assertIsNone(self.round(Keycloak(realm=9999), subject=None))
 
@@ -240,7 +240,7 @@ class TestDirectory(unittest.TestCase):
         self.assertEqual((realm, account.not_before, account.password_changed, account.sessions), (1700000000, 1700000001, 1700000002.5, {"s": 1700000003.0}))
         self.assertEqual({header for path, header in asked if path.startswith("/admin")}, {"Bearer t"})
 
-    def test_who_holds_only_tokens_costs_one_question(self):
+    def test_a_user_with_tokens_only_costs_one_request(self):
         account, _, asked = self.account(self.answers(), with_sessions=False)
         self.assertEqual([path for path, _ in asked], [self.USER, self.REALM])
         self.assertEqual((account.password_changed, account.sessions), (0, {}))
@@ -249,7 +249,7 @@ class TestDirectory(unittest.TestCase):
         account, _, _ = self.account(self.answers(**{self.USER: (200, {"id": "1"}), self.USER + "/credentials": (200, []), self.USER + "/sessions": (200, [])}))
         self.assertEqual((account.not_before, account.password_changed, account.sessions), (0, 0, {}))
 
-    def test_a_user_who_is_gone_is_an_answer_and_everything_else_is_none(self):
+    def test_only_a_missing_user_is_a_valid_404(self):
         self.assertIsNone(self.account({self.REALM: (200, {})})[0])
         for path in (self.USER, self.USER + "/credentials", self.USER + "/sessions"):
             for status in (403, 500):

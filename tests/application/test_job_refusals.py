@@ -95,7 +95,7 @@ class TestServed(unittest.IsolatedAsyncioTestCase):
                 self.assertIn(says, str(said))
                 self.assertNotIn("environment variable", str(said))
 
-    async def test_nobody_without_credentials_reads_more_than_that_they_are_missing(self):
+    async def test_an_anonymous_client_only_learns_that_credentials_are_missing(self):
         self.assertEqual((await ask(f"{AJAX}/scorer/invoke", [], {}))[0], 401)
 
     async def test_a_refused_evaluation_leaves_no_run(self):

@@ -53,7 +53,7 @@ class TestKeys(unittest.TestCase):
         keys = Keys(issuer, lambda: fresh, again, believed, wait)
         return lambda force=False: keys("url", cache_key="k", force_refresh=force)
 
-    def test_they_are_asked_for_once_while_they_are_fresh(self):
+    def test_fresh_keys_are_loaded_once(self):
         issuer = Issuer(OLD)
         keys = self.keys(issuer)
         self.assertEqual([keys(), keys()], [OLD, OLD])
@@ -66,7 +66,7 @@ class TestKeys(unittest.TestCase):
         issuer.finds = NEW
         self.assertEqual(keys("url", cache_key="k"), NEW)
 
-    def test_nobody_waits_for_long_and_who_comes_later_not_at_all(self):
+    def test_the_first_request_waits_briefly_and_later_ones_do_not(self):
         issuer = Issuer(OLD)
         keys = Keys(issuer, lambda: -1, again=0, wait=0.2)
         keys("url", cache_key="k")
@@ -83,7 +83,7 @@ class TestKeys(unittest.TestCase):
         self.assertLess(time.monotonic() - began, 2)  # each would wait 0.2 s
         issuer.goes.set()
 
-    def test_they_outlive_the_issuer_and_a_page_that_says_it_is_away(self):
+    def test_keys_outlive_a_down_issuer_and_its_error_page(self):
         issuer = Issuer(OLD)
         keys = self.keys(issuer, fresh=-1)
         keys()
@@ -119,7 +119,7 @@ class TestKeys(unittest.TestCase):
             keys(force=True)
         self.assertLessEqual(issuer.asked, most)
 
-    def test_an_issuer_that_is_away_is_not_asked_at_each_request(self):
+    def test_an_issuer_that_is_down_is_not_requested_every_time(self):
         for known in (True, False):
             issuer = Issuer(OLD if known else ConnectionError("away"))
             keys = self.keys(issuer, fresh=-1, again=3600)
@@ -130,12 +130,12 @@ class TestKeys(unittest.TestCase):
                     pass
             self.assertLessEqual(issuer.asked, 2)
 
-    def test_without_keys_nothing_is_believed(self):
+    def test_without_keys_every_token_is_refused(self):
         for finds in (ConnectionError("away"), {"error": "starting"}):
             with self.assertRaises((ConnectionError, ValueError)):
                 self.keys(Issuer(finds))()
 
-    def test_who_starts_while_the_issuer_is_there_has_them_before_it_is_asked(self):
+    def test_a_server_that_starts_while_the_issuer_is_up_loads_keys_before_the_first_request(self):
         issuer = Issuer(OLD)
         keys = Keys(issuer, lambda: 300)
         for _ in range(5):
@@ -147,7 +147,7 @@ class TestKeys(unittest.TestCase):
         self.assertEqual(keys("url", cache_key="k"), OLD)
         self.assertEqual(issuer.asked, 1)
 
-    def test_an_issuer_that_is_away_at_the_start_is_asked_again_later(self):
+    def test_an_issuer_that_is_down_at_startup_is_retried(self):
         issuer = Issuer(ConnectionError("away"))
         keys = Keys(issuer, lambda: 300, again=0)
         keys.warm(lambda: keys("url", cache_key="k"))
@@ -162,7 +162,7 @@ class TestKeys(unittest.TestCase):
             time.sleep(0.01)
         self.assertTrue(keys.known)
 
-    def test_they_are_not_believed_for_ever(self):
+    def test_unconfirmed_keys_expire(self):
         issuer = Issuer(OLD)
         keys = self.keys(issuer, believed=-1)
         keys()

@@ -91,7 +91,7 @@ class TestLastManager(unittest.IsolatedAsyncioTestCase):
                     self.assertEqual((await ask(f"{GROUPS}/last-team/{thing}", heir(thing), body, method))[0], 409)
                 self.assertEqual((await ask(f"{GROUPS}/last-empty/{thing}", heir(thing), None, "DELETE"))[0], 200)
 
-    async def test_a_colleague_who_is_switched_off_does_not_count(self):
+    async def test_a_deactivated_manager_does_not_count(self):
         where = await experiment(OWNER, "last-inactive")
         store.create_experiment_permission(where, OTHER, "MANAGE")
         store.update_user(username=OTHER, active=False)
@@ -100,7 +100,7 @@ class TestLastManager(unittest.IsolatedAsyncioTestCase):
         finally:
             store.update_user(username=OTHER, active=True)
 
-    async def test_other_grants_are_removed_as_ever(self):
+    async def test_other_grants_are_removed_as_before(self):
         where = await experiment(OWNER, "last-others")
         store.create_experiment_permission(where, OTHER, "READ")
         self.assertEqual((await ask(f"{USERS}/{OTHER}/experiments/{where}", OWNER, {"permission": "EDIT"}, "PATCH"))[0], 200)

@@ -30,12 +30,12 @@ class TestLogout(unittest.IsolatedAsyncioTestCase):
         await MetadataAwareLogout(application, lambda: issuer)({"type": kind, "path": path}, None, None)
         return seen
 
-    async def test_the_issuer_is_asked_before_a_logout_and_at_no_other_time(self):
+    async def test_the_issuer_is_requested_only_before_a_logout(self):
         self.assertEqual(await self.ask(Issuer(), "/logout"), [("/logout", 1)])
         self.assertEqual(await self.ask(Issuer(), "/login"), [("/login", 0)])
         self.assertEqual(await self.ask(Issuer(), "/logout", "websocket"), [("/logout", 0)])
 
-    async def test_a_logout_goes_on_without_an_answer(self):
+    async def test_a_logout_continues_without_a_response(self):
         before, logout_metadata.SECONDS = logout_metadata.SECONDS, 0.05
         self.addCleanup(setattr, logout_metadata, "SECONDS", before)
         for issuer in Issuer(wait=30), Issuer(problem=OSError("away")):

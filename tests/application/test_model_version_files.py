@@ -73,7 +73,7 @@ class TestVersions(unittest.IsolatedAsyncioTestCase):
         for path in mine:
             self.assertEqual(await get(READER, path), 403)
 
-    async def test_a_version_that_is_gone_gives_nothing_more(self):
+    async def test_a_deleted_version_gives_no_access(self):
         await self.version(f"mlflow-artifacts:/{self.of_model}", model_id=self.model)
         store.create_registered_model_permission(self.name, OTHER, "READ")
         self.assertEqual(await get(READER, f"{self.of_model}/MLmodel"), 200)

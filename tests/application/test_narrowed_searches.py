@@ -138,7 +138,7 @@ class TestSearches(unittest.IsolatedAsyncioTestCase):
             for number in statements.values():
                 self.assertLessEqual(number, statements[ADMIN] + 5, f"{search[0]}: {statements}")
 
-    async def test_a_grant_that_is_taken_away_is_gone_from_the_next_search(self):
+    async def test_a_revoked_grant_does_not_apply_to_the_next_search(self):
         search = SEARCHES[0]
         store.create_experiment_permission(str(FIRST), NOBODY, "READ")
         self.assertEqual(await self.names(NOBODY, search, 10), ["narrow-0-0"])

@@ -34,7 +34,7 @@ class TestOrigin(unittest.IsolatedAsyncioTestCase):
             for ours in ((b"origin", PUBLIC), (b"origin", b"HTTP://LOCALHOST:5000"), (b"sec-fetch-site", b"same-origin"), (b"sec-fetch-site", b"none")):
                 self.assertEqual((await self.ask(method, COOKIE, ours)).status, 200)
 
-    async def test_scripts_and_who_has_no_session_notice_nothing(self):
+    async def test_scripts_and_clients_without_a_session_are_unaffected(self):
         for headers in ((), ((b"authorization", b"Basic x"),), ((b"authorization", b"Basic x"), COOKIE), ((b"cookie", b"othermlflow=1; mlflow2=1"),)):
             self.assertEqual((await self.ask("POST", *headers)).status, 200)
 
@@ -56,7 +56,7 @@ class TestOrigin(unittest.IsolatedAsyncioTestCase):
         for headers in ((), ((b"sec-fetch-site", b"same-origin"),), ((b"sec-fetch-site", b"none"),)):
             self.assertEqual((await self.ask("GET", COOKIE, *headers, path="/logout")).status, 200)
 
-    def test_without_a_public_address_there_is_no_start(self):
+    def test_the_start_fails_without_a_public_address(self):
         for address in (None, "", "/callback"):
             with self.assertRaisesRegex(RuntimeError, "OIDC_REDIRECT_URI"):
                 Origin(served, address or "", "mlflow")

@@ -111,7 +111,7 @@ async def ask(path, caller, body, method="POST"):
 
 
 class TestPlugin(unittest.IsolatedAsyncioTestCase):
-    async def test_nobody_sees_a_difference(self):
+    async def test_responses_are_unchanged(self):
         statuses, closed = set(), 0
         for request in requests():
             got = await seen(served.app, *request)
@@ -124,7 +124,7 @@ class TestPlugin(unittest.IsolatedAsyncioTestCase):
         self.assertLess(closed, len(BEFORE) / 50, "want few requests that are closed")
         self.assertLessEqual({200, 302, 401, 403, 404, 405}, statuses, "want requests that end in every way")
 
-    def test_requests_lead_where_they_led(self):
+    def test_requests_reach_the_same_routes(self):
         self.assertEqual([type(route).__name__ for route in plugin.router.routes[:2]], ["Closed", "FirstRoute"])
         for (method, path), flask in BEFORE["routes"].items():
             for _ in range(2):  # it is cached
@@ -152,13 +152,13 @@ class TestPlugin(unittest.IsolatedAsyncioTestCase):
         with self.assertRaisesRegex(RuntimeError, "want its mount of Flask"):
             served.change(plugin, 1)
 
-    async def test_who_was_just_made_may_come_at_once(self):
+    async def test_a_new_account_has_access_at_once(self):
         new = PROVIDER.bearer("new@example.com")
         self.assertEqual((await ask(SEARCH, new, {"max_results": 1}))[0], 401)
         user.create_user(username="new@example.com", display_name="new", is_admin=False)
         self.assertEqual((await ask(SEARCH, new, {"max_results": 1}))[0], 200)
 
-    async def test_who_is_deactivated_is_out_in_two_seconds_and_an_administrator_at_once(self):
+    async def test_a_deactivated_user_loses_access_in_two_seconds_and_an_administrator_at_once(self):
         for name, wait in (("leaver@example.com", served.fast_path.ACCOUNT_SECONDS), ("chief@example.com", 0)):
             user.create_user(username=name, display_name=name, is_admin=wait == 0)
             self.assertEqual((await ask(SEARCH, PROVIDER.bearer(name), {"max_results": 1}))[0], 200)
@@ -166,7 +166,7 @@ class TestPlugin(unittest.IsolatedAsyncioTestCase):
             await asyncio.sleep(wait)
             self.assertEqual((await ask(SEARCH, PROVIDER.bearer(name), {"max_results": 1}))[0], 401, name)
 
-    async def test_what_is_remembered_of_a_run_is_no_permission(self):
+    async def test_the_cache_of_a_runs_experiment_is_not_a_permission(self):
         owner, other = PROVIDER.bearer(MEMBER), PROVIDER.bearer(OTHER)
         _, experiment = await ask("/api/2.0/mlflow/experiments/create", owner, {"name": "one"})
         _, run = await ask("/api/2.0/mlflow/runs/create", owner, {"experiment_id": experiment["experiment_id"], "start_time": 1})
@@ -176,7 +176,7 @@ class TestPlugin(unittest.IsolatedAsyncioTestCase):
         unknown = {**tag, "run_id": "0" * 32}
         self.assertEqual([(await ask("/api/2.0/mlflow/runs/set-tag", owner, unknown))[0] for _ in range(2)], [404, 404])
 
-    async def test_who_cannot_be_looked_up_is_asked_to_come_again_and_not_let_in(self):
+    async def test_a_failed_lookup_of_the_caller_gets_503_and_no_access(self):
         malformed = [(b"authorization", b"Basic nothing")]
         self.assertEqual((await ask(SEARCH, malformed, {"max_results": 1}))[0], 401)
         away = mock.Mock(get_user_profile=mock.Mock(side_effect=OSError("away")))
@@ -187,7 +187,7 @@ class TestPlugin(unittest.IsolatedAsyncioTestCase):
                     self.assertEqual((status, said["error_code"]), (503, "TEMPORARILY_UNAVAILABLE"))
                 self.assertEqual((await ask(SEARCH, [], {"max_results": 1}))[0], 401, "nobody")
 
-    async def test_without_keys_to_verify_a_token_nobody_is_refused_for_it(self):
+    async def test_without_keys_a_token_gets_503_and_not_401(self):
         token = PROVIDER.bearer("unheard-of@example.com")
         self.assertEqual((await ask(SEARCH, token, {"max_results": 1}))[0], 401)
         known = doubt.jwks_cache.MEMORY._known
@@ -196,7 +196,7 @@ class TestPlugin(unittest.IsolatedAsyncioTestCase):
         self.assertTrue(known)
         doubt.jwks_cache.MEMORY._asked.clear()
 
-    async def test_an_artifact_that_cannot_be_looked_up_is_refused_to_nobody(self):
+    async def test_a_failed_lookup_of_an_artifact_is_not_a_refusal(self):
         caller = PROVIDER.bearer(MEMBER)
         path = "/api/2.0/mlflow-artifacts/artifacts/0/1/artifacts/a"
         self.assertEqual((await Client("GET", path, [b""], caller).ask(served.app)).status, 403)
@@ -204,7 +204,7 @@ class TestPlugin(unittest.IsolatedAsyncioTestCase):
             got = await Client("GET", path, [b""], caller).ask(served.app)
         self.assertEqual(got.status, 500)
 
-    async def test_who_comes_as_the_database_comes_back_is_let_in(self):
+    async def test_a_request_during_the_databases_recovery_succeeds(self):
         basic = [(b"authorization", b"Basic " + base64.b64encode(MEMBER.encode() + b":a token"))]
         looked = mock.Mock(side_effect=[OSError("away"), True])
         with mock.patch("mlflow_oidc_auth.middleware.auth_middleware._authenticate_basic_auth_sync", looked):

@@ -79,7 +79,7 @@ class TestRunner(unittest.TestCase):
             ran = run("-m", "mlflow_sso.probes", name, expected, "mlflow")
             self.assertEqual((ran.returncode, ran.stdout), (69, ""), name)
 
-    def test_without_a_name_the_answer_says_what_is_wanted(self):
+    def test_a_response_without_a_name_says_what_is_wanted(self):
         ran = run("-m", "mlflow_sso.probes")
         self.assertEqual(ran.returncode, 1)
         self.assertIn("got 0 arguments, want NAME DIGEST", ran.stderr)
@@ -130,7 +130,7 @@ class TestServerHealth(unittest.TestCase):
             self.assertEqual(server_health.permissions(), {"at": "abc", "head": server_health.migration_head()})
         self.assertTrue(server_health.migration_head())
 
-    def test_redis_and_discovery_are_asked_at_their_addresses(self):
+    def test_redis_and_discovery_are_requested_at_their_addresses(self):
         redis = Redis()
         self.addCleanup(redis.end)
         with mock.patch.dict(os.environ, {"CACHE_REDIS_URL": redis.url, "OIDC_DISCOVERY_URL": environment.PROVIDER.discovery}):
@@ -162,7 +162,7 @@ class TestPrivilegeInventory(unittest.TestCase):
         ])  # fmt: skip
         self.assertEqual(list(privilege_inventory.patterns(self.connection, set())), [])
 
-    def test_break_glass_is_asked_for_where_its_table_exists(self):
+    def test_break_glass_is_queried_if_its_table_exists(self):
         self.assertIn("mlflow_sso_break_glass", privilege_inventory.users_query(True))
         self.assertNotIn("mlflow_sso_break_glass", privilege_inventory.users_query(False))
 
@@ -360,7 +360,7 @@ class TestAPIKeyRewrap(unittest.TestCase):
             self.assertEqual(api_key_rewrap.rewrap(database, self.now, {}), {"rewrapped": 0, "pending": [], "lost": []})
             self.assertFalse(self.changes(database))
 
-    def test_a_report_says_the_same_and_changes_nothing(self):
+    def test_a_report_has_the_same_result_and_changes_nothing(self):
         database = Database([("secrets",)], [("a", "name of a", self.wrapped(self.old, 1), 1)])
         self.assertEqual(api_key_rewrap.rewrap(database, self.now, {1: self.old}, report=True), {"rewrapped": 0, "pending": [1], "lost": []})
         self.assertFalse(self.changes(database))
@@ -425,7 +425,7 @@ class TestSecurityTests(unittest.TestCase):
             self.assertEqual(spooled_bytes.spooled() - before, 100_000)
             os.close(again)
 
-    def test_routes_are_asked_without_credentials_after_the_control(self):
+    def test_routes_are_requested_without_credentials_after_the_control(self):
         asked = []
 
         class Handler(http.server.BaseHTTPRequestHandler):

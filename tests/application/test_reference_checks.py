@@ -56,7 +56,7 @@ class TestReferences(unittest.IsolatedAsyncioTestCase):
         self.assertEqual((await export(OWNER, self.theirs, span(identifier, {}, "e" * 16, "more")))[0], 200)
         self.assertEqual(len(spans(trace)), 2)
 
-    async def test_who_may_edit_both_experiments_adds_spans_across_them(self):
+    async def test_an_editor_of_both_experiments_may_add_spans_across_them(self):
         other = await experiment(OWNER, self.id() + "3")
         identifier = "c" * 32
         self.assertEqual((await export(OWNER, self.theirs, span(identifier, {})))[0], 200)
@@ -104,7 +104,7 @@ class TestReferences(unittest.IsolatedAsyncioTestCase):
         self.assertEqual((await model_in(THIEF, self.mine, source_run_id=mine))[0], 200)
         self.assertEqual((await model_in(THIEF, self.mine, source_run_id=theirs))[0], 403)
 
-    async def test_a_foreign_run_is_no_parent(self):
+    async def test_a_run_of_another_experiment_cannot_be_a_parent(self):
         (_, mine), (_, theirs) = await run_in(THIEF, self.mine), await run_in(OWNER, self.theirs)
         for parent, status in ((mine, 200), ("0" * 32, 200), (theirs, 403)):
             tag = {"key": "mlflow.parentRunId", "value": parent}
@@ -123,7 +123,7 @@ class TestReferences(unittest.IsolatedAsyncioTestCase):
             got, said = await ask("/api/3.0/mlflow/review-queues/items/add", THIEF, {"queue_id": identifier, "item_ids": ids, "item_type": "TRACE"})
             self.assertEqual(got, status, said)
 
-    async def test_an_administrator_is_asked_for_nothing(self):
+    async def test_an_administrator_needs_no_check(self):
         _, theirs = await run_in(OWNER, self.theirs)
         self.assertEqual((await run_in(PROVIDER.bearer(ADMIN), self.mine, tags=[{"key": "mlflow.parentRunId", "value": theirs}]))[0], 200)
 

@@ -106,7 +106,7 @@ class TestCache(unittest.TestCase):
         backend.set("a", 1)
         self.assertEqual(backend.get("a"), 1)
 
-    def test_who_has_waited_once_does_not_wait_again(self):
+    def test_a_request_waits_only_once(self):
         backend = self.backend(self.server.url, "p:", 30)
         self.server.end()
         backend.get("a")
@@ -115,7 +115,7 @@ class TestCache(unittest.TestCase):
         backend.get("a")
         self.assertEqual(asked, [])
 
-    def test_what_was_taken_away_meanwhile_is_gone_before_it_is_used_again(self):
+    def test_deferred_invalidations_run_before_the_cache_is_used_again(self):
         backend, other = self.backend(self.server.url, "p:", 30), self.backend(self.server.url, "q:", 30)
         backend.set("ada:1", "EDIT")
         other.set("x", 1)
@@ -133,13 +133,13 @@ class TestCache(unittest.TestCase):
         self.assertEqual(done[:4], ["SETEX p:" + _GENERATION_KEY, "SCAN 0", "DEL p:ada:1", "SETEX p:" + _GENERATION_KEY])
         self.assertEqual(backend.get(_GENERATION_KEY), 2)
 
-    def test_what_nobody_believes_any_more_is_not_kept(self):
+    def test_expired_invalidations_are_dropped(self):
         self.link.away = True
         for _ in range(10):
             self.link.owe(-1, lambda: None)
         self.assertLessEqual(len(self.link._owed), 2)
 
-    def test_what_comes_when_it_is_back_is_done_at_once(self):
+    def test_a_call_after_the_recovery_is_not_deferred(self):
         self.assertFalse(self.link.owe(30, lambda: None))
         self.assertEqual(self.link._owed, [])
 

@@ -135,7 +135,7 @@ class TestDatabaseIndexes(unittest.TestCase):
             made = database_indexes.create("postgresql://x")
         return made, [statement for statement in connection.asked if not statement.startswith("SELECT")]
 
-    def test_an_index_is_made_once_beside_the_work_of_users(self):
+    def test_an_index_is_created_once_without_blocking_users(self):
         name = database_indexes.INDEXES[0][0]
         made, changed = self.create((True,), None, (True,))
         self.assertEqual((made, len(changed)), ([name], 1))
@@ -143,7 +143,7 @@ class TestDatabaseIndexes(unittest.TestCase):
         self.assertEqual(self.create((True,), None, (False,)), ([], []), "it is there, or the table is not")
         self.assertEqual(self.create((False,)), ([], []), "another process makes it")
 
-    def test_one_that_was_cut_off_is_made_again(self):
+    def test_an_interrupted_index_is_recreated(self):
         made, changed = self.create((True,), (1,), (True,))
         self.assertEqual([statement.split()[0] for statement in changed], ["DROP", "CREATE"])
         self.assertEqual(len(made), 1)

@@ -27,7 +27,7 @@ class TestPages(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(headers[b"cache-control"], b"no-store")
         return text
 
-    async def test_a_refused_user_reads_who_they_are_what_is_missing_and_whom_to_ask(self):
+    async def test_a_refused_user_sees_the_account_the_missing_group_and_the_contact(self):
         browser = Browser()
         with mock.patch.dict(os.environ, {browser_pages.CONTACT: "ml-platform@example.com"}):
             answer = await browser.come_back(PROVIDER.log_in(await browser.begin(), "outsider@example.com", groups=[]))

@@ -84,7 +84,7 @@ class TestLogins(unittest.IsolatedAsyncioTestCase):
         self.assertIn("keeps+no+cookies", at)
         self.assertEqual(rounds, 4)
 
-    async def test_who_is_signed_in_goes_on_from_an_answer_that_is_of_no_use(self):
+    async def test_a_signed_in_user_continues_after_a_useless_response(self):
         browser = await self.signed_in()
         for query in (b"code=x&state=used", b"error=temporarily_unavailable&error_description=authentication_expired&state=used", b""):
             self.assertEqual(location(await browser.come_back(query)), HOME)
@@ -113,6 +113,6 @@ class TestKeycloakSessions(unittest.IsolatedAsyncioTestCase):
             ).fetchall()
         self.assertEqual(len(rows), 1)
 
-    def test_what_is_no_token_names_no_session(self):
+    def test_an_invalid_token_has_no_session(self):
         for token in (None, "", "a.b", "a.!.c", "a.e30.c"):
             self.assertIsNone(keycloak_sessions.keycloak_session(token))

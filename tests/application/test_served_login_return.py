@@ -28,7 +28,7 @@ class TestReturn(unittest.IsolatedAsyncioTestCase):
         for form, target in reversed(list(zip(forms, targets, strict=True))):
             self.assertEqual(location(await browser.come_back(PROVIDER.log_in(form, MEMBER))), target)
 
-    async def test_who_opens_mlflow_without_a_session_gets_the_page_that_reads_the_hash(self):
+    async def test_navigation_without_a_session_gets_the_page_that_reads_the_hash(self):
         got = await Browser().get("/", NAVIGATION)
         headers = dict(got.headers)
         self.assertEqual(got.status, 200)
@@ -37,7 +37,7 @@ class TestReturn(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(headers[b"cache-control"], b"no-store")
         self.assertIn("location.hash", login_return.SCRIPT)
 
-    async def test_other_clients_are_redirected_as_ever(self):
+    async def test_other_clients_are_redirected_as_before(self):
         self.assertEqual((await Browser().get("/")).status, 302)
 
     async def test_a_signed_in_browser_gets_mlflow(self):

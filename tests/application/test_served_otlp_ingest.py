@@ -65,7 +65,7 @@ class TestSpans(unittest.IsolatedAsyncioTestCase):
             self.assertEqual(refused.exception.status_code, 413)
             self.assertIn(says, refused.exception.detail)
 
-    def test_what_is_no_protobuf_is_refused(self):
+    def test_invalid_protobuf_is_refused(self):
         for body in (b"\x0a\x05ab", b"\x0b", b"\xff" * 20, field(1, b"\x12\xff\xff\x7f"), b"\x0a"):
             with self.assertRaises(HTTPException) as refused:
                 otlp_ingest.count(body)
@@ -81,7 +81,7 @@ class TestSpans(unittest.IsolatedAsyncioTestCase):
         many = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [{}] * (otlp_ingest.SPANS + 1)}]}]}).encode()
         self.assertEqual((await spans_of(many, b"application/json")).status, 413)
 
-    async def test_the_event_loop_goes_on_while_spans_are_parsed(self):
+    async def test_parsing_spans_does_not_block_the_event_loop(self):
         where, longest = [], 0.0
         loop = asyncio.get_running_loop()
 

@@ -74,7 +74,7 @@ class TestQueries(unittest.IsolatedAsyncioTestCase):
         got = await admin_send("POST", "/api/2.0/mlflow/runs/search", b"[" * 100_000)
         self.assertEqual(got.status, 400)
 
-    async def test_a_batch_at_mlflows_limits_is_no_search(self):
+    async def test_a_batch_at_mlflows_limits_is_not_a_search(self):
         run = json.loads((await admin_ask("/api/2.0/mlflow/runs/create", {"experiment_id": "0", "start_time": 1}))[1])["run"]["info"]["run_id"]
         batch = {
             "run_id": run, "metrics": [{"key": f"m{n}", "value": 1.5, "timestamp": 1, "step": n} for n in range(1000 - 200)],

@@ -57,7 +57,7 @@ async def rest(connection, pause=0):
 
 
 class TestPatience(unittest.IsolatedAsyncioTestCase):
-    async def test_the_connection_of_a_client_that_takes_nothing_is_gone(self):
+    async def test_the_connection_of_a_client_that_stops_reading_is_closed(self):
         async with served(SlowClientTimeout(download, PATIENCE)) as (server, address):
             with await ask(address) as connection:
                 async with asyncio.timeout(20):
@@ -73,7 +73,7 @@ class TestPatience(unittest.IsolatedAsyncioTestCase):
             with await ask(address) as connection:
                 self.assertGreater(await rest(connection, pause=PATIENCE / 2), SIZE)
 
-    async def test_what_is_no_request_is_passed_on(self):
+    async def test_other_scopes_are_passed_on(self):
         seen = []
 
         async def application(scope, receive, send):

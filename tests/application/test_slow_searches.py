@@ -73,7 +73,7 @@ class TestSlowSearches(unittest.TestCase):
         self.assertEqual(store.calls, [True])
         self.assertFalse(slow_searches._impatient.get())
 
-    def test_slow_searches_run_one_after_the_other_and_fast_ones_beside_them(self):
+    def test_slow_searches_run_in_sequence_and_fast_ones_in_parallel(self):
         store = Searches()
         threads, got = store.start(4)
         self.assertEqual(store.search(), "fast")
@@ -82,7 +82,7 @@ class TestSlowSearches(unittest.TestCase):
             thread.join(10)
         self.assertEqual((got, store.most), (["slow"] * 4, 1))
 
-    def test_who_came_first_is_first(self):
+    def test_the_queue_is_first_in_first_out(self):
         queue, order, first, free = slow_searches.Queue(9), [], threading.Event(), threading.Event()
         threads = [threading.Thread(target=queue.run, args=(lambda: (first.set(), free.wait(10)),))]
         threads[0].start()
@@ -150,7 +150,7 @@ class TestSlowSearches(unittest.TestCase):
         slow_searches.limit(None, None, postgres)
         self.assertEqual(sent, ["SET LOCAL statement_timeout = 2000"])
 
-    def test_the_end_of_a_first_try_is_no_error_in_the_log_and_any_other_is(self):
+    def test_only_the_timeout_of_a_first_attempt_is_not_logged_as_an_error(self):
         log = logging.getLogger(_get_managed_session_maker.__module__)
         ended, lost = (database_error(state).__cause__ for state in (slow_searches.ENDED, "57P01"))
 

@@ -44,7 +44,7 @@ class TestGrants(unittest.IsolatedAsyncioTestCase):
                 self.assertEqual(status, 403, (name, path, said))
             self.assertEqual((await ask(f"{API}/registered-models/get", OWNER, None, "GET", b"name=" + name.encode()))[0], 200)
 
-    async def test_a_creator_has_all_rights_although_they_were_given_fewer_before(self):
+    async def test_a_creator_has_manage_despite_an_earlier_lower_grant(self):
         store.create_registered_model_permission("fewer", MEMBER, "NO_PERMISSIONS")
         self.assertEqual((await ask(f"{API}/registered-models/create", OWNER, {"name": "fewer"}))[0], 200)
         self.assertEqual(store.get_registered_model_permission("fewer", MEMBER).permission, "MANAGE")
@@ -100,7 +100,7 @@ class TestGrants(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(store.get_experiment_permission(identifier, MEMBER).permission, "MANAGE")
         self.assertEqual(len(store.list_group_registered_model_regex_permissions(GROUP)), 1)
 
-    async def test_what_is_made_during_a_sweep_keeps_its_grants(self):
+    async def test_an_object_created_during_a_sweep_keeps_its_grants(self):
         made = []
         look = stale_grants._all
 

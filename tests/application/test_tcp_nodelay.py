@@ -50,7 +50,7 @@ class TestPrompt(unittest.IsolatedAsyncioTestCase):
         async with served(nodelay) as address:
             self.assertEqual(await ask(address), b"0")
 
-    async def test_what_is_no_request_passes(self):
+    async def test_other_scopes_pass(self):
         seen = []
 
         async def application(scope, receive, send):

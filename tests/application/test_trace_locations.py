@@ -162,7 +162,7 @@ class TestTraces(unittest.IsolatedAsyncioTestCase):
         self.assertEqual((status, said.get("traces_deleted")), (200, 1))
         self.assertTrue(os.path.exists(file))
 
-    def test_this_servers_archive_is_believed_and_nothing_beside_it(self):
+    def test_only_this_servers_archive_is_trusted(self):
         from types import SimpleNamespace
         from unittest import mock
 
@@ -201,7 +201,7 @@ class TestStoredLocations(unittest.IsolatedAsyncioTestCase):
                 self.assertNotIn("192.0.2.1", str(said), path)
                 self.assertIn("withheld:/", str(said), path)
 
-    def test_other_locations_are_left_as_they_are(self):
+    def test_other_locations_are_unchanged(self):
         for place in (None, "", "mlflow-artifacts:/1/2", "s3://bucket/x", "runs:/1/m", "models:/m-1", "dummy-source", "/local"):
             self.assertEqual(trace_locations.followable(place), place)
         for place in HOSTS:

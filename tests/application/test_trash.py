@@ -115,7 +115,7 @@ class Case(unittest.TestCase):
 
 
 class TestTrash(Case):
-    def test_a_run_goes_with_its_files_when_its_time_in_the_trash_is_over_and_no_other_run_does(self):
+    def test_only_an_expired_run_in_the_trash_is_deleted_with_its_files(self):
         experiment = self.experiment()
         gone, kept = self.run_in(experiment), self.run_in(experiment)
         self.store.log_param(gone, SimpleNamespace(key="a", value="1"))
@@ -150,7 +150,7 @@ class TestTrash(Case):
         again = self.clean()
         self.assertEqual((sum(again["rows"].values()), sum(of["places"] for of in again["files"].values())), (0, 0))
 
-    def test_an_experiment_goes_with_all_that_is_in_it(self):
+    def test_an_experiment_is_deleted_with_its_contents(self):
         experiment, kept = self.experiment(), self.experiment()
         run, model, trace = self.run_in(experiment), self.model_in(experiment), self.trace_in(experiment)
         stays = self.run_in(kept), self.model_in(kept), self.trace_in(kept)
@@ -165,7 +165,7 @@ class TestTrash(Case):
         for place in (f"{kept}/{stays[0]}", f"{kept}/models/{stays[1]}", f"{kept}/traces/{stays[2]}"):
             self.assertTrue(self.there(place))
 
-    def test_what_was_restored_meanwhile_stays(self):
+    def test_a_concurrently_restored_object_stays(self):
         experiment, second = self.experiment(), self.experiment()
         run = self.run_in(experiment)
         inside, model, trace = self.run_in(second), self.model_in(second), self.trace_in(second)
@@ -213,7 +213,7 @@ class TestTrash(Case):
         done = self.clean()
         self.assertEqual(done["rows"], {"experiments": 1, "runs": 2, "loggedModels": 2, "traces": 0})
 
-    def test_a_run_with_files_in_another_place_goes_and_those_files_stay(self):
+    def test_a_run_with_files_at_another_location_is_deleted_and_the_files_stay(self):
         experiment = self.experiment()
         run = self.run_in(experiment)
         with self.store.ManagedSessionMaker(read_only=False) as session:
@@ -223,7 +223,7 @@ class TestTrash(Case):
         self.assertEqual(self.clean()["rows"]["runs"], 1)
         self.assertTrue(self.there("team-a"))
 
-    def test_more_than_one_batch_goes(self):
+    def test_more_than_one_batch_is_deleted(self):
         experiment = self.experiment()
         columns = "run_uuid, experiment_id, lifecycle_stage, deleted_time, artifact_uri, source_type, status"
         insert = sqlalchemy.text(f"INSERT INTO runs ({columns}) VALUES (:run, :e, 'deleted', 1, :place, 'LOCAL', 'FINISHED')")
@@ -275,7 +275,7 @@ class TestOrphans(Case):
         self.assertEqual((done["unknown"], done["files"]["orphans"]["places"]), (7, 0))
         self.assertTrue(all(place.exists() for place in places))
 
-    def test_files_that_are_older_than_the_database_stay_unless_they_are_asked_for(self):
+    def test_files_older_than_the_database_stay_unless_requested(self):
         file = put(self.root, f"77/{uuid.uuid4().hex}")
         os.utime(file, (time.time() - 3 * 365 * DAY,) * 2)
         done = self.clean()
@@ -292,7 +292,7 @@ class TestOrphans(Case):
         self.assertEqual(self.clean()["keptCount"], 1)
         self.assertTrue(self.there(f"{experiment}/{run}"))
 
-    def test_uploads_that_never_ended_go_when_they_are_old(self):
+    def test_old_incomplete_uploads_are_deleted(self):
         experiment = self.experiment()
         run = self.run_in(experiment)
         put(self.root, f"{experiment}/{run}", "artifacts/.artifact.uploading.x1")
@@ -370,7 +370,7 @@ class TestBucket(Case):
     def objects_of(self, prefix):
         return {prefix + str(file.relative_to(self.root)): file.stat().st_size for file in self.root.rglob("*") if file.is_file()}
 
-    def test_the_same_goes_from_a_bucket_with_a_prefix_and_without(self):
+    def test_the_same_is_deleted_from_a_bucket_with_and_without_a_prefix(self):
         for prefix in ("", "ml/flow/"):
             experiment, kept = self.experiment(), self.experiment()
             self.run_in(experiment), self.model_in(experiment), self.trace_in(experiment)

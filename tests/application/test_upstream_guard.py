@@ -35,7 +35,7 @@ class TestBuild(unittest.TestCase):
         self.assertNotIn("Traceback", ran.stderr)
         self.assertIn("\nmlflow-sso: parameters of __main__.<lambda>: got ('url',), want ('url', 'cache',", ran.stderr)
 
-    def test_a_name_that_is_gone_fails_with_one_sentence(self):
+    def test_a_missing_name_fails_with_one_sentence(self):
         ran = run("-c", f"import mlflow.webhooks.delivery as module; del module._deliver_webhook_impl; {CHECK}")
         self.assertEqual((ran.returncode, ran.stdout), (1, ""))
         self.assertRegex(ran.stderr, r"^mlflow-sso: got no _deliver_webhook_impl[^\n]*\n$")

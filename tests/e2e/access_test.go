@@ -101,7 +101,7 @@ func accessTable(done map[string]map[string]bool) string {
 
 // The stack file determines exactly what each user may do; a manual change is detected and
 // reverted; a removed rule is revoked.
-func TestEverybodyMayDoWhatTheStackFileSaysAndNothingElse(t *testing.T) {
+func TestEveryUserMayDoExactlyWhatTheStackFileGrants(t *testing.T) {
 	nightly(t)
 	l := ownLab(t)
 	text, err := os.ReadFile(l.file)

@@ -92,7 +92,7 @@ func changeInRealmMaster(t *testing.T, l *lab, deployed outputs.Stack) {
 	require.Equal(t, before, after, "something else has changed")
 }
 
-func TestAnAdministratorWhomNobodyKnowsFailsTheProof(t *testing.T) {
+func TestAnUnknownAdministratorFailsTheProof(t *testing.T) {
 	deployed := runningStack(t)
 	client, token := keycloakAdmin(t, deployed)
 	role, err := client.GetRealmRole(t.Context(), token, "master", "admin")
@@ -138,7 +138,7 @@ func (l *lab) standing(t *testing.T, stands string) {
 	require.NoError(t, os.WriteFile(l.file, []byte(strings.Join(lines, "")), 0o600))
 }
 
-func TestAStandingAdministratorIsThereOnlyWhileTheStackAsksForOne(t *testing.T) {
+func TestAPermanentAdministratorExistsOnlyWhileConfigured(t *testing.T) {
 	nightly(t)
 	l := ownLab(t)
 	l.standing(t, "false")
@@ -226,7 +226,7 @@ func TestLoginsAndChangesAreRememberedWithoutTheirSecrets(t *testing.T) {
 
 // Keycloak gives every realm a client for a command line, which accepts passwords from any client
 // and needs no form.
-func TestADoorForAdministratorsInTheStacksOwnRealmFailsTheProofAndIsShutByTheNextUp(t *testing.T) {
+func TestAnEnabledAdminClientInTheStacksRealmFailsTheProofAndTheNextUpDisablesIt(t *testing.T) {
 	l := sharedLab(t)
 	deployed := runningStack(t)
 	door := func() *gocloak.Client {

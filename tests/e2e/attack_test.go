@@ -115,7 +115,7 @@ print("folders", len(os.listdir("/mlflow/artifacts")))
 }
 
 // Every opened weakness is found, and nothing else is reported.
-func TestEachDoorThatIsOpenedTurnsItsOwnAttackRed(t *testing.T) {
+func TestEachOpenedWeaknessFailsItsOwnAttack(t *testing.T) {
 	nightly(t)
 	stack := runningStack(t)
 	doors := map[string]func(*testing.T, outputs.Stack){
@@ -156,7 +156,7 @@ func TestEachDoorThatIsOpenedTurnsItsOwnAttackRed(t *testing.T) {
 }
 
 // The switches are in the image, where no setting of a running stack opens them.
-func TestAnImageThatLeavesOutgoingCallsOnTurnsTheirAttackRed(t *testing.T) {
+func TestAnImageWithOutgoingCallsEnabledFailsTheirAttack(t *testing.T) {
 	nightly(t)
 	l := ownLab(t)
 	text, err := os.ReadFile(l.file)

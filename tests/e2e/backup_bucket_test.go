@@ -56,7 +56,7 @@ func startBucket(t *testing.T, tool string) (origin, key string) {
 
 // One stack, since it takes a minute to start: snapshots go to a bucket, the first one on
 // schedule, old ones are removed, and the newest is verified.
-func TestSnapshotsInABucketAreTakenBySchedulePrunedAndProved(t *testing.T) {
+func TestSnapshotsInABucketAreScheduledPrunedAndVerified(t *testing.T) {
 	nightly(t)
 	l := ownLab(t)
 	origin, key := startBucket(t, filepath.Join(l.root, "bin", "s3gateway"))

@@ -99,7 +99,7 @@ func (h *halted) found(t *testing.T) runlog.Found {
 
 // A request that logs to a run is stored completely or not at all: while it is written, when the
 // server is interrupted in the middle, and when two log the same.
-func TestABatchIsThereAsAWholeOrNotAtAll(t *testing.T) {
+func TestABatchIsStoredCompletelyOrNotAtAll(t *testing.T) {
 	deployed := runningStack(t)
 	client := writer(t, deployed)
 	experiment, err := runlog.Experiment(t.Context(), client, "logged in one piece")

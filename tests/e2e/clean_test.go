@@ -45,7 +45,7 @@ func stored(t *testing.T, deployed outputs.Stack, folder string) string {
 	return strings.TrimSpace(ran.Stdout)
 }
 
-func TestWhatIsInTheTrashOrNamedByNothingIsDeletedForGoodAndNothingElse(t *testing.T) {
+func TestOnlyTrashAndOrphanedFilesArePermanentlyDeleted(t *testing.T) {
 	l, deployed := sharedLab(t), runningStack(t)
 	admin := signIn(t, deployed, "demo-admin")
 	kept, keptRun := runWithFile(t, admin, deployed, "clean-kept")

@@ -146,7 +146,7 @@ func onEveryLab(t *testing.T, test func(t *testing.T, l *lab, deployed outputs.S
 	})
 }
 
-func TestAPersonIsInTheConsoleWhileTheCommandRunsAndNoLonger(t *testing.T) {
+func TestTheConsoleGrantsAccessOnlyWhileTheCommandRuns(t *testing.T) {
 	onEveryLab(t, personIsInTheConsole)
 }
 
@@ -175,7 +175,7 @@ func personIsInTheConsole(t *testing.T, l *lab, deployed outputs.Stack) {
 
 // The console's page is rendered by its script, which needs cookies, the addresses in the page
 // and the admin API.
-func TestWhoIsLetInSeesTheConsoleAndThePeopleOfMLflow(t *testing.T) {
+func TestATemporaryAdminSeesTheConsoleAndMLflowsUsers(t *testing.T) {
 	nightly(t)
 	onEveryLab(t, func(t *testing.T, l *lab, deployed outputs.Stack) {
 		o := l.console(t, "10m")
@@ -277,7 +277,7 @@ func TestWhatAKilledConsoleLeftIsRemovedOnceItsTimeIsOver(t *testing.T) {
 	}
 }
 
-func TestTheConsoleSaysWhatIsWrongWhereNothingIsUp(t *testing.T) {
+func TestTheConsoleExplainsThatTheStackIsNotUp(t *testing.T) {
 	l, err := newLab(t.TempDir())
 	require.NoError(t, err)
 

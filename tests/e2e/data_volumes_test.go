@@ -109,7 +109,7 @@ func TestADatabaseThatIsLostUnderARunningStackIsRecreatedInOneUpdate(t *testing.
 
 // A volume that Docker created for a mount may contain data by now: it is found, and nothing
 // deletes it.
-func TestAVolumeThatDockerMadeIsReportedAndNeverDeleted(t *testing.T) {
+func TestAVolumeThatDockerCreatedIsReportedAndNeverDeleted(t *testing.T) {
 	nightly(t)
 	l := ownLab(t)
 	docker := openEngine(t)

@@ -278,7 +278,7 @@ func TestEveryManualChangeInTheRealmIsNamedByDriftAndNothingElseIs(t *testing.T)
 	require.Contains(t, l.must(t, "drift").stdout, "no drift")
 }
 
-func TestAContainerOnTheDataNetworkThatNobodyKnowsIsDrift(t *testing.T) {
+func TestAnUnmanagedContainerOnTheDataNetworkIsDrift(t *testing.T) {
 	l := sharedLab(t)
 	id := guest(t, openEngine(t), baseImage(), l.name+"-data")
 	seen, err := openEngine(t).API().ContainerInspect(t.Context(), id)
@@ -306,7 +306,7 @@ func TestAContainerOnTheDataNetworkThatNobodyKnowsIsDrift(t *testing.T) {
 }
 
 // A realm of either kind equals the baseline; `go test -update` records the shared stack's.
-func TestTheRealmOfAStackThatWasJustMadeIsTheBaseline(t *testing.T) {
+func TestTheRealmOfANewStackIsTheBaseline(t *testing.T) {
 	nightly(t)
 	if *update {
 		deployed := runningStack(t)

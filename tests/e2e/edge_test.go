@@ -185,7 +185,7 @@ func logOf(t *testing.T, docker *engine.Engine, name string) string {
 	return said.String()
 }
 
-func TestEveryPageOfAPublicStackIsInHTTP2AndSaysWhatABrowserShallRefuse(t *testing.T) {
+func TestEveryPageOfAPublicStackUsesHTTP2AndHasSecurityHeaders(t *testing.T) {
 	at := prodSite(t)
 	client := anonymous(t, at)
 	for _, page := range []struct{ site, path string }{
@@ -264,7 +264,7 @@ var floodScript string
 
 // The flood comes from a separate address; all other clients continue, and so does one with a
 // token, from the same address.
-func TestAFloodOfLoginsIsRefusedAndEverybodyElseGoesOn(t *testing.T) {
+func TestAFloodOfLoginsIsRefusedAndOtherClientsContinue(t *testing.T) {
 	at := prodSite(t)
 	docker := openEngine(t)
 	server, err := docker.API().ContainerInspect(t.Context(), at.deployed.MLflow.Container)

@@ -26,7 +26,7 @@ func refused(t *testing.T, l *lab, words ...string) {
 	t.Log(got.stderr)
 }
 
-func TestATakenPortIsNamedBeforeAnythingIsMade(t *testing.T) {
+func TestAPortInUseIsReportedBeforeAnythingIsCreated(t *testing.T) {
 	l := ownLab(t)
 	listener, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", l.keycloak))
 	require.NoError(t, err)
@@ -68,7 +68,7 @@ func TestAWrongPassphraseIsNamedAndHarmsNothing(t *testing.T) {
 	require.Contains(t, l.must(t, "up", "--no-verify").stderr, "no change")
 }
 
-func TestAFullDiskIsNamedBeforeAnythingIsMadeAndUpWorksWhenThereIsRoom(t *testing.T) {
+func TestAFullDiskIsReportedBeforeAnythingIsCreatedAndUpWorksWhenThereIsSpace(t *testing.T) {
 	nightly(t)
 	state := t.TempDir()
 	require.NoError(t, unix.Mount("tmpfs", state, "tmpfs", 0, "size=1m"))

@@ -91,7 +91,7 @@ func status(t *testing.T, client *http.Client, address, authorization string) in
 
 // However a user loses access, all their credentials end within the promised time, and a user who
 // returns has only the account.
-func TestWhoeverLeavesKeycloakLosesSessionAndTokensInTime(t *testing.T) {
+func TestARemovedKeycloakUserLosesSessionsAndTokensInTime(t *testing.T) {
 	deployed := runningStack(t)
 	docker := openEngine(t)
 	visit := scenario.New(deployed, docker)
@@ -174,7 +174,7 @@ func inGroup(t *testing.T, api *gocloak.GoCloak, token string, e *employee, name
 }
 
 // A Keycloak that is down says nothing about any user.
-func TestWhileKeycloakIsAwayNobodyIsTakenForGoneAndBreakGlassLetsAnOperatorIn(t *testing.T) {
+func TestWhileKeycloakIsDownNoUserLosesAccessAndBreakGlassGrantsAccess(t *testing.T) {
 	nightly(t)
 	l := ownLab(t)
 	l.must(t, "up", "--no-verify")

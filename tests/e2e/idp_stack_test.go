@@ -24,7 +24,7 @@ import (
 var peopled = &common{make: newLab}
 
 // In sequence on their stack, and in parallel with tests on others.
-func TestPeopleWhoAreListedOrComeFromIdentityProviders(t *testing.T) {
+func TestListedUsersAndUsersOfIdentityProviders(t *testing.T) {
 	nightly(t)
 	t.Parallel()
 	t.Run("listed people set their own password and no update touches it", listedPeopleSetTheirOwnPasswordAndNoUpdateTouchesIt)

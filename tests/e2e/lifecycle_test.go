@@ -106,7 +106,7 @@ func TestAStoppedContainerIsDriftAndUpFixesIt(t *testing.T) {
 }
 
 // Objects inside Keycloak cannot be compared while it is down.
-func TestUpFixesAStackWhoseKeycloakIsStoppedOrGone(t *testing.T) {
+func TestUpFixesAStackWhoseKeycloakIsStoppedOrMissing(t *testing.T) {
 	nightly(t)
 	l := ownLab(t)
 	l.must(t, "up", "--no-verify")

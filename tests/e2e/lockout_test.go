@@ -34,7 +34,7 @@ func isIn(t *testing.T, deployed outputs.Stack, name, password string) bool {
 
 // Anyone who knows a user name could lock its owner out with two requests a minute. Ten failures
 // still lock, doctor names a locked administrator, and invite ends the lock.
-func TestTwoWrongPasswordsLockNobodyAndTenDo(t *testing.T) {
+func TestTwoWrongPasswordsDoNotLockAUserButTenDo(t *testing.T) {
 	l, deployed := sharedLab(t), runningStack(t)
 	client, token := keycloakAdmin(t, deployed)
 	name, password, realm := fmt.Sprintf("e2e-lock-%d", time.Now().UnixNano()), "a long password of a test 1", deployed.Realm.Name

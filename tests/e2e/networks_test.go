@@ -44,7 +44,7 @@ func reaches(t *testing.T, docker *engine.Engine, guest, host string, port int) 
 	return got.ExitCode == 0
 }
 
-func TestWhoIsNotOnTheDataNetworkReachesNoDatabase(t *testing.T) {
+func TestOnlyContainersOnTheDataNetworkReachDatabases(t *testing.T) {
 	onEveryStack(t, func(t *testing.T, at site) {
 		docker := openEngine(t)
 		name := at.deployed.Deployment
@@ -91,7 +91,7 @@ func published(t *testing.T, docker *engine.Engine, deployment string) map[strin
 	return at
 }
 
-func TestOnlyTheEdgeOfAPublicStackIsPublishedAndTheConsoleOnThisMachineAlone(t *testing.T) {
+func TestAPublicStackPublishesOnlyTheEdgeAndTheConsoleOnLoopback(t *testing.T) {
 	at := prodSite(t)
 	docker := openEngine(t)
 	console, err := url.Parse(at.deployed.Keycloak.AdminURL)

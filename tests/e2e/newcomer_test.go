@@ -18,7 +18,7 @@ import (
 // Experiment 0 has no owner, so a link to it is a link to something that is not shared.
 const notShared = "/#/experiments/0/runs"
 
-func TestALoginEndsAtTheLinkAndWhatIsNotSharedSaysSo(t *testing.T) {
+func TestALoginEndsAtTheLinkAndAnUnsharedPageSaysSo(t *testing.T) {
 	onEveryStack(t, func(t *testing.T, at site) {
 		member, who := at.visitor(t, "link"), at.member(t)
 		member.open(at.deployed.MLflow.URL + notShared)
@@ -57,7 +57,7 @@ func TestAnOwnerKeepsTheirLastManage(t *testing.T) {
 
 // The stock client's errors are what MLflow's tutorials lead to: no experiment of one's own, and the login
 // name as user.
-func TestTheStockClientSaysWhatToDo(t *testing.T) {
+func TestTheStockClientShowsTheNextStep(t *testing.T) {
 	onEveryStack(t, func(t *testing.T, at site) {
 		member, who := at.visitor(t, "newcomer"), at.member(t)
 		member.logsIn(at, who)

@@ -176,7 +176,7 @@ func (l *lab) as(t *testing.T, out outputs.Stack, account string) apiClient {
 
 // Outgoing calls go only where a setting permits, for users whom an administrator permits, and
 // contain nothing of the caller; webhooks keep their secrets over a rotation of the key.
-func TestTheGatewayAndWebhooksCallTheListedServerAlone(t *testing.T) {
+func TestTheGatewayAndWebhooksCallOnlyTheListedServer(t *testing.T) {
 	nightly(t)
 	target, unlisted := startStandIn(t), startStandIn(t)
 	l := outgoingLab(t, target)

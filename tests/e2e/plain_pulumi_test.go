@@ -250,7 +250,7 @@ func (p *plainPulumi) passwordIsRotated(t *testing.T, l *lab, before outputs.Sta
 
 // The program itself refuses to start containers on a missing data volume, or for a deployment
 // whose name has changed: neither needs the tool.
-func TestPlainPulumiMakesNoContainerOverAVolumeThatIsGone(t *testing.T) {
+func TestPlainPulumiCreatesNoContainerOverAMissingVolume(t *testing.T) {
 	nightly(t)
 	t.Parallel()
 	l, err := newLab(t.TempDir())

@@ -14,7 +14,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/tests/internal/freeport"
 )
 
-func TestAMandatoryPolicyStopsPreviewAndUpBeforeAnythingIsMade(t *testing.T) {
+func TestAMandatoryPolicyStopsPreviewAndUpBeforeAnythingIsCreated(t *testing.T) {
 	nightly(t)
 	l, err := nameLab(t.TempDir())
 	require.NoError(t, err)

@@ -145,7 +145,7 @@ func TestAPullRequestShowsExactlyWhatItChangesAndChangesNothing(t *testing.T) {
 // credential is the format of every derived password and key.
 var credential = regexp.MustCompile(`\b[A-Za-z0-9_-]{43}\b`)
 
-func TestAPreviewOfNewCredentialsNamesWhoGetsThemAndShowsNone(t *testing.T) {
+func TestAPreviewOfNewCredentialsNamesTheirContainersAndShowsNone(t *testing.T) {
 	l := sharedLab(t)
 	deployed := runningStack(t)
 	require.Regexp(t, credential, deployed.Keycloak.Admin.Password, "this test would find nothing")

@@ -45,7 +45,7 @@ func newLabWithAccount(folder string) (*lab, error) {
 	return l, errors.Join(err, file.Close())
 }
 
-func TestATokenThatTheToolPrintsIsTakenByMLflow(t *testing.T) {
+func TestMLflowAcceptsATokenThatTheToolPrints(t *testing.T) {
 	onEveryLab(t, func(t *testing.T, l *lab, deployed outputs.Stack) {
 		at := site{deployed: deployed}
 		printed := l.must(t, "token", accountOfLabs)
@@ -92,7 +92,7 @@ type worked struct {
 	Seconds       float64
 }
 
-func TestAPythonJobGoesOnOverManyLifetimesOfItsToken(t *testing.T) {
+func TestAPythonJobRunsLongerThanItsTokens(t *testing.T) {
 	nightly(t)
 	onEveryStack(t, func(t *testing.T, at site) {
 		h := keycloakEditor{t, at.deployed}

@@ -60,7 +60,7 @@ func newRun(t *testing.T, server loadgen.Server, name, file string) (*loadgen.Cl
 
 // A client that requests a file and then stops reading used to block the only thread of a server
 // process.
-func TestClientsThatStopReadingFreezeNobody(t *testing.T) {
+func TestClientsThatStopReadingBlockNoOtherClient(t *testing.T) {
 	nightly(t)
 	server := memberServer(t, runningStack(t))
 	client, run := newRun(t, server, "stuck-", "large.bin")

@@ -99,7 +99,7 @@ func TestAWrongPasswordIsShownInTheFormAndLeadsNowhere(t *testing.T) {
 
 // A copy of the session's cookie, in another browser, is the control: it opens MLflow until its
 // owner logs out.
-func TestWhoLogsOutStaysOutAndSoDoesWhoHasACopyOfTheirCookie(t *testing.T) {
+func TestALogoutEndsTheSessionAndCopiesOfItsCookie(t *testing.T) {
 	onEveryStack(t, func(t *testing.T, at site) {
 		member, thief := at.visitor(t, "leaver"), at.visitor(t, "thief")
 		member.logsIn(at, at.member(t))
@@ -125,7 +125,7 @@ func TestWhoLogsOutStaysOutAndSoDoesWhoHasACopyOfTheirCookie(t *testing.T) {
 
 // Without an edge, Chromium shows its cached copy of the previous page; any action there leads to
 // the password.
-func TestWhoGoesBackAfterTheLogoutIsAskedForThePassword(t *testing.T) {
+func TestGoingBackAfterTheLogoutAsksForThePassword(t *testing.T) {
 	onEveryStack(t, func(t *testing.T, at site) {
 		member := at.visitor(t, "goes-back")
 		member.logsIn(at, at.member(t))

@@ -65,7 +65,7 @@ func deleteMapper(t *testing.T, stack outputs.Stack, name string) gocloak.Protoc
 	return mappers[at]
 }
 
-func TestWithoutTheGroupsMapperNobodyGetsInAndTheProofSaysSo(t *testing.T) {
+func TestWithoutTheGroupsMapperNoUserGetsAccessAndTheProofSaysSo(t *testing.T) {
 	stack := runningStack(t)
 	removeMapper(t, stack, "groups")
 
@@ -93,7 +93,7 @@ func TestAClientThatDoesNotDemandPKCEFailsTheProof(t *testing.T) {
 	require.Equal(t, []string{"pkce"}, fallen(prove(t, stack), check.StatusFailed))
 }
 
-func TestAClientThatTakesAnyRedirectURIFailsTheProof(t *testing.T) {
+func TestAClientThatAcceptsAnyRedirectURIFailsTheProof(t *testing.T) {
 	nightly(t)
 	stack := runningStack(t)
 	changeClient(t, stack, func(c *gocloak.Client) { *c.RedirectURIs = append(*c.RedirectURIs, "*") })
@@ -162,7 +162,7 @@ func userID(t *testing.T, stack outputs.Stack, realm, username string) string {
 	return gocloak.PString(found[0].ID)
 }
 
-func TestAnOutsiderWhoIsLetInFailsTheProof(t *testing.T) {
+func TestAnOutsiderWithAccessFailsTheProof(t *testing.T) {
 	stack, docker := runningStack(t), openEngine(t)
 	at := slices.IndexFunc(stack.DemoUsers, func(u outputs.User) bool { return u.Group == "" })
 	require.GreaterOrEqual(t, at, 0)

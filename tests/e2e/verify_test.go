@@ -64,7 +64,7 @@ func TestNoSecretOfTheStackIsInAReport(t *testing.T) {
 }
 
 // Without demo users the proof creates its own users and leaves none behind.
-func TestAStackWithoutDemoUsersIsProvedByPeopleWhoAreGoneAfterwards(t *testing.T) {
+func TestAStackWithoutDemoUsersIsVerifiedByTemporaryUsers(t *testing.T) {
 	stack := runningStack(t)
 	stack.DemoUsers = nil
 	before := temporaryUsers(t, stack)
@@ -75,7 +75,7 @@ func TestAStackWithoutDemoUsersIsProvedByPeopleWhoAreGoneAfterwards(t *testing.T
 	require.Equal(t, before, temporaryUsers(t, stack))
 }
 
-func TestAnInterruptedProofLeavesNobodyBehind(t *testing.T) {
+func TestAnInterruptedProofLeavesNoUsers(t *testing.T) {
 	nightly(t)
 	stack := runningStack(t)
 	stack.DemoUsers = nil

@@ -78,7 +78,7 @@ func TestOfMLflowItsOwnFiguresDocumentsAndJobsAreClosed(t *testing.T) {
 }
 
 // Services trust only what the edge has observed about a request.
-func TestWhatAClientSaysAboutItsOriginReachesNobody(t *testing.T) {
+func TestForgedForwardingHeadersReachNoService(t *testing.T) {
 	s := start(t, nil)
 	forged := http.Header{}
 	for _, name := range []string{
@@ -99,7 +99,7 @@ func TestWhatAClientSaysAboutItsOriginReachesNobody(t *testing.T) {
 	}
 }
 
-func TestEveryAnswerSaysThatHTTPSIsHereToStayAndHidesWhatServesIt(t *testing.T) {
+func TestEveryResponseSendsHSTSAndHidesItsServer(t *testing.T) {
 	s := start(t, nil)
 	for _, address := range []string{s.mlflow + "/", s.mlflow + "/metrics", s.keycloak + "/realms/mlflow", s.keycloak + "/admin/"} {
 		got := s.ask(t, http.MethodGet, address, nil, nil)
@@ -142,7 +142,7 @@ func TestPlainHTTPLeadsToHTTPSAndNowhereElse(t *testing.T) {
 	require.Equal(t, http.StatusMisdirectedRequest, s.ask(t, http.MethodGet, s.plain+"/", http.Header{"Host": {"evil.example.com"}}, nil).status)
 }
 
-func TestANameThatNobodyHereHasReachesNobody(t *testing.T) {
+func TestAnUnknownHostNameReachesNoService(t *testing.T) {
 	s := start(t, nil)
 	require.Equal(t, http.StatusMisdirectedRequest, s.ask(t, http.MethodGet, s.mlflow+"/", http.Header{"Host": {"evil.example.com"}}, nil).status)
 	// A page of another site whose name resolves to 127.0.0.1.
@@ -151,7 +151,7 @@ func TestANameThatNobodyHereHasReachesNobody(t *testing.T) {
 	require.Equal(t, http.StatusOK, s.status(t, s.admin+"/realms/master/account"))
 }
 
-func TestTooManyLoginsAreRefusedAndOthersGoOn(t *testing.T) {
+func TestTooManyLoginsAreRefusedAndOtherClientsContinue(t *testing.T) {
 	s := start(t, map[string]string{"EDGE_LOGINS_PER_MINUTE": "5", "EDGE_FORMS_PER_MINUTE": "15"})
 	for address, limit := range map[string]int{s.mlflow + "/login": 5, s.keycloak + "/realms/mlflow/protocol/openid-connect/auth": 15} {
 		for i := range limit {

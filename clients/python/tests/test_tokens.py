@@ -84,7 +84,7 @@ class TestTokens(unittest.TestCase):
             self.assertEqual(set(pool.map(lambda _: self.tokens.get(), range(200))), {"token-1"})
         self.assertEqual(self.giver.given, 1)
 
-    def test_a_failure_is_no_harm_while_a_token_lasts(self):
+    def test_a_failure_is_harmless_while_a_token_is_valid(self):
         self.tokens.get()
         self.giver.status = 401
         self.now += 50
@@ -93,14 +93,14 @@ class TestTokens(unittest.TestCase):
         with self.assertRaises(TokenError):
             self.tokens.get()
 
-    def test_a_refusal_says_why_and_repeats_no_secret(self):
+    def test_a_refusal_gives_the_reason_and_repeats_no_secret(self):
         self.giver.status = 401
         with self.assertRaises(TokenError) as caught:
             self.tokens.get()
         self.assertEqual(str(caught.exception), f"no token of ci: {self.giver.url} answers 401 unauthorized_client Invalid client credentials")
         self.assertNotIn(SECRET, repr(caught.exception) + repr(self.tokens._settings))
 
-    def test_the_secret_goes_as_a_password(self):
+    def test_the_secret_is_sent_as_a_password(self):
         self.tokens.get()
         login = base64.b64decode(self.giver.logins[0].removeprefix("Basic ")).decode()
         self.assertEqual(login, "ci:" + SECRET)
@@ -135,7 +135,7 @@ class TestTokens(unittest.TestCase):
         with self.assertRaisesRegex(TokenError, "MLFLOW_SSO_CLIENT_SECRET_FILE: No such file or directory: /nowhere"):
             Settings(self.giver.url, "ci", secret_file="/nowhere").read_secret()
 
-    def test_an_authority_that_is_not_there_is_named(self):
+    def test_a_missing_authority_is_named(self):
         tokens = Tokens(Settings("https://127.0.0.1:1", "ci", SECRET, authority="/nowhere.pem"))
         with self.assertRaisesRegex(TokenError, "/nowhere.pem"):
             tokens.get()

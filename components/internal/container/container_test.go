@@ -58,7 +58,7 @@ func TestOrderOfMapsNeverShows(t *testing.T) {
 	}
 }
 
-func TestAPortIsPublishedOnThisMachineAloneUnlessItSaysWhereElse(t *testing.T) {
+func TestAPortIsPublishedOnLoopbackUnlessItNamesAnotherAddress(t *testing.T) {
 	a := right()
 	a.Publish = []Port{{Host: 8080, Container: 1}, {Host: 80, Container: 2}, {Address: netip.IPv4Unspecified(), Host: 443, Container: 3}}
 	var addresses []any

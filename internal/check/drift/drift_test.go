@@ -201,7 +201,7 @@ func TestAnInterruptedComparisonIsAnError(t *testing.T) {
 	require.Empty(t, f.reads())
 }
 
-func TestEveryCheckSaysWhatItComparesAndEveryOutcomeIsAFindingWithAMeaning(t *testing.T) {
+func TestEveryCheckIsDescribedAndEveryOutcomeIsADocumentedFinding(t *testing.T) {
 	suite := Suite("x", "", Places{})
 	require.Empty(t, suite.Validate())
 	for _, c := range suite.Checks {

@@ -45,7 +45,7 @@ func TestACheckThatFailsKeepsWhatItHasFound(t *testing.T) {
 	require.Equal(t, "df is away", got.Reason)
 }
 
-func TestAnEndedCommandIsNoFinding(t *testing.T) {
+func TestAnEndedCommandIsNotAFinding(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	got := one(ended, a().find("host", func(ctx context.Context) ([]Finding, error) {
 		cancel()
@@ -57,7 +57,7 @@ func TestAnEndedCommandIsNoFinding(t *testing.T) {
 	require.Equal(t, "interrupted", got.Reason)
 }
 
-func TestEveryCheckCanRunAndSaysWhatItExamines(t *testing.T) {
+func TestEveryCheckCanRunAndIsDescribed(t *testing.T) {
 	d := a()
 	d.Stack.Backup = outputs.Backup{Container: "x-backup"}
 	d.Stack.IdentityProviders = []outputs.IdentityProvider{{}}

@@ -73,7 +73,7 @@ func TestRolesAreJudgedByTheirPowerTheirDatabaseAndItsEncoding(t *testing.T) {
 	require.Equal(t, []string{"role-missing"}, idsOf(a().judgeRoles([]string{"nobody"}, roles)))
 }
 
-func TestRedisIsHealthyOnlyWhenItAnswersToItsPasswordAlone(t *testing.T) {
+func TestRedisIsHealthyOnlyIfItRequiresItsPassword(t *testing.T) {
 	require.Empty(t, a().judgeRedis("PONG", "NOAUTH Authentication required."))
 	require.Equal(t, []string{"redis-open"}, idsOf(a().judgeRedis("PONG", "PONG")))
 	require.Equal(t, []string{"redis-password"}, idsOf(a().judgeRedis("WRONGPASS invalid username-password pair", "NOAUTH Authentication required.")))
@@ -102,7 +102,7 @@ func whole() inRealm {
 	}
 }
 
-func TestARealmAsTheProgramMakesItIsHealthyAndEachMistakeIsFoundAlone(t *testing.T) {
+func TestARealmOfTheProgramIsHealthyAndEachMistakeIsFoundSeparately(t *testing.T) {
 	require.Empty(t, a().judgeRealm(whole()))
 	groups := func(r inRealm) map[string]string { return *(*r.client.ProtocolMappers)[1].Config }
 	for id, mistake := range map[string]func(*inRealm){

@@ -31,7 +31,7 @@ func TestAPrivilegeThatNoSettingDeclaresIsAFindingOfItsComponentWhereItIsADanger
 	require.Contains(t, found[3].Fix, `DROP ROLE "other"`)
 }
 
-func TestARoleOfTheStackThatIsSuperuserIsOneFindingOfTheRolesAlone(t *testing.T) {
+func TestASuperuserRoleOfTheStackIsReportedOnceByTheRoleCheck(t *testing.T) {
 	d := a()
 	d.Environments["x-postgres"] = map[string]string{"POSTGRES_DATABASES": "mlflow keycloak"}
 

@@ -34,7 +34,7 @@ func TestExternalServicesHaveChecksInPlaceOfTheContainers(t *testing.T) {
 	require.Less(t, slices.Index(with, "database-access"), slices.Index(with, "logout"), "its sessions are of people who are logged in")
 }
 
-func TestNoNextStepSendsAPersonToAContainerThatIsNotThere(t *testing.T) {
+func TestNoNextStepNamesAMissingContainer(t *testing.T) {
 	p := newProof(external(), nil)
 	for _, c := range p.checks() {
 		next := scenario.Places(p.Stack).Replace(c.Next)

@@ -86,7 +86,7 @@ func TestAVersionInTheContainerThatIsTooOldFails(t *testing.T) {
 	require.Equal(t, "mlflow 3.17.2, mlflow-oidc-auth 11.0.2", said)
 }
 
-func TestAdministratorsAreThoseOfTheStackAndNobodyElse(t *testing.T) {
+func TestAdministratorsAreExactlyThoseOfTheStack(t *testing.T) {
 	require.NoError(t, judgeAdministrators(nil, nil))
 	checktest.RequireMismatch(t, judgeAdministrators([]adminrealm.Difference{{What: "rememberMe", Got: "true", Wanted: "false"}}, nil), "rememberMe true")
 	checktest.RequireMismatch(t, judgeAdministrators(nil, []string{"zoe"}), "zoe")

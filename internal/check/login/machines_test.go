@@ -28,7 +28,7 @@ func TestARefusalCountsOnlyForATokenOfTheSameAccountForAnotherAudience(t *testin
 	require.ErrorIs(t, judgeOther(stack, tokenOf("1", `"account"`), tokenOf("1", `"ci"`)), check.ErrNotRun)
 }
 
-func TestAnAccountIsKnownAsWhatTheStackFileSays(t *testing.T) {
+func TestAnAccountHasTheRoleInTheStackFile(t *testing.T) {
 	account := outputs.ServiceAccount{Name: "ci", Username: "service-account-ci"}
 	right := knownAs{Username: "service-account-ci", Service: true}
 	require.NoError(t, judgeAccount(account, http.StatusOK, right))

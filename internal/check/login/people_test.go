@@ -26,7 +26,7 @@ func everything() outputs.Stack {
 	return stack
 }
 
-func TestEveryCheckCanRunAndSaysWhatItProvesAndWhatToDo(t *testing.T) {
+func TestEveryCheckCanRunAndHasADescriptionAndANextStep(t *testing.T) {
 	for _, stack := range []outputs.Stack{{}, everything()} {
 		suite := Suite(stack, nil)
 		require.Empty(t, suite.Validate())

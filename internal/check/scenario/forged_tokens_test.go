@@ -66,7 +66,7 @@ func TestAForgedTokenDiffersFromTheGenuineOneInNothingElse(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoSignedTokenIsNotForged(t *testing.T) {
+func TestOnlyASignedTokenIsForged(t *testing.T) {
 	for _, token := range []string{"", "opaque", "a.b", "a.b.c.d", "a.!.c", "a.bnVsbA.", "a.e30."} {
 		_, err := Forge(token, nil, map[string]any{"x": 1}, Keep("x"))
 		require.Error(t, err, token)

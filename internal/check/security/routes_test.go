@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestARouteThatAnswersAnonymousRequestsAndIsNotOnTheListIsAHole(t *testing.T) {
+func TestAnUnlistedRouteThatAnswersAnonymousRequestsIsABreach(t *testing.T) {
 	proper := []scanResult{{"GET", "/health", 200, ""}, {"POST", searchPath, 401, ""}, {"GET", "/", 302, "/login?next=/"}}
 	said, err := judgeRoutes(proper, false)
 	require.NoError(t, err)
@@ -39,7 +39,7 @@ func TestEveryPublicRouteHasAReason(t *testing.T) {
 	}
 }
 
-func TestAServiceThatLetsAnyoneInWithoutItsPasswordIsAHole(t *testing.T) {
+func TestAServiceThatAcceptsClientsWithoutItsPasswordIsABreach(t *testing.T) {
 	no, in := probeResult{"nobody", "NOAUTH Authentication required."}, probeResult{"proper", "in"}
 	_, err := judgeKnocks("redis", []probeResult{no, in}, []string{"NOAUTH"})
 	require.NoError(t, err)

@@ -65,7 +65,7 @@ func TestASearchThatCannotReadLayersProvesNothing(t *testing.T) {
 	require.ErrorContains(t, err, "no layer names")
 }
 
-func TestClientsOfARunThatGoesOnAreNeverTakenUp(t *testing.T) {
+func TestClientsOfARunInProgressAreNeverDeleted(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	for name, stale := range map[string]bool{
 		"mlflow-sso-attack-1799990000-abc": true, "mlflow-sso-attack-1799999000-abc": false, "mlflow-sso-attack-": false,

@@ -41,7 +41,7 @@ func TestAListGetsOwnAndForeignIDsInBothOrders(t *testing.T) {
 	require.Contains(t, lines, `POST /api/2.0/mlflow/runs/search?experiment_ids=foreign-experiment {"experiment_ids":["own-experiment"]}`)
 }
 
-func TestEachPlaceNamesTheForeignThingOnceBesideOwnOnes(t *testing.T) {
+func TestEachPlaceNamesTheOtherMembersObjectOnceNextToOwnOnes(t *testing.T) {
 	link := endpoint{Method: http.MethodPost, Path: "/api/2.0/mlflow/experiments/{experiment_id}/link", Fields: []place{
 		{Path: []string{"run_id"}, Type: "string"}, {Path: []string{"trace", "info", "trace_id"}, Type: "string", Lists: []int{1}},
 	}}
@@ -125,7 +125,7 @@ func TestMarkersMustBeSeenByTheirOwnerInEveryKind(t *testing.T) {
 	require.ErrorContains(t, showsMarkers(p, seen), "there is no run")
 }
 
-func TestAnotherOrderOfTagsIsNoChangeAndAnotherValueIsOne(t *testing.T) {
+func TestADifferentOrderOfTagsIsNotAChangeButADifferentValueIs(t *testing.T) {
 	require.Equal(t, sorted(`{"tags":[{"key":"a"},{"key":"b"}],"x":{"p":1,"q":77123456789012345}}`), sorted(`{"x":{"q":77123456789012345,"p":1},"tags":[{"key":"b"},{"key":"a"}]}`))
 	require.NotEqual(t, sorted(`{"tags":[{"key":"a"}]}`), sorted(`{"tags":[{"key":"b"}]}`))
 	require.Equal(t, "no JSON", sorted("no JSON"))

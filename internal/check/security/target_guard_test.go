@@ -66,7 +66,7 @@ func TestWhatTheEdgePutsOffIsAskedAgainWithItsBody(t *testing.T) {
 	require.Equal(t, 2, asked)
 }
 
-func TestAPauseForTheRateLimitIsNoSlowAnswer(t *testing.T) {
+func TestAPauseForTheRateLimitIsNotASlowResponse(t *testing.T) {
 	asked := 0
 	own := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if asked++; asked == 1 {
@@ -106,7 +106,7 @@ func TestAStackWithoutAddressesIsNotAttacked(t *testing.T) {
 	require.ErrorContains(t, err, "run `mlflow-sso up`")
 }
 
-func TestEveryAttackSaysWhatItTriesItsControlAndTheDefence(t *testing.T) {
+func TestEveryAttackDescribesItsAttemptControlAndDefence(t *testing.T) {
 	require.Empty(t, Suite(outputs.Stack{}).Validate())
 	for _, a := range (&suite{}).attacks() {
 		for _, text := range []string{a.tries, a.control, a.defence, a.next} {

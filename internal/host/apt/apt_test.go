@@ -62,7 +62,7 @@ func TestMirrorIsTheMainArchiveAndNeverAnotherOne(t *testing.T) {
 	}
 }
 
-func TestCommandFindsItsHelpersWhateverPathSays(t *testing.T) {
+func TestACommandFindsItsHelpersWithAnyPATH(t *testing.T) {
 	t.Setenv("PATH", "/nowhere")
 
 	command := Command(context.Background(), "sh", "-c", "true")

@@ -35,7 +35,7 @@ func TestTheHashChangesWithEveryAuthorityAndWithNothingElse(t *testing.T) {
 	require.NotEqual(t, one, hash())
 }
 
-func TestAMachineWithoutAuthoritiesOfItsOwnIsNoError(t *testing.T) {
+func TestAMachineWithoutItsOwnAuthoritiesIsNotAnError(t *testing.T) {
 	from, err := readInputs(filepath.Join(t.TempDir(), "none"))
 
 	require.NoError(t, err)
@@ -62,7 +62,7 @@ func TestTrimLeavesNothingOfThisMachine(t *testing.T) {
 	require.FileExists(t, filepath.Join(dir, "var/lib/dpkg/status"))
 }
 
-func TestAnErrorInTheEnginesAnswerIsNeverTakenForSuccess(t *testing.T) {
+func TestAnErrorInTheEnginesResponseIsNeverASuccess(t *testing.T) {
 	require.NoError(t, streamError(strings.NewReader(`{"status":"sha256:1"}`+"\n")))
 	require.EqualError(t, streamError(strings.NewReader(`{"status":"x"}{"error":"no space left"}`)), "no space left")
 	require.Error(t, streamError(strings.NewReader(`{"status":`)))

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestLocateTakesTheMostSpecificPlace(t *testing.T) {
+func TestLocateReturnsTheMostSpecificPath(t *testing.T) {
 	passwd := func() (string, error) { return "/passwd/home", nil }
 	for name, test := range map[string]struct {
 		env  map[string]string
@@ -78,7 +78,7 @@ func TestOpenRefusesADirectoryThatOthersMayWriteToAndNeverChangesItsMode(t *test
 	require.Equal(t, os.FileMode(0o777), found.Mode().Perm())
 }
 
-func TestThePassphraseIsMadeOnceAndForItsOwnerOnly(t *testing.T) {
+func TestThePassphraseIsCreatedOnceForItsOwnerOnly(t *testing.T) {
 	h, err := At(t.TempDir())
 	require.NoError(t, err)
 	var together sync.WaitGroup

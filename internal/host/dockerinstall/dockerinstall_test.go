@@ -104,7 +104,7 @@ func TestTheEndOfALongLogIsKeptAndNotItsBeginning(t *testing.T) {
 	require.Empty(t, end(filepath.Join(t.TempDir(), "none")))
 }
 
-func TestAnEngineIsNotStartedBeforeTheOneThatWasKilledIsGone(t *testing.T) {
+func TestAnEngineIsNotStartedBeforeTheKilledOneHasEnded(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "docker.pid")
 	awaitEnd(t.Context(), file, time.Minute) // it does not exist
 

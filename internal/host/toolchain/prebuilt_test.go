@@ -48,7 +48,7 @@ func served(t *testing.T, names ...string) (*builder, *int) {
 	return &builder{home: h, root: filepath.Join("..", "..", ".."), log: progress.New(io.Discard), archive: archive, server: server.URL}, &gets
 }
 
-func TestTheVendorsProgramsAreFetchedOnceAndMadeExecutable(t *testing.T) {
+func TestTheVendorsProgramsAreDownloadedOnceAndExecutable(t *testing.T) {
 	b, gets := served(t, "pulumi/README.md", "pulumi/pulumi", "pulumi/pulumi-language-nodejs", "pulumi/pulumi-language-go")
 
 	for range 2 {
@@ -84,7 +84,7 @@ func TestAnArchiveThatIsNotThePinnedOneIsNeverUnpacked(t *testing.T) {
 	require.Empty(t, left)
 }
 
-func TestAnArchiveWithoutTheLanguageHostIsNotTakenForReady(t *testing.T) {
+func TestAnArchiveWithoutTheLanguageHostIsIncomplete(t *testing.T) {
 	b, _ := served(t, "pulumi/pulumi")
 
 	ready, err := b.vendor(t.Context())
@@ -94,7 +94,7 @@ func TestAnArchiveWithoutTheLanguageHostIsNotTakenForReady(t *testing.T) {
 	require.NoFileExists(t, b.recordOf(pulumi))
 }
 
-func TestAVendorOutOfReachIsNoError(t *testing.T) {
+func TestAnUnreachableVendorIsNotAnError(t *testing.T) {
 	b, _ := served(t)
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()

@@ -33,7 +33,7 @@ func TestEveryPluginHasTheVersionOfTheProgramsSDK(t *testing.T) {
 	}
 }
 
-func TestEveryProgramIsBuiltFromTheVersionThatItIsSaidToBe(t *testing.T) {
+func TestEveryProgramIsBuiltFromItsDeclaredVersion(t *testing.T) {
 	require.Contains(t, read(t, "bootstrap", pulumi.source, "go.mod"), "github.com/pulumi/pulumi/pkg/v3 v"+pulumiVersion)
 	require.Contains(t, read(t, "bootstrap", languageHost.source, "go.mod"), "github.com/pulumi/pulumi/sdk/v3 v"+languageHostVersion)
 	for _, p := range []part{pulumi, languageHost} {

@@ -136,7 +136,7 @@ func TestAPersonCanChangeTheSourceBothWays(t *testing.T) {
 	require.Equal(t, 1, s.builds(t))
 }
 
-func TestAPluginIsBuiltWhereTheVendorHasNothingOfUseAndOneLineSaysWhy(t *testing.T) {
+func TestAPluginIsBuiltIfTheVendorHasNoneAndOneLineSaysWhy(t *testing.T) {
 	for name, test := range map[string]struct {
 		answer func(*testing.T, *site)
 		want   string
@@ -177,7 +177,7 @@ func TestAPluginIsBuiltWhereTheVendorHasNothingOfUseAndOneLineSaysWhy(t *testing
 	}
 }
 
-func TestAPluginWithThePinnedChecksumIsTakenAndOneInstalledBeforeIsFetchedAgain(t *testing.T) {
+func TestAPluginWithThePinnedChecksumIsInstalledAndAnEarlierOneIsDownloadedAgain(t *testing.T) {
 	s := newSite(t)
 	content := packed(t, s.plugin, s.plugin.version)
 	s.install(t)

@@ -25,7 +25,7 @@ func TestFindWalksPastTheGoModOfAnotherModule(t *testing.T) {
 	require.Equal(t, root, found)
 }
 
-func TestFindOutsideTheRepositorySaysWhatItWanted(t *testing.T) {
+func TestFindOutsideTheRepositoryReportsWhatItWanted(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "go.mod"), "module example.org/other\n")
 

@@ -24,7 +24,7 @@ func until(username, end string) *gocloak.User {
 
 func in(d time.Duration) string { return now.Add(d).Format(time.RFC3339) }
 
-func TestTheStandingAdministratorIsThereExactlyWhereOneIsAskedFor(t *testing.T) {
+func TestThePermanentAdministratorExistsExactlyIfConfigured(t *testing.T) {
 	others := []*gocloak.User{account("alice"), account("administrator"), until("console-x", in(time.Minute))}
 	with := append(slices.Clone(others), account("admin"))
 
@@ -52,7 +52,7 @@ func TestOnlyThoseWhoseTimeIsOverHaveToGo(t *testing.T) {
 	}
 }
 
-func TestEverybodyWhomTheStackDidNotMakeIsUnmanaged(t *testing.T) {
+func TestEveryUserWhomTheStackDidNotCreateIsUnmanaged(t *testing.T) {
 	all := []*gocloak.User{
 		account("zoe"), account("admin"), account("service-account-mlflow-sso"), until("console-x", in(identity.SessionMax)),
 		account("alice"), account("alice"), account("console-y"), until("console-z", in(identity.SessionMax+time.Hour)), account("service-account-other"),

@@ -123,7 +123,7 @@ func TestNoSettingIsNamedTwice(t *testing.T) {
 	require.Greater(t, len(seen), 20)
 }
 
-func TestTheProfileKeepsEverythingBesideTheOneAttribute(t *testing.T) {
+func TestTheProfileKeepsEverythingExceptTheOneAttribute(t *testing.T) {
 	for before, has := range map[string]bool{
 		`{"attributes":[{"name":"username","annotations":{"x":"y"}}],"groups":[{"name":"g"}],"unmanagedAttributePolicy":"ADMIN_VIEW"}`:                                   false,
 		`{"attributes":[{"name":"username","annotations":{"x":"y"}},{"name":"` + untilAttribute + `","permissions":{"edit":["admin","user"]}}],"groups":[{"name":"g"}]}`: false,

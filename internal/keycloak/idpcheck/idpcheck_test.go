@@ -10,7 +10,7 @@ import (
 )
 
 // A changed key or endpoint of a provider locks its users out.
-func TestAProviderThatSaysSomethingElseOfItselfIsNamedWithWhatDiffers(t *testing.T) {
+func TestAProviderWithDifferentMetadataIsNamedWithTheDifferences(t *testing.T) {
 	kept := map[string]string{
 		"issuer": "https://a.example", "authorizationUrl": "https://a.example/a", "tokenUrl": "https://a.example/t", "jwksUrl": "https://a.example/k",
 		"clientId": "ours",

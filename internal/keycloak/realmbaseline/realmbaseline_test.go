@@ -52,7 +52,7 @@ func TestEachThingThatDiffersIsNamedOnceWithWhatWasGotAndWanted(t *testing.T) {
 	}, said(compare(got, want)))
 }
 
-func TestSigningEverybodyOutIsNoDifference(t *testing.T) {
+func TestRevokingAllSessionsIsNotADifference(t *testing.T) {
 	want := flat(t, `{"enabled":true,"notBefore":0,"clients":[{"clientId":"x","enabled":true,"notBefore":0}]}`)
 	got := flat(t, `{"enabled":true,"notBefore":1790000000,"clients":[{"clientId":"x","enabled":true,"notBefore":1790000000}]}`)
 
@@ -104,7 +104,7 @@ func TestAMapperThatHasBecomeAnotherKindDiffers(t *testing.T) {
 	}, said(found))
 }
 
-func TestAMapperThatIsGoneIsReportedByPulumiAlone(t *testing.T) {
+func TestOnlyPulumiReportsAMissingMapper(t *testing.T) {
 	want := flat(t, `{"clients":[{"clientId":"mlflow","enabled":true,"protocolMappers":[{"name":"groups","protocol":"p"},{"name":"audience","protocol":"p"}]}]}`)
 	got := flat(t, `{"clients":[{"clientId":"mlflow","enabled":true}]}`)
 

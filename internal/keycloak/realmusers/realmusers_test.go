@@ -8,7 +8,7 @@ import (
 )
 
 // A realm's policy may require every kind of character, and two users never share a password.
-func TestAPasswordForOneLoginHasEveryKindOfCharacterAndIsNobodyElses(t *testing.T) {
+func TestAOneTimePasswordHasEveryKindOfCharacterAndIsUnique(t *testing.T) {
 	seen := map[string]bool{}
 	for range 100 {
 		password := newPassword()

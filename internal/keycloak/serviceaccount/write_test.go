@@ -28,7 +28,7 @@ func written(t *testing.T, form, authority string) string {
 	return out.String()
 }
 
-func TestEachFormHoldsWhatAJobNeedsAndIsReadByWhomItIsFor(t *testing.T) {
+func TestEachFormatContainsAJobsCredentialsAndItsReaderParsesIt(t *testing.T) {
 	want := map[string]string{
 		"MLFLOW_TRACKING_URI": "https://mlflow.example.com", "MLFLOW_TRACKING_AUTH": "mlflow-sso",
 		"MLFLOW_SSO_TOKEN_URL": "https://auth.example.com:8443/realms/mlflow/protocol/openid-connect/token",
@@ -64,7 +64,7 @@ func TestEachFormHoldsWhatAJobNeedsAndIsReadByWhomItIsFor(t *testing.T) {
 	require.ErrorContains(t, For(deployed, account, "").Write(&strings.Builder{}, "xml"), `got the form "xml", want env`)
 }
 
-func TestWhoHasToTrustAnAuthorityIsReported(t *testing.T) {
+func TestTheAuthorityThatUsersMustTrustIsReported(t *testing.T) {
 	require.NotContains(t, written(t, Env, ""), "#")
 	require.Contains(t, written(t, Env, "PEM"), "\n#MLFLOW_SSO_CA_FILE=\n")
 	require.NotContains(t, written(t, Kubernetes, ""), "ca.crt")

@@ -93,7 +93,7 @@ func TestWhatIsWrongWithExternalServicesIsNamedWithTheNextStep(t *testing.T) {
 }
 
 // A check that did not run is not a success.
-func TestWhatWasNotTriedOnExternalServicesIsNotTakenForRight(t *testing.T) {
+func TestUntestedExternalServicesDoNotCountAsCorrect(t *testing.T) {
 	for i := range rightSightings() {
 		seen := slices.Delete(rightSightings(), i, i+1)
 		require.ErrorContains(t, judge(allExternal(), seen), "was not tried")

@@ -9,7 +9,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 )
 
-func TestAGenerationNeverGoesBackWhileItIsInUse(t *testing.T) {
+func TestAGenerationNeverDecreasesWhileItIsInUse(t *testing.T) {
 	had := outputs.CredentialVersions{Root: 2, Generations: []outputs.Generation{{Label: "redis/default", Generation: 3}}}
 	always := func(credentials.Label) bool { return true }
 	require.NoError(t, rejectDecrease(had, 2, map[credentials.Label]int{credentials.Redis: 3}, always))

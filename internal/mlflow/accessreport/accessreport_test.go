@@ -59,7 +59,7 @@ func of(t *testing.T, r Report, name string) map[string]Decision {
 	return nil
 }
 
-func TestEachDecisionNamesTheRuleThatMadeIt(t *testing.T) {
+func TestEachDecisionNamesItsRule(t *testing.T) {
 	r := Build("lab", everybody(), declared)
 
 	mel := of(t, r, "mel@example.com")
@@ -72,7 +72,7 @@ func TestEachDecisionNamesTheRuleThatMadeIt(t *testing.T) {
 	require.Equal(t, "a rule that cannot be determined", of(t, r, "service-account-ci")["hello"].Because)
 }
 
-func TestARuleThatTheStackFileDoesNotHaveIsShownAsMadeManually(t *testing.T) {
+func TestARuleOutsideOfTheStackFileIsShownAsManual(t *testing.T) {
 	r := Build("lab", everybody(), declared)
 
 	origins := map[string]string{}
@@ -88,7 +88,7 @@ func TestARuleThatTheStackFileDoesNotHaveIsShownAsMadeManually(t *testing.T) {
 	}
 }
 
-func TestTheReportSaysHowMuchItIsAbout(t *testing.T) {
+func TestTheReportStatesItsCoverage(t *testing.T) {
 	all := everybody()
 	all.Looked = map[accessrule.Kind]int{accessrule.Experiment: 5003, accessrule.Model: 12, accessrule.Prompt: 1}
 	const said = "Checked experiments: 5003, models: 12, prompts: 1, users and service accounts: 4, groups: 1."

@@ -41,7 +41,7 @@ func get(t *testing.T, client *http.Client, address string, change func(*http.Re
 	return answer.StatusCode, string(body)
 }
 
-func TestOnlyWhoOpensTheAddressIsSignedIn(t *testing.T) {
+func TestOnlyABrowserThatOpensTheAddressIsSignedIn(t *testing.T) {
 	door, mlflow := opened(t, time.Now().Add(time.Hour))
 	root, _, _ := strings.Cut(door.Address, "?")
 	jar, err := cookiejar.New(nil)
@@ -66,7 +66,7 @@ func TestOnlyWhoOpensTheAddressIsSignedIn(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, status)
 }
 
-func TestTheDoorIsShutWhenTheTimeIsOver(t *testing.T) {
+func TestTheLoginProxyStopsWhenTheTimeIsOver(t *testing.T) {
 	door, _ := opened(t, time.Now().Add(-time.Second))
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)

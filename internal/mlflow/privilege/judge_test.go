@@ -54,7 +54,7 @@ func TestWhatTheSettingsDeclareIsNotReported(t *testing.T) {
 	require.Empty(t, settings().Judge(proper()))
 }
 
-func TestAWebhookIsDeclaredByItsTargetAlone(t *testing.T) {
+func TestOnlyItsTargetDeclaresAWebhook(t *testing.T) {
 	declared := settings()
 	declared.Stack.MLflow.WebhookTargets = []string{"https://hooks.test", "http://ci.internal:8080"}
 	for url, want := range map[string]int{
@@ -132,7 +132,7 @@ func TestAWebhooksCredentialsAreNotShown(t *testing.T) {
 	require.NotContains(t, found[0].Got+found[0].Next+found[0].Resource, "hidden")
 }
 
-func TestWithoutAFolderOrAPostgresOfTheStackNothingIsSaidAboutThem(t *testing.T) {
+func TestAbsentFoldersAndPostgresAreNotReported(t *testing.T) {
 	seen := proper()
 	seen.Artifacts, seen.Roles = nil, nil
 	require.Empty(t, settings().Judge(seen))

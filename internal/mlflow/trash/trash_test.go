@@ -51,7 +51,7 @@ func TestAnImageWithoutTheModuleIsNamedWithTheNextStep(t *testing.T) {
 	require.ErrorContains(t, err, "not the wanted JSON")
 }
 
-func TestWhileASnapshotIsTakenTheCommandSaysWhatItWaitsFor(t *testing.T) {
+func TestACommandThatWaitsForASnapshotSaysSo(t *testing.T) {
 	_, err := Run(t.Context(), &container{result: engine.Result{ExitCode: busy, Stderr: "a snapshot"}}, "d-mlflow", request)
 	require.ErrorIs(t, err, ErrBusy)
 	require.ErrorContains(t, err, "run the command again when that has ended")

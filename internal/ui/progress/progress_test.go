@@ -132,7 +132,7 @@ func TestATerminalShowsOneLineThatFitsAndThenTheEnd(t *testing.T) {
 	require.True(t, strings.HasSuffix(text, "\r\x1b[Kdone    build in 1.0s\n"), text)
 }
 
-func TestAFileIsNoTerminalAndHasNoColour(t *testing.T) {
+func TestAFileIsNotATerminalAndGetsNoColour(t *testing.T) {
 	log := New(&strings.Builder{})
 
 	require.False(t, log.inline)

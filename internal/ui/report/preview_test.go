@@ -54,7 +54,7 @@ func TestThePreviewStaysAsItIs(t *testing.T) {
 	golden(t, "preview.md", comment.Bytes())
 }
 
-func TestDataThatWouldBeLostIsSaidInEveryFormat(t *testing.T) {
+func TestDataLossIsReportedInEveryFormat(t *testing.T) {
 	var table, machine, comment bytes.Buffer
 	harmless := Preview{Changes: examplePreview().Changes[1:]}
 	for _, p := range []Preview{examplePreview(), harmless} {
@@ -117,7 +117,7 @@ func TestATextCannotMoveTheCursorOrTurnTheLine(t *testing.T) {
 	require.Equal(t, "\"\uFFFD\"", value(json.RawMessage("\"\u202e\""), 10))
 }
 
-func TestAPreviewThatCannotBeWrittenIsNoSuccess(t *testing.T) {
+func TestAPreviewThatCannotBeWrittenFails(t *testing.T) {
 	require.ErrorContains(t, WriteChanges(brokenWriter{}, examplePreview(), false), "disk full")
 	require.ErrorContains(t, WriteChangesJSON(brokenWriter{}, examplePreview()), "disk full")
 	require.ErrorContains(t, WriteChangesMarkdown(brokenWriter{}, examplePreview()), "disk full")

@@ -24,7 +24,7 @@ func one(notes ...[3]int) *Diary {
 	return d
 }
 
-func TestAUserIsAwayUntilTheNextProperAnswerIsThere(t *testing.T) {
+func TestADowntimeLastsUntilTheNextSuccessfulResponse(t *testing.T) {
 	got := one([3]int{0, 0, 1}, [3]int{0, 2, -3}, [3]int{0, 4, -5}, [3]int{0, 6, 8}).Since(start)
 
 	require.Equal(t, 6*time.Second, got.Away)
@@ -50,7 +50,7 @@ func TestWhatFailedBeforeIsNotCountedAndWhatNeverWorksAgainIs(t *testing.T) {
 	require.Zero(t, one([3]int{0, 0, 1}).Since(start).Until)
 }
 
-func TestNobodyIsWellBeforeEveryUserHasHadEnoughProperAnswersInARow(t *testing.T) {
+func TestRecoveryNeedsEnoughSuccessfulResponsesInARowForEveryUser(t *testing.T) {
 	d := one([3]int{0, 1, 2}, [3]int{0, 2, 3}, [3]int{1, 1, 2})
 	require.False(t, d.Well(2, start, 2), "the second user has had one")
 	d.Note(1, at(3), at(4), "")

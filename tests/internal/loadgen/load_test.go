@@ -41,7 +41,7 @@ func TestErrorsNeverRepeatAHeader(t *testing.T) {
 	require.NotContains(t, err.Error(), "secret")
 }
 
-func TestEveryClientGoesOnUntilTheTimeIsOver(t *testing.T) {
+func TestEveryClientContinuesUntilTheTimeIsOver(t *testing.T) {
 	var done [3]int
 
 	got, err := Measure(t.Context(), len(done), 500*time.Millisecond, func(_ context.Context, client int) error {
@@ -61,7 +61,7 @@ func TestEveryClientGoesOnUntilTheTimeIsOver(t *testing.T) {
 	require.GreaterOrEqual(t, got.P50, 1.0)
 }
 
-func TestAMeasurementEndsAtTheFirstErrorAndSaysIt(t *testing.T) {
+func TestAMeasurementEndsAtTheFirstErrorAndReportsIt(t *testing.T) {
 	broken := errors.New("broken")
 
 	_, err := Measure(t.Context(), 4, time.Hour, func(ctx context.Context, client int) error {

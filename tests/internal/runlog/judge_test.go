@@ -9,7 +9,7 @@ import (
 
 var errBroken = errors.New("500")
 
-func TestWhatWasAcknowledgedAndIsNotThereIsLost(t *testing.T) {
+func TestAnAcknowledgedRequestWithoutItsEffectIsLost(t *testing.T) {
 	run := Run{Name: "a", ID: "1", Done: ended}
 	there := Found{ID: "1", Name: "a", Status: "FINISHED", Logged: whole, File: true, Content: run.content()}
 	require.False(t, run.Lost(map[string]Found{"a": there}))
@@ -29,7 +29,7 @@ func TestWhatWasAcknowledgedAndIsNotThereIsLost(t *testing.T) {
 	require.True(t, run.Lost(nil))
 }
 
-func TestWhatWasRefusedIsNoLossAndMayHaveWorked(t *testing.T) {
+func TestARefusedRequestIsNotLostAndMayHaveWorked(t *testing.T) {
 	unmade := Run{Name: "a", Err: errBroken}
 	require.False(t, unmade.Lost(nil))
 	require.False(t, unmade.Worked(nil))

@@ -128,7 +128,7 @@ func TestMoreThanThePlacesAreClosedAtOnce(t *testing.T) {
 	}
 }
 
-func TestAClientThatHasClosedTakesNoPlace(t *testing.T) {
+func TestAClosedClientUsesNoSlot(t *testing.T) {
 	listener := listen(t, generous)
 	client, server := pair(t, listener)
 	_ = client.Close()
