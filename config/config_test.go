@@ -240,7 +240,7 @@ func TestEncryptedSettingIsRefusedAndNotRepeated(t *testing.T) {
 	values := localhost()
 	values["mlflow-sso:name"] = "hidden-value"
 	_, err := parse(values, "mlflow-sso:name")
-	require.ErrorContains(t, err, "mlflow-sso:name: is encrypted, want it in clear")
+	require.ErrorContains(t, err, "mlflow-sso:name: is encrypted, want plain text")
 	require.NotContains(t, err.Error(), "hidden-value")
 }
 

@@ -165,6 +165,6 @@ func TestEachRoleHasAPasswordOfItsOwn(t *testing.T) {
 func TestASecretFromPulumisConfigurationIsRefused(t *testing.T) {
 	values, _ := externalServices(t)
 	_, err := parse(values, "mlflow-sso:redis")
-	require.ErrorContains(t, err, "mlflow-sso:redis: is encrypted, want it in clear")
+	require.ErrorContains(t, err, "mlflow-sso:redis: is encrypted, want plain text")
 	require.ErrorContains(t, err, "read from files")
 }

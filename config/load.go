@@ -97,7 +97,7 @@ func (d *decoder) topLevel(source Source, known, given []string) map[string]json
 		switch {
 		case !ok:
 		case source.IsSecret(path):
-			d.fail(path, "is encrypted, want it in clear: no setting of a stack is a secret. %s", howSecrets)
+			d.fail(path, "is encrypted, want plain text: no setting of a stack is a secret. %s", howSecrets)
 		case isText(name):
 			members[name], _ = json.Marshal(text) // a string always marshals
 		default:

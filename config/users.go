@@ -98,7 +98,7 @@ func (v *validation) users(c *Config) {
 		case !groupPattern.MatchString(group):
 			v.fail("realm.groups", "got %q, want at most 64 letters, digits, dots, underscores and hyphens", group)
 		case slices.Contains([]string{realm.AdminGroup, realm.UserGroup}, group):
-			v.fail("realm.groups", "got %q, which is there anyway, want it left out", group)
+			v.fail("realm.groups", "got %q, which always exists, want it omitted", group)
 		case slices.Contains(c.Realm.Groups[:i], group):
 			v.fail("realm.groups", "got %q twice, want every group once", group)
 		}

@@ -83,7 +83,7 @@ func TestEveryMistakeAboutPeopleNamesItsKeyWhatWasGotAndWhatIsWanted(t *testing.
 		"group twice":           {"users", `"team"`, `"mlflow-admins"`, []string{"mlflow-sso:users[0].groups: ", `got "mlflow-admins" twice`}},
 		"no way in":             {"users", `["mlflow-users"]`, `["team"]`, []string{"mlflow-sso:users[1].groups: ", "for bob, want mlflow-users or mlflow-admins"}},
 		"group's name":          {"realm", `"groups":["team"]`, `"groups":["a/b"]`, []string{"mlflow-sso:realm.groups: ", `got "a/b"`}},
-		"group that is there":   {"realm", `"groups":["team"]`, `"groups":["team","mlflow-users"]`, []string{"mlflow-sso:realm.groups: ", "is there anyway"}},
+		"group that is there":   {"realm", `"groups":["team"]`, `"groups":["team","mlflow-users"]`, []string{"mlflow-sso:realm.groups: ", "always exists"}},
 		"exclusive of nothing":  {"realm", `"managedGroups":["team"]`, `"managedGroups":["none"]`, []string{"mlflow-sso:realm.managedGroups: ", `got "none"`}},
 		"mail without TLS":      {"realm", `"from"`, `"tls":false,"from"`, []string{"mlflow-sso:realm.mail: ", "got tls false"}},
 		"mail from nobody":      {"realm", `mlflow@example.com`, `mlflow`, []string{"mlflow-sso:realm.mail.from: ", `got "mlflow"`}},

@@ -176,7 +176,7 @@ func (v *validation) addresses(c *Config) {
 	}
 	// Keycloak checks each request separately, and MLflow's use plain http on the private network.
 	if public.TLS() && c.Realm.SSLRequired != "external" {
-		v.fail("realm.sslRequired", "got %q while keycloak.publicURL is %q, want external: none lets passwords travel in clear",
+		v.fail("realm.sslRequired", "got %q while keycloak.publicURL is %q, want external: none sends passwords unencrypted",
 			c.Realm.SSLRequired, public)
 	}
 	if c.Keycloak.StartMode == keycloak.Development {

@@ -29,7 +29,7 @@ authorized users can log in and all others are refused (see verify), unless the 
 proof is never.
 
 up is idempotent: it changes only what differs from the settings, completes an interrupted
-run, and never deletes data. It stops if a volume of the stack is missing, or was not made by
+run, and never deletes data. It stops if a volume of the stack is missing, or was not created by
 this stack, because the stack would then run on other data. With --policy-pack, it stops before
 the first change if a mandatory policy is violated.
 

@@ -87,7 +87,7 @@ func upgrade(cmd *cobra.Command, o upgradeFlags) error {
 	case o.options.RehearseOnly:
 		return printRehearsal(cmd.OutOrStdout(), tried)
 	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "\nStack %s is upgraded, in %s: %s\nThe way back, which loses what is written from now on: mlflow-sso upgrade --rollback %s\n",
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "\nStack %s is upgraded, in %s: %s\nTo roll back, which loses data written from now on: mlflow-sso upgrade --rollback %s\n",
 		o.which.name, time.Since(began).Round(time.Second), joined(tried.Versions), o.which.asFlags())
 	return err
 }
@@ -117,7 +117,7 @@ func confirmBack(cmd *cobra.Command, which stackFlags, way *lifecycle.RollbackPo
 	if !ok {
 		return usageError{errors.New("--rollback loses what was written since the upgrade, and standard input is not a terminal: add --yes to confirm")}
 	}
-	return confirmStackName(cmd, in, which, fmt.Sprintf("What was written since %s will be in a snapshot alone.\n", way.Began.Local().Format(time.DateTime)), "nothing was changed")
+	return confirmStackName(cmd, in, which, fmt.Sprintf("Data written since %s will only be in a snapshot.\n", way.Began.Local().Format(time.DateTime)), "nothing was changed")
 }
 
 func printRehearsal(w io.Writer, r lifecycle.Rehearsal) error {

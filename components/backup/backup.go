@@ -85,8 +85,8 @@ func (a *Args) Validate() error {
 	var m argcheck.List
 	m.Require(len(a.Databases) > 0, "Databases is empty, want at least one")
 	m.Require(slices.Equal(slices.Sorted(slices.Values(a.Order)), slices.Sorted(maps.Keys(a.Databases))), "Order is %v, want each database once", a.Order)
-	m.Require((a.Artifacts != nil) == (a.ExternalArtifacts == ""), "Artifacts is there: %t, want it exactly where ExternalArtifacts is empty, got %q", a.Artifacts != nil, a.ExternalArtifacts)
-	m.Require((a.Folder != "") == a.Bucket.IsZero(), "Folder is %q, want it exactly where there is no Bucket", a.Folder)
+	m.Require((a.Artifacts != nil) == (a.ExternalArtifacts == ""), "Artifacts is set: %t, want it exactly if ExternalArtifacts is empty, got %q", a.Artifacts != nil, a.ExternalArtifacts)
+	m.Require((a.Folder != "") == a.Bucket.IsZero(), "Folder is %q, want it exactly if there is no Bucket", a.Folder)
 	m.Require(a.Repository != "", `Repository is "", want where restic finds it`)
 	m.Require(a.Key.Value != nil, "Key is missing, want one")
 	m.Require(a.OwnProvider != nil, "OwnProvider is missing, want the project's own one")

@@ -90,11 +90,11 @@ func checkSecret(secret string) error {
 	}
 	switch {
 	case secret == "":
-		return errors.New("is empty, want the secret alone")
+		return errors.New("is empty, want only the secret")
 	case strings.TrimSpace(secret) != secret:
 		return errors.New("begins or ends with a space or an empty line, want only the secret: a service would treat the rest as part of it")
 	case strings.ContainsFunc(secret, unicode.IsControl) || !utf8.ValidString(secret):
-		return errors.New("has more than one line, or a character that cannot be typed, want the secret alone")
+		return errors.New("has more than one line, or a character that cannot be typed, want only the secret")
 	case length < leastSecret:
 		return fmt.Errorf("has %d characters, want at least %d, best from a generator such as `openssl rand -hex 32`", length, leastSecret)
 	case len(different) < leastLeft:

@@ -68,7 +68,7 @@ func (a *Args) Validate() error {
 	}
 	var m argcheck.List
 	m.Require(a.Edge != nil, "Edge is missing, want the edge network")
-	m.Require((a.Data != nil) == a.Auth.Managed(), "Data is there: %t, want it exactly where the database is the stack's: %t", a.Data != nil, a.Auth.Managed())
+	m.Require((a.Data != nil) == a.Auth.Managed(), "Data is set: %t, want it exactly if the database is the stack's: %t", a.Data != nil, a.Auth.Managed())
 	m.Require(a.Interval >= time.Second && a.Interval%time.Second == 0, "Interval is %s, want whole seconds", a.Interval)
 	m.Require(a.PruneInterval >= time.Second && a.PruneInterval%time.Second == 0, "PruneInterval is %s, want whole seconds", a.PruneInterval)
 	m.Require(!a.Auth.IsZero(), "Auth is missing, want a database")

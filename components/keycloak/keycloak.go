@@ -83,7 +83,7 @@ func (a *Args) Validate() error {
 	}
 	var m argcheck.List
 	m.Require(a.Edge != nil, "Edge is missing, want the edge network")
-	m.Require((a.Data != nil) == a.Database.Managed(), "Data is there: %t, want it exactly where the database is the stack's: %t", a.Data != nil, a.Database.Managed())
+	m.Require((a.Data != nil) == a.Database.Managed(), "Data is set: %t, want it exactly if the database is the stack's: %t", a.Data != nil, a.Database.Managed())
 	m.Require(slices.Contains(StartModes(), a.StartMode), "StartMode is %q, want one of %s", a.StartMode, strings.Join(StartModes(), ", "))
 	m.Require(a.StartMode != Development || a.Public.Loopback(), "StartMode is %q and Public %q, want an address on localhost", a.StartMode, a.Public)
 	m.Require(a.Port > 0, "Port is 0, want where to publish")

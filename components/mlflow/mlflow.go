@@ -109,7 +109,7 @@ func (a *Args) Validate() error {
 	var m argcheck.List
 	m.Require(a.Edge != nil, "Edge is missing, want the edge network")
 	onData := a.Backend.Managed() || a.Auth.Managed() || a.Cache.Managed()
-	m.Require((a.Data != nil) == onData, "Data is there: %t, want it exactly where a database or the cache is the stack's: %t", a.Data != nil, onData)
+	m.Require((a.Data != nil) == onData, "Data is set: %t, want it exactly if a database or the cache is the stack's: %t", a.Data != nil, onData)
 	m.Require(a.Port > 0, "Port is %d, want where to publish", a.Port)
 	m.Require(!a.Public.IsZero(), "Public is missing, want what a browser sees")
 	m.Require(a.Public.TLS() == a.EdgeAddress.IsValid(), "Public is %q and EdgeAddress %q, want https with an edge and plain http without", a.Public, a.EdgeAddress)

@@ -64,7 +64,7 @@ func CheckEndpoint(endpoint string) error {
 	case u.User != nil:
 		return errors.New("want no user in it: the key is named by accessKeyID and secretKeyFile")
 	case u.Scheme == "http" && !address.Private(u.Hostname()):
-		return errors.New("want https: only to a private IPv4 address may artifacts travel in clear")
+		return errors.New("want https: artifacts may be sent unencrypted to a private IPv4 address only")
 	}
 	return address.CheckExternalHost(u.Hostname())
 }

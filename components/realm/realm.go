@@ -122,7 +122,7 @@ func (a *Args) Validate() error {
 	var m argcheck.List
 	m.Require(!a.Admin.IsZero(), "Admin is missing, want access to Keycloak")
 	m.Require(a.AdminSecretVersion != "", "AdminSecretVersion is missing, want that of the secret in Admin")
-	m.Require((a.PermanentAdmin.Username != "") == (a.PermanentAdminEdition != ""), "PermanentAdminEdition is %q for the administrator %q, want it exactly where there is one",
+	m.Require((a.PermanentAdmin.Username != "") == (a.PermanentAdminEdition != ""), "PermanentAdminEdition is %q for the administrator %q, want it exactly if there is one",
 		a.PermanentAdminEdition, a.PermanentAdmin.Username)
 	m.Require(!a.Public.IsZero() && !a.Internal.IsZero(), "Public or Internal is missing, want both addresses of Keycloak")
 	m.Require(!a.Application.IsZero(), "Application is missing, want the address of MLflow in the browser")

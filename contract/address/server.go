@@ -37,7 +37,7 @@ func (s Server) CheckExternal() error {
 		errs = append(errs, fmt.Errorf("got port %d, want 1 to 65535", s.Port))
 	}
 	if !s.TLS && errs[0] == nil && !Private(s.Host) {
-		errs = append(errs, fmt.Errorf("got tls false for %q, want true: only to a private IPv4 address may passwords travel in clear", s.Host))
+		errs = append(errs, fmt.Errorf("got tls false for %q, want true: passwords may be sent unencrypted to a private IPv4 address only", s.Host))
 	}
 	return errors.Join(errs...)
 }

@@ -92,7 +92,7 @@ type Finding struct {
 }
 
 // Unmanaged says in a summary that an object exists which no part of the stack created.
-const Unmanaged = "not made by the stack"
+const Unmanaged = "not created by the stack"
 
 // UpCommand as the Fix of a finding means an update of the stack, before the command with the
 // stack's flags is known.

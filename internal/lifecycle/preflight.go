@@ -54,7 +54,7 @@ func portsFree(ctx context.Context, s *stack.Stack) error {
 		switch {
 		case ok && holder.Labels[naming.Deployment] == s.Config.Name:
 		case ok:
-			errs = append(errs, fmt.Errorf("port %d is taken by the container %s: stop it, or set another %s, and the publicURL with it, in the stack file",
+			errs = append(errs, fmt.Errorf("port %d is in use by the container %s: stop it, or set another %s, and the publicURL with it, in the stack file",
 				p.Port, engine.ContainerName(holder), p.Key))
 		default:
 			if err := bindable(ctx, p); err != nil {

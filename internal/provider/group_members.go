@@ -27,7 +27,7 @@ func (groupMembers) check(inputs resource.PropertyMap) (resource.PropertyMap, []
 		failures = append(failures, plugin.CheckFailure{Property: "members", Reason: "is missing, want a list of user names"})
 	}
 	if len(texts(inputs, identity.UnlistedMembers)) > 0 {
-		failures = append(failures, plugin.CheckFailure{Property: identity.UnlistedMembers, Reason: "names users, want none: a refresh puts there whom it finds"})
+		failures = append(failures, plugin.CheckFailure{Property: identity.UnlistedMembers, Reason: "names users, want none: a refresh reports unlisted members there"})
 	}
 	return inputs, failures
 }

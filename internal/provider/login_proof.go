@@ -219,7 +219,7 @@ func faultsOf(done check.Report) (reasons []string) {
 	if len(follow) > 0 {
 		reasons = append(reasons, "not run, since they need checks that did not pass: "+strings.Join(follow, ", "))
 	}
-	return append(reasons, fmt.Sprintf("the logins are not proved: %d of %d checks failed, %d not run. What the update has made stays, and the next `pulumi up` proves again",
+	return append(reasons, fmt.Sprintf("the logins are not proved: %d of %d checks failed, %d not run. Everything that the update created stays, and the next `pulumi up` proves again",
 		len(failed), len(done.Checks), len(left)))
 }
 

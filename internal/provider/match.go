@@ -28,7 +28,7 @@ func (grants) checkNew(ctx context.Context, connect func(context.Context) (targe
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("not known whether it matches anything: %w", err)
+		return nil, fmt.Errorf("unknown whether it matches anything: %w", err)
 	}
 	if slices.ContainsFunc(names, r.Pattern.Matches) {
 		return nil, nil

@@ -255,7 +255,7 @@ func (s *server) Delete(ctx context.Context, r plugin.DeleteRequest) (plugin.Del
 	// An update creates the container before it removes anything, so this stack is being
 	// destroyed after an administrator has removed the container.
 	if errors.Is(err, engine.ErrNoContainer) {
-		s.warn(ctx, r.URN, fmt.Sprintf("not removed from the database behind container %s, which is not there", at.container))
+		s.warn(ctx, r.URN, fmt.Sprintf("not removed from the database behind container %s, which does not exist", at.container))
 		err = nil
 	}
 	return plugin.DeleteResponse{}, err

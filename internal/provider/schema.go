@@ -73,7 +73,7 @@ func schemaOf() map[string]map[string]any {
 			"group": textField("Name of a group."), "user": textField("Name of a user."), "serviceAccount": textField("Name of a service account."),
 			"kind": textField("What is permitted: experiments, models or prompts."), "pattern": textField("Which of them."),
 			"permission": textField("The permission in MLflow."), "future": switchField("Whether nothing has to match yet."),
-			"priority": numberField("Made from the pattern: the narrower one decides."),
+			"priority": numberField("Computed from the pattern: the narrower one decides."),
 			"by":       textField("The access admin that creates it."),
 		}, "group", "user", "serviceAccount", "future", "priority", "by"),
 		identity.AdminRealmType: adminRealmSchema(),
@@ -106,11 +106,11 @@ func schemaOf() map[string]map[string]any {
 		}),
 		identity.GroupMembersType: object("A group that has listed members and service accounts, and no other ones.", map[string]field{
 			"realm": textField(realmName), "group": textField("Name of the group."), "members": listField("User names of those who may be in it."),
-			identity.UnlistedMembers: listField("Members who may not: none, once they are taken out."),
+			identity.UnlistedMembers: listField("Unlisted members: none, once they are removed."),
 		}),
 		identity.ClientSecretType: object("The secret of a service account in realm master, which it sets as that account itself.", map[string]field{
 			"clientId": textField("ID of the account's client."), "secret": secretField("The current secret."),
-			"previous": secretListField("All earlier ones that are known."),
+			"previous": secretListField("All known previous ones."),
 			"edition":  textField("Which root secret and generation the secret is of."),
 		}),
 	}
@@ -161,7 +161,7 @@ func adminRealmSchema() map[string]any {
 func (s *server) GetSchema(context.Context, plugin.GetSchemaRequest) (plugin.GetSchemaResponse, error) {
 	config := map[string]field{
 		"url":       textField("Where Keycloak's admin API answers; for resources inside Keycloak."),
-		"container": textField("Name of a container; for resources inside MLflow, or made by a program in a container."),
+		"container": textField("Name of a container; for resources inside MLflow, or managed by a program in a container."),
 		"clientId":  textField("Client of the service account; none for a provider that logs in nowhere."), "clientSecret": secretField("The client's secret."),
 	}
 	schema, err := json.Marshal(map[string]any{

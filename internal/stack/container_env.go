@@ -30,7 +30,7 @@ func (s *Stack) ContainerEnv(ctx context.Context) (map[string]map[string]string,
 		}
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("stack %q: the state has no environment of a container in clear; run `mlflow-sso up --stack %s`", s.Name, s.Name)
+		return nil, fmt.Errorf("stack %q: the state has no plain-text environment of a container; run `mlflow-sso up --stack %s`", s.Name, s.Name)
 	}
 	return all, nil
 }

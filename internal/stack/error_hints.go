@@ -16,7 +16,7 @@ var causes = []struct {
 }{
 	{
 		regexp.MustCompile(`violates mandatory policy`),
-		"a policy pack forbids this: change the settings that its words name, or ask whoever is responsible for the pack",
+		"a policy pack forbids this: change the settings that its message names, or ask the owner of the pack",
 	},
 	{
 		regexp.MustCompile(`incorrect passphrase|passphrase must be set`),
@@ -25,7 +25,7 @@ var causes = []struct {
 	},
 	{
 		regexp.MustCompile(`port is already allocated|address already in use`),
-		"a port is taken by another program: stop it, or set another mlflow.port, keycloak.port or edge port (and the publicURL with it) in the stack file",
+		"a port is in use by another program: stop it, or set another mlflow.port, keycloak.port or edge port (and the publicURL with it) in the stack file",
 	},
 	{
 		regexp.MustCompile(`Pool overlaps with other one`),

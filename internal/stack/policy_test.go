@@ -29,7 +29,7 @@ func TestAMandatoryPolicyFailsInTheWordsOfItsPack(t *testing.T) {
 
 	err := Hinted("preview", errors.New("exit status 255"), collector.problems)
 
-	require.EqualError(t, err, "preview: a policy pack forbids this: change the settings that its words name, or ask whoever is responsible for the pack\n"+
+	require.EqualError(t, err, "preview: a policy pack forbids this: change the settings that its message names, or ask the owner of the pack\n"+
 		"  mlflow-container: violates mandatory policy no-public-port of pack house: port 5000 is public")
 	require.Empty(t, collector.advice)
 }

@@ -51,7 +51,7 @@ func (s *Stack) RootSecret(ctx context.Context) (string, error) {
 	if root := keys.Roots[keys.Root]; root != "" {
 		return root, nil
 	}
-	return "", fmt.Errorf("stack %q: the state has no root secret %d in clear: %w", s.Name, keys.Root, ErrNotUp)
+	return "", fmt.Errorf("stack %q: the state has no plain-text root secret %d: %w", s.Name, keys.Root, ErrNotUp)
 }
 
 // TypeKeycloakProvider is the type of the Keycloak provider in the state.

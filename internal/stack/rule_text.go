@@ -48,5 +48,5 @@ func whose(rule map[string]string) string {
 			return name
 		}
 	}
-	return "a user who is not known yet"
+	return "a new user"
 }

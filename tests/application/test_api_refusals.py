@@ -34,7 +34,7 @@ class TestWhoIsNotLetIn(unittest.IsolatedAsyncioTestCase):
             (basic(MEMBER, "x" * 40), "mistyped, expired or deleted"),
             (basic(MEMBER, ""), "No token was sent"),
             ([(b"authorization", b"Bearer x")], "MLFLOW_TRACKING_PASSWORD"),
-            ([], "Nothing says who you are"),
+            ([], "The request has no credentials"),
         ):
             for path in (f"{API}/experiments/get", f"{AJAX}/experiments/get", "/graphql", "/get-artifact", f"{API}/permissions/x", "/api/2.0/mlflow/users/current"):
                 with self.subTest(path, want=want):

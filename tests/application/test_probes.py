@@ -495,7 +495,7 @@ class TestSecurityTests(unittest.TestCase):
         self.assertEqual(temporary_users.delete(["tmp-a", "tmp-gone"], "tmp-", repository, store), {"deleted": 1})
         self.assertEqual(deleted, ["tmp-a"])
         for prefix in ("tmp-", ""):
-            with self.assertRaisesRegex(SystemExit, "'ada' was not made by this tool"):
+            with self.assertRaisesRegex(SystemExit, "'ada' was not created by this tool"):
                 temporary_users.delete(["tmp-b", "ada"] if prefix else ["ada"], prefix, repository, store)
         with self.assertRaisesRegex(SystemExit, "_assert_not_last_active_admin"):
             temporary_users.delete(["tmp-b"], "tmp-", object(), store)

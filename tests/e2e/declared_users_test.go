@@ -90,7 +90,7 @@ func listedPeopleSetTheirOwnPasswordAndNoUpdateTouchesIt(t *testing.T) {
 	drift, err := l.run(t.Context(), "drift")
 	require.NoError(t, err)
 	require.Equal(t, 3, drift.code, drift.stderr)
-	require.Contains(t, drift.stdout, "user eve in group mlflow-users: not made by the stack; the settings do not name them")
+	require.Contains(t, drift.stdout, "user eve in group mlflow-users: not created by the stack; the settings do not name them")
 	require.NotContains(t, drift.stdout, "demo-member")
 	preview := l.must(t, "preview")
 	require.Regexp(t, `people-bob.*removed`, preview.stdout)

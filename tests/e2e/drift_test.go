@@ -143,14 +143,14 @@ func mapper(name string) map[string]any {
 	}
 }
 
-const byNobody = ": not made by the stack"
+const notByTheStack = ": not created by the stack"
 
 // manualChanges are those that Pulumi's refresh does not see.
 var manualChanges = []change{
-	{"realm clients mlflow protocolMappers extra" + byNobody, func(h keycloakEditor) func() {
+	{"realm clients mlflow protocolMappers extra" + notByTheStack, func(h keycloakEditor) func() {
 		return h.makes(h.client("mlflow")+"/protocol-mappers/models", mapper("extra"))
 	}},
-	{"realm clientScopes profile protocolMappers extra" + byNobody, func(h keycloakEditor) func() {
+	{"realm clientScopes profile protocolMappers extra" + notByTheStack, func(h keycloakEditor) func() {
 		return h.makes("/client-scopes/"+h.scope("profile")+"/protocol-mappers/models", mapper("extra"))
 	}},
 	{`realm clients mlflow: changed manually; attributes / pkce.code.challenge.method: got "plain", want "S256"; consentRequired: got true, want false; optionalClientScopes: got ["address","microprofile-jwt","offline_access","organization","phone","service_account"], want ["address","microprofile-jwt","offline_access","organization","phone"]`, func(h keycloakEditor) func() {
@@ -161,10 +161,10 @@ var manualChanges = []change{
 		})
 		return func() { back(); h.send(http.MethodDelete, scope, nil) }
 	}},
-	{"realm clients other" + byNobody, func(h keycloakEditor) func() {
+	{"realm clients other" + notByTheStack, func(h keycloakEditor) func() {
 		return h.makes("/clients", map[string]any{"clientId": "other", "publicClient": true})
 	}},
-	{"realm groups others" + byNobody, func(h keycloakEditor) func() {
+	{"realm groups others" + notByTheStack, func(h keycloakEditor) func() {
 		return h.makes("/groups", map[string]any{"name": "others"})
 	}},
 	{"realm groups mlflow-users: changed manually; subGroups / below / name: got \"below\", want none; subGroups / below / path: got \"/mlflow-users/below\", want none", func(h keycloakEditor) func() {
@@ -176,26 +176,26 @@ var manualChanges = []change{
 		`realm groups mlflow-admins: changed manually; clientRoles / realm-management: got ["view-users"], want none`,
 		gives(func(h keycloakEditor) string { return h.group("mlflow-admins") }),
 	},
-	{"user demo-outsider in group mlflow-admins" + byNobody + "; may administer MLflow", put(func(h keycloakEditor) string {
+	{"user demo-outsider in group mlflow-admins" + notByTheStack + "; may administer MLflow", put(func(h keycloakEditor) string {
 		return h.user("demo-outsider") + h.group("mlflow-admins")
 	}, nothing, http.MethodDelete)},
-	{"user demo-outsider" + byNobody + "; has roles of realm-management (view-users)", gives(func(h keycloakEditor) string { return h.user("demo-outsider") })},
-	{"realm roles realm extra" + byNobody, func(h keycloakEditor) func() {
+	{"user demo-outsider" + notByTheStack + "; has roles of realm-management (view-users)", gives(func(h keycloakEditor) string { return h.user("demo-outsider") })},
+	{"realm roles realm extra" + notByTheStack, func(h keycloakEditor) func() {
 		h.post("/roles", map[string]any{"name": "extra"})
 		return func() { h.send(http.MethodDelete, "/roles/extra", nil) }
 	}},
-	{"realm identityProviders other" + byNobody, func(h keycloakEditor) func() {
+	{"realm identityProviders other" + notByTheStack, func(h keycloakEditor) func() {
 		return h.makes("/identity-provider/instances", map[string]any{"alias": "other", "providerId": "oidc", "config": map[string]string{
 			"clientId": "x", "clientSecret": unseen, "authorizationUrl": "http://x.example.com/a", "tokenUrl": "http://x.example.com/t",
 		}})
 	}},
-	{"realm components org.keycloak.keys.KeyProvider own" + byNobody, func(h keycloakEditor) func() {
+	{"realm components org.keycloak.keys.KeyProvider own" + notByTheStack, func(h keycloakEditor) func() {
 		return h.makes("/components", map[string]any{
 			"name": "own", "providerId": "hmac-generated", "providerType": "org.keycloak.keys.KeyProvider",
 			"config": map[string][]string{"priority": {"1"}, "algorithm": {"HS256"}},
 		})
 	}},
-	{"realm components org.keycloak.storage.UserStorageProvider ldap" + byNobody, func(h keycloakEditor) func() {
+	{"realm components org.keycloak.storage.UserStorageProvider ldap" + notByTheStack, func(h keycloakEditor) func() {
 		return h.makes("/components", map[string]any{
 			"name": "ldap", "providerId": "ldap", "providerType": "org.keycloak.storage.UserStorageProvider",
 			"config": map[string][]string{
@@ -289,7 +289,7 @@ func TestAnUnmanagedContainerOnTheDataNetworkIsDrift(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 3, got.code, got.stderr)
 	name := strings.TrimPrefix(seen.Name, "/")
-	require.Equal(t, []string{"container " + name + byNobody + "; is on network " + l.name + "-data"}, namedIn(got.stdout))
+	require.Equal(t, []string{"container " + name + notByTheStack + "; is on network " + l.name + "-data"}, namedIn(got.stdout))
 
 	// The same as a finding, whose command leaves no drift.
 	machine, err := l.run(t.Context(), "drift", "--output", "json")

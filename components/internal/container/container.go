@@ -73,7 +73,7 @@ func (a *Args) Validate() error {
 	m.Require(a.MemoryMB > 0, "MemoryMB is %d, want more than 0", a.MemoryMB)
 	m.Require(a.Restart != "", `Restart is "", want a restart policy`)
 	m.Require(a.StartSeconds > 0, "StartSeconds is %d, want more than 0", a.StartSeconds)
-	m.Require(a.StopSeconds > 0, "StopSeconds is %d, want more than 0: 0 kills at once", a.StopSeconds)
+	m.Require(a.StopSeconds > 0, "StopSeconds is %d, want more than 0: 0 kills immediately", a.StopSeconds)
 	return m.Err()
 }
 

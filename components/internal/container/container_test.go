@@ -27,7 +27,7 @@ func TestArgumentsNameEachOfTheirMistakes(t *testing.T) {
 		"MemoryMB is 0, want more than 0":                     func(a *Args) { a.MemoryMB = 0 },
 		`Restart is "", want a restart policy`:                func(a *Args) { a.Restart = "" },
 		"StartSeconds is -1, want more than 0":                func(a *Args) { a.StartSeconds = -1 },
-		"StopSeconds is 0, want more than 0: 0 kills at once": func(a *Args) { a.StopSeconds = 0 },
+		"StopSeconds is 0, want more than 0: 0 kills immediately": func(a *Args) { a.StopSeconds = 0 },
 	} {
 		a := right()
 		change(a)

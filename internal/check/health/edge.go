@@ -108,7 +108,7 @@ func (d *doctor) judgeCertificate(host string, chain []*x509.Certificate, author
 		between.AddCert(c)
 	}
 	if _, err := leaf.Verify(x509.VerifyOptions{DNSName: host, Roots: roots, Intermediates: between, CurrentTime: now}); err != nil {
-		return finding(CertificateUntrusted, "the certificate for "+host+" is of an authority that this machine does not know", err.Error(), "a chain to a known authority")
+		return finding(CertificateUntrusted, "the certificate for "+host+" is of an authority that this machine does not know", err.Error(), "a chain to a trusted authority")
 	}
 	return nil
 }
@@ -132,7 +132,7 @@ func (d *doctor) checkNames(ctx context.Context) (found []Finding, err error) {
 		if _, failed := net.DefaultResolver.LookupHost(ctx, s.host); failed != nil {
 			found = append(found, Finding{
 				ID: NameUnresolved, Component: Edge, Summary: "the name " + s.host + " cannot be resolved", Got: failed.Error(), Wanted: "this machine's address",
-				Cause: "the DNS record of " + s.host, Fix: "getent hosts " + s.host + " # once the record is there",
+				Cause: "the DNS record of " + s.host, Fix: "getent hosts " + s.host + " # once the record exists",
 			})
 			continue
 		}

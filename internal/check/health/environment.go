@@ -34,7 +34,7 @@ var effects = map[string]effect{
 	"TRUSTED_PROXIES":                    {TrustedProxies, "MLflow does not accept the edge's headers, and treats requests as plain http"},
 	"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": {JobRunner, "the job runner takes 1.4 GiB and calls back without credentials"},
 	"KC_HOSTNAME":                        {KeycloakHostname, "Keycloak's pages and the issuer have another address"},
-	"SESSION_COOKIE_SECURE":              {Cookie, "the browser drops the session's cookie, or sends it in clear"},
+	"SESSION_COOKIE_SECURE":              {Cookie, "the browser drops the session's cookie, or sends it unencrypted"},
 }
 
 func (d *doctor) judgeVariable(component Component, variable string) Finding {

@@ -33,7 +33,7 @@ var logLines = map[check.ID]*regexp.Regexp{
 	ContainerRestarting: regexp.MustCompile(`(?i)error|fatal|empty:|want `),
 	ContainerUnhealthy:  regexp.MustCompile(`(?i)error|fatal|refused`),
 	DatabaseRefuses:     regexp.MustCompile(`OperationalError|psycopg`),
-	RedisRefuses:        regexp.MustCompile(`redis\S*Error|Redis is away|(?i)error.*redis`),
+	RedisRefuses:        regexp.MustCompile(`redis\S*Error|Redis is (?:away|down)|(?i)error.*redis`),
 	KeycloakUnreachable: regexp.MustCompile(`ConnectError|ConnectionRefused|Connection refused`),
 	LoginRefused:        regexp.MustCompile(`type="LOGIN_ERROR"|invalid_client|Traceback`),
 }

@@ -49,7 +49,7 @@ func isPublic(path string) bool {
 
 func (c *suite) routes() []attack {
 	const control = "the member's token gets 200 in the same way, and the list of routes comes from the running application"
-	const next = "check who answers there: `docker logs --tail 50 {mlflow}`; a new version of MLflow or the plugin may have made it public"
+	const next = "check what answers there: `docker logs --tail 50 {mlflow}`; a new version of MLflow or the plugin may have opened it"
 	return []attack{
 		{
 			name: "routes-from-outside", tries: "every route of MLflow, of Flask and FastAPI, with every method and without credentials, at the public address",

@@ -111,7 +111,7 @@ func (c *suite) unsigned(ctx context.Context) (string, error) {
 		return "", err
 	}
 	forged["a token whose signature was cut off"] = cut
-	return fmt.Sprintf("%d unsigned tokens are refused, the signed one is taken", len(forged)), c.expectRefused(ctx, c.thiefToken, forged)
+	return fmt.Sprintf("%d unsigned tokens are refused, the signed one is accepted", len(forged)), c.expectRefused(ctx, c.thiefToken, forged)
 }
 
 func (c *suite) wronglySigned(ctx context.Context) (string, error) {
@@ -219,7 +219,7 @@ func (c *suite) expired(ctx context.Context) (string, error) {
 	if err == nil && status != http.StatusUnauthorized {
 		err = check.Mismatch(fmt.Sprintf("%d for a token a second after its end", status), "401")
 	}
-	return fmt.Sprintf("a token of %d s is taken at once and refused afterwards", lifeOfExpired), err
+	return fmt.Sprintf("a token of %d s is accepted at first and refused afterwards", lifeOfExpired), err
 }
 
 func (c *suite) wrongAudience(ctx context.Context) (string, error) {

@@ -31,12 +31,12 @@ func (r record) stale(kept, path string) string {
 	}
 	text, err := os.ReadFile(kept)
 	if err != nil {
-		return "it is not known what it was built from"
+		return "its inputs are unknown"
 	}
 	var before record
 	switch err := json.Unmarshal(text, &before); {
 	case err != nil:
-		return "it is not known what it was built from"
+		return "its inputs are unknown"
 	case strings.HasPrefix(before.Inputs, fromVendorInputs) != strings.HasPrefix(r.Inputs, fromVendorInputs):
 		return "it is from another source"
 	case before.Inputs != r.Inputs:

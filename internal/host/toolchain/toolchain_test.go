@@ -126,7 +126,7 @@ func TestAPartIsBuiltAgainExactlyWhenSomethingChanged(t *testing.T) {
 	now := record{Inputs: "i", Go: "go version go1.26.0 linux/amd64"}
 	require.Equal(t, "it is not there yet", now.stale(kept, binary))
 	put(t, binary, "program")
-	require.Equal(t, "it is not known what it was built from", now.stale(kept, binary))
+	require.Equal(t, "its inputs are unknown", now.stale(kept, binary))
 	require.NoError(t, now.write(kept, binary))
 
 	require.Empty(t, now.stale(kept, binary))
@@ -136,7 +136,7 @@ func TestAPartIsBuiltAgainExactlyWhenSomethingChanged(t *testing.T) {
 	put(t, binary, "half a prog")
 	require.Equal(t, "it is not what was built", now.stale(kept, binary))
 	put(t, kept, "{")
-	require.Equal(t, "it is not known what it was built from", now.stale(kept, binary))
+	require.Equal(t, "its inputs are unknown", now.stale(kept, binary))
 	require.NoError(t, forget(kept))
 	require.NoError(t, forget(kept))
 }

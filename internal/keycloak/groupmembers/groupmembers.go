@@ -50,7 +50,7 @@ func (g Group) Unlisted(ctx context.Context, api *admin.Client, listed []string)
 	id := gocloak.PString(group.ID)
 	all, err := api.GetGroupMembers(ctx, api.Token, g.Realm, id, gocloak.GetGroupsParams{Max: gocloak.IntP(many)})
 	if err != nil {
-		return nil, true, fmt.Errorf("read who is in group %s: %w", g.Name, err)
+		return nil, true, fmt.Errorf("read the members of group %s: %w", g.Name, err)
 	}
 	for _, who := range all {
 		m := Member{Username: gocloak.PString(who.Username), group: g, id: gocloak.PString(who.ID), groupID: id}

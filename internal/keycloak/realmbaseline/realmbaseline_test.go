@@ -45,9 +45,9 @@ func TestEachThingThatDiffersIsNamedOnceWithWhatWasGotAndWanted(t *testing.T) {
 
 	require.Equal(t, []string{
 		"realm clients lost: gone; create it again in Keycloak's console",
-		"realm clients new: not made by the stack; remove it in Keycloak's console if no one needs it",
+		"realm clients new: not created by the stack; remove it in Keycloak's console if no one needs it",
 		"realm clients x: changed manually; consentRequired: got true, want false; enabled: got false, want true; put it back as it was in Keycloak's console",
-		"realm clients x protocolMappers n: not made by the stack; remove it in Keycloak's console if no one needs it",
+		"realm clients x protocolMappers n: not created by the stack; remove it in Keycloak's console if no one needs it",
 		"realm settings: changed manually; rememberMe: got true, want false; put it back as it was in Keycloak's console",
 	}, said(compare(got, want)))
 }

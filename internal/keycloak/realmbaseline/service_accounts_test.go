@@ -44,8 +44,8 @@ func TestEveryServiceAccountIsComparedWithTheOneOfTheBaseline(t *testing.T) {
 	require.Empty(t, said(compare(ours(alone), want)))
 
 	require.Equal(t, []string{
-		"realm clients new: not made by the stack; remove it in Keycloak's console if no one needs it",
-		"realm users service-account-new: not made by the stack; remove it in Keycloak's console if no one needs it",
+		"realm clients new: not created by the stack; remove it in Keycloak's console if no one needs it",
+		"realm users service-account-new: not created by the stack; remove it in Keycloak's console if no one needs it",
 	}, said(compare(ours(accountExport(t, "", "night", "day", "new")), want)))
 	require.Equal(t, []string{
 		`realm users service-account-day: changed manually; groups: got ["/mlflow-admins"], want none; put it back as it was in Keycloak's console`,

@@ -88,7 +88,7 @@ type Inventory struct {
 func Read(ctx context.Context, stack outputs.Stack, docker *engine.Engine) (Inventory, error) {
 	seen, err := probe.JSON[Inventory](ctx, docker, stack.MLflow.Container, probe.PrivilegeInventory, nil)
 	if err != nil {
-		return seen, fmt.Errorf("read inside %s who has which power: %w", stack.MLflow.Container, err)
+		return seen, fmt.Errorf("read privileges inside %s: %w", stack.MLflow.Container, err)
 	}
 	if stack.Postgres.Container != "" {
 		if seen.Roles, err = readRoles(ctx, stack, docker); err != nil {

@@ -14,9 +14,9 @@ func TestDriftIsALineForEachFindingWhateverANameContains(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, WriteDrift(&out, check.Report{Checks: []check.Result{{Status: check.StatusFailed}}, Findings: []check.Finding{
 		{Summary: `redis-container: would be replaced for ["memory"]`, Fix: "mlflow-sso up --refresh"},
-		{Summary: "realm clients a\nb\u202e: not made by the stack", Next: "remove it in Keycloak's console", Fix: "mlflow-sso console"},
+		{Summary: "realm clients a\nb\u202e: not created by the stack", Next: "remove it in Keycloak's console", Fix: "mlflow-sso console"},
 	}}))
-	require.Equal(t, "redis-container: would be replaced for [\"memory\"]\nrealm clients a\ufffdb\ufffd: not made by the stack; remove it in Keycloak's console\n", out.String())
+	require.Equal(t, "redis-container: would be replaced for [\"memory\"]\nrealm clients a\ufffdb\ufffd: not created by the stack; remove it in Keycloak's console\n", out.String())
 }
 
 func TestOnlyAReportInWhichEveryCheckPassedIsNoDrift(t *testing.T) {

@@ -142,7 +142,7 @@ def set_account(client, wanted):
         if found is None:
             raise Refused(f"MLflow answers {status} and does not have the service account {name}: {json.dumps(answer)[:300]}")
     if not found["service"]:
-        raise Refused(f"MLflow knows {name} as a person, want a name that nobody has")
+        raise Refused(f"{name} is a user in MLflow, want an unused name")
     if found["subject"] != subject or found["source"] != SOURCE:
         client.api("PUT", f"/users/{quoted(name)}/service-account-source", {"source": SOURCE, "subject": subject})
     if found["admin"] != admin:

@@ -160,7 +160,7 @@ class Managed(BaseRoute):
         return (Match.NONE, {}) if scope[AUTH_CONTEXT_KEY].is_admin else (Match.FULL, {})
 
     async def handle(self, scope, receive, send):
-        await _say(403, "PERMISSION_DENIED", "Administrators alone change secrets, models and endpoints of the AI gateway.")(scope, receive, send)
+        await _say(403, "PERMISSION_DENIED", "Only administrators change secrets, models and endpoints of the AI gateway.")(scope, receive, send)
 
 
 def _say(status, code, message, headers=None):

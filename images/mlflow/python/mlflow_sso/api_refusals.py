@@ -71,7 +71,7 @@ def unauthenticated(headers):
         )
     if "cookie" in headers:
         return "You are not logged in, or your session has ended. Reload the page to log in."
-    return f"Nothing says who you are. {make}, and set MLFLOW_TRACKING_USERNAME to your e-mail address and MLFLOW_TRACKING_PASSWORD to the token."
+    return f"The request has no credentials. {make}, and set MLFLOW_TRACKING_USERNAME to your e-mail address and MLFLOW_TRACKING_PASSWORD to the token."
 
 
 def _decoded(value):
@@ -85,7 +85,7 @@ def forbidden():
     """Why Flask's current request is refused, and the next step."""
     given, username = _given(), get_fastapi_username()
     if (name := given.get("experiment_name")) and request.path.endswith("/experiments/get-by-name"):
-        return f"The experiment name {_short(name)} is taken, and the experiment is not shared with you. Choose another name. {ASK}."
+        return f"The experiment name {_short(name)} is in use by an experiment that is not shared with you. Choose another name. {ASK}."
     if FILES in request.path and (path := request.view_args and request.view_args.get("artifact_path")):
         given = {"experiment_id": str(path).lstrip("./").partition("/")[0]}
     for field, kind in NAMED:

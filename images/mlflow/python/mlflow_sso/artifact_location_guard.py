@@ -53,7 +53,7 @@ def remove_own_files_only(module=trash):
     def resolved(artifact_uri):
         place = urlsplit(artifact_uri or "")
         if place.scheme != "mlflow-artifacts" or place.netloc:
-            raise InvalidUrlException(f"{place.scheme or 'a path'} is not this server's own store; what is there stays")
+            raise InvalidUrlException(f"{place.scheme or 'a path'} is not this server's own store; its files stay")
         return resolve(artifact_uri)
 
     module._resolve_run_artifact_repository = resolved

@@ -37,8 +37,8 @@ class AuthUnavailableMiddleware(AuthMiddleware):
         try:
             return await super().dispatch(request, call_next)
         except Unknown:
-            logger.warning("It cannot be looked up who asks for %s", request.url.path)
-            said = {"error_code": "TEMPORARILY_UNAVAILABLE", "message": "It cannot be looked up who you are. Try again in a moment."}
+            logger.warning("The caller of %s could not be looked up", request.url.path)
+            said = {"error_code": "TEMPORARILY_UNAVAILABLE", "message": "Your identity cannot be verified right now. Try again in a moment."}
             return JSONResponse(said, 503, {"retry-after": str(AGAIN)})
 
     async def _authenticate_user(self, request):

@@ -118,7 +118,7 @@ class _Exchange:
         if coding == b"identity":
             return
         if coding not in _DECODED:
-            raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body has a content encoding that is not taken here; send it plain, or as gzip or deflate.")
+            raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body has a content encoding that is not accepted; send it uncompressed, or as gzip or deflate.")
         self._inflate = _Inflate(coding)
         scope["headers"] = [(name, value) for name, value in scope["headers"] if name not in (b"content-encoding", b"content-length")]
 
@@ -242,7 +242,7 @@ class _Shape:
 
     def _look(self, part):
         if b"\0" in part:
-            raise Refused(HTTPStatus.BAD_REQUEST, "The body holds a NUL byte; JSON is taken as UTF-8 alone.")
+            raise Refused(HTTPStatus.BAD_REQUEST, "The body holds a NUL byte; JSON must be UTF-8.")
         rest = _STRING.sub(rb"\1", self._string + part)
         begin = rest.find(b'"')
         self._string = b""

@@ -30,7 +30,7 @@ ERROR_PATH, ANOTHER_USER_PATH = "/oidc/ui/auth", "/login/another-user"
 REFUSED, DEACTIVATED = "User is not allowed to login", "This account cannot be used to sign in here"
 # The plugin's messages for a failed login, and what they mean to a user.
 KNOWN = {
-    DEACTIVATED: "MLflow has switched off this account, or it belongs to a program.",
+    DEACTIVATED: "MLflow has deactivated this account, or it is a service account.",
     NO_COOKIE: "Allow cookies for this site, and log in again.",
     "session_error": "MLflow could not start a session. Log in again; if that does not help, ask the administrators.",
     "OIDC provider error": "Keycloak ended the login. Log in again.",

@@ -55,7 +55,7 @@ def _logged(uri):
         made = create(uri)
     except psycopg.Error as error:
         # Its text contains neither a password nor a statement's values.
-        logger.warning("Indexes of MLflow's tables were not made; the next start tries again: %s", type(error).__name__)
+        logger.warning("Indexes of MLflow's tables could not be created; the next start retries: %s", type(error).__name__)
         return
     if made:
-        logger.info("Made indexes of MLflow's tables: %s", ", ".join(made))
+        logger.info("Created indexes of MLflow's tables: %s", ", ".join(made))

@@ -189,6 +189,6 @@ def authorize():
         raise upstream_guard.Changed("fields of MLflow's GraphQL schema", f"no {gone}", "those that are known here")
     unknown = unknown_fields(schema)
     if unknown:
-        logger.warning("GraphQL: fields that are not known are refused to all but administrators: %s", sorted(unknown))
+        logger.warning("GraphQL: unknown fields are refused to all but administrators: %s", sorted(unknown))
     handlers._get_graphql_auth_middleware = lambda: [Authorization(unknown)]
     return unknown

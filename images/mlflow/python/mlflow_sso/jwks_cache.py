@@ -49,7 +49,7 @@ class Keys:
         if read is None or now - read > self._believed:
             # There are no cached keys. Do not make each request wait while the issuer is down.
             if now < self._asked.get(cache_key, 0):
-                raise ValueError("the issuer's keys are not known, and it has not answered a moment ago")
+                raise ValueError("there are no cached keys, and the issuer did not answer a moment ago")
             return self._ask(url, cache_key, how)
         # The plugin reloads keys for an unknown key ID and after a wrong signature. Any client can cause
         # both, so keep the cached keys, and wait for a slow issuer only once.
@@ -89,7 +89,7 @@ class Keys:
         try:
             read()
         except Exception as error:  # any failure: the cached keys are as good as before
-            logger.warning("The issuer's keys could not be read (%s): those of before are used, if there are any", type(error).__name__)
+            logger.warning("The issuer's keys could not be read (%s): the cached ones are used, if there are any", type(error).__name__)
 
     def _ask(self, url, cache_key, how):
         try:

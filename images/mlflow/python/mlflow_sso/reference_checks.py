@@ -192,6 +192,6 @@ def _refuse_foreign(rows):
     for experiment in {str(row["experiment_id"]) for row in rows} - {destination}:
         if sender is None or not effective_experiment_permission(experiment, sender).permission.can_update:
             raise MlflowException(
-                f"A span belongs to a trace that is not in experiment {destination}; spans are added by those who may edit the trace's experiment",
+                f"A span belongs to a trace that is not in experiment {destination}; only users who may edit the trace's experiment add spans",
                 error_code=PERMISSION_DENIED,
             )

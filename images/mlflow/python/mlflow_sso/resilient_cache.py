@@ -37,7 +37,7 @@ class RedisConnection:
             if self.away:
                 return
             self.away = True
-        logger.warning("Redis is away (%s): permissions are looked up in the database until it is back", type(error).__name__)
+        logger.warning("Redis is down (%s): permissions are looked up in the database until it recovers", type(error).__name__)
         threading.Thread(target=self._wait, args=(answers,), name="cache", daemon=True).start()
 
     def owe(self, seconds, do):

@@ -112,7 +112,7 @@ def _guard():
 
 def _refuse(key):
     if key in TAGS:
-        raise MlflowException.invalid_parameter_value(f"Tag '{key}' says where a trace's data is; the server alone sets it")
+        raise MlflowException.invalid_parameter_value(f"Tag '{key}' says where a trace's data is; only the server sets it")
 
 
 def _refuse_tags():

@@ -53,7 +53,7 @@ class Directory:
                     if person.get("enabled"):
                         people.setdefault(known_as(person), set()).add(group)
         if missing := set(needed) - there:
-            raise DirectoryUnavailable(f"the realm has no group {', '.join(sorted(missing))}, so nobody is taken for gone")
+            raise DirectoryUnavailable(f"the realm has no group {', '.join(sorted(missing))}, so no user is treated as removed")
         return people, there
 
     def realm_not_before(self):

@@ -31,4 +31,4 @@ def follow(accounts, directory, allowed, administrators, log):
             person.join(now, admin)
             changed += 1
             log("person.groups", person.username, was=sorted(person.groups), now=sorted(now), admin=admin)
-    return f"{len(people)} people: {ended} ended, {resumed} let in again, {changed} in other groups"
+    return f"{len(people)} people: {ended} ended, {resumed} reactivated, {changed} in other groups"

@@ -13,7 +13,7 @@ import sys
 def delete(names, prefix, repository, store):
     """Deletes the users that exist; exits before any deletion if a name is not temporary."""
     if foreign := [name for name in names if not prefix or not name.startswith(prefix)]:
-        sys.exit(f"{foreign[0]!r} was not made by this tool")
+        sys.exit(f"{foreign[0]!r} was not created by this tool")
     if not hasattr(repository, "_assert_not_last_active_admin"):
         sys.exit("got no _assert_not_last_active_admin in the plugin's UserRepository, want mlflow-oidc-auth 11")
     repository._assert_not_last_active_admin = staticmethod(lambda *_: None)
