@@ -36,7 +36,7 @@ func TestEveryMistakeAboutAccessNamesItsKeyWhatWasGotAndWhatIsWanted(t *testing.
 		"unknown group":       {`[{"group":"robots","experiments":{"a":"READ"}}]`, []string{"access[0].group: ", `got the unknown group "robots"`, "mlflow-users"}},
 		"unknown account":     {`[{"serviceAccount":"cd","experiments":{"a":"READ"}}]`, []string{"access[0].serviceAccount: ", `got "cd", which is not declared`}},
 		"no address":          {`[{"user":"Mel","experiments":{"a":"READ"}}]`, []string{"access[0].user: ", `got "Mel"`, "e-mail address in lower case"}},
-		"nobody":              {`[{"experiments":{"a":"READ"}}]`, []string{"access[0]: got 0 of group, user and serviceAccount, want one"}},
+		"no subject":          {`[{"experiments":{"a":"READ"}}]`, []string{"access[0]: got 0 of group, user and serviceAccount, want one"}},
 		"two at once":         {`[{"group":"mlflow-users","serviceAccount":"ci","experiments":{"a":"READ"}}]`, []string{"access[0]: got 2 of group, user and serviceAccount"}},
 		"nothing":             {`[{"group":"mlflow-users"}]`, []string{"access[0]: got no experiments, models or prompts"}},
 		"unknown permission":  {`[{"group":"mlflow-users","experiments":{"a":"WRITE"}}]`, []string{"access[0].experiments[a]: ", `got "WRITE"`, "READ, USE, EDIT, MANAGE"}},

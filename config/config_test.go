@@ -168,7 +168,7 @@ func TestEveryMistakeNamesItsKeyWhatWasGotAndWhatIsWanted(t *testing.T) {
 		"no root secret":      {localhost, "credentials", `{"root":0}`, []string{"mlflow-sso:credentials.root", "got 0", "want 1 to 999"}},
 		"standing admin":      {localhost, "keycloak", `{"publicURL":"http://localhost:8080","permanentAdmin":"no"}`, []string{"mlflow-sso:keycloak.permanentAdmin", `got "no"`, "want true or false"}},
 		"events kept briefly": {public, "realm", `{"eventsExpiration":"1m"}`, []string{"mlflow-sso:realm.eventsExpiration", "got 1m0s", "want 1h to 8784h"}},
-		"events for ever":     {public, "realm", `{"eventsExpiration":"9000h"}`, []string{"mlflow-sso:realm.eventsExpiration", "got 9000h0m0s", "want 1h to 8784h"}},
+		"endless events":      {public, "realm", `{"eventsExpiration":"9000h"}`, []string{"mlflow-sso:realm.eventsExpiration", "got 9000h0m0s", "want 1h to 8784h"}},
 		"generation's type":   {localhost, "credentials", `{"generations":{"redis/default":"two"}}`, []string{"mlflow-sso:credentials.generations", `"two"`, "want an object of a whole number each"}},
 		"unknown key":         {localhost, "protectdata", "true", []string{"mlflow-sso:protectdata", "unknown setting", "protectData"}},
 		"typed password":      {localhost, "keycloak", `{"publicURL":"http://localhost:8080","adminPassword":"admin"}`, []string{"mlflow-sso:keycloak.adminPassword", "No secret is typed"}},
@@ -183,11 +183,11 @@ func TestEveryMistakeNamesItsKeyWhatWasGotAndWhatIsWanted(t *testing.T) {
 		"admin in no group":   {localhost, "serviceAccounts", `[{"name":"ci","groups":["mlflow-users"],"admin":true}]`, []string{"mlflow-sso:serviceAccounts[ci].admin", "got true while it is not in group mlflow-admins"}},
 		"MLflow's client":     {localhost, "serviceAccounts", `[{"name":"mlflow"}]`, []string{"mlflow-sso:serviceAccounts[mlflow].name", "the ID of another client in Keycloak"}},
 		"Keycloak's client":   {localhost, "serviceAccounts", `[{"name":"admin-cli"}]`, []string{"mlflow-sso:serviceAccounts[admin-cli].name", "the ID of another client in Keycloak"}},
-		"token for ever":      {localhost, "serviceAccounts", `[{"name":"ci","tokenMinutes":10000}]`, []string{"mlflow-sso:serviceAccounts[ci].tokenMinutes", "got 10000, want 1 to 1440"}},
+		"endless token":       {localhost, "serviceAccounts", `[{"name":"ci","tokenMinutes":10000}]`, []string{"mlflow-sso:serviceAccounts[ci].tokenMinutes", "got 10000, want 1 to 1440"}},
 		"accounts by name":    {localhost, "serviceAccounts", `{"ci":{}}`, []string{"mlflow-sso:serviceAccounts: got", "want a list"}},
 		"account's member":    {localhost, "serviceAccounts", `[{"name":"ci","group":"x"}]`, []string{"mlflow-sso:serviceAccounts[0].group: unknown setting, want one of name, groups, admin, tokenMinutes"}},
 		"account's password":  {localhost, "serviceAccounts", `[{"name":"ci","secret":"0123"}]`, []string{"mlflow-sso:serviceAccounts[0].secret", "No secret is typed"}},
-		"nobody's generation": {localhost, "credentials", `{"generations":{"service-account/ci":2}}`, []string{"mlflow-sso:credentials.generations.service-account/ci: unknown credential", "service-account/<name>"}},
+		"unknown generation":  {localhost, "credentials", `{"generations":{"service-account/ci":2}}`, []string{"mlflow-sso:credentials.generations.service-account/ci: unknown credential", "service-account/<name>"}},
 		"unknown member":      {localhost, "postgres", `{"memory":512}`, []string{"mlflow-sso:postgres.memory", "unknown setting", "memoryMB"}},
 	} {
 		t.Run(name, func(t *testing.T) {

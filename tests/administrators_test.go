@@ -42,7 +42,7 @@ func TestNoPermanentAdministratorExistsUnlessConfigured(t *testing.T) {
 			require.Empty(t, without.Output(t, "keycloak.admin.username").Text())
 			require.Empty(t, without.Output(t, "keycloak.admin.password").Text())
 			for _, found := range findings(t, without) {
-				require.NotEqual(t, credentials.KeycloakAdmin, found.label, "%s holds the password of nobody", found.where)
+				require.NotEqual(t, credentials.KeycloakAdmin, found.label, "%s contains the password of a missing administrator", found.where)
 			}
 			// The program itself still reaches Keycloak.
 			require.Equal(t, "mlflow-sso", variable(t, without, "keycloak", "KC_BOOTSTRAP_ADMIN_CLIENT_ID").Text())

@@ -119,9 +119,9 @@ func TestEleven04BrowsersAreOnlyEverSentToPublicAddresses(t *testing.T) {
 		for what, pair := range map[string][2]string{
 			"Keycloak's own address":    {variable(t, r, "keycloak", "KC_HOSTNAME").Text(), keycloak},
 			"the issuer":                {variable(t, r, "mlflow", "OIDC_ISSUER").Text(), keycloak + "/realms/mlflow"},
-			"the way back at MLflow":    {variable(t, r, "mlflow", "OIDC_REDIRECT_URI").Text(), mlflow + "/callback"},
-			"the way back at Keycloak":  {input(t, client, "validRedirectUris[0]").Text(), mlflow + "/callback"},
-			"the way back after logout": {input(t, client, "validPostLogoutRedirectUris[0]").Text(), mlflow + "/oidc/ui/auth"},
+			"the redirect at MLflow":    {variable(t, r, "mlflow", "OIDC_REDIRECT_URI").Text(), mlflow + "/callback"},
+			"the redirect at Keycloak":  {input(t, client, "validRedirectUris[0]").Text(), mlflow + "/callback"},
+			"the redirect after logout": {input(t, client, "validPostLogoutRedirectUris[0]").Text(), mlflow + "/oidc/ui/auth"},
 			"the client's origin":       {input(t, client, "webOrigins[0]").Text(), mlflow},
 			"the client's page":         {input(t, client, "baseUrl").Text(), mlflow},
 			"MLflow's origin":           {variable(t, r, "mlflow", "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS").Text(), mlflow},
@@ -131,7 +131,7 @@ func TestEleven04BrowsersAreOnlyEverSentToPublicAddresses(t *testing.T) {
 		} {
 			require.Equal(t, pair[1], pair[0], what)
 		}
-		require.False(t, client.Has("validRedirectUris[1]"), "one exact way back and no other")
+		require.False(t, client.Has("validRedirectUris[1]"), "one exact redirect URI and no other")
 		hosts := strings.Split(variable(t, r, "mlflow", "MLFLOW_SERVER_ALLOWED_HOSTS").Text(), ",")
 		require.Contains(t, hosts, c.MLflow.PublicURL.Host(), "MLflow refuses the browser's own requests")
 	})
@@ -198,7 +198,7 @@ func TestEleven08SessionsAreSharedByAllWorkersAndOutliveThem(t *testing.T) {
 		secure := parsed(t, r, "mlflow", "OIDC_REDIRECT_URI").Scheme == "https"
 		require.Equal(t, fmt.Sprint(secure), variable(t, r, "mlflow", "SESSION_COOKIE_SECURE").Value, "a browser drops a cookie that does not fit the scheme")
 		require.Equal(t, secure, strings.HasPrefix(variable(t, r, "mlflow", "SESSION_COOKIE_NAME").Text(), "__Host-"))
-		require.Equal(t, "lax", variable(t, r, "mlflow", "SESSION_COOKIE_SAMESITE").Value, "strict loses the cookie on the way back from Keycloak")
+		require.Equal(t, "lax", variable(t, r, "mlflow", "SESSION_COOKIE_SAMESITE").Value, "strict loses the cookie on the redirect from Keycloak")
 	})
 }
 

@@ -153,8 +153,8 @@ func TestServicesTrustOnlyTheEdgesAddress(t *testing.T) {
 			return environment(t, service(t, r, component))[name].Text()
 		}
 		if !settings(t, stack).Edge.Enabled() {
-			require.NotContains(t, environment(t, service(t, r, "mlflow")), "TRUSTED_PROXIES", "nobody stands in front")
-			require.NotContains(t, environment(t, service(t, r, "keycloak")), "KC_PROXY_HEADERS", "nobody stands in front")
+			require.NotContains(t, environment(t, service(t, r, "mlflow")), "TRUSTED_PROXIES", "there is no proxy")
+			require.NotContains(t, environment(t, service(t, r, "keycloak")), "KC_PROXY_HEADERS", "there is no proxy")
 			return
 		}
 		address := input(t, service(t, r, "edge"), "networksAdvanced[0].ipv4Address").Text()

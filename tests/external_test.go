@@ -195,7 +195,7 @@ func TestTheClientOfAnExternalCacheVerifiesTheServerAndPrefixesItsKeys(t *testin
 	require.Equal(t, "/etc/ssl/certs/ca-certificates.crt", cache.Query().Get("ssl_ca_certs"))
 	used, _ := cache.User.Password()
 	require.True(t, foreign["redis"] == used)
-	require.Equal(t, settings(t, "dev").Name+":", variable(t, r, "mlflow", "CACHE_KEY_PREFIX").Text(), "another stack's decisions would be taken for this one's")
+	require.Equal(t, settings(t, "dev").Name+":", variable(t, r, "mlflow", "CACHE_KEY_PREFIX").Text(), "another stack's decisions would apply to this one")
 }
 
 func TestTheClientOfAnExternalStoreVerifiesTheServer(t *testing.T) {

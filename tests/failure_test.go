@@ -76,9 +76,9 @@ func TestComponentWithEmptyArgumentsNamesEachThatIsMissing(t *testing.T) {
 		want  []string
 	}{
 		"credentials": {func(ctx *pulumi.Context) error {
-			_, err := credentials.New(ctx, "mine", &credentials.Args{Generations: map[credentials.Label]int{"nobody": 0}})
+			_, err := credentials.New(ctx, "mine", &credentials.Args{Generations: map[credentials.Label]int{"unknown": 0}})
 			return err
-		}, []string{`"nobody"`, "is 0, want 1 to 999"}},
+		}, []string{`"unknown"`, "is 0, want 1 to 999"}},
 		"edge": {
 			func(ctx *pulumi.Context) error { _, err := edge.New(ctx, "mine", &edge.Args{}); return err },
 			[]string{"Network", "Address", "Listen", "HTTPPort", "MLflow", "Keycloak", "MLflowAt", "Admin", "Realm", "Certificates", "MaxRequestMB", "LoginsPerMinute", "Deployment", "Image", "MemoryMB", "Restart"},

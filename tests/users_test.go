@@ -97,7 +97,7 @@ func TestAnAnswerBySAMLCountsForNothingWithoutTheProvidersSignature(t *testing.T
 		require.Equal(t, true, input(t, partner, demanded).Value, demanded)
 	}
 	require.Equal(t, "QUJD", input(t, partner, "signingCertificate").Text())
-	require.Equal(t, "https://saml.example.com", input(t, partner, "extraConfig.idpEntityId").Text(), "else another's answer is taken for this one's")
+	require.Equal(t, "https://saml.example.com", input(t, partner, "extraConfig.idpEntityId").Text(), "otherwise another provider's response is accepted")
 	require.Equal(t, "https://saml.example.com/in", input(t, partner, "singleSignOnServiceUrl").Text())
 	require.Equal(t, input(t, r.Get(t, oidcType, "broker-company"), "firstBrokerLoginFlowAlias").Text(), input(t, partner, "firstBrokerLoginFlowAlias").Text())
 	require.Equal(t, "IMPORT", input(t, r.Get(t, idpMapperType, "broker-partner-addresses"), "extraConfig.syncMode").Text(), "else the provider could change an address later")

@@ -114,7 +114,7 @@ func TestArgumentsNameEveryMistake(t *testing.T) {
 	require.NoError(t, (&Args{}).Validate())
 	require.NoError(t, (&Args{Generations: map[Label]int{Redis: 2}}).Validate())
 	require.ErrorContains(t, (*Args)(nil).Validate(), "args: got none")
-	err := (&Args{Generations: map[Label]int{"nobody": 1, Redis: 0}}).Validate()
-	require.ErrorContains(t, err, `"nobody", want one of postgres/superuser`)
+	err := (&Args{Generations: map[Label]int{"unknown": 1, Redis: 0}}).Validate()
+	require.ErrorContains(t, err, `"unknown", want one of postgres/superuser`)
 	require.ErrorContains(t, err, "Generations[redis/default] is 0, want 1 to 999")
 }

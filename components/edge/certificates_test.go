@@ -103,7 +103,7 @@ func TestCertificatesWithoutWhatTheirSourceNeedsAreRefused(t *testing.T) {
 		"source":    {Certificates{Source: "none"}, `from "none", want one of internal, files, acme`},
 		"no pair":   {Certificates{Source: Files}, "no chain or no key"},
 		"directory": {Certificates{Source: ACME, Email: "a@example.com", Directory: "acme.example.com"}, "want an https URL"},
-		"email":     {Certificates{Source: ACME, Email: "nobody", Directory: "https://acme.example.com/directory"}, "want one address"},
+		"email":     {Certificates{Source: ACME, Email: "operator", Directory: "https://acme.example.com/directory"}, "want one address"},
 	} {
 		require.ErrorContains(t, test.c.Validate(), test.want, name)
 	}

@@ -1,5 +1,5 @@
 -- Makes the role backup, which reads every database in :databases and changes nothing, have
--- the password in BACKUP_PASSWORD; without one nobody is it. Run by the superuser, at every
+-- the password in BACKUP_PASSWORD; without one the role cannot log in. Run by the superuser, at every
 -- start, after the databases were made.
 \getenv password BACKUP_PASSWORD
 

@@ -79,7 +79,7 @@ func TestAMismatchShowsBothSidesEvenWhenWrapped(t *testing.T) {
 
 func TestACheckWhoseControlFailedIsNoFailure(t *testing.T) {
 	got := suiteOf(
-		Check{ID: "a", Run: failsWith(fmt.Errorf("%w: nobody to log in", ErrNotRun))},
+		Check{ID: "a", Run: failsWith(fmt.Errorf("%w: no user to log in", ErrNotRun))},
 		Check{ID: "b", Run: failsWith(NotRun(Mismatch("500", "200")))},
 	).Run(t.Context(), Observer{})
 

@@ -67,7 +67,7 @@ func explainDetached(s *stack.Stack, problems []string) []string {
 	for i, problem := range problems {
 		if names := external.ReplacedVolumes(s.Config); len(names) > 0 && strings.Contains(problem, "protect") {
 			problems[i] = problem + "\nif the error is about " + strings.Join(names, " and ") +
-				", `up` works all the same: it leaves a volume on the host when its data moves to an external service; only a preview cannot show that"
+				", `up` works anyway: it leaves a volume on the host when its data moves to an external service; only a preview cannot show that"
 		}
 	}
 	return problems

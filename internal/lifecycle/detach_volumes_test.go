@@ -36,6 +36,6 @@ func TestAPreviewReportsThatAVolumeWhoseDataIsExternalStays(t *testing.T) {
 	require.Empty(t, all[0].DataLoss)
 	require.Contains(t, all[0].Why, "leaves it on the host")
 	require.Equal(t, "lost", all[1].DataLoss, "what is not replaced is lost")
-	require.Contains(t, explainDetached(s, []string{"postgres-data: resource is protected"})[0], "`up` works all the same")
+	require.Contains(t, explainDetached(s, []string{"postgres-data: resource is protected"})[0], "`up` works anyway")
 	require.Equal(t, []string{"is protected"}, explainDetached(&stack.Stack{Config: &config.Config{}}, []string{"is protected"}))
 }

@@ -17,12 +17,12 @@ func TestOnlyUnlistedMembersAreRemovedAndEachIsNamed(t *testing.T) {
 	var said []string
 	s.say = func(_ context.Context, _ resource.URN, text string) { said = append(said, text) }
 	f.clients["mlflow"] = append(f.clients["mlflow"], map[string]any{"id": "ci-id", "clientId": "ci", "serviceAccountsEnabled": true})
-	f.members = map[string]string{"u2": "ada", "u3": "mel", "u4": "service-account-ci", "u8": "service-account-nobody", "u9": "eve"}
+	f.members = map[string]string{"u2": "ada", "u3": "mel", "u4": "service-account-ci", "u8": "service-account-unknown", "u9": "eve"}
 
 	create(t, s, identity.GroupMembersType, inputs)
 	require.Equal(t, map[string]string{"u2": "ada", "u3": "mel", "u4": "service-account-ci"}, f.members, "a name alone makes no service account")
 	require.Equal(t, []string{
-		"person eve in group team taken out, the group is exclusive", "person service-account-nobody in group team taken out, the group is exclusive",
+		"person eve in group team taken out, the group is exclusive", "person service-account-unknown in group team taken out, the group is exclusive",
 	}, said)
 
 	f.joins("u9", "eve")

@@ -93,7 +93,7 @@ func schemaOf() map[string]map[string]any {
 		}, backup.KeyRecoverable),
 		identity.BuiltinClientType: object("A client that Keycloak creates in every realm.", map[string]field{
 			"realm": textField(realmName), "clientId": textField("Its client ID."),
-			"enabled": switchField("Whether anybody may log in with it. A missing client counts as disabled."),
+			"enabled": switchField("Whether the client accepts logins. A missing client counts as disabled."),
 		}),
 		identity.ClientRolesType: object("All roles of a client's service account that belong to another client.", map[string]field{
 			"realm": textField(realmName), "account": textField("ID of the client with the service account."),

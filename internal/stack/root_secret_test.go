@@ -26,14 +26,14 @@ func TestRootSecretsAreKnownByTheirNumbers(t *testing.T) {
 func TestTheLoginOfARefreshIsThatOfTheState(t *testing.T) {
 	known := State{snapshot: apitype.DeploymentV3{Resources: []apitype.ResourceV3{
 		{URN: urn(TypeKeycloakProvider, "realm-keycloak"), Type: tokens.Type(TypeKeycloakProvider), Inputs: map[string]any{
-			"url": "http://127.0.0.1:8080", "clientId": "mlflow-sso", "clientSecret": secretValue(t, "of before"),
+			"url": "http://127.0.0.1:8080", "clientId": "mlflow-sso", "clientSecret": secretValue(t, "previous"),
 		}},
 	}}}
 	login, ok := known.KeycloakLogin()
 	require.True(t, ok)
-	require.Equal(t, outputs.Keycloak{AdminURL: "http://127.0.0.1:8080", Provider: outputs.Client{ID: "mlflow-sso", Secret: "of before"}}, login)
+	require.Equal(t, outputs.Keycloak{AdminURL: "http://127.0.0.1:8080", Provider: outputs.Client{ID: "mlflow-sso", Secret: "previous"}}, login)
 	_, ok = (&State{}).KeycloakLogin()
-	require.False(t, ok, "there is nobody to ask yet")
+	require.False(t, ok, "there is no provider yet")
 }
 
 // secretValue returns a text in the format of an exported state.

@@ -142,7 +142,7 @@ func TestKnownErrorsAreExplainedWithTheNextStep(t *testing.T) {
 		"error initializing keycloak provider: 401 Unauthorized":             "destroy --delete-data",
 		"resource platform cannot be deleted\nbecause it is protected.":      "protectData",
 		"unable to replace it\nas it is currently marked for protection.":    "protectData",
-		"something that nobody has seen before":                              "Pulumi reports",
+		"an unknown error": "Pulumi reports",
 	} {
 		err := explain(errors.New("failed to run update: exit status 255"), []string{reported})
 		require.ErrorContains(t, err, wanted)

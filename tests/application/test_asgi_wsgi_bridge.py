@@ -14,7 +14,7 @@ from flask import Flask, Response, redirect, request, send_file, stream_with_con
 from mlflow_sso import asgi_wsgi_bridge
 from tests.asgi import Client
 
-who = contextvars.ContextVar("who", default="nobody")
+who = contextvars.ContextVar("who", default="unset")
 LARGE = os.urandom(asgi_wsgi_bridge.PART * 40 + 17)
 
 

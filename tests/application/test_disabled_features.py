@@ -37,7 +37,7 @@ class TestClosed(unittest.IsolatedAsyncioTestCase):
                              ("POST", "/ajax-api/3.0/jobs/search"), ("GET", "/api/2.0/mlflow/experiments/search"), ("GET", "/gatewayx")):  # fmt: skip
             self.assertEqual((await asked(method, path)).messages, [], path)
 
-    def test_no_webhook_of_before_is_called(self):
+    def test_no_stored_webhook_is_called(self):
         called = []
         module = types.SimpleNamespace(_deliver_webhook_impl=lambda **_: called.append(1), _send_webhook_request=lambda **_: called.append(1))
         disabled_features.close([], disabled_features.WANTED, module)

@@ -163,7 +163,7 @@ class TestSignOut(unittest.TestCase):
     def test_what_keycloak_has_not_ended_stays(self):
         self.assertIsNone(self.round(Keycloak(realm=500, user=600, password=990.0, sessions={"s": 999.0})))
 
-    def test_not_before_ends_sessions_and_tokens_of_before(self):
+    def test_not_before_ends_earlier_sessions_and_tokens(self):
         for keycloak in (Keycloak(user=1000, sessions={"s": 999.0}), Keycloak(realm=1000, sessions={"s": 999.0})):
             self.assertEqual(self.round(keycloak), ([1], [2]))
         self.assertEqual(self.round(Keycloak(user=950, sessions={"s": 999.0})), ([], [2]), "a login after it stays")

@@ -49,8 +49,8 @@ class TestRotation(unittest.IsolatedAsyncioTestCase):
 
 
 class TestKeys(unittest.TestCase):
-    def keys(self, issuer, fresh=300, again=0, believed=86_400, wait=1):
-        keys = Keys(issuer, lambda: fresh, again, believed, wait)
+    def keys(self, issuer, fresh=300, again=0, max_age=86_400, wait=1):
+        keys = Keys(issuer, lambda: fresh, again, max_age, wait)
         return lambda force=False: keys("url", cache_key="k", force_refresh=force)
 
     def test_fresh_keys_are_loaded_once(self):
@@ -164,7 +164,7 @@ class TestKeys(unittest.TestCase):
 
     def test_unconfirmed_keys_expire(self):
         issuer = Issuer(OLD)
-        keys = self.keys(issuer, believed=-1)
+        keys = self.keys(issuer, max_age=-1)
         keys()
         issuer.finds = ConnectionError("away")
         with self.assertRaises(ConnectionError):

@@ -25,7 +25,7 @@ SEARCHES = (
     ("versions", "model-versions", "model_versions", lambda row: row["name"], "name LIKE 'narrow-%'"),
     ("logged models", "logged-models", "models", lambda row: row["info"]["model_id"], ""),
 )
-NOBODY, OWNER, READER, TEAM, MIXED = (f"narrow-{name}@example.com" for name in ("nobody", "owner", "reader", "team", "mixed"))
+UNGRANTED, OWNER, READER, TEAM, MIXED = (f"narrow-{name}@example.com" for name in ("ungranted", "owner", "reader", "team", "mixed"))
 
 
 def fill():
@@ -72,7 +72,7 @@ def grant():
 class TestSearches(unittest.IsolatedAsyncioTestCase):
     @classmethod
     def setUpClass(cls):
-        people(ADMIN, NOBODY, OWNER, READER, TEAM, MIXED)
+        people(ADMIN, UNGRANTED, OWNER, READER, TEAM, MIXED)
 
     async def asyncSetUp(self):
         if not getattr(TestSearches, "filled", False):
@@ -109,7 +109,7 @@ class TestSearches(unittest.IsolatedAsyncioTestCase):
 
     async def test_everyone_finds_what_the_plugin_alone_finds_in_the_same_order(self):
         for search in SEARCHES:
-            for user in NOBODY, OWNER, READER, TEAM, MIXED, ADMIN:
+            for user in UNGRANTED, OWNER, READER, TEAM, MIXED, ADMIN:
                 with self.subTest(f"{search[0]} {user}"):
                     got = await self.names(user, search, 13)
                     with self.as_upstream():
@@ -130,7 +130,7 @@ class TestSearches(unittest.IsolatedAsyncioTestCase):
         self.addCleanup(event.remove, Engine, "before_cursor_execute", count)
         for search in SEARCHES:
             statements = {}
-            for user in ADMIN, NOBODY, OWNER, READER, TEAM, MIXED:
+            for user in ADMIN, UNGRANTED, OWNER, READER, TEAM, MIXED:
                 for _ in range(2):  # the first fills the plugin's caches
                     counted = 0
                     await self.page(user, search, 25, None)
@@ -140,10 +140,10 @@ class TestSearches(unittest.IsolatedAsyncioTestCase):
 
     async def test_a_revoked_grant_does_not_apply_to_the_next_search(self):
         search = SEARCHES[0]
-        store.create_experiment_permission(str(FIRST), NOBODY, "READ")
-        self.assertEqual(await self.names(NOBODY, search, 10), ["narrow-0-0"])
-        store.delete_experiment_permission(str(FIRST), NOBODY)
-        self.assertEqual(await self.names(NOBODY, search, 10), [])
+        store.create_experiment_permission(str(FIRST), UNGRANTED, "READ")
+        self.assertEqual(await self.names(UNGRANTED, search, 10), ["narrow-0-0"])
+        store.delete_experiment_permission(str(FIRST), UNGRANTED)
+        self.assertEqual(await self.names(UNGRANTED, search, 10), [])
 
     async def test_a_condition_that_is_too_long_is_left_out_and_the_answer_is_the_same(self):
         search = SEARCHES[0]
@@ -159,5 +159,5 @@ class TestSearches(unittest.IsolatedAsyncioTestCase):
     async def test_the_plugin_still_judges_each_row(self):
         with mock.patch.object(narrowed_searches, "_may_read", lambda *_: True):
             for search in SEARCHES:
-                self.assertEqual(await self.names(NOBODY, search, 50), [], search[0])
+                self.assertEqual(await self.names(UNGRANTED, search, 50), [], search[0])
                 self.assertEqual(len(await self.names(TEAM, search, 50)), len([n for n in await self.names(TEAM, search, 50) if n.startswith(("narrow-7-", "narrow-5-"))]))

@@ -52,7 +52,7 @@ class TestOrigin(unittest.IsolatedAsyncioTestCase):
             for path in ("/logout", "/logout/"):
                 self.assertEqual((await self.ask("GET", COOKIE, (b"sec-fetch-site", site), path=path)).status, 403)
             for path in ("/login", "/callback", "/", "/oidc/ui/auth"):
-                self.assertEqual((await self.ask("GET", COOKIE, (b"sec-fetch-site", site), path=path)).status, 200, "the way back from Keycloak")
+                self.assertEqual((await self.ask("GET", COOKIE, (b"sec-fetch-site", site), path=path)).status, 200, "the redirect from Keycloak")
         for headers in ((), ((b"sec-fetch-site", b"same-origin"),), ((b"sec-fetch-site", b"none"),)):
             self.assertEqual((await self.ask("GET", COOKIE, *headers, path="/logout")).status, 200)
 

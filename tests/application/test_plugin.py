@@ -32,7 +32,7 @@ PATHS = sorted(
     | {re.sub(r"{[^}]+}", "1", path) for path in plugin.openapi()["paths"]}
 )
 CALLERS = {
-    "nobody": [],
+    "anonymous": [],
     "a member": PROVIDER.bearer(MEMBER),
     "an administrator": PROVIDER.bearer(ADMIN),
     "an unknown user": PROVIDER.bearer("unknown@example.com"),
@@ -40,7 +40,7 @@ CALLERS = {
     "another audience": PROVIDER.bearer(MEMBER, aud="other"),
     "a wrong password": [(b"authorization", b"Basic bWVtYmVyQGV4YW1wbGUuY29tOng=")],
     "a browser": [(b"accept", b"text/html"), (b"sec-fetch-dest", b"document")],
-    "a proxy that nobody trusts": [(b"x-forwarded-host", b"evil.example"), (b"x-forwarded-prefix", b"/health")],
+    "an untrusted proxy": [(b"x-forwarded-host", b"evil.example"), (b"x-forwarded-prefix", b"/health")],
 }
 SEARCH = "/api/2.0/mlflow/experiments/search"
 SOME = ["/", SEARCH, "/api/2.0/mlflow/users/current", "/oidc/ui/", "/version", "/nowhere"]
@@ -52,7 +52,7 @@ def requests():
     for path in PATHS:
         for method in ("GET", "POST", "DELETE"):
             if (method, path) != ("GET", "/callback"):  # a response without a login starts one: test_served_login_attempts
-                yield "nobody", method, path
+                yield "anonymous", method, path
     # Not requests that end a session or contact the internet. Taking every nth, n prime, covers
     # some of every kind.
     quick = [path for path in PATHS if path != "/logout" and "assistant" not in path]
@@ -185,7 +185,7 @@ class TestPlugin(unittest.IsolatedAsyncioTestCase):
                 for caller in (PROVIDER.bearer("again@example.com"), malformed):
                     status, said = await ask(SEARCH, caller, {"max_results": 1})
                     self.assertEqual((status, said["error_code"]), (503, "TEMPORARILY_UNAVAILABLE"))
-                self.assertEqual((await ask(SEARCH, [], {"max_results": 1}))[0], 401, "nobody")
+                self.assertEqual((await ask(SEARCH, [], {"max_results": 1}))[0], 401, "anonymous")
 
     async def test_without_keys_a_token_gets_503_and_not_401(self):
         token = PROVIDER.bearer("unheard-of@example.com")

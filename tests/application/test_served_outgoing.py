@@ -42,7 +42,7 @@ class TestOutgoing(unittest.IsolatedAsyncioTestCase):
         flask = plugin.router.routes[-1].app.flask_app
         paths = {re.sub(r"<[^>]+>", "1", rule.rule) for rule in flask.url_map.iter_rules()} | {re.sub(r"{[^}]+}", "1", path) for path in plugin.openapi()["paths"]}
         span = {"traceId": os.urandom(16).hex(), "spanId": os.urandom(8).hex(), "name": "x", "startTimeUnixNano": str(10**18), "endTimeUnixNano": str(10**18 + 1), "attributes": [
-            {"key": "gen_ai.system", "value": {"stringValue": "a provider that nobody knows"}}, {"key": "gen_ai.request.model", "value": {"stringValue": "a model"}},
+            {"key": "gen_ai.system", "value": {"stringValue": "an unknown provider"}}, {"key": "gen_ai.request.model", "value": {"stringValue": "a model"}},
             {"key": "gen_ai.usage.input_tokens", "value": {"intValue": "5"}}, {"key": "gen_ai.usage.output_tokens", "value": {"intValue": "5"}}]}  # fmt: skip
         with mock.patch("socket.getaddrinfo", getaddrinfo), mock.patch("socket.socket.connect", to):
             with self.assertRaises(OSError):

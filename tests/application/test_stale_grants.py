@@ -14,7 +14,7 @@ from tests.test_trace_locations import experiment
 
 OWNER, THIEF = PROVIDER.bearer(MEMBER), PROVIDER.bearer(OTHER)
 API = "/api/2.0/mlflow"
-GROUP = "everybody"
+GROUP = "all-members"
 
 
 def setUpModule():

@@ -178,7 +178,7 @@ func (w *ward) judge(s suffered) {
 			a.Away.Round(100*time.Millisecond), a.Slowest.Round(100*time.Millisecond), a.Proper, a.Failed, a.Kinds)
 	}
 	w.Logf("%d writes were answered with an error, %d of them had worked", s.refused, s.worked)
-	require.Positive(w, s.accounts[scripts].Proper+s.accounts[scripts].Failed, "nobody used the stack: this tests nothing")
+	require.Positive(w, s.accounts[scripts].Proper+s.accounts[scripts].Failed, "no user used the stack: this tests nothing")
 	require.Zero(w, s.lost, "acknowledged writes that are not there")
 	require.Zero(w, s.half, "runs that were acknowledged and lack something, or have a part of one request, acknowledged or not")
 	for _, kind := range kinds {

@@ -115,7 +115,7 @@ func (d *smallDisk) fill(w *ward) {
 		if since.IsZero() && w.users.diaries[scripts].Since(began).Failed > 0 {
 			since = time.Now()
 		}
-		require.Less(w, time.Since(began), felt+fullFor, "nobody has felt that the disk is full: this tests nothing")
+		require.Less(w, time.Since(began), felt+fullFor, "no user has noticed the full disk: this tests nothing")
 		time.Sleep(100 * time.Millisecond)
 	}
 	require.NoError(w, ballast.Close())

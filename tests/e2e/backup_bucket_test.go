@@ -74,7 +74,7 @@ func TestSnapshotsInABucketAreScheduledPrunedAndVerified(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(l.must(t, "backup", "list", "--output", "json").stdout), &listed))
 		return listed.Snapshots
 	}
-	// Nobody has asked for it.
+	// Taken by the schedule, not by a command.
 	require.Eventually(t, func() bool { return len(list()) == 1 }, 3*time.Minute, 2*time.Second)
 	first := list()[0].ID
 
@@ -84,7 +84,7 @@ func TestSnapshotsInABucketAreScheduledPrunedAndVerified(t *testing.T) {
 	}, 2*time.Minute, 2*time.Second)
 
 	left := list()
-	require.Len(t, left, 1, "an old snapshot was not let go of")
+	require.Len(t, left, 1, "an old snapshot was not removed")
 	require.NotEqual(t, first, left[0].ID)
 	l.must(t, "backup", "check")
 

@@ -105,7 +105,7 @@ func TestABatchIsStoredCompletelyOrNotAtAll(t *testing.T) {
 	experiment, err := runlog.Experiment(t.Context(), client, "logged in one piece")
 	require.NoError(t, err)
 
-	t.Run("nobody sees a part of it, and two who log the same are both right", func(t *testing.T) {
+	t.Run("no reader sees a part of it, and two identical writes both succeed", func(t *testing.T) {
 		h := halt(t, deployed, client, experiment, "both")
 		first := h.logBatch(t)
 		h.until(t, 1, waiting)

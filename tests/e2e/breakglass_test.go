@@ -78,5 +78,5 @@ func operatorGetsIn(t *testing.T, l *lab, deployed outputs.Stack, docker *engine
 	require.Equal(t, 2, strings.Count(logs, `"break_glass.granted"`), "the audit log names both")
 	require.Contains(t, logs, "Keycloak is stopped")
 	require.NotContains(t, logs, opened.token)
-	require.Contains(t, logOf(t, docker, deployed.IdentitySync.Container), `"break_glass.ended"`, "identity sync ends what nobody ended")
+	require.Contains(t, logOf(t, docker, deployed.IdentitySync.Container), `"break_glass.ended"`, "identity sync ends what no command ended")
 }

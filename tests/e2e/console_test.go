@@ -63,7 +63,7 @@ func (l *lab) console(t *testing.T, length string) *opened {
 	})
 	shown := regexp.MustCompile(`(?s)User name +(\S+)\nPassword +(\S+)\n`)
 	require.Eventually(t, func() bool { return shown.MatchString(o.stdout.String()) }, time.Minute, 100*time.Millisecond,
-		"nobody was let in: %s", o.stderr)
+		"no access was granted: %s", o.stderr)
 	found := shown.FindStringSubmatch(o.stdout.String())
 	o.username, o.password = found[1], found[2]
 	return o
@@ -167,7 +167,7 @@ func personIsInTheConsole(t *testing.T, l *lab, deployed outputs.Stack) {
 
 	require.Equal(t, before, administrators(t, deployed))
 	require.Empty(t, adminLogin(t, deployed, o.username, o.password), "the password is still good")
-	require.Error(t, mayAdminister(t, deployed, token), "a token of before is still good")
+	require.Error(t, mayAdminister(t, deployed, token), "a previous token is still valid")
 	require.Equal(t, 1, strings.Count(o.stdout.String(), o.password))
 	require.NotContains(t, o.stderr.String(), o.password)
 	require.NotContains(t, o.stderr.String(), "failed")

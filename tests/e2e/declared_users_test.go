@@ -81,7 +81,7 @@ func listedPeopleSetTheirOwnPasswordAndNoUpdateTouchesIt(t *testing.T) {
 	types(t, b, page, "password-new", bobs, "password-confirm", bobs)
 	require.Equal(t, "member bob@example.com", logsIn(t, deployed, "bob", bobs))
 	isNowhere(t, own, bobs, made, mails.password)
-	require.Contains(t, l.must(t, "drift").stdout, "no drift", "members of a group are everybody's own affair")
+	require.Contains(t, l.must(t, "drift").stdout, "no drift", "unmanaged groups may have any members")
 
 	// A managed group has exactly the listed users; a user who is no longer listed is removed.
 	exclusive := settings + "    managedGroups: [mlflow-users]\n"
@@ -97,7 +97,7 @@ func listedPeopleSetTheirOwnPasswordAndNoUpdateTouchesIt(t *testing.T) {
 	require.Contains(t, preview.stdout, "this user could no longer log in")
 	got = l.must(t, "up", "--no-verify")
 	require.Contains(t, got.stderr, "user eve in group mlflow-users taken out")
-	require.Len(t, mails.letters, 1, "nobody is written to twice")
+	require.Len(t, mails.letters, 1, "no user gets two mails")
 	require.Equal(t, refusal, logsIn(t, deployed, "eve", made))
 	require.Equal(t, "wrong password", logsIn(t, deployed, "bob", bobs))
 	require.Equal(t, "administrator ada@example.com", logsIn(t, deployed, "ada", own))

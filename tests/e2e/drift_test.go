@@ -230,7 +230,7 @@ var manualChanges = []change{
 }
 
 // unseen is a secret that no difference may show.
-const unseen = "a-secret-that-nobody-may-see"
+const unseen = "a-secret-that-no-report-shows"
 
 // named are lines of drift up to the next step.
 func namedIn(stdout string) []string {

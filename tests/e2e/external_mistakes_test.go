@@ -50,7 +50,7 @@ func namesMistakes(t *testing.T, s *servers, l *lab) {
 			s.makes(t, "latin_", "ENCODING 'UTF8'", "ENCODING 'LATIN1' LOCALE 'C'")
 			settings(`prefix: ""`, `prefix: latin_`)(t)
 		}, []string{"postgres.external: database latin_mlflow at", "got encoding LATIN1, want UTF8"}},
-		"nobody there": {settings(fmt.Sprintf("port: %d,", s.redis), "port: 1,"), []string{"redis.external: ", "nothing answers there"}},
+		"no listener": {settings(fmt.Sprintf("port: %d,", s.redis), "port: 1,"), []string{"redis.external: ", "nothing answers there"}},
 		"another cache's password": {func(t *testing.T) {
 			right := s.secret(t, "redis")
 			s.writes(t, "redis", newSecret())
@@ -62,7 +62,7 @@ func namesMistakes(t *testing.T, s *servers, l *lab) {
 			s.writes(t, "s3", newSecret())
 			t.Cleanup(func() { s.writes(t, "s3", right) })
 		}, []string{"artifacts.s3: ", "secretKeyFile does not contain the key"}},
-		"an authority that nobody knows": {
+		"an unknown authority": {
 			settings("mlflow: "+s.mlflow, "mlflow: "+s.untrusting),
 			[]string{"postgres.external: ", "redis.external: ", "artifacts.s3: ", "do not know the authority"},
 		},

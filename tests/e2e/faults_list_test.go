@@ -97,6 +97,6 @@ func edgeFaults() []fault {
 	const refresh = "mlflow-sso up --refresh"
 	return []fault{
 		{"the edge is stopped", "container-exited", []string{"edge-unreachable", "keycloak-unreachable", "login-refused"}, stop("edge"), "docker start NAME-edge"},
-		{"MLflow believes another proxy than the edge", "trusted-proxies", noLogin, variable("mlflow", "TRUSTED_PROXIES", "192.0.2.1"), refresh},
+		{"MLflow trusts another proxy than the edge", "trusted-proxies", noLogin, variable("mlflow", "TRUSTED_PROXIES", "192.0.2.1"), refresh},
 	}
 }

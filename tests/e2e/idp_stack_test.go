@@ -28,9 +28,9 @@ func TestListedUsersAndUsersOfIdentityProviders(t *testing.T) {
 	nightly(t)
 	t.Parallel()
 	t.Run("listed people set their own password and no update touches it", listedPeopleSetTheirOwnPasswordAndNoUpdateTouchesIt)
-	t.Run("people of an OpenID provider are let in by its groups and take nobody's place", peopleOfAnOpenIDProviderAreLetInByItsGroupsAndTakeNobodysPlace)
-	t.Run("people of a SAML provider are let in by its groups and take nobody's place", peopleOfASAMLProviderAreLetInByItsGroupsAndTakeNobodysPlace)
-	t.Run("people of a directory are let in by its groups and take nobody's place", peopleOfADirectoryAreLetInByItsGroupsAndTakeNobodysPlace)
+	t.Run("people of an OpenID provider get access by its groups and take over no account", peopleOfAnOpenIDProviderGetAccessByItsGroupsAndTakeOverNoAccount)
+	t.Run("people of a SAML provider get access by its groups and take over no account", peopleOfASAMLProviderGetAccessByItsGroupsAndTakeOverNoAccount)
+	t.Run("people of a directory get access by its groups and take over no account", peopleOfADirectoryGetAccessByItsGroupsAndTakeOverNoAccount)
 }
 
 // outside are the external servers of a stack, all with TLS of a private authority that

@@ -83,7 +83,7 @@ func startDirectory(t *testing.T, o *outside) int {
 }
 
 // Users of a directory log in with their directory password, in Keycloak's own form.
-func peopleOfADirectoryAreLetInByItsGroupsAndTakeNobodysPlace(t *testing.T) {
+func peopleOfADirectoryGetAccessByItsGroupsAndTakeOverNoAccount(t *testing.T) {
 	l, o := peopled.up(t), newOutside(t)
 	deployed := peopled.deployed
 	s := changes(t, l)
@@ -110,7 +110,7 @@ func peopleOfADirectoryAreLetInByItsGroupsAndTakeNobodysPlace(t *testing.T) {
 	require.Equal(t, "member lisa@company.example", logsIn(t, deployed, "lisa", directoryPassword))
 	require.Equal(t, refusal, logsIn(t, deployed, "lars", directoryPassword))
 	require.Equal(t, "wrong password", logsIn(t, deployed, "lisa", "something else"))
-	require.Equal(t, "wrong password", logsIn(t, deployed, "nora", directoryPassword), "nobody without an address becomes a user")
+	require.Equal(t, "wrong password", logsIn(t, deployed, "nora", directoryPassword), "a user without an address is refused")
 	require.NotContains(t, logsIn(t, deployed, "lena", directoryPassword), "demo-member", "an address that a user has is not hers")
 	require.Contains(t, l.must(t, "drift").stdout, "no drift")
 	again, err := l.outputs(t.Context())

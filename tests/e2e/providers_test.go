@@ -20,7 +20,7 @@ import (
 
 // All users of a company, by OpenID Connect: one is an administrator, one a member, one is in no
 // mapped group, and one has another user's address.
-func peopleOfAnOpenIDProviderAreLetInByItsGroupsAndTakeNobodysPlace(t *testing.T) {
+func peopleOfAnOpenIDProviderGetAccessByItsGroupsAndTakeOverNoAccount(t *testing.T) {
 	l, o := peopled.up(t), newOutside(t)
 	deployed := peopled.deployed
 	s := changes(t, l)
@@ -38,7 +38,7 @@ func peopleOfAnOpenIDProviderAreLetInByItsGroupsAndTakeNobodysPlace(t *testing.T
 }
 
 // The same users by SAML, which returns by forms that the browser submits.
-func peopleOfASAMLProviderAreLetInByItsGroupsAndTakeNobodysPlace(t *testing.T) {
+func peopleOfASAMLProviderGetAccessByItsGroupsAndTakeOverNoAccount(t *testing.T) {
 	_, o := peopled.up(t), newOutside(t)
 	deployed := peopled.deployed
 	s := changes(t, peopled.lab)

@@ -22,7 +22,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/keycloak/admin"
 )
 
-// Every credential is rotated at once, and then (in make nightly) once more by another root secret,
+// Every credential is rotated at once, and then (in make nightly) again by another root secret,
 // in an update that is killed repeatedly: no service accepts an old one, each accepts the new one,
 // and users' data is intact.
 func TestEveryCredentialThatIsRotatedIsAnotherAndTheOldOneIsRefused(t *testing.T) {

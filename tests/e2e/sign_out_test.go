@@ -77,7 +77,7 @@ func TestWhatIsSignedOutInKeycloakEndsInMLflow(t *testing.T) {
 	require.NoError(t, err)
 	began = time.Now()
 	require.NoError(t, client.Post(t.Context(), realm, "/logout-all", nil))
-	require.Eventually(t, func() bool { return assert.ObjectsAreEqual([]int{401, 401}, users["nothing"].tries(t)[:2]) }, limit, 200*time.Millisecond, "everybody signed out")
+	require.Eventually(t, func() bool { return assert.ObjectsAreEqual([]int{401, 401}, users["nothing"].tries(t)[:2]) }, limit, 200*time.Millisecond, "all users signed out")
 	t.Logf("logout-all of the realm: %s; promised are %s", time.Since(began).Round(time.Second), limit)
 
 	got, err := l.run(t.Context(), "drift")

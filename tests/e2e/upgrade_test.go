@@ -318,7 +318,7 @@ func backFromTheSnapshot(t *testing.T, l *lab, has *owned, old string) {
 	has.ask(t, has.ownerToken, http.MethodPost, "/api/2.0/mlflow/experiments/create", map[string]any{"name": "from after"}, &later)
 	asked, err := l.run(t.Context(), "upgrade", "--rollback")
 	require.NoError(t, err)
-	require.Equal(t, 2, asked.code, "nobody is there to ask")
+	require.Equal(t, 2, asked.code, "no terminal for the confirmation")
 	began := time.Now()
 	back := l.must(t, "upgrade", "--rollback", "--yes", "--no-verify")
 	t.Logf("back from the snapshot in %s: %s", time.Since(began).Round(time.Second), strings.TrimSpace(back.stdout))

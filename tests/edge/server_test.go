@@ -68,7 +68,7 @@ func echo() http.Handler {
 		if name := r.URL.Query().Get("header"); name != "" {
 			w.Header().Set(name, r.URL.Query().Get("value"))
 		}
-		w.Header().Set("Server", "a version that is nobody's business")
+		w.Header().Set("Server", "a secret version")
 		_ = json.NewEncoder(w).Encode(r.Header)
 	})
 }

@@ -20,13 +20,13 @@ func TestArgumentsNameEachOfTheirMistakes(t *testing.T) {
 	require.NoError(t, right().Validate())
 	require.ErrorContains(t, (*Args)(nil).Validate(), "args: got none")
 	for want, change := range map[string]func(*Args){
-		`Deployment is "", want a name`:                       func(a *Args) { a.Deployment = "" },
-		`Component is "", want a name`:                        func(a *Args) { a.Component = "" },
-		"Image is missing, want an image":                     func(a *Args) { a.Image = nil },
-		"Networks is empty, want at least one":                func(a *Args) { a.Networks = nil },
-		"MemoryMB is 0, want more than 0":                     func(a *Args) { a.MemoryMB = 0 },
-		`Restart is "", want a restart policy`:                func(a *Args) { a.Restart = "" },
-		"StartSeconds is -1, want more than 0":                func(a *Args) { a.StartSeconds = -1 },
+		`Deployment is "", want a name`:                           func(a *Args) { a.Deployment = "" },
+		`Component is "", want a name`:                            func(a *Args) { a.Component = "" },
+		"Image is missing, want an image":                         func(a *Args) { a.Image = nil },
+		"Networks is empty, want at least one":                    func(a *Args) { a.Networks = nil },
+		"MemoryMB is 0, want more than 0":                         func(a *Args) { a.MemoryMB = 0 },
+		`Restart is "", want a restart policy`:                    func(a *Args) { a.Restart = "" },
+		"StartSeconds is -1, want more than 0":                    func(a *Args) { a.StartSeconds = -1 },
 		"StopSeconds is 0, want more than 0: 0 kills immediately": func(a *Args) { a.StopSeconds = 0 },
 	} {
 		a := right()

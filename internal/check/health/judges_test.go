@@ -70,7 +70,7 @@ func TestRolesAreJudgedByTheirPowerTheirDatabaseAndItsEncoding(t *testing.T) {
 	require.Equal(t, []string{"database-encoding", "role-superuser"}, idsOf(a().judgeRoles([]string{"mlflow"}, roles)))
 	require.Equal(t, []string{"role-locked"}, idsOf(a().judgeRoles([]string{"mlflow_auth"}, roles)))
 	require.Equal(t, []string{"database-missing"}, idsOf(a().judgeRoles([]string{"lost"}, roles)))
-	require.Equal(t, []string{"role-missing"}, idsOf(a().judgeRoles([]string{"nobody"}, roles)))
+	require.Equal(t, []string{"role-missing"}, idsOf(a().judgeRoles([]string{"unknown"}, roles)))
 }
 
 func TestRedisIsHealthyOnlyIfItRequiresItsPassword(t *testing.T) {

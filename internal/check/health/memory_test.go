@@ -55,5 +55,5 @@ func TestAnImageIsOldByTheDayOfItsPackagesAndNotOfItsLastLayer(t *testing.T) {
 	require.Equal(t, []string{"image-old"}, idsOf(without), "an image of another base")
 
 	_, err = d.judgeAge(MLflow, "", "", now)
-	require.Error(t, err, "an age that nobody knows is no health")
+	require.Error(t, err, "an unknown age is not healthy")
 }

@@ -65,7 +65,7 @@ func (p *proof) checkLoginOutsider(ctx context.Context) (string, error) {
 // judgeOutsider requires that Keycloak accepted the user and MLflow refused, for the right
 // reason.
 func judgeOutsider(out scenario.LoginOutcome) error {
-	wanted := "the way back from Keycloak and MLflow's refusal"
+	wanted := "the redirect from Keycloak and MLflow's refusal"
 	switch {
 	case !out.Returned:
 		return check.Mismatch(scenario.Describe(out.Page), wanted)

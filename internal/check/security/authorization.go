@@ -45,13 +45,13 @@ func (c *suite) adminRoutes(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", check.NotRun(err)
 	}
-	nobody := "mlflow-sso-attack-nobody@example.com"
+	unknownUser := "mlflow-sso-attack-unknown@example.com"
 	all := []attempt{
 		{http.MethodGet, peoplePath, nil},
-		{http.MethodPost, api + "users", map[string]any{"username": nobody, "display_name": "", "is_admin": "not a truth value"}},
-		{http.MethodPatch, api + "users/" + url.PathEscape(nobody) + "/active", map[string]any{"active": false}},
-		{http.MethodDelete, api + "users", map[string]any{"username": nobody}},
-		{http.MethodPost, api + "users/" + url.PathEscape(nobody) + "/tokens", map[string]any{"name": "x"}},
+		{http.MethodPost, api + "users", map[string]any{"username": unknownUser, "display_name": "", "is_admin": "not a truth value"}},
+		{http.MethodPatch, api + "users/" + url.PathEscape(unknownUser) + "/active", map[string]any{"active": false}},
+		{http.MethodDelete, api + "users", map[string]any{"username": unknownUser}},
+		{http.MethodPost, api + "users/" + url.PathEscape(unknownUser) + "/tokens", map[string]any{"name": "x"}},
 		{http.MethodPost, api + "permissions/groups", map[string]any{"group_name": ""}},
 		{http.MethodGet, api + "permissions/groups/" + c.stack.Realm.UserGroup + "/experiment-patterns", nil},
 		{http.MethodGet, api + "permissions/groups/" + c.stack.Realm.UserGroup + "/registered-models-patterns", nil},

@@ -36,7 +36,7 @@ func (c *suite) logins() []attack {
 			next: "docker logs --tail 50 {mlflow}", run: c.loginCSRF,
 		},
 		{
-			name: "replayed-callback", tries: "a used callback is opened once more, in the same browser without its session and in another",
+			name: "replayed-callback", tries: "a used callback is opened again, in the same browser without its session and in another",
 			control: "the first time it signs in", defence: "a state works once, and so does a code", needs: []check.ID{"login-csrf"},
 			next: "docker logs --tail 50 {mlflow}", run: c.replayedCallback,
 		},

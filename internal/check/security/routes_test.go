@@ -40,12 +40,12 @@ func TestEveryPublicRouteHasAReason(t *testing.T) {
 }
 
 func TestAServiceThatAcceptsClientsWithoutItsPasswordIsABreach(t *testing.T) {
-	no, in := probeResult{"nobody", "NOAUTH Authentication required."}, probeResult{"proper", "in"}
+	no, in := probeResult{"anonymous", "NOAUTH Authentication required."}, probeResult{"proper", "in"}
 	_, err := judgeKnocks("redis", []probeResult{no, in}, []string{"NOAUTH"})
 	require.NoError(t, err)
-	_, err = judgeKnocks("redis", []probeResult{{"nobody", "in"}, in}, []string{"NOAUTH"})
-	require.ErrorContains(t, err, "accepts nobody")
-	for _, all := range [][]probeResult{{no}, {in}, {no, {"proper", "NOAUTH"}}, {{"nobody", "Connection refused"}, in}} {
+	_, err = judgeKnocks("redis", []probeResult{{"anonymous", "in"}, in}, []string{"NOAUTH"})
+	require.ErrorContains(t, err, "accepts anonymous")
+	for _, all := range [][]probeResult{{no}, {in}, {no, {"proper", "NOAUTH"}}, {{"anonymous", "Connection refused"}, in}} {
 		_, err = judgeKnocks("redis", all, []string{"NOAUTH"})
 		require.ErrorContains(t, err, "could not run")
 	}

@@ -61,7 +61,7 @@ func TestASecretInALayerIsFoundPackedOrNotAndNeverShown(t *testing.T) {
 }
 
 func TestASearchThatCannotReadLayersProvesNothing(t *testing.T) {
-	_, _, err := searchImages(saved(t, "packed in a way that nobody knows", false), wanted)
+	_, _, err := searchImages(saved(t, "in an unknown format", false), wanted)
 	require.ErrorContains(t, err, "no layer names")
 }
 

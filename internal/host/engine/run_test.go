@@ -23,6 +23,6 @@ func TestAFailedCommandHasNoOutputAndAnErrorWithoutIt(t *testing.T) {
 }
 
 func TestOnlyWhatIsGivenIsOnStandardInput(t *testing.T) {
-	require.Empty(t, stdin(nil), "a command that reads would wait for ever")
+	require.Empty(t, stdin(nil), "a command that reads would block")
 	require.Len(t, stdin(strings.NewReader("x")), 1)
 }

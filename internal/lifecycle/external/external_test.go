@@ -75,7 +75,7 @@ func TestWhatIsWrongWithExternalServicesIsNamedWithTheNextStep(t *testing.T) {
 		"signature":   {probeResult{Service: "s3", Said: "An error occurred (SignatureDoesNotMatch) when calling the PutObject operation: The request signature we calculated does not match"}, []string{"secretKeyFile does not contain the key"}},
 		"unknown key": {probeResult{Service: "s3", Said: "An error occurred (InvalidAccessKeyId) when calling the PutObject operation"}, []string{"does not know artifacts.s3.accessKeyID"}},
 		"forbidden":   {probeResult{Service: "s3", Said: "An error occurred (AccessDenied) when calling the GetObject operation"}, []string{"s3:ListBucket"}},
-		"something":   {probeResult{Service: "s3", Said: "a text that nobody foresaw"}, []string{"a text that nobody foresaw"}},
+		"something":   {probeResult{Service: "s3", Said: "an unexpected text"}, []string{"an unexpected text"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			seen := rightSightings()

@@ -22,9 +22,9 @@ func given(r accessrule.Rule) accessclient.Grant {
 	return accessclient.Grant{Kind: r.Kind, Regex: r.Pattern.Regex(), Priority: r.Pattern.Priority(), Permission: r.Permission}
 }
 
-// everybody is a member with a grant of each kind, an administrator, a deactivated user and a
+// everyAccount is a member with a grant of each kind, an administrator, a deactivated user and a
 // service account.
-func everybody() accessclient.AllAccounts {
+func everyAccount() accessclient.AllAccounts {
 	changed := given(declared[1])
 	changed.Permission = "MANAGE"
 	return accessclient.AllAccounts{
@@ -55,12 +55,12 @@ func of(t *testing.T, r Report, name string) map[string]Decision {
 			return all
 		}
 	}
-	require.Fail(t, "nobody of that name", name)
+	require.Fail(t, "no user of that name", name)
 	return nil
 }
 
 func TestEachDecisionNamesItsRule(t *testing.T) {
-	r := Build("lab", everybody(), declared)
+	r := Build("lab", everyAccount(), declared)
 
 	mel := of(t, r, "mel@example.com")
 	require.Equal(t, Decision{"experiments", "fraud-1", "EDIT", "group mlflow-users: experiments fraud-*"}, mel["fraud-1"])
@@ -73,7 +73,7 @@ func TestEachDecisionNamesItsRule(t *testing.T) {
 }
 
 func TestARuleOutsideOfTheStackFileIsShownAsManual(t *testing.T) {
-	r := Build("lab", everybody(), declared)
+	r := Build("lab", everyAccount(), declared)
 
 	origins := map[string]string{}
 	for _, rule := range r.Rules {
@@ -83,13 +83,13 @@ func TestARuleOutsideOfTheStackFileIsShownAsManual(t *testing.T) {
 		"mlflow-users fraud-*": "stack file", "mlflow-users *": "manual", "mel@example.com churn": "stack file",
 	}, origins)
 	require.Equal(t, "group mlflow-users: experiments *, created manually", of(t, r, "mel@example.com")["other"].Because)
-	for _, rule := range Build("lab", everybody(), nil).Rules {
+	for _, rule := range Build("lab", everyAccount(), nil).Rules {
 		require.False(t, rule.Declared)
 	}
 }
 
 func TestTheReportStatesItsCoverage(t *testing.T) {
-	all := everybody()
+	all := everyAccount()
 	all.Looked = map[accessrule.Kind]int{accessrule.Experiment: 5003, accessrule.Model: 12, accessrule.Prompt: 1}
 	const said = "Checked experiments: 5003, models: 12, prompts: 1, users and service accounts: 4, groups: 1."
 	for name, write := range map[string]func(io.Writer, Report) error{"table": Write, "page": WriteHTML} {
@@ -106,7 +106,7 @@ func TestTheReportStatesItsCoverage(t *testing.T) {
 }
 
 func TestEveryFormatHasEveryDecisionAndNoNameIsMarkup(t *testing.T) {
-	all := everybody()
+	all := everyAccount()
 	all.People[1].May = append(all.People[1].May, accessclient.Decision{Kind: accessrule.Experiment, Name: "<script>\x1b[2J", Permission: "READ", Source: "user"})
 	r := Build("lab", all, declared)
 

@@ -1,5 +1,5 @@
 """Stores an API key in MLflow (store), or says whether what is stored is opened by the
-key of now (open) and by another, given with its number on standard input (other)."""
+current key (open) and by another, given with its number on standard input (other)."""
 
 import os
 import sys

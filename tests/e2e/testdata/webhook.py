@@ -1,4 +1,4 @@
-"""Stores a webhook with a secret in MLflow (store), or says whether that is opened by the key of now (open)
+"""Stores a webhook with a secret in MLflow (store), or says whether that is opened by the current key (open)
 and by another, given on standard input (other)."""
 
 import os

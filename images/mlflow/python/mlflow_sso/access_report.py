@@ -40,7 +40,7 @@ def effective(client):
     A reader takes an omission as "no access", so an incomplete report is an error.
     """
     before = {kind: count(client, kind) for kind in SEARCHES}
-    found = everybody(client)
+    found = all_users(client)
     after = {kind: count(client, kind) for kind in SEARCHES}
     for person in found["people"]:
         for kind in SEARCHES:
@@ -50,7 +50,7 @@ def effective(client):
     return found | {"looked": after}
 
 
-def everybody(client):
+def all_users(client):
     """Users and groups in `effective`."""
     people, groups = [], []
     for row in client.api("GET", "/users/details"):

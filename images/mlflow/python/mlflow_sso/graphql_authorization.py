@@ -85,7 +85,7 @@ class Authorization(plugin.GraphQLAuthorizationMiddleware):
 
     def _check(self, place, arguments, username):
         if not username or place in self._unknown:
-            raise Unreadable("nobody asks, or the field is not known")
+            raise Unreadable("there is no caller, or the field is unknown")
         if place not in KNOWN:
             return
         kinds = KNOWN[place]

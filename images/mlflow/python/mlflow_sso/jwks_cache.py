@@ -26,7 +26,7 @@ ANSWERED = 1
 # Seconds that a request, and with it the whole process, waits for new keys.
 WAIT = 1
 # Seconds for which unconfirmed keys are used: longer than any token lives.
-BELIEVED = 86_400
+MAX_AGE = 86_400
 
 logger = get_logger()
 
@@ -34,9 +34,9 @@ logger = get_logger()
 class Keys:
     """Caches the keys of each issuer."""
 
-    def __init__(self, load, fresh, again=AGAIN, believed=BELIEVED, wait=WAIT):
+    def __init__(self, load, fresh, again=AGAIN, max_age=MAX_AGE, wait=WAIT):
         """load is the plugin's loader; fresh is the number of seconds before a refresh."""
-        self._load, self._fresh, self._again, self._believed, self._wait = load, fresh, again, believed, wait
+        self._load, self._fresh, self._again, self._max_age, self._wait = load, fresh, again, max_age, wait
         self._lock = threading.Lock()
         self._known = {}  # by issuer: (when they were read, keys)
         self._silent = set()  # the same, after a failed refresh
@@ -46,7 +46,7 @@ class Keys:
     def __call__(self, url, *, cache_key, force_refresh=False, **how):
         now = time.monotonic()
         read, _ = self._known.get(cache_key, (None, None))
-        if read is None or now - read > self._believed:
+        if read is None or now - read > self._max_age:
             # There are no cached keys. Do not make each request wait while the issuer is down.
             if now < self._asked.get(cache_key, 0):
                 raise ValueError("there are no cached keys, and the issuer did not answer a moment ago")

@@ -26,7 +26,7 @@ def refusal(problem, secret):
 def redis_attempts(parsed):
     """Attempts by name, with user and password."""
     return (
-        ("nobody", None, None),
+        ("anonymous", None, None),
         ("default with an empty password", "default", ""),
         ("the password redis", None, "redis"),
         ("the password password", None, "password"),
