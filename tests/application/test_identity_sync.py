@@ -169,7 +169,7 @@ class TestSignOut(unittest.TestCase):
         self.assertEqual(self.round(Keycloak(user=950, sessions={"s": 999.0})), ([], [2]), "a login after it stays")
         self.assertIsNone(self.round(Keycloak(user=850, sessions={"s": 999.0})), "so does a token")
 
-    def test_a_new_password_ends_sessions_of_before_and_no_token(self):
+    def test_a_new_password_ends_earlier_sessions_and_no_token(self):
         self.assertEqual(self.round(Keycloak(password=1000.6, sessions={"s": 999.0})), ([1], []))
         self.assertIsNone(self.round(Keycloak(password=1000.4, sessions={"s": 999.0})))
 

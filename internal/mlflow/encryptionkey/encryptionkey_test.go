@@ -26,7 +26,7 @@ func (c *container) Exec(_ context.Context, _ string, argv []string, options ...
 }
 
 var keys = Keys{
-	Label: credentials.MLflowGateway, Current: credentials.Key{Number: 1002, Value: "secret-of-now"},
+	Label: credentials.MLflowGateway, Current: credentials.Key{Number: 1002, Value: "current-secret"},
 	Previous: []credentials.Key{{Number: 1, Value: "secret-of-before"}},
 }
 
@@ -68,7 +68,7 @@ func TestAFailureSaysWhatIsWrongAndRepeatsNoKey(t *testing.T) {
 	for _, c := range []*container{
 		{err: errors.New("the engine is down")},
 		{result: engine.Result{ExitCode: 1, Stderr: "Traceback of many lines\nOperationalError: refused\n"}},
-		{result: engine.Result{Stdout: "secret-of-now"}},
+		{result: engine.Result{Stdout: "current-secret"}},
 	} {
 		_, err := Rewrap(t.Context(), c, "x-mlflow", keys)
 		require.ErrorContains(t, err, "mlflow/gateway-key: ")
