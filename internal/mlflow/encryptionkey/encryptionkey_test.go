@@ -27,7 +27,7 @@ func (c *container) Exec(_ context.Context, _ string, argv []string, options ...
 
 var keys = Keys{
 	Label: credentials.MLflowGateway, Current: credentials.Key{Number: 1002, Value: "current-secret"},
-	Previous: []credentials.Key{{Number: 1, Value: "secret-of-before"}},
+	Previous: []credentials.Key{{Number: 1, Value: "previous-secret"}},
 }
 
 func TestValuesOfKeysAreNeverArguments(t *testing.T) {
