@@ -92,7 +92,7 @@ class TestWhatIsNotShared(unittest.IsolatedAsyncioTestCase):
     async def test_a_name_in_use_is_reported(self):
         await experiment(OWNER, "refusals-taken")
         await ask(f"{API}/registered-models/create", OWNER, {"name": "refusals-taken"})
-        self.assertIn("is taken", await self.refused(f"{API}/experiments/get-by-name", None, "GET", b"experiment_name=refusals-taken"))
+        self.assertIn("is in use", await self.refused(f"{API}/experiments/get-by-name", None, "GET", b"experiment_name=refusals-taken"))
         self.assertIn("choose another name", await self.refused(f"{API}/model-versions/create", {"name": "refusals-taken", "source": "s"}))
 
     async def test_the_pages_form_gets_as_far_as_already_exists(self):
