@@ -27,9 +27,14 @@ race := $(if $(shell command -v gcc || command -v cc),-race)
 # Our own Go files: of the folders that hold none, nothing.
 sources := cmd components config contract images internal platform tests main.go
 
+# What `mlflow-sso version` prints, of a working copy that git can read; RELEASE is the tag of a release.
+symbols := github.com/mlflow-sso/mlflow-sso/internal/version
+stamp = -X $(symbols).release=$(RELEASE) -X $(symbols).commit=$(shell git rev-parse HEAD 2>/dev/null) -X $(symbols).modified=$(shell git rev-parse HEAD >/dev/null 2>&1 && { git diff --quiet HEAD -- || echo true; })
+
 .PHONY: help
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@echo; echo "All commands, such as doctor, status and backup: $(tool) --help"
 
 .PHONY: up
 up: $(tool) ## prepare this machine, deploy the stack and verify its logins (STACK=dev)
@@ -59,8 +64,8 @@ passwords: credentials # the old name of credentials, for one release
 	@echo "warning: make passwords is now called make credentials" >&2
 
 .PHONY: destroy
-destroy: $(tool) ## tear the stack down; DATA=1 deletes its data too
-	$(tool) destroy --stack $(STACK) $(if $(DATA),--delete-data --yes)
+destroy: $(tool) ## tear the stack down; DATA=1 deletes its data too, after a question (none with YES=1)
+	$(tool) destroy --stack $(STACK) $(if $(DATA),--delete-data) $(if $(YES),--yes)
 
 .PHONY: e2e
 e2e: $(tool) $(s3gateway) ## the tests on real stacks of their own that CI runs on every change
@@ -134,10 +139,10 @@ plugin-checksums: ## pin the checksums of the vendor's plugins, which are downlo
 lock: ## regenerate the lock file of MLflow's Python packages
 	images/lock
 
-$(tool): $(shell find cmd components config contract images/*.go images/mlflow/python/mlflow_sso/probes internal platform -name '*.go' -o -name '*.py' -o -name '*.json' -o -name '*.txt') go.mod go.sum
+$(tool): $(shell find cmd components config contract images/*.go images/mlflow/python/mlflow_sso/probes images/postgres/Dockerfile images/keycloak/Dockerfile images/mlflow/requirements.txt internal platform -name '*.go' -o -name '*.py' -o -name '*.json' -o -name '*.txt' -o -name Dockerfile) go.mod go.sum
 	@echo "building $@: up to two minutes the first time" >&2
 	@(while sleep 10; do echo "building $@: still compiling" >&2; done) & beat=$$!; trap 'kill $$beat 2>/dev/null || true' EXIT; \
-	  go build -trimpath -buildvcs=false -o $@ ./cmd/mlflow-sso
+	  go build -trimpath -buildvcs=false -ldflags='$(stamp)' -o $@ ./cmd/mlflow-sso
 
 $(lint): tools/go.mod tools/go.sum
 	@echo "building $@: some minutes, once" >&2
