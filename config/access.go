@@ -86,7 +86,7 @@ func (v *validation) access(c *Config) {
 		case err != nil:
 			v.fail(key, "%w", err)
 		case who == accessrule.Group && !slices.Contains(c.groups(), a.Group):
-			v.fail(key+".group", "got the unknown group %q, want one of %s", a.Group, strings.Join(c.groups(), ", "))
+			v.fail(key+".group", "got the unknown group %q, want one of %s; realm.groups adds more", a.Group, strings.Join(c.groups(), ", "))
 		case who == accessrule.User && (a.User != strings.ToLower(a.User) || !strings.Contains(a.User, "@")):
 			v.fail(key+".user", "got %q, want an e-mail address in lower case, by which MLflow identifies users", a.User)
 		case who == accessrule.ServiceAccount && !slices.ContainsFunc(c.ServiceAccounts, func(s ServiceAccount) bool { return s.Name == a.ServiceAccount }):

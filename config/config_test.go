@@ -156,6 +156,8 @@ func TestEveryMistakeNamesItsKeyWhatWasGotAndWhatIsWanted(t *testing.T) {
 		"demo users outside":  {public, "realm", `{"demoUsers":true}`, []string{"mlflow-sso:realm.demoUsers", "got true", "want false"}},
 		"duration":            {localhost, "realm", `{"sslRequired":"none","accessTokenLifespan":"a day"}`, []string{"mlflow-sso:realm.accessTokenLifespan", `got "a day"`, `"10h"`}},
 		"duration too long":   {localhost, "realm", `{"sslRequired":"none","accessTokenLifespan":"240h"}`, []string{"mlflow-sso:realm.accessTokenLifespan", "got 240h0m0s", "want 5m to 24h"}},
+		"unknown policy":      {localhost, "realm", `{"sslRequired":"none","passwordPolicy":"lengths(12)"}`, []string{"mlflow-sso:realm.passwordPolicy", `got "lengths(12)"`, `unknown policy "lengths"`, "length"}},
+		"number in quotes":    {localhost, "postgres", `{"memoryMB":"512"}`, []string{"mlflow-sso:postgres.memoryMB", `got "512"`, "want a whole number, without quotes"}},
 		"no policy":           {localhost, "realm", `{"sslRequired":"none","passwordPolicy":""}`, []string{"mlflow-sso:realm.passwordPolicy", `got ""`, "length(12)"}},
 		"image":               {localhost, "images", `{"redis":"not an image"}`, []string{"mlflow-sso:images.redis", `got "not an image"`, "want an image reference"}},
 		"no base":             {localhost, "images", `{"base":""}`, []string{"mlflow-sso:images.base", `got ""`, "base image of the built ones"}},

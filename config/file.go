@@ -49,9 +49,10 @@ func LoadFile(projectFile, stackFile string) (*Config, error) {
 	for key := range values {
 		keys = append(keys, key)
 	}
-	return Parse(Source{
+	c, err := Parse(Source{
 		Keys:     keys,
 		Get:      func(key string) (string, bool) { text, set := values[key]; return text, set },
 		IsSecret: func(key string) bool { return secret[key] },
 	})
+	return c, inFile(err, stackFile)
 }

@@ -2,7 +2,6 @@ package config
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -62,16 +61,13 @@ func Parse(source Source) (*Config, error) {
 	}
 	d.unknown(Namespace+":", slices.DeleteFunc(ours, oldName), known)
 
-	// Rules between settings only apply to settings that could be read.
-	if err := errors.Join(d.errs...); err != nil {
-		return nil, fmt.Errorf("configuration: %w", err)
-	}
 	c.Warnings = d.warnings
 	if c.Backup.unset() {
 		c.Backup = nil
 	}
-	if err := c.Validate(); err != nil {
-		return nil, fmt.Errorf("configuration: %w", err)
+	// Rules only make sense of settings that could be read; those about all others are applied.
+	if err := mistakesOrNil(append(d.mistakes, independent(c.mistakes(), d.mistakes)...)); err != nil {
+		return nil, err
 	}
 	return c, nil
 }
@@ -139,12 +135,18 @@ func key(field reflect.StructField) string { return field.Tag.Get("json") }
 // decoder reads JSON into a struct and collects every mistake; encoding/json stops at the first
 // and names neither key nor value.
 type decoder struct {
-	errs     []error
+	mistakes []*SettingError
 	warnings []string
 }
 
+// fail reports a value that cannot be read.
 func (d *decoder) fail(path, format string, args ...any) {
-	d.errs = append(d.errs, fmt.Errorf("%s: "+format, append([]any{path}, args...)...))
+	d.mistakes = append(d.mistakes, &SettingError{Path: path, Err: fmt.Errorf(format, args...), unread: true})
+}
+
+// refuse reports a setting that does not exist.
+func (d *decoder) refuse(path, format string, args ...any) {
+	d.mistakes = append(d.mistakes, &SettingError{Path: path, Err: fmt.Errorf(format, args...)})
 }
 
 func (d *decoder) decode(path string, raw json.RawMessage, into reflect.Value) {
@@ -196,7 +198,7 @@ func (d *decoder) decode(path string, raw json.RawMessage, into reflect.Value) {
 // plain reads a value without named members.
 func (d *decoder) plain(path string, raw json.RawMessage, into reflect.Value) {
 	if err := json.Unmarshal(raw, into.Addr().Interface()); err != nil || string(raw) == "null" {
-		d.fail(path, "got %s, want %s", shown(path, raw), wanted(into.Type()))
+		d.fail(path, "got %s, want %s%s", shown(path, raw), wanted(into.Type()), quoted(raw, into.Type()))
 	}
 }
 
@@ -243,19 +245,28 @@ func (d *decoder) unknown(prefix string, got, known []string) {
 		switch {
 		case slices.Contains(known, name):
 		case secretName.MatchString(name):
-			d.fail(prefix+name, "unknown setting, want one of %s. No secret is typed into a stack file. %s", strings.Join(known, ", "), howSecrets)
+			d.refuse(prefix+name, "unknown setting, want one of %s. No secret is typed into a stack file. %s", strings.Join(known, ", "), howSecrets)
 		case name == "jobs" && strings.HasSuffix(prefix, ":mlflow."):
-			d.fail(prefix+name, noJobs)
+			d.refuse(prefix+name, noJobs)
 		case strings.HasSuffix(prefix, ":postgres.") && publishing(name), strings.HasSuffix(prefix, ":redis.") && publishing(name):
-			d.fail(prefix+name, "unknown setting: databases are never published, they are reached on the private network alone")
+			d.refuse(prefix+name, "unknown setting: databases are never published, they are reached on the private network alone")
 		default:
-			d.fail(prefix+name, "unknown setting, want one of %s", strings.Join(known, ", "))
+			d.refuse(prefix+name, "unknown setting, want one of %s", strings.Join(known, ", "))
 		}
 	}
 }
 
 func publishing(name string) bool {
 	return slices.Contains([]string{"port", "ports", "publish", "published", "expose", "publicURL"}, name)
+}
+
+// quoted is a hint for a text that would be right without its quotes.
+func quoted(raw json.RawMessage, t reflect.Type) string {
+	var text string
+	if json.Unmarshal(raw, &text) == nil && json.Unmarshal([]byte(text), reflect.New(t).Interface()) == nil {
+		return ", without quotes"
+	}
+	return ""
 }
 
 func wanted(t reflect.Type) string {

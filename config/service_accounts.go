@@ -58,7 +58,7 @@ func (v *validation) serviceAccounts(c *Config) {
 		for j, group := range a.Groups {
 			switch {
 			case !slices.Contains(groups, group):
-				v.fail(key+".groups", "got the unknown group %q, want one of %s", group, strings.Join(groups, ", "))
+				v.fail(key+".groups", "got the unknown group %q, want one of %s; realm.groups adds more", group, strings.Join(groups, ", "))
 			case slices.Contains(a.Groups[:j], group):
 				v.fail(key+".groups", "got %q twice, want each group once", group)
 			}

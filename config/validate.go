@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -29,7 +28,9 @@ const maxNameLength = 40
 
 // Validate reports every value that is out of bounds and every pair of values that contradict
 // each other.
-func (c *Config) Validate() error {
+func (c *Config) Validate() error { return mistakesOrNil(c.mistakes()) }
+
+func (c *Config) mistakes() []*SettingError {
 	v := &validation{}
 	v.values(c)
 	v.addresses(c)
@@ -42,13 +43,13 @@ func (c *Config) Validate() error {
 	v.users(c)
 	v.providers(c)
 	v.generations(c)
-	return errors.Join(v.errs...)
+	return v.mistakes
 }
 
-type validation struct{ errs []error }
+type validation struct{ mistakes []*SettingError }
 
 func (v *validation) fail(key, format string, args ...any) {
-	v.errs = append(v.errs, fmt.Errorf("%s:%s: "+format, append([]any{Namespace, key}, args...)...))
+	v.mistakes = append(v.mistakes, &SettingError{Path: Namespace + ":" + key, Err: fmt.Errorf(format, args...)})
 }
 
 func (v *validation) oneOf(key, got string, want []string) {
@@ -73,7 +74,9 @@ func (v *validation) values(c *Config) {
 	v.between("mlflow.port", c.MLflow.Port, 1, 65535)
 	v.between("mlflow.workers", c.MLflow.Workers, 1, 64)
 	// A worker takes about 300 MiB, the process that starts them as much again.
-	v.between("mlflow.memoryMB", c.MLflow.MemoryMB, 512+350*c.MLflow.Workers, 1<<20)
+	if n := c.MLflow.Workers; n >= 1 && n <= 64 {
+		v.between("mlflow.memoryMB", c.MLflow.MemoryMB, 512+350*n, 1<<20)
+	}
 	v.oneOf("mlflow.defaultPermission", c.MLflow.DefaultPermission, mlflow.Permissions())
 	if err := mlflow.CheckContact(c.MLflow.Contact); err != nil {
 		v.fail("mlflow.contact", "got %q, %v", c.MLflow.Contact, err)
@@ -101,6 +104,8 @@ func (v *validation) values(c *Config) {
 	}
 	if c.Realm.PasswordPolicy == "" {
 		v.fail("realm.passwordPolicy", `got "", want a policy such as "length(12)"`)
+	} else if err := realm.CheckPasswordPolicy(c.Realm.PasswordPolicy); err != nil {
+		v.fail("realm.passwordPolicy", "got %q, %w", c.Realm.PasswordPolicy, err)
 	}
 	// Keycloak deletes expired entries every 15 minutes.
 	if d := c.Realm.EventsExpiration; d < time.Hour || d > 366*24*time.Hour || d%time.Second != 0 {
@@ -193,7 +198,11 @@ func (v *validation) addresses(c *Config) {
 		}
 	}
 	if c.Realm.DemoUsers && (!application.Loopback() || !public.Loopback()) {
-		v.fail("realm.demoUsers", "got true while the stack is public (%s), want false: demo users are for localhost only", application)
+		outside := application
+		if outside.Loopback() {
+			outside = public
+		}
+		v.fail("realm.demoUsers", "got true while the stack is public (%s), want false: demo users are for localhost only", outside)
 	}
 	for i, name := range c.Realm.Administrators {
 		switch {
