@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 
+	"github.com/mlflow-sso/mlflow-sso/contract/containerenv"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
 )
 
@@ -25,8 +27,8 @@ import (
 const environment = "envs"
 
 // nameVariables adds which variables of a container differ: the engine only reports that its
-// environment does. It does not report values, since any may be secret. The new ones are in the
-// plan, encrypted, and the old ones in the state.
+// environment does. The values of those that hold no secret are shown, see package containerenv.
+// The new ones are in the plan, encrypted, and the old ones in the state.
 func (s *Stack) nameVariables(ctx context.Context, plan string, all []difference) error {
 	planned, err := readPlan(plan)
 	if err != nil {
@@ -161,6 +163,7 @@ func named(properties []report.Property, before, after map[string]string, forces
 	both := maps.Clone(before)
 	maps.Copy(both, after)
 	delete(both, plugin.UnknownStringValue)
+	hidden := append(secrets(before), secrets(after)...)
 	for _, name := range slices.Sorted(maps.Keys(both)) {
 		old, had := before[name]
 		value, has := after[name]
@@ -169,11 +172,11 @@ func named(properties []report.Property, before, after map[string]string, forces
 		}
 		p := report.Property{Name: environment + "." + name, Forces: forces}
 		if had {
-			p.Old = report.Secret
+			p.Old = variable(name, old, hidden)
 		}
 		switch {
 		case has:
-			p.New = report.Secret
+			p.New = variable(name, value, hidden)
 		case later:
 			p.New = report.Unknown
 		}
@@ -181,4 +184,31 @@ func named(properties []report.Property, before, after map[string]string, forces
 	}
 	slices.SortFunc(kept, func(a, b report.Property) int { return strings.Compare(a.Name, b.Name) })
 	return kept
+}
+
+// leastSecret is the length of the shortest secret that is looked for in other variables. A stack's
+// own have 43 characters.
+const leastSecret = 6
+
+// secrets are the values of variables that may hold one.
+func secrets(of map[string]string) (all []string) {
+	for name, value := range of {
+		if !containerenv.Public(name) && len(value) >= leastSecret {
+			all = append(all, value)
+		}
+	}
+	return all
+}
+
+// login is the user and the password in a URL.
+var login = regexp.MustCompile(`://[^/@\s]*@`)
+
+// variable is the value of one as all users may see it. One that holds no secret by its name is
+// nevertheless hidden where a secret of the same container or a login is in it.
+func variable(name, value string, hidden []string) json.RawMessage {
+	if !containerenv.Public(name) || login.MatchString(value) ||
+		slices.ContainsFunc(hidden, func(secret string) bool { return strings.Contains(value, secret) }) {
+		return report.Secret
+	}
+	return shown(value)
 }

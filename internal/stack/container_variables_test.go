@@ -33,6 +33,28 @@ func TestOfTheEnvironmentOnlyTheNamesOfVariablesAreReported(t *testing.T) {
 	}, got)
 }
 
+func TestValuesThatAreNoSecretAreShown(t *testing.T) {
+	before := variables(`["MLFLOW_WORKERS=2","DEFAULT_MLFLOW_PERMISSION=READ","SECRET_KEY=0123456789","OIDC_SCOPE=openid"]`)
+	after := variables(`["MLFLOW_WORKERS=3","MLFLOW_SSO_CONTACT=ask@example.com","SECRET_KEY=9876543210","OIDC_SCOPE=openid"]`)
+	require.Equal(t, []report.Property{
+		{Name: "envs.DEFAULT_MLFLOW_PERMISSION", Old: json.RawMessage(`"READ"`)},
+		{Name: "envs.MLFLOW_SSO_CONTACT", New: json.RawMessage(`"ask@example.com"`)},
+		{Name: "envs.MLFLOW_WORKERS", Old: json.RawMessage(`"2"`), New: json.RawMessage(`"3"`)},
+		{Name: "envs.SECRET_KEY", Old: report.Secret, New: report.Secret},
+	}, named(nil, before, after, false))
+}
+
+// By its name it holds none: an earlier release, or a mistake, may have put one there.
+func TestASecretInAVariableThatHoldsNoneIsNotShown(t *testing.T) {
+	before := variables(`["OIDC_SCOPE=openid","MLFLOW_S3_ENDPOINT_URL=https://user:pass@s3.example.com","SECRET_KEY=0123456789"]`)
+	after := variables(`["OIDC_SCOPE=openid 0123456789","MLFLOW_S3_ENDPOINT_URL=https://s3.example.com","SECRET_KEY=9876543210"]`)
+	require.Equal(t, []report.Property{
+		{Name: "envs.MLFLOW_S3_ENDPOINT_URL", Old: report.Secret, New: json.RawMessage(`"https://s3.example.com"`)},
+		{Name: "envs.OIDC_SCOPE", Old: json.RawMessage(`"openid"`), New: report.Secret},
+		{Name: "envs.SECRET_KEY", Old: report.Secret, New: report.Secret},
+	}, named(nil, before, after, false))
+}
+
 // As with a new root secret, whose values are created during the update.
 func TestAVariableWithAnUnknownValueIsNotReportedAsRemoved(t *testing.T) {
 	before := variables(`["KEPT=1","PASSWORD=one"]`)

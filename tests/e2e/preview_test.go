@@ -112,7 +112,7 @@ func TestAPullRequestShowsExactlyWhatItChangesAndChangesNothing(t *testing.T) {
 	require.Zero(t, got.code, got.stderr)
 	require.JSONEq(t, fmt.Sprintf(`{"stack": %q, "losesData": false, "same": %d, "changes": [{
 		"resource": "redis-container", "kind": "docker Container", "outcome": "replaced", "properties": [
-			{"name": "envs.REDIS_MAXMEMORY_MB", "old": "[secret]", "new": "[secret]", "forces": true},
+			{"name": "envs.REDIS_MAXMEMORY_MB", "old": "64", "new": "80", "forces": true},
 			{"name": "memory", "old": 128, "new": 160},
 			{"name": "memorySwap", "old": 128, "new": 160}
 		]}]}`, l.name, nothing.Same-1), got.stdout)
