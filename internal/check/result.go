@@ -79,6 +79,8 @@ type Finding struct {
 	Got    string `json:"got"`
 	Wanted string `json:"wanted"`
 	Log    string `json:"log,omitempty"`
+	// Effect says what users notice, where that is known.
+	Effect string `json:"effect,omitempty"`
 	// Cause is the setting or resource that causes it.
 	Cause string `json:"cause"`
 	// Next is what an operator does about it, if the summary and the command do not say so.

@@ -28,7 +28,7 @@ func (d *doctor) checkContainers(ctx context.Context) (found []Finding, err erro
 			d.down[component] = "not there"
 			found = append(found, Finding{
 				ID: ContainerMissing, Component: component, Summary: fmt.Sprintf("container %s does not exist", name),
-				Got: "no such container", Wanted: "a container that runs", Cause: "container " + name, Fix: d.up(),
+				Got: "no such container", Wanted: "a container that runs", Cause: "container " + name, Fix: d.up(), Effect: usersNotice[component],
 			})
 			continue
 		}
@@ -80,8 +80,8 @@ func (d *doctor) judgeContainer(component Component, seen container.InspectRespo
 		}
 		add(ContainerUnhealthy, name+" runs and does not answer its health check", got, "healthy", "docker restart "+name)
 	}
-	found = append(found, d.judgeNetworks(component, seen)...)
-	return found
+	addEffects(found)
+	return append(found, d.judgeNetworks(component, seen)...)
 }
 
 // judgeNetworks requires a container to be on its networks.

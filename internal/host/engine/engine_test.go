@@ -43,6 +43,15 @@ func TestResultErrShowsStandardErrorAndNeverStandardOutput(t *testing.T) {
 	require.Less(t, len(long.Error()), 500)
 }
 
+func TestOfAPythonTracebackTheExceptionIsLeft(t *testing.T) {
+	const traceback = "a warning\nTraceback (most recent call last):\n  File \"x.py\", line 3, in <module>\n    main()\n    ~~~~^^\n" +
+		"sqlalchemy.exc.OperationalError: connection refused\n\tIs the server running?\n"
+	require.EqualError(t, Result{Stderr: traceback, ExitCode: 1}.Err(),
+		"exit code 1: sqlalchemy.exc.OperationalError: connection refused\n\tIs the server running?")
+	require.EqualError(t, Result{Stderr: "Traceback (most recent call last):\n  cut off", ExitCode: 1}.Err(),
+		"exit code 1: Traceback (most recent call last):\n  cut off")
+}
+
 func TestOnlyARunningAndHealthyContainerIsReady(t *testing.T) {
 	for _, test := range []struct {
 		state State

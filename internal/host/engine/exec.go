@@ -36,7 +36,7 @@ func (r Result) Err() error {
 	if r.ExitCode == 0 {
 		return nil
 	}
-	said := strings.TrimSpace(r.Stderr)
+	said := withoutTraceback(strings.TrimSpace(r.Stderr))
 	if said == "" {
 		return fmt.Errorf("exit code %d and nothing on standard error", r.ExitCode)
 	}
@@ -45,6 +45,25 @@ func (r Result) Err() error {
 		said = "…" + strings.ToValidUTF8(said[len(said)-keep:], "")
 	}
 	return fmt.Errorf("exit code %d: %s", r.ExitCode, said)
+}
+
+// withoutTraceback leaves of a Python traceback the exception, which says what is wrong; where in the
+// program that was does not help the reader.
+func withoutTraceback(said string) string {
+	if !strings.Contains(said, "Traceback (most recent call last):") {
+		return said
+	}
+	lines := strings.Split(said, "\n")
+	last := 0
+	for i, line := range lines {
+		if strings.HasPrefix(line, "  ") {
+			last = i + 1
+		}
+	}
+	if last == len(lines) {
+		return said
+	}
+	return strings.Join(lines[last:], "\n")
 }
 
 // ExecOption changes how a command runs.

@@ -20,7 +20,7 @@ func WriteDiagnosis(w io.Writer, deployment string, r check.Report, colour bool)
 			fix = "" // its cause has the fix
 		}
 		t.lines(6, []line{
-			{"got", f.Got}, {"wanted", f.Wanted}, {"log", f.Log}, {"cause", f.Cause}, {"follows", string(f.FollowsFrom)}, {"fix", fix},
+			{"got", f.Got}, {"wanted", f.Wanted}, {"log", f.Log}, {"effect", f.Effect}, {"cause", f.Cause}, {"follows", string(f.FollowsFrom)}, {"fix", fix},
 		})
 	}
 	for _, c := range skipped {

@@ -15,7 +15,7 @@ func diagnosis() check.Report {
 	return check.Report{
 		Title: "x: diagnosis", Checks: []check.Result{{ID: "containers", Status: check.StatusFailed}, {ID: "redis", Status: check.StatusNotRun, Reason: "redis is exited"}},
 		Findings: []check.Finding{
-			{ID: "container-exited", Component: "redis", Summary: "x-redis does not run", Got: "exited", Wanted: "running", Cause: "container x-redis", Fix: "docker start x-redis"},
+			{ID: "container-exited", Component: "redis", Summary: "x-redis does not run", Got: "exited", Wanted: "running", Cause: "container x-redis", Effect: "users notice nothing", Fix: "docker start x-redis"},
 			{ID: "redis-refuses", Component: "mlflow", Summary: "MLflow cannot use Redis", Got: "no answer", Wanted: "a connection", Cause: "variable A", Fix: "mlflow-sso up", FollowsFrom: "container-exited"},
 		},
 	}
