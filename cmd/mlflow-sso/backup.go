@@ -135,6 +135,7 @@ func age(now, then time.Time) string { return now.Sub(then).Round(time.Second).S
 
 func newBackupCheckCommand(which *stackFlags, ofStack outputsOf) *cobra.Command {
 	var data bool
+	var output format
 	command := &cobra.Command{
 		Use:   "check",
 		Short: "Check the snapshot repository for damage",
@@ -146,19 +147,39 @@ it reads all data and compares it with the checksums, which takes long.`,
 		Annotations: exits(map[int]string{exitFailed: "data is missing or damaged, or the check failed"}),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withBackup(cmd, ofStack, *which, func(client backup.Client, stack outputs.Stack) error {
-				return progress.New(cmd.ErrOrStderr()).Step(cmd.Context(), "checking the snapshots of "+stack.Deployment, func(ctx context.Context, step *progress.Step) error {
+				err := progress.New(cmd.ErrOrStderr()).Step(cmd.Context(), "checking the snapshots of "+stack.Deployment, func(ctx context.Context, step *progress.Step) error {
 					if data {
 						step.Say("reading all data of the repository")
 					}
-					if err := client.Check(ctx, data); err != nil {
-						return err
-					}
-					step.Say("no damage")
-					return nil
+					return client.Check(ctx, data)
 				})
+				if err != nil {
+					return err
+				}
+				return writeRepositoryCheck(cmd.OutOrStdout(), repositoryCheck{stack.Backup.Place, data, true}, output)
 			})
 		},
 	}
 	command.Flags().BoolVar(&data, "data", false, "read all data, not only the index")
+	output.flag(command)
 	return command
+}
+
+// repositoryCheck is the result of `backup check`; a repository with damage is an error.
+type repositoryCheck struct {
+	Place    string `json:"place"`
+	ReadData bool   `json:"readData"`
+	OK       bool   `json:"ok"`
+}
+
+func writeRepositoryCheck(w io.Writer, r repositoryCheck, output format) error {
+	if output == asJSON {
+		return writeJSON(w, r)
+	}
+	read := "its index was read; --data reads everything"
+	if r.ReadData {
+		read = "all data was read"
+	}
+	_, err := fmt.Fprintf(w, "no damage in %s (%s)\n", r.Place, read)
+	return err
 }

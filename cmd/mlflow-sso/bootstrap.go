@@ -43,12 +43,10 @@ Progress is written to standard error, the result to standard output.`,
   MLFLOW_SSO_HOME=/srv/mlflow-sso mlflow-sso bootstrap
   mlflow-sso bootstrap --base-image debian:trixie-slim   # as in the stack's images.base`,
 		Args:        noArguments,
-		Annotations: exits(map[int]string{exitFailed: "the machine cannot be prepared"}),
+		Annotations: resumable(exits(map[int]string{exitFailed: "the machine cannot be prepared"})),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			for _, flag := range []string{"stack", "file"} {
-				if cmd.Flags().Changed(flag) {
-					return usageError{fmt.Errorf("--%s: remove this flag: bootstrap prepares the machine for all stacks", flag)}
-				}
+			if err := forAllStacks(cmd); err != nil {
+				return err
 			}
 			root, err := workingcopy.Find(".")
 			if err != nil {

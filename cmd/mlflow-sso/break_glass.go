@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"os/user"
@@ -25,6 +26,7 @@ const breakGlassDefault = 30 * time.Minute
 func newBreakGlassCommand(which *stackFlags, ofStack outputsOf) *cobra.Command {
 	var duration time.Duration
 	var operator, reason string
+	var output format
 	command := &cobra.Command{
 		Use:   "break-glass --reason TEXT",
 		Short: "Get emergency admin access to MLflow while Keycloak is down",
@@ -61,8 +63,9 @@ revokes the rest.`,
 		// A closed terminal or a broken connection ends it as Ctrl-C does.
 		ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGHUP, syscall.SIGPIPE)
 		defer stop()
-		return breakGlass(ctx, cmd, stack, request{duration, operator, reason, *port})
+		return breakGlass(ctx, cmd, stack, request{duration, operator, reason, *port, output})
 	}
+	output.flag(command)
 	command.Flags().DurationVar(&duration, "duration", breakGlassDefault, "`TIME` for which access is granted, such as 5m or 2h")
 	command.Flags().StringVar(&operator, "operator", currentUser(), "`NAME` of the operator, for the audit log")
 	command.Flags().Lookup("operator").DefValue = "the current user"
@@ -86,6 +89,7 @@ type request struct {
 	duration         time.Duration
 	operator, reason string
 	port             int
+	output           format
 }
 
 // breakGlass grants access, waits, and always revokes it.
@@ -115,18 +119,33 @@ func breakGlass(ctx context.Context, cmd *cobra.Command, stack outputs.Stack, r 
 		return err
 	}
 	defer func() { err = errors.Join(err, proxy.Close()) }()
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), `
+	if err := writeEmergencyAccess(cmd.OutOrStdout(), emergencyAccess{proxy.Address, stack.MLflow.URL, *admin}, r.output); err != nil {
+		return err
+	}
+	return countdown(ctx, log, "break-glass access of "+r.operator, admin.Until)
+}
+
+// emergencyAccess is what break-glass writes as JSON before it waits.
+type emergencyAccess struct {
+	// Browser is the address at which a browser on this machine is signed in.
+	Browser     string `json:"browser"`
+	TrackingURI string `json:"trackingUri"`
+	breakglass.TemporaryAdmin
+}
+
+func writeEmergencyAccess(w io.Writer, a emergencyAccess, output format) error {
+	if output == asJSON {
+		return writeJSON(w, a)
+	}
+	_, err := fmt.Fprintf(w, `
 Browser on this machine   %s
 MLFLOW_TRACKING_URI       %s
 MLFLOW_TRACKING_USERNAME  %s
 MLFLOW_TRACKING_PASSWORD  %s
 Until                     %s, or until this command ends
 
-`, proxy.Address, stack.MLflow.URL, admin.Username, admin.Token, admin.Until.Local().Format(time.TimeOnly))
-	if err != nil {
-		return err
-	}
-	return countdown(ctx, log, "break-glass access of "+r.operator, admin.Until)
+`, a.Browser, a.TrackingURI, a.Username, a.Token, a.Until.Local().Format(time.TimeOnly))
+	return err
 }
 
 // revokeBreakGlass revokes the access, also after an interrupt.

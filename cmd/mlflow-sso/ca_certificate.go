@@ -10,8 +10,12 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 )
 
+// asPEM is the format of certificates.
+const asPEM format = "pem"
+
 func newCACertificateCommand(which *stackFlags, ofStack outputsOf) *cobra.Command {
-	return &cobra.Command{
+	var output format
+	command := &cobra.Command{
 		Use:   "ca-certificate",
 		Short: "Print the CA certificate that clients of a stack must trust",
 		Long: `ca-certificate prints the root certificate of the stack's own certificate authority in PEM
@@ -35,8 +39,13 @@ browsers and clients once: it survives a replacement of the edge container.`,
 			if err != nil {
 				return err
 			}
+			if output == asJSON {
+				return writeJSON(cmd.OutOrStdout(), map[string]string{"certificate": authority})
+			}
 			_, err = fmt.Fprint(cmd.OutOrStdout(), authority)
 			return err
 		},
 	}
+	output.flagOf(command, asPEM, asJSON)
+	return command
 }

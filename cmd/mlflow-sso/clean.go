@@ -66,7 +66,7 @@ snapshot.`,
 	set.DurationVar(&flags.request.Trash, "older-than", 0, "`TIME` in the trash after which something is deleted, such as 720h (default mlflow.trashRetention)")
 	set.DurationVar(&flags.request.Orphans, "orphans-older-than", 24*time.Hour, "`TIME` since the newest file of what no row names, at least 1h")
 	set.BoolVar(&flags.request.UnknownOrigin, "unknown-origin", false, "include files that are older than the database, or of an experiment that it never had")
-	set.BoolVar(&flags.yes, "yes", false, "do not ask for confirmation of --delete")
+	set.BoolVarP(&flags.yes, "yes", "y", false, "do not ask for confirmation of --delete")
 	flags.output.flag(command)
 	return command
 }

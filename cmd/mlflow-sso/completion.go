@@ -1,40 +1,29 @@
 package main
 
 import (
-	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mlflow-sso/mlflow-sso/config"
-	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
 	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 )
 
 type completer = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective)
 
-// completeStacks completes the names of the working copy's stack files.
-func completeStacks(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	root, err := workingcopy.Find(".")
-	if err != nil {
+// completeStacks completes the names of stacks: of those with a stack file in the working copy,
+// and of those in the state.
+func (c *stackFlags) completeStacks(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	if err := c.enter(); err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	files, err := filepath.Glob(filepath.Join(root, "Pulumi.*.yaml"))
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	names := make([]string, 0, len(files))
-	for _, file := range files {
-		names = append(names, strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "Pulumi."), ".yaml"))
-	}
-	return names, cobra.ShellCompDirectiveNoFileComp
+	return lifecycle.StackNames(), cobra.ShellCompDirectiveNoFileComp
 }
 
 // completeFromSettings completes a command's one argument with names from the stack file.
 func completeFromSettings(which *stackFlags, names func(*config.Config) []string) completer {
 	return func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-		if len(args) > 0 {
+		if len(args) > 0 || which.enter() != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		settings, err := lifecycle.Settings(lifecycle.Selection{Name: which.name, File: which.file})

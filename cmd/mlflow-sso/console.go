@@ -27,6 +27,7 @@ const (
 
 func newConsoleCommand(which *stackFlags, ofStack outputsOf) *cobra.Command {
 	var duration time.Duration
+	var output format
 	command := &cobra.Command{
 		Use:   "console",
 		Short: "Grant temporary access to the Keycloak admin console",
@@ -39,7 +40,7 @@ The console is only reachable on this machine. From another computer, forward th
 the example.
 
 If this command is killed, the administrator is deleted after its time by the next console,
-up or verify.`,
+up or verify. With --output json, the credentials are one JSON object, written before the wait.`,
 		Example: `  mlflow-sso console
   mlflow-sso console --stack prod --duration 5m
   ssh -t -L 8081:127.0.0.1:8081 <host> mlflow-sso console --stack prod     # 8081 is keycloak.port`,
@@ -56,15 +57,16 @@ up or verify.`,
 			// A closed terminal or a broken connection ends it as Ctrl-C does.
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGHUP, syscall.SIGPIPE)
 			defer stop()
-			return console(ctx, cmd, stack, duration)
+			return console(ctx, cmd, stack, duration, output)
 		},
 	}
+	output.flag(command)
 	command.Flags().DurationVar(&duration, "duration", consoleDefault, "`TIME` for which access is granted, such as 5m or 2h")
 	return command
 }
 
 // console grants access, waits, and always revokes it.
-func console(ctx context.Context, cmd *cobra.Command, stack outputs.Stack, length time.Duration) (err error) {
+func console(ctx context.Context, cmd *cobra.Command, stack outputs.Stack, length time.Duration, output format) (err error) {
 	realm, log := adminrealm.New(stack), progress.New(cmd.ErrOrStderr())
 	var admin *adminrealm.TemporaryAdmin
 	err = log.Step(ctx, "creating a temporary Keycloak administrator", func(ctx context.Context, step *progress.Step) error {
@@ -83,7 +85,7 @@ func console(ctx context.Context, cmd *cobra.Command, stack outputs.Stack, lengt
 		return err
 	}
 	defer func() { err = errors.Join(err, deleteTemporaryAdmin(ctx, log, realm, admin)) }()
-	if err := printTemporaryAdmin(cmd.OutOrStdout(), stack, admin); err != nil {
+	if err := writeTemporaryAdmin(cmd.OutOrStdout(), stack, admin, output); err != nil {
 		return err
 	}
 	return countdown(ctx, log, "console for "+admin.Username, admin.Until)
@@ -93,6 +95,21 @@ func console(ctx context.Context, cmd *cobra.Command, stack outputs.Stack, lengt
 func deleteTemporaryAdmin(ctx context.Context, log *progress.Log, realm *adminrealm.Realm, admin *adminrealm.TemporaryAdmin) error {
 	return revokeOnExit(ctx, log, "deleting "+admin.Username, func(ctx context.Context) error { return realm.DeleteTemporaryAdmin(ctx, admin) },
 		fmt.Sprintf("the next `mlflow-sso console`, `up` or `verify` after %s deletes %s", admin.Until.Local().Format(time.TimeOnly), admin.Username))
+}
+
+// temporaryAdmin is what console writes as JSON before it waits.
+type temporaryAdmin struct {
+	URL      string    `json:"url"`
+	Username string    `json:"username"`
+	Password string    `json:"password"`
+	Until    time.Time `json:"until"`
+}
+
+func writeTemporaryAdmin(w io.Writer, stack outputs.Stack, admin *adminrealm.TemporaryAdmin, output format) error {
+	if output == asJSON {
+		return writeJSON(w, temporaryAdmin{stack.Keycloak.AdminURL + "/admin/", admin.Username, admin.Password, admin.Until})
+	}
+	return printTemporaryAdmin(w, stack, admin)
 }
 
 func printTemporaryAdmin(w io.Writer, stack outputs.Stack, admin *adminrealm.TemporaryAdmin) error {

@@ -28,6 +28,7 @@ var renamedFlags = []struct{ command, old, current string }{
 	{"invite", "for", "link-ttl"},
 	{"invite", "again", "reset-password"},
 	{"destroy", "data", "delete-data"},
+	{"token", "format", "output"},
 }
 
 // acceptOldNames makes the old names of commands and flags work. Old flags are hidden

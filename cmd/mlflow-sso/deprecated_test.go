@@ -29,7 +29,7 @@ func stubbed(t *testing.T, name string) (root *cobra.Command, got *map[string]st
 }
 
 func TestEveryOldFlagWorksWarnsAndEqualsTheNewOne(t *testing.T) {
-	values := map[string]string{"bool": "", "duration": "=7m", "string": "=x", "stringSlice": "=x"}
+	values := map[string]string{"bool": "", "duration": "=7m", "string": "=x", "stringSlice": "=x", "format": "=env"}
 	for _, row := range renamedFlags {
 		t.Run(row.command+" "+row.old, func(t *testing.T) {
 			set := map[string]string{}

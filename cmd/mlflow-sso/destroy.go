@@ -25,7 +25,7 @@ are deleted as well, and nothing of the stack remains. The setting protectData p
 		Example: `  mlflow-sso destroy
   mlflow-sso destroy --stack dev --delete-data --yes`,
 		Args:        noArguments,
-		Annotations: exits(map[int]string{exitFailed: "something was not removed"}),
+		Annotations: resumable(exits(map[int]string{exitFailed: "something was not removed"})),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if deleteData && !yes {
 				if err := confirm(cmd, *which); err != nil {
@@ -36,7 +36,7 @@ are deleted as well, and nothing of the stack remains. The setting protectData p
 		},
 	}
 	command.Flags().BoolVar(&deleteData, "delete-data", false, "also delete the databases, the artifacts and the root secret, permanently")
-	command.Flags().BoolVar(&yes, "yes", false, "do not ask for confirmation of --delete-data")
+	command.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask for confirmation of --delete-data")
 	return command
 }
 
@@ -62,7 +62,7 @@ func externalDataNotice(which stackFlags) (string, error) {
 func confirm(cmd *cobra.Command, which stackFlags) error {
 	in, ok := terminal(cmd)
 	if !ok {
-		return usageError{errors.New("--delete-data deletes all data permanently, and standard input is not a terminal: add --yes to confirm")}
+		return usageError{errors.New("--delete-data deletes all data permanently, and standard input is not a terminal: add --yes to confirm (YES=1 with make)")}
 	}
 	notice, err := externalDataNotice(which)
 	if err != nil {

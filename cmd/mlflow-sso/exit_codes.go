@@ -3,10 +3,14 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 )
 
 // Exit codes, the same for every command.
@@ -16,6 +20,8 @@ const (
 	exitUsage    = 2
 	exitChanges  = 3
 	exitFindings = 4
+	// exitInterrupted is 128 and the number of the signal, as shells report it; 143 is SIGTERM.
+	exitInterrupted = 130
 )
 
 // exitMeanings is the default meaning of each code. A command may be more specific.
@@ -25,6 +31,8 @@ var exitMeanings = map[int]string{
 	exitUsage:    "a mistake in the arguments",
 	exitChanges:  "changes or drift",
 	exitFindings: "findings",
+
+	exitInterrupted: "interrupted with Ctrl-C (143: by SIGTERM)",
 }
 
 // usageError marks a mistake in the arguments.
@@ -38,7 +46,7 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.As(err, &misuse):
+	case errors.As(err, &misuse), errors.Is(err, lifecycle.ErrNoStackFile):
 		return exitUsage
 	case errors.Is(err, errDrift), errors.Is(err, errChanges):
 		return exitChanges
@@ -60,10 +68,10 @@ func exits(meanings map[int]string) map[string]string {
 }
 
 // exitHelp returns the lines about exit codes in a command's help. Codes 3 and 4 are
-// listed where the command can end with them.
+// listed where the command can end with them, 130 for all commands together.
 func exitHelp(cmd *cobra.Command) string {
 	var text strings.Builder
-	for code := exitOK; code <= exitFindings; code++ {
+	for _, code := range slices.Sorted(maps.Keys(exitMeanings)) {
 		meaning, own := cmd.Annotations[exitAnnotation+strconv.Itoa(code)]
 		if !own {
 			meaning = exitMeanings[code]

@@ -22,6 +22,7 @@ const (
 func newInviteCommand(which *stackFlags, ofStack outputsOf) *cobra.Command {
 	var ttl time.Duration
 	var reset, signOut bool
+	var output format
 	command := &cobra.Command{
 		Use:   "invite NAME",
 		Short: "Send a user an invitation to set a password",
@@ -67,13 +68,37 @@ in MLflow: use it if a device or a password was stolen.`,
 			if err != nil {
 				return err
 			}
+			if output == asJSON {
+				return writeJSON(cmd.OutOrStdout(), invitationOf(stack, made))
+			}
 			return printInvitation(cmd.OutOrStdout(), stack, made)
 		},
 	}
+	output.flag(command)
 	command.Flags().DurationVar(&ttl, "link-ttl", realmusers.LinkLifetime, "`TIME` for which the link in the e-mail is valid, such as 2h")
 	command.Flags().BoolVar(&reset, "reset-password", false, "also if the user has a password")
 	command.Flags().BoolVar(&signOut, "sign-out", false, "end all sessions and personal tokens of the user first")
 	return command
+}
+
+// invitation is what invite writes as JSON.
+type invitation struct {
+	MLflow   string `json:"mlflow"`
+	Username string `json:"username"`
+	// Email is where the link was sent; Password is good for one login. One of them is empty.
+	Email    string `json:"email"`
+	Password string `json:"password"`
+	// Until is when the link ends.
+	Until    time.Time `json:"until,omitzero"`
+	Unlocked int       `json:"wrongPasswordsCleared"`
+}
+
+func invitationOf(stack outputs.Stack, made *realmusers.Invitation) invitation {
+	all := invitation{stack.MLflow.URL, made.Username, made.Email, made.Password, made.Until, made.Unlocked}
+	if made.Password != "" {
+		all.Email = ""
+	}
+	return all
 }
 
 func printInvitation(w io.Writer, stack outputs.Stack, made *realmusers.Invitation) error {

@@ -24,9 +24,14 @@ const (
 
 // flag adds --output to a command, a table by default.
 func (f *format) flag(command *cobra.Command, more ...format) {
-	*f = asTable
-	choice := formatChoice{f, append([]format{asTable, asJSON}, more...)}
-	command.Flags().VarP(choice, "output", "", "`FORMAT` of the result, "+choice.list())
+	f.flagOf(command, append([]format{asTable, asJSON}, more...)...)
+}
+
+// flagOf adds --output to a command with the formats that it has; the first is the default.
+func (f *format) flagOf(command *cobra.Command, formats ...format) {
+	*f = formats[0]
+	choice := formatChoice{f, formats}
+	command.Flags().VarP(choice, "output", "o", "`FORMAT` of the result, "+choice.list())
 	complete(command, "output", choice.words())
 }
 
@@ -77,3 +82,6 @@ func writeJSON(w io.Writer, result any) error {
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(result)
 }
+
+// writeJSONLine writes one result of many as a line of JSON.
+func writeJSONLine(w io.Writer, result any) error { return json.NewEncoder(w).Encode(result) }

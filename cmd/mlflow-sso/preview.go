@@ -21,8 +21,8 @@ func newPreviewCommand(which *stackFlags) *cobra.Command {
 		Use:   "preview",
 		Short: "Show what up would change, without changing anything",
 		Long: `preview compares the settings with the state of the last up and lists each resource that up
-would create, update, replace or delete, with the properties that differ. Secrets are shown
-as [secret]. A change that would lose data is marked.
+would create, update, replace or delete, with the old and the new values of the properties that
+differ. Secrets are shown as [secret]. A change that would lose data is marked.
 
 Neither Docker nor Keycloak has to run: manual changes are only found with --refresh, or by
 drift. Pulumi and its plugins are installed first if they are missing.

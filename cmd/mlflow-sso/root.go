@@ -4,16 +4,13 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 )
 
 func run(args []string, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := endedBySignals(context.Background())
 	defer stop()
 	return runRoot(ctx, newRootCommand(outputsInState), args, stdout, stderr)
 }
@@ -22,7 +19,12 @@ func runRoot(ctx context.Context, root *cobra.Command, args []string, stdout, st
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	refuseUnknownHelpTopics(root)
+	cmd, err := root.ExecuteContextC(ctx)
+	if received, ok := signalOf(ctx); ok && err != nil {
+		writeInterruption(stderr, cmd, received, err)
+		return received.exitCode()
+	}
 	if err != nil {
 		_, _ = fmt.Fprintf(stderr, "error: %v\n", err)
 	}
@@ -53,8 +55,6 @@ Results are written to standard output, progress and warnings to standard error.
 		SilenceErrors: true,
 		SilenceUsage:  true,
 
-		SuggestionsMinimumDistance: 2,
-
 		Args: noUnknownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -62,9 +62,13 @@ Results are written to standard output, progress and warnings to standard error.
 	which.addTo(root)
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		which.warnings = newWarnings(cmd.ErrOrStderr())
+		if err := which.enter(); err != nil {
+			return err
+		}
 		return warnOldNames(cmd)
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(flagMistake)
+	useVersion(root)
 	add := func(group, title string, commands ...*cobra.Command) {
 		root.AddGroup(&cobra.Group{ID: group, Title: title + ":"})
 		for _, command := range commands {
@@ -75,12 +79,12 @@ Results are written to standard output, progress and warnings to standard error.
 	add(groupDeploy, "Deploy",
 		newUpCommand(which), newPreviewCommand(which), newUpgradeCommand(which), newOutputsCommand(which), newDestroyCommand(which))
 	add(groupCheck, "Check",
-		newVerifyCommand(which, ofStack), newDoctorCommand(which), newDriftCommand(which), newSecurityTestCommand(which, ofStack))
+		newStatusCommand(which), newLogsCommand(which), newVerifyCommand(which, ofStack), newDoctorCommand(which), newDriftCommand(which), newSecurityTestCommand(which, ofStack))
 	add(groupAccess, "Users and access",
 		newAccessCommand(which), newInviteCommand(which, ofStack), newTokenCommand(which, ofStack), newCredentialsCommand(which, ofStack),
 		newConsoleCommand(which, ofStack), newBreakGlassCommand(which, ofStack), newCACertificateCommand(which, ofStack))
 	add(groupData, "Data", newBackupCommand(which, ofStack), newRestoreCommand(which), newCleanCommand(which))
-	add(groupMachine, "Machine", newBootstrapCommand())
+	add(groupMachine, "Machine", newBootstrapCommand(), newListCommand(), newVersionCommand())
 	root.SetHelpCommandGroupID(groupMachine)
 	root.SetCompletionCommandGroupID(groupMachine)
 	root.AddCommand(newReferenceCommand())
@@ -95,6 +99,7 @@ func noUnknownCommand(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	text := fmt.Sprintf("unknown command %q, want one of those that `%s --help` lists", args[0], cmd.CommandPath())
+	cmd.SuggestionsMinimumDistance = 2
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		text += "; did you mean " + strings.Join(near, " or ") + "?"
 	}
@@ -103,6 +108,9 @@ func noUnknownCommand(cmd *cobra.Command, args []string) error {
 
 // noArguments makes a stray argument a mistake in the arguments.
 func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 && cmd.HasAvailableSubCommands() {
+		return noUnknownCommand(cmd, args)
+	}
 	if len(args) > 0 {
 		return usageError{fmt.Errorf("%s takes no arguments, got %q", cmd.CommandPath(), args)}
 	}

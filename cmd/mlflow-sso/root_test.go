@@ -18,6 +18,7 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/config"
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
 )
 
 var update = flag.Bool("update", false, "write docs/reference, then fail")
@@ -115,7 +116,7 @@ func TestExitCodes(t *testing.T) {
 			require.Equal(t, code, exitCode(fmt.Errorf("wrapped: %w", err)), "%v", err)
 		}
 	}
-	require.Equal(t, [...]int{0, 1, 2, 3, 4}, [...]int{exitOK, exitFailed, exitUsage, exitChanges, exitFindings}, "scripts depend on them")
+	require.Equal(t, [...]int{0, 1, 2, 3, 4, 130}, [...]int{exitOK, exitFailed, exitUsage, exitChanges, exitFindings, exitInterrupted}, "scripts depend on them")
 }
 
 func TestMistakesInTheArgumentsEndWithTwo(t *testing.T) {
@@ -155,6 +156,7 @@ func TestASucceededAttackIsAFindingAndAnImpossibleOneIsNot(t *testing.T) {
 }
 
 func TestNamesAreCompleted(t *testing.T) {
+	t.Setenv(datadir.Variable, filepath.Join(t.TempDir(), "home"))
 	complete := func(args ...string) string {
 		var stdout bytes.Buffer
 		require.Zero(t, run(append([]string{"__complete"}, args...), &stdout, io.Discard))
@@ -162,7 +164,7 @@ func TestNamesAreCompleted(t *testing.T) {
 	}
 	require.Contains(t, complete("up", "--stack", ""), "dev\nprod\n")
 	require.Contains(t, complete("verify", "--output", ""), "table\njson\n")
-	require.Contains(t, complete("token", "ci", "--format", ""), "kubernetes\n")
+	require.Contains(t, complete("token", "ci", "--output", ""), "kubernetes\n")
 	require.Contains(t, complete("sec"), "security-test\t")
 	require.NotContains(t, complete("att"), "attack", "old names are not offered")
 

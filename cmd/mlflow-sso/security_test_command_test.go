@@ -20,7 +20,7 @@ func TestNothingButAStackCanBeGivenToAttack(t *testing.T) {
 	_ = command.ParseFlags(nil) // adds the persistent flags
 	command.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
 
-	require.ElementsMatch(t, []string{"stack", "file", "output", "sarif"}, names)
+	require.ElementsMatch(t, []string{"stack", "file", "cwd", "output", "sarif"}, names)
 }
 
 func TestTheSARIFFileIsWrittenOrTheCommandReportsAnError(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -15,16 +16,50 @@ import (
 // stackFlags select the stack that a command works on.
 type stackFlags struct {
 	name, file string
-	warnings   *warnings
+	// directory is where the command works as if it was started there; empty for where it was.
+	directory string
+	warnings  *warnings
 }
 
-// addTo adds --stack and --file to every command.
+const fileUsage = "stack `FILE` with the settings (default Pulumi.<stack>.yaml)"
+
+// addTo adds --stack, --file and --cwd to every command.
 func (c *stackFlags) addTo(root *cobra.Command) {
 	flags := root.PersistentFlags()
-	flags.StringVar(&c.name, "stack", "dev", "`NAME` of the stack")
-	flags.StringVar(&c.file, "file", "", "stack `FILE` with the settings (default Pulumi.<stack>.yaml)")
-	_ = root.RegisterFlagCompletionFunc("stack", completeStacks)
+	flags.StringVarP(&c.name, "stack", "s", "dev", "`NAME` of the stack")
+	flags.StringVarP(&c.file, "file", "f", "", fileUsage)
+	flags.StringVarP(&c.directory, "cwd", "C", "", "run as if started in this `DIR`")
+	_ = root.RegisterFlagCompletionFunc("stack", c.completeStacks)
 	_ = root.MarkPersistentFlagFilename("file", "yaml", "yml")
+	_ = root.MarkPersistentFlagDirname("cwd")
+}
+
+// withoutShortFile gives a command --file without its short form, which it has for another flag.
+func (c *stackFlags) withoutShortFile(command *cobra.Command) {
+	command.Flags().StringVar(&c.file, "file", "", fileUsage)
+	_ = command.MarkFlagFilename("file", "yaml", "yml")
+}
+
+// enter goes to the directory of --cwd. Relative paths in other flags are then relative to it.
+func (c *stackFlags) enter() error {
+	if c.directory == "" {
+		return nil
+	}
+	if err := os.Chdir(c.directory); err != nil {
+		return usageError{fmt.Errorf("--cwd: %w", err)}
+	}
+	c.directory = ""
+	return nil
+}
+
+// forAllStacks refuses the flags that select a stack, for a command that works on none.
+func forAllStacks(cmd *cobra.Command) error {
+	for _, flag := range []string{"stack", "file"} {
+		if cmd.Flags().Changed(flag) {
+			return usageError{fmt.Errorf("--%s: remove this flag: %s is for all stacks", flag, cmd.Name())}
+		}
+	}
+	return nil
 }
 
 // selection returns the same stack for the workflows.

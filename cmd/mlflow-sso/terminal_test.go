@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -31,9 +32,7 @@ func TestMain(m *testing.M) {
 func runInTerminal(t *testing.T, arguments string) (written string, took time.Duration) {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
-	if err != nil {
-		t.Skipf("no pseudo-terminals here: %v", err)
-	}
+	require.NoError(t, err, "this test needs pseudo-terminals, as every terminal does")
 	defer func() { _ = master.Close() }()
 	require.NoError(t, unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0))
 	number, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
@@ -57,15 +56,29 @@ func runInTerminal(t *testing.T, arguments string) (written string, took time.Du
 			break // the program has ended and closed the terminal
 		}
 	}
-	require.NoError(t, command.Wait())
+	_ = command.Wait() // a command that finds no stack fails
 	return out.String(), time.Since(began)
 }
 
-// An imported library used to query the terminal's colours, and waited five seconds for a
-// terminal that does not respond.
-func TestHelpDoesNotQueryTheTerminal(t *testing.T) {
-	written, took := runInTerminal(t, "--help")
+// queries are what a program asks a terminal: its colours, where its cursor is, what it can do. A
+// terminal that does not answer is waited for, and an answer that comes late is typed at the prompt.
+var queries = regexp.MustCompile(`\x1b\]1[01];\?|\x1b\[6n|\x1b\[[>=]?0?c|\x1b\[\?\d+\$p|\x1bP\+q`)
+
+// An imported library used to ask the terminal for its colours, and waited five seconds
+// for a terminal that does not answer.
+func TestNoCommandQueriesTheTerminal(t *testing.T) {
+	for _, arguments := range []string{"--help", "version", "list", "status", "doctor", "outputs", "preview --stack nope", "nope", "__complete up --stack d"} {
+		written, took := runInTerminal(t, arguments)
+		require.NotEmpty(t, written, arguments)
+		require.NotRegexp(t, queries, written, "%s queries the terminal", arguments)
+		// One query waits for five seconds. What is left is for a machine that is busy.
+		require.Less(t, took, 4*time.Second, arguments)
+	}
+	written, _ := runInTerminal(t, "--help")
 	require.Contains(t, written, "Usage:")
-	require.NotContains(t, written, "\x1b", "an escape sequence: the terminal was queried, or help is in colour")
-	require.Less(t, took, 4*time.Second)
+	require.NotContains(t, written, "\x1b", "help is in colour")
+	for _, query := range []string{"\x1b]11;?\x1b\\", "\x1b[6n", "\x1b[c", "\x1b[>0c"} {
+		require.Regexp(t, queries, query)
+	}
+	require.NotRegexp(t, queries, "\x1b[1;31mred\x1b[0m\r\x1b[K")
 }

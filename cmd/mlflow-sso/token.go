@@ -17,13 +17,13 @@ import (
 const asToken format = "token"
 
 func newTokenCommand(which *stackFlags, ofStack outputsOf) *cobra.Command {
-	form := asToken
+	var form format
 	command := &cobra.Command{
 		Use:   "token ACCOUNT",
 		Short: "Print an access token of a service account, or the credentials for a job",
 		Long: `token requests an access token of a service account (setting serviceAccounts) from Keycloak and
 prints nothing else. The token is valid for the account's tokenMinutes. For a job that may
-take longer, print the credentials with --format: the job then requests its own tokens. They
+take longer, print the credentials with --output: the job then requests its own tokens. They
 contain the account's secret in plain text, so that only the job should be able to read them.
 
   env         environment variables, for MLflow's Python client with clients/python
@@ -31,8 +31,8 @@ contain the account's secret in plain text, so that only the job should be able 
   kubernetes  a Secret with the same variables, and ca.crt if the stack has its own CA
   json        the same for other programs`,
 		Example: `  curl -H "Authorization: Bearer $(mlflow-sso token ci)" http://localhost:5000/api/2.0/mlflow/users/current
-  (umask 077; mlflow-sso token ci --format env > ci.env); docker run --env-file ci.env my-job
-  mlflow-sso token ci --stack prod --format kubernetes | kubectl apply -f -`,
+  (umask 077; mlflow-sso token ci --output env > ci.env); docker run --env-file ci.env my-job
+  mlflow-sso token ci --stack prod --output kubernetes | kubectl apply -f -`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usageError{fmt.Errorf("%s takes the name of one service account, got %d arguments", cmd.CommandPath(), len(args))}
@@ -53,9 +53,7 @@ contain the account's secret in plain text, so that only the job should be able 
 			return printToken(cmd, stack, account, form)
 		},
 	}
-	choice := formatChoice{&form, []format{asToken, serviceaccount.Env, serviceaccount.Netrc, serviceaccount.Kubernetes, serviceaccount.JSON}}
-	command.Flags().Var(choice, "format", "`FORMAT` of the output, "+choice.list())
-	complete(command, "format", choice.words())
+	form.flagOf(command, asToken, serviceaccount.Env, serviceaccount.Netrc, serviceaccount.Kubernetes, serviceaccount.JSON)
 	return command
 }
 

@@ -35,7 +35,7 @@ func TestATokenIsOfAnAccountThatThereIs(t *testing.T) {
 	require.ErrorContains(t, err, `d has no service account "c1", want one of ci, night`)
 	require.NotContains(t, err.Error(), "hidden")
 
-	for _, args := range [][]string{{"token"}, {"token", "a", "b"}, {"token", "ci", "--format", "xml"}} {
+	for _, args := range [][]string{{"token"}, {"token", "a", "b"}, {"token", "ci", "--output", "xml"}} {
 		require.Equal(t, exitUsage, run(args, io.Discard, io.Discard), "%q", args)
 	}
 }
@@ -45,7 +45,7 @@ func TestAJobsCredentialsArePrintedWithoutContactingAService(t *testing.T) {
 		Deployment: "d", MLflow: outputs.MLflow{URL: "http://localhost:5000"}, Realm: outputs.Realm{Issuer: "http://localhost:1/realms/mlflow"},
 		ServiceAccounts: []outputs.ServiceAccount{{Name: "ci", Secret: "the-secret"}},
 	}
-	out, err := askToken(t, stack, "ci", "--format", "env")
+	out, err := askToken(t, stack, "ci", "--output", "env")
 	require.NoError(t, err)
 	require.Contains(t, out, "MLFLOW_SSO_CLIENT_SECRET=the-secret\n")
 

@@ -19,6 +19,7 @@ import (
 func newUpCommand(which *stackFlags) *cobra.Command {
 	var options lifecycle.UpOptions
 	var noVerify, fresh bool
+	var output format
 	var source sourceFlag
 	var policies policyPacks
 	command := &cobra.Command{
@@ -40,7 +41,7 @@ Progress is written to standard error, the check results and the URLs to standar
   mlflow-sso up --fresh       # build all images again, with today's Debian security fixes
   mlflow-sso up --stack lab --file ~/lab/Pulumi.lab.yaml`,
 		Args:        noArguments,
-		Annotations: exits(map[int]string{exitFailed: "the deployment or a check failed"}),
+		Annotations: resumable(exits(map[int]string{exitFailed: "the deployment or a check failed"})),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			packs, err := policies.absolute()
 			if err != nil {
@@ -51,22 +52,28 @@ Progress is written to standard error, the check results and the URLs to standar
 					return err
 				}
 			}
-			run := session(cmd, asTable)
+			run := session(cmd, output)
 			run.Source, run.PolicyPacks = source.chosen(cmd), packs
 			deployed, err := run.Up(cmd.Context(), which.selection(), options)
-			if err != nil || noVerify {
+			if err != nil || noVerify && output != asJSON {
 				return err
 			}
-			if wanted, err := proofWanted(*which); err != nil {
+			wanted, err := proofWanted(*which)
+			if err != nil {
 				return err
-			} else if wanted {
-				if err := verifyOutputs(cmd.Context(), streamsOf(cmd), deployed, asTable); err != nil {
+			}
+			if wanted = wanted && !noVerify; wanted {
+				if err := run.Verify(cmd.Context(), deployed, false); err != nil {
 					return err
 				}
+			}
+			if output == asJSON {
+				return writeJSON(cmd.OutOrStdout(), deployedStack{which.name, deployed.Deployment, deployed.MLflow.URL, deployed.Keycloak.URL, deployed.Versions, wanted})
 			}
 			return printAddresses(cmd.OutOrStdout(), *which, deployed)
 		},
 	}
+	output.flag(command)
 	command.Flags().BoolVar(&options.Refresh, "refresh", false, "read the actual state first, and revert manual changes")
 	command.Flags().BoolVar(&fresh, "fresh", false, "write today's date to the stack file as images.date: all images are built again,\nwith today's Debian packages")
 	policies.flag(command)
@@ -76,6 +83,17 @@ Progress is written to standard error, the check results and the URLs to standar
 		"continue although volumes of the stack are missing or lack its label: missing ones are\ncreated empty, the others are used as they are; nothing is deleted")
 	command.Flags().BoolVar(&options.Unrehearsed, "skip-rehearsal", false, "apply new versions of services without upgrade: no rehearsal, no rollback")
 	return command
+}
+
+// deployedStack is what up writes as JSON; the report on the logins goes to standard error.
+type deployedStack struct {
+	Stack      string            `json:"stack"`
+	Deployment string            `json:"deployment"`
+	MLflow     string            `json:"mlflow"`
+	Keycloak   string            `json:"keycloak"`
+	Versions   map[string]string `json:"versions"`
+	// Verified says whether the logins were verified in this run.
+	Verified bool `json:"verified"`
 }
 
 // proofWanted says whether the settings request a login proof. up runs it every time, also if

@@ -47,7 +47,7 @@ upgrade requires the setting backup.`,
   mlflow-sso upgrade --stack prod
   mlflow-sso upgrade --stack prod --rollback`,
 		Args:        noArguments,
-		Annotations: exits(map[int]string{exitFailed: "the rehearsal, the upgrade or a check failed"}),
+		Annotations: resumable(exits(map[int]string{exitFailed: "the rehearsal, the upgrade or a check failed"})),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.which = *which
 			if o.options.RehearseOnly && o.back {
@@ -66,7 +66,7 @@ upgrade requires the setting backup.`,
 	o.output.flag(command)
 	flags.BoolVar(&o.options.RehearseOnly, "rehearse-only", false, "rehearse the upgrade on a copy and leave the stack untouched")
 	flags.BoolVar(&o.back, "rollback", false, "return to the state before the last upgrade")
-	flags.BoolVar(&o.sure, "yes", false, "do not ask for confirmation of --rollback")
+	flags.BoolVarP(&o.sure, "yes", "y", false, "do not ask for confirmation of --rollback")
 	flags.BoolVar(&o.unproved, "no-verify", false, "roll back without verifying the logins: the checks are written for the current versions")
 	flags.StringSliceVar(&o.options.Accept, "allow-data-loss", nil, "`TABLE`, such as mlflow_auth.groups, that may lose rows")
 	return command

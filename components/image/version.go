@@ -2,8 +2,9 @@ package image
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
-	"path/filepath"
+	"path"
 	"regexp"
 	"strings"
 )
@@ -31,21 +32,26 @@ func (a *Args) Version() (string, error) {
 	if a.Reference != "" {
 		return a.Reference, nil
 	}
-	from, ok := sources[a.Service]
+	return PinnedVersion(os.DirFS(a.Folder), a.Service)
+}
+
+// PinnedVersion is the version of a service in the folder of all services.
+func PinnedVersion(folder fs.FS, service string) (string, error) {
+	from, ok := sources[service]
 	if !ok {
-		return "", fmt.Errorf("version of %q: want one of %s", a.Service, strings.Join(VersionedServices(), ", "))
+		return "", fmt.Errorf("version of %q: want one of %s", service, strings.Join(VersionedServices(), ", "))
 	}
-	path := filepath.Join(a.Folder, a.Service, from.file)
-	content, err := os.ReadFile(path)
+	name := path.Join(service, from.file)
+	content, err := fs.ReadFile(folder, name)
 	if err != nil {
-		return "", fmt.Errorf("version of %s: %w", a.Service, err)
+		return "", fmt.Errorf("version of %s: %w", service, err)
 	}
 	var parts []string
 	for _, found := range from.pattern.FindAllStringSubmatch(string(content), -1) {
 		parts = append(parts, strings.ToLower(found[1])+" "+found[2])
 	}
 	if len(parts) == 0 {
-		return "", fmt.Errorf("version of %s: %s pins none of the form %s", a.Service, path, from.pattern)
+		return "", fmt.Errorf("version of %s: %s pins none of the form %s", service, name, from.pattern)
 	}
 	return strings.Join(parts, ", "), nil
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
 	"github.com/mlflow-sso/mlflow-sso/internal/backup"
-	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
@@ -73,7 +72,7 @@ func (n *Session) ProveSnapshot(ctx context.Context, which Selection) (proof bac
 func (n *Session) inCopy(ctx context.Context, which Selection, options RestoreOptions,
 	more ...func(context.Context, *stack.Stack) error,
 ) (done RestoreResult, err error) {
-	root, err := workingcopy.Find(".")
+	from, err := which.program()
 	if err != nil {
 		return done, err
 	}
@@ -83,7 +82,7 @@ func (n *Session) inCopy(ctx context.Context, which Selection, options RestoreOp
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	copied := Selection{Name: which.Name + "-proof"}
-	if copied.File, err = RehearsalFile(root, which.Name, which.File, folder); err != nil {
+	if copied.File, err = RehearsalFile(from.Repository, which.Name, from.File, folder); err != nil {
 		return done, err
 	}
 	// A temporary stack of a killed run is in the way.

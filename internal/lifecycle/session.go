@@ -16,7 +16,6 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/machine"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/toolchain"
-	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 )
@@ -29,13 +28,22 @@ type Selection struct {
 	Warn func(*config.Config)
 }
 
-// settings reads the stack's settings.
+// settings reads the stack's settings, of the program in root; empty for the copies of the last update.
 func (w Selection) settings(root string) (*config.Config, error) {
+	if root == "" {
+		return w.copies()
+	}
 	settings, err := stack.Settings(root, w.Name, w.File)
 	if w.Warn != nil {
 		w.Warn(settings)
 	}
 	return settings, err
+}
+
+// copies reads the settings of the last update.
+func (w Selection) copies() (*config.Config, error) {
+	at, _ := datadir.Existing()
+	return stack.Settings(at.Stack(w.Name), w.Name, w.File)
 }
 
 // Flags returns the flags that select the same stack, for messages.
@@ -64,17 +72,21 @@ func (n *Session) log() *progress.Log { return progress.New(n.Err) }
 // Do runs a function on a stack, which it creates empty if necessary, as a progress step, after
 // preparing the machine.
 func (n *Session) Do(ctx context.Context, which Selection, title string, do func(context.Context, *progress.Step, *stack.Stack) error) (err error) {
-	root, err := workingcopy.Find(".")
+	from, err := which.program()
 	if err != nil {
 		return err
 	}
+	which.File = from.File
 	// Report a mistake in the settings before preparing the machine, which takes minutes.
-	settings, err := which.settings(root)
+	settings, err := which.settings(from.Repository)
 	if err != nil {
+		return err
+	}
+	if err := refuseForeign(ctx, which.Name, settings.Name); err != nil {
 		return err
 	}
 	log := n.log()
-	ready, err := machine.Prepare(ctx, log, root, machine.Options{
+	ready, err := machine.Prepare(ctx, log, from.Repository, machine.Options{
 		Base: settings.Images.Base, Date: settings.Images.Date, Source: n.Source,
 	})
 	if err != nil {
@@ -104,11 +116,17 @@ func (n *Session) warn(advice []string) {
 // Destroy removes a stack, see [Destroy]. It does not start Docker: without a daemon, nothing of
 // the stack runs either.
 func (n *Session) Destroy(ctx context.Context, which Selection, data bool) (err error) {
-	root, err := workingcopy.Find(".")
+	from, err := which.program()
 	if err != nil {
 		return err
 	}
-	if _, err := which.settings(root); err != nil {
+	root := from.Repository
+	which.File = from.File
+	settings, err := which.settings(root)
+	if err != nil {
+		return err
+	}
+	if err := refuseForeign(ctx, which.Name, settings.Name); err != nil {
 		return err
 	}
 	at, err := datadir.Open()
@@ -146,17 +164,22 @@ func (n *Session) Destroy(ctx context.Context, which Selection, data bool) (err 
 	})
 }
 
-// Find opens a stack in the state for reading only: it installs and starts nothing.
+// Find opens a stack in the state for reading only: it installs and starts nothing. It needs no
+// working copy for a stack that was deployed from this data directory.
 func Find(ctx context.Context, which Selection) (*stack.Stack, error) {
-	root, err := workingcopy.Find(".")
-	if err != nil {
-		return nil, err
-	}
 	at, err := datadir.Open()
 	if err != nil {
 		return nil, err
 	}
-	options, err := stackOptions(which, &machine.Machine{Root: root, Home: at, Toolchain: toolchain.Installed(at)})
+	from, err := which.source()
+	if err != nil {
+		return nil, withOthers(ctx, err)
+	}
+	which.File = from.File
+	if !stack.MightExist(at, which.Name) {
+		return nil, notInState(ctx, which, from)
+	}
+	options, err := stackOptions(which, &machine.Machine{Root: from.Repository, Home: at, Toolchain: toolchain.Installed(at)})
 	if err != nil {
 		return nil, err
 	}
@@ -165,20 +188,21 @@ func Find(ctx context.Context, which Selection) (*stack.Stack, error) {
 
 // Settings returns a stack's settings.
 func Settings(which Selection) (*config.Config, error) {
-	root, err := workingcopy.Find(".")
+	from, err := which.source()
 	if err != nil {
 		return nil, err
 	}
-	return which.settings(root)
+	which.File = from.File
+	return which.settings(from.Repository)
 }
 
 // SetImagesDate sets the date of the Debian packages in the stack file, and returns the file.
 func SetImagesDate(which Selection, day time.Time) (string, error) {
-	root, err := workingcopy.Find(".")
+	from, err := which.program()
 	if err != nil {
 		return "", err
 	}
-	return stack.SetImagesDate(root, which.Name, which.File, day)
+	return stack.SetImagesDate(from.Repository, which.Name, from.File, day)
 }
 
 // Outputs reads a stack's outputs from the state; it contacts no service.

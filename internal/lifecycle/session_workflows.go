@@ -11,7 +11,6 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/machine"
-	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/report"
@@ -183,6 +182,9 @@ func (n *Session) snapshotBeforeRollback(ctx context.Context, which Selection) e
 
 // Drift compares a stack with its actual state, see [Drift]. It installs and starts nothing.
 func (n *Session) Drift(ctx context.Context, which Selection) (found check.Report, err error) {
+	if _, err := which.program(); err != nil {
+		return found, err
+	}
 	s, err := Find(ctx, which)
 	if err != nil {
 		return found, err
@@ -203,11 +205,17 @@ func (n *Session) Drift(ctx context.Context, which Selection) (found check.Repor
 
 // Preview reports what Up would change, see [Preview]. It only prepares Pulumi.
 func (n *Session) Preview(ctx context.Context, which Selection, refresh bool) (found report.Preview, err error) {
-	root, err := workingcopy.Find(".")
+	from, err := which.program()
 	if err != nil {
 		return found, err
 	}
-	if _, err := which.settings(root); err != nil {
+	root := from.Repository
+	which.File = from.File
+	settings, err := which.settings(root)
+	if err != nil {
+		return found, err
+	}
+	if err := refuseForeign(ctx, which.Name, settings.Name); err != nil {
 		return found, err
 	}
 	at, err := datadir.Open()

@@ -30,13 +30,17 @@ import (
 // ErrNotUp is wrapped when a command needs a stack that was never brought up.
 var ErrNotUp = errors.New("the stack is not up")
 
+// ErrNoStackFile is wrapped when the settings of a stack are not where they should be.
+var ErrNoStackFile = errors.New("no stack file")
+
 // Options select the stack, and the tools that drive it.
 type Options struct {
 	// Name is the stack's: its settings are in Pulumi.<name>.yaml.
 	Name string
 	// File is the stack file; empty for Pulumi.<name>.yaml in Repository.
 	File string
-	// Repository is the folder of the program.
+	// Repository is the folder of the program; empty to read the state alone, with the copies of
+	// the last update.
 	Repository string
 	// Home contains the state.
 	Home datadir.Home
@@ -105,9 +109,21 @@ type place struct {
 func Settings(repository, name, file string) (*config.Config, error) {
 	file = FileOf(repository, name, file)
 	if _, err := os.Stat(file); err != nil {
-		return nil, fmt.Errorf("stack %q: no stack file %s; the stacks are those with a file Pulumi.<stack>.yaml", name, file)
+		return nil, fmt.Errorf("stack %q: %w %s; %s", name, ErrNoStackFile, file, known(repository))
 	}
 	return config.LoadFile(filepath.Join(repository, projectFile), file)
+}
+
+// known says which stacks a repository has.
+func known(repository string) string {
+	files, err := filepath.Glob(filepath.Join(repository, "Pulumi.*.yaml"))
+	if err != nil || len(files) == 0 {
+		return "the stacks are those with a file Pulumi.<stack>.yaml"
+	}
+	for i, file := range files {
+		files[i] = strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "Pulumi."), ".yaml")
+	}
+	return "want one of " + strings.Join(files, ", ") + ", or --file with another one"
 }
 
 // FileOf returns the stack file: the given one, or the one in the repository.
@@ -121,14 +137,18 @@ func FileOf(repository, name, file string) string {
 // Open validates the settings and finds the stack in the state, or creates an empty one there. It
 // touches nothing on the Docker host.
 func Open(ctx context.Context, options Options) (*Stack, error) {
-	return open(ctx, options, ownPlace(options), auto.UpsertStackLocalSource)
+	s, err := open(ctx, options, ownPlace(options), auto.UpsertStackLocalSource)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.rememberSource()
 }
 
 // OpenExisting is Open for an existing stack; ErrNotUp is wrapped if it does not exist.
 func OpenExisting(ctx context.Context, options Options) (*Stack, error) {
 	s, err := open(ctx, options, ownPlace(options), auto.SelectStackLocalSource)
 	if isMissing(err) {
-		return nil, notUp(options.Name)
+		return nil, NotUp(options.Name)
 	}
 	return s, err
 }
@@ -146,7 +166,8 @@ func isMissing(err error) bool {
 	return false
 }
 
-func notUp(name string) error {
+// NotUp is the error for a stack that was never brought up.
+func NotUp(name string) error {
 	return fmt.Errorf("stack %q: %w; deploy it with `mlflow-sso up --stack %s`", name, ErrNotUp, name)
 }
 
@@ -154,6 +175,9 @@ func notUp(name string) error {
 type source func(ctx context.Context, name, folder string, options ...auto.LocalWorkspaceOption) (auto.Stack, error)
 
 func open(ctx context.Context, options Options, at place, in source) (*Stack, error) {
+	if options.Repository == "" {
+		return openCopies(ctx, options, at, in)
+	}
 	options.File = FileOf(options.Repository, options.Name, options.File)
 	settings, err := Settings(options.Repository, options.Name, options.File)
 	if err != nil {
@@ -163,6 +187,29 @@ func open(ctx context.Context, options Options, at place, in source) (*Stack, er
 	if err := s.writeMirror(); err != nil {
 		return nil, err
 	}
+	return s.attach(ctx, in)
+}
+
+// openCopies opens a stack with the copies of the last update. They stay as they are.
+func openCopies(ctx context.Context, options Options, at place, in source) (*Stack, error) {
+	own := filepath.Join(at.mirror, "Pulumi."+options.Name+".yaml")
+	if _, err := os.Stat(own); err != nil {
+		return nil, NotUp(options.Name)
+	}
+	if options.File == "" {
+		options.File = own
+	}
+	settings, err := config.LoadFile(filepath.Join(at.mirror, projectFile), options.File)
+	if err != nil {
+		return nil, err
+	}
+	s := &Stack{Options: options, Config: settings, place: at}
+	return s.attach(ctx, in)
+}
+
+// attach finds the stack in the state.
+func (s *Stack) attach(ctx context.Context, in source) (*Stack, error) {
+	options := s.Options
 	if err := s.repairAttributes(); err != nil {
 		return nil, err
 	}
@@ -225,7 +272,7 @@ func (s *Stack) Outputs(ctx context.Context) (outputs.Stack, error) {
 		}
 	}
 	if len(values) == 0 {
-		return deployed, notUp(s.Name)
+		return deployed, NotUp(s.Name)
 	}
 	plain := map[string]any{}
 	for name, value := range values {

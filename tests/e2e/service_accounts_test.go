@@ -81,7 +81,7 @@ func TestNoSecretOfAnAccountIsPrintedUnlessAskedFor(t *testing.T) {
 		got := l.must(t, verb[0], verb[1:]...)
 		require.False(t, strings.Contains(got.stdout+got.stderr, account.Secret), "%q prints the secret", verb)
 	}
-	require.True(t, strings.Contains(l.must(t, "token", accountOfLabs, "--format", "env").stdout, account.Secret))
+	require.True(t, strings.Contains(l.must(t, "token", accountOfLabs, "--output", "env").stdout, account.Secret))
 }
 
 // worked is what the job reports.
@@ -141,7 +141,7 @@ func (s *scientist) job(t *testing.T) map[string]string {
 		l = public.lab
 	}
 	variables := map[string]string{"HOME": "/tmp", "PYTHONIOENCODING": "utf-8"}
-	for line := range strings.Lines(l.must(t, "token", accountOfLabs, "--format", "env").stdout) {
+	for line := range strings.Lines(l.must(t, "token", accountOfLabs, "--output", "env").stdout) {
 		if name, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok && !strings.HasPrefix(line, "#") {
 			variables[name] = value
 		}

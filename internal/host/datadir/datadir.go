@@ -30,6 +30,25 @@ func Open() (Home, error) {
 	return At(dir)
 }
 
+// Existing is the directory if it exists already; nothing is made or changed.
+func Existing() (Home, bool) {
+	dir, err := locate(os.Getenv, passwdHome)
+	if err != nil || !filepath.IsAbs(dir) {
+		return Home{}, false
+	}
+	found, err := os.Stat(dir)
+	return Home{dir: filepath.Clean(dir)}, err == nil && found.IsDir()
+}
+
+// Place is where the directory is, or would be; empty where there is no place for it.
+func Place() string {
+	dir, err := locate(os.Getenv, passwdHome)
+	if err != nil {
+		return ""
+	}
+	return dir
+}
+
 // At is Open for a given directory.
 func At(dir string) (Home, error) {
 	if !filepath.IsAbs(dir) {
@@ -37,11 +56,11 @@ func At(dir string) (Home, error) {
 	}
 	h := Home{dir: filepath.Clean(dir)}
 	if err := makeTop(h.dir); err != nil {
-		return Home{}, fmt.Errorf("home directory: %w, or set %s to another path", err, Variable)
+		return Home{}, fmt.Errorf("home directory: %w, or set %s to another path%s", err, Variable, ofAnotherAccount(h.dir, err))
 	}
 	for _, private := range []string{h.Toolchain(), h.Bin(), h.Pulumi(), h.State(), h.Stacks()} {
 		if err := makePrivate(private); err != nil {
-			return Home{}, fmt.Errorf("home directory: %w; make it writable or set %s to another path", err, Variable)
+			return Home{}, fmt.Errorf("home directory: %w; make it writable or set %s to another path%s", err, Variable, ofAnotherAccount(h.dir, err))
 		}
 	}
 	return h, nil

@@ -25,6 +25,19 @@ type builder struct {
 	server string
 	// reached is nil until the vendor was probed.
 	reached *reach
+	// announced says that a person knows about the minutes that this takes.
+	announced bool
+}
+
+// announce says, before the first part is compiled, how long that takes and how to do without.
+func (b *builder) announce() {
+	if b.announced {
+		return
+	}
+	b.announced = true
+	b.log.Note(fmt.Sprintf("compiling Pulumi and its plugins, which takes up to ten minutes, once for %s. To do without, press Ctrl-C and set %s "+
+		"to a data directory that has them (docs/how-to/manage-state.md), or install Pulumi %d.%d or later on PATH, which saves most of it",
+		b.home.Dir(), datadir.Variable, oldestMajor, oldestMinor))
 }
 
 // adopt links an installed program at its path below Toolchain.Root.
@@ -122,6 +135,7 @@ func (b *builder) makeWith(ctx context.Context, s *progress.Step, p part, into, 
 		s.Skip("already there: %s", into)
 		return nil
 	}
+	b.announce()
 	s.Say("building, since %s%s", reason, remark)
 	built, err := b.build(ctx, s, p)
 	if err != nil {

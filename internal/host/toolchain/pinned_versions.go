@@ -50,6 +50,18 @@ func PluginNames() []string {
 	return names
 }
 
+// Pin is a part of the toolchain in the version that is pinned.
+type Pin struct{ Name, Version string }
+
+// Pinned are all parts in the versions that are installed if the machine has none that will do.
+func Pinned() []Pin {
+	var pins []Pin
+	for _, p := range append([]part{pulumi, languageHost}, plugins...) {
+		pins = append(pins, Pin{p.name, p.version})
+	}
+	return pins
+}
+
 func plugin(name, version string) part {
 	return part{
 		name: "Pulumi plugin " + name, version: version, source: filepath.Join("plugins", name),

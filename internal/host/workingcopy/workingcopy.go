@@ -30,7 +30,7 @@ func Find(dir string) (string, error) {
 			return "", fmt.Errorf("find the repository: %w", err)
 		}
 		if at == filepath.Dir(at) {
-			return "", fmt.Errorf("no go.mod of module %s in %s or above it; run this in a working copy of the repository", Module, start)
+			return "", fmt.Errorf("no go.mod of module %s in %s or above it; run this in a working copy of the repository, or name one with -C", Module, start)
 		}
 	}
 }

@@ -95,6 +95,9 @@ func (l *Log) Summary(ctx context.Context, title string, do func(*Log) (string, 
 	return err
 }
 
+// Note writes a line that stays, also where steps leave none: something to know before they end.
+func (l *Log) Note(text string) { l.line("note", text, "") }
+
 // erase removes the line of a step that has nothing to report.
 func (l *Log) erase() {
 	if !l.inline {

@@ -43,7 +43,7 @@ class Settings:
         if not got["secret"] and not got["secret_file"]:
             missing.append("MLFLOW_SSO_CLIENT_SECRET or MLFLOW_SSO_CLIENT_SECRET_FILE")
         if missing:
-            raise TokenError(f"not set: {', '.join(missing)}; `mlflow-sso token ACCOUNT --format env` prints what a job needs")
+            raise TokenError(f"not set: {', '.join(missing)}; `mlflow-sso token ACCOUNT --output env` prints what a job needs")
         return cls(**got)
 
     def read_secret(self):
