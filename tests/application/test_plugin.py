@@ -195,6 +195,7 @@ class TestPlugin(unittest.IsolatedAsyncioTestCase):
             self.assertEqual((await ask(SEARCH, token, {"max_results": 1}))[0], 503)
         self.assertTrue(known)
         doubt.jwks_cache.MEMORY._asked.clear()
+        doubt.jwks_cache.MEMORY._silent.clear()  # the next request waits for the issuer again
 
     async def test_a_failed_lookup_of_an_artifact_is_not_a_refusal(self):
         caller = PROVIDER.bearer(MEMBER)
