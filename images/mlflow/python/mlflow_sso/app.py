@@ -7,9 +7,10 @@ with their reasons. Each patch first checks that upstream is the code that it wa
 
 import os
 
-from mlflow_sso import process_limits
+from mlflow_sso import database_watch, process_limits
 
 process_limits.set_pools()
+database_watch.install()
 
 from mlflow_oidc_auth.app import app as plugin
 from mlflow_oidc_auth.middleware.auth_aware_wsgi_middleware import AuthAwareWSGIMiddleware, AuthInjectingWSGIApp
@@ -86,7 +87,7 @@ def change(application, workers):
     atomic_batches.install_atomic_batches()
     run_search.sort_pages_only()
     slow_searches.queue_slow(workers)
-    auth_unavailable.install_auth_outage_503()
+    auth_unavailable.install_auth_outage_503(application)
     resilient_cache.install_resilient_cache()
     jwks_cache.install_jwks_cache()
     keycloak_sessions.record_keycloak_sessions()
