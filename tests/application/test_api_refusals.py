@@ -89,6 +89,11 @@ class TestWhatIsNotShared(unittest.IsolatedAsyncioTestCase):
         message = await self.refused(f"{API}/runs/create", {"experiment_id": "0", "start_time": 1})
         self.assertIn("mlflow.set_experiment(", message)
 
+    async def test_a_page_that_asks_for_a_proxy_is_answered_and_not_refused(self):
+        for caller in (ANOTHER, PROVIDER.bearer(ADMIN)):
+            self.assertEqual(await ask(f"{AJAX}/gateway-proxy", caller, None, "GET"), (200, {"endpoints": []}))
+        await self.refused(f"{AJAX}/gateway-proxy", {"gateway_path": "x"})
+
     async def test_a_name_in_use_is_reported(self):
         await experiment(OWNER, "refusals-taken")
         await ask(f"{API}/registered-models/create", OWNER, {"name": "refusals-taken"})

@@ -92,13 +92,3 @@ class TestPages(unittest.IsolatedAsyncioTestCase):
         answer = await Browser().get("/tests/outage", PROVIDER.bearer(MEMBER))
         self.assertEqual((answer.status, json.loads(answer.content)["error_code"]), (503, "TEMPORARILY_UNAVAILABLE"))
         self.assertNotIn(b"SELECT", answer.content)
-
-
-class TestTelemetry(unittest.IsolatedAsyncioTestCase):
-    async def test_the_notice_about_telemetry_counts_as_read_before_the_page_starts(self):
-        people(MEMBER)
-        self.assertTrue(application())
-        text = (await Browser().get("/", PROVIDER.bearer(MEMBER))).content.decode()
-        self.assertIn('localStorage.setItem("mlflow.telemetry.info.alert.dismissed_v1","true")', text)
-        self.assertIn('localStorage.setItem("mlflow.settings.telemetry.enabled_v1","false")', text)
-        self.assertLess(text.index("localStorage"), text.index("main."))

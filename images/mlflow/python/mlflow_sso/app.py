@@ -27,19 +27,20 @@ from mlflow_sso import (
     connection_limits,
     database_indexes,
     fast_path,
+    group_removal,
     jwks_cache,
     keycloak_sessions,
     login_attempts,
     login_return,
     logout_metadata,
     narrowed_searches,
+    page_features,
     request_bounds,
     resilient_cache,
     run_search,
     slow_client_timeout,
     slow_searches,
     tcp_nodelay,
-    telemetry_banner,
     whole_lists,
 )
 from mlflow_sso.api_refusals import Refusals
@@ -95,7 +96,8 @@ def change(application, workers):
     browser_pages.show_pages(application)
     login_return.keep_address(application)
     api_refusals.explain_refusals()
-    telemetry_banner.hide_telemetry_banner()
+    page_features.change_pages()
+    group_removal.remove_empty(application)
     request_bounds.change(application)
     connection_limits.limit_heads()
     connection_limits.log_no_query()
