@@ -136,7 +136,7 @@ class TestPlugin(unittest.IsolatedAsyncioTestCase):
 
     def test_all_of_the_plugins_middleware_is_as_expected(self):
         self.assertEqual(
-            [m.cls.__name__ for m in plugin.user_middleware], ["_Proxy", "SessionMiddleware", "_Workspace", "_Auth", "_Permission"]
+            [m.cls.__name__ for m in plugin.user_middleware], ["_Proxy", "SessionMiddleware", "_Workspace", "_Auth", "OwnDefault", "_Permission"]
         )
 
     def test_middleware_that_is_not_known_stays_as_it_is(self):

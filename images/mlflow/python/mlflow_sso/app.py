@@ -26,6 +26,7 @@ from mlflow_sso import (
     browser_pages,
     connection_limits,
     database_indexes,
+    default_experiment,
     fast_path,
     group_removal,
     jwks_cache,
@@ -80,6 +81,7 @@ def change(application, workers):
     mount.app = Bridged(mount.app.flask_app, bridge)
     routes.insert(0, fast_path.FirstRoute(mount, routes[:-1]))
     application.user_middleware = fast_path.flatten_middleware(application.user_middleware)
+    default_experiment.use_own(application)
     fast_path.cache_run_experiments()
     artifact_location_guard.refuse_given()
     authorization.complete()
