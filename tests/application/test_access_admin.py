@@ -107,7 +107,7 @@ class TestOperator(unittest.TestCase):
     def test_the_account_of_the_report_is_not_in_it_and_is_deleted(self):
         def effective(client):
             self.assertTrue(client._authorization.startswith("Basic "))
-            return {"people": [{"name": client.name, "steward": True}, {"name": MEMBER, "steward": False}], "groups": []}
+            return {"people": [{"name": client.name}, {"name": MEMBER}], "groups": []}
 
         self.assertEqual([person["name"] for person in self.report(effective)["people"]], [MEMBER])
 

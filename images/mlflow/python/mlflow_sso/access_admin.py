@@ -141,7 +141,8 @@ def report_of_operator():
     """The report, without the account that reads it."""
     with contextlib.closing(Operator()) as operator:
         found = effective(operator)
-    return found | {"people": [person for person in found["people"] if not person["steward"]]}
+        others = [person for person in found["people"] if person["name"] != operator.name]
+    return found | {"people": others}
 
 
 def account(client, name):

@@ -21,7 +21,7 @@ from mlflow_sso import upstream_guard
 
 # Seconds after which a statement is a reason to try a connection, and that a connection may take.
 SLOW, CONNECT = 1, 4
-# Seconds between two tries, and between two looks at the statements in progress.
+# Seconds between two tries, and between two checks of the statements in progress.
 AGAIN, TICK = 1, 0.5
 PORT = "5432"
 # libpq's variable; a connection string may say another time.
