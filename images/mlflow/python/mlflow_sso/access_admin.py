@@ -284,14 +284,18 @@ DOES = {
 }
 
 
+def answer_to_request(request):
+    """What the command answers. Without a client there is only the report."""
+    if not request["client"] and request["do"] == "effective":
+        return report_of_operator()
+    return DOES[request["do"]](AccessAdmin(request["client"], request["secret"]), request.get("with"))
+
+
 def main():
     answer_to, sys.stdout = sys.stdout, sys.stderr  # keep the output of libraries out of the response
     request = json.load(sys.stdin)
     try:
-        if request["do"] == "effective" and not request["client"]:
-            answer = report_of_operator()
-        else:
-            answer = DOES[request["do"]](AccessAdmin(request["client"], request["secret"]), request.get("with"))
+        answer = answer_to_request(request)
     except Refused as refused:
         print(refused, file=sys.stderr)
         sys.exit(3)
