@@ -55,6 +55,32 @@ func TestAnOwnerKeepsTheirLastManage(t *testing.T) {
 	})
 }
 
+// What the server refuses is not on the page, and tokens and password are one click away.
+func TestPagesOfferWhatWorksForTheUser(t *testing.T) {
+	onEveryStack(t, func(t *testing.T, at site) {
+		member, who := at.visitor(t, "offered"), at.member(t)
+		member.logsIn(at, who)
+		member.sees(welcome, "Tokens", "Password and 2FA")
+		member.doesNotSee("Start Demo", "MLflow Assistant")
+		member.picture("home of a member")
+		account := evaluated[string](member, `[...document.querySelectorAll("a")].find(a => a.textContent.trim() === "Password and 2FA").href`)
+		require.Equal(t, at.deployed.Realm.Issuer+"/account", account)
+		member.open(account)
+		member.sees("Personal info")
+		member.picture("account")
+		member.open(at.deployed.MLflow.URL + "/#/settings/general")
+		member.sees("Theme preference")
+		member.doesNotSee("Clear all demo data", "Enable telemetry", "Webhooks", "LLM Connections")
+		member.logsOut(at)
+
+		admin := at.visitor(t, "offered admin")
+		admin.logsIn(at, at.admin(t))
+		admin.sees(welcome, "Start Demo")
+		admin.doesNotSee("MLflow Assistant")
+		admin.logsOut(at)
+	})
+}
+
 // What MLflow's tutorials lead to: no experiment of one's own works, and the login name as user says what to do.
 func TestTheFirstProgramOfTheStockClientWorksOrSaysWhatToDo(t *testing.T) {
 	onEveryStack(t, func(t *testing.T, at site) {
