@@ -173,6 +173,26 @@ class TestWatch(unittest.TestCase):
             thread.join(WITHIN)
 
 
+class TestTries(unittest.TestCase):
+    def test_a_try_that_fails_in_another_way_does_not_end_the_watch(self):
+        tried = []
+
+        def connect(how):
+            tried.append(how)
+            raise ValueError
+
+        watch = database_watch.Watch(connect, slow=0, again=0.01, tick=0.01)
+        for server in ("a", "b"):
+            watch._mark(server, server, time.monotonic())
+            for _ in range(200):
+                if server not in watch._silent:
+                    break
+                time.sleep(0.01)
+            self.assertNotIn(server, watch._silent)
+        self.assertEqual(tried, ["a", "b"])
+        self.assertTrue(watch._thread.is_alive())
+
+
 class TestInstalled(unittest.TestCase):
     def test_the_application_uses_it(self):
         from tests import served

@@ -10,6 +10,7 @@ in the meantime are used again.
 """
 
 import functools
+import logging
 import os
 import socket
 import threading
@@ -24,6 +25,7 @@ SLOW, CONNECT = 1, 4
 # Seconds between two tries, and between two checks of the statements in progress.
 AGAIN, TICK = 1, 0.5
 PORT = "5432"
+_logger = logging.getLogger(__name__)
 # libpq's variable; a connection string may say another time.
 CONNECT_TIMEOUT = "PGCONNECT_TIMEOUT"
 # What psycopg's connect takes that is no parameter of a connection string.
@@ -112,6 +114,8 @@ class Watch:
             return
         except psycopg.Error:
             pass  # a refusal is an answer, and the statements end by themselves
+        except Exception as error:  # this thread must go on: nothing else makes a silent server be used again
+            _logger.warning("The database server could not be tried: %s", type(error).__name__)
         with self._lock:
             self._silent.pop(server, None)
 
