@@ -13,6 +13,7 @@ import asyncio
 import json
 import re
 import threading
+import time
 from urllib.parse import parse_qsl, urlencode
 
 from mlflow.entities import ExperimentTag
@@ -41,6 +42,8 @@ PATHS = re.compile(
 NAMED = re.compile(rb'"experiment_ids?"\s*:\s*(?:\[(?:[^\]]*[\s,])?)?"?0"?\s*[,\]}]')
 # Bytes of a body that is searched; what names an experiment is far shorter.
 LONGEST = 256 * 1024
+# Seconds after which an experiment that was made has been granted.
+SECONDS = 1
 _making = threading.Lock()
 NOTE = "Runs and traces that you log without mlflow.set_experiment()."
 
@@ -57,26 +60,33 @@ def own(username, logs):
     """
     if effective_experiment_permission(DEFAULT, username).permission.can_read:
         return None
-    found = _get_tracking_store().get_experiment_by_name(name_of(username)) or (_make(username) if logs else None)
-    if found is None:
-        return None
-    # Anybody may have made an experiment of that name.
-    usable = found.lifecycle_stage == "active" and effective_experiment_permission(found.experiment_id, username).permission.can_update
-    return found.experiment_id if usable else None
+    found = _usable(_get_tracking_store().get_experiment_by_name(name_of(username)), username)
+    if found is None and logs:
+        with _making:
+            found = _made(username)
+    return found
 
 
-def _make(username):
-    """Makes a user's own default experiment, unless another request has just made it."""
+def _usable(experiment, username):
+    """The ID of an experiment that its user may log to: anybody may have made one of that name."""
+    usable = experiment is not None and experiment.lifecycle_stage == "active" and effective_experiment_permission(experiment.experiment_id, username).permission.can_update
+    return experiment.experiment_id if usable else None
+
+
+def _made(username):
+    """Makes a user's own default experiment, unless there is one of that name."""
     experiments, name = _get_tracking_store(), name_of(username)
-    with _making:
-        if found := experiments.get_experiment_by_name(name):
-            return found
-        try:
+    try:
+        if (found := experiments.get_experiment_by_name(name)) is None:
             made = experiments.create_experiment(name, tags=[ExperimentTag("mlflow.note.content", NOTE)])
-        except MlflowException:  # another process has
-            return experiments.get_experiment_by_name(name)
-        store.create_experiment_permission(made, username, MANAGE.name)
-        return experiments.get_experiment(made)
+            store.create_experiment_permission(made, username, MANAGE.name)
+            return made
+    except MlflowException:  # another process has just made it
+        found = experiments.get_experiment_by_name(name)
+    # Another process may be about to grant it.
+    while (usable := _usable(found, username)) is None and found is not None and time.time() - found.creation_time / 1000 < SECONDS:
+        time.sleep(SECONDS / 10)
+    return usable
 
 
 def replaced(value, new):
