@@ -33,7 +33,7 @@ func TestAHungPostgresIsAnsweredWith503AndNamedByDoctor(t *testing.T) {
 	}
 	first := w.examine().Findings[0]
 	require.EqualValues(t, "container-paused", first.ID)
-	require.Contains(t, first.Effect, "503")
+	require.Contains(t, first.Effect, "logins fail")
 
 	w.fix(first.Fix)
 	w.waitHealthy()

@@ -4,7 +4,7 @@ psycopg 3.3 waits for ever for the answer to a statement. A server that hangs (a
 keeps its connections open, so every thread waits, and the event loop too, which looks up each caller.
 
 A statement may take a minute, so its age alone proves nothing. When one is older than SLOW seconds, a new connection is tried:
-a server that hangs does not complete it within CONNECT seconds. Then every statement of before ends with an error, and new ones
+a server that hangs does not complete it within CONNECT seconds. Then every earlier statement ends with an error, and new ones
 fail at once; MLflow and the plugin answer 503 to both. The server is tried again until it answers. Connections that nobody used
 in the meantime are used again.
 """
@@ -120,7 +120,7 @@ class Watch:
             self._silent.pop(server, None)
 
     def _mark(self, server, how, began):
-        """Notes that a server has been silent since `began`, and ends the statements of before."""
+        """Notes that a server has been silent since `began`, and ends the earlier statements."""
         with self._lock:
             self._silent[server] = how
             for connection, (its_server, started) in self._started.items():

@@ -2,7 +2,7 @@
 
 MLflow's client logs to experiment 0, "Default", until a program calls `set_experiment`; the first program of every tutorial does
 not. With mlflow-oidc-auth 11.0.2 that experiment belongs to no user, so the program fails, and `autolog` logs nothing but a
-warning. Sharing it would show everybody's first steps to everybody.
+warning. Sharing it would show all users' first steps to all users.
 
 Here a request of a program that names experiment 0, from a user who may not read it, is about the user's own experiment
 `Default (<user name>)`. It is made when something is first logged, and belongs to the user like any other. A user who has a permission on

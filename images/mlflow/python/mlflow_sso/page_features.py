@@ -45,8 +45,8 @@ def _entry(page):
 DEMO, CLEAR, TELEMETRY = "mlflow.home.demo-banner.launch", "mlflow.settings.demo.clear-all-button", "mlflow.settings.telemetry.toggle-switch"
 ASSISTANT = "mlflow.experiment_side_nav.assistant_button"
 WEBHOOKS, CONNECTIONS = "webhooks", "llm-connections"
-FOR_EVERYBODY = ('[data-assistant-ui="true"]', f'[data-component-id="{ASSISTANT}"]', _row(TELEMETRY))
-# The plugin refuses these to everybody but administrators.
+FOR_ALL = ('[data-assistant-ui="true"]', f'[data-component-id="{ASSISTANT}"]', _row(TELEMETRY))
+# The plugin refuses these to all users but administrators.
 FOR_MEMBERS = (f'div:has(> [data-component-id="{DEMO}"])', _row(CLEAR), _entry(WEBHOOKS), _entry(CONNECTIONS))
 
 # An entry of the plugin's menu, and the entries that follow it.
@@ -57,7 +57,7 @@ TOKENS = '{ label: "Tokens", href: BASE_PATH + "/oidc/ui/user/tokens", icon: "lo
 def hidden(is_admin, gateway, webhooks):
     """The selectors of what is not shown to the caller."""
     off = [_entry(page) for page, on in ((WEBHOOKS, webhooks), (CONNECTIONS, gateway)) if not on]
-    return list(dict.fromkeys([*FOR_EVERYBODY, *(() if is_admin else FOR_MEMBERS), *off]))
+    return list(dict.fromkeys([*FOR_ALL, *(() if is_admin else FOR_MEMBERS), *off]))
 
 
 def style(selectors):
