@@ -133,7 +133,7 @@ class TestWatch(unittest.TestCase):
             self.assertEqual(self.fails(action, 0.2), database_watch.MESSAGE)
         self.server.answers.set()
         self.wait_until_it_answers()
-        simple(idle)  # a connection that nobody used stays
+        simple(idle)  # a connection that no thread used stays
 
     def test_a_connection_that_is_not_completed_is_known_to_the_next(self):
         self.server.answers.clear()

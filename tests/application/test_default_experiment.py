@@ -65,7 +65,7 @@ class TestDefault(unittest.IsolatedAsyncioTestCase):
         refused = await send("POST", "/v1/traces", self.caller, b"\x0a\x00", b"application/x-protobuf", [(b"x-mlflow-experiment-id", b"00")])
         self.assertIn(refused.status, (400, 403, 404))
 
-    async def test_whoever_may_read_experiment_0_uses_it(self):
+    async def test_a_user_who_may_read_experiment_0_uses_it(self):
         self.assertEqual((await self.run_of(PROVIDER.bearer(ADMIN)))[1]["run"]["info"]["experiment_id"], "0")
         store.create_experiment_permission("0", self.name, "EDIT")
         self.assertEqual(await self.own(), "0")

@@ -117,7 +117,7 @@ class AccessAdmin:
 
 
 class Operator(AccessAdmin):
-    """Whoever runs this, on a stack without an access admin: an administrator for one report.
+    """The operator on a stack without an access admin: an administrator for one report.
 
     The account is made and ended as in an emergency (break_glass), so identity sync ends one that was left behind.
     """

@@ -1,11 +1,11 @@
 """Ends what waits for a Postgres server that no longer answers, and fails fast until it answers again.
 
-psycopg 3.3 waits for ever for the answer to a statement. A server that hangs (a paused container, a stuck disk, a lost network)
+psycopg 3.3 waits indefinitely for the answer to a statement. A server that hangs (a paused container, a stuck disk, a lost network)
 keeps its connections open, so every thread waits, and the event loop too, which looks up each caller.
 
 A statement may take a minute, so its age alone proves nothing. When one is older than SLOW seconds, a new connection is tried:
 a server that hangs does not complete it within CONNECT seconds. Then every earlier statement ends with an error, and new ones
-fail at once; MLflow and the plugin answer 503 to both. The server is tried again until it answers. Connections that nobody used
+fail at once; MLflow and the plugin answer 503 to both. The server is tried again until it answers. Connections that no thread used
 in the meantime are used again.
 """
 

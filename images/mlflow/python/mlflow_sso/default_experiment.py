@@ -68,7 +68,7 @@ def own(username, logs):
 
 
 def _usable(experiment, username):
-    """The ID of an experiment that its user may log to: anybody may have made one of that name."""
+    """The ID of an experiment that its user may log to: any user may have made one of that name."""
     usable = experiment is not None and experiment.lifecycle_stage == "active" and effective_experiment_permission(experiment.experiment_id, username).permission.can_update
     return experiment.experiment_id if usable else None
 
