@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -24,7 +23,7 @@ on every experiment, model and prompt, and shows the rules behind them. Rules th
 the stack file are marked. Nothing is changed.
 
 It uses the access admin of the stack, which exists if the stack file has access rules or
-service accounts.`,
+service accounts; otherwise, an administrator's account that is deleted after the report.`,
 		Example: `  mlflow-sso access
   mlflow-sso access --stack prod --output html >access.html
   mlflow-sso access --output json | jq '.rules[] | select(.declared | not)'`,
@@ -44,10 +43,6 @@ func showAccess(cmd *cobra.Command, which stackFlags, output format) (err error)
 	stack, err := s.Outputs(cmd.Context())
 	if err != nil {
 		return err
-	}
-	if stack.AccessAdmin.ID == "" {
-		return fmt.Errorf("stack %s has no access admin: it exists if the stack file has access rules or service accounts "+
-			"(docs/how-to/manage-access.md), after `mlflow-sso up %s`", which.name, which.asFlags())
 	}
 	docker, err := engine.Open(cmd.Context())
 	if err != nil {

@@ -80,3 +80,40 @@ class TestEffective(unittest.TestCase):
         from tests.served import ask
 
         return await ask(path, PROVIDER.bearer(MEMBER), method="GET")
+
+
+class TestOperator(unittest.TestCase):
+    """A stack without an access admin."""
+
+    def report(self, effective):
+        from mlflow_oidc_auth.store import store
+
+        made, ended = [], []
+
+        def grant(minutes, person, reason):
+            name = f"break-glass-report-{len(made)}"
+            store.create_user(username=name, display_name=f"{person}: {reason}", is_admin=True, is_service_account=True, service_account_source="internal")
+            made.append(name)
+            return {"username": name, "token": "t"}
+
+        with mock.patch.object(access_admin.break_glass, "grant", grant), mock.patch.object(access_admin.break_glass, "end", ended.append):
+            try:
+                with mock.patch.object(access_admin, "effective", effective):
+                    return access_admin.report_of_operator()
+            finally:
+                self.assertEqual(ended, made)
+                self.assertEqual([name for name in made if store.has_user(name)], [])
+
+    def test_the_account_of_the_report_is_not_in_it_and_is_deleted(self):
+        def effective(client):
+            self.assertTrue(client._authorization.startswith("Basic "))
+            return {"people": [{"name": client.name}, {"name": MEMBER}], "groups": []}
+
+        self.assertEqual([person["name"] for person in self.report(effective)["people"]], [MEMBER])
+
+    def test_the_account_is_deleted_where_the_report_fails(self):
+        def effective(_):
+            raise access_report.Refused("not whole")
+
+        with self.assertRaises(access_report.Refused):
+            self.report(effective)

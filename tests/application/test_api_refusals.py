@@ -86,8 +86,13 @@ class TestWhatIsNotShared(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(there.replace("refusals-model", "?"), gone.replace("refusals-other", "?"))
 
     async def test_the_default_experiment_names_the_call_that_is_missing(self):
-        message = await self.refused(f"{API}/runs/create", {"experiment_id": "0", "start_time": 1})
+        message = await self.refused(f"{AJAX}/runs/create", {"experiment_id": "0", "start_time": 1})
         self.assertIn("mlflow.set_experiment(", message)
+
+    async def test_a_page_that_asks_for_a_proxy_is_answered_and_not_refused(self):
+        for caller in (ANOTHER, PROVIDER.bearer(ADMIN)):
+            self.assertEqual(await ask(f"{AJAX}/gateway-proxy", caller, None, "GET"), (200, {"endpoints": []}))
+        await self.refused(f"{AJAX}/gateway-proxy", {"gateway_path": "x"})
 
     async def test_a_name_in_use_is_reported(self):
         await experiment(OWNER, "refusals-taken")

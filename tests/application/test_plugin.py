@@ -19,7 +19,7 @@ from mlflow_oidc_auth import user
 from mlflow_oidc_auth.app import app as plugin
 from mlflow_oidc_auth.middleware.auth_aware_wsgi_middleware import AuthAwareWSGIMiddleware
 from mlflow_oidc_auth.store import store
-from mlflow_sso import process_limits, telemetry_banner
+from mlflow_sso import page_features, process_limits
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.routing import Match, Mount
@@ -71,8 +71,10 @@ async def seen(application, caller, method, path):
     headers = [*CALLERS[caller], (b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     client = await asyncio.wait_for(Client(method, path, [body], headers if body else headers[:-2]).ask(application), 30)
     kept = [(name, value.split(b"?")[0]) for name, value in client.headers if name not in (b"set-cookie", b"date", b"content-length")]
-    content = client.content.replace(telemetry_banner.SCRIPT.encode(), b"")  # test_served_browser_pages expects it there
-    if client.status in (401, 403):  # api_refusals rewrites them, and test_api_refusals checks them
+    # What page_features adds, test_page_features reads.
+    content = re.sub(re.escape(page_features.SCRIPT.encode()) + b"<style>.*?</style>", b"", client.content)
+    content = content.replace(page_features.TOKENS.encode() + page_features.account(PROVIDER.issuer).encode(), b"")
+    if client.status in (401, 403):  # api_refusals words them, and test_api_refusals reads them
         return client.status, [(name, value) for name, value in kept if name != b"content-type"], b""
     return client.status, kept, re.sub(rb"[0-9a-f-]{32,36}|[0-9]{10,13}", b"#", content)
 
@@ -134,7 +136,7 @@ class TestPlugin(unittest.IsolatedAsyncioTestCase):
 
     def test_all_of_the_plugins_middleware_is_as_expected(self):
         self.assertEqual(
-            [m.cls.__name__ for m in plugin.user_middleware], ["_Proxy", "SessionMiddleware", "_Workspace", "_Auth", "_Permission"]
+            [m.cls.__name__ for m in plugin.user_middleware], ["_Proxy", "SessionMiddleware", "_Workspace", "_Auth", "OwnDefault", "_Permission"]
         )
 
     def test_middleware_that_is_not_known_stays_as_it_is(self):

@@ -2,12 +2,15 @@
 
 import base64
 import hashlib
+import json
 import os
 import re
 import unittest
 from unittest import mock
 
-from mlflow_sso import browser_pages
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
+from mlflow_sso import auth_unavailable, browser_pages
 from tests.environment import ADMIN, MEMBER, OTHER, PROVIDER
 from tests.login import Browser, location
 from tests.served import application, people
@@ -60,14 +63,32 @@ class TestPages(unittest.IsolatedAsyncioTestCase):
                 plain = await Browser().get(path, caller)
                 self.assertEqual(plain.status, status, plain.content)
                 self.assertNotIn(b"Whom to ask", plain.content)
-                self.assertIn("Whom to ask", self.page(await Browser().get(path, [*caller, *NAVIGATION]), status))
+                page = self.page(await Browser().get(path, [*caller, *NAVIGATION]), status)
+                self.assertIn("Whom to ask", page)
+                self.assertIn(MEMBER, page)
 
+    async def test_an_outage_is_a_page_to_a_person_and_503_to_a_program(self):
+        people(OTHER)
+        application()
+        caller = PROVIDER.bearer("outage@example.com")
+        with mock.patch.object(auth_unavailable.AuthUnavailableMiddleware, "_get_user_auth_facts", side_effect=auth_unavailable.Unknown):
+            plain = await Browser().get("/", caller)
+            page = self.page(await Browser().get("/", [*caller, *NAVIGATION]), 503)
+        self.assertEqual((plain.status, json.loads(plain.content)["error_code"]), (503, "TEMPORARILY_UNAVAILABLE"))
+        self.assertIn("try again in a minute", page)
 
-class TestTelemetry(unittest.IsolatedAsyncioTestCase):
-    async def test_the_notice_about_telemetry_counts_as_read_before_the_page_starts(self):
+    async def test_an_outage_in_a_route_of_the_plugin_is_503_without_the_statement(self):
         people(MEMBER)
-        self.assertTrue(application())
-        text = (await Browser().get("/", PROVIDER.bearer(MEMBER))).content.decode()
-        self.assertIn('localStorage.setItem("mlflow.telemetry.info.alert.dismissed_v1","true")', text)
-        self.assertIn('localStorage.setItem("mlflow.settings.telemetry.enabled_v1","false")', text)
-        self.assertLess(text.index("localStorage"), text.index("main."))
+        application()
+        outage = MlflowException("(psycopg.OperationalError) [SQL: SELECT secret]", error_code=TEMPORARILY_UNAVAILABLE)
+        from mlflow_oidc_auth.app import app as plugin
+
+        @plugin.get("/tests/outage")
+        async def _():
+            raise outage
+
+        plugin.router.routes.insert(0, plugin.router.routes.pop())
+        self.addCleanup(plugin.router.routes.pop, 0)
+        answer = await Browser().get("/tests/outage", PROVIDER.bearer(MEMBER))
+        self.assertEqual((answer.status, json.loads(answer.content)["error_code"]), (503, "TEMPORARILY_UNAVAILABLE"))
+        self.assertNotIn(b"SELECT", answer.content)

@@ -4,6 +4,7 @@ import unittest
 from urllib.parse import parse_qs, quote, urlsplit
 
 from mlflow_sso import login_return
+from tests.asgi import Client
 from tests.environment import MEMBER, PROVIDER
 from tests.login import Browser, location
 from tests.served import application, people
@@ -39,6 +40,24 @@ class TestReturn(unittest.IsolatedAsyncioTestCase):
 
     async def test_other_clients_are_redirected_as_before(self):
         self.assertEqual((await Browser().get("/")).status, 302)
+
+    async def at(self, host, path):
+        """Where a browser without a session is led that opens a path at a host."""
+        client = Client("GET", path, headers=[(b"accept", b"text/html"), *NAVIGATION], query=b"a=b")
+        client.scope["headers"][0] = (b"host", host)
+        answer = await client.ask(application())
+        return dict(answer.headers).get(b"location", b"").decode()
+
+    async def test_a_login_begins_at_the_public_address(self):
+        for host in (b"127.0.0.1:5000", b"localhost:15000", b"[::1]:5000", b"127.0.0.1"):
+            for path in ("/", "/oidc/ui/user/tokens"):
+                self.assertEqual(await self.at(host, path), f"http://localhost:5000{path}?a=b", host)
+        self.assertEqual(await self.at(b"localhost:5000", "/"), "")
+        self.assertTrue((await self.at(b"localhost:5000", "/oidc/ui/user/tokens")).startswith("/login?"))
+
+    async def test_another_name_leads_nowhere(self):
+        for host in (b"evil.example", b"mlflow:5000", b"localhost.evil.example:5000", b"localhost:5000@evil.example", b""):
+            self.assertEqual(await self.at(host, "/"), "", host)
 
     async def test_a_signed_in_browser_gets_mlflow(self):
         browser = Browser()

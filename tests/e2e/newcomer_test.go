@@ -55,9 +55,34 @@ func TestAnOwnerKeepsTheirLastManage(t *testing.T) {
 	})
 }
 
-// The stock client's errors are what MLflow's tutorials lead to: no experiment of one's own, and the login
-// name as user.
-func TestTheStockClientShowsTheNextStep(t *testing.T) {
+// What the server refuses is not on the page, and tokens and password are one click away.
+func TestPagesOfferWhatWorksForTheUser(t *testing.T) {
+	onEveryStack(t, func(t *testing.T, at site) {
+		member, who := at.visitor(t, "offered"), at.member(t)
+		member.logsIn(at, who)
+		member.sees(welcome, "Tokens", "Password and 2FA")
+		member.doesNotSee("Start Demo", "MLflow Assistant")
+		member.picture("home of a member")
+		account := evaluated[string](member, `[...document.querySelectorAll("a")].find(a => a.textContent.trim() === "Password and 2FA").href`)
+		require.Equal(t, at.deployed.Realm.Issuer+"/account", account)
+		member.open(account)
+		member.sees("Personal info")
+		member.picture("account")
+		member.open(at.deployed.MLflow.URL + "/#/settings/general")
+		member.sees("Theme preference")
+		member.doesNotSee("Clear all demo data", "Enable telemetry", "Webhooks", "LLM Connections")
+		member.logsOut(at)
+
+		admin := at.visitor(t, "offered admin")
+		admin.logsIn(at, at.admin(t))
+		admin.sees(welcome, "Start Demo")
+		admin.doesNotSee("MLflow Assistant")
+		admin.logsOut(at)
+	})
+}
+
+// What MLflow's tutorials lead to: no experiment of one's own works, and the login name as user says what to do.
+func TestTheFirstProgramOfTheStockClientWorksOrSaysWhatToDo(t *testing.T) {
 	onEveryStack(t, func(t *testing.T, at site) {
 		member, who := at.visitor(t, "newcomer"), at.member(t)
 		member.logsIn(at, who)
@@ -65,7 +90,7 @@ func TestTheStockClientShowsTheNextStep(t *testing.T) {
 		member.logsOut(at)
 		environment := s.given["environment"].(map[string]string)
 		for _, one := range []struct{ user, want string }{
-			{who.Email, "mlflow.set_experiment("},
+			{who.Email, "Default (" + strings.ToLower(who.Email) + ")"},
 			{who.Username + "-login", "user name of a person is the e-mail address"},
 		} {
 			environment["MLFLOW_TRACKING_USERNAME"] = one.user
@@ -76,7 +101,7 @@ func TestTheStockClientShowsTheNextStep(t *testing.T) {
 	})
 }
 
-// firstProgram is the first program of every tutorial; it returns MLflow's error.
+// firstProgram is the first of every tutorial; it returns the experiment that has the run, or what MLflow says against it.
 func (s *scientist) firstProgram(t *testing.T) string {
 	t.Helper()
 	const program = `
@@ -88,7 +113,10 @@ if given["authority"]:
     os.environ["REQUESTS_CA_BUNDLE"] = "/tmp/authority.pem"
 import mlflow
 try:
-    mlflow.start_run()
+    with mlflow.start_run() as run:
+        mlflow.log_metric("a", 1)
+    print(mlflow.get_experiment(run.info.experiment_id).name)
+    assert len(mlflow.search_runs()) > 0
 except mlflow.exceptions.MlflowException as refused:
     print(refused)
 `

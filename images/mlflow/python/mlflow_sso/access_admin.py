@@ -10,6 +10,7 @@ reach the database anyway. Everything else goes through the plugin's API, like a
 """
 
 import base64
+import contextlib
 import json
 import os
 import sys
@@ -17,12 +18,14 @@ import urllib.error
 import urllib.request
 from importlib.metadata import version
 
+from mlflow_sso import break_glass
 from mlflow_sso.access_report import LISTS, PATTERNS, Refused, effective, quoted
 
 SERVER = "http://127.0.0.1:5000"
 API = "/api/2.0/mlflow"
 SOURCE = "default"  # the plugin's name for the single provider of the flat variables
 SECONDS = 30
+MINUTES = 30  # what the tool gives a report
 
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -43,8 +46,9 @@ def ask(method, url, body=None, headers=None):
 
 class AccessAdmin:
     def __init__(self, client, secret):
-        self._token = self._fetch(client, secret)
-        claims = self._token.split(".")[1]
+        token = self._fetch(client, secret)
+        self._authorization = "Bearer " + token
+        claims = token.split(".")[1]
         # Keycloak issued the token over the private network for this client secret, so the caller's
         # identity is certain.
         said = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
@@ -75,7 +79,7 @@ class AccessAdmin:
         return answer
 
     def _send(self, method, path, body):
-        headers = {"Authorization": "Bearer " + self._token, "Accept": "application/json"}
+        headers = {"Authorization": self._authorization, "Accept": "application/json"}
         data = None
         if body is not None:
             headers["Content-Type"], data = "application/json", json.dumps(body).encode()
@@ -110,6 +114,35 @@ class AccessAdmin:
                     raise
         store.update_user(username=self.name, active=True, written_by="manual")
         apply_source(self.name, SOURCE, self.subject)
+
+
+class Operator(AccessAdmin):
+    """The operator on a stack without an access admin: an administrator for one report.
+
+    The account is made and ended as in an emergency (break_glass), so identity sync ends one that was left behind.
+    """
+
+    def __init__(self):
+        granted = break_glass.grant(MINUTES, "mlflow-sso access", "report of permissions")
+        self.name = granted["username"]
+        self._authorization = "Basic " + base64.b64encode(f"{self.name}:{granted['token']}".encode()).decode()
+
+    def bind(self):
+        raise Refused("MLflow does not accept the account that was made for this report")
+
+    def close(self):
+        from mlflow_oidc_auth.store import store
+
+        break_glass.end(self.name)
+        store.delete_user(self.name)
+
+
+def report_of_operator():
+    """The report, without the account that reads it."""
+    with contextlib.closing(Operator()) as operator:
+        found = effective(operator)
+        others = [person for person in found["people"] if person["name"] != operator.name]
+    return found | {"people": others}
 
 
 def account(client, name):
@@ -251,11 +284,18 @@ DOES = {
 }
 
 
+def answer_to_request(request):
+    """What the command answers. Without a client there is only the report."""
+    if not request["client"] and request["do"] == "effective":
+        return report_of_operator()
+    return DOES[request["do"]](AccessAdmin(request["client"], request["secret"]), request.get("with"))
+
+
 def main():
     answer_to, sys.stdout = sys.stdout, sys.stderr  # keep the output of libraries out of the response
     request = json.load(sys.stdin)
     try:
-        answer = DOES[request["do"]](AccessAdmin(request["client"], request["secret"]), request.get("with"))
+        answer = answer_to_request(request)
     except Refused as refused:
         print(refused, file=sys.stderr)
         sys.exit(3)

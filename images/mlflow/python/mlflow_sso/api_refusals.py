@@ -42,7 +42,7 @@ NAMED = (
     ("model_id", "logged model"), ("trace_id", "trace"), ("request_id", "trace"), ("dataset_id", "dataset"),
 )  # fmt: skip
 DEFAULT_EXPERIMENT = "0"
-FILES = "/mlflow-artifacts/artifacts"
+FILES, GATEWAY_PROXY = "/mlflow-artifacts/artifacts", "/mlflow/gateway-proxy"
 
 
 def tokens_page():
@@ -148,6 +148,10 @@ def _make_forbidden(msg=None):
         # For MLflow's own response to a free name it asks the server to create the experiment, which gets
         # "already exists".
         return catch_mlflow_exception(_free)()
+    if request.method == "GET" and request.path.endswith(GATEWAY_PROXY):
+        # MLflow's pages ask at each experiment and show a refusal as an error. There is no proxy here (disabled_features), and
+        # to administrators MLflow says so with an empty list.
+        return jsonify(handlers.gateway_proxy_handler())
     said = {**(msg if isinstance(msg, dict) else {}), "error_code": PERMISSION_DENIED, "message": f"{DENIED}: {forbidden()}"}
     answer = make_response(jsonify(said))
     answer.status_code = 403
@@ -223,6 +227,7 @@ def explain_refusals():
     upstream_guard.same("the responses of the plugin's hook", hooks.responses, plugins_responses)
     upstream_guard.count(handlers, "f\"Could not find experiment with name '{request_message.experiment_name}'\"", 1)
     upstream_guard.takes(plugins_responses.make_forbidden_response, "msg")
+    upstream_guard.uses(handlers.gateway_proxy_handler, "MLFLOW_DEPLOYMENTS_TARGET")
     upstream_guard.needed("api_refusals", "error_code" in plugins_responses.make_forbidden_response.__code__.co_consts, "the plugin's refusals have an error_code")
     upstream_guard.count(auth_middleware, 'content={"detail": "Authentication required"}', 2)
     plugins_responses.make_forbidden_response = _make_forbidden

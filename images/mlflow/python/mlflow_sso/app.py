@@ -7,9 +7,10 @@ with their reasons. Each patch first checks that upstream is the code that it wa
 
 import os
 
-from mlflow_sso import process_limits
+from mlflow_sso import database_watch, process_limits
 
 process_limits.set_pools()
+database_watch.install()
 
 from mlflow_oidc_auth.app import app as plugin
 from mlflow_oidc_auth.middleware.auth_aware_wsgi_middleware import AuthAwareWSGIMiddleware, AuthInjectingWSGIApp
@@ -25,20 +26,22 @@ from mlflow_sso import (
     browser_pages,
     connection_limits,
     database_indexes,
+    default_experiment,
     fast_path,
+    group_removal,
     jwks_cache,
     keycloak_sessions,
     login_attempts,
     login_return,
     logout_metadata,
     narrowed_searches,
+    page_features,
     request_bounds,
     resilient_cache,
     run_search,
     slow_client_timeout,
     slow_searches,
     tcp_nodelay,
-    telemetry_banner,
     whole_lists,
 )
 from mlflow_sso.api_refusals import Refusals
@@ -78,6 +81,7 @@ def change(application, workers):
     mount.app = Bridged(mount.app.flask_app, bridge)
     routes.insert(0, fast_path.FirstRoute(mount, routes[:-1]))
     application.user_middleware = fast_path.flatten_middleware(application.user_middleware)
+    default_experiment.use_own(application)
     fast_path.cache_run_experiments()
     artifact_location_guard.refuse_given()
     authorization.complete()
@@ -86,7 +90,7 @@ def change(application, workers):
     atomic_batches.install_atomic_batches()
     run_search.sort_pages_only()
     slow_searches.queue_slow(workers)
-    auth_unavailable.install_auth_outage_503()
+    auth_unavailable.install_auth_outage_503(application)
     resilient_cache.install_resilient_cache()
     jwks_cache.install_jwks_cache()
     keycloak_sessions.record_keycloak_sessions()
@@ -94,7 +98,8 @@ def change(application, workers):
     browser_pages.show_pages(application)
     login_return.keep_address(application)
     api_refusals.explain_refusals()
-    telemetry_banner.hide_telemetry_banner()
+    page_features.change_pages()
+    group_removal.remove_empty(application)
     request_bounds.change(application)
     connection_limits.limit_heads()
     connection_limits.log_no_query()

@@ -8,6 +8,7 @@ hours ends; MLflow's own client retries after a 503. No request gains access thi
 import asyncio
 import inspect
 
+from mlflow.exceptions import MlflowException
 from mlflow_oidc_auth.logger import get_logger
 from mlflow_oidc_auth.middleware import AuthMiddleware, auth_middleware
 from mlflow_oidc_auth.middleware.auth_middleware import DENIAL_LOOKUP_ERROR
@@ -22,6 +23,7 @@ UNSEEN = {"Invalid basic auth format", "Session access failed", "Session error"}
 UNREAD = "Invalid token"
 # Seconds for the Retry-After header.
 AGAIN = 2
+OUTAGE = "TEMPORARILY_UNAVAILABLE"
 
 logger = get_logger()
 
@@ -38,8 +40,7 @@ class AuthUnavailableMiddleware(AuthMiddleware):
             return await super().dispatch(request, call_next)
         except Unknown:
             logger.warning("The caller of %s could not be looked up", request.url.path)
-            said = {"error_code": "TEMPORARILY_UNAVAILABLE", "message": "Your identity cannot be verified right now. Try again in a moment."}
-            return JSONResponse(said, 503, {"retry-after": str(AGAIN)})
+            return unavailable("Your identity cannot be verified right now.")
 
     async def _authenticate_user(self, request):
         found = await super()._authenticate_user(request)
@@ -75,9 +76,27 @@ def expect(module=auth_middleware, artifacts=experiment):
     upstream_guard.uses(artifacts.get_artifact_experiment, "_warn_store_lookup_failure")
 
 
-def install_auth_outage_503():
+def unavailable(what):
+    """The answer where a service does not answer. MLflow's client asks again by itself."""
+    return JSONResponse({"error_code": OUTAGE, "message": f"{what} Try again in a moment."}, 503, {"retry-after": str(AGAIN)})
+
+
+def _answer_outages(application):
+    """The plugin's own routes answer 500 to an outage, with the statement that failed; Flask's answer 503."""
+    plugins_own = application.exception_handlers[MlflowException]
+    upstream_guard.takes(plugins_own, "request", "exc")
+    upstream_guard.needed("auth_unavailable", OUTAGE in plugins_own.__code__.co_consts, "the plugin's handler of exceptions knows an outage")
+
+    async def handle(request, error):
+        return unavailable("The database does not answer.") if error.error_code == OUTAGE else await plugins_own(request, error)
+
+    application.exception_handlers[MlflowException] = handle
+
+
+def install_auth_outage_503(application):
     """Raises when an artifact's experiment cannot be looked up; the plugin would treat it as unreadable."""
     expect()
+    _answer_outages(application)
     warn = experiment._warn_store_lookup_failure
 
     def fail(error):

@@ -1,7 +1,7 @@
 """Shows pages to users where mlflow-oidc-auth 11.0.2 and MLflow 3.17.2 show a bare sentence or JSON.
 
 A refused login shows the Keycloak account, the groups that have access, the contact
-(MLFLOW_SSO_CONTACT) and how to log in as another user. A 403 or 404 for a browser navigation is a
+(MLFLOW_SSO_CONTACT) and how to log in as another user. A 403, 404 or 503 for a browser navigation is a
 page, too; programs get MLflow's own response. All external input is escaped, only known texts from
 the URL are shown, and the pages load no resources.
 """
@@ -15,6 +15,8 @@ from http import HTTPStatus
 from urllib.parse import urlencode, urlsplit
 
 from mlflow_oidc_auth.config import config
+from mlflow_oidc_auth.entities.auth_context import AUTH_CONTEXT_KEY
+from mlflow_oidc_auth.middleware import auth_middleware
 from mlflow_oidc_auth.oauth import oauth
 from mlflow_oidc_auth.routers import auth
 from starlette.responses import HTMLResponse, RedirectResponse
@@ -148,7 +150,7 @@ def _complete(plugins_own):
 
 
 class Pages:
-    """An ASGI application whose 403 and 404 are pages for browser navigation."""
+    """An ASGI application whose 403, 404 and 503 are pages for browser navigation."""
 
     def __init__(self, application):
         self._application = application
@@ -173,13 +175,16 @@ class Pages:
 TEXTS = {
     HTTPStatus.FORBIDDEN: ("You may not see this", "Your account has no permission for this page or file. Its owner or an administrator can share it with you."),
     HTTPStatus.NOT_FOUND: ("There is nothing here", "MLflow has no page at this address. It may have been deleted or mistyped."),
+    HTTPStatus.SERVICE_UNAVAILABLE: ("MLflow is not available", "A service that MLflow needs does not answer. What is stored is safe; try again in a minute."),
 }
 
 
 def _explain(status, scope):
     title, text = TEXTS[status]
-    root = scope.get("root_path", "")
-    return page(status, title, [("What happened", html.escape(text)), ("Whom to ask", contact())], [("Go to MLflow", root + "/"), ("Log out", root + "/logout")])
+    root, caller = scope.get("root_path", ""), scope.get(AUTH_CONTEXT_KEY)
+    facts = [("You are", html.escape(caller.username))] if caller else []
+    facts += [("What happened", html.escape(text)), ("Whom to ask", contact())]
+    return page(status, title, facts, [("Try again", "")] if status == HTTPStatus.SERVICE_UNAVAILABLE else [("Go to MLflow", root + "/"), ("Log out", root + "/logout")])
 
 
 def navigates(scope):
@@ -197,6 +202,7 @@ def show_pages(application):
     """Installs the pages before the plugin's own, and after the fast path, which serves most requests."""
     upstream_guard.uses(auth._process_oidc_callback_fastapi, "_provision_login")
     upstream_guard.takes(auth._provision_login, "provider", "username", "display_name", "userinfo", "user_groups", "access_token", "method")
+    upstream_guard.count(auth_middleware, "[AUTH_CONTEXT_KEY] = ", 1)
     upstream_guard.count(auth, f'"{REFUSED}"', 1)
     upstream_guard.count(auth, f'"{DEACTIVATED}"', 4)
     auth._provision_login = _remember(auth._provision_login)

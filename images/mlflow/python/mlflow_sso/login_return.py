@@ -7,12 +7,16 @@ of this server is ever stored (the plugin's _sanitize_next).
 
 The plugin's own pages (Permissions, tokens) are public and first show a login button, which loses the page. A
 navigation to one without a session goes to the login directly.
+
+A login at another name or port of this machine than the public one fails: its cookie belongs to that name, and Keycloak goes
+back to the public one. So it begins at the public one. Behind the edge there is no other name.
 """
 
 import base64
 import hashlib
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
+from mlflow_oidc_auth.config import config
 from mlflow_oidc_auth.middleware import AuthMiddleware
 from mlflow_oidc_auth.routers import auth
 from starlette.responses import HTMLResponse, RedirectResponse
@@ -31,10 +35,27 @@ PAGE = (
 )
 
 
+# Names of the machine itself. Which other names are answered is not decided here.
+OWN_NAMES = {"localhost", "127.0.0.1", "::1"}
+
+
+def public_address(request):
+    """The same page at the public address, where the request came to another name or port of this machine; a browser keeps the hash."""
+    public, at = urlsplit(config.OIDC_REDIRECT_URI), urlsplit("//" + request.headers.get("host", ""))
+    if at.netloc == public.netloc or at.hostname not in OWN_NAMES or public.hostname not in OWN_NAMES:
+        return None
+    return f"{public.scheme}://{public.netloc}{request.url.path}" + (f"?{request.url.query}" if request.url.query else "")
+
+
+def _redirect(address):
+    return RedirectResponse(address, 302, {"cache-control": "no-store"})
+
+
 def _handle_auth_redirect(plugins_own):
     async def handle(self, request):
         if get_route_path(request.scope) == HOME and browser_pages.navigates(request.scope):
-            return HTMLResponse(PAGE, headers=HEADERS)
+            public = public_address(request)
+            return _redirect(public) if public else HTMLResponse(PAGE, headers=HEADERS)
         return await plugins_own(self, request)
 
     return handle
@@ -53,9 +74,11 @@ class SignedOut(Route):
 
 async def to_login(request):
     """Redirects to the login, and from there back."""
+    if public := public_address(request):
+        return _redirect(public)
     target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     root = request.scope.get("root_path", "")
-    return RedirectResponse(f"{root}{auth.LOGIN}?next={quote(target, safe='')}", 302, {"cache-control": "no-store"})
+    return _redirect(f"{root}{auth.LOGIN}?next={quote(target, safe='')}")
 
 
 def keep_address(application):
