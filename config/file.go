@@ -17,7 +17,7 @@ func LoadFile(projectFile, stackFile string) (*Config, error) {
 	}
 	stack, err := workspace.LoadProjectStack(nil, project, stackFile)
 	if err != nil {
-		return nil, fmt.Errorf("stack file: %w", err)
+		return nil, fmt.Errorf("stack file %s: %w", stackFile, err)
 	}
 	values := map[string]string{}
 	for key, declared := range project.Config {

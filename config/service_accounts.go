@@ -45,11 +45,11 @@ func (v *validation) serviceAccounts(c *Config) {
 		key := fmt.Sprintf("serviceAccounts[%d]", i)
 		if !namePattern.MatchString(a.Name) || len(a.Name) > maxNameLength {
 			v.fail(key+".name", "got %q, want lower-case words joined by hyphens, at most %d characters", a.Name, maxNameLength)
-			continue
+		} else {
+			key = fmt.Sprintf("serviceAccounts[%s]", a.Name)
 		}
-		key = fmt.Sprintf("serviceAccounts[%s]", a.Name)
 		switch {
-		case seen[a.Name]:
+		case a.Name != "" && seen[a.Name]:
 			v.fail(key, "got the name twice, want each account once")
 		case slices.Contains(realm.ReservedClientIDs(), a.Name):
 			v.fail(key+".name", "got %q, which is the ID of another client in Keycloak, want a unique name", a.Name)

@@ -75,7 +75,9 @@ func (v *validation) values(c *Config) {
 	v.between("mlflow.workers", c.MLflow.Workers, 1, 64)
 	// A worker takes about 300 MiB, the process that starts them as much again.
 	if n := c.MLflow.Workers; n >= 1 && n <= 64 {
-		v.between("mlflow.memoryMB", c.MLflow.MemoryMB, 512+350*n, 1<<20)
+		if least := 512 + 350*n; c.MLflow.MemoryMB < least || c.MLflow.MemoryMB > 1<<20 {
+			v.fail("mlflow.memoryMB", "got %d, want %d to %d with %d workers (512, and 350 for each)", c.MLflow.MemoryMB, least, 1<<20, n)
+		}
 	}
 	v.oneOf("mlflow.defaultPermission", c.MLflow.DefaultPermission, mlflow.Permissions())
 	if err := mlflow.CheckContact(c.MLflow.Contact); err != nil {

@@ -43,9 +43,9 @@ func readSecret(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return nil, fmt.Errorf("got %s, which does not exist", shownPath(path))
+		return nil, fmt.Errorf("got %s, want a file with the secret: create it with `install -m 0600 /dev/stdin PATH`", shownPath(path))
 	case err != nil:
-		return nil, fmt.Errorf("got %s, which cannot be read: %w", shownPath(path), errors.Unwrap(err))
+		return nil, fmt.Errorf("got %s: %w", shownPath(path), errors.Unwrap(err))
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s is not a file", path)
 	case info.Mode().Perm()&0o006 != 0:
@@ -70,7 +70,7 @@ func shownPath(path string) string {
 	if info, err := os.Stat(folder); folder == "/" || err != nil || !info.IsDir() {
 		return "a path in a directory that does not exist"
 	}
-	return fmt.Sprintf("%q", path)
+	return fmt.Sprintf("%q, which does not exist or cannot be read", path)
 }
 
 // obvious are common passwords and sequences, and placeholders of examples that were never

@@ -23,13 +23,13 @@ func RehearsalFile(repository, name, file, folder string) (string, error) {
 	}
 	raw, err := os.ReadFile(file)
 	if err != nil {
-		return "", fmt.Errorf("stack file: %w", err)
+		return "", fmt.Errorf("stack file %s: %w", file, err)
 	}
 	var whole struct {
 		Config map[string]any `yaml:"config"`
 	}
 	if err := yaml.Unmarshal(raw, &whole); err != nil {
-		return "", fmt.Errorf("stack file: %w", err)
+		return "", fmt.Errorf("stack file %s: %w", file, err)
 	}
 	ports, err := freePorts(2)
 	if err != nil {

@@ -24,6 +24,10 @@ var causes = []struct {
 			"to the one that the stack was created with, or unset both to use the one in the home directory",
 	},
 	{
+		regexp.MustCompile(`error in compiling Go`),
+		"the program in this working copy does not compile: `go build .` there shows why",
+	},
+	{
 		regexp.MustCompile(`port is already allocated|address already in use`),
 		"a port is in use by another program: stop it, or set another mlflow.port, keycloak.port or edge port (and the publicURL with it) in the stack file",
 	},

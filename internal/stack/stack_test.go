@@ -142,6 +142,7 @@ func TestKnownErrorsAreExplainedWithTheNextStep(t *testing.T) {
 		"error initializing keycloak provider: 401 Unauthorized":             "destroy --delete-data",
 		"resource platform cannot be deleted\nbecause it is protected.":      "protectData",
 		"unable to replace it\nas it is currently marked for protection.":    "protectData",
+		"error in compiling Go: unable to run 'go build': exit status 1":     "go build .",
 		"an unknown error": "Pulumi reports",
 	} {
 		err := explain(errors.New("failed to run update: exit status 255"), []string{reported})

@@ -77,7 +77,7 @@ func (s *Stack) writeMirror() error {
 	}
 	wanted, err := workspace.LoadProjectStack(nil, project, s.File)
 	if err != nil {
-		return fmt.Errorf("stack file: %w", err)
+		return fmt.Errorf("stack file %s: %w", s.File, err)
 	}
 	own := filepath.Join(s.Home.Stack(s.Name), "Pulumi."+s.Name+".yaml")
 	if _, err := os.Stat(own); err == nil {
