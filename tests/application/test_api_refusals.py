@@ -116,6 +116,25 @@ class TestWhatIsNotShared(unittest.IsolatedAsyncioTestCase):
         store.create_experiment_permission(where, OTHER, "READ")
         self.assertIn(f"You have READ on experiment {where}", await self.refused(f"{API}/experiments/delete", {"experiment_id": where}))
 
+    async def test_a_trace_names_its_experiment(self):
+        where = await experiment(OWNER, "refusals-traces")
+        place = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": where}}
+        info = {"trace_id": "tr-1", "request_time": "2026-01-01T00:00:00Z", "state": "OK", "trace_location": place}
+        for path, body in (("/api/3.0/mlflow/traces", {"trace": {"trace_info": info}}), ("/api/3.0/mlflow/traces/search", {"locations": [place]})):
+            self.assertIn(f"Experiment {where} is not shared", await self.refused(path, body))
+        store.create_experiment_permission(where, OTHER, "READ")
+        self.assertIn(f"You have READ on experiment {where}", await self.refused("/api/3.0/mlflow/traces", {"trace": {"trace_info": info}}))
+        for odd in ({"trace": []}, {"trace": {"trace_info": 1}}, {"locations": {}}, {"locations": [1, {"mlflow_experiment": 2}]}):
+            self.assertEqual(api_refusals._location(odd), [])
+
+    async def test_a_version_of_a_shared_model_names_the_model_and_not_the_callers_run(self):
+        await ask(f"{API}/registered-models/create", OWNER, {"name": "refusals-versions"})
+        store.create_registered_model_permission("refusals-versions", OTHER, "READ")
+        own = await experiment(ANOTHER, "refusals-own")
+        run = (await ask(f"{API}/runs/create", ANOTHER, {"experiment_id": own, "start_time": 1}))[1]["run"]["info"]["run_id"]
+        body = {"name": "refusals-versions", "source": f"runs:/{run}/model", "run_id": run}
+        self.assertIn("You have READ on registered model or prompt 'refusals-versions'", await self.refused(f"{API}/model-versions/create", body))
+
     async def test_routes_for_administrators_say_so(self):
         self.assertIn("dministrator", await self.refused("/api/2.0/mlflow/users/details", None, "GET"))
         self.assertIn("administrator", await self.refused("/ajax-api/3.0/mlflow/demo/generate", {}))

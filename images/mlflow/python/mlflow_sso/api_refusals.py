@@ -42,6 +42,10 @@ NAMED = (
     ("model_id", "logged model"), ("trace_id", "trace"), ("request_id", "trace"), ("dataset_id", "dataset"),
 )  # fmt: skip
 DEFAULT_EXPERIMENT = "0"
+REGISTERED = "registered model or prompt"
+# Permissions on a registered model that do not suffice to create a version; None is no permission.
+TOO_LITTLE = (None, "READ", "USE")
+EXPERIMENT_HEADER = "x-mlflow-experiment-id"
 FILES, GATEWAY_PROXY = "/mlflow-artifacts/artifacts", "/mlflow/gateway-proxy"
 
 
@@ -88,11 +92,17 @@ def forbidden():
         return f"The experiment name {_short(name)} is in use by an experiment that is not shared with you. Choose another name. {ASK}."
     if FILES in request.path and (path := request.view_args and request.view_args.get("artifact_path")):
         given = {"experiment_id": str(path).lstrip("./").partition("/")[0]}
+    name = given.get("name")
+    if name and request.path.endswith("/model-versions/create") and _level(REGISTERED, name, username) in TOO_LITTLE:
+        # The run or logged model that the version is made from is usually the caller's own.
+        return _about(REGISTERED, name, username)
     for field, kind in NAMED:
         if value := given.get(field):
             return _about(kind, value, username)
-    if (name := given.get("name")) and ("/registered-models/" in request.path or "/model-versions/" in request.path):
-        return _about("registered model or prompt", name, username)
+    if value := _location(given) or request.headers.get(EXPERIMENT_HEADER):
+        return _about("experiment", value, username)
+    if name and ("/registered-models/" in request.path or "/model-versions/" in request.path):
+        return _about(REGISTERED, name, username)
     return "Your account may not do this. Ask an administrator."
 
 
@@ -134,6 +144,19 @@ def _given():
     """The object that a request names in its path, query or body."""
     body = request_body_dict()
     return {**(body if isinstance(body, dict) else {}), **request.args.to_dict(), **(request.view_args or {})}
+
+
+def _location(given):
+    """The experiment of a trace or of a search for traces, which the body names in a location."""
+    info = given.get("trace") or {}
+    info = info.get("trace_info") or {} if isinstance(info, dict) else {}
+    places = given.get("locations") or [info.get("trace_location") if isinstance(info, dict) else None]
+    found = []
+    for place in places if isinstance(places, list) else []:
+        where = place.get("mlflow_experiment") if isinstance(place, dict) else None
+        if isinstance(where, dict) and isinstance(where.get("experiment_id"), str):
+            found.append(where["experiment_id"])
+    return found
 
 
 def _short(value):
