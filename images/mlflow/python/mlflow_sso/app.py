@@ -40,7 +40,6 @@ from mlflow_sso import (
     resilient_cache,
     run_search,
     slow_client_timeout,
-    slow_searches,
     tcp_nodelay,
     whole_lists,
 )
@@ -89,7 +88,6 @@ def change(application, workers):
     whole_lists.page_through()
     atomic_batches.install_atomic_batches()
     run_search.sort_pages_only()
-    slow_searches.queue_slow(workers)
     auth_unavailable.install_auth_outage_503(application)
     resilient_cache.install_resilient_cache()
     jwks_cache.install_jwks_cache()
