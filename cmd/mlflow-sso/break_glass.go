@@ -40,7 +40,7 @@ its database. If this command is killed, the token expires at its end and the id
 revokes the rest.`,
 		Example: `  mlflow-sso break-glass --reason "Keycloak's database is full"
   mlflow-sso break-glass --stack prod --duration 1h --operator ada --reason "incident 42"
-  ssh -t -L 7000:127.0.0.1:7000 <host> mlflow-sso break-glass --port 7000 --reason "incident 42"`,
+  ssh -t -L 7070:127.0.0.1:7070 <host> mlflow-sso break-glass --port 7070 --reason "incident 42"`,
 		Args:        noArguments,
 		Annotations: exits(map[int]string{exitFailed: "access was not granted, or not revoked in time"}),
 	}
