@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"time"
 
 	"gopkg.in/yaml.v3"
 
@@ -86,16 +87,24 @@ func proofName(name string) string {
 	return name + end
 }
 
-// freePorts returns unused ports of this machine.
+// freePorts returns ports of 127.0.0.1 on which no program listens. They are below the ports of
+// outgoing connections, which begin at 32768 by default on Linux: one of those could be taken again
+// before the stack listens on it a minute later.
 func freePorts(n int) ([]int, error) {
+	const first, count = 10_000, 10_000
 	var ports []int
-	for range n {
-		listener, err := net.Listen("tcp4", "127.0.0.1:0") //nolint:noctx // closed at once
-		if err != nil {
-			return nil, fmt.Errorf("a free port: %w", err)
+	start := time.Now().UnixNano()
+	for i := range int64(count) {
+		if len(ports) == n {
+			return ports, nil
 		}
-		defer func() { _ = listener.Close() }()
-		ports = append(ports, listener.Addr().(*net.TCPAddr).Port)
+		port := first + int((start+i)%count)
+		listener, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", port)) //nolint:noctx // closed at once
+		if err != nil {
+			continue
+		}
+		_ = listener.Close()
+		ports = append(ports, port)
 	}
-	return ports, nil
+	return nil, fmt.Errorf("got %d free ports of 127.0.0.1 from %d to %d, want %d: end a program that listens there", len(ports), first, first+count-1, n)
 }
