@@ -127,21 +127,22 @@ func (p *person) writes(field chromedp.CSS, text string) {
 	require.True(p.t, err == nil, "%s, at %s: cannot type into %s", p.name, p.at(), field)
 }
 
-// clicks clicks with the mouse on an element with this text: a link or a button rather than mere
-// text.
-func (p *person) clicks(text string) {
+// clicks clicks with the mouse on an element with one of these texts: a link or a button rather than
+// mere text.
+func (p *person) clicks(texts ...string) {
 	p.t.Helper()
-	find := fmt.Sprintf(findScript, strconv.Quote(text))
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(glance) {
-		ctx, cancel := context.WithTimeout(p.tab, 5*time.Second)
-		spot, err := chromedp.Run(ctx, chromedp.Evaluate[[]float64](find, chromedp.EvalAwaitPromise))
-		cancel()
-		if err == nil && len(spot) == 2 {
-			require.NoError(p.t, p.do(chromedp.MouseClickXY(spot[0], spot[1])), "%s, at %s, clicks on %q", p.name, p.at(), text)
-			return
+		for _, text := range texts {
+			ctx, cancel := context.WithTimeout(p.tab, 5*time.Second)
+			spot, err := chromedp.Run(ctx, chromedp.Evaluate[[]float64](fmt.Sprintf(findScript, strconv.Quote(text)), chromedp.EvalAwaitPromise))
+			cancel()
+			if err == nil && len(spot) == 2 {
+				require.NoError(p.t, p.do(chromedp.MouseClickXY(spot[0], spot[1])), "%s, at %s, clicks on %q", p.name, p.at(), text)
+				return
+			}
 		}
 	}
-	p.t.Fatalf("%s, at %s: got nothing to click on that reads %q for %s; the picture is in %s", p.name, p.at(), text, patience, album(p.t))
+	p.t.Fatalf("%s, at %s: got nothing to click on that reads %q for %s; the picture is in %s", p.name, p.at(), texts, patience, album(p.t))
 }
 
 // findScript returns the middle of a clickable element with this text: in view and not covered. A

@@ -21,7 +21,8 @@ func TestAMemberSeesTheirOwnExperimentsAndAnAdministratorAll(t *testing.T) {
 		member.sees(welcome, "Mel Member", "Permissions", "Logout")
 		member.picture("home")
 		member.clicks("Experiments")
-		member.clicks("Create experiment")
+		// The button of an empty list, and of one with the member's default experiment.
+		member.clicks("Create experiment", "Create")
 		member.writes("#experimentName", name)
 		member.picture("new experiment")
 		member.clicks("Create")
