@@ -2,14 +2,13 @@ package lifecycle
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
-	"time"
 
 	"gopkg.in/yaml.v3"
 
 	"github.com/mlflow-sso/mlflow-sso/config"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/freeport"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 )
 
@@ -32,7 +31,7 @@ func RehearsalFile(repository, name, file, folder string) (string, error) {
 	if err := yaml.Unmarshal(raw, &whole); err != nil {
 		return "", fmt.Errorf("stack file %s: %w", file, err)
 	}
-	ports, err := freePorts(2)
+	ports, err := freeport.Ports(2)
 	if err != nil {
 		return "", err
 	}
@@ -85,26 +84,4 @@ func proofName(name string) string {
 		}
 	}
 	return name + end
-}
-
-// freePorts returns ports of 127.0.0.1 on which no program listens. They are below the ports of
-// outgoing connections, which begin at 32768 by default on Linux: one of those could be taken again
-// before the stack listens on it a minute later.
-func freePorts(n int) ([]int, error) {
-	const first, count = 10_000, 10_000
-	var ports []int
-	start := time.Now().UnixNano()
-	for i := range int64(count) {
-		if len(ports) == n {
-			return ports, nil
-		}
-		port := first + int((start+i)%count)
-		listener, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", port)) //nolint:noctx // closed at once
-		if err != nil {
-			continue
-		}
-		_ = listener.Close()
-		ports = append(ports, port)
-	}
-	return nil, fmt.Errorf("got %d free ports of 127.0.0.1 from %d to %d, want %d: end a program that listens there", len(ports), first, first+count-1, n)
 }

@@ -18,12 +18,12 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/host/baseimage"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/datadir"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/freeport"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/toolchain"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
 	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
-	"github.com/mlflow-sso/mlflow-sso/tests/internal/freeport"
 )
 
 // machine is the state that the measurements share.

@@ -23,7 +23,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/lifecycle"
 	"github.com/mlflow-sso/mlflow-sso/internal/stack"
 	"github.com/mlflow-sso/mlflow-sso/internal/ui/progress"
-	"github.com/mlflow-sso/mlflow-sso/tests/internal/freeport"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/freesubnet"
 )
 
 // publicStack is a stack with an edge.
@@ -33,7 +33,7 @@ type publicStack = stack.Stack
 // request of a measurement.
 func (m *machine) openPublicStack(ctx context.Context, t *testing.T) *publicStack {
 	name := m.run + "-edge"
-	subnet, err := freeport.Subnet()
+	subnet, err := freesubnet.Subnet()
 	require.NoError(t, err)
 	ports := map[int]bool{m.keycloakPort: true}
 	for len(ports) < 3 {

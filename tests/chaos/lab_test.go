@@ -17,8 +17,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/freeport"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
-	"github.com/mlflow-sso/mlflow-sso/tests/internal/freeport"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/freesubnet"
 )
 
 // lab is the stack under test: like prod, with an edge, and with snapshots. It is driven through
@@ -34,7 +35,7 @@ func newLab(t *testing.T) *lab {
 	require.NoError(t, err)
 	ports, err := freeport.Ports(3)
 	require.NoError(t, err)
-	subnet, err := freeport.Subnet()
+	subnet, err := freesubnet.Subnet()
 	require.NoError(t, err)
 	folder := t.TempDir()
 	snapshots, passphrase := filepath.Join(folder, "snapshots"), filepath.Join(folder, "passphrase")

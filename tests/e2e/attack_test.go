@@ -23,7 +23,7 @@ import (
 	"github.com/mlflow-sso/mlflow-sso/internal/check"
 	"github.com/mlflow-sso/mlflow-sso/internal/check/scenario"
 	"github.com/mlflow-sso/mlflow-sso/internal/check/security"
-	"github.com/mlflow-sso/mlflow-sso/tests/internal/freeport"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/freeport"
 )
 
 // attackOn runs every attack; when until has run, ctx ends.

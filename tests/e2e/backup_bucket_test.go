@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/backup"
-	"github.com/mlflow-sso/mlflow-sso/tests/internal/freeport"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/freeport"
 )
 
 // startBucket starts an S3-compatible store where containers reach this host, without TLS, with

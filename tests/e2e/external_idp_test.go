@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/browser"
-	"github.com/mlflow-sso/mlflow-sso/tests/internal/freeport"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/freeport"
 )
 
 // company is a Keycloak outside of any stack, with its own users: the provider for a stack.

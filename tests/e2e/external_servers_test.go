@@ -32,7 +32,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/internal/host/engine"
-	"github.com/mlflow-sso/mlflow-sso/tests/internal/freeport"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/freeport"
 )
 
 //go:embed testdata/postgres.sh

@@ -20,8 +20,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-sso/mlflow-sso/contract/outputs"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/freeport"
 	"github.com/mlflow-sso/mlflow-sso/internal/host/workingcopy"
-	"github.com/mlflow-sso/mlflow-sso/tests/internal/freeport"
 )
 
 // lab is a test's own stack: own name, ports and stack file. It is driven through the tool, like

@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/tests/internal/freeport"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/freeport"
 )
 
 func TestAMandatoryPolicyStopsPreviewAndUpBeforeAnythingIsCreated(t *testing.T) {

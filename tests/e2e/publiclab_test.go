@@ -9,7 +9,8 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"github.com/mlflow-sso/mlflow-sso/tests/internal/freeport"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/freeport"
+	"github.com/mlflow-sso/mlflow-sso/tests/internal/freesubnet"
 )
 
 // newPublicLab writes the stack file of a public stack: Pulumi.prod.yaml itself, except for what
@@ -24,7 +25,7 @@ func newPublicLab(folder string) (*lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	subnet, err := freeport.Subnet()
+	subnet, err := freesubnet.Subnet()
 	if err != nil {
 		return nil, err
 	}

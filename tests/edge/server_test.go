@@ -23,7 +23,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-sso/mlflow-sso/tests/internal/freeport"
+	"github.com/mlflow-sso/mlflow-sso/internal/host/freeport"
 )
 
 const (

@@ -1,4 +1,4 @@
-package lifecycle
+package freeport
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 )
 
 func TestAFreePortIsNoPortOfAnOutgoingConnectionAndNotInUse(t *testing.T) {
-	ports, err := freePorts(1)
+	ports, err := Ports(1)
 	require.NoError(t, err)
 	// The next attempts pass over the ports that follow, which are in use now.
 	for next := ports[0] + 1; next < ports[0]+200; next++ {
@@ -18,7 +18,7 @@ func TestAFreePortIsNoPortOfAnOutgoingConnectionAndNotInUse(t *testing.T) {
 		}
 	}
 	for range 50 {
-		ports, err := freePorts(3)
+		ports, err := Ports(3)
 		require.NoError(t, err)
 		require.Len(t, ports, 3)
 		seen := map[int]bool{}
